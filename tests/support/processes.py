@@ -1,0 +1,124 @@
+"""Real processes in tests: started with a private environment, read line by line, ended whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+class Process:
+    """A running program whose output is collected as it comes."""
+
+    def __init__(self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> None:
+        self.command = list(command)
+        self._lines: list[str] = []
+        self._news = threading.Condition()
+        self._closed = False
+        self._popen = subprocess.Popen(
+            self.command,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def output(self) -> str:
+        with self._news:
+            return "".join(self._lines)
+
+    def wait_for(self, found: Callable[[str], bool] | str, *, within: float = 60) -> str:
+        """Wait until the output so far satisfies `found` (or contains it); returns that output."""
+        satisfied = found if callable(found) else lambda output: found in output
+        with self._news:
+            self._news.wait_for(lambda: satisfied("".join(self._lines)) or self._closed, timeout=within)
+            output = "".join(self._lines)
+        if not satisfied(output):
+            how = "ended" if self._closed else f"did not get there within {within} s"
+            raise AssertionError(f"{self.command} {how}; its output:\n{output}")
+        return output
+
+    def signal(self, number: signal.Signals) -> None:
+        self._popen.send_signal(number)
+
+    def wait(self, *, within: float = 30) -> int:
+        """The exit status; an error when it does not end in time."""
+        status = self._popen.wait(within)
+        self._reader.join(within)
+        return status
+
+    def end(self) -> None:
+        """Stop it as a user would (Ctrl-C), and whatever of its session is left the hard way."""
+        with contextlib.suppress(ProcessLookupError):
+            self._popen.send_signal(signal.SIGINT)
+        try:
+            self._popen.wait(15)
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
+            self._popen.wait(15)
+            self._reader.join(15)
+            if self._popen.stdout is not None:
+                self._popen.stdout.close()
+
+    def _read(self) -> None:
+        if self._popen.stdout is None:
+            return
+        for line in self._popen.stdout:
+            with self._news:
+                self._lines.append(line)
+                self._news.notify_all()
+        with self._news:
+            self._closed = True
+            self._news.notify_all()
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Process]:
+    """A process for the time of the block."""
+    process = Process(command, env=env or {}, cwd=cwd)
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+def python(*arguments: str) -> list[str]:
+    """A command line for this environment's Python."""
+    return [sys.executable, *arguments]
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that the OS just had free, for programs that cannot say which one they took."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until(true: Callable[[], bool], *, within: float = 10, what: str = "the condition") -> None:
+    """Ask again and again, briefly apart, until it holds; for what gives no event to wait on."""
+    end = time.monotonic() + within
+    while not true():
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not hold within {within} s")
+        time.sleep(0.02)

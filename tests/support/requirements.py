@@ -1,0 +1,83 @@
+"""What a test may need and a machine may lack, each under one name.
+
+`require("docker")` skips the test where there is no docker engine, and fails it when `SERVESTACK_REQUIRE` names
+docker: so CI states what it must have, and a laptop still gets through. Every skip in the suite goes through here,
+which is how the table at the end of a run can say what was not tried and why.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+VARIABLE = "SERVESTACK_REQUIRE"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Something outside the Python environment that some tests need."""
+
+    what: str
+    """What it is, for the table and for the message about an unknown name."""
+    problem: Callable[[], str | None]
+    """Why it is not there, or `None` when it is. Asked once a process."""
+
+
+def require(name: str) -> None:
+    """Let the calling test go on only where `name` is there; else skip it, or fail it when the caller insists."""
+    if (why := problem_with(name)) is None:
+        return
+    if name in insisted_on(os.environ):
+        pytest.fail(f"{VARIABLE} names {name}, and {why}", pytrace=False)
+    pytest.skip(f"{name}: {why}")
+
+
+@functools.cache
+def problem_with(name: str) -> str | None:
+    return REQUIREMENTS[name].problem()
+
+
+def insisted_on(environment: Mapping[str, str]) -> frozenset[str]:
+    """The names in SERVESTACK_REQUIRE; an unknown one is an error, since it would demand nothing."""
+    names = frozenset(name.strip() for name in environment.get(VARIABLE, "").split(",") if name.strip())
+    if unknown := names - REQUIREMENTS.keys():
+        known = ", ".join(f"{name} ({requirement.what})" for name, requirement in sorted(REQUIREMENTS.items()))
+        raise pytest.UsageError(f"{VARIABLE} names {', '.join(sorted(unknown))}; known are {known}")
+    return names
+
+
+def _docker() -> str | None:
+    if shutil.which("docker") is None:
+        return "there is no docker command"
+    answer = subprocess.run(
+        ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, timeout=30
+    )
+    return None if answer.returncode == 0 else "there is a docker command but no docker engine answers it"
+
+
+def _pulumi() -> str | None:
+    return None if shutil.which("pulumi") else "there is no pulumi command"
+
+
+def _linux() -> str | None:
+    return None if platform.system() == "Linux" else f"this is {platform.system()}"
+
+
+def _text_generation() -> str | None:
+    return None if importlib.util.find_spec("text_generation") else "the package does not install here"
+
+
+REQUIREMENTS: Mapping[str, Requirement] = {
+    "docker": Requirement("a docker engine", _docker),
+    "linux": Requirement("/proc, to read memory and processor time from", _linux),
+    "pulumi": Requirement("the pulumi command", _pulumi),
+    "text-generation": Requirement("TGI's own Python client", _text_generation),
+}
