@@ -1,4 +1,4 @@
-"""Keeps tests to this machine and this run: loopback only, no caller's settings, nothing left running (a pytest plugin).
+"""Keeps tests to this machine and this run: loopback only, no caller's settings, nothing left running (a plugin).
 
 The guard is an audit hook, so that it sees every connection that Python opens, whatever library opens it. Programs
 that tests start are held by the environment they are given: no proxy, no cloud account, no Hub.
