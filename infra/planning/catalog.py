@@ -1,0 +1,79 @@
+"""The catalog: which GPU instance types EC2 sells, what is in them, and their list prices on one dated day.
+
+Data only, out of the two CSV files beside this module, which name their sources. The catalog is committed so that the
+same configuration plans the same deployment whatever prices did since.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+PRICES_AS_OF = "2026-07-20"
+"""The day of the catalog's prices."""
+PRICES_REGION = "us-east-1"
+"""The region of the catalog's prices. Elsewhere they are an orientation, and are said to be one."""
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceType:
+    """One EC2 instance type."""
+
+    name: str
+    vcpus: int
+    memory_gb: float
+    """Main memory in GiB, which dstack writes as GB."""
+    gpu: str
+    """The GPU's name as dstack spells it (`A10G`, `RTXPRO6000`)."""
+    gpu_count: int
+    gpu_memory_gb: float
+    """Memory of one GPU in GB as the card is sold (24 for an A10G, of which EC2 reports 22.35 GiB)."""
+    usable_gpu_memory_gb: float
+    """Memory of one GPU in GiB as EC2 reports it: what a model has to fit into."""
+    compute_capability: tuple[int, int]
+    vendor: Literal["nvidia"] = "nvidia"
+    arch: Literal["x86", "arm"]
+    nvme_gb: int
+    """Local NVMe disks together, in GB."""
+    price: float
+    """On-demand Linux list price in US dollars an hour, in `PRICES_REGION` on `PRICES_AS_OF`."""
+
+    @property
+    def total_gpu_memory_gb(self) -> float:
+        """Memory of all GPUs in GB, as sold."""
+        return self.gpu_count * self.gpu_memory_gb
+
+
+@cache
+def read_catalog() -> tuple[InstanceType, ...]:
+    """Every instance type of the committed catalog, in the file's order."""
+    capabilities = {row["gpu"]: row["compute_capability"] for row in _rows("compute_capability.csv")}
+    return tuple(_instance_type(row, capabilities) for row in _rows("gpu_catalog.csv"))
+
+
+def _rows(file: str) -> Iterator[dict[str, str]]:
+    lines = (_FOLDER / file).read_text(encoding="utf-8").splitlines()
+    yield from csv.DictReader(line for line in lines if not line.startswith("#"))
+
+
+def _instance_type(row: Mapping[str, str], capabilities: Mapping[str, str]) -> InstanceType:
+    major, minor = capabilities[row["gpu"]].split(".")
+    return InstanceType(
+        name=row["instance_type"],
+        vcpus=int(row["vcpu"]),
+        memory_gb=float(row["ram_gib"]),
+        gpu=row["gpu"],
+        gpu_count=int(row["gpu_count"]),
+        gpu_memory_gb=float(row["gpu_mem_nominal_gb"]),
+        usable_gpu_memory_gb=float(row["gpu_mem_gib_api"]),
+        compute_capability=(int(major), int(minor)),
+        arch="arm" if row["arch"] == "arm64" else "x86",
+        nvme_gb=int(row["local_nvme_gb"]),
+        price=float(row["usd_hr_us_east_1_linux_od"]),
+    )

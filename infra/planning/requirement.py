@@ -1,0 +1,160 @@
+"""What the configuration asks of an instance type, and which of it an instance type misses.
+
+The semantics are dstack's (gpuhunt's `matches`): every range is closed, a single value is the range of that value
+alone (`24GB` is `24GB..24GB`, `24GB..` is open above), names are compared without regard to case, and compute
+capability is a minimum. GPU memory is compared with the size a card is sold as, so that `24GB` admits an A10G, of
+which EC2 reports 22.35 GiB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from infra.planning.catalog import InstanceType
+
+Key = Literal[
+    "instance_types",
+    "resources.cpu.arch",
+    "resources.cpu",
+    "resources.memory",
+    "resources.gpu.vendor",
+    "resources.gpu.count",
+    "resources.gpu.name",
+    "resources.gpu.compute_capability",
+    "resources.gpu.memory",
+    "resources.gpu.total_memory",
+    "max_price",
+]
+"""A requirement's place in the configuration."""
+
+LARGEST_SPOT_DISCOUNT = 0.9
+"""AWS sells spot capacity at up to 90 % below the on-demand price (its own words; the discount varies)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """A closed range; a bound that is `None` is open."""
+
+    low: float | None = None
+    high: float | None = None
+
+    def admits(self, value: float) -> bool:
+        """Whether the value lies within."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+    def distance(self, value: float) -> float:
+        """How far outside the value lies, as a share of the bound it breaks: 0 within, 0.5 for 16 of at least 32."""
+        if self.low is not None and value < self.low:
+            return (self.low - value) / self.low
+        if self.high is not None and value > self.high:
+            return (value - self.high) / (self.high or 1)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """What an instance type has to satisfy. Memory in GB, prices in US dollars an hour; `None` asks for nothing."""
+
+    cpu: Bounds | None = None
+    arch: Literal["x86", "arm"] | None = None
+    memory: Bounds | None = None
+    gpu_count: Bounds | None = None
+    gpu_vendor: str | None = None
+    gpu_names: tuple[str, ...] | None = None
+    gpu_memory: Bounds | None = None
+    """Of one GPU."""
+    gpu_total_memory: Bounds | None = None
+    compute_capability: tuple[int, int] | None = None
+    instance_types: tuple[str, ...] | None = None
+    max_price: float | None = None
+    spot_only: bool = False
+    """`max_price` is then a ceiling of spot prices, which the catalog does not know: an instance type passes when
+    its price less `LARGEST_SPOT_DISCOUNT` is below it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Miss:
+    """One requirement that an instance type does not satisfy."""
+
+    key: Key
+    has: str | float | tuple[int, int]
+    """What the instance type has instead."""
+    distance: float
+    """0 for just missed; comparable among misses of one key. A name that is not among the wanted ones is at 1."""
+
+
+def misses(instance: InstanceType, requirement: Requirement) -> Iterator[Miss]:
+    """Every requirement that the instance type misses, in the order `first_miss` looks at them."""
+    while (miss := first_miss(instance, requirement)) is not None:
+        yield miss
+        requirement = without(requirement, miss.key)
+
+
+def first_miss(instance: InstanceType, requirement: Requirement) -> Miss | None:
+    """The first requirement that the instance type misses; `None`: it is an offer."""
+    wanted = requirement
+    if wanted.instance_types is not None and instance.name.lower() not in _lowered(wanted.instance_types):
+        return Miss(key="instance_types", has=instance.name, distance=1)
+    if wanted.arch is not None and instance.arch != wanted.arch:
+        return Miss(key="resources.cpu.arch", has=instance.arch, distance=1)
+    if wanted.gpu_vendor is not None and instance.vendor != wanted.gpu_vendor:
+        return Miss(key="resources.gpu.vendor", has=instance.vendor, distance=1)
+    if wanted.gpu_names is not None and instance.gpu.lower() not in _lowered(wanted.gpu_names):
+        return Miss(key="resources.gpu.name", has=instance.gpu, distance=1)
+    if wanted.compute_capability is not None and instance.compute_capability < wanted.compute_capability:
+        return Miss(key="resources.gpu.compute_capability", has=instance.compute_capability, distance=1)
+    if wanted.gpu_memory is not None and not wanted.gpu_memory.admits(instance.gpu_memory_gb):
+        return _outside("resources.gpu.memory", instance.gpu_memory_gb, wanted.gpu_memory)
+    if wanted.gpu_count is not None and not wanted.gpu_count.admits(instance.gpu_count):
+        return _outside("resources.gpu.count", instance.gpu_count, wanted.gpu_count)
+    if wanted.gpu_total_memory is not None and not wanted.gpu_total_memory.admits(instance.total_gpu_memory_gb):
+        return _outside("resources.gpu.total_memory", instance.total_gpu_memory_gb, wanted.gpu_total_memory)
+    if wanted.cpu is not None and not wanted.cpu.admits(instance.vcpus):
+        return _outside("resources.cpu", instance.vcpus, wanted.cpu)
+    if wanted.memory is not None and not wanted.memory.admits(instance.memory_gb):
+        return _outside("resources.memory", instance.memory_gb, wanted.memory)
+    if wanted.max_price is not None and lowest_price(instance, requirement) > wanted.max_price:
+        return _outside("max_price", lowest_price(instance, requirement), Bounds(high=wanted.max_price))
+    return None
+
+
+def without(requirement: Requirement, key: Key) -> Requirement:
+    """The requirement with the one of that key dropped."""
+    match key:
+        case "instance_types":
+            return replace(requirement, instance_types=None)
+        case "resources.cpu.arch":
+            return replace(requirement, arch=None)
+        case "resources.cpu":
+            return replace(requirement, cpu=None)
+        case "resources.memory":
+            return replace(requirement, memory=None)
+        case "resources.gpu.vendor":
+            return replace(requirement, gpu_vendor=None)
+        case "resources.gpu.count":
+            return replace(requirement, gpu_count=None)
+        case "resources.gpu.name":
+            return replace(requirement, gpu_names=None)
+        case "resources.gpu.compute_capability":
+            return replace(requirement, compute_capability=None)
+        case "resources.gpu.memory":
+            return replace(requirement, gpu_memory=None)
+        case "resources.gpu.total_memory":
+            return replace(requirement, gpu_total_memory=None)
+        case "max_price":
+            return replace(requirement, max_price=None)
+
+
+def lowest_price(instance: InstanceType, requirement: Requirement) -> float:
+    """What `max_price` is compared with, US dollars an hour: the list price, or for spot the least AWS could ask."""
+    return instance.price * (1 - LARGEST_SPOT_DISCOUNT) if requirement.spot_only else instance.price
+
+
+def _outside(key: Key, has: float, bounds: Bounds) -> Miss:
+    return Miss(key=key, has=has, distance=bounds.distance(has))
+
+
+def _lowered(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)
