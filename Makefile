@@ -2,8 +2,12 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Two pips in one .venv would undo each other's work.
+.NOTPARALLEL:
 
-PYTHON ?= python3
+# The first Python that is new enough; `make PYTHON=…` names another.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && exit; done; echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-deps
@@ -11,12 +15,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-deps
 CONFIG ?= examples/mistral/serve.dstack.yml
 PORT ?= 8000
 ARGS ?=
-STACK ?=
 
-.PHONY: help setup local test check bench pins clean
+.PHONY: help setup local test check bench bench-peers pins clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
 
 local: $(VENV)/.installed-local ## serve CONFIG on 127.0.0.1:PORT with a small real model (ARGS="--gpu 24GB --env NAME=value …")
 	@exec $(BIN)/python -m local $(CONFIG) --port $(PORT) $(ARGS)
@@ -31,6 +34,12 @@ check: setup ## format, lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	@$(MAKE) --no-print-directory test
+
+bench: setup ## measure the gateway's cost against a byte copy (ARGS go to bench)
+	@$(BIN)/python -m bench $(ARGS)
+
+bench-peers: setup ## install what make bench compares with, each in an environment of its own
+	@$(BIN)/python -m bench.peers $(ARGS)
 
 pins: ## resolve pyproject.toml's groups into requirements*.txt again
 	uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header --generate-hashes --group lambda pyproject.toml -o requirements-lambda.txt

@@ -63,6 +63,10 @@ def _docker() -> str | None:
     return None if answer.returncode == 0 else "there is a docker command but no docker engine answers it"
 
 
+def _lambda_adapter() -> str | None:
+    return None if shutil.which("lambda-adapter") else "there is no lambda-adapter command"
+
+
 def _pulumi() -> str | None:
     return None if shutil.which("pulumi") else "there is no pulumi command"
 
@@ -77,6 +81,7 @@ def _text_generation() -> str | None:
 
 REQUIREMENTS: Mapping[str, Requirement] = {
     "docker": Requirement("a docker engine", _docker),
+    "lambda-adapter": Requirement("the Lambda Web Adapter's binary, as lambda-adapter", _lambda_adapter),
     "linux": Requirement("/proc, to read memory and processor time from", _linux),
     "pulumi": Requirement("the pulumi command", _pulumi),
     "text-generation": Requirement("TGI's own Python client", _text_generation),
