@@ -1,0 +1,26 @@
+"""Chat templates: from an OpenAI request's messages to the text a model is given (translation.md §2.10, §7).
+
+`ChatTemplate` is made of a registry record's model and renders; `compile_template` alone tells a planner whether the
+gateway will be able to. Rendering follows transformers; the limits and the errors are this package's own.
+"""
+
+from gateway_lambda.templates.chat import ChatTemplate
+from gateway_lambda.templates.compiled import CompiledTemplate, compile_template
+from gateway_lambda.templates.errors import (
+    MessagesRefused,
+    TemplateError,
+    TemplateInvalid,
+    TemplateLimit,
+    TemplateRaised,
+)
+
+__all__ = [
+    "ChatTemplate",
+    "CompiledTemplate",
+    "MessagesRefused",
+    "TemplateError",
+    "TemplateInvalid",
+    "TemplateLimit",
+    "TemplateRaised",
+    "compile_template",
+]

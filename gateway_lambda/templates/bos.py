@@ -1,0 +1,27 @@
+"""One beginning-of-sequence token, not two (translation.md §7.5).
+
+TGI's `/generate` tokenizes with special tokens, so a tokenizer that adds BOS adds it to a prompt whose template already
+printed one.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+_BOS_OF_ADDING_TOKENIZERS: Final = frozenset(["<s>", "<bos>", "<|begin_of_text|>", "<｜begin▁of▁sentence｜>"])
+"""The BOS of the Llama, Mistral and Gemma families and of those that use their tokenizer classes."""
+
+
+def strips_bos(
+    mode: Literal["auto", "always", "never"], bos_token: str | None, starts_with_bos_added: bool | None
+) -> bool:
+    """Whether one leading BOS is to be taken off the rendered text.
+
+    `starts_with_bos_added`: what the probe of `/tokenize` said, `None` when it could not be asked; then the
+    tokenizer's family decides, told by its BOS.
+    """
+    if not bos_token or mode == "never":
+        return False
+    if mode == "always":
+        return True
+    return bos_token in _BOS_OF_ADDING_TOKENIZERS if starts_with_bos_added is None else starts_with_bos_added

@@ -1,0 +1,121 @@
+"""Compiling a chat template, and what can be known of it before any message arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from jinja2 import Template, nodes
+from jinja2.exceptions import TemplateSyntaxError
+
+from gateway_lambda.templates.bounds import MAX_OUTPUT_BYTES, RenderContext
+from gateway_lambda.templates.errors import TemplateError, TemplateInvalid, TemplateLimit, TemplateRaised
+from gateway_lambda.templates.parts import iterates_content_parts
+from gateway_lambda.templates.sandbox import ChatEnvironment
+
+MAX_TEMPLATE_BYTES: Final = 256 * 1024
+
+_ENVIRONMENT: Final = ChatEnvironment()
+
+
+class CompiledTemplate:
+    """One chat template, ready to render.
+
+    `mentions_developer`: its text contains the word, so that it wants developer messages as they are.
+    `iterates_parts`: it walks the parts of a message's content, so that it wants lists as they are.
+    """
+
+    __slots__ = ("_blocks", "_root", "_template", "iterates_parts", "mentions_developer", "source")
+
+    def __init__(self, source: str, template: Template, iterates_parts: bool) -> None:
+        self.source = source
+        self.mentions_developer = "developer" in source
+        self.iterates_parts = iterates_parts
+        self._template = template
+        self._root: Callable[[RenderContext], Iterator[str]] = template.root_render_func
+        self._blocks = template.blocks
+
+    def render(self, variables: dict[str, Any]) -> str:
+        """The template's text for `variables`, which become the rendering's own.
+
+        Raises `TemplateLimit` past a limit of `bounds`, `TemplateRaised` for whatever else goes wrong.
+        """
+        context = RenderContext(_ENVIRONMENT, variables, None, self._blocks)
+        pieces: list[str] = []
+        size = 0
+        try:
+            for piece in self._root(context):
+                size += len(piece)
+                if size > MAX_OUTPUT_BYTES:
+                    raise _too_large()
+                pieces.append(piece)
+        except TemplateError:
+            raise
+        except MemoryError:
+            raise TemplateLimit("the chat template needs more memory than there is") from None
+        except Exception as problem:  # a template can raise anything that Python can
+            raise TemplateRaised(self._describe(problem)) from problem
+        return "".join(pieces)
+
+    def _describe(self, problem: Exception) -> str:
+        """What failed and where; the traceback's frames carry lines of generated Python, which Jinja maps back."""
+        text = str(problem) or type(problem).__name__
+        if isinstance(problem, RecursionError):
+            text = "values are nested too deeply, or the template calls itself without end"
+        line = None
+        trace = problem.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_globals is self._root.__globals__:  # type: ignore[attr-defined]
+                line = self._template.get_corresponding_lineno(trace.tb_lineno)
+            trace = trace.tb_next
+        return text if line is None else f"{text} (line {line} of the chat template)"
+
+
+@lru_cache(maxsize=256)
+def compile_template(source: str) -> CompiledTemplate:
+    """Compile `source`, once for equal texts.
+
+    Special tokens are variables of the rendering, so a text that several models share is compiled once for all.
+    Nothing of the template runs. Raises `TemplateInvalid`.
+    """
+    if len(source.encode("utf-8", "surrogatepass")) > MAX_TEMPLATE_BYTES:
+        raise TemplateInvalid(f"the chat template has more than {MAX_TEMPLATE_BYTES // 1024} KiB")
+    try:
+        tree = _ENVIRONMENT.parse(source)
+        _check_nodes(tree)
+        code = _ENVIRONMENT.compile(tree)
+        template = Template.from_code(_ENVIRONMENT, code, _ENVIRONMENT.globals)
+        return CompiledTemplate(source, template, iterates_content_parts(tree))
+    except TemplateError:
+        raise
+    except TemplateSyntaxError as problem:
+        raise TemplateInvalid(problem.message or "syntax error", problem.lineno) from None
+    except (RecursionError, MemoryError):
+        raise TemplateInvalid("the chat template is nested too deeply to compile") from None
+    except Exception as problem:  # Python's own compiler may refuse what Jinja generates
+        raise TemplateInvalid(f"the chat template cannot be compiled: {problem}") from None
+
+
+def base_variables(tokens: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables every rendering starts from: the environment's functions and `tokens`."""
+    return {**_ENVIRONMENT.globals, **tokens}
+
+
+def _too_large() -> TemplateLimit:
+    return TemplateLimit(f"the rendered prompt has more than {MAX_OUTPUT_BYTES} bytes")
+
+
+_REFUSED: Final[tuple[tuple[type[nodes.Node], str], ...]] = (
+    (nodes.Pow, "** is not allowed in a chat template; write the number out"),
+    (nodes.Include, "include is not possible: a chat template is one text"),
+    (nodes.Import, "import is not possible: a chat template is one text"),
+    (nodes.FromImport, "import is not possible: a chat template is one text"),
+    (nodes.Extends, "extends is not possible: a chat template is one text"),
+)
+
+
+def _check_nodes(tree: nodes.Template) -> None:
+    for kind, message in _REFUSED:
+        for node in tree.find_all(kind):
+            raise TemplateInvalid(message, node.lineno)

@@ -1,0 +1,72 @@
+"""Control tokens that callers write (translation.md §7.6).
+
+TGI takes text alone and tokenizes `<|im_start|>` as the control token wherever it stands. A record may have such texts
+stripped from requests, or requests with them refused. What counts: the model's special tokens, and texts of the
+template that look like control tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+
+from gateway_lambda.templates.errors import MessagesRefused
+
+_LOOKS_LIKE_ONE: Final = re.compile(
+    r"<\|[^|<>\s'\"{}]{1,64}\|>|<｜[^｜<>\s'\"{}]{1,64}｜>|</?s>|\[/?[A-Z_]{3,40}\]|<</?SYS>>|<(?:start|end)_of_turn>"
+)
+_MAX_PASSES: Final = 8
+"""Stripping a token may join the halves of another; text that still holds one after this many passes is refused."""
+
+
+class ControlTokens:
+    """The control tokens of a model and what happens to them in requests."""
+
+    def __init__(self, mode: Literal["strip", "reject"], tokens: Iterable[str]) -> None:
+        longest_first = sorted({token for token in tokens if token}, key=len, reverse=True)
+        self._mode = mode
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+    @classmethod
+    def of(
+        cls, mode: Literal["allow", "strip", "reject"], tokens: Mapping[str, Any], sources: Iterable[str]
+    ) -> ControlTokens | None:
+        """Those of a model with these special `tokens` and template `sources`; `None` where they are allowed."""
+        if mode == "allow":
+            return None
+        found = {token for source in sources for token in _LOOKS_LIKE_ONE.findall(source)}
+        for token in tokens.values():
+            if isinstance(token, str):
+                found.add(token)
+            elif isinstance(token, list):
+                found.update(part for part in token if isinstance(part, str))
+        return cls(mode, found)
+
+    def clean(self, value: Any, param: str) -> Any:
+        """`value`, decoded JSON, with its texts stripped or checked; the original is not changed."""
+        try:
+            return self._clean(value, param)
+        except RecursionError:
+            raise MessagesRefused(f"{param} is nested too deeply", param=param, code="invalid_value") from None
+
+    def _clean(self, value: Any, param: str) -> Any:
+        if isinstance(value, str):
+            return self._clean_text(value, param)
+        if isinstance(value, list):
+            return [self._clean(item, f"{param}[{index}]") for index, item in enumerate(value)]
+        if isinstance(value, dict):
+            return {key: self._clean(item, f"{param}.{key[:64]}") for key, item in value.items()}
+        return value
+
+    def _clean_text(self, text: str, param: str) -> str:
+        for _ in range(_MAX_PASSES):
+            match = self._pattern.search(text)
+            if match is None:
+                return text
+            if self._mode == "reject":
+                raise MessagesRefused(
+                    f"{param} holds {match[0]!r}, a control token of the model", param=param, code="invalid_value"
+                )
+            text = self._pattern.sub("", text)
+        raise MessagesRefused(f"{param} hides control tokens in each other", param=param, code="invalid_value")

@@ -1,0 +1,51 @@
+"""What can be wrong with a chat template or with what is put into it.
+
+```
+TemplateError
+├── TemplateInvalid   the template cannot be compiled           registration fails, or 500 chat_template_invalid
+├── TemplateLimit     rendering would cost too much             500 chat_template_limit
+├── TemplateRaised    the template refused these messages       400 chat_template_error, param messages
+└── MessagesRefused   the messages break the interface's rules  400 with `param` and `code`
+```
+
+Codes and statuses: translation.md §6.6. All are plain data; nothing here knows HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+ProblemCode = Literal["invalid_type", "invalid_value", "unsupported_value"]
+
+
+class TemplateError(Exception):
+    """A template or its input failed; `message` is fit for the caller."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class TemplateInvalid(TemplateError):
+    """The template cannot be used at all. `line` counts from 1 in the template's text, where it is known."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message if line is None else f"{message} (line {line} of the chat template)")
+        self.line = line
+
+
+class TemplateLimit(TemplateError):
+    """Rendering was stopped: what it makes, or what it costs, passed a limit."""
+
+
+class TemplateRaised(TemplateError):
+    """The template called `raise_exception`, or failed on these messages."""
+
+
+class MessagesRefused(TemplateError):
+    """The messages are not what the interface allows. `param` is the dotted path of what is wrong."""
+
+    def __init__(self, message: str, *, param: str, code: ProblemCode) -> None:
+        super().__init__(message)
+        self.param = param
+        self.code: ProblemCode = code

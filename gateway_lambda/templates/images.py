@@ -1,0 +1,91 @@
+"""Images in messages for vision models, and the guard against images that nobody allowed.
+
+TGI takes images as `![](URL)` inside the text, whoever wrote it, and fetches http(s) URLs itself: a request forged on
+the server's side if a caller may write one (translation.md §0.3.14). So admitted images travel through the template
+as marks that no caller can guess, every `![](` of the rendered text is broken, and only then are the marks replaced.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import secrets
+from collections.abc import Collection
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from gateway_lambda.templates.errors import MessagesRefused
+
+_DATA_URI: Final = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,")
+_UNSAFE_IN_URL: Final = re.compile(r"[^!-~]|\\")
+"""Spaces, control characters, non-ASCII and backslashes: URL parsers disagree about hosts that hold them."""
+_OPENING: Final = "![]("
+_BROKEN_OPENING: Final = "!\u200b[]("
+
+
+class ImageGuard:
+    """Admits the images of one request. `hosts`: those http(s) images may come from, `name` or `name:port`."""
+
+    def __init__(self, *, vision: bool, hosts: Collection[str] = ()) -> None:
+        self._vision = vision
+        self._hosts = hosts
+        self._mark = ""
+        self._urls: list[str] = []
+
+    def admit(self, image: Any, *, param: str, part: int) -> str:
+        """The mark that stands for an `image_url` part in the template's input. Raises `MessagesRefused`."""
+        if not self._vision:
+            raise MessagesRefused(
+                f"{param} part {part}: this model takes no images", param=param, code="unsupported_value"
+            )
+        url = image.get("url") if type(image) is dict else image
+        if type(url) is not str:
+            raise MessagesRefused(
+                f"{param} part {part}: image_url.url must be a string", param=param, code="invalid_type"
+            )
+        problem = self._problem_with(url)
+        if problem:
+            raise MessagesRefused(f"{param} part {part}: {problem}", param=param, code="invalid_value")
+        if not self._mark:
+            self._mark = secrets.token_hex(16)
+        self._urls.append(url.replace(")", "%29"))
+        return f"{self._mark}-{len(self._urls) - 1}-"
+
+    def place(self, text: str) -> str:
+        """The rendered text with what looks like an image broken by U+200B, and the admitted images in their places."""
+        if not self._vision:
+            return text
+        text = text.replace(_OPENING, _BROKEN_OPENING)
+        if not self._urls:
+            return text
+        return re.sub(rf"{self._mark}-(\d+)-", lambda match: f"{_OPENING}{self._urls[int(match[1])]})", text)
+
+    def _problem_with(self, url: str) -> str | None:
+        if url.startswith("data:"):
+            return _problem_with_data(url)
+        if _UNSAFE_IN_URL.search(url):
+            return "an image URL holds printable ASCII without backslashes; percent-encode the rest"
+        try:
+            address = urlsplit(url)
+            host, port = (address.hostname or "").lower(), address.port
+        except ValueError:
+            return "the image URL cannot be read"
+        if address.scheme not in ("http", "https"):
+            return "an image is a data: URI or an http(s) URL"
+        if "@" in address.netloc or not host:
+            return "the image URL has no plain host"
+        usual = port is None or port == (443 if address.scheme == "https" else 80)
+        if f"{host}:{port}" in self._hosts or (usual and host in self._hosts):
+            return None
+        return f"images from {host[:253]!r} are not allowed; send the image as a data: URI"
+
+
+def _problem_with_data(url: str) -> str | None:
+    match = _DATA_URI.match(url)
+    if match is None:
+        return "a data: URI holds image/png, image/jpeg, image/gif or image/webp, as base64"
+    try:
+        binascii.a2b_base64(url[match.end() :].encode("ascii"), strict_mode=True)
+    except ValueError:
+        return "the data: URI is not valid base64"
+    return None

@@ -1,0 +1,206 @@
+"""From the `messages` of a request to what a template is given (translation.md §2.10).
+
+The input is decoded JSON of any shape; the result is a list of plain dicts, or `MessagesRefused` with the path of
+what is wrong. Messages that need no change are passed on as they are, so nothing here may change what it is given.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NamedTuple
+
+from gateway_lambda.templates.errors import MessagesRefused
+from gateway_lambda.templates.images import ImageGuard
+
+MAX_MESSAGES: Final = 2048
+MAX_TEXT_BYTES: Final = 4 * 1024 * 1024
+
+_ROLES: Final = frozenset(["system", "user", "assistant", "tool", "developer"])
+_Message = dict[str, Any]
+
+
+class Shape(NamedTuple):
+    """What a template and its model want of messages."""
+
+    keeps_developer: bool
+    """The template knows the role `developer`; else it becomes `system`."""
+    keeps_parts: bool
+    """The template walks content parts; else they become one text."""
+
+
+def shape_messages(messages: Any, shape: Shape, images: ImageGuard) -> list[_Message]:
+    """The messages as template input. Image parts go through `images`, which keeps their URLs for later."""
+    if type(messages) is not list:
+        raise MessagesRefused("messages must be a list", param="messages", code="invalid_type")
+    if not messages:
+        raise MessagesRefused("messages must have at least one message", param="messages", code="invalid_value")
+    if len(messages) > MAX_MESSAGES:
+        raise MessagesRefused(
+            f"{len(messages)} messages; at most {MAX_MESSAGES} are allowed", param="messages", code="invalid_value"
+        )
+    shaped: list[_Message] = []
+    size = 0
+    names: dict[str, str] = {}
+    for index, message in enumerate(messages):
+        if type(message) is not dict:
+            raise _refused(index, None, "must be an object", "invalid_type")
+        content = message.get("content")
+        if type(content) is str:
+            size += len(content) if content.isascii() else _encoded_size(content, index)
+            if len(message) == 2 and message.get("role") in ("user", "system", "assistant"):
+                shaped.append(message)
+                continue
+        elif type(content) is list:
+            size += _size_of_parts(content, index)
+        shaped.append(_shape_message(message, index, shape, images, names))
+    if size > MAX_TEXT_BYTES:
+        raise MessagesRefused(
+            f"messages hold {size} bytes of text; at most {MAX_TEXT_BYTES} are allowed",
+            param="messages",
+            code="invalid_value",
+        )
+    return shaped
+
+
+def _shape_message(message: _Message, index: int, shape: Shape, images: ImageGuard, names: dict[str, str]) -> _Message:
+    shaped = {key: value for key, value in message.items() if value is not None}
+    role = shaped.get("role")
+    if type(role) is not str:
+        raise _refused(index, "role", "must be a string" if "role" in shaped else "is required", "invalid_type")
+    if role not in _ROLES:
+        remedy = "use role tool" if role == "function" else f"known roles are {', '.join(sorted(_ROLES))}"
+        raise _refused(index, "role", f"{role[:64]!r} is not a role; {remedy}", "invalid_value")
+    if role == "developer" and not shape.keeps_developer:
+        shaped["role"] = "system"
+    if "name" in shaped and type(shaped["name"]) is not str:
+        raise _refused(index, "name", "must be a string", "invalid_type")
+    calls = _shape_tool_calls(shaped.pop("tool_calls", None), index, names) if role == "assistant" else None
+    if calls:
+        shaped["tool_calls"] = calls
+    content = _shape_content(shaped.get("content"), index, shape, images, optional=bool(calls))
+    if content is None:
+        shaped.pop("content", None)
+    else:
+        shaped["content"] = content
+    if role == "tool":
+        _shape_tool_result(shaped, index, names)
+    return shaped
+
+
+def _shape_content(
+    content: Any, index: int, shape: Shape, images: ImageGuard, *, optional: bool
+) -> str | list[dict[str, str]] | None:
+    if type(content) is str:
+        return content
+    if content is None or content == []:
+        if optional:
+            return None
+        raise _refused(index, "content", "is required", "invalid_type" if content is None else "invalid_value")
+    if type(content) is not list:
+        raise _refused(index, "content", "must be a string or a list of parts", "invalid_type")
+    parts = [_shape_part(part, index, position, images) for position, part in enumerate(content)]
+    if shape.keeps_parts:
+        return [{"type": "text", "text": text} for text, _ in parts]
+    flat: list[str] = []
+    after_text = False
+    for text, is_text in parts:
+        if after_text and is_text:
+            flat.append("\n")
+        flat.append(text)
+        after_text = is_text
+    return "".join(flat)
+
+
+def _shape_part(part: Any, index: int, position: int, images: ImageGuard) -> tuple[str, bool]:
+    """The part's text, and whether it is a text part."""
+    if type(part) is not dict:
+        raise _refused(index, "content", f"part {position} must be an object", "invalid_type")
+    kind = part.get("type")
+    if kind == "text" or kind == "refusal":
+        text = part.get(kind)
+        if type(text) is not str:
+            raise _refused(index, "content", f"part {position}: {kind} must be a string", "invalid_type")
+        return text, True
+    if type(kind) is not str:
+        raise _refused(index, "content", f"part {position}: type must be a string", "invalid_type")
+    if kind == "image_url":
+        return images.admit(part.get("image_url"), param=f"messages[{index}].content", part=position), False
+    raise _refused(
+        index, "content", f"part {position}: parts of type {kind[:64]!r} are not supported", "unsupported_value"
+    )
+
+
+def _shape_tool_calls(calls: Any, index: int, names: dict[str, str]) -> list[_Message] | None:
+    """The calls with their arguments as objects; their names are kept by id in `names`."""
+    if calls is None:
+        return None
+    if type(calls) is not list:
+        raise _refused(index, "tool_calls", "must be a list", "invalid_type")
+    shaped: list[_Message] = []
+    for position, call in enumerate(calls):
+        place = f"tool_calls[{position}]"
+        if type(call) is not dict:
+            raise _refused(index, place, "must be an object", "invalid_type")
+        if call.get("type") not in (None, "function"):
+            raise _refused(index, f"{place}.type", "only function calls are supported", "unsupported_value")
+        function = call.get("function")
+        if type(function) is not dict:
+            raise _refused(index, f"{place}.function", "must be an object", "invalid_type")
+        name = function.get("name")
+        if type(name) is not str:
+            raise _refused(index, f"{place}.function.name", "must be a string", "invalid_type")
+        identity = call.get("id")
+        if type(identity) is str:
+            names[identity] = name
+        elif identity is not None:
+            raise _refused(index, f"{place}.id", "must be a string", "invalid_type")
+        shaped_call = {key: value for key, value in call.items() if value is not None}
+        shaped_call["function"] = {
+            key: _arguments(value) if key == "arguments" else value
+            for key, value in function.items()
+            if value is not None
+        }
+        shaped.append(shaped_call)
+    return shaped
+
+
+def _arguments(arguments: Any) -> Any:
+    """An object where the text is one; templates print it with their own `tojson`."""
+    if type(arguments) is not str:
+        return arguments
+    try:
+        value = json.loads(arguments, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return arguments
+    return value if type(value) is dict else arguments
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _shape_tool_result(message: _Message, index: int, names: dict[str, str]) -> None:
+    identity = message.get("tool_call_id")
+    if identity is None:
+        return
+    if type(identity) is not str:
+        raise _refused(index, "tool_call_id", "must be a string", "invalid_type")
+    if "name" not in message and identity in names:
+        message["name"] = names[identity]
+
+
+def _size_of_parts(parts: list[Any], index: int) -> int:
+    texts = [part.get("text") for part in parts if type(part) is dict]
+    return sum(_encoded_size(text, index) for text in texts if type(text) is str)
+
+
+def _encoded_size(text: str, index: int) -> int:
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise _refused(index, "content", "holds half of a surrogate pair, which is no text", "invalid_value") from None
+
+
+def _refused(index: int, place: str | None, rule: str, code: Any) -> MessagesRefused:
+    param = f"messages[{index}]" if place is None else f"messages[{index}].{place}"
+    return MessagesRefused(f"{param} {rule}", param=param, code=code)
