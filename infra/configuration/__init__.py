@@ -1,0 +1,54 @@
+"""What the user wrote: text to typed, frozen objects, with positions and problems.
+
+No AWS, no Pulumi, no network in here. The types are pydantic v2 models, because pydantic reports everything that is
+wrong with a value at once instead of the first thing (msgspec, which the gateway uses for speed, stops there),
+generates the JSON Schema that editors use, and reads numbers and booleans as dstack's own models do, which are
+pydantic v2 too.
+"""
+
+from infra.configuration.amounts import CountRange, Range, SizeRange
+from infra.configuration.gateway import Certificate, GatewayConfiguration
+from infra.configuration.model import Limits, ModelConfiguration
+from infra.configuration.names import check_run_name
+from infra.configuration.problem import ConfigurationError, Problem, Source
+from infra.configuration.reading import load, loads
+from infra.configuration.resources import Cpu, Disk, Gpu, Resources
+from infra.configuration.secret import Secret
+from infra.configuration.service import RegistryAuth, ServiceConfiguration, Volume
+from infra.configuration.settings import GatewaySettings, ServiceSettings, StackSettings
+from infra.configuration.stack import apply_settings, read_settings
+from infra.configuration.traffic import Header, PartitioningKey, Probe, RateLimit, Scaling
+
+__all__ = [
+    "Certificate",
+    "ConfigurationError",
+    "CountRange",
+    "Cpu",
+    "Disk",
+    "GatewayConfiguration",
+    "GatewaySettings",
+    "Gpu",
+    "Header",
+    "Limits",
+    "ModelConfiguration",
+    "PartitioningKey",
+    "Probe",
+    "Problem",
+    "Range",
+    "RateLimit",
+    "RegistryAuth",
+    "Resources",
+    "Scaling",
+    "Secret",
+    "ServiceConfiguration",
+    "ServiceSettings",
+    "SizeRange",
+    "Source",
+    "StackSettings",
+    "Volume",
+    "apply_settings",
+    "check_run_name",
+    "load",
+    "loads",
+    "read_settings",
+]

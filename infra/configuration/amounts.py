@@ -1,0 +1,117 @@
+"""Numbers as dstack writes them: whole numbers, sizes in GB, durations in seconds, ranges of either."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Self, cast
+
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic_core import CoreSchema
+
+from infra.configuration.section import Section, problem
+
+_SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(tb|gb|mb)?", re.ASCII)
+_DURATION = re.compile(r"(\d+) *([smhdw])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_GB = {"tb": 1024.0, "gb": 1.0, "mb": 1 / 1024}
+_LARGEST = 2**53
+"""What a JSON number holds exactly; no count, size or duration comes near it."""
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, bool):
+        raise problem("a whole number is wanted, and this is true or false", "write a number; quote it if need be")
+    if isinstance(value, str) and not re.fullmatch(r" *[+-]?\d{1,16} *", value, re.ASCII):
+        raise problem("a whole number is wanted", "write digits alone, for example 2")
+    if isinstance(value, int | float) and abs(value) > _LARGEST:
+        raise problem("a whole number is wanted, and none is that large", "write a smaller number")
+    return value
+
+
+def read_size(value: object) -> float:
+    """GB from `16GB`, `512MB`, `1TB` or a number of GB; 1 TB is 1024 GB, as in dstack."""
+    rule = "a size is a number with MB, GB or TB, or a number of GB"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if 0 <= value <= _LARGEST:
+            return float(value)
+    elif isinstance(value, str) and len(value) < 40 and (match := _SIZE.fullmatch(value.replace(" ", "").lower())):
+        return float(match[1]) * _GB[match[2] or "gb"]
+    raise problem(rule, "write for example 24GB")
+
+
+def read_duration(value: object) -> int:
+    """Seconds from a whole number of them or from an amount with one unit: `90s`, `30m`, `2h`, `1d`, `1w`."""
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and 0 <= value <= _LARGEST
+        and value == int(value)
+    ):
+        return int(value)
+    if isinstance(value, str) and len(value) < 16:
+        if re.fullmatch(r"\d+", value, re.ASCII):
+            return int(value)
+        if match := _DURATION.fullmatch(value):
+            return int(match[1]) * _SECONDS[match[2]]
+    rule = "a duration is a whole number of seconds, or one with a single unit: s, m, h, d or w"
+    raise problem(rule, "write for example 30m, or 90m for an hour and a half")
+
+
+_NUMBER_OR_TEXT: dict[str, Any] = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Count = Annotated[Whole, Field(ge=0)]
+Size = Annotated[float, BeforeValidator(read_size), WithJsonSchema(_NUMBER_OR_TEXT)]
+"""GB."""
+Duration = Annotated[int, BeforeValidator(read_duration), WithJsonSchema(_NUMBER_OR_TEXT)]
+"""Seconds."""
+
+
+class Range(Section, frozen=True):
+    """From `min` to `max`, both included; None is no bound. Never empty, and one of the two is always given."""
+
+    min: float | None = Field(default=None, description="The smallest value allowed")
+    max: float | None = Field(default=None, description="The largest value allowed")
+
+    @classmethod
+    def read_short_form(cls, value: object) -> object:
+        """`8` and `8..8` are exact, `2..8`, `16GB..` and `..4` are bounds."""
+        if isinstance(value, bool):
+            raise problem("a number or a range is wanted, and this is true or false", "write for example 2 or 1..4")
+        if isinstance(value, str) and ".." in value:
+            bounds = value.replace(" ", "").split("..")
+            if len(bounds) != 2 or bounds == ["", ""]:
+                raise problem("a range is min..max, min.. or ..max", "write for example 1..4")
+            return {"min": bounds[0] or None, "max": bounds[1] or None}
+        if isinstance(value, str | int | float):
+            return {"min": value, "max": value}
+        if not isinstance(value, Mapping | Range):
+            raise problem("a number or a range is wanted", "write for example 2, 1..4 or 16GB..")
+        return cast(object, value)
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.min is None and self.max is None:
+            raise problem("a range needs min, max or both", "write for example 1..4")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise problem("the first number of a range is not above the second", "swap the two")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}, handler(schema)]}
+
+
+class CountRange(Range, frozen=True):
+    """A range of whole numbers."""
+
+    min: Count | None = Field(default=None, description="The smallest number allowed")
+    max: Count | None = Field(default=None, description="The largest number allowed")
+
+
+class SizeRange(Range, frozen=True):
+    """A range of sizes, in GB."""
+
+    min: Size | None = Field(default=None, description="The smallest size allowed")
+    max: Size | None = Field(default=None, description="The largest size allowed")

@@ -1,0 +1,68 @@
+"""What is wrong with a configuration, where, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+KeyPath = tuple[str | int, ...]
+"""The way to a value: keys, and indexes into lists."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that a user has to change.
+
+    `where` is a key path (`resources.gpu.count`, `env[0]`) or another place (`--gpu`, `stack config gpu`); `line`
+    counts from 1 and is None for what is not in a file; `found` is what was there, None where that says nothing or
+    must not be shown.
+    """
+
+    where: str
+    rule: str
+    remedy: str
+    found: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = ", ".join(filter(None, (f"line {self.line}" if self.line else "", self.where)))
+        lines = [place] if place else []
+        if self.found is not None:
+            lines.append(f"  found:  {self.found}")
+        return "\n".join([*lines, f"  rule:   {self.rule}", f"  remedy: {self.remedy}"])
+
+
+class ConfigurationError(Exception):
+    """Everything that is wrong with one configuration; `str()` is the report a user reads."""
+
+    def __init__(self, name: str, problems: Iterable[Problem]) -> None:
+        self.name = name
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__(name, self.problems)
+
+    def __str__(self) -> str:
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        return "\n\n".join([f"{self.name}: {count}", *map(str, self.problems)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a configuration was written. No part of what it says: any two are equal."""
+
+    name: str = field(default="configuration", compare=False)
+    lines: Mapping[KeyPath, int] = field(default_factory=dict[KeyPath, int], compare=False, repr=False)
+
+    def line(self, path: KeyPath) -> int | None:
+        """The line of the value at `path`, else of the nearest thing around it."""
+        for length in range(len(path), -1, -1):
+            if path[:length] in self.lines:
+                return self.lines[path[:length]]
+        return None
+
+
+def spell(path: KeyPath) -> str:
+    """A key path as users read it: `resources.gpu.count`, `env[0]`."""
+    spelt = ""
+    for part in path:
+        spelt += f"[{part}]" if isinstance(part, int) else f".{part}" if spelt else part
+    return spelt

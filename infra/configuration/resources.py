@@ -1,0 +1,185 @@
+"""What a replica's machine must have: processors, memory, GPUs, disk. Sizes in GB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+from pydantic import Field, GetJsonSchemaHandler, field_validator
+from pydantic_core import CoreSchema
+
+from infra.configuration.amounts import CountRange, Range, Size, SizeRange
+from infra.configuration.section import Section, problem
+
+Vendor = Literal["nvidia"]
+Architecture = Literal["x86", "arm"]
+
+_OTHER_VENDORS = ("amd", "google", "tpu", "intel", "tenstorrent", "tt")
+_SHORT_FORM: list[dict[str, Any]] = [{"type": "integer", "minimum": 0}, {"type": "string"}]
+
+
+class Cpu(Section, frozen=True):
+    """Virtual processors."""
+
+    arch: Architecture | None = Field(default=None, description="The processors' architecture: x86 or arm")
+    count: CountRange = Field(default=CountRange(min=2), description="How many virtual processors")
+
+    @classmethod
+    def read_short_form(cls, value: object) -> object:
+        """`8`, `4..8`, `arm:8`, and a range's map."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            return {"count": value}
+        if isinstance(value, str):
+            return _read_cpu(value)
+        if isinstance(value, Mapping):
+            given = cast(Mapping[object, object], value)
+            return {"count": given} if given and given.keys() <= {"min", "max"} else given
+        if isinstance(value, Range):
+            return {"count": cast(object, value)}
+        if not isinstance(value, Cpu):
+            raise problem("a number of processors, arch:count or a map is wanted", "write for example 4.. or arm:8")
+        return value
+
+    @field_validator("arch", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [*_SHORT_FORM, handler(schema)]}
+
+
+class Gpu(Section, frozen=True):
+    """GPUs of one machine."""
+
+    vendor: Vendor | None = Field(default=None, description="The GPUs' vendor: nvidia")
+    name: tuple[str, ...] | None = Field(default=None, description="Names of GPUs, any of which will do: A10G, L4")
+    count: CountRange = Field(default=CountRange(min=1), description="How many GPUs")
+    memory: SizeRange | None = Field(default=None, description="Memory of one GPU, in GB or as in 24GB..")
+    total_memory: SizeRange | None = Field(default=None, description="Memory of all GPUs together")
+    compute_capability: tuple[int, int] | None = Field(default=None, description="The smallest one, as in 8.0")
+
+    @classmethod
+    def read_short_form(cls, value: object) -> object:
+        """`2`, `24GB`, `A10G:2`, `nvidia:L4,A10G:24GB..:1..2`."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            return {"count": value}
+        if isinstance(value, str):
+            return _read_gpu(value)
+        if not isinstance(value, Mapping | Gpu):
+            rule = "a number of GPUs, names, memory and count joined by colons, or a map is wanted"
+            raise problem(rule, "write for example 24GB, A10G:2 or L4,A10G:24GB..:1..2")
+        return cast(object, value)
+
+    @field_validator("vendor", mode="before")
+    @classmethod
+    def _read_vendor(cls, value: object) -> object:
+        vendor = value.lower() if isinstance(value, str) else value
+        if vendor in _OTHER_VENDORS:
+            raise _other_vendor()
+        return vendor
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _read_names(cls, value: object) -> object:
+        if value is None:
+            return None
+        names = cast(list[object], value) if isinstance(value, list | tuple) else [value]
+        for name in names:
+            if isinstance(name, str) and name.startswith("tpu-"):
+                raise _other_vendor()
+            if not isinstance(name, str) or not name or not name[0].isalpha() or {",", ":", " "} & set(name):
+                raise problem("a GPU's name is one word that starts with a letter", "write a list: [L4, A10G]")
+        return names
+
+    @field_validator("compute_capability", mode="before")
+    @classmethod
+    def _read_capability(cls, value: object) -> object:
+        if value is None:
+            return None
+        parts = cast(list[object], value) if isinstance(value, list | tuple) else str(value).strip().split(".")
+        digits = [str(part) for part in parts]
+        if (
+            isinstance(value, bool)
+            or len(digits) != 2
+            or not all(d.isascii() and d.isdigit() and len(d) < 4 for d in digits)
+        ):
+            raise problem("a compute capability is two numbers with a dot", "write for example 8.0")
+        return int(digits[0]), int(digits[1])
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        long_form = handler(schema)
+        return {"anyOf": [*_SHORT_FORM, long_form]}
+
+
+class Disk(Section, frozen=True):
+    """The root volume."""
+
+    size: SizeRange = Field(description="Its size, in GB or as in 200GB..")
+
+    @classmethod
+    def read_short_form(cls, value: object) -> object:
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            return {"size": value}
+        if not isinstance(value, Mapping | Disk):
+            raise problem("a size or a map with `size` is wanted", "write for example 200GB..")
+        return cast(object, value)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}, handler(schema)]}
+
+
+class Resources(Section, frozen=True):
+    """What one replica needs. The defaults are dstack's."""
+
+    cpu: Cpu = Field(default=Cpu(), description="Virtual processors, as in 4.. or arm:8")
+    memory: SizeRange = Field(default=SizeRange(min=8.0), description="Main memory, as in 16GB..")
+    shm_size: Size | None = Field(default=None, description="Shared memory of the container, as in 8GB")
+    gpu: Gpu = Field(
+        default=Gpu(count=CountRange(min=0)), description="GPUs, as in 24GB, A10G:2 or L4,A10G:24GB..:1..2"
+    )
+    disk: Disk | None = Field(default=Disk(size=SizeRange(min=100.0)), description="The root volume, as in 200GB..")
+
+    @field_validator("gpu", mode="before")
+    @classmethod
+    def _null_is_the_default(cls, value: object) -> object:
+        return Gpu(count=CountRange(min=0)) if value is None else value
+
+
+def _read_cpu(text: str) -> dict[str, object]:
+    read: dict[str, object] = {}
+    for token in text.replace(" ", "").split(":"):
+        key = "count" if ".." in token or token.isdigit() else "arch"
+        if not token or key in read or (key == "arch" and token.lower() not in ("x86", "arm")):
+            raise problem(
+                "processors are a count, an architecture (x86 or arm), or both with a colon", "write for example arm:8"
+            )
+        read[key] = token
+    return read
+
+
+def _read_gpu(text: str) -> dict[str, object]:
+    """dstack's rule: a vendor; what starts with a letter is names; what has a unit is memory; the rest is the count."""
+    read: dict[str, object] = {}
+    for token in text.replace(" ", "").split(":"):
+        if not token:
+            raise problem("nothing stands between two colons, or beside one", "write for example A10G:2")
+        if token.lower() in ("nvidia", *_OTHER_VENDORS):
+            key, value = "vendor", token
+        elif token[0].isalpha():
+            key, value = "name", token.split(",")
+        elif any(character.isalpha() for character in token):
+            key, value = "memory", token
+        else:
+            key, value = "count", token
+        if key in read:
+            raise problem(f"a GPU has one {key}, and this gives two", "write for example L4,A10G:24GB..:1..2")
+        read[key] = value
+    return read
+
+
+def _other_vendor() -> Exception:
+    return problem("the offers are EC2 instances with NVIDIA GPUs; other accelerators are not supported", "remove it")

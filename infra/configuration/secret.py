@@ -1,0 +1,43 @@
+"""A value that is never shown: passwords, tokens, anything that a user marked as secret."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, final
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+
+@final
+class Secret:
+    """A text whose `repr` and `str` are `***`; `reveal()` is the one way to its characters."""
+
+    __slots__: ClassVar[tuple[str, ...]] = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Takes a text (numbers as text, as dstack does) or a Secret, and is written as `***`."""
+        text = core_schema.no_info_after_validator_function(cls, core_schema.str_schema(coerce_numbers_to_str=True))
+        return core_schema.union_schema(
+            [core_schema.is_instance_schema(cls), text],
+            serialization=core_schema.to_string_ser_schema(),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string"}

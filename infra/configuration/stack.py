@@ -1,0 +1,127 @@
+"""Stack config and the command line: their words read, checked, and applied over a configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypeVar, cast, overload
+
+from pydantic import ValidationError
+
+from infra.configuration.document import Document
+from infra.configuration.gateway import GatewayConfiguration
+from infra.configuration.problem import ConfigurationError, KeyPath, Problem, spell
+from infra.configuration.reporting import problems_of
+from infra.configuration.secret import Secret
+from infra.configuration.service import ServiceConfiguration
+from infra.configuration.settings import GatewaySettings, ServiceSettings, StackSettings
+
+Spelling = Literal["stack config", "command line"]
+"""How a user wrote the words, which is how reports name them: `stack config gpu` or `--gpu`."""
+
+_TYPES: Mapping[str, type[ServiceSettings] | type[GatewaySettings]] = {
+    "service": ServiceSettings,
+    "gateway": GatewaySettings,
+}
+_RESOURCES = ("gpu", "cpu", "memory", "disk")
+_PLACEMENT = ("auth", "gateway", "spot_policy", "max_price", "regions", "instance_types", "availability_zones")
+
+Written = TypeVar("Written", ServiceConfiguration, GatewayConfiguration)
+
+
+@overload
+def read_settings(
+    values: Mapping[str, object], kind: Literal["service"], spelling: Spelling = "stack config"
+) -> ServiceSettings: ...
+@overload
+def read_settings(
+    values: Mapping[str, object], kind: Literal["gateway"], spelling: Spelling = "stack config"
+) -> GatewaySettings: ...
+def read_settings(
+    values: Mapping[str, object], kind: Literal["service", "gateway"], spelling: Spelling = "stack config"
+) -> StackSettings:
+    """The settings of a stack of type `kind`.
+
+    `values` has the words without a namespace; values are texts (an object or a list may be its JSON), plain
+    numbers, booleans, lists and maps, or a Secret of a text. What is secret in `env` stays so. Raises
+    ConfigurationError with everything that is wrong.
+    """
+
+    def place(path: KeyPath) -> str:
+        if spelling == "stack config":
+            return f"stack config {spell(path)}"
+        return "--" + spell(path).replace("_", "-") if len(path) < 2 else f"--{path[0]} {spell(path[1:])}"
+
+    document = Document(data={key: _plain(key, value) for key, value in values.items()})
+    document.lines = dict.fromkeys(_paths(document.data), 0)
+    try:
+        return _TYPES[kind].model_validate(document.data)
+    except ValidationError as error:
+        problems = [_of_the_other_type(problem, kind, place) for problem in problems_of(error, document, place)]
+        raise ConfigurationError(spelling, problems) from None
+
+
+def apply_settings(configuration: Written, settings: StackSettings) -> Written:
+    """The configuration with what `settings` say, which wins.
+
+    Raises ConfigurationError when the settings are of the other type of stack.
+    """
+    if configuration.type == "gateway" and isinstance(settings, GatewaySettings):
+        return configuration if settings.domain is None else configuration.changed({"domain": settings.domain})
+    if configuration.type == "service" and isinstance(settings, ServiceSettings):
+        changes = _given(settings, _PLACEMENT)
+        if resources := _given(settings, _RESOURCES):
+            changes["resources"] = configuration.resources.model_copy(update=resources)
+        if settings.env:
+            changes["env"] = {**configuration.env, **settings.env}
+        return configuration.changed(changes)
+    rule = "a stack keeps its type, and its settings are those of its type"
+    problem = Problem(where="type", found=configuration.type, rule=rule, remedy="use a stack of that type")
+    raise ConfigurationError(configuration.source.name, [problem])
+
+
+def _given(settings: ServiceSettings, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(settings, name)) is not None}
+
+
+def _plain(key: str, value: object) -> object:
+    """What a word's text stands for: JSON of an object or a list, and `a,b` where a list is wanted."""
+    if isinstance(value, Secret):
+        inner = _plain(key, value.reveal())
+        return _all_secret(inner) if key == "env" else inner
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text[:1] in ("{", "["):
+        try:
+            return cast(object, json.loads(text))
+        except ValueError:
+            return value
+    wants_list = key in ("regions", "instance_types", "availability_zones", "keys", "subnet_ids")
+    return [item.strip() for item in text.split(",")] if wants_list else value
+
+
+def _all_secret(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    return {name: Secret(str(item)) for name, item in cast(dict[str, object], value).items()}
+
+
+def _paths(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
+    yield path
+    if isinstance(value, Mapping):
+        for key, item in cast(Mapping[str, object], value).items():
+            yield from _paths(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(cast(list[object], value)):
+            yield from _paths(item, (*path, index))
+
+
+def _of_the_other_type(problem: Problem, kind: str, place: Any) -> Problem:
+    """Says so when an unknown word is one of the other type of stack."""
+    other = "gateway" if kind == "service" else "service"
+    for word in _TYPES[other].model_fields.keys() - _TYPES[kind].model_fields.keys():
+        if problem.where == place((word,)):
+            rule = f"`{word}` is a setting of a {other} stack, and this configuration is of type {kind}"
+            return Problem(where=problem.where, rule=rule, remedy=f"set it on the {other}'s stack, and remove it here")
+    return problem
