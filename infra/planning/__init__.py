@@ -1,0 +1,51 @@
+"""Configuration and catalog to plan: everything that will be deployed, decided as plain frozen data.
+
+No AWS, no Pulumi, no network but what the caller hands in: `plan_service` is given a function that finds chat
+templates, which for the Hub is `resolve_with(open_on_hub())` (`infra.planning.hub`, imported only where it is used).
+"""
+
+from infra.planning.catalog import PRICES_AS_OF, PRICES_REGION, InstanceType, read_catalog
+from infra.planning.chat_template import (
+    ChatTemplate,
+    ModelRepository,
+    ResolveChatTemplate,
+    find_chat_template,
+    resolve_with,
+    unresolved,
+)
+from infra.planning.gateway import plan_gateway
+from infra.planning.plan import Container, GatewayPlan, HealthCheck, Offer, PlanError, ServicePlan
+from infra.planning.repository import HubError, HubOutOfReachError, OpenRepository, RepositoryFiles
+from infra.planning.run_names import generated_run_name
+from infra.planning.service import plan_service, service_record
+from infra.planning.special_tokens import Tokens
+from infra.planning.table import offers_table
+
+__all__ = [
+    "PRICES_AS_OF",
+    "PRICES_REGION",
+    "ChatTemplate",
+    "Container",
+    "GatewayPlan",
+    "HealthCheck",
+    "HubError",
+    "HubOutOfReachError",
+    "InstanceType",
+    "ModelRepository",
+    "Offer",
+    "OpenRepository",
+    "PlanError",
+    "RepositoryFiles",
+    "ResolveChatTemplate",
+    "ServicePlan",
+    "Tokens",
+    "find_chat_template",
+    "generated_run_name",
+    "offers_table",
+    "plan_gateway",
+    "plan_service",
+    "read_catalog",
+    "resolve_with",
+    "service_record",
+    "unresolved",
+]

@@ -7,13 +7,17 @@ tags are tuples of (name, value) in the configuration's order; `dict(...)` makes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway_lambda.registry.record import Model
-from infra.configuration.secret import Secret
+from infra.configuration import ConfigurationError, Secret
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
+
+
+class PlanError(ConfigurationError):
+    """A configuration that reads well and cannot be deployed; `str()` is the report, all problems of it together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +60,8 @@ class Scaling:
     metric: Literal["rps"]
     target: float
     """Requests a second a replica."""
-    window: int | None
-    """Seconds over which requests are counted; `None`: dstack's default of one minute."""
+    window: int
+    """Seconds over which requests are counted."""
     scale_up_delay: int
     """Seconds between a scaling event and the next one up."""
     scale_down_delay: int
@@ -80,15 +84,13 @@ class Mount:
 
     instance_path: str
     path: str
-    optional: bool
-    """Left out where the instance does not have `instance_path`, instead of failing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryLogin:
     """How the image's registry is logged in to."""
 
-    username: str | Secret
+    username: str
     password: Secret
 
 
@@ -101,20 +103,22 @@ class Container:
     """The program that replaces the image's entrypoint; `None`: the image's own entrypoint and command run."""
     arguments: tuple[str, ...]
     """What follows the image on the command line: each is one argument."""
-    environment: tuple[tuple[str, str | Secret], ...]
-    """Resolved values, in the configuration's order; `DSTACK_RUN_NAME` and what else the plan knows come first."""
+    environment: tuple[tuple[str, str | Secret], ...] = field(repr=False)
+    """Resolved values: what dstack sets and the plan knows (`DSTACK_RUN_NAME`, …), then the configuration's."""
     port: int
     """Where the container listens."""
     shm_size_mb: int | None
-    """Size of /dev/shm in MiB; `None`: the instance's own /dev/shm, as large as half its memory."""
+    """Size of /dev/shm in MiB; `None`: docker's own 64."""
     working_dir: str | None
     user: str | None
     """`user` or `user:group`, names or numbers."""
     privileged: bool
     registry_login: RegistryLogin | None
     mounts: tuple[Mount, ...]
-    count_gpus_as: tuple[str, ...]
-    """Variables that the machine sets to the number of its GPUs, counted there, unless `environment` has them."""
+    hub_cache_paths: tuple[str, ...]
+    """Where the container sees the machine's Hub cache, so that weights are fetched once a machine."""
+    gpu_count_variables: tuple[str, ...]
+    """Variables that are set to the number of the machine's GPUs, counted there."""
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -149,7 +153,7 @@ class RateLimit:
     burst: int
     """Requests ahead of the limit."""
     header: str | None
-    """The header whose value tells clients apart; `None`: the client's address."""
+    """The header whose value tells clients apart; `None`: their address does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,13 +164,15 @@ class ServicePlan:
     gateway: str | None
     """The gateway that the configuration names; `None`: the default one."""
     auth: bool | None
-    """Whether a key is needed; `None`: the gateway's default, which is that one is."""
+    """Whether a key is needed; `None`: as the gateway says, whose own default is that one is."""
     model: Model | None
+    """Without `upstream_api_key`, which is a secret and stands beside it."""
+    upstream_api_key: Secret | None
     container: Container
     offers: tuple[Offer, ...]
     """By price, cheapest first. Never empty."""
-    gpu_chosen_by: Literal["configuration", "nobody"]
-    """`nobody`: `gpu` is left out, so any GPU of the catalog is offered, whether the model fits it or not."""
+    gpu_asked_for: bool
+    """Whether the configuration says what GPU it needs. If not, every GPU is offered, whether the model fits or not."""
     purchase: Purchase
     disk_gb: int
     """Root volume of a replica, in GB."""

@@ -1,0 +1,167 @@
+"""The chat model of a service, as the gateway's registry holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway_lambda.registry.record import Limits, Model
+from gateway_lambda.templates import TemplateInvalid, compile_template
+from infra.configuration import ModelConfiguration, Problem, Secret, ServiceConfiguration
+from infra.planning.chat_template import ChatTemplate, ModelRepository, ResolveChatTemplate
+from infra.planning.environment import hub_token
+from infra.planning.repository import HubError
+
+_PLAIN_FIELDS = (
+    "name",
+    "type",
+    "format",
+    "prefix",
+    "strip_bos",
+    "default_max_tokens",
+    "clamp_max_tokens",
+    "max_n",
+    "unsupported_params",
+    "tools",
+    "json_object",
+    "vision",
+    "prefill",
+    "control_tokens_in_input",
+    "adapter_id",
+)
+"""Fields that the configuration and the record have alike."""
+
+
+def plan_model(
+    configuration: ServiceConfiguration,
+    *,
+    values: Mapping[str, str | Secret],
+    resolve: ResolveChatTemplate,
+    problems: list[Problem],
+) -> Model | None:
+    """The model, its template compiled once to see that the gateway will be able to; `None` where there is none.
+
+    Nothing is resolved for `format: openai`, which renders its own templates, nor when the configuration gives both
+    `chat_template` and `eos_token`. What it gives wins over what is found. What is wrong is added to `problems`.
+    """
+    given = configuration.model
+    if given is None:
+        return None
+    model = _as_written(given)
+    if given.format == "openai":
+        return model
+    _check_templates(configuration, given.chat_template, given.chat_templates, problems)
+    if given.chat_template is not None and given.eos_token is not None:
+        return model
+    wanted = ModelRepository(repo=given.hub_repo or given.name, revision=given.revision, token=hub_token(values))
+    try:
+        found = resolve(wanted)
+    except HubError as error:
+        missing = "chat_template" if given.chat_template is None else "eos_token"
+        problems.append(_unresolved(configuration, missing, error, values))
+        return model
+    completed = _completed(model, given, found, wanted)
+    if given.chat_template is None and found.template is not None:
+        _check_found(configuration, found, problems)
+    return completed
+
+
+def _as_written(given: ModelConfiguration) -> Model:
+    plain: dict[str, Any] = {name: getattr(given, name) for name in _PLAIN_FIELDS}
+    return Model(
+        **plain,
+        chat_template=given.chat_template,
+        chat_templates=dict(given.chat_templates),
+        eos_token=given.eos_token,
+        bos_token=given.bos_token,
+        special_tokens=_lists(given.special_tokens),
+        hub_repo=given.hub_repo,
+        revision=given.revision,
+        stop_strings=None if given.stop_strings is None else list(given.stop_strings),
+        limits=Limits(**given.limits.model_dump()),
+        image_hosts=list(given.image_hosts),
+    )
+
+
+def _completed(model: Model, given: ModelConfiguration, found: ChatTemplate, wanted: ModelRepository) -> Model:
+    """The model with what was found for what the configuration leaves out."""
+    tokens = found.tokens
+    eos = given.eos_token or tokens.eos
+    ends = list(dict.fromkeys((*((eos,) if eos else ()), *tokens.ends)))
+    return msgspec.structs.replace(
+        model,
+        chat_template=given.chat_template or found.template,
+        chat_templates={**({} if given.chat_template else found.named), **given.chat_templates},
+        eos_token=eos,
+        bos_token=given.bos_token or tokens.bos,
+        special_tokens=_lists({**tokens.others, **given.special_tokens}),
+        hub_repo=wanted.repo,
+        revision=found.sha or given.revision,
+        stop_strings=list(given.stop_strings) if given.stop_strings is not None else ends,
+    )
+
+
+def _lists(tokens: Mapping[str, str | list[str] | tuple[str, ...]]) -> dict[str, str | list[str]]:
+    return {name: token if isinstance(token, str) else list(token) for name, token in tokens.items()}
+
+
+def _check_templates(
+    configuration: ServiceConfiguration, default: str | None, named: Mapping[str, str], problems: list[Problem]
+) -> None:
+    """Compiles what the configuration gives."""
+    templates = {("model", "chat_template"): default} if default is not None else {}
+    templates |= {("model", "chat_templates", name): text for name, text in named.items()}
+    for path, text in templates.items():
+        complaint = _complaint(text)
+        if complaint is not None:
+            problems.append(
+                Problem(
+                    where=".".join(path),
+                    line=configuration.source.line(path),
+                    rule=f"it cannot be compiled as a Jinja template: {complaint}",
+                    remedy="correct it, or remove it, so that the model's own is resolved from the Hub",
+                )
+            )
+
+
+def _check_found(configuration: ServiceConfiguration, found: ChatTemplate, problems: list[Problem]) -> None:
+    """Compiles what was found."""
+    templates = {"": found.template or "", **{f" ({name})": text for name, text in found.named.items()}}
+    for name, text in templates.items():
+        complaint = _complaint(text)
+        if complaint is not None:
+            problems.append(
+                Problem(
+                    where="model.chat_template",
+                    line=configuration.source.line(("model",)),
+                    rule=f"the template{name} in {found.origin} cannot be compiled: {complaint}",
+                    remedy="set model.chat_template to one that can",
+                )
+            )
+
+
+def _complaint(template: str) -> str | None:
+    """What Jinja says of a template that cannot be compiled, with the line in it."""
+    try:
+        compile_template(template)
+    except TemplateInvalid as error:
+        return error.message
+    return None
+
+
+def _unresolved(
+    configuration: ServiceConfiguration, missing: str, error: HubError, values: Mapping[str, str | Secret]
+) -> Problem:
+    model_id = values.get("MODEL_ID")
+    hint = ""
+    given = configuration.model
+    if given is not None and given.hub_repo is None and isinstance(model_id, str) and model_id != given.name:
+        hint = f" (env has MODEL_ID={model_id}: model.hub_repo: {model_id} looks there)"
+    return Problem(
+        where=f"model.{missing}",
+        line=configuration.source.line(("model",)),
+        rule=f"it is not given, and cannot be resolved: {error.rule}",
+        remedy=f"{error.remedy}{hint}",
+    )

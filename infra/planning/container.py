@@ -1,0 +1,77 @@
+"""The container of a service: what dstack would run, as data.
+
+Read in dstack's job configurators (`server/services/jobs/configurators/base.py`) and its runner and shim: commands
+are one shell's, joined by `&&`; an entrypoint takes commands as its arguments instead; with neither the image's own
+entrypoint and command run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from infra.configuration import Problem, Secret, ServiceConfiguration
+from infra.planning.plan import Container, Mount, RegistryLogin
+
+SHELL = "/bin/sh"
+"""dstack's shell for every image but its own."""
+HUB_CACHE_PATHS = ("/data", "/root/.cache/huggingface")
+"""Where TGI's image and everything else on huggingface_hub keep the Hub's cache."""
+GPU_COUNT_VARIABLES = ("DSTACK_GPUS_NUM", "DSTACK_GPUS_PER_NODE")
+
+
+def plan_container(
+    configuration: ServiceConfiguration, *, run: str, values: Mapping[str, str | Secret], problems: list[Problem]
+) -> Container:
+    """The container of one replica, with `values` for its environment. What is wrong is added to `problems`."""
+    command = _command(configuration)
+    if configuration.entrypoint is not None and not command:
+        problems.append(
+            Problem(
+                where="entrypoint",
+                line=configuration.source.line(("entrypoint",)),
+                rule="an empty entrypoint without commands leaves nothing to run",
+                remedy="remove it, so that the image's own entrypoint runs, or name a program",
+            )
+        )
+    environment = {**_set_by_dstack(configuration, run), **values}
+    login = configuration.registry_auth
+    mounts = tuple(Mount(instance_path=one.instance_path, path=one.path) for one in configuration.volumes)
+    mounted = {mount.path.rstrip("/") for mount in mounts}
+    return Container(
+        image=configuration.image,
+        entrypoint=command[0] if command else None,
+        arguments=tuple(command[1:]),
+        environment=tuple(environment.items()),
+        port=configuration.port,
+        shm_size_mb=round(configuration.resources.shm_size * 1024) if configuration.resources.shm_size else None,
+        working_dir=configuration.working_dir,
+        user=configuration.user,
+        privileged=configuration.privileged,
+        registry_login=None if login is None else RegistryLogin(username=login.username, password=login.password),
+        mounts=mounts,
+        hub_cache_paths=tuple(path for path in HUB_CACHE_PATHS if path not in mounted),
+        gpu_count_variables=tuple(name for name in GPU_COUNT_VARIABLES if name not in values),
+    )
+
+
+def join_commands(commands: Sequence[str]) -> str:
+    """One shell command that runs each after the one before succeeded; one that ends in `&` stays in the background."""
+    stripped = [command.strip() for command in commands]
+    return " && ".join(f"{{ {command} }}" if command.endswith("&") else command for command in stripped)
+
+
+def _command(configuration: ServiceConfiguration) -> list[str]:
+    """The process's argument vector; empty for the image's own."""
+    if configuration.entrypoint is not None:
+        return [*configuration.entrypoint, *configuration.commands]
+    if configuration.commands:
+        return [SHELL, "-i", "-c", join_commands(configuration.commands)]
+    return []
+
+
+def _set_by_dstack(configuration: ServiceConfiguration, run: str) -> dict[str, str]:
+    """dstack's own variables that mean something for a service on one machine and are known before it starts."""
+    known = {"DSTACK_RUN_NAME": run, "DSTACK_NODE_RANK": "0", "DSTACK_NODES_NUM": "1"}
+    if configuration.working_dir is not None:
+        known["DSTACK_WORKING_DIR"] = configuration.working_dir
+    return known

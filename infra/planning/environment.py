@@ -1,0 +1,60 @@
+"""The values of a service's environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from infra.configuration import Problem, Secret, ServiceConfiguration
+from infra.planning.repository import TOKEN_VARIABLES
+
+LARGEST_VALUE = 8192
+"""Bytes of one value: what an advanced SSM parameter holds, which carries it to the machine."""
+
+
+def resolve_environment(
+    configuration: ServiceConfiguration, caller: Mapping[str, str], problems: list[Problem]
+) -> dict[str, str | Secret]:
+    """Every variable with its value, in the configuration's order.
+
+    A bare name takes its value from the caller's environment, and is then a secret, as a Hub token always is.
+    What is missing or cannot be carried is added to `problems`.
+    """
+    values: dict[str, str | Secret] = {}
+    for name, value in configuration.env.items():
+        line = configuration.source.line(("env", name))
+        if value is None and name not in caller:
+            problems.append(
+                Problem(
+                    where=f"env.{name}",
+                    line=line,
+                    rule=f"{name} is named without a value, and is not set where this runs",
+                    remedy=f"export {name}=… and run this again, or give the value: {name}=… in the configuration, "
+                    f"--env {name}=… (make local), pulumi config set --secret --path env.{name} … (a stack)",
+                )
+            )
+            continue
+        resolved = Secret(caller[name]) if value is None else value
+        if isinstance(resolved, str) and name in TOKEN_VARIABLES:
+            resolved = Secret(resolved)
+        text = resolved.reveal() if isinstance(resolved, Secret) else resolved
+        if "\0" in text or len(text.encode("utf-8", "surrogatepass")) > LARGEST_VALUE:
+            problems.append(
+                Problem(
+                    where=f"env.{name}",
+                    line=line,
+                    rule=f"a value is at most {LARGEST_VALUE} bytes of UTF-8, without a NUL character",
+                    remedy="shorten it, or let the container fetch it from elsewhere",
+                )
+            )
+        values[name] = resolved
+    return values
+
+
+def hub_token(values: Mapping[str, str | Secret]) -> Secret | None:
+    """The service's own Hub token; `None` where it has none, or an empty one."""
+    for name in TOKEN_VARIABLES:
+        value = values.get(name, "")
+        token = value if isinstance(value, Secret) else Secret(value)
+        if token.reveal():
+            return token
+    return None

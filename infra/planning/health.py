@@ -1,0 +1,73 @@
+"""The health check of a service's replicas, from its probes or from what it serves.
+
+The load balancer asks by GET alone, one path, without headers or body of its own (ELBv2 target groups: interval 5 to
+300 s, timeout 2 to 120 s and shorter than the interval, thresholds 2 to 10). A probe it cannot ask is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from infra.configuration import Probe, Problem, ServiceConfiguration
+from infra.planning.plan import HealthCheck
+
+INTERVALS = range(5, 301)
+TIMEOUTS = range(2, 121)
+THRESHOLDS = range(2, 11)
+LONGEST_PATH = 1024
+
+
+def plan_health_check(configuration: ServiceConfiguration, problems: list[Problem]) -> HealthCheck:
+    """The health check. What the load balancer cannot do is added to `problems`."""
+    if configuration.probes:
+        _check(configuration, configuration.probes, problems)
+        return _from_probe(configuration.probes[0])
+    if configuration.probes is None and configuration.model is not None:
+        return _every_ten_seconds("/health", "200")
+    return _every_ten_seconds("/", "200-499")
+
+
+def _every_ten_seconds(path: str, matcher: str) -> HealthCheck:
+    return HealthCheck(path=path, matcher=matcher, interval=10, timeout=5, healthy_threshold=2, unhealthy_threshold=3)
+
+
+def _from_probe(probe: Probe) -> HealthCheck:
+    """dstack counts the interval from an answer to the next request, the load balancer from request to request."""
+    return HealthCheck(
+        path=probe.url,
+        matcher="200-299",
+        interval=max(probe.interval, probe.timeout + 1),
+        timeout=max(probe.timeout, TIMEOUTS.start),
+        healthy_threshold=max(probe.ready_after, THRESHOLDS.start),
+        unhealthy_threshold=3,
+    )
+
+
+def _check(configuration: ServiceConfiguration, probes: Sequence[Probe], problems: list[Problem]) -> None:
+
+    def refuse(key: str, index: int, found: object, rule: str, remedy: str) -> None:
+        line = configuration.source.line(("probes", index, key))
+        where = f"probes[{index}].{key}" if key else f"probes[{index}]"
+        problems.append(Problem(where=where, line=line, found=str(found), rule=rule, remedy=remedy))
+
+    asker = "the load balancer asks"
+    if len(probes) > 1:
+        refuse("", 1, f"{len(probes)} probes", f"{asker} one path", "keep the probe that tells whether it serves")
+    probe = probes[0]
+    if probe.method != "get":
+        refuse("method", 0, probe.method, f"{asker} by GET alone", "remove it, and name a path that GET answers")
+    if probe.headers:
+        refuse("headers", 0, "headers", f"{asker} without headers of its own", "remove them")
+    if probe.body is not None:
+        refuse("body", 0, "a body", f"{asker} without a body", "remove it")
+    if probe.until_ready:
+        refuse("until_ready", 0, "true", f"{asker} as long as a replica runs", "remove it")
+    if not probe.url.startswith("/") or len(probe.url) > LONGEST_PATH:
+        rule = f"{asker} for a path, which starts with / and has at most {LONGEST_PATH} characters"
+        refuse("url", 0, probe.url[:80], rule, "write for example /health")
+    if probe.interval not in INTERVALS:
+        refuse("interval", 0, f"{probe.interval}s", f"{asker} every 5 to 300 s", "choose an interval between them")
+    if probe.timeout + 1 not in INTERVALS or probe.timeout > TIMEOUTS[-1]:
+        refuse("timeout", 0, f"{probe.timeout}s", "it waits 120 s for an answer at most", "choose a shorter timeout")
+    if probe.ready_after > THRESHOLDS[-1]:
+        refuse("ready_after", 0, probe.ready_after, "it counts to 10 good answers at most", "choose at most 10")

@@ -1,0 +1,184 @@
+"""What to relax where no instance type satisfies a requirement, and what that would give."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from infra.configuration import Problem, Source
+from infra.planning.catalog import InstanceType
+from infra.planning.requirement import Bounds, Key, Miss, Requirement, misses
+from infra.planning.text import describe, number
+
+SHOWN = 3
+"""How many ways out, or nearest names, a message has."""
+
+_Candidate = tuple[InstanceType, tuple[Miss, ...]]
+
+
+def no_offer(catalog: Sequence[InstanceType], requirement: Requirement, source: Source) -> Problem:
+    """Why there is no offer, for a requirement that has none.
+
+    The remedy has the ways out that change one requirement, least first, each with the instance type it gives; where
+    no single change is enough, the nearest instance type and all that it asks for.
+    """
+    unknown = _unknown_names(catalog, requirement)
+    if unknown is not None:
+        key, wanted, known = unknown
+        return Problem(
+            where=key,
+            line=_line(key, source),
+            found=", ".join(wanted),
+            rule=f"the catalog of EC2's GPU instance types has none of these {_WHAT[key]}",
+            remedy=f"the nearest it has: {', '.join(_nearest(wanted, known))}",
+        )
+    candidates = [(instance, tuple(misses(instance, requirement))) for instance in catalog]
+    ways = _ways_out(candidates)
+    if ways:
+        key = ways[0][1].key
+        changes = [f"{_relaxed(miss, requirement)}, for {describe(instance)}" for instance, miss in ways]
+        alone = len({miss.key for _, miss in ways}) == 1
+        return Problem(
+            where=key,
+            line=_line(key, source),
+            found=_wanted(key, requirement),
+            rule="no EC2 instance type of the catalog satisfies this and the rest of what is asked for",
+            remedy=changes[0] if alone else "one of: " + "; ".join(changes),
+        )
+    instance, missed = min(candidates, key=_by_nearness)
+    changes = ", and ".join(_relaxed(miss, requirement) for miss in missed)
+    return Problem(
+        where=", ".join(miss.key for miss in missed),
+        line=_line(missed[0].key, source),
+        found=", ".join(_wanted(miss.key, requirement) for miss in missed),
+        rule="no EC2 instance type of the catalog satisfies all of these, nor all but one of them",
+        remedy=f"for the nearest, {describe(instance)}: {changes}",
+    )
+
+
+def _by_nearness(candidate: _Candidate) -> tuple[int, float, float, str]:
+    instance, missed = candidate
+    return len(missed), sum(miss.distance for miss in missed), instance.price, instance.name
+
+
+def _ways_out(candidates: Iterable[_Candidate]) -> list[tuple[InstanceType, Miss]]:
+    """For each requirement that alone stands in the way: the instance type it has to be relaxed least for.
+
+    The list is in the order of how little is asked; a list of instance types or GPU names comes last, because to
+    leave what was named is more than to change a number.
+    """
+    nearest: dict[Key, _Candidate] = {}
+    for candidate in sorted(candidates, key=_by_nearness):
+        missed = candidate[1]
+        if len(missed) == 1:
+            nearest.setdefault(missed[0].key, candidate)
+    ways = sorted(nearest.values(), key=_by_nearness)
+    return [(instance, missed[0]) for instance, missed in ways[:SHOWN]]
+
+
+_WHAT: dict[Key, str] = {"instance_types": "names", "resources.gpu.name": "GPUs"}
+
+
+def _unknown_names(
+    catalog: Sequence[InstanceType], requirement: Requirement
+) -> tuple[Key, tuple[str, ...], list[str]] | None:
+    """The first list of names of which the catalog knows not one: its key, what it has, and what is known."""
+    types = sorted(instance.name for instance in catalog)
+    gpus = sorted({instance.gpu for instance in catalog})
+    lists: tuple[tuple[Key, tuple[str, ...] | None, list[str]], ...] = (
+        ("instance_types", requirement.instance_types, types),
+        ("resources.gpu.name", requirement.gpu_names, gpus),
+    )
+    for key, wanted, known in lists:
+        if wanted is not None and not {name.lower() for name in wanted} & {name.lower() for name in known}:
+            return key, wanted, known
+    return None
+
+
+def _nearest(wanted: Iterable[str], known: Sequence[str]) -> list[str]:
+    by_lowered = {name.lower(): name for name in known}
+    found = {
+        near: None
+        for name in sorted(wanted)
+        for near in difflib.get_close_matches(name.lower(), list(by_lowered), n=SHOWN, cutoff=0.4)
+    }
+    return [by_lowered[name] for name in found] or list(known)
+
+
+def _line(key: Key, source: Source) -> int | None:
+    return source.line(tuple(key.split(".")))
+
+
+def _wanted(key: Key, requirement: Requirement) -> str:
+    """What is asked for under a key, as a configuration writes it."""
+    match key:
+        case "instance_types":
+            return ",".join(requirement.instance_types or ())
+        case "resources.cpu.arch":
+            return str(requirement.arch)
+        case "resources.cpu":
+            return _range(requirement.cpu)
+        case "resources.memory":
+            return _range(requirement.memory, "GB")
+        case "resources.gpu.vendor":
+            return str(requirement.gpu_vendor)
+        case "resources.gpu.count":
+            return _range(requirement.gpu_count)
+        case "resources.gpu.name":
+            return ",".join(requirement.gpu_names or ())
+        case "resources.gpu.compute_capability":
+            major, minor = requirement.compute_capability or (0, 0)
+            return f"{major}.{minor}"
+        case "resources.gpu.memory":
+            return _range(requirement.gpu_memory, "GB")
+        case "resources.gpu.total_memory":
+            return _range(requirement.gpu_total_memory, "GB")
+        case "max_price":
+            return f"${number(requirement.max_price or 0)}/h"
+
+
+def _relaxed(miss: Miss, requirement: Requirement) -> str:
+    """How a requirement has to be changed to admit what was missed, with the difference where it is a number."""
+    match miss.key:
+        case "resources.cpu":
+            return _widened("cpu", miss, requirement.cpu)
+        case "resources.memory":
+            return _widened("memory", miss, requirement.memory, "GB")
+        case "resources.gpu.count":
+            return _widened("gpu count", miss, requirement.gpu_count)
+        case "resources.gpu.memory":
+            return _widened("gpu memory", miss, requirement.gpu_memory, "GB")
+        case "resources.gpu.total_memory":
+            return _widened("total GPU memory", miss, requirement.gpu_total_memory, "GB")
+        case "max_price":
+            price, ceiling = float(str(miss.has)), requirement.max_price or 0
+            return f"raise max_price by ${number(price - ceiling)} to {number(price)}"
+        case "resources.gpu.compute_capability":
+            capability = ".".join(str(part) for part in miss.has) if isinstance(miss.has, tuple) else miss.has
+            return f"lower compute_capability to {capability}"
+        case "resources.gpu.name":
+            return f"add {miss.has} to gpu name"
+        case "resources.gpu.vendor":
+            return f"say gpu vendor {miss.has}, or leave it out"
+        case "resources.cpu.arch":
+            return f"say cpu arch {miss.has}, or leave it out"
+        case "instance_types":
+            return f"add {miss.has} to instance_types"
+
+
+def _widened(what: str, miss: Miss, bounds: Bounds | None, unit: str = "") -> str:
+    has, low = float(str(miss.has)), None if bounds is None else bounds.low
+    high = None if bounds is None else bounds.high
+    if low is not None and has < low:
+        widened = _range(Bounds(low=has, high=high), unit)
+        return f"lower {what} by {number(low - has)}{unit} to {widened}"
+    widened = _range(Bounds(low=low, high=has), unit)
+    return f"raise {what} by {number(has - (high or 0))}{unit} to {widened}"
+
+
+def _range(bounds: Bounds | None, unit: str = "") -> str:
+    if bounds is None:
+        return ".."
+    low = "" if bounds.low is None else f"{number(bounds.low)}{unit}"
+    high = "" if bounds.high is None else f"{number(bounds.high)}{unit}"
+    return low if low == high else f"{low}..{high}"

@@ -1,0 +1,83 @@
+"""Model repositories as the planner sees them: named files at one commit, wherever they lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from infra.configuration import Secret
+
+TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+"""Where a service keeps its Hub token; the first that is set holds, as in TGI and huggingface_hub."""
+
+
+class HubError(Exception):
+    """A repository cannot be read. `rule` says why, `remedy` what to do; neither ever holds a token."""
+
+    def __init__(self, rule: str, remedy: str) -> None:
+        super().__init__(rule, remedy)
+        self.rule = rule
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.remedy}"
+
+
+class HubOutOfReachError(HubError):
+    """The Hub did not answer, or not usefully: nothing is known about the repository."""
+
+
+class RepositoryFiles(Protocol):
+    """The files of one repository at one commit."""
+
+    @property
+    def sha(self) -> str | None:
+        """The commit; `None` for a folder."""
+        ...
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Paths of its files, with `/`."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """The contents of one of `names`. Raises `HubError`."""
+        ...
+
+
+class OpenRepository(Protocol):
+    """How a repository is opened. `hub.open_on_hub` makes one that does it over HTTP."""
+
+    def __call__(self, repo: str, revision: str | None, token: Secret | None) -> RepositoryFiles:
+        """Opens `repo` at a branch, tag or commit (`None`: `main`). Raises `HubError`."""
+        ...
+
+
+def is_folder(repo: str) -> bool:
+    """Whether a repository's name means a folder of this machine: it starts with `/`, `./`, `../` or `~`."""
+    return repo.startswith(("/", "./", "../", "~")) or repo in (".", "..")
+
+
+def open_folder(repo: str) -> RepositoryFiles:
+    """The files of a folder, relative to the working directory. Raises `HubError`."""
+    path = Path(repo).expanduser()
+    if not path.is_dir():
+        raise HubError(
+            f"{repo} is not a folder of this machine", "name one that holds the model's tokenizer_config.json"
+        )
+    files = [*path.glob("*"), *path.glob("additional_chat_templates/*")]
+    return _Folder(path, frozenset(file.relative_to(path).as_posix() for file in files if file.is_file()))
+
+
+@dataclass(frozen=True)
+class _Folder:
+    path: Path
+    names: frozenset[str]
+    sha: None = None
+
+    def read(self, name: str) -> bytes:
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise HubError(f"{self.path / name} cannot be read ({error.strerror})", "make it readable") from None

@@ -1,0 +1,139 @@
+"""From a service's configuration to its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from gateway_lambda.registry import record
+from infra.configuration import Problem, ServiceConfiguration, ServiceSettings
+from infra.configuration.names import run_name_rule
+from infra.planning.buying import plan_disk, plan_purchase, plan_replicas, purchase_notes
+from infra.planning.catalog import InstanceType, read_catalog
+from infra.planning.chat_model import plan_model
+from infra.planning.chat_template import ResolveChatTemplate
+from infra.planning.container import plan_container
+from infra.planning.environment import resolve_environment
+from infra.planning.health import plan_health_check
+from infra.planning.offers import asks_for_gpu, find_offers, requirement_of
+from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
+from infra.planning.relaxation import no_offer
+
+
+def plan_service(
+    configuration: ServiceConfiguration,
+    *,
+    run: str,
+    environment: Mapping[str, str],
+    resolve: ResolveChatTemplate,
+    settings: ServiceSettings | None = None,
+    catalog: Sequence[InstanceType] | None = None,
+) -> ServicePlan:
+    """Decides everything that will be deployed.
+
+    Args:
+        configuration: with the stack's settings already applied to it.
+        run: the run name where the configuration has no `name`: the stack's, or a generated one.
+        environment: the caller's own, for variables that are named without a value.
+        resolve: finds the chat template of a model that has none. The Hub: `resolve_with(open_on_hub())`. Called at
+            most once, and not at all where nothing is to be found.
+        settings: what only stack config says (`ami`, `boot_timeout`, …); `None`: their defaults.
+        catalog: the instance types there are; `None`: the committed catalog.
+
+    Raises:
+        PlanError: with every problem, each with its place and remedy.
+    """
+    problems: list[Problem] = []
+    settings = settings or ServiceSettings(configuration=configuration.source.name)
+    name = _run_name(configuration, run, problems)
+    values = resolve_environment(configuration, environment, problems)
+    container = plan_container(configuration, run=name, values=values, problems=problems)
+    disk_gb = plan_disk(configuration, problems)
+    offers = _offers(configuration, read_catalog() if catalog is None else catalog, disk_gb, problems)
+    purchase = plan_purchase(configuration)
+    replicas = plan_replicas(configuration, problems)
+    health_check = plan_health_check(configuration, problems)
+    model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
+    if problems:
+        raise PlanError(configuration.source.name, problems)
+    return ServicePlan(
+        run=name,
+        gateway=configuration.gateway,
+        auth=configuration.auth,
+        model=model,
+        upstream_api_key=None if configuration.model is None else configuration.model.upstream_api_key,
+        container=container,
+        offers=offers,
+        gpu_asked_for=asks_for_gpu(configuration),
+        purchase=purchase,
+        disk_gb=disk_gb,
+        regions=configuration.regions,
+        availability_zones=configuration.availability_zones,
+        replicas=replicas,
+        health_check=health_check,
+        rate_limits=tuple(
+            RateLimit(prefix=limit.prefix, rps=limit.rps, burst=limit.burst, header=limit.key.header)
+            for limit in configuration.rate_limits
+        ),
+        tags=tuple(configuration.tags.items()),
+        ami=settings.ami,
+        boot_timeout=settings.boot_timeout,
+        on_failure=settings.on_failure,
+        wait=settings.wait,
+        preflight=settings.preflight,
+        notes=(*_gpu_notes(configuration), *purchase_notes(purchase, replicas)),
+    )
+
+
+def service_record(
+    plan: ServicePlan, *, url: str | None = None, host: str | None = None, gateway_auth: bool = True
+) -> record.Service:
+    """What the gateway's registry says of a planned service.
+
+    Args:
+        url: base URL of the service; `None`: the gateway's own upstream, with `host`.
+        host: the Host header to send upstream.
+        gateway_auth: whether a key is needed where the configuration does not say.
+    """
+    model = plan.model
+    if model is not None and plan.upstream_api_key is not None:
+        model = msgspec.structs.replace(model, upstream_api_key=plan.upstream_api_key.reveal())
+    return record.Service(
+        run=plan.run,
+        url=url,
+        host=host,
+        auth=gateway_auth if plan.auth is None else plan.auth,
+        min_replicas=plan.replicas.minimum,
+        model=model,
+    )
+
+
+def _run_name(configuration: ServiceConfiguration, default: str, problems: list[Problem]) -> str:
+    name = configuration.name or default
+    wrong = run_name_rule(name)
+    if wrong is not None:
+        rule, remedy = wrong
+        line = configuration.source.line(("name",)) if configuration.name else None
+        where = "name" if configuration.name else "run name"
+        problems.append(Problem(where=where, line=line, found=repr(name)[:80], rule=rule, remedy=remedy))
+    return name
+
+
+def _offers(
+    configuration: ServiceConfiguration, catalog: Sequence[InstanceType], disk_gb: int, problems: list[Problem]
+) -> tuple[Offer, ...]:
+    requirement = requirement_of(configuration)
+    offers = find_offers(catalog, requirement, disk_gb=disk_gb)
+    if not offers:
+        problems.append(no_offer(catalog, requirement, configuration.source))
+    return offers
+
+
+def _gpu_notes(configuration: ServiceConfiguration) -> list[str]:
+    if asks_for_gpu(configuration):
+        return []
+    return [
+        "gpu is left out, so every GPU that satisfies the rest is offered, the cheapest first, whether the model fits "
+        "into its memory or not. Say gpu, for example 24GB, to be sure."
+    ]

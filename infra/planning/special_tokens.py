@@ -1,0 +1,138 @@
+"""The special tokens of a model, out of its repository's files (translation.md §7.4).
+
+A token is a text or an object with `content`, in `tokenizer_config.json`, else in `special_tokens_map.json`. Where
+both have nothing, `eos_token` is the text of the first end-of-sequence id, and a `bos_token` or `pad_token` that is
+*absent* is the text of its id; one that is null stays undefined, because transformers gives templates none either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+STANDARD = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+LISTS = ("additional_special_tokens", "extra_special_tokens")
+TOKENIZER_CONFIG = "tokenizer_config.json"
+TOKENS_MAP = "special_tokens_map.json"
+CONFIGS = ("generation_config.json", "config.json")
+
+ReadJson = Callable[[str], Mapping[str, Any]]
+"""A JSON file of the repository; an empty object for one that is not there. Raises `HubError`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """Texts of special tokens."""
+
+    eos: str | None
+    bos: str | None
+    others: Mapping[str, str | list[str]]
+    """Further template variables: `pad_token`, `additional_special_tokens`, …"""
+    ends: tuple[str, ...]
+    """Every text that ends an answer: `eos`, then those of the other end-of-sequence ids."""
+
+
+def read_tokens(read: ReadJson) -> Tokens:
+    """The special tokens of a repository. What cannot be found is left out; nothing here is required."""
+    variables = _variables(read)
+    for name in ("bos_token", "pad_token"):
+        if name not in variables and name not in read(TOKENIZER_CONFIG):
+            for text in _texts(read, _ids(read, name)[:1]):
+                variables[name] = text
+    ends = _texts(read, _ids(read, "eos_token"))
+    eos, bos = variables.pop("eos_token", None), variables.pop("bos_token", None)
+    eos = eos if isinstance(eos, str) else next(iter(ends), None)
+    return Tokens(
+        eos=eos,
+        bos=bos if isinstance(bos, str) else None,
+        others=variables,
+        ends=tuple(dict.fromkeys((*((eos,) if eos else ()), *ends))),
+    )
+
+
+def _variables(read: ReadJson) -> dict[str, str | list[str]]:
+    """Tokens that the files name, the tokenizer's own file first."""
+    variables: dict[str, str | list[str]] = {}
+    for file in (TOKENIZER_CONFIG, TOKENS_MAP):
+        for name, token in _named(read(file)):
+            variables.setdefault(name, token)
+    return variables
+
+
+def _named(config: Mapping[str, Any]) -> Iterator[tuple[str, str | list[str]]]:
+    for name in STANDARD:
+        token = _content(config.get(name))
+        if token is not None:
+            yield name, token
+    for name in LISTS:
+        value: object = config.get(name)
+        if isinstance(value, list):
+            texts = [text for text in map(_content, cast(list[object], value)) if text is not None]
+            if texts:
+                yield "additional_special_tokens", texts
+        elif isinstance(value, Mapping):
+            for key, token in cast(Mapping[str, object], value).items():
+                text = _content(token)
+                if text is not None:
+                    yield key, text
+
+
+def _content(token: object) -> str | None:
+    """The text of a token that is a text or an object."""
+    if isinstance(token, Mapping):
+        token = cast(Mapping[str, object], token).get("content")
+    return token if isinstance(token, str) and token else None
+
+
+def _ids(read: ReadJson, token: str) -> list[int]:
+    """Ids of a token in the generation's configuration, then in the model's, each once."""
+    found: dict[int, None] = {}
+    for file in CONFIGS:
+        config = read(file)
+        nested: object = config.get("text_config")  # where models of several kinds of input keep it
+        layers = [config, cast(Mapping[str, Any], nested)] if isinstance(nested, Mapping) else [config]
+        for layer in layers:
+            value: object = layer.get(f"{token}_id")
+            for one in cast(list[object], value) if isinstance(value, list) else [value]:
+                if isinstance(one, int) and not isinstance(one, bool):
+                    found[one] = None
+    return list(found)
+
+
+def _texts(read: ReadJson, ids: Sequence[int]) -> list[str]:
+    """The texts of ids, without those that no file has. The large `tokenizer.json` is read only for what is left."""
+    if not ids:
+        return []
+    texts = _from_decoder(read(TOKENIZER_CONFIG))
+    if not all(id_ in texts for id_ in ids):
+        texts = {**_from_tokenizer(read("tokenizer.json"), ids), **texts}
+    return list(dict.fromkeys(texts[id_] for id_ in ids if id_ in texts))
+
+
+def _from_decoder(config: Mapping[str, Any]) -> dict[int, str]:
+    decoder: object = config.get("added_tokens_decoder")
+    if not isinstance(decoder, Mapping):
+        return {}
+    entries = cast(Mapping[str, object], decoder).items()
+    return {int(key): text for key, token in entries if key.isdigit() and (text := _content(token)) is not None}
+
+
+def _from_tokenizer(tokenizer: Mapping[str, Any], ids: Sequence[int]) -> dict[int, str]:
+    """Texts of ids out of `tokenizer.json`: its added tokens, else its vocabulary (a map to ids, or a list by id)."""
+    texts: dict[int, str] = {}
+    model: object = tokenizer.get("model")
+    vocabulary: object = cast(Mapping[str, Any], model).get("vocab") if isinstance(model, Mapping) else None
+    if isinstance(vocabulary, Mapping):
+        wanted = set(ids)
+        texts.update((id_, text) for text, id_ in cast(Mapping[str, int], vocabulary).items() if id_ in wanted)
+    elif isinstance(vocabulary, list):
+        entries = cast(list[list[Any]], vocabulary)
+        texts.update((id_, str(entries[id_][0])) for id_ in ids if 0 <= id_ < len(entries))
+    added: object = tokenizer.get("added_tokens")
+    for entry in cast(list[object], added) if isinstance(added, list) else []:
+        text = _content(entry)
+        id_: object = cast(Mapping[str, Any], entry).get("id") if isinstance(entry, Mapping) else None
+        if text is not None and isinstance(id_, int):
+            texts[id_] = text
+    return texts

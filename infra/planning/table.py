@@ -1,0 +1,46 @@
+"""A plan's offers as a table like dstack's: instance, resources, spot, price."""
+
+from __future__ import annotations
+
+from infra.planning.catalog import PRICES_AS_OF, PRICES_REGION
+from infra.planning.plan import Offer, ServicePlan
+from infra.planning.text import number
+
+HEADER = ("#", "INSTANCE", "RESOURCES", "SPOT", "PRICE")
+SHOWN = 3
+"""Offers that dstack shows before it abridges."""
+
+
+def offers_table(plan: ServicePlan, *, shown: int = SHOWN) -> str:
+    """The cheapest offers, a line each, what is left out, and where the prices are from. No final newline.
+
+    Prices are on-demand list prices; those of spot are below, change, and are not known here (`<`).
+    """
+    offers = plan.offers[:shown]
+    rows = [HEADER, *(_row(index, offer, plan) for index, offer in enumerate(offers, 1))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if len(plan.offers) > len(offers):
+        lines.append(
+            f"   … shown {len(offers)} of {len(plan.offers)} offers, up to ${number(plan.offers[-1].price)} an hour"
+        )
+    lines.append(f"Prices: on demand an hour, list prices of {PRICES_REGION} on {PRICES_AS_OF}.")
+    return "\n".join(lines)
+
+
+def resources(offer: Offer) -> str:
+    """An offer's resources as dstack writes them."""
+    gpu = f"{offer.gpu_count}xGPU {offer.gpu} ({number(offer.gpu_memory_gb)}GB)"
+    return f"{offer.vcpus}xCPU, {number(offer.memory_gb)}GB, {gpu}, {offer.disk_gb}GB (disk)"
+
+
+def _row(index: int, offer: Offer, plan: ServicePlan) -> tuple[str, ...]:
+    price = f"${number(offer.price)}"
+    match plan.purchase.spot_policy:
+        case "on-demand":
+            spot = "no"
+        case "spot":
+            spot, price = "yes", f"<{price}"
+        case "auto":
+            spot = f"above {plan.purchase.on_demand_base}"
+    return str(index), offer.instance_type, resources(offer), spot, price
