@@ -7,10 +7,9 @@ rendered is refused before it is computed; loops count their steps.
 
 from __future__ import annotations
 
-import operator
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sized
 from typing import Any, Final
 
 from jinja2.runtime import Context
@@ -34,8 +33,10 @@ MAX_SECONDS: Final = 2.0
 """CPU time of one rendering."""
 _MAX_INTEGER_BITS: Final = 4096
 _STEPS_BETWEEN_CLOCKS: Final = 1024
-_LONG_NUMBER = re.compile(r"\d{5,}|\*")
-_FIELD = re.compile(r"[%{]")
+_DIGITS_OF_TOO_WIDE: Final = 5
+_WIDE_FIELD: Final = re.compile(r"%(?:\([^)]*\))?[-#0 +]*(?:\d{5}|\*|\d*\.(?:\d{5}|\*))|\{[^{}]*:[^{}]*(?:\d{5}|\{)")
+_FIELD: Final = re.compile(r"%[^%]|\{")
+_NUMBER: Final = re.compile(r"\d+")
 
 
 class RenderContext(Context):
@@ -54,8 +55,7 @@ class RenderContext(Context):
     def spend(self, size: int) -> None:
         """Count `size` characters or items that an operation is about to build, or has built."""
         self.spent += size
-        if size > MAX_VALUE:
-            raise TemplateLimit(f"the chat template builds a value of {size} characters; {MAX_VALUE} are allowed")
+        check_size(size)
         if self.spent > MAX_SPENT:
             raise TemplateLimit(f"the chat template builds more than {MAX_SPENT} characters on the way")
 
@@ -77,16 +77,17 @@ class RenderContext(Context):
 
 def add(context: RenderContext, left: Any, right: Any) -> Any:
     """`+`, its texts and lists counted."""
-    if isinstance(left, (str, list, tuple)) and isinstance(right, (str, list, tuple)):
-        context.spend(len(left) + len(right))
-    return left + right
+    result = left + right
+    if type(result) is str or isinstance(result, Sized):
+        context.spend(len(result))
+    return result
 
 
 def multiply(context: RenderContext, left: Any, right: Any) -> Any:
     """`*`, refused where it repeats beyond `MAX_REPETITION` or makes an integer of thousands of digits."""
-    for sequence, count in ((left, right), (right, left)):
-        if isinstance(sequence, Sequence) and isinstance(count, int):
-            size = len(sequence) * max(count, 0)
+    for items, count in ((left, right), (right, left)):
+        if isinstance(items, Sized) and isinstance(count, int):
+            size = len(items) * max(count, 0)
             if size > MAX_REPETITION:
                 raise TemplateLimit(f"the chat template repeats to {size} items; {MAX_REPETITION} are allowed")
             context.spend(size)
@@ -98,8 +99,7 @@ def multiply(context: RenderContext, left: Any, right: Any) -> Any:
 def percent(context: RenderContext, left: Any, right: Any) -> Any:
     """`%`, whose formatting of texts is bounded like `str.format`."""
     if isinstance(left, str):
-        arguments: Iterable[Any] = right if isinstance(right, tuple) else (right,)
-        check_formatting(context, left, list(right.values()) if isinstance(right, Mapping) else list(arguments))
+        check_formatting(context, left, (right,))
     return left % right
 
 
@@ -108,19 +108,18 @@ def power(_context: RenderContext, _left: Any, _right: Any) -> Any:
     raise TemplateLimit("the chat template uses **, which is not allowed")
 
 
-OPERATORS: Final = {"+": add, "*": multiply, "%": percent, "**": power}
+OPERATORS: Final[dict[str, Callable[[Any, Any, Any], Any]]] = {"+": add, "*": multiply, "%": percent, "**": power}
+"""Operators that may build more than they are given; each takes the rendering's context first."""
 
 
 def check_formatting(context: RenderContext | None, text: str, arguments: Iterable[Any]) -> None:
-    """Refuse a format string whose result could be large: every field may print the longest argument."""
-    if _LONG_NUMBER.search(text):
+    """Refuse a format string whose result could be large: each of its fields might print all the arguments."""
+    if _WIDE_FIELD.search(text):
         raise TemplateLimit(f"the chat template formats with a width beyond {MAX_WIDTH}, or one computed")
-    longest = max(
-        (len(argument) if isinstance(argument, (str, list, tuple, dict)) else 64 for argument in arguments), default=0
-    )
-    size = len(text) + len(_FIELD.findall(text)) * (longest + MAX_WIDTH if re.search(r"\d", text) else longest)
-    if size > MAX_VALUE:
-        raise TemplateLimit(f"the chat template formats a text of up to {size} characters; {MAX_VALUE} are allowed")
+    longest = sum(len(str(argument)) for argument in arguments)
+    widths = sum(int(number) for number in _NUMBER.findall(text) if len(number) < _DIGITS_OF_TOO_WIDE)
+    size = len(text) + widths + len(_FIELD.findall(text)) * longest
+    check_size(size)
     if context is not None:
         context.spend(size)
 
@@ -128,9 +127,7 @@ def check_formatting(context: RenderContext | None, text: str, arguments: Iterab
 def check_width(width: Any) -> None:
     """Refuse a width, precision or count beyond `MAX_WIDTH`."""
     if isinstance(width, (int, float)) and not -MAX_WIDTH <= width <= MAX_WIDTH:
-        raise TemplateLimit(
-            f"the chat template asks for a width of {operator.index(int(width)):.3g}; {MAX_WIDTH} are allowed"
-        )
+        raise TemplateLimit(f"the chat template asks for a width of {width:.3g}; {MAX_WIDTH} are allowed")
 
 
 def check_size(size: int) -> None:

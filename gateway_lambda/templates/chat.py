@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -12,8 +12,9 @@ from gateway_lambda.templates.bos import strips_bos
 from gateway_lambda.templates.bounds import MAX_OUTPUT_BYTES
 from gateway_lambda.templates.compiled import CompiledTemplate, base_variables, compile_template
 from gateway_lambda.templates.control_tokens import ControlTokens
-from gateway_lambda.templates.errors import MessagesRefused, TemplateInvalid, TemplateLimit, TemplateRaised
+from gateway_lambda.templates.errors import MessagesRefused, ProblemCode, TemplateInvalid, TemplateLimit, TemplateRaised
 from gateway_lambda.templates.images import ImageGuard
+from gateway_lambda.templates.json_value import Json, JsonObject
 from gateway_lambda.templates.messages import Shape, shape_messages
 
 _CALL_VARIABLES: Final = ("messages", "tools", "documents", "add_generation_prompt")
@@ -27,8 +28,9 @@ _TOKEN_NAMES: Final = (
     "mask_token",
     "additional_special_tokens",
 )
-_TAG: Final = secrets.token_hex(16)
-"""Marks the end of a message that the model is to continue. Random, so that no caller can write it."""
+_TAG: Final = str(secrets.randbits(128))
+"""Marks the end of a message that the model is to continue. Random, so that no caller can write it; digits, which a
+template's `upper` or `title` leaves alone."""
 
 
 class ChatTemplate:
@@ -49,7 +51,11 @@ class ChatTemplate:
         self.eos_token = model.eos_token
         self.bos_token = model.bos_token
         tokens = _tokens(model)
-        self._base = base_variables({**tokens, "strftime_now": lambda form: now().strftime(form)})
+
+        def strftime_now(form: str) -> str:
+            return now().strftime(form)
+
+        self._base = base_variables({**tokens, "strftime_now": strftime_now})
         self._reserved = frozenset([*_CALL_VARIABLES, *_TOKEN_NAMES, *self._base])
         self._vision = model.vision
         self._image_hosts = frozenset(host.lower() for host in model.image_hosts)
@@ -63,8 +69,8 @@ class ChatTemplate:
         self,
         messages: Any,
         *,
-        tools: list[Any] | None = None,
-        documents: list[Any] | None = None,
+        tools: Json = None,
+        documents: Json = None,
         add_generation_prompt: bool | None = None,
         continue_final_message: bool | None = None,
         reasoning_effort: Any = None,
@@ -132,7 +138,7 @@ class ChatTemplate:
             return True
         return self._continues and last["role"] == "assistant" and "tool_calls" not in last
 
-    def _checked_kwargs(self, values: Any) -> dict[str, Any]:
+    def _checked_kwargs(self, values: Json) -> JsonObject:
         if type(values) is not dict:
             raise _refused_kwargs("must be an object", "invalid_type")
         for name, value in values.items():
@@ -143,9 +149,9 @@ class ChatTemplate:
         return {name: value for name, value in values.items() if value is not None}
 
 
-def _tokens(model: Model) -> dict[str, Any]:
+def _tokens(model: Model) -> dict[str, str | list[str]]:
     """The model's special tokens by variable name; unknown ones are left out, so that they are undefined."""
-    tokens: Mapping[str, Any] = {**model.special_tokens, "bos_token": model.bos_token, "eos_token": model.eos_token}
+    tokens = {**model.special_tokens, "bos_token": model.bos_token, "eos_token": model.eos_token}
     return {name: token for name, token in tokens.items() if token is not None}
 
 
@@ -187,5 +193,5 @@ def _checked_text(text: str) -> str:
     return text
 
 
-def _refused_kwargs(rule: str, code: Any) -> MessagesRefused:
+def _refused_kwargs(rule: str, code: ProblemCode) -> MessagesRefused:
     return MessagesRefused(f"chat_template_kwargs {rule}", param="chat_template_kwargs", code=code)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from gateway_lambda.templates.errors import MessagesRefused
+from gateway_lambda.templates.json_value import Json
 
 _LOOKS_LIKE_ONE: Final = re.compile(
     r"<\|[^|<>\s'\"{}]{1,64}\|>|<｜[^｜<>\s'\"{}]{1,64}｜>|</?s>|\[/?[A-Z_]{3,40}\]|<</?SYS>>|<(?:start|end)_of_turn>"
@@ -30,7 +31,7 @@ class ControlTokens:
 
     @classmethod
     def of(
-        cls, mode: Literal["allow", "strip", "reject"], tokens: Mapping[str, Any], sources: Iterable[str]
+        cls, mode: Literal["allow", "strip", "reject"], tokens: Mapping[str, str | list[str]], sources: Iterable[str]
     ) -> ControlTokens | None:
         """Those of a model with these special `tokens` and template `sources`; `None` where they are allowed."""
         if mode == "allow":
@@ -39,18 +40,18 @@ class ControlTokens:
         for token in tokens.values():
             if isinstance(token, str):
                 found.add(token)
-            elif isinstance(token, list):
-                found.update(part for part in token if isinstance(part, str))
+            else:
+                found.update(token)
         return cls(mode, found)
 
-    def clean(self, value: Any, param: str) -> Any:
+    def clean(self, value: Json, param: str) -> Json:
         """`value`, decoded JSON, with its texts stripped or checked; the original is not changed."""
         try:
             return self._clean(value, param)
         except RecursionError:
             raise MessagesRefused(f"{param} is nested too deeply", param=param, code="invalid_value") from None
 
-    def _clean(self, value: Any, param: str) -> Any:
+    def _clean(self, value: Json, param: str) -> Json:
         if isinstance(value, str):
             return self._clean_text(value, param)
         if isinstance(value, list):

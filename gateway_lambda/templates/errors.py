@@ -13,17 +13,21 @@ Codes and statuses: translation.md §6.6. All are plain data; nothing here knows
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal, TypeAlias
 
-ProblemCode = Literal["invalid_type", "invalid_value", "unsupported_value"]
+ProblemCode: TypeAlias = Literal["invalid_type", "invalid_value", "unsupported_value"]
+
+
+_MAX_MESSAGE: Final = 2000
+"""Characters of a message: a template may raise with all the text it was given."""
 
 
 class TemplateError(Exception):
-    """A template or its input failed; `message` is fit for the caller."""
+    """A template or its input failed; `message` is fit for the caller, and valid Unicode whatever the input held."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _valid_text(message)
+        super().__init__(self.message)
 
 
 class TemplateInvalid(TemplateError):
@@ -47,5 +51,10 @@ class MessagesRefused(TemplateError):
 
     def __init__(self, message: str, *, param: str, code: ProblemCode) -> None:
         super().__init__(message)
-        self.param = param
+        self.param = _valid_text(param)
         self.code: ProblemCode = code
+
+
+def _valid_text(text: str) -> str:
+    """`text`, cut, with halves of surrogate pairs replaced: JSON can hold them and no encoder takes them."""
+    return text[:_MAX_MESSAGE].encode("utf-8", "replace").decode()

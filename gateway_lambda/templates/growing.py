@@ -1,14 +1,13 @@
 """String methods and filters that can build much more than they are given, with a check before they run.
 
-The stock ones would take `'a'.ljust(10 ** 9)` or `'%999999999d' % 1` and allocate. These give the same results below the
-limits of `bounds`.
+The stock ones would take `'a'.ljust(10 ** 9)` and allocate. These give the same results below the limits of `bounds`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jinja2 import filters, pass_context
 
@@ -74,7 +73,7 @@ def _replace(context: RenderContext, s: str, old: str, new: str, count: int | No
 def _join(context: RenderContext, value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
     if attribute is None:
         value = _joinable(str(d), value)
-    return filters.do_join(context.eval_ctx, value, d, attribute)
+    return filters.sync_do_join(context.eval_ctx, value, d, attribute)
 
 
 @pass_context
@@ -89,7 +88,7 @@ def _check_replacement(text: str, old: Any = "", new: Any = "", *_: Any) -> None
 
 
 def _check_translation(text: str, table: Any = None) -> None:
-    values = table.values() if isinstance(table, dict) else table if isinstance(table, (list, tuple, str)) else ()
+    values: Iterable[Any] = cast("dict[Any, Any]", table).values() if isinstance(table, dict) else table or ()
     longest = max((len(value) for value in values if isinstance(value, str)), default=1)
     check_size(len(text) * longest)
 

@@ -11,10 +11,11 @@ import binascii
 import re
 import secrets
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from gateway_lambda.templates.errors import MessagesRefused
+from gateway_lambda.templates.json_value import Json
 
 _DATA_URI: Final = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,")
 _UNSAFE_IN_URL: Final = re.compile(r"[^!-~]|\\")
@@ -32,7 +33,7 @@ class ImageGuard:
         self._mark = ""
         self._urls: list[str] = []
 
-    def admit(self, image: Any, *, param: str, part: int) -> str:
+    def admit(self, image: Json, *, param: str, part: int) -> str:
         """The mark that stands for an `image_url` part in the template's input. Raises `MessagesRefused`."""
         if not self._vision:
             raise MessagesRefused(

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple
 
-from gateway_lambda.templates.errors import MessagesRefused
+from gateway_lambda.templates.errors import MessagesRefused, ProblemCode
 from gateway_lambda.templates.images import ImageGuard
+from gateway_lambda.templates.json_value import Json, JsonObject
 
 MAX_MESSAGES: Final = 2048
 MAX_TEXT_BYTES: Final = 4 * 1024 * 1024
 
 _ROLES: Final = frozenset(["system", "user", "assistant", "tool", "developer"])
-_Message = dict[str, Any]
 
 
 class Shape(NamedTuple):
@@ -28,7 +28,7 @@ class Shape(NamedTuple):
     """The template walks content parts; else they become one text."""
 
 
-def shape_messages(messages: Any, shape: Shape, images: ImageGuard) -> list[_Message]:
+def shape_messages(messages: Json, shape: Shape, images: ImageGuard) -> list[JsonObject]:
     """The messages as template input. Image parts go through `images`, which keeps their URLs for later."""
     if type(messages) is not list:
         raise MessagesRefused("messages must be a list", param="messages", code="invalid_type")
@@ -38,7 +38,7 @@ def shape_messages(messages: Any, shape: Shape, images: ImageGuard) -> list[_Mes
         raise MessagesRefused(
             f"{len(messages)} messages; at most {MAX_MESSAGES} are allowed", param="messages", code="invalid_value"
         )
-    shaped: list[_Message] = []
+    shaped: list[JsonObject] = []
     size = 0
     names: dict[str, str] = {}
     for index, message in enumerate(messages):
@@ -62,8 +62,10 @@ def shape_messages(messages: Any, shape: Shape, images: ImageGuard) -> list[_Mes
     return shaped
 
 
-def _shape_message(message: _Message, index: int, shape: Shape, images: ImageGuard, names: dict[str, str]) -> _Message:
-    shaped = {key: value for key, value in message.items() if value is not None}
+def _shape_message(
+    message: JsonObject, index: int, shape: Shape, images: ImageGuard, names: dict[str, str]
+) -> JsonObject:
+    shaped: JsonObject = {key: value for key, value in message.items() if value is not None}
     role = shaped.get("role")
     if type(role) is not str:
         raise _refused(index, "role", "must be a string" if "role" in shaped else "is required", "invalid_type")
@@ -87,9 +89,7 @@ def _shape_message(message: _Message, index: int, shape: Shape, images: ImageGua
     return shaped
 
 
-def _shape_content(
-    content: Any, index: int, shape: Shape, images: ImageGuard, *, optional: bool
-) -> str | list[dict[str, str]] | None:
+def _shape_content(content: Json, index: int, shape: Shape, images: ImageGuard, *, optional: bool) -> Json:
     if type(content) is str:
         return content
     if content is None or content == []:
@@ -111,18 +111,18 @@ def _shape_content(
     return "".join(flat)
 
 
-def _shape_part(part: Any, index: int, position: int, images: ImageGuard) -> tuple[str, bool]:
+def _shape_part(part: Json, index: int, position: int, images: ImageGuard) -> tuple[str, bool]:
     """The part's text, and whether it is a text part."""
     if type(part) is not dict:
         raise _refused(index, "content", f"part {position} must be an object", "invalid_type")
     kind = part.get("type")
+    if type(kind) is not str:
+        raise _refused(index, "content", f"part {position}: type must be a string", "invalid_type")
     if kind == "text" or kind == "refusal":
         text = part.get(kind)
         if type(text) is not str:
             raise _refused(index, "content", f"part {position}: {kind} must be a string", "invalid_type")
         return text, True
-    if type(kind) is not str:
-        raise _refused(index, "content", f"part {position}: type must be a string", "invalid_type")
     if kind == "image_url":
         return images.admit(part.get("image_url"), param=f"messages[{index}].content", part=position), False
     raise _refused(
@@ -130,13 +130,13 @@ def _shape_part(part: Any, index: int, position: int, images: ImageGuard) -> tup
     )
 
 
-def _shape_tool_calls(calls: Any, index: int, names: dict[str, str]) -> list[_Message] | None:
+def _shape_tool_calls(calls: Json, index: int, names: dict[str, str]) -> list[Json] | None:
     """The calls with their arguments as objects; their names are kept by id in `names`."""
     if calls is None:
         return None
     if type(calls) is not list:
         raise _refused(index, "tool_calls", "must be a list", "invalid_type")
-    shaped: list[_Message] = []
+    shaped: list[Json] = []
     for position, call in enumerate(calls):
         place = f"tool_calls[{position}]"
         if type(call) is not dict:
@@ -154,7 +154,7 @@ def _shape_tool_calls(calls: Any, index: int, names: dict[str, str]) -> list[_Me
             names[identity] = name
         elif identity is not None:
             raise _refused(index, f"{place}.id", "must be a string", "invalid_type")
-        shaped_call = {key: value for key, value in call.items() if value is not None}
+        shaped_call: JsonObject = {key: value for key, value in call.items() if value is not None}
         shaped_call["function"] = {
             key: _arguments(value) if key == "arguments" else value
             for key, value in function.items()
@@ -164,12 +164,12 @@ def _shape_tool_calls(calls: Any, index: int, names: dict[str, str]) -> list[_Me
     return shaped
 
 
-def _arguments(arguments: Any) -> Any:
+def _arguments(arguments: Json) -> Json:
     """An object where the text is one; templates print it with their own `tojson`."""
     if type(arguments) is not str:
         return arguments
     try:
-        value = json.loads(arguments, parse_constant=_no_constant)
+        value: Json = json.loads(arguments, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return arguments
     return value if type(value) is dict else arguments
@@ -179,7 +179,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _shape_tool_result(message: _Message, index: int, names: dict[str, str]) -> None:
+def _shape_tool_result(message: JsonObject, index: int, names: dict[str, str]) -> None:
     identity = message.get("tool_call_id")
     if identity is None:
         return
@@ -189,7 +189,7 @@ def _shape_tool_result(message: _Message, index: int, names: dict[str, str]) -> 
         message["name"] = names[identity]
 
 
-def _size_of_parts(parts: list[Any], index: int) -> int:
+def _size_of_parts(parts: list[Json], index: int) -> int:
     texts = [part.get("text") for part in parts if type(part) is dict]
     return sum(_encoded_size(text, index) for text in texts if type(text) is str)
 
@@ -201,6 +201,6 @@ def _encoded_size(text: str, index: int) -> int:
         raise _refused(index, "content", "holds half of a surrogate pair, which is no text", "invalid_value") from None
 
 
-def _refused(index: int, place: str | None, rule: str, code: Any) -> MessagesRefused:
+def _refused(index: int, place: str | None, rule: str, code: ProblemCode) -> MessagesRefused:
     param = f"messages[{index}]" if place is None else f"messages[{index}].{place}"
     return MessagesRefused(f"{param} {rule}", param=param, code=code)

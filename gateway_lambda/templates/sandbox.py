@@ -1,14 +1,14 @@
 """The Jinja environment chat templates run in: what transformers gives them, and no more.
 
-transformers' environment (its `chat_template_utils`) is the reference: sandboxed and immutable, blocks trimmed, `break` and
-`continue`, a `generation` tag, plain `tojson`, a `dict` and a `namespace` without their dangerous parts. On top come the
-limits of `bounds`, no folding of constants (folding would run a bomb while compiling), and shorter ways to what
-templates do most: reading a key of a plain dict and calling a method of a text.
+transformers' environment (its `chat_template_utils`) is the reference: sandboxed and immutable, blocks trimmed, `break`
+and `continue`, a `generation` tag, plain `tojson`, a `dict` and a `namespace` without their dangerous parts. On top
+come the limits of `bounds`, no folding of constants (folding would run a bomb while compiling), and shorter ways to
+what templates do most: reading a key of a plain dict and calling a method of a text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from types import BuiltinMethodType
 from typing import Any, Final, NoReturn
 
@@ -57,8 +57,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`: Jinja's order, the attribute first and then the key."""
-        kind = type(obj)
-        if kind is dict:
+        if obj.__class__ is dict:
             if attribute not in _DICT_ATTRIBUTES:
                 return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
         elif isinstance(obj, str):
@@ -77,7 +76,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
                 return self.getattr(obj, str(argument))
         return self.undefined(obj=obj, name=argument)
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         """Call `obj`; a method of a plain value needs none of what Jinja does for functions that take its context."""
         if type(__obj) is not BuiltinMethodType:
             return super().call(__context, __obj, *args, **kwargs)
@@ -100,7 +99,7 @@ class _BoundedCodeGenerator(CodeGenerator):
         super().__init__(*args, **kwargs)
         self._counted: list[list[nodes.Node]] = []
 
-    def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802
+    def visit_For(self, node: nodes.For, frame: Frame) -> None:
         self._counted.append(node.body)
         super().visit_For(node, frame)
 
@@ -108,12 +107,12 @@ class _BoundedCodeGenerator(CodeGenerator):
         self._counted.append(node.body)
         return super().macro_body(node, frame)
 
-    def blockvisit(self, nodes: Sequence[nodes.Node], frame: Frame) -> None:
+    def blockvisit(self, nodes: Iterable[nodes.Node], frame: Frame) -> None:
         if any(nodes is body for body in self._counted):
             self.writeline("context.step()")
         super().blockvisit(nodes, frame)
 
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
         if frame.eval_ctx.volatile or frame.eval_ctx.autoescape:
             super().visit_Concat(node, frame)
             return
@@ -135,7 +134,7 @@ ChatEnvironment.code_generator_class = _BoundedCodeGenerator
 class GenerationTag(Extension):
     """`{% generation %}…{% endgeneration %}` marks what a model wrote, for training; here it prints its body."""
 
-    tags = {"generation"}
+    tags: set[str] = {"generation"}  # noqa: RUF012  # as the base declares it
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
