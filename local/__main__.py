@@ -1,0 +1,34 @@
+"""`python -m local CONFIG…`: serve configurations on this machine until Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main(line: list[str]) -> int:
+    """0 when the user ended it, 1 when it could not start or a part of it died, 2 for a wrong command line."""
+    try:
+        # Imported here, so that a Ctrl-C while Python still reads modules ends without a traceback too.
+        import asyncio
+        import os
+
+        from local.arguments import read_arguments
+        from local.children import ChildDied
+        from local.launcher import CannotStart, launch
+        from local.serving import Stopped
+
+        arguments = read_arguments(line)
+        try:
+            asyncio.run(launch(arguments, os.environ, sys.stdout))
+        except Stopped:
+            print("\nEnded.", flush=True)
+        except (*CannotStart, ChildDied) as error:
+            print(error, file=sys.stderr)
+            return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

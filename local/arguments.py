@@ -1,0 +1,85 @@
+"""The command line of `python -m local`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+SETTINGS: Mapping[str, str] = {
+    "gpu": "GPU that a replica needs, as in the configuration: 24GB, A10G:2, L4,A10G:24GB..:1..2",
+    "cpu": "CPUs that a replica needs: 8 or 4..16",
+    "memory": "main memory that a replica needs: 32GB..",
+    "disk": "disk that a replica needs: 200GB..",
+    "spot-policy": "spot, on-demand or auto",
+    "max-price": "the most a replica may cost, dollars an hour",
+    "regions": "AWS regions to choose from: a,b",
+    "instance-types": "EC2 instance types to choose from: a,b",
+    "availability-zones": "availability zones to choose from: a,b",
+}
+"""Flags that are stack config, with its words; they change the plan that is shown, as they do on AWS."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """What the user asked for."""
+
+    configurations: tuple[str, ...]
+    """Paths, in the order given."""
+    port: int
+    """0: any free one."""
+    name: str | None
+    auth: bool
+    upstream: str | None
+    docker: bool
+    env: tuple[str, ...]
+    """Each NAME=value, or NAME to take its value from this environment."""
+    settings: tuple[tuple[str, str], ...]
+    """(flag without its dashes, text) of `SETTINGS`, those that were given."""
+
+
+def read_arguments(line: Sequence[str]) -> Arguments:
+    """Read a command line; a wrong one ends the process with status 2 and a usage message, as argparse does."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local",
+        allow_abbrev=False,
+        description="Serve configurations on this machine, with a small real model standing in for theirs.",
+    )
+    parser.add_argument("configurations", nargs="+", metavar="CONFIG", help="path of a `type: service` configuration")
+    parser.add_argument("--port", type=_port, default=8000, help="port of 127.0.0.1 (default: 8000; 0: any free one)")
+    parser.add_argument("--name", help="the run name; default: the configuration's, else one made from its path")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME=value", help="environment of the container")
+    parser.add_argument("--auth", action="store_true", help="want an API key, made now and shown once")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--upstream", type=_url, metavar="URL", help="a TGI that runs already, instead of the stand-in"
+    )
+    instead.add_argument("--docker", action="store_true", help="run the configured image with docker")
+    for flag, text in SETTINGS.items():
+        parser.add_argument(f"--{flag}", metavar="VALUE", help=text)
+    given = parser.parse_args(line)
+    if given.name is not None and len(given.configurations) > 1:
+        parser.error("--name names one run: give one configuration with it, or write a `name` into each")
+    values = vars(given)
+    return Arguments(
+        configurations=tuple(given.configurations),
+        port=given.port,
+        name=given.name,
+        auth=given.auth,
+        upstream=given.upstream,
+        docker=given.docker,
+        env=tuple(given.env),
+        settings=tuple((flag, value) for flag in SETTINGS if (value := values[flag.replace("-", "_")]) is not None),
+    )
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port: a whole number from 0 to 65535")
+
+
+def _url(text: str) -> str:
+    if text.startswith(("http://", "https://")) and len(text.split("//", 1)[1].strip("/")) > 0:
+        return text.rstrip("/")
+    raise argparse.ArgumentTypeError(f"{text!r} is no address: write it as http://127.0.0.1:3000")

@@ -1,0 +1,114 @@
+"""What a user reads: how a configuration is planned, where its run answers here, and what to paste."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from infra.planning.plan import Offer, ServicePlan
+
+SHOWN_OFFERS = 3
+QUESTION = "What is your favourite condiment?"
+LENGTH = 60
+"""Tokens that the pasted requests ask for: a few seconds on a CPU."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run as it is served here."""
+
+    configuration: str
+    """Path of its configuration."""
+    plan: ServicePlan
+    server: str
+    """What answers in the configuration's place, a sentence."""
+    speaks: str
+    """`tgi`, `openai` or `http`: the interface at the run's own address."""
+
+
+def banner(runs: Sequence[Run], *, port: int, key: str | None) -> str:
+    """Everything that a user needs once the runs are served."""
+    lines = [line for run in runs for line in (*_described(run, port), "")]
+    lines += _openai_address(runs, port)
+    if key is not None:
+        lines += [f"API key (made for this start, shown once): {key}", ""]
+    for run in runs:
+        lines += [*_curl(run, port, key), ""]
+    for run in runs:
+        if run.plan.model is not None:
+            lines += [*_python(run.plan.model.name, port, key), ""]
+            break
+    return "\n".join([*lines, "Ctrl-C ends everything."])
+
+
+def _described(run: Run, port: int) -> Iterator[str]:
+    yield f"{run.plan.run}  ({run.configuration})"
+    yield f"  on AWS   {run.plan.container.image}, on {_offers(run.plan.offers)}"
+    yield f"  here     {run.server}"
+    yield f"  run      http://127.0.0.1:{port}/services/{run.plan.run}/ and http://{run.plan.run}.localhost:{port}/"
+    if run.plan.model is not None:
+        yield f"  model    {run.plan.model.name}"
+    for note in run.plan.notes:
+        yield f"  note     {note}"
+
+
+def _offers(offers: Sequence[Offer]) -> str:
+    shown = ", ".join(_offer(offer) for offer in offers[:SHOWN_OFFERS])
+    more = len(offers) - SHOWN_OFFERS
+    return f"{shown} or {more} more" if more > 0 else shown
+
+
+def _offer(offer: Offer) -> str:
+    gpus = f"{offer.gpu_count} x {offer.gpu}" if offer.gpu_count > 1 else offer.gpu
+    return f"{offer.instance_type} ({gpus}, {offer.gpu_memory_gb:g} GB, ${offer.price:.2f} an hour)"
+
+
+def _openai_address(runs: Sequence[Run], port: int) -> list[str]:
+    if not any(run.plan.model for run in runs):
+        return ["No configuration has a `model:` mapping, so the OpenAI interface serves no model.", ""]
+    base = f"http://127.0.0.1:{port}"
+    return [f"OpenAI interface: {base}/v1, also {base} and http://gateway.localhost:{port}", ""]
+
+
+def _curl(run: Run, port: int, key: str | None) -> list[str]:
+    address = f"http://127.0.0.1:{port}/services/{run.plan.run}"
+    authorization = [f"    -H {shlex.quote(f'Authorization: Bearer {key}')}"] if key is not None else []
+    if run.speaks == "http":
+        return _joined([f"curl -i {address}/", *authorization])
+    if run.speaks == "openai" and run.plan.model is not None:
+        path = f"{run.plan.model.prefix.rstrip('/')}/chat/completions"
+        message = {"role": "user", "content": QUESTION}
+        body = {"model": run.plan.model.name, "messages": [message], "max_tokens": LENGTH}
+    else:
+        path = "/generate"
+        body = {"inputs": f"<s>[INST] {QUESTION}[/INST]", "parameters": {"max_new_tokens": LENGTH}}
+    return _joined(
+        [
+            f"curl {shlex.quote(address + path)}",
+            "    -X POST",
+            f"    -d {shlex.quote(json.dumps(body, ensure_ascii=False))}",
+            "    -H 'Content-Type: application/json'",
+            *authorization,
+        ]
+    )
+
+
+def _joined(parts: Sequence[str]) -> list[str]:
+    """A command on several lines, as a shell continues them."""
+    return [*(f"{part} \\" for part in parts[:-1]), parts[-1]]
+
+
+def _python(model: str, port: int, key: str | None) -> list[str]:
+    return [
+        "from openai import OpenAI",
+        "",
+        f'client = OpenAI(base_url="http://127.0.0.1:{port}/v1", api_key={json.dumps(key or "none")})',
+        "completion = client.chat.completions.create(",
+        f"    model={json.dumps(model, ensure_ascii=False)},",
+        f'    messages=[{{"role": "user", "content": {json.dumps(QUESTION)}}}],',
+        f"    max_tokens={LENGTH},",
+        ")",
+        "print(completion.choices[0].message.content)",
+    ]

@@ -1,0 +1,110 @@
+"""One `make local`, from the command line to the end: plan, start, wait, say what to paste, serve."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from gateway_lambda.registry.record import Registry, Service
+from infra.planning.chat_template import ChatTemplate
+from infra.planning.service import service_record
+from local import stand_in
+from local.arguments import Arguments
+from local.banner import Run, banner
+from local.container import DockerMissing, find_docker
+from local.keys import key_record, make_key
+from local.registry_file import write_registry
+from local.runs import CannotServe, PlannedRun, plan_runs
+from local.serving import PortTaken, Processes, check_port
+from local.stand_in import StandInMissing
+from local.upstreams import (
+    Upstream,
+    UpstreamUnusable,
+    ask_upstream,
+    chat_templates,
+    start_containers,
+    start_stand_in,
+)
+
+CannotStart = (CannotServe, DockerMissing, PortTaken, StandInMissing, UpstreamUnusable)
+"""What is wrong before anything runs. Each one's `str()` is what a user reads."""
+
+GATEWAY_GRACE = 1
+"""Seconds that answers in progress have at Ctrl-C."""
+_ROOT = Path(__file__).parents[1]
+
+
+async def launch(arguments: Arguments, environment: Mapping[str, str], out: TextIO) -> None:
+    """Serve until the end, which is one of the exceptions.
+
+    Raises:
+        local.serving.Stopped: the user ended it.
+        local.children.ChildDied: a process ended that had to go on.
+        CannotStart: nothing was started.
+    """
+
+    def say(text: str) -> None:
+        out.write(f"{text}\n")
+        out.flush()
+
+    stands_in = not arguments.docker and arguments.upstream is None
+    own = stand_in.own_template() if stands_in else None
+    runs = plan_runs(arguments, environment=environment, resolve=chat_templates(own, environment))
+    port = check_port(arguments.port)
+    docker = find_docker() if arguments.docker else None
+    upstreams = ask_upstream(arguments.upstream, runs) if arguments.upstream is not None else []
+    key = make_key() if arguments.auth else None
+    shared = _for_children(environment)
+    with tempfile.TemporaryDirectory(prefix="servestack-") as folder:
+        registry = Path(folder) / "registry.json"
+        async with Processes(say) as processes:
+            say(f"Starting {', '.join(run.plan.run for run in runs)} …")
+            if docker is not None:
+                upstreams = await start_containers(processes, docker, runs, shared)
+            elif stands_in:
+                upstreams = await start_stand_in(processes, runs, shared)
+            write_registry(registry, _registry(runs, upstreams, key=key, own=own))
+            gateway = {
+                "GATEWAY_REGISTRY": f"file:{registry}",
+                "GATEWAY_DOMAIN": "localhost",
+                "GATEWAY_GRACE": str(GATEWAY_GRACE),
+                "HOST": "127.0.0.1",
+                "PORT": str(port),
+            }
+            command = [sys.executable, "-m", "local.child", "gateway_lambda"]
+            await processes.start("gateway", command, environment={**shared, **gateway})
+            address = f"http://127.0.0.1:{port}"
+            await processes.until_serving("gateway", address, "/v1/models", lambda status: status < 500)
+            say(f"\n{banner(_served(runs, upstreams), port=port, key=key)}")
+            await processes.until_ended()
+
+
+def _for_children(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without another gateway's settings, and with this project on Python's path."""
+    kept = {name: value for name, value in environment.items() if not name.startswith("GATEWAY_")}
+    path = [str(_ROOT), *filter(None, [environment.get("PYTHONPATH")])]
+    return {**kept, "PYTHONPATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1"}
+
+
+def _registry(
+    runs: Sequence[PlannedRun], upstreams: Sequence[Upstream], *, key: str | None, own: ChatTemplate | None
+) -> Registry:
+    services: list[Service] = []
+    for run, upstream in zip(runs, upstreams, strict=True):
+        record = service_record(run.plan, url=upstream.url)
+        model = record.model if own is None or record.model is None else stand_in.as_served(record.model, own)
+        services.append(msgspec.structs.replace(record, auth=key is not None, model=model))
+    return Registry(keys=[] if key is None else [key_record(key)], services=services)
+
+
+def _served(runs: Sequence[PlannedRun], upstreams: Sequence[Upstream]) -> list[Run]:
+    return [
+        Run(configuration=run.configuration, plan=run.plan, server=upstream.server, speaks=upstream.speaks)
+        for run, upstream in zip(runs, upstreams, strict=True)
+    ]

@@ -1,0 +1,130 @@
+"""From the command line's configurations to planned runs, each with a name of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.configuration import (
+    ConfigurationError,
+    Problem,
+    ServiceConfiguration,
+    apply_settings,
+    check_run_name,
+    load,
+    read_settings,
+)
+from infra.planning.chat_template import ResolveChatTemplate
+from infra.planning.plan import ServicePlan
+from infra.planning.run_names import generated_run_name
+from infra.planning.service import plan_service
+from local.arguments import Arguments
+
+PLACE = "command line"
+"""What reports call problems that lie in no file."""
+
+
+class CannotServe(Exception):
+    """What is wrong with everything that was asked for, each a report of its own. `str()` is what a user reads."""
+
+    def __init__(self, reports: Sequence[Exception]) -> None:
+        super().__init__(*reports)
+        self.reports = tuple(reports)
+
+    def __str__(self) -> str:
+        return "\n\n".join(str(report) for report in self.reports)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """One configuration and its plan."""
+
+    configuration: str
+    """Path, as the user wrote it."""
+    plan: ServicePlan
+
+
+def plan_runs(
+    arguments: Arguments, *, environment: Mapping[str, str], resolve: ResolveChatTemplate
+) -> tuple[PlannedRun, ...]:
+    """Load, name and plan every configuration, with the command line's settings applied.
+
+    Args:
+        arguments: the command line.
+        environment: the caller's own, for variables that are named without a value.
+        resolve: finds the chat template of a model that has none.
+
+    Raises:
+        CannotServe: with every problem of every configuration.
+    """
+    reports: list[Exception] = []
+    loaded: list[tuple[str, ServiceConfiguration]] = []
+    for path in arguments.configurations:
+        try:
+            loaded.append((path, _load(path, arguments)))
+        except ConfigurationError as error:
+            if str(error) not in map(str, reports):
+                reports.append(error)
+    names = _names(loaded, reports)
+    runs: list[PlannedRun] = []
+    for (path, configuration), name in zip(loaded, names, strict=True):
+        try:
+            plan = plan_service(configuration, run=name, environment=environment, resolve=resolve)
+        except ConfigurationError as error:
+            reports.append(error)
+        else:
+            runs.append(PlannedRun(configuration=path, plan=plan))
+    if reports:
+        raise CannotServe(reports)
+    return tuple(runs)
+
+
+def _load(path: str, arguments: Arguments) -> ServiceConfiguration:
+    configuration = load(path)
+    if not isinstance(configuration, ServiceConfiguration):
+        raise ConfigurationError(
+            path,
+            [
+                Problem(
+                    where="type",
+                    line=configuration.source.line(("type",)),
+                    found=configuration.type,
+                    rule="a gateway is always there when configurations are served on this machine",
+                    remedy="name `type: service` configurations alone; this one is for the gateway on AWS",
+                )
+            ],
+        )
+    given: dict[str, object] = {flag.replace("-", "_"): text for flag, text in arguments.settings}
+    if arguments.env:
+        given["env"] = list(arguments.env)
+    settings = read_settings({"configuration": path, **given}, "service", PLACE)
+    configuration = apply_settings(configuration, settings)
+    if arguments.name is None:
+        return configuration
+    return configuration.changed({"name": check_run_name(arguments.name, "--name")})
+
+
+def _names(loaded: Sequence[tuple[str, ServiceConfiguration]], reports: list[Exception]) -> list[str]:
+    """A run name for each configuration; names and files that come twice are added to `reports`."""
+    taken = {configuration.name for _, configuration in loaded if configuration.name is not None}
+    names: list[str] = []
+    for path, configuration in loaded:
+        name = configuration.name or generated_run_name(Path(path), taken=taken)
+        names.append(name)
+        taken.add(name)
+    files = [str(Path(path).resolve()) for path, _ in loaded]
+    for file, count in Counter(files).items():
+        if count > 1:
+            reports.append(_twice(file, "the file", "a configuration is one run", "name it once"))
+    for name, count in Counter(names).items():
+        paths = [path for (path, _), other in zip(loaded, names, strict=True) if other == name]
+        if count > 1 and len({str(Path(path).resolve()) for path in paths}) > 1:
+            rule = f"{' and '.join(paths)} have the same run name"
+            reports.append(_twice(name, "name", rule, "give one of them another `name`"))
+    return names
+
+
+def _twice(found: str, where: str, rule: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(PLACE, [Problem(where=where, found=found, rule=rule, remedy=remedy)])

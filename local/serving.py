@@ -1,0 +1,133 @@
+"""The processes of one `make local`: started together, watched, ended together."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from local.asking import wait_until_serving
+from local.children import Child
+
+T = TypeVar("T")
+
+PATIENCE = 10.0
+"""Seconds of waiting after which, again and again, it is said what is being waited for."""
+
+
+class PortTaken(Exception):
+    """The port that was asked for is in use. `str()` names the remedy."""
+
+
+class Stopped(Exception):
+    """The user asked for the end, by Ctrl-C or SIGTERM. Not a failure."""
+
+
+class Processes:
+    """Children that live and die together: an async context that leaves none behind.
+
+    Whatever is awaited through `unless_ended` is given up as soon as a child dies (`ChildDied`) or the user wants to
+    stop (`Stopped`).
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._children: list[Child] = []
+        self._deaths: list[asyncio.Task[Exception]] = []
+        self._cleanups: list[Callable[[], Awaitable[None]]] = []
+        self._stop = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._stop.set)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for death in self._deaths:
+            death.cancel()
+        await asyncio.gather(*(child.end() for child in self._children))
+        for cleanup in self._cleanups:
+            await cleanup()
+
+    async def start(
+        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], heard: bool = True
+    ) -> None:
+        """Start a child that has to live as long as this context."""
+        child = await Child.start(name, command, environment=environment, heard=heard)
+        self._children.append(child)
+        self._deaths.append(asyncio.create_task(child.died()))
+
+    def at_the_end(self, cleanup: Callable[[], Awaitable[None]]) -> None:
+        """Run `cleanup` after all children have ended."""
+        self._cleanups.append(cleanup)
+
+    async def until_serving(self, name: str, url: str, path: str, good: Callable[[int], bool]) -> None:
+        """Wait for a child's server, however long it takes, and say so when it takes long."""
+        asking = asyncio.create_task(wait_until_serving(url, path, good))
+        waited = 0.0
+        try:
+            while not asking.done():
+                await self.unless_ended(asyncio.wait([asking], timeout=PATIENCE))
+                if not asking.done():
+                    waited += PATIENCE
+                    self._say(f"{name}: not serving yet, after {waited:.0f} s …")
+            self._say(f"{name}: serving after {asking.result():.1f} s")
+        finally:
+            asking.cancel()
+
+    async def unless_ended(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, unless a child dies or the user wants to stop first."""
+        doing = asyncio.create_task(work)
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait([doing, stopping, *self._deaths], return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done():
+                raise Stopped
+            for death in self._deaths:
+                if death.done():
+                    raise death.result()
+            return doing.result()
+        finally:
+            doing.cancel()
+            stopping.cancel()
+
+    async def until_ended(self) -> None:
+        """Wait for the end: raises `Stopped` or `ChildDied`."""
+        await self.unless_ended(asyncio.Event().wait())
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that is free now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def check_port(port: int) -> int:
+    """The port to serve on: `port`, or a free one for 0.
+
+    Raises:
+        PortTaken: something listens there, or this user may not.
+    """
+    if port == 0:
+        return free_port()
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise PortTaken(
+                f"port {port}: only root may serve on it here. Choose one from 1024 on: PORT=8000"
+            ) from None
+        except OSError:
+            raise PortTaken(
+                f"port {port} of 127.0.0.1 is taken by another program. End it, or choose another port: "
+                f"make local PORT={port + 1 if port < 65535 else 8000} (python -m local --port …)"
+            ) from None
+    return port

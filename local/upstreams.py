@@ -1,0 +1,129 @@
+"""What answers in a run's place: the stand-in, a TGI that runs already, or the configured image under docker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from infra.planning.chat_template import ChatTemplate, ResolveChatTemplate
+from infra.planning.plan import ServicePlan
+from local import stand_in
+from local.asking import Answer, get, status_in
+from local.container import Docker, remove_command, run_command, run_environment
+from local.runs import PlannedRun
+from local.serving import Processes, free_port
+
+
+class UpstreamUnusable(Exception):
+    """What `--upstream` names cannot serve a run. `str()` says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstream:
+    """Where a run is answered, and by what."""
+
+    url: str
+    server: str
+    """What answers there, a sentence for people."""
+    speaks: str
+    """`tgi`, `openai` or `http`."""
+
+
+def ask_upstream(url: str, runs: Sequence[PlannedRun]) -> list[Upstream]:
+    """What runs already at `url`, for each run.
+
+    Raises:
+        UpstreamUnusable: nothing answers there, or it is no TGI where a run's model wants one.
+    """
+    try:
+        answer = get(url, "/info")
+    except OSError as error:
+        raise UpstreamUnusable(
+            f"--upstream {url}: nothing answers there ({error}). Start it, or correct the address."
+        ) from None
+    info = answer.fields()
+    return [_running(url, answer, info, run.plan) for run in runs]
+
+
+async def start_stand_in(
+    processes: Processes, runs: Sequence[PlannedRun], environment: Mapping[str, str]
+) -> list[Upstream]:
+    """One stand-in for all runs, serving when this returns."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    await processes.start("model", stand_in.command(port), environment=environment)
+    await processes.until_serving(stand_in.NAME, url, "/health", lambda status: status == 200)
+    return [Upstream(url=url, server=_stands_in(run.plan), speaks="tgi") for run in runs]
+
+
+async def start_containers(
+    processes: Processes, docker: Docker, runs: Sequence[PlannedRun], environment: Mapping[str, str]
+) -> list[Upstream]:
+    """A container for each run, all of them serving when this returns."""
+    upstreams = [await _start_container(processes, docker, run.plan, environment) for run in runs]
+    for run, upstream in zip(runs, upstreams, strict=True):
+        check = run.plan.health_check
+        await processes.until_serving(run.plan.run, upstream.url, check.path, status_in(check.matcher))
+    return upstreams
+
+
+def chat_templates(own: ChatTemplate | None, environment: Mapping[str, str]) -> ResolveChatTemplate:
+    """How planning finds the chat template of a model that has none: the stand-in's own, else the Hub's."""
+    if own is not None:
+        return stand_in.resolve_as(own)
+    # Imported here: with the stand-in nothing is asked of the Hub, and its library takes time and memory.
+    from infra.planning.chat_template import resolve_with
+    from infra.planning.hub import open_on_hub
+
+    return resolve_with(open_on_hub(environment))
+
+
+async def _start_container(
+    processes: Processes, docker: Docker, plan: ServicePlan, environment: Mapping[str, str]
+) -> Upstream:
+    port = free_port()
+    name = f"servestack-{plan.run}-{os.getpid()}"
+    command = run_command(docker, plan.container, name=name, port=port)
+
+    async def remove() -> None:
+        removing = await asyncio.create_subprocess_exec(
+            *remove_command(docker, name),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=dict(environment),
+        )
+        await removing.wait()
+
+    processes.at_the_end(remove)
+    await processes.start(plan.run, command, environment=run_environment(plan.container, environment))
+    gpus = "with this machine's GPUs" if docker.gpus else "without a GPU, since this machine has none"
+    speaks = "http" if plan.model is None else plan.model.format
+    return Upstream(
+        url=f"http://127.0.0.1:{port}", server=f"{plan.container.image} under docker, {gpus}", speaks=speaks
+    )
+
+
+def _stands_in(plan: ServicePlan) -> str:
+    what = plan.container.image if plan.model is None else plan.model.name
+    said = f"{stand_in.NAME}, a small real model on this machine's CPU, stands in for {what}"
+    if plan.model is not None and plan.model.format == "openai":
+        return f"{said}; it speaks TGI's interface at the run's address, and OpenAI's through the gateway"
+    return said if plan.model is not None else f"{said} and speaks TGI's interface"
+
+
+def _running(url: str, answer: Answer, info: Mapping[str, object], plan: ServicePlan) -> Upstream:
+    model = info.get("model_id")
+    wants = None if plan.model is None else plan.model.format
+    if isinstance(model, str):
+        other = "" if plan.model is None or plan.model.name == model else f", which answers for {plan.model.name}"
+        version = f" by TGI {info['version']}" if info.get("version") else ""
+        return Upstream(url=url, server=f"{url} serves {model}{version}{other}", speaks=wants or "tgi")
+    if wants == "tgi":
+        raise UpstreamUnusable(
+            f"--upstream {url}: it answers, and is no TGI: GET /info gives {answer.status} and no model_id, "
+            f"while {plan.run} has a model with `format: tgi`. Name a TGI; another server wants `format: openai`."
+        )
+    return Upstream(url=url, server=f"{url}, which does not say what it serves", speaks=wants or "http")
