@@ -65,24 +65,13 @@ def plan_disk(configuration: ServiceConfiguration, problems: list[Problem]) -> i
     return max(SMALLEST_DISK_GB, _rounded_up(low or 0))
 
 
-def plan_replicas(configuration: ServiceConfiguration, problems: list[Problem]) -> Replicas:
+def plan_replicas(configuration: ServiceConfiguration) -> Replicas:
     """How many replicas run, and when that changes."""
-    low, high = configuration.replicas.min or 0, configuration.replicas.max
+    low = configuration.replicas.min or 0
     scaling = configuration.scaling
-    if high is None:
-        problems.append(
-            Problem(
-                where="replicas",
-                line=configuration.source.line(("replicas",)),
-                found=f"{low}..",
-                rule="replicas have a largest number, because each one costs money",
-                remedy=f"write for example {low}..{low + 4}",
-            )
-        )
-        high = low
     return Replicas(
         minimum=low,
-        maximum=high,
+        maximum=low if configuration.replicas.max is None else configuration.replicas.max,
         scaling=None
         if scaling is None
         else Scaling(

@@ -21,15 +21,15 @@ def resolve_environment(
     """
     values: dict[str, str | Secret] = {}
     for name, value in configuration.env.items():
-        line = configuration.source.line(("env", name))
+        line = _line(configuration, name)
         if value is None and name not in caller:
             problems.append(
                 Problem(
                     where=f"env.{name}",
                     line=line,
                     rule=f"{name} is named without a value, and is not set where this runs",
-                    remedy=f"export {name}=… and run this again, or give the value: {name}=… in the configuration, "
-                    f"--env {name}=… (make local), pulumi config set --secret --path env.{name} … (a stack)",
+                    remedy=f"export {name}=… and run this again, or give the value: with --env {name}=…, or to a "
+                    f"stack with `pulumi config set --secret --path env.{name} …`",
                 )
             )
             continue
@@ -48,6 +48,13 @@ def resolve_environment(
             )
         values[name] = resolved
     return values
+
+
+def _line(configuration: ServiceConfiguration, name: str) -> int | None:
+    """Where a variable is written: a map has it by name, a list by its place."""
+    lines = configuration.source.lines
+    place = list(configuration.env).index(name)
+    return lines.get(("env", name)) or lines.get(("env", place)) or configuration.source.line(("env",))
 
 
 def hub_token(values: Mapping[str, str | Secret]) -> Secret | None:

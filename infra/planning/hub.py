@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -46,33 +46,33 @@ PAUSES = (0.5, 1.5)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TOKEN = re.compile(r"[!-~]+")
 """What a header can carry. Of another token the HTTP client would complain, and show it."""
+_TRUE = ("1", "ON", "YES", "TRUE")
 _TRANSIENT = (408, 429, 500, 502, 503, 504)
 _FAILURES = (HfHubHTTPError, httpx2.TransportError, EntryNotFoundError, HFValidationError, OSError)
 """Everything that a question to the Hub can end with, a full disk under the cache included."""
 
 
 def open_on_hub(
-    *,
-    endpoint: str | None = None,
-    cache: Path | None = None,
-    timeout: float = TIMEOUT,
-    pauses: Sequence[float] = PAUSES,
+    environment: Mapping[str, str], *, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES
 ) -> OpenRepository:
     """Opens repositories of the Hub, and folders of this machine where a name means one.
 
     Args:
-        endpoint: base URL of the Hub; `None`: `HF_ENDPOINT` of the environment, else the Hub itself.
-        cache: folder of the library's cache; `None`: `HF_HUB_CACHE` of the environment, else its default.
+        environment: the caller's; `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME` and `HF_HUB_OFFLINE` of it mean what they
+            mean to the library, which itself reads them only once, when it is imported.
         timeout: seconds that the Hub may be silent.
         pauses: seconds before each further attempt.
     """
+    home = environment.get("HF_HOME")
+    cache = environment.get("HF_HUB_CACHE") or (f"{home}/hub" if home else constants.HF_HUB_CACHE)
+    site = (environment.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    offline = environment.get("HF_HUB_OFFLINE", "").upper() in _TRUE
 
     def open_repository(repo: str, revision: str | None, token: Secret | None) -> RepositoryFiles:
         if is_folder(repo):
             return open_folder(repo)
-        site = (endpoint or constants.ENDPOINT).rstrip("/")
-        hub = _Hub(repo, site, cache or Path(constants.HF_HUB_CACHE), timeout, tuple(pauses), token)
-        return hub.open(revision)
+        hub = _Hub(repo, site, Path(cache).expanduser(), offline, timeout, token)
+        return hub.open(revision, tuple(pauses))
 
     return open_repository
 
@@ -94,18 +94,18 @@ class _Hub:
     repo: str
     site: str
     cache: Path
+    offline: bool
     timeout: float
-    pauses: tuple[float, ...]
     token: Secret | None
 
-    def open(self, revision: str | None) -> RepositoryFiles:
+    def open(self, revision: str | None, pauses: Sequence[float]) -> RepositoryFiles:
         if self.token is not None and not _TOKEN.fullmatch(self.token.reveal()):
             raise HubError(
                 "the service's Hub token is empty, or has a space, a line break or another character that no token has",
                 f"copy it again from {self.site}/settings/tokens, with nothing around it",
             )
         try:
-            info = self._info(revision)
+            info = self._info(revision, pauses)
         except HubOutOfReachError:
             cached = self._cached(revision)
             if cached is None:
@@ -130,18 +130,17 @@ class _Hub:
         except _FAILURES as error:
             raise self._explained(error, f"{name} of ") from None
 
-    def _info(self, revision: str | None) -> ModelInfo:
-        for pause in (*self.pauses, None):
-            try:
-                return self._api().model_info(self.repo, revision=revision, timeout=self.timeout)
-            except _FAILURES as error:
-                if pause is None or not _may_heal(error):
-                    raise self._explained(error, revision=revision) from None
-                time.sleep(pause)
-        raise AssertionError("unreachable: the last attempt returns or raises")
-
-    def _api(self) -> HfApi:
-        return HfApi(endpoint=self.site, token=self._token())
+    def _info(self, revision: str | None, pauses: Sequence[float]) -> ModelInfo:
+        if self.offline:
+            raise self._explained(OfflineModeIsEnabled())
+        try:
+            api = HfApi(endpoint=self.site, token=self._token())
+            return api.model_info(self.repo, revision=revision, timeout=self.timeout)
+        except _FAILURES as error:
+            if not pauses or not _may_heal(error):
+                raise self._explained(error, revision=revision) from None
+        time.sleep(pauses[0])
+        return self._info(revision, pauses[1:])
 
     def _token(self) -> str | Literal[False]:
         """False: ask as nobody, even where this machine has a login."""

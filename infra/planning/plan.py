@@ -170,7 +170,7 @@ class ServicePlan:
     upstream_api_key: Secret | None
     container: Container
     offers: tuple[Offer, ...]
-    """By price, cheapest first. Never empty."""
+    """By price, cheapest first: 1 to 40."""
     gpu_asked_for: bool
     """Whether the configuration says what GPU it needs. If not, every GPU is offered, whether the model fits or not."""
     purchase: Purchase

@@ -20,6 +20,9 @@ from infra.planning.offers import asks_for_gpu, find_offers, requirement_of
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
 from infra.planning.relaxation import no_offer
 
+MOST_OFFERS = 40
+"""Instance types that an Auto Scaling group takes (botocore: LaunchTemplateOverrides)."""
+
 
 def plan_service(
     configuration: ServiceConfiguration,
@@ -50,9 +53,9 @@ def plan_service(
     values = resolve_environment(configuration, environment, problems)
     container = plan_container(configuration, run=name, values=values, problems=problems)
     disk_gb = plan_disk(configuration, problems)
-    offers = _offers(configuration, read_catalog() if catalog is None else catalog, disk_gb, problems)
+    found = _offers(configuration, read_catalog() if catalog is None else catalog, disk_gb, problems)
     purchase = plan_purchase(configuration)
-    replicas = plan_replicas(configuration, problems)
+    replicas = plan_replicas(configuration)
     health_check = plan_health_check(configuration, problems)
     model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
     if problems:
@@ -64,7 +67,7 @@ def plan_service(
         model=model,
         upstream_api_key=None if configuration.model is None else configuration.model.upstream_api_key,
         container=container,
-        offers=offers,
+        offers=found[:MOST_OFFERS],
         gpu_asked_for=asks_for_gpu(configuration),
         purchase=purchase,
         disk_gb=disk_gb,
@@ -82,7 +85,7 @@ def plan_service(
         on_failure=settings.on_failure,
         wait=settings.wait,
         preflight=settings.preflight,
-        notes=(*_gpu_notes(configuration), *purchase_notes(purchase, replicas)),
+        notes=(*_offer_notes(configuration, found), *purchase_notes(purchase, replicas)),
     )
 
 
@@ -130,10 +133,15 @@ def _offers(
     return offers
 
 
-def _gpu_notes(configuration: ServiceConfiguration) -> list[str]:
-    if asks_for_gpu(configuration):
-        return []
-    return [
-        "gpu is left out, so every GPU that satisfies the rest is offered, the cheapest first, whether the model fits "
-        "into its memory or not. Say gpu, for example 24GB, to be sure."
-    ]
+def _offer_notes(configuration: ServiceConfiguration, found: Sequence[Offer]) -> list[str]:
+    notes: list[str] = []
+    if not asks_for_gpu(configuration):
+        notes.append(
+            "gpu is left out, so every GPU that satisfies the rest is offered, the cheapest first, whether the model "
+            "fits into its memory or not. Say gpu, for example 24GB, to be sure."
+        )
+    if len(found) > MOST_OFFERS:
+        notes.append(
+            f"{len(found)} instance types are offers; the {MOST_OFFERS} cheapest are used, which is AWS's limit."
+        )
+    return notes
