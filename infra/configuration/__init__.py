@@ -7,14 +7,16 @@ pydantic v2 too.
 """
 
 from infra.configuration.amounts import CountRange, Range, SizeRange
+from infra.configuration.container import RegistryAuth, Volume
 from infra.configuration.gateway import Certificate, GatewayConfiguration
 from infra.configuration.model import Limits, ModelConfiguration
 from infra.configuration.names import check_run_name
 from infra.configuration.problem import ConfigurationError, Problem, Source
 from infra.configuration.reading import load, loads
+from infra.configuration.references import fill_references
 from infra.configuration.resources import Cpu, Disk, Gpu, Resources
 from infra.configuration.secret import Secret
-from infra.configuration.service import RegistryAuth, ServiceConfiguration, Volume
+from infra.configuration.service import ServiceConfiguration
 from infra.configuration.settings import GatewaySettings, ServiceSettings, StackSettings
 from infra.configuration.stack import apply_settings, read_settings
 from infra.configuration.traffic import Header, PartitioningKey, Probe, RateLimit, Scaling
@@ -48,6 +50,7 @@ __all__ = [
     "Volume",
     "apply_settings",
     "check_run_name",
+    "fill_references",
     "load",
     "loads",
     "read_settings",

@@ -1,29 +1,100 @@
-"""`type: gateway`: what services of one domain and region share."""
+"""`type: gateway`: what the services of one domain and region share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar, Literal, cast
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, field_validator
+from pydantic_core import PydanticCustomError
 
-from infra.configuration.section import Section, Written
+from infra.configuration.placement import Region
+from infra.configuration.refusals import BACKENDS, GATEWAY
+from infra.configuration.section import Refusal, Section, Written, problem
+from infra.configuration.tags import Tags
+
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_ARN = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):\d{12}:certificate/[a-zA-Z0-9-]+", re.ASCII)
+
+
+def _is_domain(value: str) -> str:
+    if value.startswith("*."):
+        raise problem("services answer at <run name>.<domain> anyway", f"write {value[2:82]}")
+    if len(value) > 190 or not re.fullmatch(rf"({_LABEL}\.)+{_LABEL}", value, re.ASCII):
+        rule = "a domain is lower-case labels joined by dots, 190 characters at most so that run names fit"
+        raise problem(rule, "write for example example.com")
+    return value
+
+
+Domain = Annotated[str, AfterValidator(_is_domain)]
 
 
 class Certificate(Section, frozen=True):
-    """An existing ACM certificate. Left out: one is made."""
+    """An existing ACM certificate for `*.<domain>`."""
 
     type: Literal["acm"] = Field(default="acm", description="acm")
-    arn: str = Field(description="The certificate's ARN")
+    arn: str = Field(description="The certificate's ARN", examples=["arn:aws:acm:us-east-1:123456789012:certificate/…"])
+
+    @field_validator("arn")
+    @classmethod
+    def _is_an_arn(cls, value: str) -> str:
+        if not _ARN.fullmatch(value):
+            example = "arn:aws:acm:us-east-1:123456789012:certificate/…"
+            raise problem("this is the ARN of a certificate in ACM", f"copy it from ACM: {example}")
+        return value
 
 
 class GatewayConfiguration(Written, frozen=True):
     """A gateway."""
 
+    refused: ClassVar[Mapping[str, Refusal]] = GATEWAY
+
     type: Literal["gateway"] = Field(description="gateway")
     name: str | None = Field(default=None, description="The gateway's name; default: the stack's name")
-    backend: Literal["aws"] = Field(description="aws")
-    region: str = Field(description="The AWS region, as in us-east-1")
-    domain: str | None = Field(default=None, description="Services answer at <run name>.<domain>")
+    backend: Literal["aws"] = Field(description="aws", examples=["aws"])
+    region: Region = Field(description="The AWS region of the gateway and its services", examples=["us-east-1"])
+    domain: Domain | None = Field(
+        default=None, description="Services answer at <run name>.<domain>; without one, under the API's own address"
+    )
     certificate: Certificate | None = Field(default=None, description="An existing certificate; default: one is made")
-    tags: Mapping[str, str] = Field(default={}, description="Tags of the AWS resources")
+    tags: Tags = Field(default={}, description="Tags of the AWS resources")
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
+        certificate = given.get("certificate")
+        if not isinstance(certificate, Mapping):
+            return
+        if given.get("domain") is None:
+            yield "certificate", problem("a certificate needs a domain that it is for", "add `domain: …`", found="")
+        arn = _ARN.fullmatch(str(cast(Mapping[str, object], certificate).get("arn")))
+        if arn and isinstance(given.get("region"), str) and arn[1] != given["region"]:
+            rule = f"the certificate is in the gateway's region, and this one is in {arn[1]}"
+            yield "certificate", problem(rule, f"request one in {given['region']}, or leave it out", found="")
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[a-z][a-z0-9-]{1,40}", value, re.ASCII):
+            rule = "a gateway's name has 2 to 41 of a-z, 0-9 and -, and begins with a letter"
+            raise problem(rule, "choose a name like gateway")
+        return value
+
+    @field_validator("backend", mode="before")
+    @classmethod
+    def _is_aws(cls, value: object) -> object:
+        if value in BACKENDS:
+            raise problem(f"{value} is not supported: servestack runs on AWS alone", "write `backend: aws`")
+        return value
+
+    @field_validator("certificate", mode="before")
+    @classmethod
+    def _is_of_acm(cls, value: object) -> object:
+        remedy = "remove it for a certificate that ACM makes and renews, or write `{type: acm, arn: …}`"
+        if value is None:
+            raise problem("the gateway is always reached by HTTPS, so it has a certificate", remedy)
+        given = cast(Mapping[str, object], value) if isinstance(value, Mapping) else {}
+        kind = given.get("type")
+        if kind in ("lets-encrypt", "gcp-cm"):
+            raise problem(f"{kind} is not supported: API Gateway takes certificates of ACM", remedy, found=str(kind))
+        return cast(object, value)

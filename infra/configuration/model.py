@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
-from pydantic_core import CoreSchema
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, field_validator
+from pydantic_core import CoreSchema, PydanticCustomError
 
+from gateway_lambda.templates import TemplateInvalid, compile_template
 from infra.configuration.amounts import Whole
 from infra.configuration.secret import Secret
-from infra.configuration.section import Section
+from infra.configuration.section import Section, problem
 
 Positive = Annotated[Whole, Field(ge=1)]
 
@@ -34,14 +36,16 @@ class ModelConfiguration(Section, frozen=True):
     """`model: name` is an OpenAI-compatible server under `/v1`; the map describes any other."""
 
     type: Literal["chat"] = Field(default="chat", description="What the model is for: chat")
-    name: str = Field(min_length=1, description="The id that clients send as `model`")
+    name: str = Field(
+        min_length=1, description="The id that clients send as `model`", examples=["mistralai/Mistral-7B-Instruct-v0.1"]
+    )
     format: Literal["tgi", "openai"] = Field(default="tgi", description="What the container speaks: tgi or openai")
     prefix: str = Field(default="/v1", description="Path of an OpenAI-compatible server's interface (format: openai)")
     chat_template: str | None = Field(default=None, description="Jinja template of the prompt; default: from the Hub")
-    chat_templates: dict[str, str] = Field(default={}, description="Further named templates, such as tool_use")
+    chat_templates: Mapping[str, str] = Field(default={}, description="Further named templates, such as tool_use")
     eos_token: str | None = Field(default=None, description="Ends an answer; default: from the Hub")
     bos_token: str | None = Field(default=None, description="Begins a prompt; default: from the Hub")
-    special_tokens: dict[str, str | tuple[str, ...]] = Field(default={}, description="Further template variables")
+    special_tokens: Mapping[str, str | tuple[str, ...]] = Field(default={}, description="Further template variables")
     hub_repo: str | None = Field(default=None, description="Where templates are looked up; default: name")
     revision: str | None = Field(default=None, description="The repository's revision; default: main")
     stop_strings: tuple[str, ...] | None = Field(
@@ -78,6 +82,31 @@ class ModelConfiguration(Section, frozen=True):
         default=None, description="Key that the container asks for (TGI's --api-key)"
     )
 
+    @field_validator("chat_template")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        if value is not None:
+            _compile(value)
+        return value
+
+    @field_validator("chat_templates")
+    @classmethod
+    def _all_compile(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for template in value.values():
+            _compile(template)
+        return value
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
+        if given.get("format") == "openai":
+            for key in ("chat_template", "chat_templates", "eos_token"):
+                if given.get(key):
+                    rule = f"{key} is for format: tgi, where the gateway writes the prompt"
+                    yield key, problem(rule, "remove it, or write `format: tgi`", found="")
+        elif "prefix" in given:
+            rule = "prefix is for format: openai, where the container has an OpenAI interface of its own"
+            yield "prefix", problem(rule, "remove it, or write `format: openai`")
+
     @classmethod
     def read_short_form(cls, value: object) -> object:
         return {"type": "chat", "name": value, "format": "openai"} if isinstance(value, str) else value
@@ -85,3 +114,12 @@ class ModelConfiguration(Section, frozen=True):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"anyOf": [{"type": "string"}, handler(schema)]}
+
+
+def _compile(template: str) -> None:
+    """Compiles it as the gateway will."""
+    try:
+        compile_template(template)
+    except TemplateInvalid as error:
+        rule = f"a chat template is Jinja that compiles: {error.message}"
+        raise problem(rule, "correct it, or remove it for the model's own from the Hub", found="") from None

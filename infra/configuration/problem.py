@@ -45,6 +45,14 @@ class ConfigurationError(Exception):
         return "\n\n".join([f"{self.name}: {count}", *map(str, self.problems)])
 
 
+class UnreadableText(Exception):
+    """Nothing more can be read of a text."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """Where a configuration was written. No part of what it says: any two are equal."""
@@ -55,8 +63,8 @@ class Source:
     def line(self, path: KeyPath) -> int | None:
         """The line of the value at `path`, else of the nearest thing around it."""
         for length in range(len(path), -1, -1):
-            if path[:length] in self.lines:
-                return self.lines[path[:length]]
+            if line := self.lines.get(path[:length]):
+                return line
         return None
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any, cast
 
 from pydantic import ValidationError
 
 from infra.configuration.document import Document
-from infra.configuration.problem import KeyPath, Problem, Source, spell
+from infra.configuration.problem import KeyPath, Problem, spell
 from infra.configuration.secret import Secret
+from infra.configuration.section import nearest
 
 _QUOTE_IT = "quote it if this is meant as text"
 _TEXT = ("text is wanted", "write a word or a line; quote it if YAML reads it as something else")
@@ -43,6 +44,7 @@ _RULES: dict[str, tuple[str, str]] = {
     "less_than_equal": ("the number is at most {le:g}", "write a smaller number"),
     "string_too_short": ("text is wanted, and this is empty", "write a value, or remove the key"),
     "string_too_long": ("the text has at most {max_length} characters", "shorten it"),
+    "too_short": ("the list is empty", "add an entry, or remove the key"),
     "too_long": ("the list has at most {max_length} entries", "remove some"),
 }
 """Rule and remedy for each of pydantic's error types that these models can produce."""
@@ -52,7 +54,8 @@ def problems_of(error: ValidationError, document: Document, place: Callable[[Key
     """Each problem once, in the order of the file; `place` names the place of a key path."""
     problems: dict[Problem, None] = {}
     for line in error.errors(include_url=False):
-        problems[_problem(line, document, place)] = None
+        if tuple(line["loc"]) not in document.unread:
+            problems[_problem(line, document, place)] = None
     return sorted(problems, key=lambda problem: problem.line or 0)
 
 
@@ -81,18 +84,15 @@ def shown(value: object, written: str | None = None) -> str:
 
 def _problem(error: Any, document: Document, place: Callable[[KeyPath], str]) -> Problem:
     path: KeyPath = tuple(error["loc"])
-    missing = error["type"] == "missing"
-    if not missing:
-        while path and path not in document.lines:
-            path = path[:-1]
-    value = _value_at(document.data, path)
-    rule, remedy = _words(error, value, path)
     context = cast(Mapping[str, Any], error.get("ctx", {}))
     found: str | None = context.get("found")
-    if found is None and not missing and not is_private(path):
+    while found is None and path and path not in document.lines:
+        path = path[:-1]
+    value = _value_at(document.data, path)
+    rule, remedy = _words(error, value, path)
+    if found is None and not is_private(path):
         found = shown(value, document.written.get(path))
-    line = Source(lines=document.lines).line(path)
-    return Problem(where=place(path), line=line, found=found or None, rule=rule, remedy=remedy)
+    return Problem(where=place(path), line=document.line(path), found=found or None, rule=rule, remedy=remedy)
 
 
 def _words(error: Any, value: object, path: KeyPath) -> tuple[str, str]:
@@ -100,14 +100,15 @@ def _words(error: Any, value: object, path: KeyPath) -> tuple[str, str]:
     kind = str(error["type"])
     if kind == "servestack":
         return str(context["rule"]), str(context["remedy"])
-    if kind == "missing":
-        return f"`{path[-1]}` is required", f"add `{path[-1]}: …`"
     if kind == "literal_error":
         return _choice(value, str(context["expected"]))
     if kind == "string_pattern_mismatch":
         return f"the text matches {context['pattern']}", "leave out the other characters"
-    if kind == "string_type" and isinstance(value, bool):
-        return "text is wanted, and YAML reads this as a boolean", _QUOTE_IT
+    if kind == "string_type" and isinstance(value, bool | date):
+        return (
+            f"text is wanted, and YAML reads this as {'a date' if isinstance(value, date) else 'a boolean'}",
+            _QUOTE_IT,
+        )
     if kind not in _RULES:
         return str(error["msg"]), "see docs/configuration.md"
     rule, remedy = _RULES[kind]
@@ -116,11 +117,11 @@ def _words(error: Any, value: object, path: KeyPath) -> tuple[str, str]:
 
 def _choice(value: object, expected: str) -> tuple[str, str]:
     choices = re.findall(r"'([^']*)'", expected)
-    near = difflib.get_close_matches(value.lower(), choices, n=1) if isinstance(value, str) else []
+    near = nearest(value, choices) if isinstance(value, str) else None
     if isinstance(value, bool):
         return f"the value is one of {', '.join(choices)}, and YAML reads this as a boolean", "quote it"
     only = f"the value is {choices[0]}" if len(choices) == 1 else f"the value is one of {', '.join(choices)}"
-    return only, f"write {near[0] if near else choices[0] if len(choices) == 1 else 'one of them'}"
+    return only, f"write {near or (choices[0] if len(choices) == 1 else 'one of them')}"
 
 
 def _value_at(data: object, path: KeyPath) -> object:

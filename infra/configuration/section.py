@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAt
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from infra.configuration.problem import Source
+
+UNKNOWN = "a key that is not known here"
 
 
 @dataclass(frozen=True)
@@ -35,40 +37,56 @@ class Section(BaseModel, frozen=True):
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
 
     refused: ClassVar[Mapping[str, Refusal]] = {}
+    """dstack's keys that are not supported here."""
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    """Keys that users look for here, and where they belong."""
 
     @classmethod
     def read_short_form(cls, value: object) -> object:
         """The map that a short spelling stands for; anything else unchanged."""
         return value
 
+    @classmethod
+    def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
+        """Keys whose values do not go together, as (key, error). Values are as written: anything may be wrong."""
+        return iter(())
+
     @model_validator(mode="wrap")
     @classmethod
     def _read_every_key(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Reports unknown and refused keys together with what is wrong with the others."""
+        """Reports every problem of the map at once: keys, values, and values that do not go together."""
         data = cls.read_short_form(data)
         if not isinstance(data, Mapping):
             return handler(data)
-        given = cast(Mapping[object, object], data)
-        problems: list[InitErrorDetails] = []
-        kept: dict[str, object] = {}
-        for key, value in given.items():
-            if isinstance(key, str) and key in cls.model_fields:
-                kept[key] = value
-                continue
-            refusal = cls.refused.get(key) if isinstance(key, str) else None
-            if refusal is None:
-                problems.append({"type": unknown_key(str(key), cls.model_fields), "loc": (str(key),), "input": None})
-            elif not refusal.is_neutral(value):
-                error = problem(refusal.reason, refusal.remedy, found="")
-                problems.append({"type": error, "loc": (str(key),), "input": None})
+        given = {str(key): value for key, value in cast(Mapping[object, object], data).items()}
+        problems = [_detail(key, error) for key, error in cls._problems_of_keys(given)]
+        kept = {key: value for key, value in given.items() if key in cls.model_fields}
+        problems += [_detail(key, error) for key, error in cls.conflicts(kept)]
         try:
             section = handler(kept)
         except ValidationError as error:
-            problems.extend(as_details(error))
+            problems += as_details(error)
         else:
             if not problems:
                 return section
         raise ValidationError.from_exception_data(cls.__name__, problems)
+
+    @classmethod
+    def _problems_of_keys(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
+        for key, value in given.items():
+            refusal = cls.refused.get(key)
+            if key in cls.model_fields or (refusal and refusal.is_neutral(value)):
+                continue
+            if refusal:
+                yield key, problem(f"{key} is not supported: {refusal.reason}", refusal.remedy, found="")
+            elif key in cls.elsewhere:
+                yield key, problem(f"{key} belongs {cls.elsewhere[key]}", "move it there", found=UNKNOWN)
+            else:
+                yield key, unknown_key(key, cls.model_fields, cls.refused)
+        for key, field in cls.model_fields.items():
+            if field.is_required() and key not in given:
+                example = field.examples[0] if field.examples else "…"
+                yield key, problem(f"`{key}` is required", f"add `{key}: {example}`", found="")
 
 
 class Written(Section, frozen=True):
@@ -100,21 +118,41 @@ def problem(rule: str, remedy: str, *, found: str | None = None) -> PydanticCust
     return PydanticCustomError("servestack", "{rule}", context)
 
 
-def unknown_key(key: str, known: Iterable[str]) -> PydanticCustomError:
+def unknown_key(key: str, known: Iterable[str], refused: Iterable[str] = ()) -> PydanticCustomError:
     """`key` is none of `known`; the remedy names the nearest."""
     names = list(known)
-    near = difflib.get_close_matches(key.lower(), names, n=1, cutoff=0.6)
-    remedy = f"write `{near[0]}`, which is the nearest known key" if near else "remove it"
-    return problem(f"the known keys here are {', '.join(names)}", remedy, found="a key that is not known here")
+    near = nearest(key, [*names, *refused])
+    rule = f"the keys here are {', '.join(names)}"
+    if near is None:
+        return problem(rule, "remove it", found=UNKNOWN)
+    if near in names:
+        return problem(rule, f"did you mean `{near}`?", found=UNKNOWN)
+    return problem(rule, f"remove it; the nearest is dstack's `{near}`, which is not supported", found=UNKNOWN)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was probably meant to be."""
+    names = list(known)
+    wanted = word.lower().replace("-", "_").replace(" ", "_")
+    close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.6)
+    begins = [name for name in names if len(name) > 2 and wanted.startswith(name)]
+    begun = [name for name in names if len(wanted) > 2 and name.startswith(wanted)]
+    return next(iter([*close, *begins, *begun]), None)
 
 
 def as_details(error: ValidationError) -> list[InitErrorDetails]:
-    """The same errors, ready to be raised again together with others."""
+    """The same errors, ready to be raised again together with others; what is missing was reported by the section."""
     details: list[InitErrorDetails] = []
     for line in error.errors(include_url=False):
         context = line.get("ctx", {})
         kind: str | PydanticCustomError = line["type"]
+        if kind == "missing":
+            continue
         if kind == "servestack":
             kind = PydanticCustomError("servestack", "{rule}", context)
         details.append({"type": kind, "loc": line["loc"], "input": line["input"], "ctx": context})
     return details
+
+
+def _detail(key: str, error: PydanticCustomError) -> InitErrorDetails:
+    return {"type": error, "loc": (key,), "input": None}

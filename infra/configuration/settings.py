@@ -8,9 +8,10 @@ from pydantic import Field
 
 from infra.configuration.amounts import Duration, SizeRange, Whole
 from infra.configuration.environment import Environment
+from infra.configuration.gateway import Domain
+from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPolicy, Zones
 from infra.configuration.resources import Cpu, Disk, Gpu
 from infra.configuration.section import Section
-from infra.configuration.service import SpotPolicy
 
 
 class ServiceSettings(Section, frozen=True):
@@ -27,10 +28,10 @@ class ServiceSettings(Section, frozen=True):
     env: Environment = Field(default={}, repr=False, description="Environment variables, secret or plain")
     auth: bool | None = Field(default=None, description="Whether a key is needed")
     spot_policy: SpotPolicy | None = Field(default=None, description="spot, on-demand or auto")
-    max_price: float | None = Field(default=None, gt=0, description="Dollars an hour")
-    regions: tuple[str, ...] | None = Field(default=None, description="A list, or a,b")
-    instance_types: tuple[str, ...] | None = Field(default=None, description="A list, or a,b")
-    availability_zones: tuple[str, ...] | None = Field(default=None, description="A list, or a,b")
+    max_price: Price | None = Field(default=None, description="Dollars an hour")
+    regions: Regions | None = Field(default=None, description="A list, or a,b")
+    instance_types: InstanceTypes | None = Field(default=None, description="A list, or a,b")
+    availability_zones: Zones | None = Field(default=None, description="A list, or a,b")
     ami: str | None = Field(default=None, description="The machine image; default: resolved once")
     boot_timeout: Duration = Field(default=1800, description="How long a replica may take until it serves")
     on_failure: Literal["stop", "keep"] = Field(default="stop", description="What happens to replicas that never serve")
@@ -44,7 +45,7 @@ class GatewaySettings(Section, frozen=True):
     configuration: str = Field(min_length=1, description="Path of the configuration")
     auth: bool = Field(default=True, description="Whether services that do not say need a key")
     keys: tuple[str, ...] = Field(default=("default",), description="Names of the API keys: a list, or a,b")
-    domain: str | None = Field(default=None, description="As in the configuration")
+    domain: Domain | None = Field(default=None, description="As in the configuration")
     zone_id: str | None = Field(default=None, description="The Route 53 zone; default: looked up")
     vpc_id: str | None = Field(default=None, description="An existing VPC; default: one is made")
     subnet_ids: tuple[str, ...] | None = Field(default=None, description="Its subnets: a list, or a,b")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, TypeVar, cast, overload
+from typing import Any, Literal, cast, overload
 
 from pydantic import ValidationError
 
@@ -25,8 +25,6 @@ _TYPES: Mapping[str, type[ServiceSettings] | type[GatewaySettings]] = {
 }
 _RESOURCES = ("gpu", "cpu", "memory", "disk")
 _PLACEMENT = ("auth", "gateway", "spot_policy", "max_price", "regions", "instance_types", "availability_zones")
-
-Written = TypeVar("Written", ServiceConfiguration, GatewayConfiguration)
 
 
 @overload
@@ -61,14 +59,20 @@ def read_settings(
         raise ConfigurationError(spelling, problems) from None
 
 
-def apply_settings(configuration: Written, settings: StackSettings) -> Written:
+@overload
+def apply_settings(configuration: ServiceConfiguration, settings: StackSettings) -> ServiceConfiguration: ...
+@overload
+def apply_settings(configuration: GatewayConfiguration, settings: StackSettings) -> GatewayConfiguration: ...
+def apply_settings(
+    configuration: ServiceConfiguration | GatewayConfiguration, settings: StackSettings
+) -> ServiceConfiguration | GatewayConfiguration:
     """The configuration with what `settings` say, which wins.
 
     Raises ConfigurationError when the settings are of the other type of stack.
     """
-    if configuration.type == "gateway" and isinstance(settings, GatewaySettings):
+    if isinstance(configuration, GatewayConfiguration) and isinstance(settings, GatewaySettings):
         return configuration if settings.domain is None else configuration.changed({"domain": settings.domain})
-    if configuration.type == "service" and isinstance(settings, ServiceSettings):
+    if isinstance(configuration, ServiceConfiguration) and isinstance(settings, ServiceSettings):
         changes = _given(settings, _PLACEMENT)
         if resources := _given(settings, _RESOURCES):
             changes["resources"] = configuration.resources.model_copy(update=resources)

@@ -1,0 +1,142 @@
+"""What of a service is the container's: its command, port, user, image's credentials, volumes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any, ClassVar, cast
+
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, field_validator
+from pydantic_core import CoreSchema
+
+from infra.configuration.secret import Secret
+from infra.configuration.section import Refusal, Section, problem
+
+_NETWORK_VOLUME = "network volumes are not supported: a replica is a new machine, in any zone"
+_INSTANCE_PATH = "use a folder of the machine: `- /data:/data`"
+
+
+class RegistryAuth(Section, frozen=True):
+    """Credentials for a private image; either may have references such as `${{ env.NAME }}`."""
+
+    username: str = Field(min_length=1, description="The registry's user", examples=["alice"])
+    password: Secret = Field(description="The user's password or token", examples=["${{ env.REGISTRY_PASSWORD }}"])
+
+
+class Volume(Section, frozen=True):
+    """A folder of the machine, seen in the container."""
+
+    instance_path: str = Field(description="The folder on the machine", examples=["/data"])
+    path: str = Field(description="Where the container sees it", examples=["/data"])
+    optional: bool = Field(default=False, description="dstack's mark for backends without such volumes; EC2 has them")
+
+    refused: ClassVar[Mapping[str, Refusal]] = {"name": Refusal(_NETWORK_VOLUME, _INSTANCE_PATH)}
+
+    @classmethod
+    def read_short_form(cls, value: object) -> object:
+        """`/data:/data`."""
+        if isinstance(value, Mapping) and "name" in value:
+            raise problem(_NETWORK_VOLUME, _INSTANCE_PATH, found="the name of a volume")
+        if not isinstance(value, str):
+            return cast(object, value)
+        parts = value.split(":")
+        if len(parts) != 2:
+            raise problem("a volume is two paths with a colon between them", _INSTANCE_PATH)
+        if "/" not in parts[0]:
+            raise problem(_NETWORK_VOLUME, _INSTANCE_PATH)
+        return {"instance_path": parts[0], "path": parts[1]}
+
+    @field_validator("instance_path", "path")
+    @classmethod
+    def _is_a_path(cls, value: str) -> str:
+        path = PurePosixPath(value)
+        if not path.is_absolute() or ".." in path.parts or "," in value:
+            raise problem("a path begins with /, and has no .. and no comma", "write the whole path")
+        return str(path)
+
+    @field_validator("path")
+    @classmethod
+    def _is_not_the_root(cls, value: str) -> str:
+        if value == "/":
+            raise problem("the container's own root cannot be replaced", "name a folder in it")
+        return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "pattern": "^[^:]*/[^:]*:/[^:]+$"}, handler(schema)]}
+
+
+def _read_port(value: object) -> object:
+    """`80`, `"8000:80"` and dstack's map: what comes before the colon means nothing for a service."""
+    remedy = 'write the port the container listens on: `port: 80`, or as in dstack `port: "8000:80"`'
+    parts: list[object] = [value]
+    if isinstance(value, str):
+        parts = [*value.split(":")]
+    elif isinstance(value, Mapping):
+        given = cast(Mapping[str, object], value)
+        if "container_port" not in given or not given.keys() <= {"local_port", "container_port"}:
+            raise problem("a port's map has container_port, and may have local_port", remedy)
+        parts = [part for key in ("local_port", "container_port") if (part := given.get(key)) is not None]
+    if len(parts) > 2 or not all(_is_port(part) for part in parts):
+        raise problem("a port is a whole number from 1 to 65535", remedy)
+    return int(str(parts[-1]))
+
+
+def _is_port(value: object) -> bool:
+    whole = not isinstance(value, bool) and re.fullmatch(r"0*\d{1,5}", str(value), re.ASCII)
+    return bool(whole) and 1 <= int(str(value)) <= 65535
+
+
+def _split_entrypoint(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(shlex.split(value))
+    except ValueError:
+        raise problem("an entrypoint is split into words as a shell does it", "close the quote") from None
+
+
+def _is_a_user(value: str) -> str:
+    parts = value.split(":")
+    if len(parts) > 2 or not all(re.fullmatch(r"(?!-\d+$)[^\s:]+", part) for part in parts):
+        raise problem("a user is a name or an id, and may have a group after a colon", "write for example 1000:1000")
+    return value
+
+
+def _is_absolute(value: str) -> str:
+    if not value.startswith("/"):
+        rule = "a working directory is an absolute path in the container"
+        raise problem(rule, "write the whole path, beginning with /")
+    return value
+
+
+def _is_an_image(value: str) -> str:
+    if re.search(r"\s", value) or not re.match(r"[a-zA-Z0-9]", value):
+        raise problem("an image is a name as docker pull takes it", "write for example nginx:1.27")
+    return value
+
+
+_PORT_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": 65535},
+        {"type": "string", "pattern": "^([0-9]+:)?[0-9]+$"},
+        {
+            "type": "object",
+            "properties": {"local_port": {"type": ["integer", "null"]}, "container_port": {"type": "integer"}},
+            "required": ["container_port"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+Port = Annotated[int, BeforeValidator(_read_port), WithJsonSchema(_PORT_SCHEMA)]
+"""The container's."""
+_WORDS_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+
+Entrypoint = Annotated[tuple[str, ...], BeforeValidator(_split_entrypoint), WithJsonSchema(_WORDS_SCHEMA)]
+"""Words."""
+User = Annotated[str, AfterValidator(_is_a_user)]
+WorkingDirectory = Annotated[str, AfterValidator(_is_absolute)]
+Image = Annotated[str, Field(min_length=1), AfterValidator(_is_an_image)]

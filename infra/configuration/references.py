@@ -1,0 +1,129 @@
+"""dstack's references, `${{ env.NAME }}`: where they are read, and what they become once all values are known.
+
+dstack fills them in credentials and probes, and fills `secrets` and run arguments elsewhere; what is not read here is
+refused by name, so that no reference ever reaches a container as text. `$${{` stands for the text `${{`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from infra.configuration.document import Document
+from infra.configuration.problem import ConfigurationError, KeyPath, Problem, spell
+from infra.configuration.secret import Secret
+from infra.configuration.service import ServiceConfiguration
+
+_REFERENCE = re.compile(r"\$(?P<escaped>\$\{\{)|\$\{\{(?P<name>.*?)(?P<closing>\}\}|\Z)", re.DOTALL)
+_ENV = re.compile(r"env\.([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
+
+_STACK_CONFIG = (
+    "name the variable alone in env, `- NAME`, and give its value: pulumi config set --secret --path env.NAME …"
+)
+
+Text = TypeVar("Text", str, Secret)
+
+
+@dataclass(frozen=True)
+class _Missing(Exception):
+    name: str
+
+
+def check_references(document: Document) -> Iterator[Problem]:
+    """Every reference that is not read where it stands."""
+    for path, text in _texts(document.data, ()):
+        if path[:1] == ("model",) and path[-1] != "upstream_api_key":
+            continue
+        for match in _REFERENCE.finditer(text):
+            if match["escaped"] or (_is_read(path) and match["closing"] and _ENV.fullmatch(match["name"].strip())):
+                continue
+            yield _refuse(path, match, document)
+
+
+def fill_references(configuration: ServiceConfiguration, values: Mapping[str, str | Secret]) -> ServiceConfiguration:
+    """The configuration with every `${{ env.NAME }}` replaced by its value.
+
+    `values` are those of all of the service's variables. Raises ConfigurationError with each name that is not there.
+    """
+    problems: list[Problem] = []
+
+    def fill(text: Text, *path: str | int) -> Text:
+        plain = text.reveal() if isinstance(text, Secret) else text
+        try:
+            filled = _REFERENCE.sub(lambda match: _value(match, values), plain)
+        except _Missing as missing:
+            rule = f"{missing.name} is none of the service's environment variables"
+            remedy = f"add `- {missing.name}` to env"
+            problems.append(Problem(where=spell(path), line=configuration.source.line(path), rule=rule, remedy=remedy))
+            return text
+        return cast(Text, Secret(filled) if isinstance(text, Secret) else filled)
+
+    changes: dict[str, object] = {}
+    if login := configuration.registry_auth:
+        username = fill(login.username, "registry_auth", "username")
+        password = fill(login.password, "registry_auth", "password")
+        changes["registry_auth"] = login.model_copy(update={"username": username, "password": password})
+    if (model := configuration.model) and model.upstream_api_key:
+        key = fill(model.upstream_api_key, "model", "upstream_api_key")
+        changes["model"] = model.model_copy(update={"upstream_api_key": key})
+    if configuration.probes:
+        probes = list(configuration.probes)
+        for index, probe in enumerate(probes):
+            headers = [
+                header.model_copy(update={"value": fill(header.value, "probes", index, "headers", number, "value")})
+                for number, header in enumerate(probe.headers)
+            ]
+            url = fill(probe.url, "probes", index, "url")
+            body = None if probe.body is None else fill(probe.body, "probes", index, "body")
+            probes[index] = probe.model_copy(update={"url": url, "body": body, "headers": tuple(headers)})
+        changes["probes"] = tuple(probes)
+    if problems:
+        raise ConfigurationError(configuration.source.name, problems)
+    return configuration.changed(changes)
+
+
+def _value(match: re.Match[str], values: Mapping[str, str | Secret]) -> str:
+    if match["escaped"]:
+        return match["escaped"]
+    name = match["name"].strip().removeprefix("env.")
+    if name not in values:
+        raise _Missing(name)
+    value = values[name]
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _is_read(path: KeyPath) -> bool:
+    if path[:1] == ("probes",):
+        return path[2:] in (("url",), ("body",)) or (path[2:3] == ("headers",) and path[-1] == "value")
+    return path in (("registry_auth", "username"), ("registry_auth", "password"), ("model", "upstream_api_key"))
+
+
+def _refuse(path: KeyPath, match: re.Match[str], document: Document) -> Problem:
+    name = match["name"].strip()
+    found = f"${{{{ {name} }}}}" if re.fullmatch(r"[a-z]+\.[A-Za-z0-9_.]{1,60}", name) else "a reference"
+    namespace = name.split(".")[0]
+    if not match["closing"]:
+        found, rule, remedy = "${{", "a reference ends with }}", "close it, or write $${{ for the text ${{"
+    elif _is_read(path):
+        rule, remedy = "a reference here is ${{ env.NAME }}", _STACK_CONFIG
+    elif namespace == "secrets":
+        rule, remedy = "dstack's secrets are not supported: stack config keeps them", _STACK_CONFIG
+    elif name == "run.args":
+        rule, remedy = "there are no run arguments", "write them into commands"
+    else:
+        rule = "references are read in registry_auth, probes and model.upstream_api_key alone"
+        remedy = "write the value; commands have environment variables as $NAME; $${{ is the text ${{"
+    return Problem(where=spell(path), line=document.line(path), found=found, rule=rule, remedy=remedy)
+
+
+def _texts(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in cast(dict[str, object], value).items():
+            yield from _texts(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(cast(list[object], value)):
+            yield from _texts(item, (*path, index))

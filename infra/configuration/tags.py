@@ -1,0 +1,61 @@
+"""Tags of AWS resources, by dstack's rules, which are narrower than AWS's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
+
+from pydantic import PlainValidator, ValidationError, WithJsonSchema
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from infra.configuration.section import problem
+
+MOST_TAGS = 40
+"""AWS takes 50 a resource; the components add some of their own."""
+
+_KEY = re.compile(r"[_\-a-zA-Z0-9]{1,60}")
+_VALUE = re.compile(r"[a-zA-Z0-9 .:/=_\-+@]{0,256}")
+
+
+def read_tags(value: object) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise problem("tags are a map", "write `key: value` lines below it")
+    given = cast(Mapping[object, object], value)
+    if len(given) > MOST_TAGS:
+        raise problem(f"there are at most {MOST_TAGS} tags", "remove some", found=f"{len(given)} tags")
+    read: dict[str, str] = {}
+    problems: list[InitErrorDetails] = []
+    for key, item in given.items():
+        error = _problem(str(key), item)
+        if error is None:
+            read[str(key)] = str(item)
+        else:
+            problems.append({"type": error, "loc": (str(key),), "input": None})
+    if problems:
+        raise ValidationError.from_exception_data("tags", problems)
+    return read
+
+
+def _problem(key: str, value: object) -> PydanticCustomError | None:
+    if not _KEY.fullmatch(key):
+        return problem("a tag's key has 1 to 60 letters, digits, _ and -", "choose another key")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return problem("a tag's value is text", "quote it")
+    if not _VALUE.fullmatch(str(value)):
+        return problem(
+            "a tag's value has at most 256 letters, digits, spaces and . : / = _ - + @", "choose another value"
+        )
+    return None
+
+
+_SCHEMA: dict[str, Any] = {
+    "type": ["object", "null"],
+    "maxProperties": MOST_TAGS,
+    "propertyNames": {"pattern": "^[_\\-a-zA-Z0-9]{1,60}$"},
+    "additionalProperties": {"type": ["string", "number"]},
+}
+
+Tags = Annotated[Mapping[str, str], PlainValidator(read_tags), WithJsonSchema(_SCHEMA)]
