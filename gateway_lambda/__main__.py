@@ -1,0 +1,32 @@
+"""`python -m gateway_lambda`: serve the gateway on HOST and PORT (settings: docs/gateway.md)."""
+
+import os
+import sys
+
+import uvicorn
+
+from gateway_lambda.app import make_app
+from gateway_lambda.registry.file import RegistryError
+from gateway_lambda.registry.opening import open_registry
+from gateway_lambda.settings import SettingsError, from_environment
+
+try:
+    settings = from_environment(os.environ)
+    app = make_app(settings, open_registry(settings.registry))
+except (SettingsError, RegistryError) as problem:
+    sys.exit(f"gateway: {problem}")
+uvicorn.run(
+    app,
+    host=settings.host,
+    port=settings.port,
+    loop="uvloop",
+    http="httptools",
+    ws="none",
+    access_log=False,
+    log_config=None,
+    server_header=False,
+    date_header=False,
+    proxy_headers=False,
+    timeout_keep_alive=75,
+    timeout_graceful_shutdown=int(settings.grace),
+)

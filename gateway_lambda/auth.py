@@ -1,0 +1,51 @@
+"""Who may use what: keys are known by their SHA-256 alone."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from gateway_lambda.errors import invalid_key, permission_denied
+from gateway_lambda.registry.record import Key, Service
+from gateway_lambda.registry.table import RegistrySource, Table
+
+
+async def admit(service: Service, authorization: bytes | None, registry: RegistrySource, table: Table) -> None:
+    """Let the caller use `service`, or raise: 401 without a known key, 403 for a key that may not use this run."""
+    if not service.auth:
+        return
+    key = await known_key(authorization, registry, table)
+    if not key:
+        raise refusal(authorization)
+    if not may_use(key, service):
+        raise permission_denied(f"the run {service.run!r}")
+
+
+async def known_key(authorization: bytes | None, registry: RegistrySource, table: Table) -> Key | None:
+    """The key that an Authorization header carries, if somebody was given it."""
+    secret = bearer(authorization)
+    if not secret:
+        return None
+    digest = sha256(secret).hexdigest()
+    return table.key(digest) or (await registry.refreshed()).key(digest)
+
+
+def may_use(key: Key | None, service: Service) -> bool:
+    """Whether whoever holds `key` may use `service`; None is a caller without a known key."""
+    if not service.auth:
+        return True
+    return key is not None and (key.runs is None or "*" in key.runs or service.run in key.runs)
+
+
+def refusal(authorization: bytes | None) -> Exception:
+    """The 401 for a caller without a known key."""
+    if bearer(authorization):
+        return invalid_key("incorrect API key: nobody was given this one here")
+    return invalid_key("no API key: send it in the header 'Authorization: Bearer <key>'")
+
+
+def bearer(authorization: bytes | None) -> bytes | None:
+    """The token of a Bearer header."""
+    if not authorization:
+        return None
+    scheme, _, token = authorization.partition(b" ")
+    return token.strip() or None if scheme.lower() == b"bearer" else None

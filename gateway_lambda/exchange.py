@@ -1,0 +1,141 @@
+"""One request and its response, over ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, too_large
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class ClientLeft(Exception):
+    """The client closed its connection before its request was complete."""
+
+
+class Exchange:
+    """What came in, and the ways to answer.
+
+    Every response carries an `x-request-id`. `authorization` is the last such header, `hosts` are all of them.
+    """
+
+    __slots__ = (
+        "_length",
+        "_send",
+        "_watcher",
+        "authorization",
+        "client_left",
+        "done",
+        "hosts",
+        "method",
+        "path",
+        "receive",
+        "request_id",
+        "scope",
+        "started",
+    )
+
+    def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.receive = receive
+        self._send = send
+        self.method: str = scope["method"]
+        self.path: bytes = scope.get("raw_path") or scope["path"].encode()
+        self.request_id = b"req_" + os.urandom(12).hex().encode()
+        self.authorization: bytes | None = None
+        self.hosts: list[bytes] = []
+        self._length: bytes | None = None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                self.hosts.append(value)
+            elif name == b"authorization":
+                self.authorization = value
+            elif name == b"content-length":
+                self._length = value
+        self.started = False
+        """The status has been sent."""
+        self.done = False
+        self.client_left = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def body(self, limit: int) -> bytes:
+        """The whole request body. Raises `RequestError` above `limit` bytes, `ClientLeft` when it does not come."""
+        if self._length is not None and self._length.isdigit() and int(self._length) > limit:
+            raise too_large(limit)
+        message = await self.receive()
+        found: bytes = message.get("body", b"")
+        if not message.get("more_body") and message["type"] == "http.request" and len(found) <= limit:
+            return found
+        pieces = [found]
+        size = len(found)
+        while message["type"] == "http.request":
+            if size > limit:
+                raise too_large(limit)
+            if not message.get("more_body"):
+                return b"".join(pieces)
+            message = await self.receive()
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+        raise ClientLeft
+
+    def watch(self) -> None:
+        """From now on this task is cancelled when the client leaves. Only after the whole body was read."""
+        task = asyncio.current_task()
+        if task is not None and self._watcher is None:
+            self._watcher = asyncio.create_task(self._watch(task))
+
+    def close(self) -> None:
+        """Stop watching."""
+        self.done = True
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    async def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
+        """A whole response."""
+        await self.start(status, [*headers, (b"content-length", str(len(body)).encode())])
+        await self.finish(body)
+
+    async def respond_json(self, body: bytes, headers: Iterable[Header] = ()) -> None:
+        """A whole response with status 200."""
+        await self.respond(200, (JSON_TYPE, *headers), body)
+
+    async def respond_error(self, error: GatewayError) -> None:
+        """The one place where an error becomes HTTP."""
+        await self.respond(error.status, (JSON_TYPE, *error.headers), error.body())
+
+    async def start(self, status: int, headers: list[Header]) -> None:
+        """The status and headers of a response whose body follows by `write` and `finish`."""
+        self.started = True
+        headers.append((b"x-request-id", self.request_id))
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write(self, data: bytes) -> None:
+        """A piece of the body. Waits while the client does not read."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def finish(self, data: bytes = b"") -> None:
+        """The body's last piece."""
+        self.done = True
+        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def _watch(self, task: asyncio.Task[Any]) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        if not self.done:
+            self.client_left = True
+            task.cancel()
+
+
+def not_allowed(method: str, allowed: bytes) -> RequestError:
+    """A route that has no such method."""
+    return RequestError(
+        f"{method} is not possible here; use {allowed.decode()}",
+        "method_not_allowed",
+        status=405,
+        headers=((b"allow", allowed),),
+    )

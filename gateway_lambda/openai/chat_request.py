@@ -1,0 +1,142 @@
+"""What only `/chat/completions` asks: messages, limits, formats, tools, template variables (translation.md §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway_lambda.errors import RequestError, invalid_type, invalid_value
+from gateway_lambda.openai.fields import boolean, integer, mapping, sequence, string
+from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, read_fields
+from gateway_lambda.registry.record import Model
+
+
+class ChatRequest(Request):
+    """`messages` and `chat_template_kwargs` are checked when they are rendered."""
+
+    messages: Any = None
+    max_completion_tokens: int | None = None
+    reasoning_effort: str | None = None
+    chat_template_kwargs: Any = None
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool | None = None
+
+
+def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
+    """The request that `body` makes of `model`. Raises `RequestError`."""
+    request = ChatRequest(model=model)
+    read_fields(request, body, _ROWS)
+    if request.messages is None:
+        raise invalid_type("messages", None, "a list of messages")
+    if request.top_logprobs and not request.logprobs:
+        raise invalid_value("top_logprobs", request.top_logprobs, "logprobs to be true beside it")
+    request.max_tokens = _limit(request)
+    if request.add_generation_prompt and request.continue_final_message:
+        raise RequestError(
+            "add_generation_prompt and continue_final_message exclude each other: set one",
+            "invalid_value",
+            param="continue_final_message",
+        )
+    return request
+
+
+def _limit(request: ChatRequest) -> int | None:
+    wanted, older = request.max_completion_tokens, request.max_tokens
+    if wanted is not None and older is not None and wanted != older:
+        raise RequestError(
+            f"max_tokens is {older} and max_completion_tokens is {wanted}: give one, or both alike",
+            "invalid_value",
+            param="max_tokens",
+        )
+    return wanted or older or request.model.default_max_tokens
+
+
+def _messages(request: ChatRequest, value: Any) -> None:
+    request.messages = value
+
+
+def _max_tokens(request: ChatRequest, value: Any) -> None:
+    request.max_tokens = integer(value, "max_tokens", 1)
+
+
+def _max_completion_tokens(request: ChatRequest, value: Any) -> None:
+    request.max_completion_tokens = integer(value, "max_completion_tokens", 1)
+
+
+def _logprobs(request: ChatRequest, value: Any) -> None:
+    request.logprobs = boolean(value, "logprobs")
+
+
+def _top_logprobs(request: ChatRequest, value: Any) -> None:
+    request.top_logprobs = integer(value, "top_logprobs", 0, 20)
+
+
+def _functions(request: ChatRequest, value: Any) -> None:
+    if sequence(value, "functions"):
+        request.unsupported("functions", "use tools")
+
+
+def _function_call(request: ChatRequest, value: Any) -> None:
+    if value != "none":
+        request.unsupported("function_call", "use tools and tool_choice")
+
+
+def _modalities(request: ChatRequest, value: Any) -> None:
+    for kind in sequence(value, "modalities"):
+        if kind == "audio":
+            request.unsupported("modalities", "there is text alone")
+        elif kind != "text":
+            raise invalid_value("modalities", kind, "'text'")
+
+
+def _audio(request: ChatRequest, value: Any) -> None:
+    request.unsupported("audio", "there is text alone")
+
+
+def _web_search_options(request: ChatRequest, value: Any) -> None:
+    request.unsupported("web_search_options", "nothing here searches the web")
+
+
+def _moderation(request: ChatRequest, value: Any) -> None:
+    request.unsupported("moderation", "nothing here moderates")
+
+
+def _chat_template(request: ChatRequest, value: Any) -> None:
+    request.unsupported("chat_template", "the template is the service's own")
+
+
+def _reasoning_effort(request: ChatRequest, value: Any) -> None:
+    request.reasoning_effort = string(value, "reasoning_effort")
+
+
+def _chat_template_kwargs(request: ChatRequest, value: Any) -> None:
+    request.chat_template_kwargs = mapping(value, "chat_template_kwargs")
+
+
+def _add_generation_prompt(request: ChatRequest, value: Any) -> None:
+    request.add_generation_prompt = boolean(value, "add_generation_prompt")
+
+
+def _continue_final_message(request: ChatRequest, value: Any) -> None:
+    request.continue_final_message = boolean(value, "continue_final_message")
+
+
+_ROWS: Mapping[str, Row] = {
+    **SHARED_ROWS,
+    "messages": _messages,
+    "max_tokens": _max_tokens,
+    "max_completion_tokens": _max_completion_tokens,
+    "logprobs": _logprobs,
+    "top_logprobs": _top_logprobs,
+    "functions": _functions,
+    "function_call": _function_call,
+    "modalities": _modalities,
+    "audio": _audio,
+    "web_search_options": _web_search_options,
+    "moderation": _moderation,
+    "chat_template": _chat_template,
+    "reasoning_effort": _reasoning_effort,
+    "chat_template_kwargs": _chat_template_kwargs,
+    "add_generation_prompt": _add_generation_prompt,
+    "continue_final_message": _continue_final_message,
+}

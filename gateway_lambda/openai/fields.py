@@ -1,0 +1,66 @@
+"""Reading single JSON values: the type, then the range; no coercion from strings, booleans are not numbers."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from gateway_lambda.errors import invalid_type, invalid_value
+
+
+def number(value: object, param: str, low: float, high: float) -> float:
+    """A float or an integer within `low` and `high`, both included."""
+    if type(value) is not float and type(value) is not int:
+        raise invalid_type(param, value, "a number")
+    if not low <= value <= high:
+        raise invalid_value(param, value, f"a number from {low:g} to {high:g}")
+    return value
+
+
+def integer(value: object, param: str, low: int, high: int | None = None) -> int:
+    """An integer from `low` to `high`, both included; 1.0 is no integer."""
+    if type(value) is not int:
+        raise invalid_type(param, value, "an integer")
+    if value < low or (high is not None and value > high):
+        raise invalid_value(param, value, f"an integer from {low} to {high}" if high else f"an integer from {low}")
+    return value
+
+
+def boolean(value: object, param: str) -> bool:
+    """True or false."""
+    if type(value) is not bool:
+        raise invalid_type(param, value, "true or false")
+    return value
+
+
+def string(value: object, param: str) -> str:
+    """Any string."""
+    if type(value) is not str:
+        raise invalid_type(param, value, "a string")
+    return value
+
+
+def mapping(value: object, param: str) -> dict[str, Any]:
+    """An object."""
+    if type(value) is not dict:
+        raise invalid_type(param, value, "an object")
+    return cast("dict[str, Any]", value)
+
+
+def sequence(value: object, param: str) -> list[Any]:
+    """A list."""
+    if type(value) is not list:
+        raise invalid_type(param, value, "a list")
+    return cast("list[Any]", value)
+
+
+def stop_sequences(value: object, param: str) -> list[str]:
+    """One non-empty string, or a list of up to four; order kept, duplicates removed."""
+    if type(value) is str:
+        value = [value]
+    found = sequence(value, param)
+    if len(found) > 4:
+        raise invalid_value(param, found, "at most 4 strings")
+    for text in found:
+        if not string(text, param):
+            raise invalid_value(param, text, "strings that are not empty")
+    return list(dict.fromkeys(found))

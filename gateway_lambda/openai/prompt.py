@@ -1,0 +1,31 @@
+"""From a chat request to the prompt, with the templates' errors turned into the interface's."""
+
+from __future__ import annotations
+
+from gateway_lambda.errors import NO_RETRY, GatewayError, RequestError, ServiceError
+from gateway_lambda.openai.chat_request import ChatRequest
+from gateway_lambda.runs import ReadyModel
+from gateway_lambda.templates import MessagesRefused, TemplateError, TemplateInvalid, TemplateRaised
+
+
+def render_prompt(model: ReadyModel, request: ChatRequest) -> str:
+    """The text that the model is given, before the BOS rule. Raises `GatewayError`."""
+    try:
+        return model.template.render(
+            request.messages,
+            add_generation_prompt=request.add_generation_prompt,
+            continue_final_message=request.continue_final_message,
+            reasoning_effort=request.reasoning_effort,
+            chat_template_kwargs=request.chat_template_kwargs,
+        )
+    except TemplateError as error:
+        raise _as_http(error) from None
+
+
+def _as_http(error: TemplateError) -> GatewayError:
+    if isinstance(error, MessagesRefused):
+        return RequestError(error.message, error.code, param=error.param)
+    if isinstance(error, TemplateRaised):
+        return RequestError(error.message, "chat_template_error", param="messages")
+    code = "chat_template_invalid" if isinstance(error, TemplateInvalid) else "chat_template_limit"
+    return ServiceError(500, error.message, code, headers=(NO_RETRY,))

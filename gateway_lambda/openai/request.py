@@ -1,0 +1,165 @@
+"""What chat and legacy completions ask alike: the fields of translation.md §2.2, one row each.
+
+A row is a function that checks one value and notes it in the `Request`. JSON null is the same as absent and reaches no
+row; fields without a row are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from gateway_lambda.errors import Header, RequestError, invalid_value
+from gateway_lambda.openai.fields import boolean, integer, mapping, number, stop_sequences
+from gateway_lambda.registry.record import Model
+
+_INT64 = 1 << 63
+
+
+class Request(msgspec.Struct):
+    """One request, checked. Being filled while fields are read; plain data from then on."""
+
+    model: Model
+    stream: bool = False
+    include_usage: bool = False
+    n: int = 1
+    seed: int | None = None
+    stop: list[str] = []
+    """The client's own, at most four, without duplicates."""
+    max_tokens: int | None = None
+    """New tokens a choice, which the gateway enforces; None: until the end of the context."""
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    typical_p: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    watermark: bool = False
+    truncate: int | None = None
+    """Prompt tokens that the upstream keeps, from the right."""
+    logprobs: bool = False
+    top_logprobs: int = 0
+    grammar: dict[str, Any] | None = None
+    """As `/generate` takes it: `type` and `value`."""
+    dropped: list[str] = []
+    """Unsupported parameters that were ignored, because the record says `unsupported_params: drop`."""
+
+    def unsupported(self, param: str, remedy: str) -> None:
+        """Refuse a parameter that cannot be served, or note that it is dropped."""
+        if self.model.unsupported_params == "drop":
+            self.dropped.append(param)
+        else:
+            raise RequestError(f"{param} is not supported here: {remedy}", "unsupported_parameter", param=param)
+
+
+def dropped_header(request: Request) -> list[Header]:
+    """The header that names the ignored parameters, where there are any."""
+    return [(b"x-gateway-dropped-params", ", ".join(request.dropped).encode())] if request.dropped else []
+
+
+Row = Callable[[Any, Any], None]
+
+
+def read_fields(request: Request, body: Mapping[str, Any], rows: Mapping[str, Row]) -> None:
+    """Take every given field of `body` that has a row. Raises `RequestError` at the first that is wrong."""
+    for name, value in body.items():
+        if value is not None:
+            row = rows.get(name)
+            if row is not None:
+                row(request, value)
+    if request.stream or body.get("stream_options") is None:
+        return
+    raise invalid_value("stream_options", body["stream_options"], "no stream_options unless stream is true")
+
+
+def _temperature(request: Request, value: Any) -> None:
+    request.temperature = number(value, "temperature", 0, 2)
+
+
+def _top_p(request: Request, value: Any) -> None:
+    request.top_p = number(value, "top_p", 0, 1)
+
+
+def _seed(request: Request, value: Any) -> None:
+    request.seed = integer(value, "seed", -_INT64, _INT64 - 1)
+
+
+def _stop(request: Request, value: Any) -> None:
+    request.stop = stop_sequences(value, "stop")
+
+
+def _n(request: Request, value: Any) -> None:
+    request.n = integer(value, "n", 1, request.model.max_n)
+
+
+def _stream(request: Request, value: Any) -> None:
+    request.stream = boolean(value, "stream")
+
+
+def _stream_options(request: Request, value: Any) -> None:
+    include = mapping(value, "stream_options").get("include_usage")
+    if include is not None:
+        request.include_usage = boolean(include, "stream_options.include_usage")
+
+
+def _frequency_penalty(request: Request, value: Any) -> None:
+    request.frequency_penalty = number(value, "frequency_penalty", -2, 2) or None
+
+
+def _presence_penalty(request: Request, value: Any) -> None:
+    if number(value, "presence_penalty", -2, 2):
+        request.unsupported("presence_penalty", "the upstream has no such penalty; frequency_penalty is close")
+
+
+def _logit_bias(request: Request, value: Any) -> None:
+    if mapping(value, "logit_bias"):
+        request.unsupported("logit_bias", "the upstream cannot bias tokens; leave it out")
+
+
+def _top_k(request: Request, value: Any) -> None:
+    request.top_k = integer(value, "top_k", -1)
+    if request.top_k < 1:
+        request.top_k = None
+
+
+def _repetition_penalty(request: Request, value: Any) -> None:
+    found = number(value, "repetition_penalty", 0, 1e6)
+    if not found:
+        raise invalid_value("repetition_penalty", value, "a number above 0")
+    request.repetition_penalty = None if found == 1 else found
+
+
+def _typical_p(request: Request, value: Any) -> None:
+    found = number(value, "typical_p", 0, 1)
+    if found in (0, 1):
+        raise invalid_value("typical_p", value, "a number between 0 and 1, both excluded")
+    request.typical_p = found
+
+
+def _watermark(request: Request, value: Any) -> None:
+    request.watermark = boolean(value, "watermark")
+
+
+def _truncate(request: Request, value: Any) -> None:
+    request.truncate = integer(value, "truncate", 1)
+
+
+SHARED_ROWS: Mapping[str, Row] = {
+    "temperature": _temperature,
+    "top_p": _top_p,
+    "seed": _seed,
+    "stop": _stop,
+    "n": _n,
+    "stream": _stream,
+    "stream_options": _stream_options,
+    "frequency_penalty": _frequency_penalty,
+    "presence_penalty": _presence_penalty,
+    "logit_bias": _logit_bias,
+    "top_k": _top_k,
+    "repetition_penalty": _repetition_penalty,
+    "typical_p": _typical_p,
+    "watermark": _watermark,
+    "truncate": _truncate,
+}

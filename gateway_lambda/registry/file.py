@@ -1,0 +1,93 @@
+"""The registry in a JSON file, read again whenever the file changes."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import msgspec
+
+from gateway_lambda.registry.record import Key, Registry, Service
+from gateway_lambda.registry.table import Table
+
+_LOG = logging.getLogger(__name__)
+
+_Stamp = tuple[int, int, int]
+_UNREADABLE = (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class RegistryError(ValueError):
+    """The registry cannot be read, and there is no earlier state to go on with."""
+
+
+class FileRegistry:
+    """The last good state of the file at `path`.
+
+    A file that is broken or gone while serving is logged once per change, and the last good state stays. Looking
+    whether it changed is one `stat` a request.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Raises `RegistryError` when there is no good state to begin with."""
+        self._path = path
+        self._stamp: _Stamp | None = None
+        try:
+            self._stamp = self._look()
+            self._table = self._read(None)
+        except _UNREADABLE as problem:
+            raise RegistryError(f"registry file {path}: {problem}") from problem
+
+    async def table(self) -> Table:
+        """The file's state now."""
+        try:
+            stamp = self._look()
+        except OSError as problem:
+            stamp = None
+            if self._stamp is not None:
+                _LOG.error("registry file %s cannot be read, the last good state stays: %s", self._path, problem)
+        if stamp == self._stamp:
+            return self._table
+        self._stamp = stamp
+        if stamp is None:
+            return self._table
+        try:
+            self._table = self._read(self._table)
+        except _UNREADABLE as problem:
+            _LOG.error("registry file %s is broken, the last good state stays: %s", self._path, problem)
+        return self._table
+
+    async def refreshed(self) -> Table:
+        """The same: `table` always looks."""
+        return await self.table()
+
+    def _look(self) -> _Stamp:
+        found = os.stat(self._path)
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def _read(self, previous: Table | None) -> Table:
+        with open(self._path, "rb") as file:
+            return Table(decode_registry(file.read(), f"registry file {self._path}"), previous)
+
+
+class _Records(msgspec.Struct):
+    """The file's lists, their records still undecoded."""
+
+    keys: list[msgspec.Raw] = []
+    services: list[msgspec.Raw] = []
+
+
+def decode_registry(data: bytes, origin: str) -> Registry:
+    """The registry that `data` holds. One broken record is logged and left out, so that it breaks nothing else.
+
+    Raises `msgspec.DecodeError` or `UnicodeDecodeError` where `data` as a whole is no registry.
+    """
+    records = msgspec.json.decode(data, type=_Records)
+    keys: list[Key] = []
+    services: list[Service] = []
+    for kind, raws, found in ((Key, records.keys, keys), (Service, records.services, services)):
+        for number, raw in enumerate(raws):
+            try:
+                found.append(msgspec.json.decode(raw, type=kind))  # pyright: ignore[reportArgumentType]
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+                _LOG.error("%s: %s %d is left out: %s", origin, kind.__name__.lower(), number, problem)
+    return Registry(keys=keys, services=services)

@@ -1,0 +1,74 @@
+"""What the gateway keeps in memory for each run: its replicas, and its model made ready for requests."""
+
+from __future__ import annotations
+
+from gateway_lambda.registry.record import Model, Service
+from gateway_lambda.registry.table import Table
+from gateway_lambda.templates import ChatTemplate
+from gateway_lambda.tgi.info import Known
+from gateway_lambda.tgi.stops import Stops
+from gateway_lambda.upstream import Replica, Upstream
+
+
+class ReadyModel:
+    """A model of format tgi with what its requests need."""
+
+    __slots__ = ("_template", "ends", "record", "stop_strings", "stops")
+
+    def __init__(self, record: Model) -> None:
+        eos = [record.eos_token] if record.eos_token else []
+        self.record = record
+        self.stop_strings = eos if record.stop_strings is None else record.stop_strings
+        self.ends = (*self.stop_strings, *eos)
+        """Control tokens that end an answer."""
+        self.stops = Stops(self.stop_strings, self.ends)
+        """For requests without stops of their own."""
+        self._template: ChatTemplate | None = None
+
+    @property
+    def template(self) -> ChatTemplate:
+        """Compiled at the first request. Raises `TemplateInvalid`."""
+        if self._template is None:
+            self._template = ChatTemplate(self.record)
+        return self._template
+
+    def stops_with(self, strings: list[str]) -> Stops:
+        """The client's stops and the model's own."""
+        return Stops((*strings, *self.stop_strings), self.ends) if strings else self.stops
+
+
+class Run:
+    """A service of the registry while it is being served."""
+
+    __slots__ = ("headers", "known", "model", "replicas", "service")
+
+    def __init__(self, service: Service, replicas: list[Replica]) -> None:
+        self.service = service
+        self.replicas = replicas
+        self.known = {replica: Known() for replica in replicas}
+        self.model = ReadyModel(service.model) if service.model else None
+        self.headers: dict[str, str] = {"Content-Type": "application/json"}
+        """Of every request that the gateway itself makes of a replica."""
+        if service.host is not None:
+            self.headers["Host"] = service.host
+        if service.model and service.model.upstream_api_key is not None:
+            self.headers["Authorization"] = f"Bearer {service.model.upstream_api_key}"
+
+
+class Runs:
+    """The runs in use; each is made at its first request and dropped when its record changes."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._table: Table | None = None
+        self._runs: dict[str, Run] = {}
+
+    def of(self, service: Service, table: Table) -> Run:
+        """The run of a service that `table` holds."""
+        if table is not self._table:
+            self._runs = {name: run for name, run in self._runs.items() if table.run(name) is run.service}
+            self._table = table
+        run = self._runs.get(service.run)
+        if run is None:
+            run = self._runs[service.run] = Run(service, self._upstream.replicas(service))
+        return run

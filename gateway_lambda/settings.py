@@ -1,0 +1,102 @@
+"""What the gateway is told from outside: addresses, limits, timeouts. Every one is an environment variable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class SettingsError(ValueError):
+    """An environment variable holds what the gateway cannot use."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Times are in seconds, sizes in bytes. The variable of a field stands in `VARIABLES`."""
+
+    registry: str = ""
+    """`file:PATH` or `dynamodb:TABLE`."""
+    domain: str = ""
+    """Runs answer at `<run>.<domain>`, the OpenAI interface at `gateway.<domain>`. Empty: by path alone."""
+    upstream: str = ""
+    """Base URL for runs whose record has no `url`: the load balancer."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    owned_by: str = "servestack"
+    """What `/models` shows as owner."""
+    max_body_bytes: int = 8 * 1024 * 1024
+    """Larger requests to the OpenAI interface get a 413; those to a run's own service have no limit here."""
+    commit_after: float = 10.0
+    """A stream whose upstream is silent for so long gets its status and first chunk all the same."""
+    keep_alive: float = 15.0
+    """A stream that was silent for so long gets a comment line."""
+    connect_timeout: float = 5.0
+    plain_timeout: float = 600.0
+    """A whole answer that is not streamed."""
+    idle_timeout: float = 60.0
+    """A stream whose upstream sends no byte at all. TGI's own comments, every 15 s, count as bytes."""
+    grace: float = 25.0
+    """After SIGTERM, running requests get so long to end by themselves."""
+
+
+VARIABLES: dict[str, str] = {
+    "registry": "GATEWAY_REGISTRY",
+    "domain": "GATEWAY_DOMAIN",
+    "upstream": "GATEWAY_UPSTREAM",
+    "host": "HOST",
+    "port": "PORT",
+    "owned_by": "GATEWAY_OWNED_BY",
+    "max_body_bytes": "GATEWAY_MAX_BODY_BYTES",
+    "commit_after": "GATEWAY_COMMIT_AFTER",
+    "keep_alive": "GATEWAY_KEEP_ALIVE",
+    "connect_timeout": "GATEWAY_CONNECT_TIMEOUT",
+    "plain_timeout": "GATEWAY_PLAIN_TIMEOUT",
+    "idle_timeout": "GATEWAY_IDLE_TIMEOUT",
+    "grace": "GATEWAY_GRACE",
+}
+
+_POSITIVE = ("max_body_bytes", "commit_after", "keep_alive", "connect_timeout", "plain_timeout", "idle_timeout")
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """The settings that `environment` holds; an absent or empty variable means the default.
+
+    Raises `SettingsError`, which names the variable, its value and the rule.
+    """
+    given: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        variable = VARIABLES[field.name]
+        text = environment.get(variable, "").strip()
+        if text:
+            given[field.name] = _read(variable, text, field.default, field.name in _POSITIVE)
+    settings = Settings(**given)
+    _check_addresses(settings)
+    return msgspec.structs.replace(
+        settings, domain=settings.domain.strip(".").lower(), upstream=settings.upstream.rstrip("/")
+    )
+
+
+def _read(variable: str, text: str, default: object, positive: bool) -> str | int | float:
+    if isinstance(default, str):
+        return text
+    kind = type(default)
+    try:
+        value = int(text) if kind is int else float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < float("inf") or (positive and value == 0):
+        wanted = "a whole number" if kind is int else "a number of seconds"
+        raise SettingsError(f"{variable}={text!r}: give {wanted} {'above' if positive else 'not below'} 0")
+    return value
+
+
+def _check_addresses(settings: Settings) -> None:
+    if not settings.registry.partition(":")[2]:
+        raise SettingsError(f"GATEWAY_REGISTRY={settings.registry!r}: give file:PATH or dynamodb:TABLE")
+    if settings.upstream and not settings.upstream.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"GATEWAY_UPSTREAM={settings.upstream!r}: give a base URL, such as http://balancer.internal"
+        )
+    if settings.port > 65535:
+        raise SettingsError(f"PORT={settings.port}: ports end at 65535")

@@ -1,0 +1,71 @@
+"""The canonical body of `/generate` and `/generate_stream` (translation.md §2.2, §2.3, §2.6)."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgspec
+
+from gateway_lambda.openai.request import Request
+from gateway_lambda.tgi.info import Facts
+
+_GREEDY_BELOW = 0.01
+"""Temperature. Smaller ones overflow in half precision on the upstream."""
+_UINT64 = 1 << 64
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def encode_body(request: Request, prompt: str, stop_strings: list[str], facts: Facts, choice: int) -> bytes:
+    """The body for choice number `choice`; `stop_strings` are the model's own end markers.
+
+    Keys come in a fixed order, optional ones only where they carry a value, so that equal requests are equal bytes.
+    """
+    parameters: dict[str, Any] = {
+        "do_sample": True,
+        "max_new_tokens": request.max_tokens,
+        "stop": list(dict.fromkeys((*request.stop, *stop_strings)))[: facts.max_stop_sequences],
+        "details": True,
+        "return_full_text": False,
+        "decoder_input_details": facts.wants_prefill and not request.stream,
+    }
+    _add_sampling(parameters, request)
+    if request.seed is not None:
+        parameters["seed"] = (request.seed + choice) % _UINT64
+    if request.frequency_penalty is not None:
+        parameters["frequency_penalty"] = request.frequency_penalty
+    if request.repetition_penalty is not None:
+        parameters["repetition_penalty"] = request.repetition_penalty
+    if request.watermark:
+        parameters["watermark"] = True
+    if request.truncate is not None:
+        parameters["truncate"] = request.truncate
+    if request.top_logprobs:
+        parameters["top_n_tokens"] = min(request.top_logprobs, request.model.limits.max_top_n_tokens)
+    if request.grammar is not None:
+        parameters["grammar"] = request.grammar
+    if request.model.adapter_id is not None:
+        parameters["adapter_id"] = request.model.adapter_id
+    return _ENCODER.encode({"inputs": prompt, "parameters": parameters})
+
+
+def _add_sampling(parameters: dict[str, Any], request: Request) -> None:
+    temperature, top_p = request.temperature, request.top_p
+    rounded = 1.0 if top_p is None else _as_float32(top_p)
+    if rounded == 0 or (temperature is not None and temperature < _GREEDY_BELOW):
+        parameters["do_sample"] = False
+        return
+    if temperature is not None and temperature != 1:
+        parameters["temperature"] = temperature
+    if rounded < 1:
+        parameters["top_p"] = top_p
+    if request.top_k is not None:
+        parameters["top_k"] = request.top_k
+    if request.typical_p is not None:
+        parameters["typical_p"] = request.typical_p
+
+
+def _as_float32(value: float) -> float:
+    """What the upstream makes of it: 0.99999999 becomes 1.0 there, 1e-46 becomes 0."""
+    return struct.unpack("f", struct.pack("f", value))[0]

@@ -1,0 +1,204 @@
+"""Asking TGI: what a replica is, how many tokens a text has, a whole answer, a stream of tokens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from gateway_lambda.errors import GatewayError, ServiceError, timed_out
+from gateway_lambda.registry.record import Limits
+from gateway_lambda.runs import Run
+from gateway_lambda.settings import Settings
+from gateway_lambda.tgi.failures import Failure, from_event, from_status
+from gateway_lambda.tgi.info import Facts, Info, adds_bos, decode_info, decode_tokens, facts_of
+from gateway_lambda.tgi.replies import Event, EventReader, Generated, decode_event, decode_generated
+from gateway_lambda.upstream import Replica, Reply, Upstream
+
+_Answer = TypeVar("_Answer")
+
+_KNOWN_FOR = 60.0
+"""Seconds that an answer of `/info` holds, unless the replica fails before."""
+_UNKNOWN_FOR = 5.0
+"""Seconds until a replica is asked again that did not say what it is."""
+
+
+class TgiClient:
+    """The calls of TGI's API that the gateway makes."""
+
+    def __init__(self, upstream: Upstream, settings: Settings) -> None:
+        self._upstream = upstream
+        self._idle_timeout = settings.idle_timeout
+
+    async def on_a_replica(self, run: Run, ask: Callable[[Replica], Awaitable[_Answer]]) -> _Answer:
+        """What `ask` gets of a replica; of a second one, where the first is overloaded or cannot be reached."""
+        replica = self._upstream.choose(run.replicas)
+        try:
+            return await ask(replica)
+        except ServiceError as error:
+            if not error.another or len(run.replicas) < 2:
+                raise
+        return await ask(self._upstream.choose(run.replicas, replica))
+
+    async def facts(self, run: Run, replica: Replica) -> Facts:
+        """What the replica is. Asked of it again when it failed, and once a minute.
+
+        Raises `ServiceError` when it cannot be reached; one that answers something else counts as unknown.
+        """
+        known = run.known[replica]
+        if known.asking is None:
+            if not replica.failed and asyncio.get_running_loop().time() < known.until:
+                return known.facts
+            known.asking = asyncio.create_task(self._ask_facts(run, replica))
+        await asyncio.shield(known.asking)
+        return known.facts
+
+    async def adds_bos(self, run: Run, replica: Replica) -> bool | None:
+        """Whether the replica's tokenizer puts a BOS before a text; None when it does not say."""
+        known = run.known[replica]
+        if known.bos is None:
+            known.bos = adds_bos(await self._tokenize(run, replica, "a"))
+        return known.bos
+
+    async def count_tokens(self, run: Run, replica: Replica, text: str) -> int:
+        """The tokens of a prompt; 0 when the replica does not say."""
+        return len(await self._tokenize(run, replica, text) or ())
+
+    async def generate(self, run: Run, replica: Replica, body: bytes, *, grammar: bool) -> tuple[Generated, int | None]:
+        """A whole answer, and its `x-prompt-tokens`. Raises `GatewayError`."""
+        reply = await self._post(run, replica, "/generate", body, streamed=False)
+        try:
+            found = await reply.whole()
+            if reply.status != 200:
+                raise from_status(reply.status, found, grammar=grammar)
+            prompt = reply.headers.get("x-prompt-tokens", "")
+            return decode_generated(found), int(prompt) if prompt.isdecimal() else None
+        finally:
+            reply.close()
+
+    async def stream(self, run: Run, replica: Replica, body: bytes, *, grammar: bool) -> TokenStream:
+        """A stream whose first event has arrived and is no error. Raises `GatewayError`."""
+        try:
+            async with asyncio.timeout(self._idle_timeout):
+                reply = await self._post(run, replica, "/generate_stream", body, streamed=True)
+                stream = TokenStream(reply, grammar=grammar)
+                try:
+                    if reply.status != 200:
+                        raise from_status(reply.status, await reply.whole(), grammar=grammar)
+                    await stream.peek()
+                except BaseException:
+                    reply.close()
+                    raise
+                return stream
+        except TimeoutError:
+            raise timed_out("the upstream sent nothing for too long") from None
+
+    async def _post(self, run: Run, replica: Replica, path: str, body: bytes, *, streamed: bool) -> Reply:
+        timeout = self._upstream.streamed if streamed else self._upstream.plain
+        return await self._upstream.send(replica, "POST", replica.url(path), run.headers, body, timeout)
+
+    async def _ask_facts(self, run: Run, replica: Replica) -> None:
+        known = run.known[replica]
+        replica.failed = False
+        limits = run.service.model.limits if run.service.model else Limits()
+        try:
+            reply = await self._upstream.send(
+                replica, "GET", replica.url("/info"), run.headers, None, self._upstream.short
+            )
+            try:
+                info = decode_info(await reply.whole()) if reply.status == 200 else None
+            except ServiceError:
+                info = None
+            finally:
+                reply.close()
+            known.facts = facts_of(info or Info(), limits)
+            known.bos = None
+            known.until = asyncio.get_running_loop().time() + (_KNOWN_FOR if info else _UNKNOWN_FOR)
+        finally:
+            known.asking = None
+
+    async def _tokenize(self, run: Run, replica: Replica, text: str) -> list[dict[str, Any]] | None:
+        body = msgspec.json.encode({"inputs": text})
+        try:
+            reply = await self._upstream.send(
+                replica, "POST", replica.url("/tokenize"), run.headers, body, self._upstream.short
+            )
+        except ServiceError:
+            return None
+        try:
+            return decode_tokens(await reply.whole()) if reply.status == 200 else None
+        except ServiceError:
+            return None
+        finally:
+            reply.close()
+
+
+class TokenStream:
+    """The events of one `/generate_stream` call.
+
+    `waiting_since`: since when it waits for bytes, by the event loop's clock; None while it does not.
+    """
+
+    __slots__ = ("_ahead", "_given_up", "_grammar", "_loop", "_reader", "_reply", "waiting_since")
+
+    def __init__(self, reply: Reply, *, grammar: bool) -> None:
+        self._reply = reply
+        self._reader = EventReader()
+        self._grammar = grammar
+        self._ahead: list[bytes] | None = None
+        self._given_up = False
+        self._loop = asyncio.get_running_loop()
+        self.waiting_since: float | None = None
+
+    async def peek(self) -> None:
+        """Wait for the first event. Raises the error that it carries; its stream can then still be another's."""
+        self._ahead = await self.read()
+        event = decode_event(self._ahead[0])
+        if event.token is None:
+            raise self.failure(event)
+
+    async def read(self) -> list[bytes]:
+        """The events that have arrived, at least one. Raises `ServiceError` when the stream ends instead."""
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            return ahead
+        while True:
+            self.waiting_since = self._loop.time()
+            try:
+                piece = await self._reply.piece()
+            except ServiceError:
+                if self._given_up:
+                    raise timed_out("the upstream sent nothing for too long") from None
+                raise
+            self.waiting_since = None
+            if not piece:
+                raise ServiceError(500, "the upstream's stream ended before the answer did", "upstream_incomplete")
+            events = self._reader.feed(piece)
+            if events:
+                return events
+
+    def failure(self, event: Event) -> GatewayError:
+        """The error that an event without a token means."""
+        return from_event(Failure(event.error or "", event.error_type), grammar=self._grammar)
+
+    def give_up(self) -> None:
+        """End the connection because of its silence: `read` raises a timeout."""
+        self._given_up = True
+        self._reply.close()
+
+    async def finish(self) -> None:
+        """Wait a moment for the stream's own end after its last event, so that its connection can be used again."""
+        try:
+            async with asyncio.timeout(1):
+                while not self._reply.ended and await self._reply.piece():
+                    pass
+        except (TimeoutError, ServiceError):
+            pass
+        finally:
+            self._reply.close()
+
+    def close(self) -> None:
+        """End the generation, unless it has ended."""
+        self._reply.close()

@@ -1,0 +1,124 @@
+"""What an upstream is: its version and limits from `/info`, and whether its tokenizer adds a BOS from `/tokenize`."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from typing import Any
+
+import msgspec
+
+from gateway_lambda.registry.record import Limits
+
+_LOG = logging.getLogger(__name__)
+
+_MAX_STOP_SEQUENCES = 4
+"""TGI's own default."""
+
+
+class Info(msgspec.Struct, frozen=True):
+    """The fields of `/info` that matter; `max_input_length` is what versions up to 2.0 call `max_input_tokens`."""
+
+    version: str | None = None
+    model_sha: str | None = None
+    docker_label: str | None = None
+    max_stop_sequences: int | None = None
+    max_total_tokens: int | None = None
+    max_input_tokens: int | None = None
+    max_input_length: int | None = None
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What the gateway goes by with one replica. The defaults hold for an upstream that says nothing of itself."""
+
+    fingerprint: str | None = None
+    """`system_fingerprint`: the same for the same build with the same weights."""
+    version: tuple[int, int, int] | None = None
+    max_stop_sequences: int = _MAX_STOP_SEQUENCES
+    max_total_tokens: int | None = None
+    max_input: int | None = None
+
+    @property
+    def takes_grammar(self) -> bool:
+        """Since 1.4.1; before, `grammar` and `frequency_penalty` are ignored without a word."""
+        return self.version is None or self.version >= (1, 4, 1)
+
+    @property
+    def wants_prefill(self) -> bool:
+        """Before 1.4.0 the prompt's tokens can only be counted in `details.prefill`, which has to be asked for."""
+        return self.version is not None and self.version < (1, 4, 0)
+
+    @property
+    def restarts_grammar(self) -> bool:
+        """Since 3.0 a generation runs in pieces of 1024 tokens, and the grammar starts again with each."""
+        return self.version is None or self.version >= (3, 0, 0)
+
+
+def facts_of(info: Info, limits: Limits) -> Facts:
+    """What `/info` says, where the model's record does not say otherwise."""
+    said = (limits.max_stop_sequences, info.max_stop_sequences, _MAX_STOP_SEQUENCES)
+    return Facts(
+        fingerprint=_fingerprint(info),
+        version=_version(info.version),
+        max_stop_sequences=next(value for value in said if value is not None),
+        max_total_tokens=_first(limits.max_total_tokens, info.max_total_tokens),
+        max_input=_first(limits.max_input, info.max_input_tokens, info.max_input_length),
+    )
+
+
+def decode_info(body: bytes) -> Info | None:
+    """`/info`'s answer; None when it is something else."""
+    try:
+        return msgspec.json.decode(body, type=Info)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        _LOG.warning("/info gave no answer that can be used: %s", problem)
+        return None
+
+
+def decode_tokens(body: bytes) -> list[dict[str, Any]] | None:
+    """`/tokenize`'s answer, a list of `{id, text, start, stop}`; None when it is something else."""
+    try:
+        return msgspec.json.decode(body, type=list[dict[str, Any]])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def adds_bos(tokens: list[dict[str, Any]] | None) -> bool | None:
+    """Whether the tokenizer put something before the text: its first token then has no width."""
+    if not tokens:
+        return None
+    start, stop = tokens[0].get("start"), tokens[0].get("stop")
+    return None if start is None or stop is None else start == stop
+
+
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _version(text: str | None) -> tuple[int, int, int] | None:
+    """`3.3.6-dev0` is (3, 3, 6); what cannot be read counts as unknown."""
+    parts = (text or "").partition("-")[0].partition("+")[0].split(".")
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+        return None
+    return int(parts[0]), int(parts[1]), int(parts[2])
+
+
+def _fingerprint(info: Info) -> str | None:
+    said = (info.version, info.model_sha, info.docker_label)
+    if not any(said):
+        return None
+    return "fp_" + hashlib.sha256(repr(said).encode()).hexdigest()[:10]
+
+
+class Known:
+    """What is known of one replica, and until when (by the event loop's clock)."""
+
+    __slots__ = ("asking", "bos", "facts", "until")
+
+    def __init__(self) -> None:
+        self.facts = Facts()
+        self.until = float("-inf")
+        self.bos: bool | None = None
+        """Whether its tokenizer adds a BOS; None: not asked yet, or without an answer."""
+        self.asking: asyncio.Task[None] | None = None

@@ -1,0 +1,139 @@
+"""TGI's answers as they come: a whole one, and a stream's events; only the fields that are used."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from gateway_lambda.errors import ServiceError
+
+_LOG = logging.getLogger(__name__)
+
+_MAX_PENDING = 16 * 1024 * 1024
+"""Bytes of one event. More is no event, but something that would fill the memory."""
+
+
+class Token(msgspec.Struct):
+    """A generated token. `logprob` is None where TGI has −inf or NaN. Control tokens are `special`."""
+
+    text: str
+    special: bool = False
+    logprob: float | None = None
+
+
+class Details(msgspec.Struct):
+    """Of a whole answer. `tokens` stay undecoded: most answers are read without them."""
+
+    finish_reason: str
+    generated_tokens: int = 0
+    prefill: list[msgspec.Raw] = []
+    tokens: msgspec.Raw = msgspec.Raw(b"[]")
+    top_tokens: list[list[Token]] | None = None
+
+
+class Generated(msgspec.Struct):
+    """The body of `/generate`'s response."""
+
+    generated_text: str
+    details: Details | None = None
+
+
+class LastDetails(msgspec.Struct):
+    """What a stream's last event says of the whole. `input_length`: prompt tokens, since 2.3.0."""
+
+    finish_reason: str
+    generated_tokens: int = 0
+    input_length: int | None = None
+
+
+class Event(msgspec.Struct):
+    """One event of `/generate_stream`: a token, with `details` when it is the last; or an error."""
+
+    token: Token | None = None
+    details: LastDetails | None = None
+    top_tokens: list[Token] | None = None
+    error: str | None = None
+    error_type: str = ""
+
+
+_GENERATED = msgspec.json.Decoder(Generated)
+_GENERATED_LIST = msgspec.json.Decoder(list[Generated])
+_TOKENS = msgspec.json.Decoder(list[Token])
+_EVENT = msgspec.json.Decoder(Event)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def decode_generated(body: bytes) -> Generated:
+    """A whole answer, also as the list of one that TGI's `/` route gives. Raises `ServiceError`."""
+    try:
+        if body[:1] == b"[":
+            return _GENERATED_LIST.decode(body)[0]
+        return _GENERATED.decode(body)
+    except (*_UNREADABLE, IndexError) as problem:
+        raise _garbage(problem) from None
+
+
+def decode_answer_tokens(details: Details) -> list[Token]:
+    """The tokens of a whole answer. Raises `ServiceError`."""
+    try:
+        return _TOKENS.decode(details.tokens)
+    except _UNREADABLE as problem:
+        raise _garbage(problem) from None
+
+
+def decode_event(data: bytes) -> Event:
+    """One event. Raises `ServiceError`."""
+    try:
+        return _EVENT.decode(data)
+    except _UNREADABLE as problem:
+        raise _garbage(problem) from None
+
+
+class EventReader:
+    """Splits an event stream into the data of its events, however it is cut into reads.
+
+    Takes LF, CRLF and CR, `data:` with or without a space, several data lines in an event; leaves out comments and
+    other fields.
+    """
+
+    __slots__ = ("_after_cr", "_data", "_pending")
+
+    def __init__(self) -> None:
+        self._pending = b""
+        self._data: list[bytes] = []
+        self._after_cr = False
+
+    def feed(self, read: bytes) -> list[bytes]:
+        """The events that `read` completes. Raises `ServiceError` for a line without end."""
+        if not self._pending and not self._data and read.endswith(b"\n\n") and b"\r" not in read:
+            blocks = read.split(b"\n\n")
+            if all(block[:5] == b"data:" and b"\n" not in block for block in blocks[:-1]):
+                self._after_cr = False
+                return [block[5:] for block in blocks[:-1]]
+        return self._feed_lines(read)
+
+    def _feed_lines(self, read: bytes) -> list[bytes]:
+        if self._after_cr and read:
+            self._after_cr = False
+            read = read.removeprefix(b"\n")
+        text = self._pending + read
+        self._after_cr = text.endswith(b"\r")
+        if b"\r" in text:
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, self._pending = text.split(b"\n")
+        if len(self._pending) > _MAX_PENDING:
+            raise _garbage(f"an event of more than {_MAX_PENDING} bytes")
+        found: list[bytes] = []
+        for line in lines:
+            if line[:5] == b"data:":
+                self._data.append(line[5:].removeprefix(b" "))
+            elif not line and self._data:
+                found.append(b"\n".join(self._data))
+                self._data.clear()
+        return found
+
+
+def _garbage(problem: object) -> ServiceError:
+    _LOG.warning("an upstream sent what is no answer of TGI's: %s", problem)
+    return ServiceError(500, "the upstream sent something that is no answer", "upstream_error")
