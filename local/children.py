@@ -20,7 +20,7 @@ class ChildDied(Exception):
     """A process ended that had to go on. `str()` is what a user reads."""
 
     def __init__(self, name: str, status: int, last_words: Sequence[str]) -> None:
-        super().__init__(name, status)
+        super().__init__(name, status, last_words)
         self.name = name
         self.status = status
         self.last_words = tuple(last_words)
@@ -28,8 +28,10 @@ class ChildDied(Exception):
     def __str__(self) -> str:
         how = f"was killed by {signal.Signals(-self.status).name}" if self.status < 0 else f"ended with {self.status}"
         if not self.last_words:
-            return f"{self.name} {how} and said nothing"
-        return "\n".join([f"{self.name} {how}; its last words:", *(f"  {line}" for line in self.last_words)])
+            return f"{self.name} {how}, so everything ends."
+        return "\n".join(
+            [f"{self.name} {how}, so everything ends. It said:", *(f"  {line}" for line in self.last_words)]
+        )
 
 
 class Child:
@@ -43,6 +45,7 @@ class Child:
         self.name = name
         self._process = process
         self._last_words: deque[str] = deque(maxlen=KEPT_LINES)
+        self._heard = heard
         self._listening = asyncio.create_task(self._listen(out if heard else None))
 
     @classmethod
@@ -72,7 +75,7 @@ class Child:
         status = await self._process.wait()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._listening), GRACE)
-        return ChildDied(self.name, status, self._last_words)
+        return ChildDied(self.name, status, () if self._heard else self._last_words)
 
     async def end(self) -> None:
         """Ask it to end, and make it when it takes longer than `GRACE`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -28,6 +29,7 @@ from local.upstreams import (
     UpstreamUnusable,
     ask_upstream,
     chat_templates,
+    running_upstreams,
     start_containers,
     start_stand_in,
 )
@@ -55,10 +57,13 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
 
     stands_in = not arguments.docker and arguments.upstream is None
     own = stand_in.own_template() if stands_in else None
+    docker = find_docker() if arguments.docker else None
+    said = None if arguments.upstream is None else ask_upstream(arguments.upstream)
     runs = plan_runs(arguments, environment=environment, resolve=chat_templates(own, environment))
     port = check_port(arguments.port)
-    docker = find_docker() if arguments.docker else None
-    upstreams = ask_upstream(arguments.upstream, runs) if arguments.upstream is not None else []
+    upstreams: list[Upstream] = []
+    if arguments.upstream is not None and said is not None:
+        upstreams = running_upstreams(arguments.upstream, said, runs)
     key = make_key() if arguments.auth else None
     shared = _for_children(environment)
     with tempfile.TemporaryDirectory(prefix="servestack-") as folder:
@@ -98,7 +103,10 @@ def _registry(
     services: list[Service] = []
     for run, upstream in zip(runs, upstreams, strict=True):
         record = service_record(run.plan, url=upstream.url)
-        model = record.model if own is None or record.model is None else stand_in.as_served(record.model, own)
+        model = record.model
+        if model is not None:
+            model = msgspec.structs.replace(model, created=int(time.time()))
+            model = model if own is None else stand_in.as_served(model, own)
         services.append(msgspec.structs.replace(record, auth=key is not None, model=model))
     return Registry(keys=[] if key is None else [key_record(key)], services=services)
 

@@ -31,20 +31,27 @@ class Upstream:
     """`tgi`, `openai` or `http`."""
 
 
-def ask_upstream(url: str, runs: Sequence[PlannedRun]) -> list[Upstream]:
-    """What runs already at `url`, for each run.
+def ask_upstream(url: str) -> Answer:
+    """What `url` says of itself at `/info`.
 
     Raises:
-        UpstreamUnusable: nothing answers there, or it is no TGI where a run's model wants one.
+        UpstreamUnusable: nothing answers there.
     """
     try:
-        answer = get(url, "/info")
+        return get(url, "/info")
     except OSError as error:
         raise UpstreamUnusable(
             f"--upstream {url}: nothing answers there ({error}). Start it, or correct the address."
         ) from None
-    info = answer.fields()
-    return [_running(url, answer, info, run.plan) for run in runs]
+
+
+def running_upstreams(url: str, said: Answer, runs: Sequence[PlannedRun]) -> list[Upstream]:
+    """What runs already at `url`, for each run.
+
+    Raises:
+        UpstreamUnusable: it is no TGI where a run's model wants one.
+    """
+    return [_running(url, said, run.plan) for run in runs]
 
 
 async def start_stand_in(
@@ -114,7 +121,8 @@ def _stands_in(plan: ServicePlan) -> str:
     return said if plan.model is not None else f"{said} and speaks TGI's interface"
 
 
-def _running(url: str, answer: Answer, info: Mapping[str, object], plan: ServicePlan) -> Upstream:
+def _running(url: str, said: Answer, plan: ServicePlan) -> Upstream:
+    info = said.fields()
     model = info.get("model_id")
     wants = None if plan.model is None else plan.model.format
     if isinstance(model, str):
@@ -123,7 +131,7 @@ def _running(url: str, answer: Answer, info: Mapping[str, object], plan: Service
         return Upstream(url=url, server=f"{url} serves {model}{version}{other}", speaks=wants or "tgi")
     if wants == "tgi":
         raise UpstreamUnusable(
-            f"--upstream {url}: it answers, and is no TGI: GET /info gives {answer.status} and no model_id, "
+            f"--upstream {url}: it answers, and is no TGI: GET /info gives {said.status} and no model_id, "
             f"while {plan.run} has a model with `format: tgi`. Name a TGI; another server wants `format: openai`."
         )
     return Upstream(url=url, server=f"{url}, which does not say what it serves", speaks=wants or "http")
