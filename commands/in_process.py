@@ -1,0 +1,166 @@
+"""Runs a Pulumi program in this process: no CLI, no engine, no account, no network.
+
+The program talks to a monitor of our own instead of the engine's. What each resource and each function answers comes
+from an `Answers`; `make plan` and the tests bring their own. What the program registered comes back as plain data,
+after every registration has been answered and every `apply` has run.
+
+The runtime of pulumi 3.272 keeps its settings in context variables, so a run has a thread and a context to itself,
+and runs one after the other do not see each other. Registrations are answered one at a time, in the order in which
+the program gets to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import runpy
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from pulumi.runtime import set_all_config
+from pulumi.runtime.settings import Settings, configure
+from pulumi.runtime.stack import run_in_stack
+
+from commands.program_monitor import STACK_TYPE, Answers, Call, ProgramMonitor, Registration, SilentEngine
+from commands.property_values import Properties
+
+PROJECT = "servestack"
+"""The project's name, as in Pulumi.yaml: the namespace of its configuration."""
+
+Program: TypeAlias = Callable[[], Awaitable[None] | None]
+StackConfig: TypeAlias = Mapping[str, object]
+"""Stack config by key; a key without `:` is the project's own. What is no string becomes JSON, as with the CLI."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a program did."""
+
+    registrations: tuple[Registration, ...]
+    """Resources and components, in the order in which they were asked for."""
+    calls: tuple[Call, ...]
+    exports: Properties
+    """The stack's outputs."""
+    component_outputs: Mapping[str, Properties]
+    """By URN: what each component gave to `register_outputs`."""
+    refusals: tuple[tuple[str, str], ...]
+    """(URN or token, why) of every resource and call that was refused."""
+    errors: tuple[str, ...]
+    """Everything that went wrong, refusals among them; empty when the run would have ended well."""
+    messages: tuple[tuple[str, str], ...] = field(repr=False)
+    """(severity, message) of what the program logged."""
+    failure: BaseException | None = field(repr=False)
+    """What the program raised, if it did."""
+
+
+def program_at(path: Path) -> Program:
+    """The program whose folder or `__main__.py` is at `path`, run anew at each call as the CLI runs it."""
+    return lambda: _run_main(path)
+
+
+def run(
+    program: Program,
+    answers: Answers,
+    *,
+    stack: str,
+    config: StackConfig,
+    secret_keys: Set[str] = frozenset(),
+    project: str = PROJECT,
+    organization: str = "organization",
+    preview: bool = False,
+) -> Run:
+    """Run `program` to its end and say what it did; it never raises what the program raised.
+
+    `secret_keys`: which keys of `config` are secret, spelled as in `config`. `preview`: outputs that only a
+    deployment finds out are unknown, so code that waits for them in `apply` does not run.
+    """
+    monitor = ProgramMonitor(answers, project, stack)
+    engine = SilentEngine()
+    failures: list[BaseException] = []
+
+    def in_context() -> None:
+        configure(
+            Settings(
+                project=project,
+                stack=stack,
+                monitor=monitor,
+                engine=engine,
+                dry_run=preview,
+                organization=organization,
+                root_directory=str(Path.cwd()),
+            )
+        )
+        set_all_config(
+            {_full(key, project): _text(value) for key, value in config.items()},
+            [_full(key, project) for key in secret_keys],
+        )
+        try:
+            _to_its_end(program)
+        except BaseException as failure:
+            failures.append(failure)
+
+    thread = threading.Thread(target=lambda: contextvars.Context().run(in_context), name=f"pulumi program {stack}")
+    thread.start()
+    thread.join()
+    failure = failures[0] if failures else None
+    errors = [f"{urn}: {why}" for urn, why in monitor.refusals]
+    if failure is not None:
+        errors.append(f"{type(failure).__name__}: {failure}")
+    errors += [message for severity, message in engine.messages if severity == "error"]
+    root = f"urn:pulumi:{stack}::{project}::{STACK_TYPE}::{project}-{stack}"
+    outputs = dict(monitor.outputs)
+    return Run(
+        registrations=tuple(monitor.registrations),
+        calls=tuple(monitor.calls),
+        exports=outputs.pop(root, {}),
+        component_outputs=outputs,
+        refusals=tuple(monitor.refusals),
+        errors=tuple(errors),
+        messages=tuple(engine.messages),
+        failure=failure,
+    )
+
+
+def _to_its_end(program: Program) -> None:
+    """One thread answers registrations, so that they keep their order; what is left at the end is cancelled."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    executor = ThreadPoolExecutor(max_workers=1)
+    loop.set_default_executor(executor)
+    try:
+        loop.run_until_complete(run_in_stack(program))
+    finally:
+        loop.run_until_complete(_cancelled(asyncio.all_tasks(loop)))
+        executor.shutdown(wait=True)
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _cancelled(tasks: Set[asyncio.Task[object]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _run_main(path: Path) -> None:
+    folder = path if path.is_dir() else path.parent
+    added = str(folder)
+    sys.path.insert(0, added)
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    finally:
+        sys.path.remove(added)
+
+
+def _full(key: str, project: str) -> str:
+    return key if ":" in key else f"{project}:{key}"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
