@@ -1,28 +1,40 @@
-"""`python -m infra.configuration FILE…`: each file's normalized configuration as a line of JSON, or its problems."""
+"""`python -m infra.configuration FILE…`: each file's normalized configuration as a line of JSON, or its problems.
+
+Configurations go to standard output and reports to standard error, so that the output can be piped. Credentials are
+written as `***`.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
+from collections.abc import Sequence
 
-from infra.configuration import ConfigurationError, load
+from infra.configuration.problem import ConfigurationError
+from infra.configuration.reading import load
 
 
-def main(names: list[str]) -> int:
-    """0 when every file holds a configuration, 1 when one does not, 2 when none is named."""
-    if not names:
-        print("usage: python -m infra.configuration FILE…", file=sys.stderr)
-        return 2
-    status = 0
-    for name in names:
-        try:
-            configuration = load(name)
-        except ConfigurationError as error:
-            print(error, end="\n\n", file=sys.stderr)
-            status = 1
-        else:
-            print(configuration.model_dump_json())
-    return status
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0 when every file holds a configuration, else 1."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.configuration", description="Check configurations, and print them in full."
+    )
+    parser.add_argument("file", nargs="+", help="a configuration, such as examples/mistral/serve.dstack.yml")
+    reports = [_read(name) for name in parser.parse_args(arguments).file]
+    return 1 if any(reports) else 0
+
+
+def _read(name: str) -> bool:
+    """Whether there is anything wrong with a file."""
+    try:
+        configuration = load(name)
+    except ConfigurationError as error:
+        print(error, end="\n\n", file=sys.stderr, flush=True)
+        return True
+    print(json.dumps(configuration.model_dump(mode="json")), flush=True)
+    return False
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -43,6 +43,11 @@ class Document:
         return None
 
 
+def is_private(path: KeyPath) -> bool:
+    """Whether the value at `path` may be a credential, and is never shown."""
+    return path[:1] == ("env",) or path[-1:] in (("password",), ("upstream_api_key",)) or "headers" in path
+
+
 def parse(text: str | bytes) -> Document:
     """Everything that can be read of a text, and in `problems` what cannot."""
     document = Document()
@@ -147,9 +152,15 @@ class _Values:
             self._report(node, path, "a configuration has no YAML tags", remedy, f"the tag {node.tag[:40]}")
             return None
         if node.tag in ("int", "float") and (match := _UNMEANT_NUMBER.fullmatch(node.text)):
-            base = "60 (minutes and seconds)" if ":" in match[0] else "8"
-            remedy = "quote it if it is text, as a port mapping is; if it is a number, write it without leading 0"
-            self._report(node, path, f"YAML reads this as a number in base {base}", remedy)
+            base = "60" if ":" in match[0] else "8"
+            rule = f"YAML reads {'digits with colons' if base == '60' else 'a leading 0'} as a number in base {base}"
+            self._report(
+                node,
+                path,
+                rule,
+                "quote it if it is text; write the number in base 10 if it is one",
+                self._found(node, path),
+            )
             return None
         try:
             value = construct(node)
@@ -163,6 +174,9 @@ class _Values:
             self._report(node, path, rule, "remove the escape sequence")
             return None
         return value
+
+    def _found(self, node: Scalar, path: KeyPath) -> str | None:
+        return None if is_private(path) else f"{node.text[:40]}, which YAML reads as {construct(node)}"
 
     def _report(self, node: Node, path: KeyPath, rule: str, remedy: str, found: str | None = None) -> None:
         problem = Problem(where=spell(path), line=node.line, found=found, rule=rule, remedy=remedy)

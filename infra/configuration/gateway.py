@@ -93,8 +93,7 @@ class GatewayConfiguration(Written, frozen=True):
         remedy = "remove it for a certificate that ACM makes and renews, or write `{type: acm, arn: …}`"
         if value is None:
             raise problem("the gateway is always reached by HTTPS, so it has a certificate", remedy)
-        given = cast(Mapping[str, object], value) if isinstance(value, Mapping) else {}
-        kind = given.get("type")
+        kind = cast(Mapping[str, object], value).get("type") if isinstance(value, Mapping) else None
         if kind in ("lets-encrypt", "gcp-cm"):
             raise problem(f"{kind} is not supported: API Gateway takes certificates of ACM", remedy, found=str(kind))
         return cast(object, value)

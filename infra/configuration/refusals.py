@@ -16,9 +16,7 @@ SERVICE: Mapping[str, Refusal] = {
     "strip_prefix": Refusal(
         "the path /services/<run name> is always stripped before a request reaches the service", _REMOVE, (True,)
     ),
-    "groups": Refusal(
-        "replica groups are not supported: all replicas are alike", "write `replicas:`, and a service for each kind"
-    ),
+    "groups": Refusal("all replicas of a service are alike", "write `replicas:`, and a service for each kind"),
     "python": Refusal("servestack has no image of its own, and installs no Python", _OWN_IMAGE),
     "nvcc": Refusal("servestack has no image of its own, and installs no CUDA compiler", _OWN_IMAGE, (None, False)),
     "docker": Refusal("containers do not run docker inside", _OWN_IMAGE, (None, False)),
@@ -31,7 +29,7 @@ SERVICE: Mapping[str, Refusal] = {
     "dstack": Refusal("there is no dstack server to reach", _REMOVE, (False,)),
     "priority": Refusal("runs do not queue: each stack has machines of its own", _REMOVE, (None, 0)),
     "backends": Refusal("servestack runs on AWS alone", "remove it, or write `backends: [aws]`", (None, ["aws"])),
-    "reservation": Refusal("capacity reservations are not supported", "use instance_types and spot_policy"),
+    "reservation": Refusal("instances are bought on demand or as spot instances", "use instance_types and spot_policy"),
     "retry": Refusal(
         "replicas that fail are always replaced; the causes that cannot heal end the deployment", _REMOVE, (None, False)
     ),

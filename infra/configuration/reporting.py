@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from infra.configuration.document import Document
+from infra.configuration.document import Document, is_private
 from infra.configuration.problem import KeyPath, Problem, spell
 from infra.configuration.secret import Secret
 from infra.configuration.section import nearest
@@ -52,16 +52,14 @@ _RULES: dict[str, tuple[str, str]] = {
 
 def problems_of(error: ValidationError, document: Document, place: Callable[[KeyPath], str] = spell) -> list[Problem]:
     """Each problem once, in the order of the file; `place` names the place of a key path."""
+    lines = error.errors(include_url=False)
     problems: dict[Problem, None] = {}
-    for line in error.errors(include_url=False):
-        if tuple(line["loc"]) not in document.unread:
+    for line in lines:
+        path = line["loc"]
+        emptied = line["type"] == "too_short" and any(other["loc"][:-1] == path for other in lines)
+        if path not in document.unread and not emptied:
             problems[_problem(line, document, place)] = None
     return sorted(problems, key=lambda problem: problem.line or 0)
-
-
-def is_private(path: KeyPath) -> bool:
-    """Whether the value at `path` may be a credential, and is never shown."""
-    return path[:1] == ("env",) or path[-1:] in (("password",), ("upstream_api_key",)) or "headers" in path
 
 
 def shown(value: object, written: str | None = None) -> str:

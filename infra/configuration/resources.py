@@ -117,7 +117,7 @@ class Gpu(Section, frozen=True):
 class Disk(Section, frozen=True):
     """The root volume."""
 
-    size: SizeRange = Field(description="Its size, in GB or as in 200GB..")
+    size: SizeRange = Field(description="Its size, in GB or as in 200GB..", examples=["200GB.."])
 
     @classmethod
     def read_short_form(cls, value: object) -> object:

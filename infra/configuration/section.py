@@ -27,6 +27,14 @@ class Refusal:
         return any(type(value) is type(same) and value == same for same in self.neutral)
 
 
+def _add_refused_keys(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Shows dstack's other keys in the JSON Schema with their reasons, and with the values that ask for nothing."""
+    if issubclass(model, Section):
+        for key, refusal in model.refused.items():
+            text = f"Not supported: {refusal.reason}. Instead: {refusal.remedy}."
+            schema["properties"][key] = {"description": text, "deprecated": True, "enum": list(refusal.neutral)}
+
+
 class Section(BaseModel, frozen=True):
     """A map of the configuration.
 
@@ -34,7 +42,9 @@ class Section(BaseModel, frozen=True):
     reads them so; infinity and not-a-number are nothing that can be deployed.
     """
 
-    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False, json_schema_extra=_add_refused_keys
+    )
 
     refused: ClassVar[Mapping[str, Refusal]] = {}
     """dstack's keys that are not supported here."""
@@ -73,6 +83,7 @@ class Section(BaseModel, frozen=True):
 
     @classmethod
     def _problems_of_keys(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
+        meant = {nearest(key, cls.model_fields) for key in given.keys() - cls.model_fields.keys() - cls.refused.keys()}
         for key, value in given.items():
             refusal = cls.refused.get(key)
             if key in cls.model_fields or (refusal and refusal.is_neutral(value)):
@@ -84,7 +95,7 @@ class Section(BaseModel, frozen=True):
             else:
                 yield key, unknown_key(key, cls.model_fields, cls.refused)
         for key, field in cls.model_fields.items():
-            if field.is_required() and key not in given:
+            if field.is_required() and key not in given and key not in meant:
                 example = field.examples[0] if field.examples else "…"
                 yield key, problem(f"`{key}` is required", f"add `{key}: {example}`", found="")
 
@@ -122,9 +133,9 @@ def unknown_key(key: str, known: Iterable[str], refused: Iterable[str] = ()) -> 
     """`key` is none of `known`; the remedy names the nearest."""
     names = list(known)
     near = nearest(key, [*names, *refused])
-    rule = f"the keys here are {', '.join(names)}"
     if near is None:
-        return problem(rule, "remove it", found=UNKNOWN)
+        return problem(f"the keys here are {', '.join(names)}", "remove it, or write one of these", found=UNKNOWN)
+    rule = "a misspelt key would do nothing"
     if near in names:
         return problem(rule, f"did you mean `{near}`?", found=UNKNOWN)
     return problem(rule, f"remove it; the nearest is dstack's `{near}`, which is not supported", found=UNKNOWN)

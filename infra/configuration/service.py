@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from infra.configuration.amounts import CountRange
@@ -22,6 +22,20 @@ from infra.configuration.traffic import Probe, RateLimit, Scaling
 
 _GATEWAY_RULE = "a service names its gateway by the gateway's stack"
 _GATEWAY_REMEDY = "write `gateway: NAME`, or leave it out for the stack named gateway"
+
+_GATEWAY_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "pattern": "^[^/]+$"},
+        {"const": True},
+        {
+            "type": "object",
+            "properties": {"name": {"type": "string", "pattern": "^[^/]+$"}},
+            "required": ["name"],
+            "additionalProperties": False,
+        },
+        {"type": "null"},
+    ]
+}
 
 
 class ServiceConfiguration(Written, frozen=True):
@@ -53,7 +67,9 @@ class ServiceConfiguration(Written, frozen=True):
         default=None, description="The model, for the OpenAI interface; a name alone is an OpenAI-compatible server's"
     )
     auth: bool | None = Field(default=None, description="Whether requests need a key; default: as the gateway says")
-    gateway: str | None = Field(default=None, description="The gateway's stack; default: gateway")
+    gateway: Annotated[str | None, WithJsonSchema(_GATEWAY_SCHEMA)] = Field(
+        default=None, description="The gateway's stack; default: gateway"
+    )
     resources: Resources = Field(default=Resources(), description="What the machine of one replica must have")
     replicas: CountRange = Field(default=CountRange(min=1, max=1), description="How many replicas: 2, or 1..4")
     scaling: Scaling | None = Field(default=None, description="When replicas are added and taken away")
@@ -115,8 +131,8 @@ class ServiceConfiguration(Written, frozen=True):
     @classmethod
     def _read_replicas(cls, value: object) -> object:
         if isinstance(value, list):
-            reason, remedy = SERVICE["groups"].reason, SERVICE["groups"].remedy
-            raise problem(reason, remedy)
+            refusal = SERVICE["groups"]
+            raise problem(f"replica groups are not supported: {refusal.reason}", refusal.remedy)
         return CountRange(min=1, max=1) if value is None else value
 
     @field_validator("replicas")

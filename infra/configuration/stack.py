@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal, cast, overload
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from infra.configuration.document import Document
+from infra.configuration.environment import read_environment
 from infra.configuration.gateway import GatewayConfiguration
 from infra.configuration.problem import ConfigurationError, KeyPath, Problem, spell
 from infra.configuration.reporting import problems_of
@@ -23,6 +26,7 @@ _TYPES: Mapping[str, type[ServiceSettings] | type[GatewaySettings]] = {
     "service": ServiceSettings,
     "gateway": GatewaySettings,
 }
+_LISTS = ("regions", "instance_types", "availability_zones", "keys", "subnet_ids")
 _RESOURCES = ("gpu", "cpu", "memory", "disk")
 _PLACEMENT = ("auth", "gateway", "spot_policy", "max_price", "regions", "instance_types", "availability_zones")
 
@@ -45,18 +49,16 @@ def read_settings(
     ConfigurationError with everything that is wrong.
     """
 
-    def place(path: KeyPath) -> str:
-        if spelling == "stack config":
-            return f"stack config {spell(path)}"
-        return "--" + spell(path).replace("_", "-") if len(path) < 2 else f"--{path[0]} {spell(path[1:])}"
-
     document = Document(data={key: _plain(key, value) for key, value in values.items()})
     document.lines = dict.fromkeys(_paths(document.data), 0)
+    place = _in_stack_config if spelling == "stack config" else _as_option
     try:
         return _TYPES[kind].model_validate(document.data)
     except ValidationError as error:
-        problems = [_of_the_other_type(problem, kind, place) for problem in problems_of(error, document, place)]
-        raise ConfigurationError(spelling, problems) from None
+        secret = tuple(place((key,)) for key, value in values.items() if isinstance(value, Secret))
+        problems = [_in_words_of_a_stack(problem, kind, place) for problem in problems_of(error, document, place)]
+        shown = [replace(problem, found=None) if problem.where.startswith(secret) else problem for problem in problems]
+        raise ConfigurationError(spelling, shown) from None
 
 
 @overload
@@ -88,27 +90,41 @@ def _given(settings: ServiceSettings, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(settings, name)) is not None}
 
 
+def _in_stack_config(path: KeyPath) -> str:
+    return f"stack config {spell(path)}"
+
+
+def _as_option(path: KeyPath) -> str:
+    option = "--" + spell(path[:1]).replace("_", "-")
+    return option if len(path) < 2 else f"{option} {spell(path[1:])}"
+
+
 def _plain(key: str, value: object) -> object:
     """What a word's text stands for: JSON of an object or a list, and `a,b` where a list is wanted."""
     if isinstance(value, Secret):
         inner = _plain(key, value.reveal())
-        return _all_secret(inner) if key == "env" else inner
+        return _with_secrets(inner) if key == "env" else inner
+    if key == "env" and isinstance(value, Mapping):
+        given = cast(Mapping[str, object], value)
+        return {name: json.dumps(item) if isinstance(item, bool) else item for name, item in given.items()}
     if not isinstance(value, str):
         return value
     text = value.strip()
     if text[:1] in ("{", "["):
         try:
-            return cast(object, json.loads(text))
-        except ValueError:
+            return _plain(key, json.loads(text))
+        except (ValueError, RecursionError):
             return value
-    wants_list = key in ("regions", "instance_types", "availability_zones", "keys", "subnet_ids")
-    return [item.strip() for item in text.split(",")] if wants_list else value
+    return [item.strip() for item in text.split(",")] if key in _LISTS else value
 
 
-def _all_secret(value: object) -> object:
-    if not isinstance(value, dict):
-        return value
-    return {name: Secret(str(item)) for name, item in cast(dict[str, object], value).items()}
+def _with_secrets(env: object) -> object:
+    """Every value of `env` made a Secret; what is no environment is left for the report, which shows no value of it."""
+    try:
+        read = read_environment(env)
+    except (PydanticCustomError, ValidationError):
+        return env
+    return {name: Secret(value) if isinstance(value, str) else value for name, value in read.items()}
 
 
 def _paths(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
@@ -121,11 +137,13 @@ def _paths(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
             yield from _paths(item, (*path, index))
 
 
-def _of_the_other_type(problem: Problem, kind: str, place: Any) -> Problem:
-    """Says so when an unknown word is one of the other type of stack."""
+def _in_words_of_a_stack(problem: Problem, kind: str, place: Callable[[KeyPath], str]) -> Problem:
+    """Says how to set what is missing, and that a word is one of the other type of stack."""
     other = "gateway" if kind == "service" else "service"
+    if problem.where == "stack config configuration" and problem.found is None:
+        return replace(problem, remedy="pulumi config set configuration PATH")
     for word in _TYPES[other].model_fields.keys() - _TYPES[kind].model_fields.keys():
         if problem.where == place((word,)):
-            rule = f"`{word}` is a setting of a {other} stack, and this configuration is of type {kind}"
-            return Problem(where=problem.where, rule=rule, remedy=f"set it on the {other}'s stack, and remove it here")
+            rule = f"`{word}` is a setting of a {other}, and this configuration is a {kind}"
+            return replace(problem, found=None, rule=rule, remedy=f"set it for the {other}, and remove it here")
     return problem
