@@ -1,4 +1,7 @@
-"""The chat model of a service, as the gateway's registry holds it."""
+"""The chat model of a service, as the gateway's registry holds it.
+
+Templates that the configuration gives have been compiled when it was read; those that are found are compiled here.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def plan_model(
     resolve: ResolveChatTemplate,
     problems: list[Problem],
 ) -> Model | None:
-    """The model, its template compiled once to see that the gateway will be able to; `None` where there is none.
+    """The model, with a template that the gateway will be able to compile; `None` where there is no model.
 
     Nothing is resolved for `format: openai`, which renders its own templates, nor when the configuration gives both
     `chat_template` and `eos_token`. What it gives wins over what is found. What is wrong is added to `problems`.
@@ -52,7 +55,6 @@ def plan_model(
     model = _as_written(given)
     if given.format == "openai":
         return model
-    _check_templates(configuration, given.chat_template, given.chat_templates, problems)
     if given.chat_template is not None and given.eos_token is not None:
         return model
     wanted = ModelRepository(repo=given.hub_repo or given.name, revision=given.revision, token=hub_token(values))
@@ -107,48 +109,21 @@ def _lists(tokens: Mapping[str, str | list[str] | tuple[str, ...]]) -> dict[str,
     return {name: token if isinstance(token, str) else list(token) for name, token in tokens.items()}
 
 
-def _check_templates(
-    configuration: ServiceConfiguration, default: str | None, named: Mapping[str, str], problems: list[Problem]
-) -> None:
-    """Compiles what the configuration gives."""
-    templates = {("model", "chat_template"): default} if default is not None else {}
-    templates |= {("model", "chat_templates", name): text for name, text in named.items()}
-    for path, text in templates.items():
-        complaint = _complaint(text)
-        if complaint is not None:
-            problems.append(
-                Problem(
-                    where=".".join(path),
-                    line=configuration.source.line(path),
-                    rule=f"it cannot be compiled as a Jinja template: {complaint}",
-                    remedy="correct it, or remove it, so that the model's own is resolved from the Hub",
-                )
-            )
-
-
 def _check_found(configuration: ServiceConfiguration, found: ChatTemplate, problems: list[Problem]) -> None:
     """Compiles what was found."""
     templates = {"": found.template or "", **{f" ({name})": text for name, text in found.named.items()}}
     for name, text in templates.items():
-        complaint = _complaint(text)
-        if complaint is not None:
+        try:
+            compile_template(text)
+        except TemplateInvalid as error:
             problems.append(
                 Problem(
                     where="model.chat_template",
                     line=configuration.source.line(("model",)),
-                    rule=f"the template{name} in {found.origin} cannot be compiled: {complaint}",
+                    rule=f"the template{name} in {found.origin} cannot be compiled: {error.message}",
                     remedy="set model.chat_template to one that can",
                 )
             )
-
-
-def _complaint(template: str) -> str | None:
-    """What Jinja says of a template that cannot be compiled, with the line in it."""
-    try:
-        compile_template(template)
-    except TemplateInvalid as error:
-        return error.message
-    return None
 
 
 def _unresolved(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from infra.configuration import GatewayConfiguration, GatewaySettings, Problem
 from infra.planning.plan import GatewayPlan, PlanError
 
-SMALLEST_NUMBER_OF_SUBNETS = 2
-"""A load balancer stands in two availability zones."""
-
-_KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
+LONGEST_DOMAIN = 62
+"""Characters; `*.` before it makes the 64 that ACM takes as a certificate's first name (RFC 5280)."""
 
 
 def plan_gateway(
@@ -27,7 +23,7 @@ def plan_gateway(
         PlanError: with every problem, each with its place and remedy.
     """
     settings = settings or GatewaySettings(configuration=configuration.source.name)
-    problems = [*_key_problems(settings), *_network_problems(settings), *_domain_problems(configuration, settings)]
+    problems = _domain_problems(configuration, settings)
     if problems:
         raise PlanError(configuration.source.name, problems)
     return GatewayPlan(
@@ -50,56 +46,23 @@ def plan_gateway(
     )
 
 
-def _key_problems(settings: GatewaySettings) -> list[Problem]:
-    problems = [
-        Problem(
-            where="stack config keys",
-            found=repr(key)[:80],
-            rule="a key's name has 1 to 64 of letters, digits and . _ @ + -, and begins with a letter or digit",
-            remedy="name it for who uses it, for example alice",
-        )
-        for key in settings.keys
-        if not _KEY_NAME.fullmatch(key)
-    ]
-    if twice := sorted({key for key in settings.keys if settings.keys.count(key) > 1}):
-        rule = "each key has a name of its own"
-        problems.append(
-            Problem(where="stack config keys", found=", ".join(twice), rule=rule, remedy="remove one of the two")
-        )
-    return problems
-
-
-def _network_problems(settings: GatewaySettings) -> list[Problem]:
-    if settings.vpc_id is None and settings.subnet_ids is None:
-        return []
-    if settings.vpc_id is None or settings.subnet_ids is None:
-        given = "vpc_id" if settings.vpc_id else "subnet_ids"
-        other = "subnet_ids" if settings.vpc_id else "vpc_id"
-        rule = "an existing VPC is used with subnets of it that are named"
-        return [Problem(where=f"stack config {given}", rule=rule, remedy=f"set {other} too, or remove {given}")]
-    if len(set(settings.subnet_ids)) < SMALLEST_NUMBER_OF_SUBNETS:
-        return [
-            Problem(
-                where="stack config subnet_ids",
-                found=", ".join(settings.subnet_ids),
-                rule="the load balancer stands in two availability zones at least, in a subnet of each",
-                remedy="name public subnets in two zones or more",
-            )
-        ]
-    return []
-
-
 def _domain_problems(configuration: GatewayConfiguration, settings: GatewaySettings) -> list[Problem]:
-    if configuration.domain is not None:
-        return []
-    problems: list[Problem] = []
-    if configuration.certificate is not None:
-        line = configuration.source.line(("certificate",))
-        rule, remedy = "a certificate is for a domain, and there is none", "set domain, or remove certificate"
-        problems.append(Problem(where="certificate", line=line, rule=rule, remedy=remedy))
-    if settings.zone_id is not None:
+    domain = configuration.domain
+    if domain is None:
+        if settings.zone_id is None:
+            return []
         rule, remedy = "a hosted zone is for a domain, and there is none", "set domain, or remove zone_id"
-        problems.append(Problem(where="stack config zone_id", found=settings.zone_id, rule=rule, remedy=remedy))
+        return [Problem(where="stack config zone_id", found=settings.zone_id, rule=rule, remedy=remedy)]
+    problems: list[Problem] = []
+    line = configuration.source.line(("domain",))
+    if len(domain) > LONGEST_DOMAIN:
+        rule = f"a domain has at most {LONGEST_DOMAIN} characters: a certificate for *.<domain> takes no more than 64"
+        remedy = "choose a shorter one"
+        problems.append(Problem(where="domain", line=line, found=f"{len(domain)} characters", rule=rule, remedy=remedy))
+    if not domain.rpartition(".")[2].isalpha():
+        rule = "the load balancer routes by hosts whose last label is letters alone"
+        remedy = "choose a domain under another top-level domain"
+        problems.append(Problem(where="domain", line=line, found=domain[:80], rule=rule, remedy=remedy))
     return problems
 
 

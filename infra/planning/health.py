@@ -67,7 +67,7 @@ def _check(configuration: ServiceConfiguration, probes: Sequence[Probe], problem
         refuse("url", 0, probe.url[:80], rule, "write for example /health")
     if probe.interval not in INTERVALS:
         refuse("interval", 0, f"{probe.interval}s", f"{asker} every 5 to 300 s", "choose an interval between them")
-    if probe.timeout + 1 not in INTERVALS or probe.timeout > TIMEOUTS[-1]:
+    if probe.timeout > TIMEOUTS[-1]:
         refuse("timeout", 0, f"{probe.timeout}s", "it waits 120 s for an answer at most", "choose a shorter timeout")
     if probe.ready_after > THRESHOLDS[-1]:
         refuse("ready_after", 0, probe.ready_after, "it counts to 10 good answers at most", "choose at most 10")

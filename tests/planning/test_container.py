@@ -1,0 +1,140 @@
+"""The container: what dstack would run, with the values of its environment."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from infra.configuration import Secret
+from infra.planning import PlanError, ServicePlan
+from infra.planning.container import join_commands
+from infra.planning.plan import Container, Mount, RegistryLogin
+from tests.planning.conftest import service
+
+Plan = Callable[..., ServicePlan]
+
+SERVICE = "type: service\nimage: i\nport: 80\n"
+RUN = (("DSTACK_RUN_NAME", "run"), ("DSTACK_NODE_RANK", "0"), ("DSTACK_NODES_NUM", "1"))
+
+
+def test_every_part_of_a_container_is_planned(plan: Plan) -> None:
+    planned = plan(
+        """
+type: service
+image: registry.example.com/i:1
+commands: [a, b]
+env: {ONE: "1", HF_TOKEN: hf_x}
+port: "8000:80"
+resources: {shm_size: 1.5GB}
+working_dir: /work
+user: nobody:100
+privileged: true
+registry_auth: {username: u, password: p}
+volumes: ["/mnt/models:/data", {instance_path: /a, path: /b, optional: true}]
+"""
+    ).container
+    assert planned == Container(
+        image="registry.example.com/i:1",
+        entrypoint="/bin/sh",
+        arguments=("-i", "-c", "a && b"),
+        environment=(*RUN, ("DSTACK_WORKING_DIR", "/work"), ("ONE", "1"), ("HF_TOKEN", Secret("hf_x"))),
+        port=80,
+        shm_size_mb=1536,
+        working_dir="/work",
+        user="nobody:100",
+        privileged=True,
+        registry_login=RegistryLogin(username="u", password=Secret("p")),
+        mounts=(Mount(instance_path="/mnt/models", path="/data"), Mount(instance_path="/a", path="/b")),
+        hub_cache_paths=("/root/.cache/huggingface",),
+        gpu_count_variables=("DSTACK_GPUS_NUM", "DSTACK_GPUS_PER_NODE"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "command"),
+    [
+        ("", ()),
+        ("commands: [a]", ("/bin/sh", "-i", "-c", "a")),
+        ("commands: ['  a b ', 'serve &', 'c']", ("/bin/sh", "-i", "-c", "a b && { serve & } && c")),
+        ('commands: ["a\\nb\\n", c]', ("/bin/sh", "-i", "-c", "a\nb && c")),
+        ("entrypoint: python -m x 'a b'", ("python", "-m", "x", "a b")),
+        ("entrypoint: tini --\ncommands: [a b, c]", ("tini", "--", "a b", "c")),
+        ("entrypoint: ''\ncommands: [a b, c]", ("a b", "c")),
+    ],
+)
+def test_entrypoint_and_commands_make_the_argument_vector_that_dstack_makes(
+    plan: Plan, keys: str, command: tuple[str, ...]
+) -> None:
+    """The vectors are dstack's own (`ServiceJobConfigurator._commands`); none is the image's own command."""
+    assert plan(f"{SERVICE}{keys}\n").container.command == command
+
+
+def test_a_failing_command_stops_those_after_it_and_one_in_the_background_does_not() -> None:
+    line = join_commands(["echo a", "sleep 0 &", "false", "echo never"])
+    ran = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=10)
+    assert (ran.stdout, ran.returncode) == ("a\n", 1)
+
+
+def test_a_variable_of_dstack_is_the_configuration_s_where_it_sets_it(plan: Plan) -> None:
+    container = plan(f"{SERVICE}env: [DSTACK_GPUS_NUM=2, DSTACK_RUN_NAME=other]\n").container
+    assert dict(container.environment) == {
+        "DSTACK_RUN_NAME": "other",
+        "DSTACK_NODE_RANK": "0",
+        "DSTACK_NODES_NUM": "1",
+        "DSTACK_GPUS_NUM": "2",
+    }
+    assert container.gpu_count_variables == ("DSTACK_GPUS_PER_NODE",)
+
+
+def test_a_bare_name_takes_the_caller_s_value_and_is_a_secret(plan: Plan) -> None:
+    value = "line one\nline 'two' \"$HOME\" %d = é"
+    container = plan(f"{SERVICE}env: [A=1, B, C=]\n", environment={"B": value, "A": "not this"}).container
+    assert container.environment == (*RUN, ("A", "1"), ("B", Secret(value)), ("C", ""))
+
+
+def test_missing_values_are_named_together_with_both_remedies(plan: Plan) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(f"{SERVICE}env:\n  - A=1\n  - B\n  - C\n")
+    assert [(problem.where, problem.line) for problem in caught.value.problems] == [("env.B", 6), ("env.C", 7)]
+    assert caught.value.problems[0].rule == "B is named without a value, and is not set where this runs"
+    for remedy in ("export B=…", "--env B=…", "pulumi config set --secret --path env.B …"):
+        assert remedy in caught.value.problems[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"), [("x" * 8192, True), ("x" * 8193, False), ("é" * 4097, False), ("\0", False)]
+)
+def test_a_value_is_at_most_what_can_be_carried(plan: Plan, value: str, fits: bool) -> None:
+    arguments = {"text": f"{SERVICE}env: [B]\n", "environment": {"B": value}}
+    if fits:
+        assert dict(plan(**arguments).container.environment)["B"] == Secret(value)
+        return
+    with pytest.raises(PlanError) as caught:
+        plan(**arguments)
+    assert value not in str(caught.value)
+
+
+def test_an_empty_entrypoint_without_commands_leaves_nothing_to_run(plan: Plan) -> None:
+    with pytest.raises(PlanError, match="nothing to run"):
+        plan(f"{SERVICE}entrypoint: ''\n")
+
+
+def test_no_value_and_no_password_is_in_a_plan_s_repr(plan: Plan) -> None:
+    planned = plan(
+        "type: service\nimage: i\nport: 80\nenv: [PLAIN=in-the-file, HF_TOKEN=hf_in-the-file, BARE]\n"
+        "registry_auth: {username: u, password: the-password}\n"
+        "model: {name: m, chat_template: T, eos_token: E, upstream_api_key: the-key}\n",
+        environment={"BARE": "from-outside"},
+    )
+    shown = f"{planned!r} {planned}"
+    for secret in ("in-the-file", "the-password", "the-key", "from-outside"):
+        assert secret not in shown
+    assert planned.upstream_api_key == Secret("the-key")
+
+
+def test_an_equal_configuration_makes_an_equal_plan(plan: Plan) -> None:
+    text = f"{SERVICE}env: [A=1]\nmodel: {{name: m, chat_template: T, eos_token: E}}\n"
+    assert plan(text) == plan(text)
+    assert service(text) == service(text)

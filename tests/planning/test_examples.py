@@ -1,0 +1,80 @@
+"""Every example loads and plans; the document's two are the document's, byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.configuration import ServiceConfiguration
+from infra.configuration.reading import load
+from infra.planning import OpenRepository, generated_run_name, plan_gateway, plan_service, resolve_with
+from tests.planning.hub_server import TOKEN, Hub, Repository
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SERVICES = sorted(EXAMPLES.glob("*/*.dstack.yml"))
+GATEWAYS = sorted(EXAMPLES.glob("*.dstack.yml"))
+
+
+@pytest.mark.parametrize(
+    ("example", "digest"),
+    [
+        ("mistral", "5c76f4c563de8afa26eda2154e211437bc8a12f70a2a3827b244335e24ccfc55"),
+        ("llama-2", "4e8a8d1a512e3da7d7fa88f228bf9442a6211b5b3ca786a97cdec7782c912b96"),
+    ],
+)
+def test_the_document_s_configurations_are_the_document_s(example: str, digest: str) -> None:
+    contents = (EXAMPLES / example / "serve.dstack.yml").read_bytes()
+    assert hashlib.sha256(contents).hexdigest() == digest, "these two are the document's; make another example instead"
+
+
+@pytest.mark.parametrize("file", SERVICES, ids=lambda file: file.parent.name)
+def test_every_service_plans(file: Path, hub: Hub, open_repository: OpenRepository) -> None:
+    tokenizer = json.dumps({"chat_template": "{{ messages }}", "eos_token": "</s>"}).encode()
+    configuration = load(file)
+    assert isinstance(configuration, ServiceConfiguration)
+    model = configuration.model
+    if model is not None:
+        hub.repositories[model.hub_repo or model.name] = Repository({"tokenizer_config.json": tokenizer})
+    plan = plan_service(
+        configuration,
+        run=generated_run_name(file),
+        environment={"HF_TOKEN": TOKEN},
+        resolve=resolve_with(open_repository),
+    )
+    assert plan.offers
+    assert (plan.model is None) is (model is None)
+    assert plan.model is None or plan.model.format == "openai" or plan.model.chat_template
+
+
+@pytest.mark.parametrize("file", GATEWAYS, ids=lambda file: file.stem)
+def test_every_gateway_plans(file: Path) -> None:
+    configuration = load(file)
+    assert configuration.type == "gateway"
+    assert plan_gateway(configuration, name="gateway").region == "us-east-1"
+
+
+def test_the_document_s_services_run_what_the_document_says(hub: Hub, open_repository: OpenRepository) -> None:
+    commands = []
+    for example in ("mistral", "llama-2"):
+        configuration = load(EXAMPLES / example / "serve.dstack.yml")
+        assert isinstance(configuration, ServiceConfiguration)
+        tokenizer = json.dumps({"chat_template": "T", "eos_token": "</s>"}).encode()
+        hub.repositories["mistralai/Mistral-7B-Instruct-v0.1"] = Repository({"tokenizer_config.json": tokenizer})
+        container = plan_service(
+            configuration, run="yellow-cat-1", environment={}, resolve=resolve_with(open_repository)
+        ).container
+        commands.append((container.image, container.port, container.command))
+    image = "ghcr.io/huggingface/text-generation-inference:latest"
+    launcher = "text-generation-launcher --port 80 --trust-remote-code"
+    assert commands == [
+        (image, 80, ("/bin/sh", "-i", "-c", launcher)),
+        (image, 80, ("/bin/sh", "-i", "-c", f"{launcher} --quantize gptq")),
+    ]
+
+
+def test_the_examples_cover_what_users_need() -> None:
+    assert {file.parent.name for file in SERVICES} >= {"mistral", "llama-2", "llama-3.1", "vllm", "autoscaling", "web"}
+    assert len(GATEWAYS) >= 2

@@ -1,0 +1,215 @@
+"""Offers: which instance types satisfy what is asked for, and what is said when none does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.planning import PlanError, ServicePlan, read_catalog
+from infra.planning.offers import find_offers
+from infra.planning.requirement import Bounds, Requirement, first_miss, misses, without
+
+Plan = Callable[..., ServicePlan]
+
+SERVICE = "type: service\nimage: i\nport: 80\n"
+TWENTY_FOUR = [
+    "g6.xlarge", "g6.2xlarge", "g5.xlarge", "g5.2xlarge", "g6.4xlarge", "gr6.4xlarge", "g5.4xlarge", "g6.8xlarge",
+    "gr6.8xlarge", "g5.8xlarge", "g6.16xlarge", "g5.16xlarge", "g6.12xlarge", "g5.12xlarge", "g6.24xlarge",
+    "g5.24xlarge", "g6.48xlarge", "g5.48xlarge",
+]  # fmt: skip
+
+
+def names(plan: ServicePlan) -> list[str]:
+    return [offer.instance_type for offer in plan.offers]
+
+
+def resources(text: str) -> str:
+    return f"{SERVICE}resources: {{{text}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "offers"),
+    [
+        ("gpu: 24GB", TWENTY_FOUR),
+        ("gpu: {memory: 24GB..24GB, count: 1..}", TWENTY_FOUR),
+        ("gpu: '24GB:1'", [name for name in TWENTY_FOUR if not name.endswith(("12xlarge", "24xlarge", "48xlarge"))]),
+        ("gpu: 'A10G:2'", []),
+        ("gpu: 'a10g:4'", ["g5.12xlarge", "g5.24xlarge"]),
+        ("gpu: 'L4,A10G:24GB..:4..8'", [
+            "g6.12xlarge", "g5.12xlarge", "g6.24xlarge", "g5.24xlarge", "g6.48xlarge", "g5.48xlarge"]),
+        ("gpu: {name: [H100, A100], count: 8}", ["p4d.24xlarge", "p4de.24xlarge", "p5.48xlarge"]),
+        ("gpu: 'A100:80GB'", ["p4de.24xlarge"]),
+        ("gpu: {total_memory: 64GB, count: 4}", ["g4dn.12xlarge"]),
+        ("gpu: {total_memory: 640GB..}", [
+            "g7e.48xlarge", "p4de.24xlarge", "p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "p6-b300.48xlarge"]),
+        ("gpu: {compute_capability: 8.9, count: 1}, cpu: 4", ["g6.xlarge", "g6e.xlarge"]),
+        ("gpu: {compute_capability: 10.3, count: 8}, memory: 4096GB", ["p6-b300.48xlarge"]),
+        ("gpu: 'nvidia:1', cpu: 'x86:4', memory: 16GB", ["g4dn.xlarge", "g6.xlarge", "g5.xlarge"]),
+        ("gpu: 48GB, memory: ..64GB", ["g6e.xlarge", "g6e.2xlarge"]),
+        ("gpu: 24GB, cpu: arm", []),
+        ("gpu: 0", []),
+    ],
+)  # fmt: skip
+def test_offers_are_what_dstack_would_offer_of_the_catalog_by_price(plan: Plan, asked: str, offers: list[str]) -> None:
+    """The lists are dstack's own (its models and gpuhunt's `matches` over the same rows)."""
+    if offers:
+        assert sorted(names(plan(resources(asked)))) == sorted(offers)
+        prices = [offer.price for offer in plan(resources(asked)).offers]
+        assert prices == sorted(prices)
+    else:
+        with pytest.raises(PlanError):
+            plan(resources(asked))
+
+
+def test_twenty_four_gigabytes_admit_the_cards_that_are_sold_as_such(plan: Plan) -> None:
+    first = plan(resources("gpu: 24GB")).offers[0]
+    assert (first.gpu, first.gpu_memory_gb, first.usable_gpu_memory_gb) == ("L4", 24, 22.35)
+
+
+def test_instance_types_and_max_price_narrow_the_offers(plan: Plan) -> None:
+    text = resources("gpu: 24GB") + "instance_types: [g5.xlarge, g6.xlarge, p5.48xlarge]\nmax_price: 1.006\n"
+    assert names(plan(text)) == ["g6.xlarge", "g5.xlarge"]
+
+
+def test_a_spot_ceiling_below_the_list_price_is_aws_to_decide(plan: Plan) -> None:
+    text = resources("gpu: 24GB") + "spot_policy: spot\nmax_price: 0.09\n"
+    cheap = plan(text)
+    assert names(cheap) == ["g6.xlarge"], "spot is at most 90 % below the list price"
+    assert cheap.purchase.spot_max_price == 0.09
+    with pytest.raises(PlanError, match="max_price"):
+        plan(text.replace("0.09", "0.01"))
+
+
+def test_regions_and_zones_are_passed_on(plan: Plan) -> None:
+    made = plan(resources("gpu: 24GB") + "regions: [us-east-1]\navailability_zones: [us-east-1a]\n")
+    assert (made.regions, made.availability_zones) == (("us-east-1",), ("us-east-1a",))
+
+
+def test_a_left_out_gpu_is_said_to_be_undecided(plan: Plan) -> None:
+    undecided = plan(SERVICE)
+    assert not undecided.gpu_asked_for
+    assert "gpu is left out" in undecided.notes[0]
+    assert "40 cheapest" in undecided.notes[1]
+    assert len(undecided.offers) == 40, "what an Auto Scaling group takes"
+    assert plan(resources("gpu: 1")).gpu_asked_for
+
+
+@pytest.mark.parametrize(
+    ("disk", "size"),
+    [("", 100), ("disk: 50GB..", 100), ("disk: 200GB", 200), ("disk: ..300GB", 100), ("disk: 100.5GB..", 101)],
+)
+def test_the_disk_is_the_smallest_asked_for_from_a_hundred_gigabytes(plan: Plan, disk: str, size: int) -> None:
+    made = plan(resources(f"gpu: 24GB, {disk}"))
+    assert (made.disk_gb, {offer.disk_gb for offer in made.offers}) == (size, {size})
+
+
+@pytest.mark.parametrize("disk", ["50GB", "..80GB", "17TB.."])
+def test_a_disk_that_cannot_be_had_is_refused(plan: Plan, disk: str) -> None:
+    with pytest.raises(PlanError, match="100GB to 16TB"):
+        plan(resources(f"gpu: 24GB, disk: {disk}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "remedy"),
+    [
+        (
+            resources("gpu: 24GB") + "max_price: 0.5\n",
+            "max_price",
+            "raise max_price by $0.3048 to 0.8048, for g6.xlarge (L4:24GB:1, 4 vCPU, 16GB, $0.8048/h)",
+        ),
+        (
+            resources("gpu: 25GB..30GB"),
+            "resources.gpu.memory",
+            "lower gpu memory by 1GB to 24GB..30GB, for g6.xlarge (L4:24GB:1, 4 vCPU, 16GB, $0.8048/h)",
+        ),
+        (
+            resources("gpu: 'H100:2'"),
+            "resources.gpu.count",
+            "lower gpu count by 1 to 1..2, for p5.4xlarge (H100:80GB:1, 16 vCPU, 256GB, $6.88/h)",
+        ),
+        (resources("gpu: H1000"), "resources.gpu.name", "the nearest it has: H100, H200"),
+        (
+            resources("gpu: 24GB") + "instance_types: [g5.xlrge]\n",
+            "instance_types",
+            "the nearest it has: g5.xlarge",
+        ),
+        (resources("gpu: 0"), "resources.gpu.count", "raise gpu count by 1 to 0..1, for g4dn.xlarge"),
+        (resources("gpu: 24GB, cpu: arm"), "resources.cpu.arch", "say cpu arch x86, or leave it out, for g6.xlarge"),
+        (
+            resources("gpu: 'A10G:80GB'") + "max_price: 0.5\n",
+            "resources.gpu.memory, max_price",
+            "for the nearest, g5.xlarge (A10G:24GB:1, 4 vCPU, 16GB, $1.006/h): lower gpu memory by 56GB to "
+            "24GB..80GB, and raise max_price by $0.506 to 1.006",
+        ),
+    ],
+)  # fmt: skip
+def test_no_offer_names_the_nearest_and_what_to_relax_by_how_much(
+    plan: Plan, text: str, where: str, remedy: str
+) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(text)
+    (problem,) = caught.value.problems
+    assert problem.where == where
+    assert remedy in problem.remedy
+    assert problem.line is not None
+
+
+def test_what_is_said_can_be_done(plan: Plan) -> None:
+    """The remedy's number, put into the configuration, gives the offer that it names."""
+    assert names(plan(resources("gpu: 24GB") + "max_price: 0.8048\n")) == ["g6.xlarge"]
+    assert names(plan(resources("gpu: 'H100:1..2'"))) == ["p5.4xlarge"]
+
+
+_BOUNDS = st.tuples(st.none() | st.integers(1, 800), st.none() | st.integers(1, 800)).map(
+    lambda pair: None if pair == (None, None) else Bounds(low=pair[0], high=pair[1])
+)
+_REQUIREMENTS = st.builds(
+    Requirement,
+    cpu=_BOUNDS,
+    memory=_BOUNDS,
+    gpu_count=_BOUNDS,
+    gpu_memory=_BOUNDS,
+    gpu_total_memory=_BOUNDS,
+    gpu_names=st.none() | st.lists(st.sampled_from(["L4", "a10g", "H100", "V100"])).map(tuple),
+    compute_capability=st.none() | st.sampled_from([(8, 0), (9, 0)]),
+    max_price=st.none() | st.floats(0.1, 20),
+    spot_only=st.booleans(),
+)
+
+
+@given(_REQUIREMENTS)
+def test_an_offer_misses_nothing_and_what_is_no_offer_becomes_one_without_its_misses(requirement: Requirement) -> None:
+    offered = {offer.instance_type for offer in find_offers(read_catalog(), requirement, disk_gb=100)}
+    for instance in read_catalog():
+        missed = list(misses(instance, requirement))
+        assert (instance.name in offered) is (not missed)
+        assert len({miss.key for miss in missed}) == len(missed)
+        relaxed = requirement
+        for miss in missed:
+            assert miss.distance > 0
+            relaxed = without(relaxed, miss.key)
+        assert first_miss(instance, relaxed) is None
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_lists_does_not_matter(random: Random) -> None:
+    catalog = list(read_catalog())
+    listed = ["g5.xlarge", "g6.xlarge", "g4dn.xlarge", "p5.48xlarge"]
+    expected = find_offers(read_catalog(), Requirement(instance_types=tuple(listed)), disk_gb=100)
+    random.shuffle(catalog)
+    random.shuffle(listed)
+    assert find_offers(catalog, Requirement(instance_types=tuple(listed)), disk_gb=100) == expected
+
+
+def test_the_catalog_is_whole_and_sane() -> None:
+    catalog = read_catalog()
+    assert len({instance.name for instance in catalog}) == len(catalog) == 52
+    for instance in catalog:
+        assert 0 < instance.usable_gpu_memory_gb <= instance.gpu_memory_gb, instance
+        assert instance.gpu_memory_gb * 0.9 < instance.usable_gpu_memory_gb, instance
+        assert instance.price > 0, instance
+        assert instance.compute_capability >= (7, 5), "the machine image's driver wants Turing or newer"

@@ -1,0 +1,299 @@
+"""The rest of a service's plan: run name, buying, replicas, health, record; and a gateway's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway_lambda.registry.record import Model, Service
+from infra.configuration import GatewaySettings, ServiceSettings
+from infra.configuration.reading import loads
+from infra.planning import (
+    HealthCheck,
+    PlanError,
+    ServicePlan,
+    generated_run_name,
+    offers_table,
+    plan_gateway,
+    service_record,
+    unresolved,
+)
+from infra.planning.plan import GatewayPlan, Purchase, RateLimit, Replicas, Scaling
+from infra.planning.run_names import ADJECTIVES, ANIMALS
+
+Plan = Callable[..., ServicePlan]
+
+SERVICE = "type: service\nimage: i\nport: 80\nresources: {gpu: '24GB:1'}\n"
+
+
+def test_the_run_name_is_the_configuration_s_else_the_given_one(plan: Plan) -> None:
+    assert plan(SERVICE).run == "run"
+    assert plan(f"{SERVICE}name: yellow-cat-1\n").run == "yellow-cat-1"
+
+
+@pytest.mark.parametrize("name", ["gateway", "services", "v1", "www", "Upper", "a.b", "-a", "a-", "a" * 64, "é", "a_b"])
+def test_a_name_that_is_reserved_or_no_dns_label_is_refused(plan: Plan, name: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(SERVICE, run=name)
+    assert [problem.where for problem in caught.value.problems] == ["run name"]
+
+
+def test_generated_names_are_the_same_for_the_same_file_and_different_for_others(tmp_path: Path) -> None:
+    files = [tmp_path / folder / f"{name}.dstack.yml" for folder in "abcdef" for name in ("serve", "other")]
+    names = [generated_run_name(file) for file in files]
+    assert names == [generated_run_name(file) for file in files]
+    assert len(set(names)) > 8, "different files have different names, but for chance"
+    assert all(re.fullmatch(r"[a-z]+-[a-z]+-1", name) for name in names)
+    moved = tmp_path / "elsewhere" / "a" / "serve.dstack.yml"
+    assert generated_run_name(moved) == names[0], "a clone in another folder has the same names"
+    first = names[0].removesuffix("1")
+    assert generated_run_name(files[0], taken=names) == f"{first}2"
+    assert generated_run_name(files[0], taken=[f"{first}1", f"{first}2"]) == f"{first}3"
+
+
+def test_a_generated_name_hangs_on_the_file_s_place_and_not_on_how_it_is_spelt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path / "folder")
+    assert generated_run_name(Path("a.yml")) == generated_run_name(tmp_path / "folder" / "a.yml")
+
+
+def test_every_generated_name_is_a_run_name() -> None:
+    assert len(set(ADJECTIVES)) == len(ADJECTIVES) == len(set(ANIMALS)) == len(ANIMALS) == 64
+    assert all(re.fullmatch(r"[a-z]{2,10}", word) for word in (*ADJECTIVES, *ANIMALS))
+    assert "yellow" in ADJECTIVES
+    assert "cat" in ANIMALS
+
+
+@pytest.mark.parametrize(
+    ("keys", "purchase", "note"),
+    [
+        (
+            "",
+            Purchase(
+                spot_policy="on-demand", on_demand_base=0, on_demand_percentage_above_base=100, spot_max_price=None
+            ),
+            None,
+        ),
+        (
+            "spot_policy: spot\nmax_price: 5",
+            Purchase(spot_policy="spot", on_demand_base=0, on_demand_percentage_above_base=0, spot_max_price=5),
+            "every replica is spot",
+        ),
+        (
+            "spot_policy: auto",
+            Purchase(spot_policy="auto", on_demand_base=1, on_demand_percentage_above_base=0, spot_max_price=None),
+            "the first replica is on demand, no more than that ever run",
+        ),
+        (
+            "spot_policy: auto\nreplicas: 2..5\nscaling: {metric: rps, target: 1}",
+            Purchase(spot_policy="auto", on_demand_base=2, on_demand_percentage_above_base=0, spot_max_price=None),
+            "the first 2 replicas are on demand, up to 3 above are spot. dstack tries spot first",
+        ),
+        (
+            "spot_policy: auto\nreplicas: 0..1\nscaling: {metric: rps, target: 1}",
+            Purchase(spot_policy="auto", on_demand_base=1, on_demand_percentage_above_base=0, spot_max_price=None),
+            "the first replica is on demand",
+        ),
+    ],
+)  # fmt: skip
+def test_buying_follows_the_spot_policy_and_says_where_dstack_differs(
+    plan: Plan, keys: str, purchase: Purchase, note: str | None
+) -> None:
+    made = plan(f"{SERVICE}{keys}\n")
+    assert made.purchase == purchase
+    assert [note in said for said in made.notes] == ([True] if note else [])
+
+
+def test_replicas_and_scaling_are_planned(plan: Plan) -> None:
+    assert plan(SERVICE).replicas == Replicas(minimum=1, maximum=1, scaling=None)
+    text = f"{SERVICE}replicas: 0..3\nscaling: {{metric: rps, target: 2.5, scale_down_delay: 1h}}\n"
+    scaling = Scaling(metric="rps", target=2.5, window=60, scale_up_delay=300, scale_down_delay=3600)
+    assert plan(text).replicas == Replicas(minimum=0, maximum=3, scaling=scaling)
+
+
+def health(path: str, matcher: str, **values: int) -> HealthCheck:
+    defaults = {"interval": 10, "timeout": 5, "healthy_threshold": 2, "unhealthy_threshold": 3}
+    return HealthCheck(path=path, matcher=matcher, **{**defaults, **values})
+
+
+@pytest.mark.parametrize(
+    ("keys", "check"),
+    [
+        ("", health("/", "200-499")),
+        ("model: {name: m, chat_template: T, eos_token: E}", health("/health", "200")),
+        ("model: m", health("/health", "200")),
+        ("model: m\nprobes: []", health("/", "200-499")),
+        ("probes: [{type: http}]", health("/", "200-299", interval=15, timeout=10)),
+        (
+            "probes: [{type: http, url: '/ready?a=1', interval: 5, timeout: 20s, ready_after: 4}]",
+            health("/ready?a=1", "200-299", interval=21, timeout=20, healthy_threshold=4),
+        ),
+        ("probes: [{type: http, timeout: 1s}]", health("/", "200-299", interval=15, timeout=2)),
+    ],
+)
+def test_the_health_check_is_the_probe_s_else_what_the_service_serves(
+    plan: Plan, keys: str, check: HealthCheck
+) -> None:
+    assert plan(f"{SERVICE}{keys}\n").health_check == check
+
+
+@pytest.mark.parametrize(
+    ("probes", "where"),
+    [
+        ("[{type: http, method: post, body: x}]", ["probes[0].method", "probes[0].body"]),
+        ("[{type: http, headers: [{name: a, value: b}]}]", ["probes[0].headers"]),
+        ("[{type: http, until_ready: true}]", ["probes[0].until_ready"]),
+        ("[{type: http, interval: 2s}]", ["probes[0].interval"]),
+        ("[{type: http, interval: 10m}]", ["probes[0].interval"]),
+        ("[{type: http, timeout: 3m}]", ["probes[0].timeout"]),
+        ("[{type: http, ready_after: 11}]", ["probes[0].ready_after"]),
+        ("[{type: http}, {type: http, url: /b}]", ["probes[1]"]),
+    ],
+)
+def test_a_probe_that_the_load_balancer_cannot_ask_is_refused_by_name(
+    plan: Plan, probes: str, where: list[str]
+) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(f"{SERVICE}probes: {probes}\n")
+    assert [problem.where for problem in caught.value.problems] == where
+
+
+def test_rate_limits_and_tags_are_planned(plan: Plan) -> None:
+    limits = "[{rps: 1, burst: 2}, {prefix: /a, key: {type: header, header: X}, rps: 3}]"
+    made = plan(f"{SERVICE}rate_limits: {limits}\ntags: {{b: '1', a: '2'}}\n")
+    assert made.rate_limits == (
+        RateLimit(prefix="/", rps=1, burst=2, header=None),
+        RateLimit(prefix="/a", rps=3, burst=0, header="X"),
+    )
+    assert made.tags == (("b", "1"), ("a", "2"))
+
+
+def test_what_only_stack_config_says_is_in_the_plan(plan: Plan) -> None:
+    settings = ServiceSettings(
+        configuration="c", ami="ami-0123456789abcdef0", boot_timeout=60, on_failure="keep", wait=False, preflight=False
+    )
+    made, default = plan(SERVICE, settings=settings), plan(SERVICE)
+    assert (made.ami, made.boot_timeout, made.on_failure, made.wait, made.preflight) == (
+        "ami-1",
+        60,
+        "keep",
+        False,
+        False,
+    )
+    assert (default.ami, default.boot_timeout, default.on_failure, default.wait, default.preflight) == (
+        None,
+        1800,
+        "stop",
+        True,
+        True,
+    )
+
+
+def test_the_record_says_where_a_run_answers_and_who_may_ask(plan: Plan) -> None:
+    text = f"{SERVICE}name: r\nmodel: {{name: m, chat_template: T, eos_token: E, upstream_api_key: k}}\n"
+    model = Model(name="m", chat_template="T", eos_token="E", upstream_api_key="k")
+    assert service_record(plan(text), host="r.example.com") == Service(run="r", host="r.example.com", model=model)
+    open_run = service_record(plan(text), url="http://127.0.0.1:1", gateway_auth=False)
+    assert open_run == Service(run="r", url="http://127.0.0.1:1", auth=False, model=model)
+    assert service_record(plan(f"{text}auth: false\n")).auth is False
+    assert service_record(plan(f"{text}auth: true\n"), gateway_auth=False).auth is True
+    assert service_record(plan(f"{SERVICE}replicas: 3\n")).min_replicas == 3
+
+
+def test_every_problem_of_a_configuration_is_in_one_report(plan: Plan) -> None:
+    text = """type: service
+image: i
+port: 80
+env: [B]
+resources: {gpu: 24GB, disk: 50GB}
+max_price: 0.1
+probes: [{type: http, method: post}]
+model: {name: not/on/the/hub}
+"""
+    with pytest.raises(PlanError) as caught:
+        plan(text, run="V1")
+    assert [problem.where for problem in caught.value.problems] == [
+        "run name", "env.B", "resources.disk", "max_price", "probes[0].method", "model.chat_template",
+    ]  # fmt: skip
+    assert str(caught.value).startswith("test.dstack.yml: 6 problems\n")
+
+
+def test_the_table_is_dstack_s(plan: Plan) -> None:
+    assert offers_table(plan(SERVICE)) == (
+        "#  INSTANCE    RESOURCES                                     SPOT  PRICE\n"
+        "1  g6.xlarge   4xCPU, 16GB, 1xGPU L4 (24GB), 100GB (disk)    no    $0.8048\n"
+        "2  g6.2xlarge  8xCPU, 32GB, 1xGPU L4 (24GB), 100GB (disk)    no    $0.9776\n"
+        "3  g5.xlarge   4xCPU, 16GB, 1xGPU A10G (24GB), 100GB (disk)  no    $1.006\n"
+        "   … shown 3 of 12 offers, up to $4.096 an hour\n"
+        "Prices: on demand an hour, list prices of us-east-1 on 2026-07-20."
+    )
+    spot = offers_table(plan(f"{SERVICE}spot_policy: spot\ninstance_types: [g5.xlarge]\n"))
+    assert spot.splitlines()[1:] == [
+        "1  g5.xlarge  4xCPU, 16GB, 1xGPU A10G (24GB), 100GB (disk)  yes   <$1.006",
+        "Prices: on demand an hour, list prices of us-east-1 on 2026-07-20.",
+    ]
+
+
+GATEWAY = "type: gateway\nbackend: aws\nregion: eu-west-1\n"
+
+
+def gateway(text: str, **settings: object) -> GatewayPlan:
+    configuration = loads(text, "gateway.dstack.yml")
+    assert configuration.type == "gateway"
+    given = GatewaySettings.model_validate({"configuration": "c", **settings}) if settings else None
+    return plan_gateway(configuration, name="stack", settings=given)
+
+
+def test_a_gateway_is_planned_with_its_defaults() -> None:
+    assert gateway(f"{GATEWAY}name: inference\ndomain: example.com\ntags: {{a: b}}\n") == GatewayPlan(
+        name="inference",
+        region="eu-west-1",
+        domain="example.com",
+        certificate_arn=None,
+        auth=True,
+        keys=("default",),
+        zone_id=None,
+        vpc_id=None,
+        subnet_ids=None,
+        protect=True,
+        manage_api_gateway_account=True,
+        adapter_layer=None,
+        memory_size=512,
+        tags=(("a", "b"),),
+        preflight=True,
+        notes=(),
+    )
+
+
+def test_a_gateway_without_a_name_domain_and_auth_is_planned_with_notes() -> None:
+    made = gateway(GATEWAY, auth=False)
+    assert (made.name, made.domain, made.auth) == ("stack", None, False)
+    assert len(made.notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "where", "rule"),
+    [
+        (GATEWAY, {"zone_id": "Z0123456789ABCDEFGHIJ"}, "stack config zone_id", "there is none"),
+        (f"{GATEWAY}domain: {'a' * 55}.example\n", {}, "domain", "at most 62 characters"),
+        (f"{GATEWAY}domain: example.xn--p1ai\n", {}, "domain", "letters alone"),
+    ],
+)
+def test_what_a_gateway_cannot_be_is_refused(text: str, settings: dict[str, object], where: str, rule: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        gateway(text, **settings)
+    (problem,) = caught.value.problems
+    assert (problem.where, rule in problem.rule) == (where, True)
+
+
+def test_alice_at_two_beside_alice_is_fine() -> None:
+    assert gateway(GATEWAY, keys=["alice", "alice@2"]).keys == ("alice", "alice@2")
+
+
+def test_unresolved_plans_do_not_need_the_hub(plan: Plan) -> None:
+    assert plan(f"{SERVICE}model: {{name: m}}\n", resolve=unresolved).model is not None
