@@ -179,7 +179,7 @@ def test_what_only_stack_config_says_is_in_the_plan(plan: Plan) -> None:
     )
     made, default = plan(SERVICE, settings=settings), plan(SERVICE)
     assert (made.ami, made.boot_timeout, made.on_failure, made.wait, made.preflight) == (
-        "ami-1",
+        "ami-0123456789abcdef0",
         60,
         "keep",
         False,
