@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 SETTINGS: Mapping[str, str] = {
     "gpu": "GPU that a replica needs, as in the configuration: 24GB, A10G:2, L4,A10G:24GB..:1..2",
@@ -57,7 +59,9 @@ def read_arguments(line: Sequence[str]) -> Arguments:
     instead.add_argument("--docker", action="store_true", help="run the configured image with docker")
     for flag, text in SETTINGS.items():
         parser.add_argument(f"--{flag}", metavar="VALUE", help=text)
-    given = parser.parse_args(line)
+    given, unknown = parser.parse_known_args(line)
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_nearest(unknown[0], parser)}")
     if given.name is not None and len(given.configurations) > 1:
         parser.error("--name names one run: give one configuration with it, or write a `name` into each")
     values = vars(given)
@@ -79,7 +83,19 @@ def _port(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is no port: a whole number from 0 to 65535")
 
 
+def _nearest(flag: str, parser: argparse.ArgumentParser) -> str:
+    """The known flag that a misspelt one was meant to be, as the end of a message."""
+    known = [option for option in parser.format_help().split() if option.startswith("--")]
+    near = difflib.get_close_matches(flag.partition("=")[0], known, n=1)
+    return f" (nearest: {near[0]})" if near else ""
+
+
 def _url(text: str) -> str:
-    if text.startswith(("http://", "https://")) and len(text.split("//", 1)[1].strip("/")) > 0:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if good:
         return text.rstrip("/")
     raise argparse.ArgumentTypeError(f"{text!r} is no address: write it as http://127.0.0.1:3000")

@@ -1,0 +1,58 @@
+"""The command line of `python -m local`."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.arguments import Arguments, read_arguments
+
+
+def test_the_issues_own_line_is_read_whole() -> None:
+    line = "a.yml b.yml --port 8123 --gpu 24GB --env A=1 --env B --auth --upstream http://127.0.0.1:3000/"
+    assert read_arguments(line.split()) == Arguments(
+        configurations=("a.yml", "b.yml"),
+        port=8123,
+        name=None,
+        auth=True,
+        upstream="http://127.0.0.1:3000",
+        docker=False,
+        env=("A=1", "B"),
+        settings=(("gpu", "24GB"),),
+    )
+
+
+def test_one_configuration_and_nothing_else_means_port_8000_and_the_stand_in() -> None:
+    assert read_arguments(["a.yml"]) == Arguments(
+        configurations=("a.yml",),
+        port=8000,
+        name=None,
+        auth=False,
+        upstream=None,
+        docker=False,
+        env=(),
+        settings=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("", "the following arguments are required: CONFIG"),
+        ("a.yml --port x", "'x' is no port: a whole number from 0 to 65535"),
+        ("a.yml --port 65536", "'65536' is no port"),
+        ("a.yml --port ８０", "is no port"),
+        ("a.yml --upstream localhost:3000", "is no address: write it as http://127.0.0.1:3000"),
+        ("a.yml --upstream http://", "is no address"),
+        ("a.yml --upstream http://127.0.0.1:x", "is no address"),
+        ("a.yml --docker --upstream http://127.0.0.1:3000", "not allowed with argument"),
+        ("a.yml b.yml --name one", "--name names one run: give one configuration with it"),
+        ("a.yml --gpus 24GB", "unrecognized arguments: --gpus 24GB (nearest: --gpu)"),
+        ("a.yml --memroy 24GB", "(nearest: --memory)"),
+        ("a.yml --spot_policy auto", "(nearest: --spot-policy)"),
+    ],
+)
+def test_a_wrong_line_says_what_is_wrong_with_it(line: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        read_arguments(line.split())
+    assert end.value.code == 2
+    assert complaint in capsys.readouterr().err
