@@ -11,6 +11,8 @@ from collections.abc import Container
 from itertools import count
 from pathlib import Path
 
+SEED = 547
+"""Any number would do; with this one `mistral/serve.dstack.yml`, the document's first, is its `yellow-cat-1`."""
 ADJECTIVES = (
     "amber", "azure", "bold", "brave", "bright", "brisk", "calm", "cheery", "clever", "coral", "cosy", "crisp",
     "dapper", "eager", "early", "fair", "fast", "fine", "fond", "frank", "fresh", "gentle", "glad", "golden",
@@ -32,6 +34,6 @@ ANIMALS = (
 def generated_run_name(configuration: Path, *, taken: Container[str] = ()) -> str:
     """A run name for a configuration's file: adjective, animal and the first number that makes a name not `taken`."""
     path = configuration.resolve()
-    digest = hashlib.sha256(f"{path.parent.name}/{path.name}".encode()).digest()
+    digest = hashlib.sha256(f"{SEED}/{path.parent.name}/{path.name}".encode()).digest()
     words = f"{ADJECTIVES[digest[0] % len(ADJECTIVES)]}-{ANIMALS[digest[1] % len(ANIMALS)]}"
     return next(name for number in count(1) if (name := f"{words}-{number}") not in taken)

@@ -75,6 +75,11 @@ def test_the_document_s_services_run_what_the_document_says(hub: Hub, open_repos
     ]
 
 
+def test_the_document_s_first_configuration_has_the_document_s_run_name() -> None:
+    assert generated_run_name(EXAMPLES / "mistral" / "serve.dstack.yml") == "yellow-cat-1"
+    assert generated_run_name(EXAMPLES / "llama-2" / "serve.dstack.yml") == "gentle-owl-1"
+
+
 def test_the_examples_cover_what_users_need() -> None:
     assert {file.parent.name for file in SERVICES} >= {"mistral", "llama-2", "llama-3.1", "vllm", "autoscaling", "web"}
     assert len(GATEWAYS) >= 2
