@@ -1,0 +1,186 @@
+"""The upstream everyone is measured against: canned answers of TGI and of an OpenAI-format server.
+
+One process over raw sockets, every byte encoded beforehand, so that it costs next to nothing. What a request may say:
+how many tokens a stream has (`max_new_tokens` or `max_tokens`), and milliseconds between them (`seed`, which every
+gateway passes on). A plain answer is always the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from functools import cache
+from typing import cast
+
+import uvloop
+
+TOKEN = "lorem"
+"""The text of every token, by which the load generator knows them."""
+END = "<|im_end|>"
+_PLAIN_TOKENS = 16
+_TOKENS = re.compile(rb'"max_(?:new_|completion_)?tokens": ?(\d+)')
+_MILLISECONDS = re.compile(rb'"seed": ?(\d+)')
+_LENGTH = re.compile(rb"\r\ncontent-length: ?(\d+)", re.IGNORECASE)
+_STREAM = re.compile(rb'"stream": ?true')
+_STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def _plain(value: object, *headers: bytes) -> bytes:
+    body = json.dumps(value, separators=(",", ":")).encode()
+    head = [b"HTTP/1.1 200 OK", b"content-type: application/json", b"content-length: %d" % len(body), *headers]
+    return b"\r\n".join([*head, b"", body])
+
+
+def _event(value: object, space: bytes) -> bytes:
+    text = value if isinstance(value, bytes) else json.dumps(value, separators=(",", ":")).encode()
+    data = b"data:%s%s\n\n" % (space, text)
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def _tgi_token(text: str, special: bool) -> dict[str, object]:
+    return {"id": 4321, "text": text, "logprob": -0.31, "special": special}
+
+
+def _tgi_details(tokens: int) -> dict[str, object]:
+    return {"finish_reason": "eos_token", "generated_tokens": tokens, "seed": 42, "input_length": 21}
+
+
+def _openai_chunk(delta: object, finish: str | None) -> dict[str, object]:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "bench", "choices": [choice]}
+
+
+_INFO = _plain(
+    {
+        "model_id": "bench",
+        "model_sha": "abc",
+        "version": "3.3.6",
+        "max_input_tokens": 4095,
+        "max_total_tokens": 4096,
+        "max_stop_sequences": 4,
+        "max_best_of": 2,
+        "docker_label": None,
+    }
+)
+_TOKENIZED = _plain([{"id": 1, "text": "<s>", "start": 0, "stop": 0}, {"id": 2, "text": "a", "start": 0, "stop": 1}])
+_GENERATED = _plain(
+    {
+        "generated_text": f" {TOKEN}" * _PLAIN_TOKENS,
+        "details": {
+            **_tgi_details(_PLAIN_TOKENS + 1),
+            "prefill": [],
+            "tokens": [_tgi_token(f" {TOKEN}", False)] * _PLAIN_TOKENS + [_tgi_token(END, True)],
+        },
+    },
+    b"x-prompt-tokens: 21",
+)
+_COMPLETED = _plain(
+    {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "bench",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": f" {TOKEN}" * _PLAIN_TOKENS},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 21, "completion_tokens": _PLAIN_TOKENS, "total_tokens": 21 + _PLAIN_TOKENS},
+    }
+)
+_TGI_TOKEN = _event({"index": 1, "token": _tgi_token(f" {TOKEN}", False), "generated_text": None, "details": None}, b"")
+_OPENAI_TOKEN = _event(_openai_chunk({"content": f" {TOKEN}"}, None), b" ")
+_OPENAI_ROLE = _event(_openai_chunk({"role": "assistant", "content": ""}, None), b" ")
+_OPENAI_LAST = _event(_openai_chunk({}, "stop"), b" ") + _event(b"[DONE]", b" ") + b"0\r\n\r\n"
+
+
+@cache
+def _tgi_last(tokens: int) -> bytes:
+    last = {
+        "index": tokens + 1,
+        "token": _tgi_token(END, True),
+        "generated_text": f" {TOKEN}" * tokens,
+        "details": _tgi_details(tokens + 1),
+    }
+    return _event(last, b"") + b"0\r\n\r\n"
+
+
+class Canned(asyncio.Protocol):
+    """One connection. Requests come one after the other, as HTTP clients with a pool send them."""
+
+    def __init__(self) -> None:
+        self._received = b""
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.WriteTransport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        end = self._received.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        length = _LENGTH.search(self._received, 0, end + 2)
+        whole = end + 4 + (int(length[1]) if length else 0)
+        if len(self._received) < whole:
+            return
+        path = self._received.split(b" ", 2)[1]
+        body = self._received[end + 4 : whole]
+        self._received = self._received[whole:]
+        self._answer(path, body)
+
+    def _answer(self, path: bytes, body: bytes) -> None:
+        if path == b"/generate_stream":
+            tokens = _number(_TOKENS, body, _PLAIN_TOKENS)
+            self._stream(_STREAM_HEAD, _TGI_TOKEN, tokens, _tgi_last(tokens), body)
+        elif path == b"/v1/chat/completions" and _STREAM.search(body):
+            tokens = _number(_TOKENS, body, _PLAIN_TOKENS)
+            self._stream(_STREAM_HEAD + _OPENAI_ROLE, _OPENAI_TOKEN, tokens, _OPENAI_LAST, body)
+        else:
+            plain = {b"/generate": _GENERATED, b"/v1/chat/completions": _COMPLETED, b"/tokenize": _TOKENIZED}
+            self._write(plain.get(path, _INFO))
+
+    def _stream(self, head: bytes, token: bytes, tokens: int, last: bytes, body: bytes) -> None:
+        self._write(head + token)
+        self._tick(token, tokens - 1, last, _number(_MILLISECONDS, body, 2) / 1000)
+
+    def _tick(self, token: bytes, left: int, last: bytes, interval: float) -> None:
+        if self._transport is None:
+            return
+        if left <= 0:
+            self._write(last)
+            return
+        self._loop.call_later(interval, self._token, token, left, last, interval)
+
+    def _token(self, token: bytes, left: int, last: bytes, interval: float) -> None:
+        self._write(token)
+        self._tick(token, left - 1, last, interval)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+
+def _number(pattern: re.Pattern[bytes], body: bytes, otherwise: int) -> int:
+    found = pattern.search(body)
+    return int(found[1]) if found else otherwise
+
+
+async def _serve() -> None:
+    server = await asyncio.get_running_loop().create_server(Canned, "127.0.0.1", 0, backlog=2048)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve())

@@ -1,0 +1,174 @@
+"""Who takes part: how each is started, and what a request to it looks like."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bench.canned import END
+from bench.load import Job
+from bench.processes import ROOT
+
+KEY: Final = "bench-key-7f3a"
+PEERS: Final = ROOT / ".cache" / "peers"
+"""`make bench-peers` makes an environment a peer here."""
+TEMPLATE: Final = (
+    "{% for message in messages %}"
+    "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+MESSAGES: Final = [
+    {"role": "system", "content": "You are a helpful assistant. Answer briefly and name your sources."},
+    {"role": "user", "content": "Compose a poem that explains the concept of recursion in programming."},
+]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One server, and how it is spoken to."""
+
+    name: str
+    command: Sequence[str]
+    port: int
+    plain_path: str = "/v1/chat/completions"
+    stream_path: str = "/v1/chat/completions"
+    model: str = "bench"
+    format: str = "openai"
+    """What a caller speaks: `openai`, or `tgi` where bytes are copied to TGI as they are."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    start_within: float = 30.0
+    imports: Sequence[str] = ()
+    """A command that imports the application and ends."""
+    share: float = 1.0
+    """Part of the requests of a round that it gets: a server that costs fifty times as much needs fewer."""
+
+    def plain(self, **job: Any) -> Job:
+        """A job of plain requests."""
+        return Job(port=self.port, path=self.plain_path, body=self._body(16, None), tokens=16, key=KEY, **job)
+
+    def stream(self, tokens: int, milliseconds: int, **job: Any) -> Job:
+        """A job of streams of `tokens`, one every so many milliseconds."""
+        body = self._body(tokens, milliseconds)
+        return Job(port=self.port, path=self.stream_path, body=body, tokens=tokens, key=KEY, **job)
+
+    def _body(self, tokens: int, milliseconds: int | None) -> str:
+        """`milliseconds` between tokens makes it a stream. The upstream reads them out of the seed."""
+        if self.format == "tgi":
+            inputs = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in MESSAGES)
+            sampling: dict[str, Any] = {"do_sample": True, "max_new_tokens": tokens, "temperature": 0.7, "stop": [END]}
+            parameters = {**sampling, "details": True, "return_full_text": False, "seed": milliseconds}
+            return json.dumps({"inputs": inputs + "<|im_start|>assistant\n", "parameters": parameters})
+        request: dict[str, Any] = {"model": self.model, "messages": MESSAGES, "max_tokens": tokens, "temperature": 0.7}
+        if milliseconds is not None:
+            request |= {"stream": True, "seed": milliseconds}
+        return json.dumps(request)
+
+
+def gateway(upstream: int, port: int, registry: Path, *, services: int = 1, name: str = "gateway") -> Contender:
+    """This gateway, all features on, keys checked, serving `services` models in each format; the last one is asked."""
+    records = [
+        {
+            "run": f"run-{kind}-{number}",
+            "url": f"http://127.0.0.1:{upstream}",
+            "auth": True,
+            "model": {"name": f"{kind}-{number}", "format": kind, **(_TGI_MODEL if kind == "tgi" else {})},
+        }
+        for kind in ("tgi", "openai")
+        for number in range(services)
+    ]
+    digests = [hashlib.sha256(f"{KEY}{number or ''}".encode()).hexdigest() for number in range(20)]
+    keys = [{"name": f"key-{number}", "sha256": digest, "runs": ["*"]} for number, digest in enumerate(digests)]
+    registry.write_text(json.dumps({"keys": keys, "services": records}))
+    return Contender(
+        name=name,
+        command=[sys.executable, "-m", "gateway_lambda"],
+        port=port,
+        model=f"tgi-{services - 1}",
+        env={
+            "GATEWAY_REGISTRY": f"file:{registry}",
+            "GATEWAY_DOMAIN": "example.com",
+            "HOST": "127.0.0.1",
+            "PORT": str(port),
+        },
+        imports=[sys.executable, "-c", "import gateway_lambda.app"],
+    )
+
+
+_TGI_MODEL: Final = {
+    "chat_template": TEMPLATE,
+    "eos_token": END,
+    "bos_token": "<s>",
+    "special_tokens": {"pad_token": END, "additional_special_tokens": ["<|im_start|>", END]},
+    "vision": True,
+    "max_n": 8,
+}
+
+
+def copying(upstream: int, port: int) -> Contender:
+    """The byte copy, to TGI."""
+    return Contender(
+        name="byte copy",
+        command=[sys.executable, "-m", "bench.copying", str(port), f"http://127.0.0.1:{upstream}"],
+        port=port,
+        plain_path="/generate",
+        stream_path="/generate_stream",
+        format="tgi",
+    )
+
+
+def direct(upstream: int) -> Contender:
+    """The canned upstream itself, asked in TGI's own words."""
+    return Contender("direct", [], upstream, plain_path="/generate", stream_path="/generate_stream", format="tgi")
+
+
+def dstack(upstream: int, port: int) -> Contender | None:
+    """dstack's model proxy router, where `make bench-peers` has installed it."""
+    python = PEERS / "dstack" / "bin" / "python"
+    if not python.exists():
+        return None
+    return Contender(
+        name="dstack",
+        command=[str(python), "bench/dstack_app.py", str(port), f"http://127.0.0.1:{upstream}"],
+        port=port,
+        plain_path="/api/models/main/chat/completions",
+        stream_path="/api/models/main/chat/completions",
+        env={"DSTACK_BENCH_KEY": KEY, "DSTACK_BENCH_TEMPLATE": TEMPLATE, "DSTACK_BENCH_EOS": END},
+        start_within=60,
+        imports=[str(python), "-c", "import dstack._internal.proxy.lib.routers.model_proxy"],
+        share=0.2,
+    )
+
+
+def litellm(upstream: int, port: int, configuration: Path) -> Contender | None:
+    """The LiteLLM proxy, where `make bench-peers` has installed it; it speaks OpenAI's format upstream."""
+    python = PEERS / "litellm" / "bin" / "python"
+    if not python.exists():
+        return None
+    model = {"model": "openai/bench", "api_base": f"http://127.0.0.1:{upstream}/v1", "api_key": "none"}
+    settings = {
+        "model_list": [{"model_name": "bench", "litellm_params": model}],
+        "general_settings": {"master_key": KEY},
+    }
+    configuration.write_text(json.dumps(settings))  # JSON is YAML
+    return Contender(
+        name="LiteLLM",
+        command=[
+            str(python.parent / "litellm"),
+            "--config",
+            str(configuration),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ],
+        port=port,
+        env={"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION", "LITELLM_TELEMETRY": "False"},
+        start_within=120,
+        imports=[str(python), "-c", "import litellm.proxy.proxy_server"],
+        share=0.08,
+    )

@@ -1,0 +1,168 @@
+"""What is measured, each in rounds in which all contenders take turns.
+
+Every function gives samples: for each contender's name a list with one value a round. A ratio is taken round by round,
+and its median is what counts, so that a disturbance of the machine falls on both sides or is left out.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bench.accounting import cpu_seconds, resident_bytes
+from bench.contenders import Contender
+from bench.load import Job, Outcome
+from bench.processes import BenchError, Generator
+
+Samples = dict[str, list[float]]
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contender that runs."""
+
+    contender: Contender
+    pid: int
+
+    @property
+    def name(self) -> str:
+        return self.contender.name
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is sent. The default run takes some three minutes; tests scale it down."""
+
+    rounds: int = 5
+    plain: int = 400
+    """Plain requests a round, less for contenders with a smaller share."""
+    streams: int = 16
+    long_stream: int = 1024
+    first_tokens: int = 25
+    seconds: float = 1.0
+    """Of each measurement of requests a second."""
+    crowd: int = 500
+    """Streams at once."""
+    memory_requests: int = 100_000
+    memory_seconds: float = 45.0
+
+
+class Measuring:
+    """Takes the measures of the entries with one load generator."""
+
+    def __init__(self, generator: Generator, effort: Effort, say: Callable[[str], None]) -> None:
+        self._generator = generator
+        self._effort = effort
+        self._say = say
+
+    def plain_cpu(self, entries: Sequence[Entry]) -> Samples:
+        """CPU seconds a plain request, eight at once."""
+        jobs = {e.name: self._plain(e, connections=8, count=self._effort.plain) for e in entries}
+        return self._rounds("plain requests", entries, lambda e: self._cpu(e, jobs[e.name]))
+
+    def token_cpu(self, entries: Sequence[Entry], tokens: int) -> Samples:
+        """CPU seconds a streamed token, its part of the stream's beginning and end included; 2 ms between tokens."""
+        jobs: dict[str, Job] = {}
+        for entry in entries:
+            wanted = self._effort.streams * 64 // min(tokens, 256) * 4
+            count = max(2, round(wanted * entry.contender.share))
+            jobs[entry.name] = entry.contender.stream(tokens, 2, connections=min(8, count), count=count)
+        samples = self._rounds(
+            f"streams of {tokens} tokens", entries, lambda e: self._cpu(e, jobs[e.name]), self._long_rounds(tokens)
+        )
+        return {name: [value / tokens for value in values] for name, values in samples.items()}
+
+    def first_token(self, entries: Sequence[Entry]) -> dict[str, list[list[float]]]:
+        """Seconds to the first token of streams, one at a time: all values of each round."""
+
+        def measure(entry: Entry) -> list[float]:
+            return self._generator.run(entry.contender.stream(2, 1, count=self._effort.first_tokens)).first
+
+        return self._rounds("time to first token", entries, measure)
+
+    def rate(self, entries: Sequence[Entry], at_once: int) -> Samples:
+        """Plain requests a second."""
+
+        def measure(entry: Entry) -> float:
+            job = entry.contender.plain(connections=at_once, seconds=self._effort.seconds)
+            outcome = self._generator.run(job)
+            return outcome.count / outcome.seconds
+
+        return self._rounds(f"requests a second, {at_once} at once", entries, measure, 2)
+
+    def fairness(self, entry: Entry) -> tuple[float, float]:
+        """Median and slowest first token, in seconds, of many streams that begin at once."""
+        self._say(f"{self._effort.crowd} streams at once")
+        job = entry.contender.stream(8, 50, connections=self._effort.crowd, count=self._effort.crowd)
+        first = self._generator.run(job).first
+        return statistics.median(first), max(first)
+
+    def memory_growth(self, entry: Entry) -> tuple[int, float]:
+        """Requests that were sent, and bytes that resident memory grew by meanwhile."""
+        self._say(f"memory over {self._effort.memory_requests} requests, at most {self._effort.memory_seconds:g} s")
+        warm = self._effort.memory_requests // 20
+        self._generator.run(entry.contender.plain(connections=32, count=max(32, warm)))
+        before = resident_bytes(entry.pid)
+        job = entry.contender.plain(
+            connections=32, count=self._effort.memory_requests, seconds=self._effort.memory_seconds
+        )
+        outcome = self._generator.run(job)
+        return outcome.count, resident_bytes(entry.pid) - before
+
+    def _plain(self, entry: Entry, *, connections: int, count: int) -> Job:
+        return entry.contender.plain(
+            connections=connections, count=max(connections, round(count * entry.contender.share))
+        )
+
+    def _long_rounds(self, tokens: int) -> int:
+        return self._effort.rounds if tokens <= 64 else max(1, self._effort.rounds * 3 // 5)
+
+    def _cpu(self, entry: Entry, job: Job) -> float:
+        before = cpu_seconds(entry.pid)
+        outcome: Outcome = self._generator.run(job)
+        return (cpu_seconds(entry.pid) - before) / outcome.count
+
+    def _rounds(
+        self, what: str, entries: Sequence[Entry], measure: Callable[[Entry], Value], rounds: int | None = None
+    ) -> dict[str, list[Value]]:
+        count = rounds or self._effort.rounds
+        samples: dict[str, list[Value]] = {entry.name: [] for entry in entries}
+        for number in range(count):
+            self._say(f"{what}, round {number + 1} of {count}")
+            turn = number % len(entries)
+            for entry in [*entries[turn:], *entries[:turn]]:
+                samples[entry.name].append(measure(entry))
+        return samples
+
+
+def import_cpu(command: Sequence[str], env: Mapping[str, str]) -> float:
+    """CPU seconds of importing an application: of `command`, less those of a Python that does nothing."""
+    bare = min(_child_cpu([command[0], "-c", "pass"], env) for _ in range(2))
+    return min(_child_cpu(command, env) for _ in range(2)) - bare
+
+
+def ratio(samples: Mapping[str, Sequence[float]], name: str, to: str) -> float:
+    """The median over the rounds of `name`'s value divided by `to`'s."""
+    return statistics.median(a / b for a, b in zip(samples[name], samples[to], strict=True))
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """The value that `part` of `values` do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * part) - 1)]
+
+
+def _child_cpu(command: Sequence[str], env: Mapping[str, str]) -> float:
+    child = subprocess.Popen(command, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=sys.stderr)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise BenchError(f"{command} ended with status {child.returncode}")
+    return usage.ru_utime + usage.ru_stime
