@@ -17,6 +17,9 @@ from infra.planning.chat_template import ChatTemplate, ModelRepository, ResolveC
 from infra.planning.environment import hub_token
 from infra.planning.repository import HubError
 
+LARGEST_RECORD = 390_000
+"""Bytes of a model's record as JSON: a DynamoDB item has 400 KB, the rest of the record in it."""
+
 _PLAIN_FIELDS = (
     "name",
     "type",
@@ -67,6 +70,15 @@ def plan_model(
     completed = _completed(model, given, found, wanted)
     if given.chat_template is None and found.template is not None:
         _check_found(configuration, found, problems)
+    if len(msgspec.json.encode(completed)) > LARGEST_RECORD:
+        problems.append(
+            Problem(
+                where="model",
+                line=configuration.source.line(("model",)),
+                rule=f"a model's templates and tokens have at most {LARGEST_RECORD // 1000} KB together",
+                remedy="set model.chat_template to the one that is used",
+            )
+        )
     return completed
 
 

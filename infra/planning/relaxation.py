@@ -106,7 +106,11 @@ def _nearest(wanted: Iterable[str], known: Sequence[str]) -> list[str]:
 
 
 def _line(key: Key, source: Source) -> int | None:
-    return source.line(tuple(key.split(".")))
+    """Where the key or the map around it is written; `None` where it is a default, or not from the file."""
+    path = tuple(key.split("."))
+    return next(
+        (source.lines[path[:length]] for length in range(len(path), 0, -1) if path[:length] in source.lines), None
+    )
 
 
 def _wanted(key: Key, requirement: Requirement) -> str:

@@ -59,8 +59,10 @@ def is_folder(repo: str) -> bool:
     return repo.startswith(("/", "./", "../", "~")) or repo in (".", "..")
 
 
-def open_folder(repo: str) -> RepositoryFiles:
+def open_folder(repo: str, revision: str | None) -> RepositoryFiles:
     """The files of a folder, relative to the working directory. Raises `HubError`."""
+    if revision is not None:
+        raise HubError(f"{repo} is a folder, which has no revisions", "remove model.revision")
     path = Path(repo).expanduser()
     if not path.is_dir():
         raise HubError(

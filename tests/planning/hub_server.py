@@ -34,6 +34,8 @@ class Hub:
     repositories: dict[str, Repository] = field(default_factory=dict)
     failures: list[int] = field(default_factory=list)
     """Statuses that the next requests get, whatever they ask; -1 closes the connection, 0 never answers."""
+    pages: dict[str, bytes] = field(default_factory=dict)
+    """What is answered at a path instead, with status 200."""
     requests: list[str] = field(default_factory=list)
     """Method and path of each request."""
     tokens: set[str | None] = field(default_factory=set)
@@ -85,6 +87,9 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 return
             if failure is not None:
                 self._send(failure, b"{}")
+                return
+            if path in hub.pages:
+                self._send(200, hub.pages[path])
                 return
             if token is not None and token not in hub.known_tokens:
                 message = "Invalid credentials in Authorization header"

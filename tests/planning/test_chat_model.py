@@ -143,6 +143,13 @@ def test_a_broken_template_of_the_hub_is_an_error_that_says_where_it_is_from(hub
     assert "line 2" in problem.rule
 
 
+def test_templates_that_the_registry_cannot_hold_are_refused(hub: Hub, plan: Plan) -> None:
+    files = {f"additional_chat_templates/{name}.jinja": b"x" * 200_000 for name in "ab"}
+    hub.repositories["owner/model"] = Repository({"chat_template.jinja": b"T", **files})
+    with pytest.raises(PlanError, match="at most 390 KB together"):
+        plan(f"{SERVICE}model: {{name: owner/model}}\n")
+
+
 @pytest.mark.parametrize("variable", ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"])
 def test_the_service_s_own_token_is_used(hub: Hub, plan: Plan, variable: str) -> None:
     hub.repositories["owner/model"] = Repository(FILES, gated=True)

@@ -318,6 +318,27 @@ def test_a_revision_that_is_not_there_is_named(hub: Hub, open_repository: OpenRe
     assert "no revision 'v9' (404)" in error(open_repository, revision="v9").rule
 
 
+def test_a_page_that_is_no_answer_of_the_hub_is_out_of_reach(hub: Hub, open_repository: OpenRepository) -> None:
+    """A proxy's login page, for one: 200 and HTML."""
+    hub.pages[f"/api/models/{NAME}"] = b"<html>Sign in to the network</html>"
+    assert "does not answer as the Hub does" in error(open_repository).rule
+    hub.pages[f"/api/models/{NAME}"] = b"[]"
+    assert isinstance(error(open_repository), HubOutOfReachError)
+
+
+@pytest.mark.parametrize("endpoint", ["nowhere", "http://", "ftp://127.0.0.1", "http://127.0.0.1:99999"])
+def test_an_endpoint_that_is_no_address_is_out_of_reach(endpoint: str, tmp_path: Path) -> None:
+    opened = open_on_hub({"HF_ENDPOINT": endpoint, "HF_HUB_CACHE": str(tmp_path)}, pauses=())
+    assert isinstance(error(opened), HubOutOfReachError)
+
+
+def test_a_cache_that_cannot_be_written_is_named(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file in its place")
+    hub.repositories[NAME] = Repository({"chat_template.jinja": b"T"})
+    opened = open_on_hub({"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path / "cache")})
+    assert f"cannot be kept in {tmp_path / 'cache'}" in error(opened).rule
+
+
 @pytest.mark.parametrize("name", ["a/b/c", "a b", "a..b", "model.git"])
 def test_what_cannot_be_a_repository_is_refused_without_asking(
     hub: Hub, open_repository: OpenRepository, name: str
@@ -349,6 +370,8 @@ def test_a_folder_of_this_machine_is_a_repository_too(
     assert (resolved.template, resolved.named, resolved.sha) == ("S", {"tool_use": "U"}, None)
     with pytest.raises(HubError, match="is not a folder"):
         open_repository("./not/there", None, None)
+    with pytest.raises(HubError, match="no revisions"):
+        open_repository(str(tmp_path), "main", None)
     assert hub.requests == []
 
 
