@@ -8,6 +8,7 @@ from typing import Any
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value
 from gateway_lambda.openai.fields import boolean, integer, mapping, sequence, string
 from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, read_fields
+from gateway_lambda.openai.response_format import grammar_of
 from gateway_lambda.registry.record import Model
 
 
@@ -48,7 +49,7 @@ def _limit(request: ChatRequest) -> int | None:
             "invalid_value",
             param="max_tokens",
         )
-    return wanted or older or request.model.default_max_tokens
+    return wanted or older
 
 
 def _messages(request: ChatRequest, value: Any) -> None:
@@ -69,6 +70,11 @@ def _logprobs(request: ChatRequest, value: Any) -> None:
 
 def _top_logprobs(request: ChatRequest, value: Any) -> None:
     request.top_logprobs = integer(value, "top_logprobs", 0, 20)
+
+
+def _response_format(request: ChatRequest, value: Any) -> None:
+    request.grammar = grammar_of(value, request.model.json_object)
+    request.grammar_param = "response_format"
 
 
 def _functions(request: ChatRequest, value: Any) -> None:
@@ -128,6 +134,7 @@ _ROWS: Mapping[str, Row] = {
     "max_completion_tokens": _max_completion_tokens,
     "logprobs": _logprobs,
     "top_logprobs": _top_logprobs,
+    "response_format": _response_format,
     "functions": _functions,
     "function_call": _function_call,
     "modalities": _modalities,

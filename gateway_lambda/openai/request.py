@@ -29,7 +29,7 @@ class Request(msgspec.Struct):
     stop: list[str] = []
     """The client's own, at most four, without duplicates."""
     max_tokens: int | None = None
-    """New tokens a choice, which the gateway enforces; None: until the end of the context."""
+    """New tokens a choice, as the client wants."""
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -43,6 +43,8 @@ class Request(msgspec.Struct):
     top_logprobs: int = 0
     grammar: dict[str, Any] | None = None
     """As `/generate` takes it: `type` and `value`."""
+    grammar_param: str = ""
+    """The field that it comes from."""
     dropped: list[str] = []
     """Unsupported parameters that were ignored, because the record says `unsupported_params: drop`."""
 

@@ -103,7 +103,7 @@ class _Streamed:
         stream = await generation.stream(k)
         self._streams.append(stream)
         self.out.watched.append(stream)
-        chunks, write, take = self.chunks, self.out.write, Answer(generation.stops, self._request.max_tokens)
+        chunks, write, take = self.chunks, self.out.write, Answer(generation.stops, generation.limit)
         details: LastDetails | None = None
         while True:
             parts: list[bytes] = []

@@ -17,14 +17,20 @@ _UINT64 = 1 << 64
 _ENCODER = msgspec.json.Encoder()
 
 
-def encode_body(request: Request, prompt: str, stop_strings: list[str], facts: Facts, choice: int) -> bytes:
-    """The body for choice number `choice`; `stop_strings` are the model's own end markers.
+def encode_body(
+    request: Request, prompt: str, limit: int | None, stop_strings: list[str], facts: Facts, choice: int
+) -> bytes:
+    """The body for choice number `choice`.
+
+    `limit`: new tokens; None, which is sent, lets versions of all ages go on to the end of the context.
+    `stop_strings`: the model's own end markers.
+
 
     Keys come in a fixed order, optional ones only where they carry a value, so that equal requests are equal bytes.
     """
     parameters: dict[str, Any] = {
         "do_sample": True,
-        "max_new_tokens": request.max_tokens,
+        "max_new_tokens": limit,
         "stop": list(dict.fromkeys((*request.stop, *stop_strings)))[: facts.max_stop_sequences],
         "details": True,
         "return_full_text": False,

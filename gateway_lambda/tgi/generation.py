@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway_lambda.errors import unsupported_value
 from gateway_lambda.openai.request import Request
 from gateway_lambda.runs import ReadyModel, Run
 from gateway_lambda.tgi.body import encode_body
@@ -11,6 +12,10 @@ from gateway_lambda.tgi.replies import Generated
 from gateway_lambda.tgi.stops import Stops
 from gateway_lambda.tgi.whole import Choice, read_choice
 from gateway_lambda.upstream import Replica
+
+
+_GRAMMAR_PIECE = 1024
+"""Tokens. From version 3.0 on a grammar starts anew behind them, so that longer answers break."""
 
 
 class Generation:
@@ -26,6 +31,7 @@ class Generation:
         "_run",
         "_strips_bos",
         "_used",
+        "limit",
         "model",
         "prompt_tokens",
         "request",
@@ -38,6 +44,8 @@ class Generation:
         self.model = model
         self.request = request
         self.stops: Stops = model.stops_with(request.stop)
+        self.limit: int | None = None
+        """New tokens a choice, which the gateway enforces; None: until the end of the context."""
         self.prompt_tokens: int | None = None
         """As the upstream counted them; None until it has said so."""
         self._run = run
@@ -64,7 +72,7 @@ class Generation:
             prompt_tokens = len(generated.details.prefill)
         if prompt_tokens is not None:
             self.prompt_tokens = prompt_tokens
-        return read_choice(generated, self.stops, self.request.max_tokens)
+        return read_choice(generated, self.stops, self.limit)
 
     async def stream(self, choice: int) -> TokenStream:
         """A stream of tokens whose first event is there. Raises `GatewayError`."""
@@ -83,14 +91,31 @@ class Generation:
 
     async def _body(self, replica: Replica, choice: int) -> bytes:
         facts = await self._client.facts(self._run, replica)
-        request = self.request
-        if request.frequency_penalty is not None and not facts.takes_grammar:
-            request.unsupported("frequency_penalty", "the upstream's version has none; leave it out")
-            request.frequency_penalty = None
+        self._check_version(facts)
         prompt = self._prompt
         if self._strips_bos and self.model.record.bos_token and prompt.startswith(self.model.record.bos_token):
             auto = self.model.record.strip_bos == "auto"
             added = await self._client.adds_bos(self._run, replica) if auto else None
             prompt = self.model.template.without_extra_bos(prompt, added)
         self._used = (replica, prompt)
-        return encode_body(request, prompt, self.model.stop_strings if self._strips_bos else [], facts, choice)
+        self.limit = await self._limit(facts)
+        stop_strings = self.model.stop_strings if self._strips_bos else []
+        return encode_body(self.request, prompt, self.limit, stop_strings, facts, choice)
+
+    def _check_version(self, facts: Facts) -> None:
+        if facts.takes_grammar:
+            return
+        request = self.request
+        if request.frequency_penalty is not None:
+            request.unsupported("frequency_penalty", "the upstream's version has none; leave it out")
+            request.frequency_penalty = None
+        if request.grammar is not None:
+            raise unsupported_value(request.grammar_param, "the upstream's version cannot hold answers to a grammar")
+
+    async def _limit(self, facts: Facts) -> int | None:
+        limit = self.request.max_tokens or self.model.record.default_max_tokens
+        if self.request.grammar is not None and self.request.max_tokens is None and facts.restarts_grammar:
+            limit = min(limit or _GRAMMAR_PIECE, _GRAMMAR_PIECE)
+        if limit is not None and self.model.record.clamp_max_tokens and facts.max_total_tokens is not None:
+            return max(1, min(limit, facts.max_total_tokens - await self.count_prompt()))
+        return limit

@@ -1,0 +1,167 @@
+"""The gateway, served for real by uvicorn, and scripted upstreams beside it: both in one event loop of a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+import openai
+import uvicorn
+
+from gateway_lambda.app import make_app
+from gateway_lambda.registry.file import FileRegistry
+from gateway_lambda.settings import Settings
+from tests.gateway.scripted_tgi import Tgi
+
+_Result = TypeVar("_Result")
+
+KEY = "sk-good"
+T0 = (
+    "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{{ eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+HI = [{"role": "user", "content": "Hi"}]
+
+
+class Loop:
+    """An event loop that runs in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="gateway under test", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    def call(self, function: Any) -> None:
+        self._loop.call_soon_threadsafe(function)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+class Bench:
+    """A gateway, the registry file it reads, and its upstreams."""
+
+    def __init__(self, loop: Loop, folder: Path) -> None:
+        self.loop = loop
+        self.tgi = self.upstream()
+        self.file = folder / "registry.json"
+        self.registry: dict[str, Any] = {"keys": [], "services": [self.service()]}
+        self.port = 0
+        self.server: uvicorn.Server | None = None
+
+    def upstream(self) -> Tgi:
+        """Another scripted TGI."""
+        tgi = Tgi()
+        self.loop.run(tgi.start())
+        self._started = [*getattr(self, "_started", []), tgi]
+        return tgi
+
+    def service(self, run: str = "run", auth: bool = False, model: str | None = "m", **fields: Any) -> dict[str, Any]:
+        """A record; `fields` are the model's, but for `url` and `host`."""
+        record: dict[str, Any] = {"run": run, "url": fields.pop("url", self.tgi.url), "auth": auth}
+        if "host" in fields:
+            record["host"] = fields.pop("host")
+        if model is not None:
+            usual = {"name": model, "chat_template": T0, "eos_token": "</s>", "bos_token": "<s>", "created": 5}
+            record["model"] = {**usual, **fields}
+        return record
+
+    def register(self, *services: dict[str, Any], keys: tuple[dict[str, Any], ...] = ()) -> None:
+        """Write the registry file anew."""
+        self.registry = {"keys": list(keys), "services": list(services)}
+        self.write_registry()
+
+    def write_registry(self) -> None:
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(json.dumps(self.registry))
+        fresh.replace(self.file)
+
+    def serve(self, **settings: Any) -> None:
+        """Start the gateway; `settings` differ from the defaults."""
+        if not self.file.exists():
+            self.write_registry()
+        chosen = msgspec.structs.replace(Settings(registry=f"file:{self.file}"), **settings)
+        self.loop.run(self._serve(chosen))
+
+    async def _serve(self, settings: Settings) -> None:
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.port = listening.getsockname()[1]
+        config = uvicorn.Config(
+            make_app(settings, FileRegistry(str(self.file))),
+            http="httptools",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+        )
+        config.load()
+        self.server = uvicorn.Server(config)
+        self.server.lifespan = config.lifespan_class(config)
+        await self.server.startup([listening])
+
+    def close(self) -> None:
+        self.loop.run(self._close())
+
+    async def _close(self) -> None:
+        """Not uvicorn's own shutdown, which polls every 0.1 s."""
+        if self.server is not None:
+            for server in self.server.servers:
+                server.close()
+            for connection in list(self.server.server_state.connections):
+                connection.transport.abort()  # type: ignore[union-attr]
+            while tasks := list(self.server.server_state.tasks):
+                await asyncio.wait(tasks, timeout=10)
+            await self.server.lifespan.shutdown()
+        for tgi in self._started:
+            await tgi.stop()
+
+    @property
+    def url(self) -> str:
+        if not self.port:
+            self.serve()
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextlib.contextmanager
+    def client(self, **options: Any) -> Iterator[openai.OpenAI]:
+        """The real client. No retries, unless a test asks for them."""
+        chosen = {"api_key": "none", "base_url": f"{self.url}/v1", "max_retries": 0, "timeout": 20, **options}
+        with openai.OpenAI(**chosen) as client:
+            yield client
+
+    def chat(self, **merged: Any) -> Any:
+        """The base request with `merged` fields through the real client."""
+        with self.client() as client:
+            return client.chat.completions.create(model="m", messages=HI, extra_body=merged)
+
+    def post(self, body: Any = None, *, path: str = "/v1/chat/completions", **merged: Any) -> httpx.Response:
+        """The base request with `merged` fields, or another body, over raw HTTP."""
+        data = {"model": "m", "messages": HI, **merged} if body is None else body
+        content = data if isinstance(data, bytes) else json.dumps(data).encode()
+        return httpx.post(self.url + path, content=content, timeout=20, headers={"content-type": "application/json"})
+
+    def events(self, **merged: Any) -> list[Any]:
+        """The data of a stream's events, decoded, `[DONE]` as it is."""
+        response = self.post(stream=True, **merged)
+        assert response.status_code == 200, response.text
+        return read_events(response.text)
+
+
+def read_events(text: str) -> list[Any]:
+    """The data of an event stream, decoded, `[DONE]` as it is; comments left out."""
+    data = [line[6:] for line in text.split("\n") if line.startswith("data: ")]
+    return [each if each == "[DONE]" else json.loads(each) for each in data]
