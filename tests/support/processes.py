@@ -68,9 +68,9 @@ class Process:
         return status
 
     def end(self) -> None:
-        """Stop it as a user would (Ctrl-C), and whatever of its session is left the hard way."""
-        with contextlib.suppress(ProcessLookupError):
-            self._popen.send_signal(signal.SIGINT)
+        """Stop it as Ctrl-C in a terminal would, and whatever of its session is left the hard way."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGINT)
         try:
             self._popen.wait(15)
         finally:

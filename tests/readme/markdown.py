@@ -1,0 +1,63 @@
+"""The pages as tests read them: fenced code blocks, inline code, links."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.processes import ROOT
+
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/local.md")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced code block."""
+
+    page: str
+    line: int
+    """Of its first line, from 1."""
+    language: str
+    text: str
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands of a shell block, each whole, its continued lines included."""
+        return [command for command in re.split(r"(?<!\\)\n", self.text.strip()) if command.strip()]
+
+
+def blocks(page: str, language: str | None = None) -> list[Block]:
+    """The code blocks of a page, of one language or of all."""
+    found: list[Block] = []
+    start, opened = 0, ""
+    lines = read(page).splitlines()
+    for number, line in enumerate(lines, start=1):
+        if not line.startswith("```"):
+            continue
+        if not start:
+            start, opened = number + 1, line[3:].strip()
+        else:
+            found.append(Block(page, start, opened, "\n".join(lines[start - 1 : number - 1])))
+            start = 0
+    return [block for block in found if language is None or block.language == language]
+
+
+def inline_code(page: str) -> list[str]:
+    """What stands between single backticks outside of code blocks."""
+    return re.findall(r"`([^`\n]+)`", _without_blocks(page))
+
+
+def links(page: str) -> list[str]:
+    """Targets of links, those within the project relative to its root."""
+    folder = Path(page).parent
+    targets = re.findall(r"\]\(([^)\s]+)\)", _without_blocks(page))
+    return [target if "://" in target else str(folder / target.partition("#")[0]) for target in targets]
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def _without_blocks(page: str) -> str:
+    return re.sub(r"^```.*?^```", "", read(page), flags=re.MULTILINE | re.DOTALL)

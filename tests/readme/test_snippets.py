@@ -1,0 +1,86 @@
+"""Every command and snippet of the README is run as it stands there, but for the port."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.readme.markdown import Block, blocks
+from tests.support.local_service import READY, LocalService, described
+from tests.support.processes import ROOT, running
+
+pytestmark = pytest.mark.xdist_group("readme")
+
+COMMANDS = [(block, command) for block in blocks("README.md", "shell") for command in block.commands]
+SERVED = 'make local ARGS="--name yellow-cat-1 --gpu 24GB"'
+"""The command whose run the other snippets are for."""
+
+
+def _named(value: Block | str) -> str:
+    return f"line {value.line}" if isinstance(value, Block) else value.split("\n")[0][:60]
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[LocalService]:
+    with _started(SERVED) as service:
+        yield service
+
+
+@pytest.mark.parametrize(("block", "command"), COMMANDS, ids=_named)
+def test_a_command_of_the_readme_works(block: Block, command: str, request: pytest.FixtureRequest) -> None:
+    if command == "make test":
+        dry = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert "-m pytest" in dry.stdout, "these tests are being run by it"
+    elif command == SERVED:
+        assert request.getfixturevalue("service").run == "yellow-cat-1"
+    elif command.startswith("make local"):
+        with _started(command) as service:
+            assert "stands in for" in service.banner
+    elif command.startswith("curl"):
+        service = request.getfixturevalue("service")
+        answer = _bash(_at(command, service))
+        assert re.match(r'\{"generated_text":\s?"', answer), answer
+    else:
+        assert _bash(command) != "", "it prints what it promises"
+
+
+@pytest.mark.parametrize("block", blocks("README.md", "python"), ids=_named)
+def test_a_snippet_of_the_readme_works(block: Block, service: LocalService) -> None:
+    program = _at(block.text, service)
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.strip()
+
+
+def test_what_the_banner_offers_to_paste_works(service: LocalService) -> None:
+    curl, python = re.findall(r"^(curl .*?)\n\n(from openai.*?)\n\nCtrl-C", service.banner, re.MULTILINE | re.DOTALL)[0]
+    assert "generated_text" in _bash(curl)
+    answer = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, timeout=100, check=False)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.strip()
+
+
+@contextlib.contextmanager
+def _started(command: str) -> Iterator[LocalService]:
+    """A `make local` of the README, on a free port, for the time of the block."""
+    command = re.sub(r" PORT=\d+", "", command) + " PORT=0"
+    with running(["bash", "-c", f"exec {command}"]) as process:
+        yield described(process, process.wait_for(READY))
+
+
+def _at(text: str, service: LocalService) -> str:
+    return text.replace("127.0.0.1:8000", f"127.0.0.1:{service.port}")
+
+
+def _bash(command: str) -> str:
+    """What a command prints; it has to succeed."""
+    env = {**os.environ, "SHELLOPTS": "errexit"}
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, env=env, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
