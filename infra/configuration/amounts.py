@@ -19,7 +19,8 @@ _LARGEST = 2**53
 """What a JSON number holds exactly; no count, size or duration comes near it."""
 
 
-def _whole(value: object) -> object:
+def read_whole(value: object) -> object:
+    """What is no whole number is refused here, where pydantic would take true, `2.0` or 5,000 digits."""
     if isinstance(value, bool):
         raise problem("a whole number is wanted, and this is true or false", "write a number; quote it if need be")
     if isinstance(value, str) and not re.fullmatch(r" *[+-]?\d{1,16} *", value, re.ASCII):
@@ -60,8 +61,9 @@ def read_duration(value: object) -> int:
 
 _NUMBER_OR_TEXT: dict[str, Any] = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-Count = Annotated[Whole, Field(ge=0)]
+Whole = Annotated[int, BeforeValidator(read_whole)]
+Count = Annotated[int, Field(ge=0), BeforeValidator(read_whole)]
+Positive = Annotated[int, Field(ge=1), BeforeValidator(read_whole)]
 Size = Annotated[float, BeforeValidator(read_size), WithJsonSchema(_NUMBER_OR_TEXT)]
 """GB."""
 Duration = Annotated[int, BeforeValidator(read_duration), WithJsonSchema(_NUMBER_OR_TEXT)]

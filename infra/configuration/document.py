@@ -17,6 +17,8 @@ LARGEST_FILE = 256 * 1024
 """Bytes. The longest chat templates have about 10 KB; pure Python reads this much YAML in about two seconds."""
 MOST_VALUES = 20_000
 """Values once aliases are expanded; the longest configurations have some hundreds."""
+LONGEST_NUMBER = 100
+"""Characters; Python converts no number of more than 4,300 digits."""
 
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What YAML 1.1 does not allow in a text."""
@@ -93,8 +95,15 @@ class _Values:
     def _value(self, node: Node, path: KeyPath, above: tuple[Node, ...]) -> object:
         self._count += 1
         if self._count > MOST_VALUES or any(node is outer for outer in above):
-            rule = f"aliases expand to at most {MOST_VALUES:,} values, and none holds itself"
-            problem = Problem(where=spell(path), line=node.line, rule=rule, remedy="write the values out")
+            rule = (
+                f"a configuration has at most {MOST_VALUES:,} values, with aliases expanded, and no alias holds itself"
+            )
+            problem = Problem(
+                where=spell(path),
+                line=node.line,
+                rule=rule,
+                remedy="write out what aliases stand for, and check that this is the file",
+            )
             raise UnreadableText(problem)
         self._document.lines.setdefault(path, node.line)
         self._document.written.pop(path, None)
@@ -151,21 +160,19 @@ class _Values:
             remedy = "quote it if this is text, else remove the tag"
             self._report(node, path, "a configuration has no YAML tags", remedy, f"the tag {node.tag[:40]}")
             return None
-        if node.tag in ("int", "float") and (match := _UNMEANT_NUMBER.fullmatch(node.text)):
-            base = "60" if ":" in match[0] else "8"
-            rule = f"YAML reads {'digits with colons' if base == '60' else 'a leading 0'} as a number in base {base}"
-            self._report(
-                node,
-                path,
-                rule,
-                "quote it if it is text; write the number in base 10 if it is one",
-                self._found(node, path),
-            )
+        if node.tag != "str" and len(node.text) > LONGEST_NUMBER:
+            self._report(node, path, f"YAML reads this as {_READ_AS[node.tag]}, which is too long", "quote it")
             return None
         try:
             value = construct(node)
         except ValueError:
-            self._report(node, path, f"YAML reads this as {_READ_AS.get(node.tag)}, and it is none", "quote it")
+            self._report(node, path, f"YAML reads this as {_READ_AS[node.tag]}, and it is none", "quote it")
+            return None
+        if isinstance(value, int | float) and (match := _UNMEANT_NUMBER.fullmatch(node.text)):
+            base = "digits with colons as a number in base 60" if ":" in match[0] else "a leading 0 as base 8"
+            found = None if is_private(path) else f"{node.text}, which YAML reads as {value}"
+            remedy = "quote it if it is text; write the number in base 10 if it is one"
+            self._report(node, path, f"YAML reads {base}", remedy, found)
             return None
         if node.tag != "str":
             self._document.written[path] = node.text
@@ -174,9 +181,6 @@ class _Values:
             self._report(node, path, rule, "remove the escape sequence")
             return None
         return value
-
-    def _found(self, node: Scalar, path: KeyPath) -> str | None:
-        return None if is_private(path) else f"{node.text[:40]}, which YAML reads as {construct(node)}"
 
     def _report(self, node: Node, path: KeyPath, rule: str, remedy: str, found: str | None = None) -> None:
         problem = Problem(where=spell(path), line=node.line, found=found, rule=rule, remedy=remedy)

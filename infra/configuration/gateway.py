@@ -33,7 +33,7 @@ Domain = Annotated[str, AfterValidator(_is_domain)]
 class Certificate(Section, frozen=True):
     """An existing ACM certificate for `*.<domain>`."""
 
-    type: Literal["acm"] = Field(default="acm", description="acm")
+    type: Literal["acm"] = Field(default="acm", description="Who keeps it")
     arn: str = Field(description="The certificate's ARN", examples=["arn:aws:acm:us-east-1:123456789012:certificate/…"])
 
     @field_validator("arn")
@@ -50,9 +50,9 @@ class GatewayConfiguration(Written, frozen=True):
 
     refused: ClassVar[Mapping[str, Refusal]] = GATEWAY
 
-    type: Literal["gateway"] = Field(description="gateway")
+    type: Literal["gateway"] = Field(description="The type of configuration")
     name: str | None = Field(default=None, description="The gateway's name; default: the stack's name")
-    backend: Literal["aws"] = Field(description="aws", examples=["aws"])
+    backend: Literal["aws"] = Field(description="The cloud", examples=["aws"])
     region: Region = Field(description="The AWS region of the gateway and its services", examples=["us-east-1"])
     domain: Domain | None = Field(
         default=None, description="Services answer at <run name>.<domain>; without one, under the API's own address"

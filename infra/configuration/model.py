@@ -9,11 +9,9 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, field_validat
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from gateway_lambda.templates import TemplateInvalid, compile_template
-from infra.configuration.amounts import Whole
+from infra.configuration.amounts import Count, Positive
 from infra.configuration.secret import Secret
 from infra.configuration.section import Section, problem
-
-Positive = Annotated[Whole, Field(ge=1)]
 
 
 def _off(value: object) -> object:
@@ -27,7 +25,7 @@ class Limits(Section, frozen=True):
     max_stop_sequences: Positive | None = Field(
         default=None, description="Stop sequences a request; default: from /info, else 4"
     )
-    max_top_n_tokens: Annotated[Whole, Field(ge=0)] = Field(default=5, description="Alternatives a token")
+    max_top_n_tokens: Count = Field(default=5, description="Alternatives a token")
     max_total_tokens: Positive | None = Field(default=None, description="Prompt and answer together, in tokens")
     max_input: Positive | None = Field(default=None, description="Prompt alone, in tokens")
 
@@ -35,11 +33,11 @@ class Limits(Section, frozen=True):
 class ModelConfiguration(Section, frozen=True):
     """`model: name` is an OpenAI-compatible server under `/v1`; the map describes any other."""
 
-    type: Literal["chat"] = Field(default="chat", description="What the model is for: chat")
+    type: Literal["chat"] = Field(default="chat", description="What the model is for")
     name: str = Field(
         min_length=1, description="The id that clients send as `model`", examples=["mistralai/Mistral-7B-Instruct-v0.1"]
     )
-    format: Literal["tgi", "openai"] = Field(default="tgi", description="What the container speaks: tgi or openai")
+    format: Literal["tgi", "openai"] = Field(default="tgi", description="What the container speaks")
     prefix: str = Field(default="/v1", description="Path of an OpenAI-compatible server's interface (format: openai)")
     chat_template: str | None = Field(default=None, description="Jinja template of the prompt; default: from the Hub")
     chat_templates: Mapping[str, str] = Field(default={}, description="Further named templates, such as tool_use")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+LONGEST_TEXT = 500
+"""Characters of one line of a report."""
+
 KeyPath = tuple[str | int, ...]
 """The way to a value: keys, and indexes into lists."""
 
@@ -25,11 +28,11 @@ class Problem:
     line: int | None = None
 
     def __str__(self) -> str:
-        place = ", ".join(filter(None, (f"line {self.line}" if self.line else "", self.where)))
+        place = ", ".join(filter(None, (f"line {self.line}" if self.line else "", printable(self.where))))
         lines = [place] if place else []
         if self.found is not None:
-            lines.append(f"  found:  {self.found}")
-        return "\n".join([*lines, f"  rule:   {self.rule}", f"  remedy: {self.remedy}"])
+            lines.append(f"  found:  {printable(self.found)}")
+        return "\n".join([*lines, f"  rule:   {printable(self.rule)}", f"  remedy: {printable(self.remedy)}"])
 
 
 class ConfigurationError(Exception):
@@ -68,9 +71,19 @@ class Source:
         return None
 
 
+def printable(text: str) -> str:
+    """A text that may come out of a file, on one line and without what a terminal would obey."""
+    shown = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+    return "".join(character if character.isprintable() else "\ufffd" for character in shown)
+
+
 def spell(path: KeyPath) -> str:
     """A key path as users read it: `resources.gpu.count`, `env[0]`."""
     spelt = ""
     for part in path:
-        spelt += f"[{part}]" if isinstance(part, int) else f".{part}" if spelt else part
+        if isinstance(part, int):
+            spelt += f"[{part}]"
+        else:
+            key = part if len(part) <= 60 else f"{part[:59]}…"
+            spelt += f".{key}" if spelt else key
     return spelt

@@ -62,7 +62,13 @@ def _read(document: Document) -> tuple[Configuration | None, list[Problem]]:
 
 
 def _not_a_map(data: object) -> Problem:
-    found = "nothing" if data is None else "a list" if isinstance(data, list) else "a text without keys"
+    found = (
+        "nothing but comments, if any"
+        if data is None
+        else "a list"
+        if isinstance(data, list)
+        else "a text without keys"
+    )
     return Problem(where="", line=1, found=found, rule="a configuration is a map of keys and values", remedy=_BEGIN)
 
 
@@ -71,8 +77,8 @@ def _wrong_type(kind: object, document: Document) -> Iterator[Problem]:
         return
     line, found = document.line(("type",)), shown(kind, document.written.get(("type",)))
     if kind is None:
-        remedy, found = _BEGIN.replace("begin with", "add"), None
-        yield Problem(where="type", line=line, rule="`type` is required: service or gateway", remedy=remedy)
+        rule = "`type` is required: service or gateway"
+        yield Problem(where="type", line=line, rule=rule, remedy="add `type: service`, or `type: gateway`")
     elif isinstance(kind, str) and kind in TYPES:
         rule = f"servestack has services and gateways, and {TYPES[kind]}"
         yield Problem(where="type", line=line, found=found, rule=rule, remedy="use dstack for it")

@@ -76,7 +76,6 @@ def shown(value: object, written: str | None = None) -> str:
         written = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
     elif isinstance(value, bool) and written.lower() not in ("true", "false"):
         written = f"{written}, which YAML reads as {str(value).lower()}"
-    written = "".join(c if c.isprintable() else "\ufffd" for c in written)
     return written if len(written) <= 80 else f"{written[:79]}…"
 
 

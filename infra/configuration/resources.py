@@ -21,7 +21,7 @@ _SHORT_FORM: list[dict[str, Any]] = [{"type": "integer", "minimum": 0}, {"type":
 class Cpu(Section, frozen=True):
     """Virtual processors."""
 
-    arch: Architecture | None = Field(default=None, description="The processors' architecture: x86 or arm")
+    arch: Architecture | None = Field(default=None, description="The processors' architecture")
     count: CountRange = Field(default=CountRange(min=2), description="How many virtual processors")
 
     @classmethod
@@ -53,7 +53,7 @@ class Cpu(Section, frozen=True):
 class Gpu(Section, frozen=True):
     """GPUs of one machine."""
 
-    vendor: Vendor | None = Field(default=None, description="The GPUs' vendor: nvidia")
+    vendor: Vendor | None = Field(default=None, description="The GPUs' vendor")
     name: tuple[str, ...] | None = Field(default=None, description="Names of GPUs, any of which will do: A10G, L4")
     count: CountRange = Field(default=CountRange(min=1), description="How many GPUs")
     memory: SizeRange | None = Field(default=None, description="Memory of one GPU, in GB or as in 24GB..")

@@ -32,9 +32,13 @@ class Secret:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Takes a text (numbers as text, as dstack does) or a Secret, and is written as `***`."""
-        text = core_schema.no_info_after_validator_function(cls, core_schema.str_schema(coerce_numbers_to_str=True))
-        return core_schema.union_schema(
-            [core_schema.is_instance_schema(cls), text],
+
+        def read(value: object, read_text: core_schema.ValidatorFunctionWrapHandler) -> Secret:
+            return value if isinstance(value, Secret) else cls(read_text(value))
+
+        return core_schema.no_info_wrap_validator_function(
+            read,
+            core_schema.str_schema(coerce_numbers_to_str=True),
             serialization=core_schema.to_string_ser_schema(),
         )
 

@@ -47,7 +47,7 @@ class ServiceConfiguration(Written, frozen=True):
         **dict.fromkeys(("format", "chat_template", "eos_token", "bos_token", "prefix"), "under `model`"),
     }
 
-    type: Literal["service"] = Field(description="service")
+    type: Literal["service"] = Field(description="The type of configuration")
     name: str | None = Field(default=None, description="The run name; default: the stack's name")
     image: Image = Field(
         description="The container's image", examples=["ghcr.io/huggingface/text-generation-inference:latest"]

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from infra.configuration.amounts import Duration, SizeRange, Whole
+from infra.configuration.amounts import Duration, SizeRange, read_whole
 from infra.configuration.environment import Environment
 from infra.configuration.gateway import Domain
 from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPolicy, Zones
@@ -61,7 +61,7 @@ class ServiceSettings(Section, frozen=True):
     disk: Disk | None = Field(default=None, description="As in the configuration")
     env: Environment = Field(default={}, repr=False, description="Environment variables, secret or plain")
     auth: bool | None = Field(default=None, description="Whether a key is needed")
-    spot_policy: SpotPolicy | None = Field(default=None, description="spot, on-demand or auto")
+    spot_policy: SpotPolicy | None = Field(default=None, description="Which instances are bought")
     max_price: Price | None = Field(default=None, description="Dollars an hour")
     regions: Regions | None = Field(default=None, description="A list, or a,b")
     instance_types: InstanceTypes | None = Field(default=None, description="A list, or a,b")
@@ -90,7 +90,7 @@ class GatewaySettings(Section, frozen=True):
         default=True, description="Whether the account's API Gateway log role is set"
     )
     adapter_layer: str | None = Field(default=None, description="ARN of the Lambda Web Adapter layer; default: pinned")
-    memory_size: Annotated[Whole, Field(ge=128, le=10240)] = Field(
+    memory_size: Annotated[int, Field(ge=128, le=10240), BeforeValidator(read_whole)] = Field(
         default=512, description="The function's memory, in MB"
     )
     preflight: bool = Field(default=True, description="Whether AWS is asked before anything is made")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from infra.configuration.amounts import Duration, Whole
+from infra.configuration.amounts import Count, Duration, Positive
 from infra.configuration.section import Section, problem
 
 Method = Literal["get", "post", "put", "delete", "patch", "head"]
@@ -17,7 +17,7 @@ Method = Literal["get", "post", "put", "delete", "patch", "head"]
 class Scaling(Section, frozen=True):
     """When replicas are added and taken away. Durations in seconds."""
 
-    metric: Literal["rps"] = Field(description="What is measured: rps, requests a second", examples=["rps"])
+    metric: Literal["rps"] = Field(description="What is measured, requests a second", examples=["rps"])
     target: float = Field(gt=0, description="Requests a second that one replica serves", examples=[10])
     window: Duration = Field(default=60, description="Over how long it is measured: 30s, 60s or 300s")
     scale_up_delay: Duration = Field(default=300, description="The shortest time between a change and adding replicas")
@@ -48,16 +48,14 @@ class Header(Section, frozen=True):
 class Probe(Section, frozen=True):
     """A request that tells whether a replica is healthy. Durations in seconds."""
 
-    type: Literal["http"] = Field(description="What kind of probe: http", examples=["http"])
+    type: Literal["http"] = Field(description="What kind of probe", examples=["http"])
     url: str = Field(default="/", max_length=2048, description="The path that is requested")
     method: Method = Field(default="get", description="The request's method")
     headers: tuple[Header, ...] = Field(default=(), max_length=16, description="The request's headers")
     body: str | None = Field(default=None, min_length=1, max_length=2048, repr=False, description="The request's body")
     timeout: Duration = Field(default=10, ge=1, le=300, description="How long an answer may take")
     interval: Duration = Field(default=15, ge=1, description="The time from one probe to the next")
-    ready_after: Annotated[Whole, Field(ge=1)] = Field(
-        default=1, description="Good answers in a row that make a replica ready"
-    )
+    ready_after: Positive = Field(default=1, description="Good answers in a row that make a replica ready")
     until_ready: bool = Field(default=False, description="Whether probing ends once the replica is ready")
 
     @classmethod
@@ -84,7 +82,9 @@ class Probe(Section, frozen=True):
 class PartitioningKey(Section, frozen=True):
     """What requests are counted by, each value on its own."""
 
-    type: Literal["ip_address", "header"] = Field(description="ip_address or header", examples=["ip_address"])
+    type: Literal["ip_address", "header"] = Field(
+        description="By client, or by a header's value", examples=["ip_address"]
+    )
     header: str | None = Field(
         default=None, max_length=500, pattern=r"^[a-zA-Z0-9-_]+$", description="The header's name (type: header)"
     )
@@ -106,4 +106,4 @@ class RateLimit(Section, frozen=True):
     prefix: str = Field(default="/", max_length=4094, pattern=r"^/[^\s\\{}]*$", description="Paths that it holds for")
     key: PartitioningKey = Field(default=PartitioningKey(type="ip_address"), description="What it is counted by")
     rps: float = Field(ge=1 / 60, le=(2**63 - 1) // 60, description="Requests a second", examples=[10])
-    burst: Annotated[Whole, Field(ge=0)] = Field(default=0, description="Requests that may come ahead of it")
+    burst: Count = Field(default=0, description="Requests that may come ahead of it")
