@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infra.configuration import Problem, ServiceConfiguration
 from infra.planning.plan import Purchase, Replicas, Scaling
+from infra.planning.text import written_line
 
 SMALLEST_DISK_GB = 100
 """What dstack gives a machine on AWS at least. The machine image alone takes 75."""
@@ -57,7 +58,7 @@ def plan_disk(configuration: ServiceConfiguration, problems: list[Problem]) -> i
         problems.append(
             Problem(
                 where="resources.disk",
-                line=configuration.source.line(("resources", "disk")),
+                line=written_line(configuration.source, "resources.disk"),
                 rule=f"a replica's volume has {SMALLEST_DISK_GB}GB to {LARGEST_DISK_GB // 1024}TB",
                 remedy=f"write a size or a range within that, for example {SMALLEST_DISK_GB}GB..",
             )

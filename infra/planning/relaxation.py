@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from infra.configuration import Problem, Source
 from infra.planning.catalog import InstanceType
 from infra.planning.requirement import Bounds, Key, Miss, Requirement, misses
-from infra.planning.text import describe, number
+from infra.planning.text import describe, number, written_line
 
 SHOWN = 3
 """How many ways out, or nearest names, a message has."""
@@ -27,7 +27,7 @@ def no_offer(catalog: Sequence[InstanceType], requirement: Requirement, source: 
         key, wanted, known = unknown
         return Problem(
             where=key,
-            line=_line(key, source),
+            line=written_line(source, key),
             found=", ".join(wanted),
             rule=f"the catalog of EC2's GPU instance types has none of these {_WHAT[key]}",
             remedy=f"the nearest it has: {', '.join(_nearest(wanted, known))}",
@@ -40,7 +40,7 @@ def no_offer(catalog: Sequence[InstanceType], requirement: Requirement, source: 
         alone = len({miss.key for _, miss in ways}) == 1
         return Problem(
             where=key,
-            line=_line(key, source),
+            line=written_line(source, key),
             found=_wanted(key, requirement),
             rule="no EC2 instance type of the catalog satisfies this and the rest of what is asked for",
             remedy=changes[0] if alone else "one of: " + "; ".join(changes),
@@ -49,7 +49,7 @@ def no_offer(catalog: Sequence[InstanceType], requirement: Requirement, source: 
     changes = ", and ".join(_relaxed(miss, requirement) for miss in missed)
     return Problem(
         where=", ".join(miss.key for miss in missed),
-        line=_line(missed[0].key, source),
+        line=written_line(source, missed[0].key),
         found=", ".join(_wanted(miss.key, requirement) for miss in missed),
         rule="no EC2 instance type of the catalog satisfies all of these, nor all but one of them",
         remedy=f"for the nearest, {describe(instance)}: {changes}",
@@ -103,14 +103,6 @@ def _nearest(wanted: Iterable[str], known: Sequence[str]) -> list[str]:
         for near in difflib.get_close_matches(name.lower(), list(by_lowered), n=SHOWN, cutoff=0.4)
     }
     return [by_lowered[name] for name in found] or list(known)
-
-
-def _line(key: Key, source: Source) -> int | None:
-    """Where the key or the map around it is written; `None` where it is a default, or not from the file."""
-    path = tuple(key.split("."))
-    return next(
-        (source.lines[path[:length]] for length in range(len(path), 0, -1) if path[:length] in source.lines), None
-    )
 
 
 def _wanted(key: Key, requirement: Requirement) -> str:

@@ -1,7 +1,8 @@
-"""How instance types and numbers are written for people."""
+"""How instance types, numbers and places are written for people."""
 
 from __future__ import annotations
 
+from infra.configuration import Source
 from infra.planning.catalog import InstanceType
 
 
@@ -15,3 +16,10 @@ def describe(instance: InstanceType) -> str:
     gpu = f"{instance.gpu}:{number(instance.gpu_memory_gb)}GB:{instance.gpu_count}"
     memory = f"{number(instance.memory_gb)}GB"
     return f"{instance.name} ({gpu}, {instance.vcpus} vCPU, {memory}, ${number(instance.price)}/h)"
+
+
+def written_line(source: Source, key: str) -> int | None:
+    """Where a key (`resources.disk`) or the map around it is written; `None` where the file has neither."""
+    path = tuple(key.split("."))
+    prefixes = (path[:length] for length in range(len(path), 0, -1))
+    return next((source.lines[prefix] for prefix in prefixes if prefix in source.lines), None)
