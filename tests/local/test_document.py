@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -20,26 +21,16 @@ INPUTS = "<s>[INST] What is your favourite condiment?[/INST]"
 SHORT = 24
 """Tokens: a fraction of a second on a CPU."""
 
-DOCUMENT_MISTRAL = """\
-type: service
-
-image: ghcr.io/huggingface/text-generation-inference:latest
-env:
-  - MODEL_ID=mistralai/Mistral-7B-Instruct-v0.1
-port: 80
-commands:
-  - text-generation-launcher --port 80 --trust-remote-code
-  
-# Optional mapping for OpenAI interface
-model:
-  type: chat
-  name: mistralai/Mistral-7B-Instruct-v0.1
-  format: tgi
-"""
+DOCUMENT = {
+    MISTRAL: "5c76f4c563de8afa26eda2154e211437bc8a12f70a2a3827b244335e24ccfc55",
+    LLAMA_2: "4e8a8d1a512e3da7d7fa88f228bf9442a6211b5b3ca786a97cdec7782c912b96",
+}
+"""SHA-256 of the document's two configurations."""
 
 
-def test_the_first_example_is_the_documents_byte_for_byte() -> None:
-    assert (ROOT / MISTRAL).read_text() == DOCUMENT_MISTRAL
+@pytest.mark.parametrize("path", DOCUMENT)
+def test_an_example_is_the_documents_byte_for_byte(path: str) -> None:
+    assert hashlib.sha256((ROOT / path).read_bytes()).hexdigest() == DOCUMENT[path]
 
 
 def test_the_banner_gives_every_address_and_says_what_stands_in(service: LocalService) -> None:

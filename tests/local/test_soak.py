@@ -1,0 +1,123 @@
+"""Two hundred requests, eight at once, and nothing that one of them leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.local_service import MISTRAL_MODEL, LocalService
+from tests.support.processes import wait_until
+from tests.support.requirements import require
+
+REQUESTS = 200
+AT_ONCE = 8
+TOKENS = 6
+"""Of an answer that is read to its end."""
+CUT_OFF_TOKENS = 400
+"""Of an answer that its client leaves: long enough that one which goes on would be seen."""
+GROWTH_MB = 30
+"""Memory that may come from caches filling up. A leaked generation holds more, a leaked request shows over 200."""
+
+
+def test_two_hundred_requests_of_every_kind_leave_nothing_behind(service: LocalService) -> None:
+    require("linux")
+    asyncio.run(_ask(service, range(AT_ONCE * 2)))
+    before = _memory_mb(service)
+    outcomes = asyncio.run(_ask(service, range(REQUESTS)))
+    assert outcomes == {"answered": REQUESTS // 2, "streamed": REQUESTS * 3 // 8, "cut off": REQUESTS // 8}
+    wait_until(lambda: _running(service) == 0, what="the end of every generation that was cut off")
+    assert _memory_mb(service) - before < GROWTH_MB
+
+
+def test_nothing_to_do_costs_nothing(service: LocalService) -> None:
+    """Processor time of all processes together, over a few seconds of being idle."""
+    require("linux")
+    wait_until(lambda: _running(service) == 0, what="the end of other tests' generations")
+    seconds = 4.0
+    before = _processor_seconds(service)
+    time.sleep(seconds)
+    assert (_processor_seconds(service) - before) / seconds < 0.02
+
+
+def test_everything_together_is_under_700_mb(service: LocalService) -> None:
+    require("linux")
+    assert _memory_mb(service) < 700
+
+
+async def _ask(service: LocalService, numbers: range) -> Counter[str]:
+    """Half whole answers, half streams, every fourth stream cut off after its first text."""
+    places = asyncio.Semaphore(AT_ONCE)
+    async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
+
+        async def one(number: int) -> str:
+            async with places:
+                if number % 2 == 0:
+                    return await _whole(client, number)
+                return await _stream(client, number, cut_off=number % 8 == 1)
+
+        return Counter(await asyncio.gather(*map(one, numbers)))
+
+
+async def _whole(client: httpx.AsyncClient, number: int) -> str:
+    answer = await client.post("/v1/chat/completions", json=_body(number, TOKENS))
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["usage"]["completion_tokens"] <= TOKENS
+    return "answered"
+
+
+async def _stream(client: httpx.AsyncClient, number: int, *, cut_off: bool) -> str:
+    body = {**_body(number, CUT_OFF_TOKENS if cut_off else TOKENS), "stream": True}
+    last = ""
+    async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
+        assert answer.status_code == 200
+        async for line in answer.aiter_lines():
+            last = line or last
+            if cut_off and '"content":"' in line and '"content":""' not in line:
+                return "cut off"
+    assert last == "data: [DONE]"
+    return "streamed"
+
+
+def _body(number: int, tokens: int) -> dict[str, object]:
+    message = {"role": "user", "content": f"Tell a long story about the number {number}."}
+    return {"model": MISTRAL_MODEL, "messages": [message], "max_tokens": tokens, "seed": number}
+
+
+def _running(service: LocalService) -> int:
+    """Generations in progress, by the model server's own metrics."""
+    lines = httpx.get(f"{service.url}/services/{service.run}/metrics").text.splitlines()
+    sizes = [line.split()[-1] for line in lines if line.startswith(("tgi_batch_current_size", "tgi_queue_size"))]
+    if not sizes:
+        pytest.fail("the metrics have neither tgi_batch_current_size nor tgi_queue_size")
+    return int(sum(map(float, sizes)))
+
+
+def _processes(service: LocalService) -> list[Path]:
+    """The launcher and all below it."""
+    found = [Path(f"/proc/{service.process.pid}")]
+    for process in found:
+        children = (process / "task" / process.name / "children").read_text().split()
+        found += [Path(f"/proc/{pid}") for pid in children]
+    return found
+
+
+def _memory_mb(service: LocalService) -> float:
+    """Resident memory of all processes. Pages that two of them share count in each."""
+    total = 0
+    for process in _processes(service):
+        (line,) = [line for line in (process / "status").read_text().splitlines() if line.startswith("VmRSS")]
+        total += int(line.split()[1])
+    return total / 1024
+
+
+def _processor_seconds(service: LocalService) -> float:
+    total = 0
+    for process in _processes(service):
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / 100
