@@ -61,7 +61,6 @@ def read_duration(value: object) -> int:
 
 _NUMBER_OR_TEXT: dict[str, Any] = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
 
-Whole = Annotated[int, BeforeValidator(read_whole)]
 Count = Annotated[int, Field(ge=0), BeforeValidator(read_whole)]
 Positive = Annotated[int, Field(ge=1), BeforeValidator(read_whole)]
 Size = Annotated[float, BeforeValidator(read_size), WithJsonSchema(_NUMBER_OR_TEXT)]

@@ -17,7 +17,8 @@ Value = str | Secret | None
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NAME_RULE = "a variable's name has letters, digits and _, and begins with no digit"
-_CREDENTIAL = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|(API|ACCESS|PRIVATE)_?KEY|^KEY|_KEY)S?$", re.I)
+_CREDENTIAL_NAME = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS|AUTHORIZATION|COOKIE|APIKEY|(^|_)KEY)$", re.I)
+_CREDENTIAL_URL = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 
 def read_environment(value: object) -> dict[str, Value]:
@@ -38,17 +39,20 @@ def read_environment(value: object) -> dict[str, Value]:
 
 
 def shown(name: str, value: Value) -> str | None:
-    """The value as it may be printed: `***` for a secret, and for what its name says is a credential."""
-    if value is None or (isinstance(value, str) and not _CREDENTIAL.search(name)):
-        return value
-    return "***"
+    """The value as it may be printed: `***` for a secret, and for what looks like a credential."""
+    if value is None:
+        return None
+    looks_so = (
+        _CREDENTIAL_NAME.search(name.replace("-", "_")) or (isinstance(value, str) and _CREDENTIAL_URL.search(value))
+    )
+    return "***" if looks_so or isinstance(value, Secret) else value
 
 
 def _read_pair(name: str, item: object, read: dict[str, Value], problems: list[InitErrorDetails]) -> None:
     if not _NAME.fullmatch(name):
         problems.append(_detail(name, problem(_NAME_RULE, "write the name as the program reads it", found="")))
     elif isinstance(item, str | Secret):
-        read[name] = item
+        read[name] = item.replace("$${{", "${{") if isinstance(item, str) else item
     elif isinstance(item, int | float) and not isinstance(item, bool):
         read[name] = str(item)
     elif item is None:
@@ -77,7 +81,7 @@ def _read_entry(index: int, entry: object, read: dict[str, Value], problems: lis
     elif name in read:
         problems.append(_detail(index, problem("a variable is set once", "remove one of the two", found=name)))
     else:
-        read[name] = value if equals else None
+        read[name] = value.replace("$${{", "${{") if equals else None
 
 
 def _detail(key: str | int, error: PydanticCustomError) -> InitErrorDetails:
@@ -100,5 +104,8 @@ _SCHEMA: dict[str, Any] = {
 }
 
 Environment = Annotated[
-    Mapping[str, Value], PlainValidator(read_environment), PlainSerializer(_serialize), WithJsonSchema(_SCHEMA)
+    Mapping[str, Value],
+    PlainValidator(read_environment),
+    PlainSerializer(_serialize, when_used="json"),
+    WithJsonSchema(_SCHEMA),
 ]

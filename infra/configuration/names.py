@@ -31,5 +31,5 @@ def check_run_name(name: str, where: str = "run name", source: Source | None = N
     if wrong is None:
         return name
     rule, remedy = wrong
-    report = (source or Source()).name
+    report = source.name if source else "run name"
     raise ConfigurationError(report, [Problem(where=where, found=repr(name)[:80], rule=rule, remedy=remedy)])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from infra.configuration.document import Document
-from infra.configuration.problem import ConfigurationError, KeyPath, Problem, spell
+from infra.configuration.problem import KeyPath, Problem, spell
 from infra.configuration.secret import Secret
 from infra.configuration.service import ServiceConfiguration
 
@@ -79,8 +79,6 @@ def fill_references(configuration: ServiceConfiguration, values: Mapping[str, st
             body = None if probe.body is None else fill(probe.body, "probes", index, "body")
             probes[index] = probe.model_copy(update={"url": url, "body": body, "headers": tuple(headers)})
         changes["probes"] = tuple(probes)
-    if problems:
-        raise ConfigurationError(configuration.source.name, problems)
     return configuration.changed(changes)
 
 

@@ -112,6 +112,11 @@ class ServiceConfiguration(Written, frozen=True):
             raise problem(*wrong)
         return value
 
+    @field_validator("commands")
+    @classmethod
+    def _unescape(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(command.replace("$${{", "${{") for command in value)
+
     @field_validator("gateway", mode="before")
     @classmethod
     def _read_gateway(cls, value: object) -> object:

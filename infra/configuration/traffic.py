@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_serializer, field_validator
 from pydantic_core import PydanticCustomError
 
 from infra.configuration.amounts import Count, Duration, Positive
+from infra.configuration.environment import shown
 from infra.configuration.section import Section, problem
 
 Method = Literal["get", "post", "put", "delete", "patch", "head"]
@@ -43,6 +44,10 @@ class Header(Section, frozen=True):
 
     name: str = Field(min_length=1, max_length=256, description="Its name")
     value: str = Field(min_length=1, max_length=2048, repr=False, description="Its value")
+
+    @field_serializer("value", when_used="json")
+    def _hide_a_credential(self, value: str) -> str | None:
+        return shown(self.name, value)
 
 
 class Probe(Section, frozen=True):
