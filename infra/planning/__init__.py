@@ -12,6 +12,7 @@ from infra.planning.chat_template import (
     find_chat_template,
     resolve_with,
     unresolved,
+    unresolved_out_of_reach,
 )
 from infra.planning.gateway import plan_gateway
 from infra.planning.plan import Container, GatewayPlan, HealthCheck, Offer, PlanError, ServicePlan
@@ -48,4 +49,5 @@ __all__ = [
     "resolve_with",
     "service_record",
     "unresolved",
+    "unresolved_out_of_reach",
 ]

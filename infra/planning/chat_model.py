@@ -55,6 +55,18 @@ def plan_model(
     given = configuration.model
     if given is None:
         return None
+    model = _resolved(configuration, given, values, resolve, problems)
+    _check_record(configuration, model, problems)
+    return model
+
+
+def _resolved(
+    configuration: ServiceConfiguration,
+    given: ModelConfiguration,
+    values: Mapping[str, str | Secret],
+    resolve: ResolveChatTemplate,
+    problems: list[Problem],
+) -> Model:
     model = _as_written(given)
     if given.format == "openai":
         return model
@@ -70,16 +82,23 @@ def plan_model(
     completed = _completed(model, given, found, wanted)
     if given.chat_template is None and found.template is not None:
         _check_found(configuration, found, problems)
-    if len(msgspec.json.encode(completed)) > LARGEST_RECORD:
-        problems.append(
-            Problem(
-                where="model",
-                line=configuration.source.line(("model",)),
-                rule=f"a model's templates and tokens have at most {LARGEST_RECORD // 1000} KB together",
-                remedy="set model.chat_template to the one that is used",
-            )
-        )
     return completed
+
+
+def _check_record(configuration: ServiceConfiguration, model: Model, problems: list[Problem]) -> None:
+    """Refuses what the registry cannot hold."""
+    line = configuration.source.line(("model",))
+    try:
+        size = len(msgspec.json.encode(model))
+    except UnicodeEncodeError:
+        rule = "a model's templates and tokens are text, and one has half of a surrogate pair, which is none"
+        remedy = "write the whole character, or remove it"
+        problems.append(Problem(where="model", line=line, rule=rule, remedy=remedy))
+        return
+    if size > LARGEST_RECORD:
+        rule = f"a model's templates and tokens have at most {LARGEST_RECORD // 1000} KB together"
+        remedy = "set model.chat_template to the one that is used"
+        problems.append(Problem(where="model", line=line, rule=rule, remedy=remedy))
 
 
 def _as_written(given: ModelConfiguration) -> Model:

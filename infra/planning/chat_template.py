@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any, cast
 
 from infra.configuration import Secret
-from infra.planning.repository import HubError, OpenRepository, RepositoryFiles
+from infra.planning.repository import HubError, HubOutOfReachError, OpenRepository, RepositoryFiles
 from infra.planning.special_tokens import Tokens, read_tokens
 
 ADDITIONAL = "additional_chat_templates/"
@@ -53,6 +53,18 @@ def unresolved(wanted: ModelRepository) -> ChatTemplate:
     """Finds nothing, on purpose: for a plan that is only shown where the Hub is out of reach."""
     nothing = Tokens(eos=None, bos=None, others={}, ends=())
     return ChatTemplate(template=None, named={}, origin=wanted.repo, tokens=nothing, sha=None)
+
+
+def unresolved_out_of_reach(resolve: ResolveChatTemplate) -> ResolveChatTemplate:
+    """As `resolve`, but what nothing can be known of now is left unresolved. What is known to be wrong is still said."""
+
+    def resolve_or_leave(wanted: ModelRepository) -> ChatTemplate:
+        try:
+            return resolve(wanted)
+        except HubOutOfReachError:
+            return unresolved(wanted)
+
+    return resolve_or_leave
 
 
 def resolve_with(open_repository: OpenRepository) -> ResolveChatTemplate:

@@ -36,8 +36,7 @@ def resolve_environment(
         resolved = Secret(caller[name]) if value is None else value
         if isinstance(resolved, str) and name in TOKEN_VARIABLES:
             resolved = Secret(resolved)
-        text = resolved.reveal() if isinstance(resolved, Secret) else resolved
-        if "\0" in text or len(text.encode("utf-8", "surrogatepass")) > LARGEST_VALUE:
+        if not _can_be_carried(resolved.reveal() if isinstance(resolved, Secret) else resolved):
             problems.append(
                 Problem(
                     where=f"env.{name}",
@@ -48,6 +47,13 @@ def resolve_environment(
             )
         values[name] = resolved
     return values
+
+
+def _can_be_carried(value: str) -> bool:
+    try:
+        return "\0" not in value and len(value.encode()) <= LARGEST_VALUE
+    except UnicodeEncodeError:  # bytes of the caller's environment that are no UTF-8
+        return False
 
 
 def _line(configuration: ServiceConfiguration, name: str) -> int | None:

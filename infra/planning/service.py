@@ -85,7 +85,7 @@ def plan_service(
         on_failure=settings.on_failure,
         wait=settings.wait,
         preflight=settings.preflight,
-        notes=(*_offer_notes(configuration, found), *purchase_notes(purchase, replicas)),
+        notes=(*_offer_notes(configuration, found), *purchase_notes(purchase, replicas), *_model_notes(model)),
     )
 
 
@@ -145,3 +145,9 @@ def _offer_notes(configuration: ServiceConfiguration, found: Sequence[Offer]) ->
             f"{len(found)} instance types are offers; the {MOST_OFFERS} cheapest are used, which is AWS's limit."
         )
     return notes
+
+
+def _model_notes(model: record.Model | None) -> list[str]:
+    if model is None or model.format == "openai" or model.chat_template is not None:
+        return []
+    return [f"The chat template of {model.name} is unresolved: this plan cannot be deployed until the Hub is reached."]

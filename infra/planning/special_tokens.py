@@ -7,6 +7,7 @@ both have nothing, `eos_token` is the text of the first end-of-sequence id, and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -16,6 +17,8 @@ LISTS = ("additional_special_tokens", "extra_special_tokens")
 TOKENIZER_CONFIG = "tokenizer_config.json"
 TOKENS_MAP = "special_tokens_map.json"
 CONFIGS = ("generation_config.json", "config.json")
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 ReadJson = Callable[[str], Mapping[str, Any]]
 """A JSON file of the repository; an empty object for one that is not there. Raises `HubError`."""
@@ -115,24 +118,30 @@ def _from_decoder(config: Mapping[str, Any]) -> dict[int, str]:
     if not isinstance(decoder, Mapping):
         return {}
     entries = cast(Mapping[str, object], decoder).items()
-    return {int(key): text for key, token in entries if key.isdigit() and (text := _content(token)) is not None}
+    texts = {int(key): _content(token) for key, token in entries if _NUMBER.fullmatch(key)}
+    return {id_: text for id_, text in texts.items() if text is not None}
 
 
 def _from_tokenizer(tokenizer: Mapping[str, Any], ids: Sequence[int]) -> dict[int, str]:
     """Texts of ids out of `tokenizer.json`: its added tokens, else its vocabulary (a map to ids, or a list by id)."""
-    texts: dict[int, str] = {}
     model: object = tokenizer.get("model")
-    vocabulary: object = cast(Mapping[str, Any], model).get("vocab") if isinstance(model, Mapping) else None
-    if isinstance(vocabulary, Mapping):
-        wanted = set(ids)
-        texts.update((id_, text) for text, id_ in cast(Mapping[str, int], vocabulary).items() if id_ in wanted)
-    elif isinstance(vocabulary, list):
-        entries = cast(list[list[Any]], vocabulary)
-        texts.update((id_, str(entries[id_][0])) for id_ in ids if 0 <= id_ < len(entries))
+    texts = _from_vocabulary(cast(Mapping[str, object], model).get("vocab"), ids) if isinstance(model, Mapping) else {}
     added: object = tokenizer.get("added_tokens")
     for entry in cast(list[object], added) if isinstance(added, list) else []:
-        text = _content(entry)
-        id_: object = cast(Mapping[str, Any], entry).get("id") if isinstance(entry, Mapping) else None
+        id_: object = cast(Mapping[str, object], entry).get("id") if isinstance(entry, Mapping) else None
+        text = _content(cast(object, entry))
         if text is not None and isinstance(id_, int):
             texts[id_] = text
     return texts
+
+
+def _from_vocabulary(vocabulary: object, ids: Sequence[int]) -> dict[int, str]:
+    if isinstance(vocabulary, Mapping):
+        by_text = cast(Mapping[str, object], vocabulary)
+        return {id_: text for text, id_ in by_text.items() if isinstance(id_, int) and id_ in ids}
+    if isinstance(vocabulary, list):
+        entries = cast(list[object], vocabulary)
+        chosen = {id_: entries[id_] for id_ in ids if 0 <= id_ < len(entries)}
+        firsts = {id_: cast(list[object], entry)[:1] for id_, entry in chosen.items() if isinstance(entry, list)}
+        return {id_: text for id_, first in firsts.items() for text in first if isinstance(text, str)}
+    return {}

@@ -8,7 +8,17 @@ from collections.abc import Callable
 import pytest
 
 from gateway_lambda.registry.record import Limits, Model
-from infra.planning import ChatTemplate, ModelRepository, PlanError, ServicePlan, Tokens, unresolved
+from infra.planning import (
+    ChatTemplate,
+    ModelRepository,
+    OpenRepository,
+    PlanError,
+    ServicePlan,
+    Tokens,
+    resolve_with,
+    unresolved,
+    unresolved_out_of_reach,
+)
 from tests.planning.hub_server import SHA, TOKEN, Hub, Repository
 
 Plan = Callable[..., ServicePlan]
@@ -150,6 +160,12 @@ def test_templates_that_the_registry_cannot_hold_are_refused(hub: Hub, plan: Pla
         plan(f"{SERVICE}model: {{name: owner/model}}\n")
 
 
+def test_text_that_is_none_is_refused(hub: Hub, plan: Plan) -> None:
+    hub.repositories["owner/model"] = Repository({"tokenizer_config.json": b'{"chat_template": "\\ud800"}'})
+    with pytest.raises(PlanError, match="surrogate pair"):
+        plan(f"{SERVICE}model: {{name: owner/model}}\n")
+
+
 @pytest.mark.parametrize("variable", ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"])
 def test_the_service_s_own_token_is_used(hub: Hub, plan: Plan, variable: str) -> None:
     hub.repositories["owner/model"] = Repository(FILES, gated=True)
@@ -195,5 +211,20 @@ def test_a_plan_can_be_made_with_another_way_to_find_templates(hub: Hub, plan: P
     assert hub.requests == []
 
 
-def test_a_template_can_be_left_unresolved_on_purpose(hub: Hub, plan: Plan) -> None:
-    assert plan(f"{SERVICE}model: {{name: m}}\n", resolve=unresolved).model.chat_template is None
+def test_a_template_can_be_left_unresolved_on_purpose_and_the_plan_says_so(plan: Plan) -> None:
+    made = plan(f"{SERVICE}model: {{name: m}}\n", resolve=unresolved)
+    assert made.model.chat_template is None
+    assert made.notes[-1].startswith("The chat template of m is unresolved")
+
+
+def test_only_a_hub_that_is_out_of_reach_leaves_a_template_unresolved(
+    hub: Hub, plan: Plan, open_repository: OpenRepository
+) -> None:
+    resolve = unresolved_out_of_reach(resolve_with(open_repository))
+    text = f"{SERVICE}model: {{name: owner/model}}\n"
+    with pytest.raises(PlanError, match="open to everyone"):
+        plan(text, resolve=resolve)
+    hub.failures[:] = [503] * 3
+    assert plan(text, resolve=resolve).model.chat_template is None
+    hub.repositories["owner/model"] = Repository(FILES)
+    assert plan(text, resolve=resolve).model.chat_template == "{{ bos_token }}D"

@@ -104,7 +104,7 @@ def test_missing_values_are_named_together_with_both_remedies(plan: Plan) -> Non
 
 
 @pytest.mark.parametrize(
-    ("value", "fits"), [("x" * 8192, True), ("x" * 8193, False), ("é" * 4097, False), ("\0", False)]
+    ("value", "fits"), [("x" * 8192, True), ("x" * 8193, False), ("é" * 4097, False), ("\0", False), ("\udcff", False)]
 )
 def test_a_value_is_at_most_what_can_be_carried(plan: Plan, value: str, fits: bool) -> None:
     arguments = {"text": f"{SERVICE}env: [B]\n", "environment": {"B": value}}
