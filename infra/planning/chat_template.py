@@ -56,7 +56,7 @@ def unresolved(wanted: ModelRepository) -> ChatTemplate:
 
 
 def unresolved_out_of_reach(resolve: ResolveChatTemplate) -> ResolveChatTemplate:
-    """As `resolve`, but what nothing can be known of now is left unresolved. What is known to be wrong is still said."""
+    """As `resolve`, but what nothing can be known of now is left unresolved; what is wrong is still said."""
 
     def resolve_or_leave(wanted: ModelRepository) -> ChatTemplate:
         try:
