@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from infra.configuration.nodes import Map, Node, Scalar, Sequence, compose, construct
+from infra.configuration.nodes import DEEPEST, Map, Node, Scalar, Sequence, compose, construct
 from infra.configuration.problem import KeyPath, Problem, UnreadableText, spell
 
 LARGEST_FILE = 256 * 1024
@@ -116,11 +116,21 @@ class _Values:
             return [self._value(item, (*path, index), (*above, node)) for index, item in enumerate(node.items)]
         return self._map(node, path, (*above, node))
 
+    def _enter(self, node: Node, path: KeyPath, above: tuple[Node, ...]) -> None:
+        """Counts a value before it is read, which bounds what aliases can make of a small text."""
+        self._count += 1
+        if self._count <= MOST_VALUES and len(above) <= DEEPEST and not any(node is outer for outer in above):
+            return
+        rule = f"with aliases expanded there are at most {MOST_VALUES:,} values, {DEEPEST} deep, and none holds itself"
+        remedy = "write out what aliases stand for, and check that this is the file"
+        raise UnreadableText(Problem(where=spell(path), line=node.line, rule=rule, remedy=remedy))
+
     def _map(self, node: Map, path: KeyPath, above: tuple[Node, ...]) -> dict[str, object]:
         merged: dict[str, object] = {}
         for key, value in node.pairs:
             if key.tag == "merge":
                 for source in self._merged(value, path):
+                    self._enter(source, path, above)
                     merged = {**self._map(source, path, (*above, source)), **merged}
         own: dict[str, object] = {}
         for key, value in node.pairs:
@@ -138,7 +148,6 @@ class _Values:
     def _merged(self, node: Node, path: KeyPath) -> Iterator[Map]:
         for source in node.items if isinstance(node, Sequence) else [node]:
             if isinstance(source, Map):
-                self._count += 1 + len(source.pairs)
                 yield source
             else:
                 self._report(source, path, "a merge key takes maps", "give `<<` an alias of a map", "something else")

@@ -42,8 +42,8 @@ def shown(name: str, value: Value) -> str | None:
     """The value as it may be printed: `***` for a secret, and for what looks like a credential."""
     if value is None:
         return None
-    looks_so = (
-        _CREDENTIAL_NAME.search(name.replace("-", "_")) or (isinstance(value, str) and _CREDENTIAL_URL.search(value))
+    looks_so = _CREDENTIAL_NAME.search(name.replace("-", "_")) or (
+        isinstance(value, str) and _CREDENTIAL_URL.search(value)
     )
     return "***" if looks_so or isinstance(value, Secret) else value
 

@@ -132,12 +132,12 @@ def test_processors(written: str, read: Cpu) -> None:
     ],
 )
 def test_sizes(written: str, read: SizeRange) -> None:
-    resources = service(f"{SERVICE}resources:\n  memory: {written}\n  disk: {written}\n").resources
+    resources = service(f"{SERVICE}resources:\n  memory: {written}\n  disk: {{size: {written}}}\n").resources
     assert (resources.memory, resources.disk) == (read, Disk(size=read))
 
 
-def test_a_disk_may_be_a_map_and_may_be_left_to_the_offer() -> None:
-    assert service(f"{SERVICE}resources:\n  disk: {{size: 200GB..}}\n").resources.disk == Disk(size=SizeRange(min=200))
+def test_a_disk_may_be_a_bare_size_and_may_be_left_to_the_offer() -> None:
+    assert service(f"{SERVICE}resources:\n  disk: 200GB..\n").resources.disk == Disk(size=SizeRange(min=200))
     assert service(f"{SERVICE}resources:\n  disk: null\n").resources.disk is None
 
 
