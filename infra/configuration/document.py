@@ -93,18 +93,7 @@ class _Values:
         return self._value(root, (), ())
 
     def _value(self, node: Node, path: KeyPath, above: tuple[Node, ...]) -> object:
-        self._count += 1
-        if self._count > MOST_VALUES or any(node is outer for outer in above):
-            rule = (
-                f"a configuration has at most {MOST_VALUES:,} values, with aliases expanded, and no alias holds itself"
-            )
-            problem = Problem(
-                where=spell(path),
-                line=node.line,
-                rule=rule,
-                remedy="write out what aliases stand for, and check that this is the file",
-            )
-            raise UnreadableText(problem)
+        self._enter(node, path, above)
         self._document.lines.setdefault(path, node.line)
         self._document.written.pop(path, None)
         if isinstance(node, Scalar):
@@ -115,15 +104,6 @@ class _Values:
         if isinstance(node, Sequence):
             return [self._value(item, (*path, index), (*above, node)) for index, item in enumerate(node.items)]
         return self._map(node, path, (*above, node))
-
-    def _enter(self, node: Node, path: KeyPath, above: tuple[Node, ...]) -> None:
-        """Counts a value before it is read, which bounds what aliases can make of a small text."""
-        self._count += 1
-        if self._count <= MOST_VALUES and len(above) <= DEEPEST and not any(node is outer for outer in above):
-            return
-        rule = f"with aliases expanded there are at most {MOST_VALUES:,} values, {DEEPEST} deep, and none holds itself"
-        remedy = "write out what aliases stand for, and check that this is the file"
-        raise UnreadableText(Problem(where=spell(path), line=node.line, rule=rule, remedy=remedy))
 
     def _map(self, node: Map, path: KeyPath, above: tuple[Node, ...]) -> dict[str, object]:
         merged: dict[str, object] = {}
@@ -144,6 +124,15 @@ class _Values:
             self._document.lines[(*path, name)] = key.line
             own[name] = self._value(value, (*path, name), above)
         return {**{name: value for name, value in merged.items() if name not in own}, **own}
+
+    def _enter(self, node: Node, path: KeyPath, above: tuple[Node, ...]) -> None:
+        """Counts a value before it is read, which bounds what aliases can make of a small text."""
+        self._count += 1
+        if self._count <= MOST_VALUES and len(above) <= DEEPEST and not any(node is outer for outer in above):
+            return
+        rule = f"with aliases expanded there are at most {MOST_VALUES:,} values, {DEEPEST} deep, and none holds itself"
+        remedy = "write out what aliases stand for, and check that this is the file"
+        raise UnreadableText(Problem(where=spell(path), line=node.line, rule=rule, remedy=remedy))
 
     def _merged(self, node: Node, path: KeyPath) -> Iterator[Map]:
         for source in node.items if isinstance(node, Sequence) else [node]:
