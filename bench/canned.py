@@ -17,7 +17,9 @@ from typing import cast
 import uvloop
 
 TOKEN = "lorem"
-"""The text of every token, by which the load generator knows them."""
+"""In the text of every token; the load generator counts it."""
+_TEXTS = [f" {TOKEN}{letter}" for letter in "abcdefgh"]
+"""Texts of tokens, in turn: LiteLLM ends a stream whose chunks are all alike."""
 END = "<|im_end|>"
 _PLAIN_TOKENS = 16
 _TOKENS = re.compile(rb'"max_(?:new_|completion_)?tokens": ?(\d+)')
@@ -93,8 +95,11 @@ _COMPLETED = _plain(
         "usage": {"prompt_tokens": 21, "completion_tokens": _PLAIN_TOKENS, "total_tokens": 21 + _PLAIN_TOKENS},
     }
 )
-_TGI_TOKEN = _event({"index": 1, "token": _tgi_token(f" {TOKEN}", False), "generated_text": None, "details": None}, b"")
-_OPENAI_TOKEN = _event(_openai_chunk({"content": f" {TOKEN}"}, None), b" ")
+_TGI_TOKENS = [
+    _event({"index": 1, "token": _tgi_token(text, False), "generated_text": None, "details": None}, b"")
+    for text in _TEXTS
+]
+_OPENAI_TOKENS = [_event(_openai_chunk({"content": text}, None), b" ") for text in _TEXTS]
 _OPENAI_ROLE = _event(_openai_chunk({"role": "assistant", "content": ""}, None), b" ")
 _OPENAI_LAST = _event(_openai_chunk({}, "stop"), b" ") + _event(b"[DONE]", b" ") + b"0\r\n\r\n"
 
@@ -110,12 +115,36 @@ def _tgi_last(tokens: int) -> bytes:
     return _event(last, b"") + b"0\r\n\r\n"
 
 
+class Steps:
+    """The beat of a model server: all streams of one speed get their next token in the same step, as in a batch."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._streams: dict[int, list[Canned]] = {}
+
+    def add(self, stream: Canned, milliseconds: int) -> None:
+        """Have `stream` get a token each `milliseconds`, from the next step on."""
+        streams = self._streams.setdefault(milliseconds, [])
+        streams.append(stream)
+        if len(streams) == 1:
+            self._loop.call_later(milliseconds / 1000, self._step, milliseconds)
+
+    def _step(self, milliseconds: int) -> None:
+        streams = self._streams[milliseconds]
+        streams[:] = [stream for stream in streams if stream.step()]
+        if streams:
+            self._loop.call_later(milliseconds / 1000, self._step, milliseconds)
+
+
 class Canned(asyncio.Protocol):
     """One connection. Requests come one after the other, as HTTP clients with a pool send them."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
         self._received = b""
-        self._loop = asyncio.get_running_loop()
+        self._left = 0
+        self._events: list[bytes] = []
+        self._last = b""
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -141,29 +170,28 @@ class Canned(asyncio.Protocol):
     def _answer(self, path: bytes, body: bytes) -> None:
         if path == b"/generate_stream":
             tokens = _number(_TOKENS, body, _PLAIN_TOKENS)
-            self._stream(_STREAM_HEAD, _TGI_TOKEN, tokens, _tgi_last(tokens), body)
+            self._stream(_STREAM_HEAD, _TGI_TOKENS, tokens, _tgi_last(tokens), body)
         elif path == b"/v1/chat/completions" and _STREAM.search(body):
             tokens = _number(_TOKENS, body, _PLAIN_TOKENS)
-            self._stream(_STREAM_HEAD + _OPENAI_ROLE, _OPENAI_TOKEN, tokens, _OPENAI_LAST, body)
+            self._stream(_STREAM_HEAD + _OPENAI_ROLE, _OPENAI_TOKENS, tokens, _OPENAI_LAST, body)
         else:
             plain = {b"/generate": _GENERATED, b"/v1/chat/completions": _COMPLETED, b"/tokenize": _TOKENIZED}
             self._write(plain.get(path, _INFO))
 
-    def _stream(self, head: bytes, token: bytes, tokens: int, last: bytes, body: bytes) -> None:
-        self._write(head + token)
-        self._tick(token, tokens - 1, last, _number(_MILLISECONDS, body, 2) / 1000)
+    def _stream(self, head: bytes, events: list[bytes], tokens: int, last: bytes, body: bytes) -> None:
+        self._write(head + events[0])
+        self._left = tokens - 1
+        self._events = events
+        self._last = last
+        self._steps.add(self, _number(_MILLISECONDS, body, 2))
 
-    def _tick(self, token: bytes, left: int, last: bytes, interval: float) -> None:
+    def step(self) -> bool:
+        """Write the stream's next token; says whether it goes on."""
         if self._transport is None:
-            return
-        if left <= 0:
-            self._write(last)
-            return
-        self._loop.call_later(interval, self._token, token, left, last, interval)
-
-    def _token(self, token: bytes, left: int, last: bytes, interval: float) -> None:
-        self._write(token)
-        self._tick(token, left - 1, last, interval)
+            return False
+        self._left -= 1
+        self._write(self._events[self._left % len(self._events)] if self._left >= 0 else self._last)
+        return self._left >= 0
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -176,7 +204,8 @@ def _number(pattern: re.Pattern[bytes], body: bytes, otherwise: int) -> int:
 
 
 async def _serve() -> None:
-    server = await asyncio.get_running_loop().create_server(Canned, "127.0.0.1", 0, backlog=2048)
+    steps = Steps()
+    server = await asyncio.get_running_loop().create_server(lambda: Canned(steps), "127.0.0.1", 0, backlog=2048)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()

@@ -41,11 +41,13 @@ MEASURES: Final = (
     Measure("plain_cpu", "CPU a plain request", "ms", 1e3, 3),
     Measure("token_cpu_64", "CPU a token, streams of 64", "µs", 1e6, 1),
     Measure("token_cpu_1024", "CPU a token, streams of 1,024", "µs", 1e6, 1),
+    Measure("paced_token_cpu", "CPU a token, one each 20 ms", "µs", 1e6, 1),
     Measure("first_token_p50", "added time to first token, p50", "ms", 1e3, 2),
     Measure("first_token_p99", "added time to first token, p99", "ms", 1e3, 2),
     Measure("rate_8", "requests a second, 8 at once", "/s", 1, 0),
     Measure("rate_64", "requests a second, 64 at once", "/s", 1, 0),
     Measure("memory", "resident memory", "MB", 1e-6, 1),
+    Measure("memory_after_crowd", "resident memory after 500 streams at once", "MB", 1e-6, 1),
     Measure("start", "from start to first answer", "s", 1, 2),
     Measure("import_cpu", "CPU of importing the application", "s", 1, 2),
 )

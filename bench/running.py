@@ -103,6 +103,7 @@ def _measure(
         "plain_cpu": measuring.plain_cpu([*entries, *extra, many]),
         "token_cpu_64": measuring.token_cpu([*entries, *extra], 64),
         "token_cpu_1024": measuring.token_cpu([*entries, *extra], long),
+        "paced_token_cpu": measuring.paced_token_cpu([*entries, *extra]),
         "rate_8": measuring.rate(entries, 8),
         "rate_64": measuring.rate(entries, 64),
     }
@@ -112,8 +113,9 @@ def _measure(
     for key, part in (("first_token_p50", 0.5), ("first_token_p99", 0.99)):
         base = percentile(flat[direct.name], part)
         rows[key] = {name: percentile(flat[name], part) - base for name in names}
-    median, slowest = measuring.fairness(gateway)
     rows["memory"] = {entry.name: resident_bytes(entry.pid) for entry in entries}
+    median, slowest = measuring.fairness(gateway)
+    rows["memory_after_crowd"] = {GATEWAY: resident_bytes(gateway.pid)}
     requests, growth = measuring.memory_growth(gateway)
     rows["start"] = {name: start[name] for name in names}
     rows["import_cpu"] = {
