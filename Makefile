@@ -39,7 +39,7 @@ bench: setup ## measure the gateway's cost against a byte copy (ARGS go to bench
 	@$(BIN)/python -m bench $(ARGS)
 
 bench-peers: setup ## install what make bench compares with, each in an environment of its own
-	@$(BIN)/python -m bench.peers $(ARGS)
+	@$(BIN)/python -m bench.peers
 
 pins: ## resolve pyproject.toml's groups into requirements*.txt again
 	uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header --generate-hashes --group lambda pyproject.toml -o requirements-lambda.txt

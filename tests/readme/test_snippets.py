@@ -18,7 +18,7 @@ from tests.support.processes import ROOT, running
 pytestmark = pytest.mark.xdist_group("readme")
 
 COMMANDS = [(block, command) for block in blocks("README.md", "shell") for command in block.commands]
-SERVED = 'make local ARGS="--name yellow-cat-1 --gpu 24GB"'
+SERVED = 'make local ARGS="--gpu 24GB"'
 """The command whose run the other snippets are for."""
 
 

@@ -17,7 +17,7 @@ def test_no_module_is_longer_than_a_reader_takes_in_at_once() -> None:
 
 
 def test_no_module_is_named_for_nothing() -> None:
-    nothing = re.compile(r"(^|_)(utils?|helpers?|common|misc|shared|base|stuff|tools?)$")
+    nothing = re.compile(r"(^|_)(utils?|helpers?|common|misc|shared|base|stuff)$")
     found = [
         module.name
         for module in modules(*PACKAGES, "tests", "bench")
