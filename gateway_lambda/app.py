@@ -27,7 +27,7 @@ from gateway_lambda.routing import place
 from gateway_lambda.runs import Run, Runs
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.client import TgiClient
-from gateway_lambda.upstream import Upstream
+from gateway_lambda.upstream.client import Upstream
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Gateway:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await self._upstream.close()
+                self._runs.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -75,10 +75,9 @@ class Gateway:
         except ClientLeft:
             return
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not exchange.client_left or task is None:
+            if not exchange.client_left:
                 raise
-            task.uncancel()
+            exchange.stay()
         except Exception:
             _LOG.exception("request %s failed", exchange.request_id.decode())
             if not exchange.started:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, cast
 
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, too_large
 
@@ -25,11 +25,12 @@ class Exchange:
     """
 
     __slots__ = (
-        "_length",
         "_send",
+        "_task",
         "_watcher",
         "authorization",
         "client_left",
+        "content_length",
         "done",
         "hosts",
         "method",
@@ -49,23 +50,24 @@ class Exchange:
         self.request_id = b"req_" + os.urandom(12).hex().encode()
         self.authorization: bytes | None = None
         self.hosts: list[bytes] = []
-        self._length: bytes | None = None
+        self.content_length: bytes | None = None
         for name, value in scope["headers"]:
             if name == b"host":
                 self.hosts.append(value)
             elif name == b"authorization":
                 self.authorization = value
             elif name == b"content-length":
-                self._length = value
+                self.content_length = value
         self.started = False
         """The status has been sent."""
         self.done = False
         self.client_left = False
         self._watcher: asyncio.Task[None] | None = None
+        self._task = cast("asyncio.Task[Any]", asyncio.current_task())
 
     async def body(self, limit: int) -> bytes:
         """The whole request body. Raises `RequestError` above `limit` bytes, `ClientLeft` when it does not come."""
-        if self._length is not None and self._length.isdigit() and int(self._length) > limit:
+        if self.content_length is not None and self.content_length.isdigit() and int(self.content_length) > limit:
             raise too_large(limit)
         message = await self.receive()
         found: bytes = message.get("body", b"")
@@ -84,10 +86,13 @@ class Exchange:
         raise ClientLeft
 
     def watch(self) -> None:
-        """From now on this task is cancelled when the client leaves. Only after the whole body was read."""
-        task = asyncio.current_task()
-        if task is not None and self._watcher is None:
-            self._watcher = asyncio.create_task(self._watch(task))
+        """From now on, the whole body having been read, the task that serves this is cancelled if the client leaves."""
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._watch())
+
+    def stay(self) -> None:
+        """The cancellation that `leave` asked for has been dealt with."""
+        self._task.uncancel()
 
     def close(self) -> None:
         """Stop watching."""
@@ -123,12 +128,16 @@ class Exchange:
         self.done = True
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
-    async def _watch(self, task: asyncio.Task[Any]) -> None:
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
+    def leave(self) -> None:
+        """The client has left: cancel the task that serves it, unless it is done."""
         if not self.done:
             self.client_left = True
-            task.cancel()
+            self._task.cancel()
+
+    async def _watch(self) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        self.leave()
 
 
 def not_allowed(method: str, allowed: bytes) -> RequestError:

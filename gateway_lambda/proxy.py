@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 
-from multidict import CIMultiDict
-from yarl import URL
-
 from gateway_lambda.errors import Header
 from gateway_lambda.exchange import ClientLeft, Exchange
 from gateway_lambda.runs import Run
-from gateway_lambda.upstream import Replica, Reply, Upstream
+from gateway_lambda.upstream.client import Reply, Upstream
 
 HOP_BY_HOP = frozenset(
     (
@@ -27,8 +24,9 @@ HOP_BY_HOP = frozenset(
 )
 """Headers that hold for one connection alone (RFC 9110 §7.6.1), beside those that Connection names."""
 
-_OWN = HOP_BY_HOP | {b"host", b"expect"}
-_BODYLESS = (204, 304)
+_NOT_PASSED_ON = HOP_BY_HOP | {b"host", b"expect", b"content-length", b"x-forwarded-for"}
+_REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE")
+"""Methods of which one request more changes nothing (RFC 9110 §9.2.2)."""
 
 
 async def pass_on(exchange: Exchange, run: Run, path: bytes, prefix: bytes, upstream: Upstream) -> None:
@@ -39,51 +37,57 @@ async def pass_on(exchange: Exchange, run: Run, path: bytes, prefix: bytes, upst
     Raises `GatewayError` as long as nothing was sent.
     """
     replica = upstream.choose(run.replicas)
-    headers = _request_headers(exchange, run, prefix)
     body = await _request_body(exchange)
-    url = _url(replica, path, exchange.scope["query_string"])
-    reply = await upstream.send(replica, exchange.method, url, headers, body, upstream.streamed)
+    query: bytes = exchange.scope["query_string"]
+    reply = await upstream.send(
+        replica,
+        exchange.method.encode(),
+        path + b"?" + query if query else path,
+        _request_headers(exchange, run, prefix, body),
+        body,
+        repeatable=exchange.method in _REPEATABLE,
+    )
     try:
         await _pass_back(exchange, reply)
     finally:
         reply.close()
 
 
-def _url(replica: Replica, path: bytes, query: bytes) -> URL:
-    target = path + b"?" + query if query else path
-    return URL(replica.base + target.decode("latin-1"), encoded=True)
-
-
-def _request_headers(exchange: Exchange, run: Run, prefix: bytes) -> CIMultiDict[str]:
-    headers: CIMultiDict[str] = CIMultiDict()
-    skipped = _OWN | _named_in_connection(exchange.scope["headers"])
+def _request_headers(exchange: Exchange, run: Run, prefix: bytes, body: bytes | AsyncIterator[bytes]) -> bytes:
+    given: list[Header] = exchange.scope["headers"]
+    skipped = _NOT_PASSED_ON | _named_in_connection(given)
     if run.service.auth:
-        skipped = skipped | {b"authorization"}
-    for name, value in exchange.scope["headers"]:
-        if name not in skipped:
-            headers.add(name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
-    if run.service.host is not None:
-        headers["Host"] = run.service.host
-    if run.service.auth and run.service.model and run.service.model.upstream_api_key is not None:
-        headers["Authorization"] = f"Bearer {run.service.model.upstream_api_key}"
-    _add_forwarded(headers, exchange, prefix)
-    return headers
+        skipped |= {b"authorization"}
+    lines = [b"%s: %s\r\n" % header for header in given if header[0] not in skipped]
+    if run.service.auth:
+        lines.append(run.upstream_key)
+    lines += _forwarded(exchange, given, prefix)
+    if not isinstance(body, bytes):
+        length = exchange.content_length
+        lines.append(b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %s\r\n" % length)
+    elif body or exchange.content_length is not None or exchange.method in ("POST", "PUT", "PATCH"):
+        lines.append(b"content-length: %d\r\n" % len(body))
+    return b"".join(lines)
 
 
-def _add_forwarded(headers: CIMultiDict[str], exchange: Exchange, prefix: bytes) -> None:
+def _forwarded(exchange: Exchange, given: Iterable[Header], prefix: bytes) -> list[bytes]:
     """Who asked, and how: what a proxy before this one said stays, this one adds its part."""
+    there = {name for name, _ in given}
+    asked_by = [value for name, value in given if name == b"x-forwarded-for"]
     client = exchange.scope.get("client")
     if client:
-        before = headers.popall("X-Forwarded-For", [])
-        headers["X-Forwarded-For"] = ", ".join([*before, client[0]])
-    if exchange.hosts:
-        headers.setdefault("X-Forwarded-Host", exchange.hosts[0].decode("latin-1"))
-    headers.setdefault("X-Forwarded-Proto", exchange.scope.get("scheme", "http"))
-    if prefix:
-        headers["X-Forwarded-Prefix"] = prefix.decode("latin-1")
+        asked_by.append(client[0].encode())
+    lines = [b"x-forwarded-for: %s\r\n" % b", ".join(asked_by)] if asked_by else []
+    if exchange.hosts and b"x-forwarded-host" not in there:
+        lines.append(b"x-forwarded-host: %s\r\n" % exchange.hosts[0])
+    if b"x-forwarded-proto" not in there:
+        lines.append(b"x-forwarded-proto: %s\r\n" % exchange.scope["scheme"].encode())
+    if prefix and b"x-forwarded-prefix" not in there:
+        lines.append(b"x-forwarded-prefix: %s\r\n" % prefix)
+    return lines
 
 
-async def _request_body(exchange: Exchange) -> bytes | AsyncIterator[bytes] | None:
+async def _request_body(exchange: Exchange) -> bytes | AsyncIterator[bytes]:
     """The body as one piece where it came as one; else as it comes."""
     message = await exchange.receive()
     if message["type"] != "http.request":
@@ -92,7 +96,7 @@ async def _request_body(exchange: Exchange) -> bytes | AsyncIterator[bytes] | No
     if message.get("more_body"):
         return _pieces(exchange, first)
     exchange.watch()
-    return first or None
+    return first
 
 
 async def _pieces(exchange: Exchange, first: bytes) -> AsyncIterator[bytes]:
@@ -100,31 +104,33 @@ async def _pieces(exchange: Exchange, first: bytes) -> AsyncIterator[bytes]:
     while True:
         message = await exchange.receive()
         if message["type"] != "http.request":
+            exchange.leave()
             raise ClientLeft
-        if message.get("body"):
-            yield message["body"]
+        yield message.get("body", b"")
         if not message.get("more_body"):
+            exchange.watch()
             return
 
 
 async def _pass_back(exchange: Exchange, reply: Reply) -> None:
     """The response as it comes. One that breaks off ends the client's connection, so that it is not taken for whole."""
-    await exchange.start(reply.status, _response_headers(reply, exchange))
+    await exchange.start(reply.status, _response_headers(reply))
     while piece := await reply.piece():
+        if reply.ended:
+            await exchange.finish(piece)
+            return
         await exchange.write(piece)
     await exchange.finish()
 
 
-def _response_headers(reply: Reply, exchange: Exchange) -> list[Header]:
-    found = list(reply.raw_headers)
+def _response_headers(reply: Reply) -> list[Header]:
+    found = [(name.lower(), value) for name, value in reply.headers]
     skipped = HOP_BY_HOP | _named_in_connection(found)
-    if reply.status in _BODYLESS:
-        skipped = skipped | {b"content-length"}
-    return [(name, value) for name, value in ((n.lower(), v) for n, v in found) if name not in skipped]
+    if reply.status in (204, 304):
+        skipped |= {b"content-length"}
+    return [header for header in found if header[0] not in skipped]
 
 
-def _named_in_connection(headers: Iterable[Header]) -> frozenset[bytes]:
-    named = [
-        token.strip().lower() for name, value in headers if name.lower() == b"connection" for token in value.split(b",")
-    ]
-    return frozenset(named)
+def _named_in_connection(headers: Iterable[Header]) -> set[bytes]:
+    values = [value for name, value in headers if name == b"connection"]
+    return {token.strip().lower() for value in values for token in value.split(b",")}

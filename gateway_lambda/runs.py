@@ -7,7 +7,8 @@ from gateway_lambda.registry.table import Table
 from gateway_lambda.templates import ChatTemplate
 from gateway_lambda.tgi.info import Known
 from gateway_lambda.tgi.stops import Stops
-from gateway_lambda.upstream import Replica, Upstream
+from gateway_lambda.upstream.client import Upstream
+from gateway_lambda.upstream.replica import Replica
 
 
 class ReadyModel:
@@ -40,19 +41,17 @@ class ReadyModel:
 class Run:
     """A service of the registry while it is being served."""
 
-    __slots__ = ("headers", "known", "model", "replicas", "service")
+    __slots__ = ("known", "model", "replicas", "service", "upstream_key")
 
     def __init__(self, service: Service, replicas: list[Replica]) -> None:
         self.service = service
         self.replicas = replicas
         self.known = {replica: Known() for replica in replicas}
         self.model = ReadyModel(service.model) if service.model else None
-        self.headers: dict[str, str] = {"Content-Type": "application/json"}
-        """Of every request that the gateway itself makes of a replica."""
-        if service.host is not None:
-            self.headers["Host"] = service.host
-        if service.model and service.model.upstream_api_key is not None:
-            self.headers["Authorization"] = f"Bearer {service.model.upstream_api_key}"
+        self.upstream_key = b""
+        """The header line with the upstream's own key, where it has one."""
+        if service.model and service.model.upstream_api_key:
+            self.upstream_key = f"authorization: Bearer {service.model.upstream_api_key.strip()}\r\n".encode()
 
 
 class Runs:
@@ -62,6 +61,12 @@ class Runs:
         self._upstream = upstream
         self._table: Table | None = None
         self._runs: dict[str, Run] = {}
+
+    def close(self) -> None:
+        """End all connections."""
+        for run in self._runs.values():
+            for replica in run.replicas:
+                replica.close()
 
     def of(self, service: Service, table: Table) -> Run:
         """The run of a service that `table` holds."""

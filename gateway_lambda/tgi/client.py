@@ -15,7 +15,8 @@ from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.failures import Failure, from_event, from_status
 from gateway_lambda.tgi.info import Facts, Info, adds_bos, decode_info, decode_tokens, facts_of
 from gateway_lambda.tgi.replies import Event, EventReader, Generated, decode_event, decode_generated
-from gateway_lambda.upstream import Replica, Reply, Upstream
+from gateway_lambda.upstream.client import Reply, Upstream
+from gateway_lambda.upstream.replica import Replica
 
 _Answer = TypeVar("_Answer")
 
@@ -31,6 +32,8 @@ class TgiClient:
     def __init__(self, upstream: Upstream, settings: Settings) -> None:
         self._upstream = upstream
         self._idle_timeout = settings.idle_timeout
+        self._plain_timeout = settings.plain_timeout
+        self._short_timeout = settings.connect_timeout
 
     async def on_a_replica(self, run: Run, ask: Callable[[Replica], Awaitable[_Answer]]) -> _Answer:
         """What `ask` gets of a replica; of a second one, where the first is overloaded or cannot be reached."""
@@ -49,7 +52,7 @@ class TgiClient:
         """
         known = run.known[replica]
         if known.asking is None:
-            if not replica.failed and asyncio.get_running_loop().time() < known.until:
+            if not replica.lost and asyncio.get_running_loop().time() < known.until:
                 return known.facts
             known.asking = asyncio.create_task(self._ask_facts(run, replica))
         await asyncio.shield(known.asking)
@@ -68,21 +71,25 @@ class TgiClient:
 
     async def generate(self, run: Run, replica: Replica, body: bytes, *, grammar: bool) -> tuple[Generated, int | None]:
         """A whole answer, and its `x-prompt-tokens`. Raises `GatewayError`."""
-        reply = await self._post(run, replica, "/generate", body, streamed=False)
         try:
-            found = await reply.whole()
-            if reply.status != 200:
-                raise from_status(reply.status, found, grammar=grammar)
-            prompt = reply.headers.get("x-prompt-tokens", "")
-            return decode_generated(found), int(prompt) if prompt.isdecimal() else None
-        finally:
-            reply.close()
+            async with asyncio.timeout(self._plain_timeout):
+                reply = await self._post(run, replica, b"/generate", body)
+                try:
+                    found = await reply.whole()
+                finally:
+                    reply.close()
+        except TimeoutError:
+            raise timed_out("the upstream took longer than it may for a whole answer; set stream=true") from None
+        if reply.status != 200:
+            raise from_status(reply.status, found, grammar=grammar)
+        prompt = reply.header(b"x-prompt-tokens")
+        return decode_generated(found), int(prompt) if prompt is not None and prompt.isdigit() else None
 
     async def stream(self, run: Run, replica: Replica, body: bytes, *, grammar: bool) -> TokenStream:
         """A stream whose first event has arrived and is no error. Raises `GatewayError`."""
         try:
             async with asyncio.timeout(self._idle_timeout):
-                reply = await self._post(run, replica, "/generate_stream", body, streamed=True)
+                reply = await self._post(run, replica, b"/generate_stream", body)
                 stream = TokenStream(reply, grammar=grammar)
                 try:
                     if reply.status != 200:
@@ -95,44 +102,47 @@ class TgiClient:
         except TimeoutError:
             raise timed_out("the upstream sent nothing for too long") from None
 
-    async def _post(self, run: Run, replica: Replica, path: str, body: bytes, *, streamed: bool) -> Reply:
-        timeout = self._upstream.streamed if streamed else self._upstream.plain
-        return await self._upstream.send(replica, "POST", replica.url(path), run.headers, body, timeout)
+    async def _post(self, run: Run, replica: Replica, path: bytes, body: bytes) -> Reply:
+        headers = b"content-type: application/json\r\n%scontent-length: %d\r\n" % (run.upstream_key, len(body))
+        return await self._upstream.send(replica, b"POST", path, headers, body)
 
     async def _ask_facts(self, run: Run, replica: Replica) -> None:
         known = run.known[replica]
-        replica.failed = False
-        limits = run.service.model.limits if run.service.model else Limits()
+        replica.lost = False
         try:
-            reply = await self._upstream.send(
-                replica, "GET", replica.url("/info"), run.headers, None, self._upstream.short
-            )
-            try:
-                info = decode_info(await reply.whole()) if reply.status == 200 else None
-            except ServiceError:
-                info = None
-            finally:
-                reply.close()
-            known.facts = facts_of(info or Info(), limits)
+            info = await self._info(run, replica)
+            known.facts = facts_of(info or Info(), run.service.model.limits if run.service.model else Limits())
             known.bos = None
             known.until = asyncio.get_running_loop().time() + (_KNOWN_FOR if info else _UNKNOWN_FOR)
         finally:
             known.asking = None
 
+    async def _info(self, run: Run, replica: Replica) -> Info | None:
+        try:
+            async with asyncio.timeout(self._short_timeout):
+                reply = await self._upstream.send(replica, b"GET", b"/info", run.upstream_key)
+                try:
+                    return decode_info(await reply.whole()) if reply.status == 200 else None
+                finally:
+                    reply.close()
+        except TimeoutError:
+            return None
+        except ServiceError as error:
+            if error.another:
+                raise
+            return None
+
     async def _tokenize(self, run: Run, replica: Replica, text: str) -> list[dict[str, Any]] | None:
         body = msgspec.json.encode({"inputs": text})
         try:
-            reply = await self._upstream.send(
-                replica, "POST", replica.url("/tokenize"), run.headers, body, self._upstream.short
-            )
-        except ServiceError:
+            async with asyncio.timeout(self._short_timeout):
+                reply = await self._post(run, replica, b"/tokenize", body)
+                try:
+                    return decode_tokens(await reply.whole()) if reply.status == 200 else None
+                finally:
+                    reply.close()
+        except (TimeoutError, ServiceError):
             return None
-        try:
-            return decode_tokens(await reply.whole()) if reply.status == 200 else None
-        except ServiceError:
-            return None
-        finally:
-            reply.close()
 
 
 class TokenStream:

@@ -11,8 +11,7 @@ from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tgi.replies import Generated
 from gateway_lambda.tgi.stops import Stops
 from gateway_lambda.tgi.whole import Choice, read_choice
-from gateway_lambda.upstream import Replica
-
+from gateway_lambda.upstream.replica import Replica
 
 _GRAMMAR_PIECE = 1024
 """Tokens. From version 3.0 on a grammar starts anew behind them, so that longer answers break."""

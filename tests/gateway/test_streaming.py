@@ -11,7 +11,6 @@ import openai
 import pytest
 
 from tests.gateway.scripted_tgi import (
-    STREAM_HEAD,
     Asked,
     Write,
     answer,
@@ -243,16 +242,8 @@ def test_an_upstream_that_never_begins_is_a_timeout(bench: Bench) -> None:
 def test_comments_of_the_upstream_count_as_life(bench: Bench) -> None:
     bench.serve(idle_timeout=0.3, keep_alive=5)
 
-    async def queueing(asked: Asked, write: Write) -> None:
-        await write(STREAM_HEAD)
-        await write(b"%x\r\n%s\r\n" % (len(events("a")[0]), events("a", finish=None)[0]))
-        for _ in range(6):
-            await asyncio.sleep(0.1)
-            await write(b"2\r\n:\n\r\n")
-        last = events("b")[0]
-        await write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(last), last))
-
-    bench.tgi.replies.append(queueing)
+    comments = [piece for _ in range(6) for piece in (asyncio.sleep(0.1), b":\n\n")]
+    bench.tgi.replies.append(stream(events("a", finish=None)[0], *comments, events("b")[0]))
     assert deltas(bench.events())[1:] == [({"content": "a"}, None), ({"content": "b"}, None), ({}, "stop"), "[DONE]"]
 
 

@@ -1,0 +1,165 @@
+"""Which replica to ask, asking it, and what its failures mean."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+
+from gateway_lambda.errors import Header, ServiceError, unavailable, unreachable
+from gateway_lambda.registry.record import Service
+from gateway_lambda.settings import Settings
+from gateway_lambda.upstream.connection import BrokenOff, Connection, Response
+from gateway_lambda.upstream.replica import BadAddress, Replica
+
+_LOG = logging.getLogger(__name__)
+
+_MAX_WHOLE = 64 * 1024 * 1024
+"""Bytes of an answer that is read as a whole."""
+
+
+class Reply:
+    """A replica's response: its head is there, its body still comes.
+
+    Whoever has it calls `close`, whatever happened; an unfinished body then ends its connection, and with it the
+    generation.
+    """
+
+    __slots__ = ("_replica", "_response", "_sending", "status")
+
+    def __init__(self, replica: Replica, response: Response, sending: asyncio.Task[None] | None) -> None:
+        self.status = response.status
+        self._response = response
+        self._replica: Replica | None = replica
+        self._sending = sending
+
+    @property
+    def headers(self) -> Iterable[Header]:
+        """As they came, in order."""
+        return self._response.headers
+
+    @property
+    def ended(self) -> bool:
+        """The body's end has arrived."""
+        return self._response.ended
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of that lower-case name."""
+        return self._response.header(name)
+
+    async def piece(self) -> bytes:
+        """What has arrived, at least a byte; empty at the body's end. Raises `ServiceError` when it broke off."""
+        try:
+            return await self._response.piece()
+        except BrokenOff as problem:
+            if self._replica is not None:
+                self._replica.lost = True
+                _LOG.warning("the response of %s broke off: %s", self._replica.base, problem)
+            raise ServiceError(500, "the upstream's answer broke off before its end", "upstream_incomplete") from None
+
+    async def whole(self) -> bytes:
+        """The body. Raises `ServiceError` when it broke off."""
+        pieces: list[bytes] = []
+        size = 0
+        while piece := await self.piece():
+            pieces.append(piece)
+            size += len(piece)
+            if size > _MAX_WHOLE:
+                raise ServiceError(500, "the upstream's answer does not end", "upstream_error")
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """Give the connection back where the body has ended, end it where not."""
+        if self._replica is not None:
+            self._replica.in_flight -= 1
+            self._replica = None
+            self._response.close()
+            if self._sending is not None:
+                self._sending.cancel()
+
+
+class Upstream:
+    """The replicas of one gateway process, and how to ask them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._turn = 0
+
+    def replicas(self, service: Service) -> list[Replica]:
+        """A service's addresses; empty when it has none."""
+        if service.url is None:
+            bases = [self._settings.upstream] if self._settings.upstream else []
+        else:
+            bases = [service.url] if isinstance(service.url, str) else service.url
+        return [Replica(base, service.host) for base in bases]
+
+    def choose(self, replicas: list[Replica], other_than: Replica | None = None) -> Replica:
+        """The replica with the fewest requests in flight, by turns among equals. Raises `ServiceError` without one."""
+        left = [replica for replica in replicas if replica is not other_than] if other_than else replicas
+        if not left:
+            raise unavailable("this run has no replica now; try again shortly")
+        if len(left) == 1:
+            return left[0]
+        self._turn += 1
+        turn = self._turn % len(left)
+        return min(left[turn:] + left[:turn], key=_load)
+
+    async def send(
+        self,
+        replica: Replica,
+        method: bytes,
+        target: bytes,
+        headers: bytes,
+        body: bytes | AsyncIterator[bytes] = b"",
+        *,
+        repeatable: bool = True,
+    ) -> Reply:
+        """Ask a replica, wait for the head of its response.
+
+        `target`: raw path and query. `headers`: lines, each with its end; they give the length of `body`, or that it
+        is chunked. `repeatable`: the request may be sent once more when a connection that was used before turns out
+        to be dead. Raises `ServiceError`, whose `another` is true when no byte of a response was seen.
+        """
+        try:
+            head = replica.head(method, target)
+        except BadAddress as problem:
+            _LOG.error("%s cannot be asked: %s", replica.base, problem)
+            raise ServiceError(502, "the run's address cannot be used", "upstream_misconfigured") from None
+        whole = body if isinstance(body, bytes) else b""
+        replica.in_flight += 1
+        response = sending = None
+        try:
+            while True:
+                connection = await self._connect(replica)
+                repeats = repeatable and connection.used and isinstance(body, bytes)
+                response = connection.send(b"%s%s\r\n%s" % (head, headers, whole), bodyless=method == b"HEAD")
+                if not isinstance(body, bytes):
+                    chunked = b"\r\ntransfer-encoding: chunked\r\n" in headers
+                    sending = asyncio.create_task(connection.send_body(body, chunked=chunked))
+                try:
+                    await response.head()
+                except BrokenOff as problem:
+                    if not repeats or problem.answered:
+                        _LOG.warning("%s gave no answer: %s", replica.base, problem)
+                        raise unreachable("the run's replica closed the connection before it answered") from None
+                else:
+                    return Reply(replica, response, sending)
+        except BaseException as problem:
+            replica.in_flight -= 1
+            replica.lost = replica.lost or isinstance(problem, ServiceError)
+            if response is not None:
+                response.close()
+            if sending is not None:
+                sending.cancel()
+            raise
+
+    async def _connect(self, replica: Replica) -> Connection:
+        try:
+            return await replica.connection(self._settings.connect_timeout)
+        except (OSError, TimeoutError) as problem:
+            _LOG.warning("connecting to %s failed: %s", replica.base, problem)
+            raise unreachable("no connection to the run's replica; it may be starting or gone") from None
+
+
+def _load(replica: Replica) -> int:
+    return replica.in_flight

@@ -1,0 +1,297 @@
+"""One HTTP/1.1 connection to a replica, and the response that comes over it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from enum import Enum, auto
+from typing import cast
+
+import httptools
+
+from gateway_lambda.errors import Header
+
+_HIGH_WATER = 64 * 1024
+"""Bytes of a body that wait to be read. Above, the connection is not read from, so that the replica has to wait."""
+_MAX_HEAD = 256 * 1024
+"""Bytes of a response's headers."""
+
+
+class BrokenOff(Exception):
+    """The connection ended, or what came is no HTTP. `answered`: some of the response had arrived."""
+
+    def __init__(self, reason: str, *, answered: bool) -> None:
+        super().__init__(reason)
+        self.answered = answered
+
+
+class _State(Enum):
+    HEAD = auto()
+    """Waiting for the response's head, 1xx responses included."""
+    BODY = auto()
+    """The head is there, the body comes."""
+    COMPLETE = auto()
+    """The whole response is there."""
+    BROKEN = auto()
+    """No more will come, and something is missing."""
+
+
+class Response:
+    """What a replica answers. Bytes that arrived are read before the end, or the break, that came after them."""
+
+    __slots__ = ("_broken", "_connection", "_pieces", "_size", "_waiter", "headers", "state", "status")
+
+    def __init__(self, connection: Connection) -> None:
+        self.status = 0
+        self.headers: list[Header] = []
+        """As they came, in order."""
+        self.state = _State.HEAD
+        self._connection: Connection | None = connection
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._broken: BrokenOff | None = None
+
+    @property
+    def ended(self) -> bool:
+        """The body's end has arrived."""
+        return self.state is _State.COMPLETE
+
+    async def head(self) -> None:
+        """Wait for status and headers. Raises `BrokenOff`."""
+        while self.state is _State.HEAD:
+            await self._wait()
+        if self._broken is not None and not self.status:
+            raise self._broken
+
+    async def piece(self) -> bytes:
+        """What has arrived of the body, at least a byte; empty at its end. Raises `BrokenOff`."""
+        while not self._pieces:
+            if self.state is _State.COMPLETE:
+                return b""
+            if self._broken is not None:
+                raise self._broken
+            await self._wait()
+        pieces, self._pieces = self._pieces, []
+        if self._size > _HIGH_WATER and self._connection is not None:
+            self._connection.resume_reading()
+        self._size = 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """End the connection, unless the response is complete."""
+        if self._connection is not None:
+            self._connection.end()
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of that lower-case name."""
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+    def begin(self) -> None:
+        """The head is complete."""
+        self.state = _State.BODY
+        self._wake()
+
+    def add(self, piece: bytes) -> int:
+        """A piece of the body. Returns how many bytes wait."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        self._wake()
+        return self._size
+
+    def complete(self) -> None:
+        """Nothing is missing."""
+        self.state = _State.COMPLETE
+        self._connection = None
+        self._wake()
+
+    def break_off(self, reason: str) -> None:
+        """Nothing more will come."""
+        self._broken = BrokenOff(reason, answered=self.state is not _State.HEAD)
+        self.state = _State.BROKEN
+        self._connection = None
+        self._wake()
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        await self._waiter
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
+class Owner:
+    """Where a connection belongs; told when it is free again, and when it is gone."""
+
+    def made(self, connection: Connection) -> None:
+        """It is open."""
+        raise NotImplementedError
+
+    def free(self, connection: Connection) -> None:
+        """It may carry another request."""
+        raise NotImplementedError
+
+    def gone(self, connection: Connection, *, by_us: bool) -> None:
+        """It ended; `by_us`: the gateway ended it."""
+        raise NotImplementedError
+
+
+class Connection(asyncio.Protocol):
+    """Carries one request at a time. Its methods named `on_…` are the parser's."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._response: Response | None = None
+        self._bodyless = False
+        self._sending = False
+        self._head_size = 0
+        self._ended_by_us = False
+        self._reading_paused = False
+        self._writable: asyncio.Future[None] | None = None
+        self.used = False
+        """It has carried a request before."""
+        self.free_since = 0.0
+        """Since when it waits for a request, by the event loop's clock."""
+
+    @property
+    def usable(self) -> bool:
+        """It is open, as far as is known."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def send(self, head: bytes, *, bodyless: bool) -> Response:
+        """Send a request's head, with a body that is there; its response comes. `bodyless`: to a HEAD request."""
+        response = self._response = Response(self)
+        self._bodyless = bodyless
+        self._head_size = 0
+        if self.usable:
+            cast("asyncio.Transport", self._transport).write(head)
+        else:
+            response.break_off("the connection was closed")
+        return response
+
+    async def send_body(self, pieces: AsyncIterator[bytes], *, chunked: bool) -> None:
+        """Send a body as it comes. Ends early when the connection does; ends the connection when `pieces` fails."""
+        self._sending = True
+        try:
+            async for piece in pieces:
+                if self._writable is not None:
+                    await self._writable
+                if self._transport is None or self._transport.is_closing():
+                    return
+                if piece:
+                    self._transport.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+            if chunked and self.usable:
+                cast("asyncio.Transport", self._transport).write(b"0\r\n\r\n")
+            self._sending = False
+        finally:
+            if self._sending:
+                self.end()
+
+    def end(self) -> None:
+        """Close it."""
+        self._ended_by_us = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def resume_reading(self) -> None:
+        """The response's reader has caught up."""
+        if self._reading_paused and self.usable:
+            self._reading_paused = False
+            cast("asyncio.Transport", self._transport).resume_reading()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._owner.made(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._response is None:
+            self.end()
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
+            self._break_off(f"what came is no HTTP response: {problem}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self.resume_writing()
+        response, self._response = self._response, None
+        if response is not None:
+            if exc is None and response.state is _State.BODY and _ends_with_connection(response):
+                response.complete()
+            else:
+                response.break_off("the connection was closed" if exc is None else f"the connection broke: {exc}")
+        self._owner.gone(self, by_us=self._ended_by_us)
+
+    def pause_writing(self) -> None:
+        if self._writable is None:
+            self._writable = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
+
+    def on_message_begin(self) -> None:
+        if self._response is None:
+            self.end()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_size += len(name) + len(value)
+        if self._head_size > _MAX_HEAD:
+            raise ValueError("headers without end")
+        if self._response is not None:
+            self._response.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        response = self._response
+        if response is None:
+            return
+        response.status = self._parser.get_status_code()
+        if response.status < 200:
+            return
+        response.begin()
+        if self._bodyless:
+            self._finish(keep=False)
+
+    def on_body(self, body: bytes) -> None:
+        response = self._response
+        if response is not None and response.add(body) > _HIGH_WATER and not self._reading_paused and self.usable:
+            self._reading_paused = True
+            cast("asyncio.Transport", self._transport).pause_reading()
+
+    def on_message_complete(self) -> None:
+        response = self._response
+        if response is None:
+            return
+        if response.status < 200:
+            response.status = 0
+            response.headers.clear()
+            return
+        self._finish(keep=self._parser.should_keep_alive())
+
+    def _finish(self, *, keep: bool) -> None:
+        response, self._response = self._response, None
+        if response is not None:
+            response.complete()
+        self.resume_reading()
+        self.used = True
+        if keep and self.usable and not self._sending:
+            self._owner.free(self)
+        else:
+            self.end()
+
+    def _break_off(self, reason: str) -> None:
+        response, self._response = self._response, None
+        if response is not None:
+            response.break_off(reason)
+        self.end()
+
+
+def _ends_with_connection(response: Response) -> bool:
+    """A body without a length ends with its connection (RFC 9112 §6.3)."""
+    return response.header(b"content-length") is None and response.header(b"transfer-encoding") is None

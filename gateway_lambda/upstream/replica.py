@@ -1,0 +1,97 @@
+"""One address of a run, and the connections to it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from functools import partial
+from urllib.parse import urlsplit
+
+from gateway_lambda.upstream.connection import Connection, Owner
+
+_IDLE_FOR = 60.0
+"""Seconds that an idle connection is kept beyond the one used last."""
+
+
+class BadAddress(ValueError):
+    """A base URL that cannot be used."""
+
+
+class Replica(Owner):
+    """One base URL. Idle connections are used again, the one used last first, so that the others grow old and go."""
+
+    __slots__ = ("_idle", "_open", "_parts", "base", "in_flight", "lost")
+
+    def __init__(self, base: str, host: str | None) -> None:
+        """`host`: the Host header to send instead of the URL's own."""
+        self.base = base.rstrip("/")
+        self.in_flight = 0
+        """Requests that wait for their answer's end."""
+        self.lost = False
+        """It failed, or ended its last connection: when it answers again it may be another."""
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._parts = _Parts(self.base, host)
+
+    def head(self, method: bytes, target: bytes) -> bytes:
+        """A request's first line and its Host. Raises `BadAddress`."""
+        parts = self._parts
+        if parts.problem is not None:
+            raise BadAddress(parts.problem)
+        return b"%s %s%s HTTP/1.1\r\nhost: %s\r\n" % (method, parts.path, target, parts.host)
+
+    async def connection(self, patience: float) -> Connection:
+        """A connection that was idle, else a new one within `patience` seconds. Raises `OSError`, `TimeoutError`."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable:
+                return connection
+        loop = asyncio.get_running_loop()
+        parts = self._parts
+        async with asyncio.timeout(patience):
+            _, connection = await loop.create_connection(
+                partial(Connection, self), parts.name, parts.port, ssl=parts.tls
+            )
+        return connection
+
+    def close(self) -> None:
+        """End all connections."""
+        for connection in tuple(self._open):
+            connection.end()
+
+    def made(self, connection: Connection) -> None:
+        self._open.add(connection)
+
+    def free(self, connection: Connection) -> None:
+        now = connection.free_since = asyncio.get_running_loop().time()
+        self._idle.append(connection)
+        if now - self._idle[0].free_since > _IDLE_FOR:
+            self._idle.pop(0).end()
+
+    def gone(self, connection: Connection, *, by_us: bool) -> None:
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        if not by_us and not self._open:
+            self.lost = True
+
+
+class _Parts:
+    """A base URL, taken apart. `problem` says why it cannot be used."""
+
+    __slots__ = ("host", "name", "path", "port", "problem", "tls")
+
+    def __init__(self, base: str, host: str | None) -> None:
+        self.problem: str | None = None
+        try:
+            found = urlsplit(base)
+            self.name, port = found.hostname or "", found.port
+        except ValueError as problem:
+            self.name, port, found = "", None, urlsplit("")
+            self.problem = str(problem)
+        self.tls = ssl.create_default_context() if found.scheme == "https" else None
+        self.port = port or (443 if self.tls else 80)
+        self.path = found.path.encode()
+        self.host = (host if host is not None else found.netloc.rpartition("@")[2]).encode()
+        if self.problem is None and (found.scheme not in ("http", "https") or not self.name):
+            self.problem = "want http://host or https://host"
