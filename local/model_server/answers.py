@@ -1,0 +1,148 @@
+"""Answers in TGI's shapes (router/src/lib.rs), as JSON and as server-sent events."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from local.model_server.errors import InferError
+from local.model_server.generation import Step
+from local.model_server.stopping import FinishReason
+from local.model_server.vocabulary import Vocabulary
+
+KEEP_ALIVE = b":\n\n"
+"""A comment, which clients pass over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A finished generation."""
+
+    text: str
+    finish: FinishReason
+    steps: tuple[Step, ...]
+    prompt: tuple[int, ...]
+    """Ids of the prompt's tokens."""
+    scores: tuple[float | None, ...]
+    """Their log-probabilities; empty when nobody asked."""
+    seed: int | None
+    """None when nothing was drawn."""
+    queued: float
+    started: float
+    """When it came into the queue and out of it, on `time.perf_counter`'s clock."""
+
+    @property
+    def mean_logprob(self) -> float:
+        """By which the best of several is found."""
+        known = [step.logprob for step in self.steps if step.logprob is not None]
+        return sum(known) / len(known) if known else -math.inf
+
+
+class Answers:
+    """Writes answers; `vocabulary` gives the texts of tokens."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+
+    def whole(
+        self, answer: Answer, *, prompt: str, details: bool, top: bool, others: Sequence[Answer] | None
+    ) -> dict[str, Any]:
+        """`/generate`. `prompt` is put in front; `others` are the ones that `best_of` did not choose."""
+        body: dict[str, Any] = {"generated_text": prompt + answer.text}
+        if details:
+            written = self._details(answer, top=top)
+            if others is not None:
+                sequences = [
+                    {"generated_text": prompt + other.text, **self._details(other, top=top)} for other in others
+                ]
+                written = _put_before(written, "top_tokens", {"best_of_sequences": sequences})
+            body["details"] = written
+        return body
+
+    def event(self, index: int, step: Step, *, top: bool) -> dict[str, Any]:
+        """One of `/generate_stream`, without its last two fields' values."""
+        event: dict[str, Any] = {"index": index, "token": self._token(step)}
+        if top and step.candidates:
+            event["top_tokens"] = self._top_tokens(step)
+        return event | {"generated_text": None, "details": None}
+
+    def last_event(
+        self, index: int, step: Step, answer: Answer, *, prompt: str, details: bool, top: bool
+    ) -> dict[str, Any]:
+        """The last of `/generate_stream`."""
+        about = {
+            "finish_reason": answer.finish,
+            "generated_tokens": len(answer.steps),
+            "seed": answer.seed,
+            "input_length": len(answer.prompt),
+        }
+        return self.event(index, step, top=top) | {
+            "generated_text": prompt + answer.text,
+            "details": about if details else None,
+        }
+
+    def _details(self, answer: Answer, *, top: bool) -> dict[str, Any]:
+        details: dict[str, Any] = {
+            "finish_reason": answer.finish,
+            "generated_tokens": len(answer.steps),
+            "seed": answer.seed,
+            "prefill": [
+                {"id": token, "text": self._vocabulary.piece_text(token), "logprob": shortest(score)}
+                for token, score in zip(answer.prompt, answer.scores, strict=False)
+            ],
+            "tokens": [self._token(step) for step in answer.steps],
+        }
+        if top:
+            details["top_tokens"] = [self._top_tokens(step) for step in answer.steps]
+        return details
+
+    def _token(self, step: Step) -> dict[str, Any]:
+        return {
+            "id": step.token,
+            "text": step.text,
+            "logprob": shortest(step.logprob),
+            "special": step.token in self._vocabulary.special,
+        }
+
+    def _top_tokens(self, step: Step) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": candidate.token,
+                "text": self._vocabulary.piece_text(candidate.token),
+                "logprob": shortest(candidate.logprob),
+                "special": candidate.token in self._vocabulary.special,
+            }
+            for candidate in step.candidates
+        ]
+
+
+def write_event(event: dict[str, Any]) -> bytes:
+    """A server-sent event."""
+    return b"data: " + msgspec.json.encode(event) + b"\n\n"
+
+
+def write_error(error: InferError) -> dict[str, Any]:
+    """The body, or the event, that tells of an error."""
+    return {"error": str(error), "error_type": error.error_type}
+
+
+def shortest(number: float | None) -> float | None:
+    """The shortest decimal that is the same number in 32 bits, which is how TGI writes; no number is null."""
+    if number is None or not math.isfinite(number):
+        return None
+    wanted = struct.pack("<f", number)
+    for digits in (6, 7, 8):
+        short = float(f"{number:.{digits}g}")
+        if struct.pack("<f", short) == wanted:
+            return short
+    return float(f"{number:.9g}")
+
+
+def _put_before(fields: dict[str, Any], key: str, more: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in fields.items() if name != key}
+    return kept | more | ({key: fields[key]} if key in fields else {})

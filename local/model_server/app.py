@@ -1,0 +1,234 @@
+"""The model server's HTTP interface: TGI's routes (router/src/server.rs), as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from local.model_server.answers import Answer, Answers, write_error, write_event
+from local.model_server.errors import Incomplete, IncompleteStream, InferError
+from local.model_server.http import Exchange, Gone, Headers, Receive, Send, ServerEnding
+from local.model_server.inference import Inference
+from local.model_server.json_reader import WrongBody
+from local.model_server.metrics import Metrics
+from local.model_server.requests import GenerateRequest, read_compat_request, read_generate_request
+from local.model_server.slots import Slots
+from local.model_server.spans import locate
+from local.model_server.validation import Limits, check_streamed
+from local.model_server.vocabulary import Vocabulary
+
+COMPUTE_TYPE = "cpu"
+"""`x-compute-type`: TGI's says what kind of machine computes."""
+
+
+class App:
+    """The application. It listens on as many ports as services it stands in for, and differs in `/info` alone.
+
+    `info` gives what `/info` answers on a port.
+    """
+
+    def __init__(
+        self,
+        inference: Inference,
+        vocabulary: Vocabulary,
+        slots: Slots,
+        limits: Limits,
+        metrics: Metrics,
+        info: Callable[[int], Mapping[str, Any]],
+    ) -> None:
+        self._inference = inference
+        self._vocabulary = vocabulary
+        self._answers = Answers(vocabulary)
+        self._slots = slots
+        self._limits = limits
+        self._metrics = metrics
+        self._info = info
+        self._ending = asyncio.Event()
+        self._routes: Mapping[str, Mapping[str, Callable[[Exchange], Awaitable[None]]]] = {
+            "/": {"POST": self._compat, "GET": self._health},
+            "/generate": {"POST": self._generate},
+            "/generate_stream": {"POST": self._generate_stream},
+            "/tokenize": {"POST": self._tokenize},
+            "/info": {"GET": self._tell_info},
+            "/health": {"GET": self._health},
+            "/ping": {"GET": self._health},
+            "/metrics": {"GET": self._tell_metrics},
+        }
+
+    def end(self) -> None:
+        """Break off whatever is being answered."""
+        self._ending.set()
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(scope, receive, send, self._ending)
+        try:
+            await self._answer(exchange)
+        except Gone:
+            return
+        except ServerEnding:
+            await exchange.respond_json(Incomplete.status, write_error(Incomplete()))
+
+    async def _answer(self, exchange: Exchange) -> None:
+        methods = self._routes.get(exchange.path)
+        if methods is None:
+            await exchange.respond(404)
+            return
+        allowed = ",".join("GET,HEAD" if method == "GET" else method for method in methods)
+        if exchange.method == "OPTIONS":
+            permitted = {"access-control-allow-methods": "GET,POST", "access-control-allow-headers": "content-type"}
+            await exchange.respond(200, headers={**permitted, "allow": allowed})
+            return
+        handler = methods.get("GET" if exchange.method == "HEAD" else exchange.method)
+        if handler is None:
+            await exchange.respond(405, headers={"allow": allowed})
+            return
+        try:
+            await handler(exchange)
+        except InferError as error:
+            await exchange.respond_json(error.status, write_error(error))
+
+    async def _compat(self, exchange: Exchange) -> None:
+        request = await self._read(exchange, read_compat_request)
+        if request is None:
+            return
+        whole = request.parameters.return_full_text
+        with_prompt = whole is None or whole
+        if request.stream:
+            await self._respond_stream(exchange, request, with_prompt=with_prompt)
+        else:
+            body, headers = await self._whole(exchange, request, with_prompt=with_prompt)
+            await exchange.respond_json(200, [body], headers=headers)
+
+    async def _generate(self, exchange: Exchange) -> None:
+        request = await self._read(exchange, read_generate_request)
+        if request is not None:
+            with_prompt = bool(request.parameters.return_full_text)
+            body, headers = await self._whole(exchange, request, with_prompt=with_prompt)
+            await exchange.respond_json(200, body, headers=headers)
+
+    async def _generate_stream(self, exchange: Exchange) -> None:
+        request = await self._read(exchange, read_generate_request)
+        if request is not None:
+            await self._respond_stream(exchange, request, with_prompt=bool(request.parameters.return_full_text))
+
+    async def _tokenize(self, exchange: Exchange) -> None:
+        request = await self._read(exchange, read_generate_request)
+        if request is None:
+            return
+        ids = await self._inference.tokenize(request.inputs) if request.inputs else []
+        spans = locate(request.inputs, [self._vocabulary.pieces[token] for token in ids])
+        text = request.inputs.encode()
+        tokens = [
+            {"id": token, "text": text[start:stop].decode(errors="replace"), "start": start, "stop": stop}
+            for token, (start, stop) in zip(ids, spans, strict=True)
+        ]
+        await exchange.respond_json(200, tokens)
+
+    async def _tell_info(self, exchange: Exchange) -> None:
+        await exchange.respond_json(200, self._info(exchange.port))
+
+    async def _health(self, exchange: Exchange) -> None:
+        if await self._inference.healthy():
+            await exchange.respond(200)
+        else:
+            await exchange.respond_json(503, {"error": "unhealthy", "error_type": "healthcheck"})
+
+    async def _tell_metrics(self, exchange: Exchange) -> None:
+        text = self._metrics.render(running=self._slots.running, waiting=self._slots.waiting)
+        await exchange.respond_text(200, text)
+
+    async def _read(self, exchange: Exchange, read: Callable[[bytes], GenerateRequest]) -> GenerateRequest | None:
+        """The request, or None when it was refused, in axum's way: plain text."""
+        kind = exchange.headers.get("content-type", "").split(";")[0].strip().lower()
+        if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+            await exchange.respond_text(415, "Expected request with `Content-Type: application/json`")
+            return None
+        body = await exchange.body(self._limits.payload_limit)
+        if body is None:
+            await exchange.respond_text(413, "Failed to buffer the request body: length limit exceeded")
+            return None
+        try:
+            return read(body)
+        except WrongBody as error:
+            if error.syntax:
+                await exchange.respond_text(400, f"Failed to parse the request body as JSON: {error}")
+            else:
+                what = "Failed to deserialize the JSON body into the target type"
+                await exchange.respond_text(422, f"{what}: {error}")
+            return None
+
+    async def _whole(
+        self, exchange: Exchange, request: GenerateRequest, *, with_prompt: bool
+    ) -> tuple[dict[str, Any], Headers]:
+        began = time.perf_counter()
+        self._metrics.count_request()
+        given = request.parameters
+        async with exchange.watch() as watch:
+            if given.best_of is not None and given.best_of > 1:
+                answer, others = await watch.wait(self._inference.generate_best_of(request, given.best_of))
+            else:
+                answer, others = await watch.wait(self._inference.generate(request)), None
+        body = self._answers.whole(
+            answer,
+            prompt=request.inputs if with_prompt else "",
+            details=given.details or given.decoder_input_details,
+            top=bool(given.top_n_tokens),
+            others=others,
+        )
+        return body, _describe(answer, began, len(request.inputs))
+
+    async def _respond_stream(self, exchange: Exchange, request: GenerateRequest, *, with_prompt: bool) -> None:
+        self._metrics.count_request()
+        headers = {
+            "x-compute-type": COMPUTE_TYPE,
+            "x-compute-characters": str(len(request.inputs)),
+            "x-accel-buffering": "no",
+        }
+        events = self._events(request, prompt=request.inputs if with_prompt else "")
+        await exchange.respond_events(events, headers, broken_off=write_event(write_error(IncompleteStream())))
+
+    async def _events(self, request: GenerateRequest, *, prompt: str) -> AsyncGenerator[bytes, None]:
+        given = request.parameters
+        top = bool(given.top_n_tokens)
+        index = 0
+        try:
+            check_streamed(given)
+            async with aclosing(self._inference.stream(request)) as steps:
+                async for step, answer in steps:
+                    index += 1
+                    yield write_event(
+                        self._answers.event(index, step, top=top)
+                        if answer is None
+                        else self._answers.last_event(
+                            index, step, answer, prompt=prompt, details=given.details, top=top
+                        )
+                    )
+        except InferError as error:
+            yield write_event(write_error(error))
+
+
+def _describe(answer: Answer, began: float, characters: int) -> Headers:
+    """What `/generate` says in headers: times in whole milliseconds, but for `x-compute-time`."""
+    now = time.perf_counter()
+    working = now - answer.started
+    milliseconds = {
+        "x-total-time": now - began,
+        "x-validation-time": answer.queued - began,
+        "x-queue-time": answer.started - answer.queued,
+        "x-inference-time": working,
+        "x-time-per-token": working / len(answer.steps),
+    }
+    return {
+        "x-compute-type": COMPUTE_TYPE,
+        "x-compute-time": f"{now - began:.9f}",
+        "x-compute-characters": str(characters),
+        **{name: str(int(seconds * 1000)) for name, seconds in milliseconds.items()},
+        "x-prompt-tokens": str(len(answer.prompt)),
+        "x-generated-tokens": str(len(answer.steps)),
+    }

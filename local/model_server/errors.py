@@ -1,0 +1,74 @@
+"""TGI's errors: what each says, its kind and its status (router/src/infer/mod.rs, server.rs).
+
+InferError
+├── ValidationError   422 validation: the request asks for what is not allowed, or not possible here
+├── Overloaded        429 overloaded: as many requests as are allowed are being worked on
+├── GenerationError   424 generation: the model failed
+└── Incomplete        500 incomplete_generation(_stream): the server ends before the answer
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class InferError(Exception):
+    """An error that a client is told of as `{"error": str(), "error_type": …}`."""
+
+    status: ClassVar[int] = 500
+    error_type: ClassVar[str] = ""
+    metric: ClassVar[str] = ""
+    """Its name in `tgi_request_failure`."""
+
+
+class ValidationError(InferError):
+    """`rule` in TGI's words."""
+
+    status = 422
+    error_type = "validation"
+    metric = "validation"
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(f"Input validation error: {rule}")
+
+
+class Overloaded(InferError):
+    """Ask again later."""
+
+    status = 429
+    error_type = "overloaded"
+    metric = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("Model is overloaded")
+
+
+class GenerationError(InferError):
+    """`cause` is llama.cpp's own message."""
+
+    status = 424
+    error_type = "generation"
+    metric = "generation"
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"Request failed during generation: {cause}")
+
+
+class Incomplete(InferError):
+    """The server is ending."""
+
+    error_type = "incomplete_generation"
+    metric = "incomplete"
+
+    def __init__(self) -> None:
+        super().__init__("Incomplete generation")
+
+
+class IncompleteStream(InferError):
+    """The server is ending."""
+
+    error_type = "incomplete_generation_stream"
+    metric = "incomplete"
+
+    def __init__(self) -> None:
+        super().__init__("Incomplete generation stream")

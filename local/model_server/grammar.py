@@ -1,0 +1,109 @@
+"""TGI's grammars in the language of llama.cpp's grammar engine (llguidance): JSON Schema and regular expressions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from local.model_server.errors import ValidationError
+from local.model_server.json_reader import JsonReader, WrongBody
+from local.model_server.requests import Grammar
+
+MARK = "\u2042"
+"""A character that no model begins an answer with: a probe for whether a grammar is obeyed."""
+
+_SPACES = {"whitespace_pattern": "[ ]?"}
+"""At most one space between the parts of JSON, as TGI's grammars have it; a small model fills its budget with more."""
+_MAPS = ("properties", "$defs", "definitions", "patternProperties")
+_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_SINGLE = ("items", "additionalProperties")
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A grammar that llama.cpp may or may not understand: it passes over one that it does not."""
+
+    body: str
+    asked: str
+    """What the client wrote, for messages."""
+
+    @property
+    def text(self) -> str:
+        """The grammar."""
+        return f"%llguidance {{}}\nstart: body\nbody: {self.body}"
+
+    @property
+    def probe(self) -> str:
+        """The same behind the mark. When the first token is not of the mark, the grammar was passed over."""
+        return f'%llguidance {{}}\nstart: "{MARK}" body\nbody: {self.body}'
+
+    def refusal(self) -> ValidationError:
+        """What a client is told when it was."""
+        try:
+            re.compile(self.asked)
+        except re.error as error:
+            return ValidationError(f"grammar is not valid: {error}")
+        return ValidationError(f"grammar is not supported: llama.cpp cannot hold an answer to {self.asked[:200]}")
+
+
+def write_guide(grammar: Grammar) -> Guide:
+    """The grammar whose texts are those that `grammar` admits.
+
+    Raises:
+        ValidationError: it is none, by TGI's own checks.
+    """
+    if grammar.kind == "regex":
+        return Guide(f"/{_escape(grammar.value)}/", grammar.value)
+    schema = grammar.value["schema"] if grammar.kind == "json_schema" else _parse(grammar.value)
+    text = json.dumps({**_object_of(schema), "x-guidance": _SPACES})
+    return Guide(f"%json {text}", json.dumps(schema))
+
+
+def _parse(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return JsonReader(value.encode()).anything()
+        except WrongBody as error:
+            raise ValidationError(f"grammar is not valid: {error}") from None
+    if isinstance(value, dict):
+        return cast(dict[str, Any], value)
+    raise ValidationError("grammar is not supported")
+
+
+def _object_of(schema: Any) -> Mapping[str, Any]:
+    """A schema that has `properties`, and means what TGI makes of it."""
+    if not isinstance(schema, (dict, bool)):
+        raise ValidationError(f'grammar is not valid: {json.dumps(schema)} is not of types "boolean", "object"')
+    if isinstance(schema, bool) or "properties" not in schema:
+        raise ValidationError("grammar is not valid: Grammar must have a 'properties' field")
+    fields = cast(dict[str, Any], schema)
+    for keyword, kind, name in (("properties", dict, "object"), ("required", list, "array")):
+        if keyword in fields and not isinstance(fields[keyword], kind):
+            raise ValidationError(f'grammar is not valid: {json.dumps(fields[keyword])} is not of type "{name}"')
+    return _closed(fields)
+
+
+def _closed(schema: Any) -> Any:
+    """Objects with `properties` are objects, and have no others, where the schema leaves that open: so does TGI."""
+    if not isinstance(schema, dict):
+        return schema
+    fields = dict(cast(dict[str, Any], schema))
+    for keyword in _MAPS:
+        if isinstance(fields.get(keyword), dict):
+            fields[keyword] = {name: _closed(one) for name, one in fields[keyword].items()}
+    for keyword in _LISTS:
+        if isinstance(fields.get(keyword), list):
+            fields[keyword] = [_closed(one) for one in fields[keyword]]
+    for keyword in _SINGLE:
+        if keyword in fields:
+            fields[keyword] = _closed(fields[keyword])
+    return {"type": "object", "additionalProperties": False, **fields} if "properties" in fields else fields
+
+
+def _escape(pattern: str) -> str:
+    """The pattern between slashes on one line."""
+    pieces = re.findall(r"\\.|[^\\]|\\$", pattern, re.DOTALL)
+    return "".join({"/": "\\/", "\n": "\\n", "\r": "\\r", "\\\n": "\\n"}.get(piece, piece) for piece in pieces)

@@ -1,0 +1,172 @@
+"""llama.cpp in this process: started with settings that make its results repeatable, asked over its loopback HTTP.
+
+Two settings carry the promise that the same seed gives the same text whatever else runs:
+
+- micro-batches of one token. A token is computed alone, so that neither its neighbours in the prompt nor the other
+  generations choose another kernel with another rounding. On CPUs of laptops batching gains next to nothing with a
+  model of this size: prompts are read a quarter slower, four generations together run no slower;
+- attention by the plain path, whose sums do not depend on how the work is split over threads.
+
+llama.cpp's own port is an address of 127.0.0.1 that the system chooses, closed by a key made for this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import xllamacpp
+
+SLOTS = 4
+"""Generations at once."""
+CONTEXT = 2048
+"""Tokens of prompt and answer in a slot. A token's keys and values take 23 kB, all four slots 188 MB."""
+BATCH = 32
+"""Prompt tokens between two looks at whether a client has left: about a quarter of a second."""
+MOST_THREADS = 4
+_IDLE_CONNECTION = 2.0
+"""Seconds; llama.cpp closes idle connections after 5, and a request must not meet that."""
+
+
+class LlamaError(Exception):
+    """llama.cpp answered with an error. `str()` is its message."""
+
+
+class Llama:
+    """The running llama.cpp. Closing ends its open requests; the thread of the model ends with the process."""
+
+    def __init__(self, path: Path, *, verbose: bool = False) -> None:
+        """Load the weights; takes about half a second.
+
+        Raises:
+            RuntimeError: they cannot be loaded.
+        """
+        key = secrets.token_hex(16)
+        self._server = xllamacpp.Server(_settings(path, key, verbose=verbose))
+        self._address: str = self._server.listening_address
+        self._headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def tokenize(self, text: str) -> list[int]:
+        """Ids of the tokens of `text`, special tokens in it recognised and those added that the tokenizer adds."""
+        answer = await self._ask("/tokenize", {"content": text, "add_special": True, "parse_special": True})
+        return answer["tokens"]
+
+    async def complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """llama.cpp's /completion, not streamed. Cancelling ends it.
+
+        Raises:
+            LlamaError: it was refused or failed.
+        """
+        return await self._ask("/completion", request)
+
+    async def stream(self, request: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """llama.cpp's /completion, event by event. Closing the iterator ends it.
+
+        Raises:
+            LlamaError: it was refused or failed.
+        """
+        body = msgspec.json.encode({**request, "stream": True})
+        try:
+            async with self._open().post(f"{self._address}/completion", data=body, headers=self._headers) as response:
+                if response.status != 200:
+                    raise LlamaError(_message(await response.read()))
+                async for line in response.content:
+                    name, _, value = line.partition(b": ")
+                    if name == b"error":
+                        raise LlamaError(_message(value))
+                    if name == b"data" and value.strip() != b"[DONE]":
+                        event: dict[str, Any] = msgspec.json.decode(value)
+                        if "error" in event:
+                            raise LlamaError(_message(value))
+                        yield event
+        except (aiohttp.ClientError, OSError) as error:
+            raise LlamaError(f"llama.cpp broke off: {error}") from error
+
+    async def healthy(self) -> bool:
+        """Whether it answers within a second."""
+        try:
+            async with asyncio.timeout(1), self._open().get(f"{self._address}/health") as response:
+                return response.status == 200
+        except (aiohttp.ClientError, OSError):
+            return False
+
+    async def close(self) -> None:
+        """End every open request."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _ask(self, path: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        body = msgspec.json.encode(request)
+        try:
+            status, answer = await self._post(path, body)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            # A kept connection that llama.cpp closed at the same moment: nothing was answered, so asking again is safe.
+            try:
+                status, answer = await self._post(path, body)
+            except (aiohttp.ClientError, OSError) as error:
+                raise LlamaError(f"llama.cpp broke off: {error}") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise LlamaError(f"llama.cpp broke off: {error}") from error
+        if status != 200:
+            raise LlamaError(_message(answer))
+        return msgspec.json.decode(answer)
+
+    async def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        async with self._open().post(self._address + path, data=body, headers=self._headers) as response:
+            return response.status, await response.read()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_CONNECTION)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
+        return self._session
+
+
+def count_threads() -> int:
+    """Threads of the model: half the processors, at most 4.
+
+    A thread that loses its processor stops all the others at the next barrier, every few hundred microseconds: with as
+    many threads as processors, generation was twenty times slower while something else ran.
+    """
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(MOST_THREADS, processors // 2))
+
+
+def _settings(path: Path, key: str, *, verbose: bool) -> xllamacpp.CommonParams:
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(path)
+    settings.api_keys = [key]
+    settings.n_parallel = SLOTS
+    settings.n_ctx = SLOTS * CONTEXT
+    settings.n_batch = BATCH
+    settings.n_ubatch = 1
+    settings.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    settings.n_gpu_layers = 0
+    settings.fit_params = False
+    settings.cpuparams.n_threads = count_threads()
+    settings.cpuparams.poll = 0
+    settings.cpuparams_batch.n_threads = count_threads()
+    settings.cpuparams_batch.poll = 0
+    settings.n_threads_http = 2 * SLOTS + 4
+    settings.cache_ram_mib = 0
+    settings.warmup = False
+    settings.ui = False
+    settings.endpoint_slots = False
+    settings.verbosity = 3 if verbose else -1
+    return settings
+
+
+def _message(answer: bytes) -> str:
+    try:
+        value = msgspec.json.decode(answer)
+        error = value.get("error", value)
+        return str(error["message"])
+    except (msgspec.DecodeError, AttributeError, KeyError, TypeError):
+        return answer.decode(errors="replace")[:500]

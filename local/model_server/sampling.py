@@ -1,0 +1,62 @@
+"""How the next token is chosen: TGI's parameters in llama.cpp's words.
+
+Differences from TGI that remain: the random numbers are llama.cpp's (another text than TGI's for a seed, the same one
+every time), `frequency_penalty` subtracts penalty x count as OpenAI defines it (TGI divides the count by the length),
+and log-probabilities are the model's own, before temperature, filters and penalties.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.model_server.llama import CONTEXT
+
+_NO_SEED = 0xFFFFFFFF
+"""llama.cpp's seed that means: choose one."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """A request's parameters, with TGI's neutral values where it says nothing."""
+
+    temperature: float
+    top_k: int
+    """0: all."""
+    top_p: float
+    typical_p: float
+    repetition_penalty: float
+    frequency_penalty: float
+    do_sample: bool
+    seed: int
+    """64 bits, the request's or a random one."""
+
+    @property
+    def random(self) -> bool:
+        """Whether tokens are drawn; else the likeliest is taken. As in TGI any of the filters turns drawing on."""
+        return self.do_sample or self.temperature != 1.0 or self.top_k != 0 or self.top_p < 1.0 or self.typical_p < 1.0
+
+
+def llama_parameters(sampling: Sampling) -> Mapping[str, Any]:
+    """llama.cpp's parameters, all that matter named, so that none of its own defaults applies. The order is TGI's."""
+    chain = ["penalties", "temperature", "top_k", "top_p", "typ_p"] if sampling.random else ["penalties", "temperature"]
+    return {
+        "samplers": chain,
+        "temperature": sampling.temperature if sampling.random else 0.0,
+        "top_k": sampling.top_k,
+        "top_p": sampling.top_p,
+        "typical_p": sampling.typical_p,
+        "min_p": 0.0,
+        "repeat_penalty": sampling.repetition_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+        "presence_penalty": 0.0,
+        "repeat_last_n": CONTEXT,
+    }
+
+
+def step_seed(seed: int, step: int) -> int:
+    """llama.cpp's 32-bit seed for the `step`-th token of a generation with a 64-bit seed."""
+    digest = hashlib.blake2b(seed.to_bytes(8, "little") + step.to_bytes(8, "little"), digest_size=4).digest()
+    return min(int.from_bytes(digest, "little"), _NO_SEED - 1)

@@ -1,0 +1,60 @@
+"""When an answer ends: TGI's order and TGI's rules, the odd ones too, because clients meet them on AWS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+FinishReason = Literal["length", "eos_token", "stop_sequence"]
+
+PIECE = 1024
+"""Tokens that TGI 3 generates at a time (router/src/validation.rs, DEFAULT_GENERATION_LENGTH)."""
+UNASKED = 100
+"""Tokens of an answer to a request that does not name `max_new_tokens`: TGI's number before version 3. TGI 3 goes on
+to the end of the context, as this server does for an explicit null; a model this small seldom ends a text by itself,
+and on a CPU that took half a minute for every bare request."""
+_LONGEST, _KEPT = 300, 200
+"""Characters of the answer that stop sequences are looked for in, and how many are kept when there are more."""
+
+
+def count_budget(asked: int | None, input_length: int, *, open_ended: bool, max_input: int, max_total: int) -> int:
+    """Tokens that an answer may have.
+
+    Null (`open_ended`) means the rest of the context. More than 1024 run in pieces of 1024, each of which has to fit,
+    and what was asked is compared after each piece: 1500 gives up to 2048, or 1024 where a second piece does not fit
+    (router/src/infer/mod.rs, generate_stream).
+    """
+    if asked is None:
+        rest = max(0, max_total - input_length)
+        return rest if open_ended else min(rest, UNASKED)
+    if asked <= PIECE:
+        return asked
+    budget = PIECE
+    while budget < asked and input_length + budget <= max_input and input_length + budget + PIECE <= max_total:
+        budget += PIECE
+    return budget
+
+
+class Stopping:
+    """Looks at each token: the budget first, then the end-of-sequence token, then the stop sequences."""
+
+    def __init__(self, budget: int, stop: Sequence[str]) -> None:
+        self._left = budget
+        # `$` matches before a last newline too, as in TGI (server/text_generation_server/utils/tokens.py).
+        self._patterns = [re.compile(re.escape(one) + "$") for one in stop]
+        self._text = ""
+
+    def look(self, text: str, *, end_of_sequence: bool) -> FinishReason | None:
+        """Whether the answer ends with this token, whose text is `text`: a stop sequence must end where a token ends."""
+        self._left -= 1
+        if self._left <= 0:
+            return "length"
+        if end_of_sequence:
+            return "eos_token"
+        self._text += text
+        if len(self._text) > _LONGEST:
+            self._text = self._text[-_KEPT:]
+        if any(pattern.search(self._text) for pattern in self._patterns):
+            return "stop_sequence"
+        return None
