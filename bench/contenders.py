@@ -109,11 +109,11 @@ _TGI_MODEL: Final = {
 }
 
 
-def copying(upstream: int, port: int) -> Contender:
-    """The byte copy, to TGI."""
+def copying(upstream: int, port: int, client: str, name: str) -> Contender:
+    """A byte copy, to TGI, through the HTTP client `aiohttp` or `own`."""
     return Contender(
-        name="byte copy",
-        command=[sys.executable, "-m", "bench.copying", str(port), f"http://127.0.0.1:{upstream}"],
+        name=name,
+        command=[sys.executable, "-m", "bench.copying", client, str(port), f"http://127.0.0.1:{upstream}"],
         port=port,
         plain_path="/generate",
         stream_path="/generate_stream",

@@ -1,62 +1,107 @@
-"""The yardstick: a proxy that copies bytes, on the gateway's own server and client libraries, and does nothing else.
+"""The yardsticks: proxies that copy bytes on the gateway's server, and do nothing else.
 
-`python -m bench.copying PORT UPSTREAM`. It passes on the path and the body of a POST, and each piece of the answer as
-it comes; no gateway on these libraries can cost less.
+`python -m bench.copying CLIENT PORT UPSTREAM`. They pass on the path and the body of a POST, and each piece of the
+answer as it comes. CLIENT is `aiohttp`, the cheapest general HTTP client there is, which targets are set against; or
+`own`, the gateway's client, below which nothing built on it can get.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import uvicorn
 from yarl import URL
 
+from gateway_lambda.registry.record import Service
+from gateway_lambda.settings import Settings
+from gateway_lambda.upstream.client import Upstream
+
 Message = dict[str, Any]
+Headers = list[tuple[bytes, bytes]]
+_KEPT = (b"content-type", b"content-length")
 
 
-class Copying:
-    """An ASGI application."""
+class ThroughAiohttp:
+    """Posts through a pool of aiohttp's."""
 
     def __init__(self, upstream: str) -> None:
         self._upstream = upstream
         self._session: aiohttp.ClientSession | None = None
 
-    async def __call__(
-        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
-        if scope["type"] != "http":
-            return
+    async def post(
+        self, path: bytes, body: bytes, start: Callable[[int, Headers], Awaitable[None]]
+    ) -> AsyncIterator[bytes]:
+        """The pieces of the answer; `start` is told its status and headers first."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
                 timeout=aiohttp.ClientTimeout(total=None),
                 auto_decompress=False,
             )
+        url = URL(self._upstream + path.decode(), encoded=True)
+        async with self._session.post(url, data=body, headers={"content-type": "application/json"}) as response:
+            await start(response.status, [(name.lower(), value) for name, value in response.raw_headers])
+            while not response.content.at_eof():
+                yield await response.content.readany()
+
+
+class ThroughOwn:
+    """Posts through the gateway's own client."""
+
+    def __init__(self, upstream: str) -> None:
+        self._upstream = Upstream(Settings())
+        (self._replica,) = self._upstream.replicas(Service(run="copied", url=upstream))
+
+    async def post(
+        self, path: bytes, body: bytes, start: Callable[[int, Headers], Awaitable[None]]
+    ) -> AsyncIterator[bytes]:
+        """The pieces of the answer; `start` is told its status and headers first."""
+        headers = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+        reply = await self._upstream.send(self._replica, b"POST", path, headers, body)
+        try:
+            await start(reply.status, list(reply.headers))
+            while piece := await reply.piece():
+                yield piece
+        finally:
+            reply.close()
+
+
+class Copying:
+    """An ASGI application."""
+
+    def __init__(self, client: ThroughAiohttp | ThroughOwn) -> None:
+        self._client = client
+
+    async def __call__(
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        if scope["type"] != "http":
+            return
         body = b""
         more = True
         while more:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        url = URL(self._upstream + scope["path"], encoded=True)
-        async with self._session.post(url, data=body, headers={"content-type": "application/json"}) as response:
-            headers = [(name.lower(), value) for name, value in response.raw_headers]
-            headers = [(name, value) for name, value in headers if name in (b"content-type", b"content-length")]
-            await send({"type": "http.response.start", "status": response.status, "headers": headers})
-            content = response.content
-            while not content.at_eof():
-                await send({"type": "http.response.body", "body": await content.readany(), "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+
+        async def start(status: int, headers: Headers) -> None:
+            kept = [header for header in headers if header[0] in _KEPT]
+            await send({"type": "http.response.start", "status": status, "headers": kept})
+
+        async for piece in self._client.post(scope["raw_path"], body, start):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 if __name__ == "__main__":
+    kind, port, address = sys.argv[1:]
     uvicorn.run(
-        Copying(sys.argv[2]),
+        Copying({"aiohttp": ThroughAiohttp, "own": ThroughOwn}[kind](address)),
         host="127.0.0.1",
-        port=int(sys.argv[1]),
+        port=int(port),
         loop="uvloop",
         http="httptools",
         ws="none",

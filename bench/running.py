@@ -22,6 +22,7 @@ from bench.report import Row, Target, medians
 
 GATEWAY: Final = "gateway"
 COPY: Final = "byte copy"
+OWN_COPY: Final = "byte copy, own client"
 PASSTHROUGH: Final = "gateway, format openai"
 OPENAI_COPY: Final = "byte copy, OpenAI"
 MANY: Final = "gateway, 1,000 services"
@@ -48,7 +49,8 @@ def run(effort: Effort, *, peers: bool, passthrough: bool, say: Callable[[str], 
         generator = stack.enter_context(load_generator())
         started = _Starting(stack, folder, generator, say)
         found = [
-            contenders.copying(upstream, free_port()),
+            contenders.copying(upstream, free_port(), "aiohttp", COPY),
+            contenders.copying(upstream, free_port(), "own", OWN_COPY),
             contenders.gateway(upstream, free_port(), folder / "registry.json"),
             contenders.dstack(upstream, free_port()) if peers else None,
             contenders.litellm(upstream, free_port(), folder / "litellm.json") if peers else None,
