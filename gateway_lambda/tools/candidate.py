@@ -1,0 +1,73 @@
+"""Text that may turn out to be calls: what was read of it, and whether it is still believable."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from gateway_lambda.tools.forms import LONGEST_HEADER, Call, may_be_call, named_in_header, read_call
+from gateway_lambda.tools.json_scanner import JsonScanner
+
+
+class Candidate:
+    """Calls from what announced them on: one object after another, perhaps in a list.
+
+    `closer`: what ends them, or "". `announced`: an opener was there; without one, an object has to begin like a call.
+    """
+
+    def __init__(self, opener: str, closer: str, *, announced: bool) -> None:
+        self.closer = closer
+        self.in_list = False
+        self.scanner = JsonScanner()
+        self._announced = announced
+        self._raw = [opener]
+        self._object: list[str] = []
+        self._length = 0
+        """Characters of the object so far."""
+        self._believable = announced
+
+    def add(self, text: str) -> None:
+        """Text outside objects, which is content if this is no call."""
+        self._raw.append(text)
+
+    def taken(self) -> str:
+        """All that was held back; from now on it is the caller's."""
+        raw, self._raw = "".join(self._raw), []
+        return raw
+
+    def begin_object(self) -> None:
+        """An object begins with the next character."""
+        self.scanner = JsonScanner()
+        self._object = []
+        self._length = 0
+        self._believable = self._announced
+
+    def step(self, text: str, at: int) -> int:
+        """Read on in the object; up to where, see `JsonScanner.step`."""
+        end = self.scanner.step(text, at)
+        self._raw.append(text[at:end])
+        self._object.append(text[at:end])
+        self._length += end - at
+        return end
+
+    def verdict(self, names: Collection[str]) -> Call | bool:
+        """After a step: a call, False for no call of these functions, True as long as it may become one.
+
+        A call is told as soon as its arguments' opening bracket was read, which then is all of the arguments so far;
+        or else when the object is complete.
+        """
+        scanner = self.scanner
+        if scanner.failed:
+            return False
+        if scanner.depth == 0:
+            return read_call("".join(self._object), names, announced=self._announced) or False
+        if not self._believable:
+            said = may_be_call("".join(self._object))
+            if said is False:
+                return False
+            self._believable = said is True
+        if scanner.bracket != "{" or scanner.depth not in (2, 3) or self._length > LONGEST_HEADER:
+            return True
+        name = named_in_header("".join(self._object))
+        if name is None:
+            return True
+        return Call(name, "{") if name in names else False

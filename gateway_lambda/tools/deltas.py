@@ -1,0 +1,106 @@
+"""What a parser makes of a model's text, in order: content, the start of a call, pieces of its arguments."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+
+class Content(msgspec.Struct, frozen=True):
+    """Text that is part of no call."""
+
+    text: str
+
+
+class CallStart(msgspec.Struct, frozen=True):
+    """A call of an offered function begins. `index` counts the calls of one choice from 0."""
+
+    index: int
+    id: str
+    name: str
+
+
+class CallArguments(msgspec.Struct, frozen=True):
+    """More of the JSON text of call `index`'s arguments; all pieces joined are the whole."""
+
+    index: int
+    text: str
+
+
+Delta = Content | CallStart | CallArguments
+
+
+def new_call_id() -> str:
+    """`call_` and 24 URL-safe characters, never the same twice."""
+    return "call_" + secrets.token_urlsafe(18)
+
+
+class Said:
+    """Collects what is certain while a text is parsed; neighbours of a kind become one delta.
+
+    `space`: white space that becomes content if content follows. `anything`: something else was said since the
+    beginning, or since the last call. `calls`: how many were begun.
+    """
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
+        self._deltas: list[Delta] = []
+        self._content: list[str] = []
+        self._arguments: list[str] = []
+        self.space = ""
+        self.anything = False
+        self.calls = 0
+
+    def content(self, text: str) -> None:
+        """Text that is part of no call, behind the white space before it."""
+        self._end_arguments()
+        self._content.append(self.space + text)
+        self.space = ""
+        self.anything = True
+
+    def call(self, name: str) -> None:
+        """A call begins; white space before it is no content."""
+        self._end_content()
+        self._end_arguments()
+        self.space = ""
+        self._deltas.append(CallStart(self.calls, self._new_id(), name))
+        self.calls += 1
+
+    def arguments(self, text: str) -> None:
+        """More of the last call's arguments."""
+        self._end_content()
+        self._arguments.append(text)
+
+    def take(self) -> list[Delta]:
+        """What was collected since the last time."""
+        self._end_content()
+        self._end_arguments()
+        deltas, self._deltas = self._deltas, []
+        return deltas
+
+    def _end_content(self) -> None:
+        text = "".join(self._content)
+        self._content.clear()
+        if text:
+            self._deltas.append(Content(text))
+
+    def _end_arguments(self) -> None:
+        text = "".join(self._arguments)
+        self._arguments.clear()
+        if text:
+            self._deltas.append(CallArguments(self.calls - 1, text))
+
+
+def stream_delta(delta: Delta) -> dict[str, Any]:
+    """The `delta` object of a streamed chunk."""
+    match delta:
+        case Content(text):
+            return {"content": text}
+        case CallStart(index, id, name):
+            function = {"name": name, "arguments": ""}
+            return {"tool_calls": [{"index": index, "id": id, "type": "function", "function": function}]}
+        case CallArguments(index, text):
+            return {"tool_calls": [{"index": index, "function": {"arguments": text}}]}

@@ -1,0 +1,95 @@
+"""A function's parameters as a part of a larger schema, in words that TGI's compiler knows.
+
+`$ref` means the root of a schema, so references are led to where the parameters lie in the whole. And what JSON Schema
+writes in ways that TGI refuses with "cannot compile" is written in an equal way that it takes:
+
+`"type": ["string", "null"]`           → `anyOf`
+`true`, or a description alone         → any value (in an `anyOf`: TGI puts no brackets around `{}`)
+no properties, no additional ones      → `"properties": {}`
+`"format"` other than the four it has  → left out; JSON Schema calls it an annotation
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from gateway_lambda.errors import RequestError
+from gateway_lambda.tools.schema_size import DEEPEST
+
+_ONE = frozenset(("items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else"))
+_SEVERAL = frozenset(("anyOf", "oneOf", "allOf", "prefixItems"))
+_NAMED = frozenset(("properties", "patternProperties", "$defs", "definitions", "dependentSchemas"))
+"""Keywords whose value is a schema, a list of them, an object of them. Elsewhere `$ref` may be anything."""
+
+_COMPILED = frozenset(("properties", "allOf", "anyOf", "oneOf", "prefixItems", "enum", "const", "$ref", "type"))
+"""A schema with none of these is no restriction to TGI's compiler, and it refuses it."""
+_FORMATS = frozenset(("date-time", "date", "time", "uuid"))
+_ANYTHING: Mapping[str, Any] = {"anyOf": [{}]}
+
+
+def relocated(parameters: Mapping[str, Any], base: str, param: str) -> dict[str, Any]:
+    """A copy for use below `base`, the path of the parameters in the whole schema (`#/$defs/f`).
+
+    Raises `RequestError` naming `param` for references to other documents, and for schemas that are too deep.
+    """
+    copy = _schema(parameters, base, param, 0)
+    copy.pop("$id", None)
+    copy.pop("$schema", None)
+    return copy
+
+
+def has_references(schema: object) -> bool:
+    """Whether there is a `$ref` anywhere."""
+    if isinstance(schema, list):
+        return any(map(has_references, cast("list[object]", schema)))
+    if not isinstance(schema, dict):
+        return False
+    found = cast("dict[str, object]", schema)
+    return "$ref" in found or any(map(has_references, found.values()))
+
+
+def _schema(schema: Mapping[str, Any], base: str, param: str, depth: int) -> dict[str, Any]:
+    if depth > DEEPEST:
+        raise RequestError(f"{param}: more than {DEEPEST} levels; make it flatter", "invalid_value", param=param)
+    if schema and not _COMPILED & schema.keys():
+        return dict(_ANYTHING)
+    kinds = schema.get("type")
+    if isinstance(kinds, list) and not (_COMPILED - {"type"}) & schema.keys():
+        parts = [{**schema, "type": kind} for kind in cast("list[object]", kinds)]
+        return {"anyOf": [_schema(part, base, param, depth + 1) for part in parts]}
+    copy = {key: _value(key, value, base, param, depth + 1) for key, value in schema.items()}
+    if copy.get("type") == "object" and copy.get("additionalProperties") is False:
+        copy.setdefault("properties", {})
+    if copy.get("format") not in _FORMATS:
+        copy.pop("format", None)
+    return copy
+
+
+def _value(key: str, value: Any, base: str, param: str, depth: int) -> Any:
+    if key == "$ref":
+        return _reference(value, base, param)
+    if key in _ONE:
+        return value if key == "additionalProperties" and value is False else _any(value, base, param, depth)
+    if key in _SEVERAL and isinstance(value, list):
+        return [_any(part, base, param, depth) for part in cast("list[Any]", value)]
+    if key in _NAMED and isinstance(value, dict):
+        named = cast("dict[str, Any]", value)
+        return {name: _any(part, base, param, depth) for name, part in named.items()}
+    return value
+
+
+def _any(value: Any, base: str, param: str, depth: int) -> Any:
+    if value is True or value == {}:
+        return dict(_ANYTHING)
+    return _schema(cast("dict[str, Any]", value), base, param, depth) if isinstance(value, dict) else value
+
+
+def _reference(value: object, base: str, param: str) -> str:
+    if isinstance(value, str) and (value == "#" or value.startswith("#/")):
+        return base + value[1:]
+    raise RequestError(
+        f"{param}: $ref {str(value)[:200]!r}: want a path in these parameters, such as '#/$defs/address'",
+        "unsupported_value",
+        param=param,
+    )

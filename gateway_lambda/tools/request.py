@@ -1,0 +1,161 @@
+"""`tools`, `tool_choice` and `parallel_tool_calls`: what goes to the template, the grammar and the parser (§2.9)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+import msgspec
+
+from gateway_lambda.errors import RequestError, ServiceError, describe, invalid_type, invalid_value, unsupported_value
+from gateway_lambda.openai.fields import boolean, mapping, sequence, string
+from gateway_lambda.registry.record import Model
+from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.call_parser import CallParser
+from gateway_lambda.tools.forced import Function, call_grammar
+from gateway_lambda.tools.forms import FORMS
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_MOST = 128
+"""Functions in a request, as at OpenAI."""
+_CHOICES = '\'none\', \'auto\', \'required\' or {"type": "function", "function": {"name": …}}'
+_PARSERS = {"grammar": "any", "hermes": "hermes", "llama3": "llama3", "mistral": "mistral"}
+"""The record's `tools`, and the form that is read when the model may choose."""
+
+
+class ToolUse(msgspec.Struct, frozen=True):
+    """What a request's tools come to. The defaults: no tools."""
+
+    tools: list[dict[str, Any]] | None = None
+    """The template's variable."""
+    grammar: dict[str, Any] | None = None
+    """Forces a call."""
+    form: str | None = None
+    """Of the calls to look for in the answer (`forms.py`); None: it is content, whatever it looks like."""
+    names: frozenset[str] = frozenset()
+    """Functions that may be called."""
+    parallel: bool = True
+    dropped: tuple[str, ...] = ()
+    """Parameters ignored because the record says `unsupported_params: drop`."""
+
+    def parser(self) -> CallParser | None:
+        """A new parser for one choice, where calls are to be looked for."""
+        return None if self.form is None else CallParser(FORMS[self.form], self.names, parallel=self.parallel)
+
+
+def read_tools(body: Mapping[str, Any], model: Model, facts: Facts, *, formatted: bool = False) -> ToolUse:
+    """What the request asks for. `formatted`: its `response_format` gave a grammar. Raises `RequestError`."""
+    functions, tools = _functions(body.get("tools"))
+    choice = _choice(body.get("tool_choice"))
+    parallel = body.get("parallel_tool_calls")
+    parallel = True if parallel is None else boolean(parallel, "parallel_tool_calls")
+    forced = isinstance(choice, _Named) or choice == "required"
+    if not functions:
+        if forced:
+            raise invalid_value("tool_choice", body["tool_choice"], "'none' or 'auto' where there are no tools")
+        return ToolUse()
+    chosen = _chosen(functions, choice)
+    mode = _mode(model, facts)
+    if mode == "off":
+        return ToolUse() if choice == "none" else _without_tools(model, body)
+    if choice == "none":
+        return ToolUse(tools=tools)
+    if not forced:
+        form = None if formatted else _PARSERS[mode]
+        return ToolUse(tools=tools, form=form, names=frozenset(functions), parallel=parallel)
+    if formatted:
+        rule = "a response format and forced tools exclude each other; set tool_choice to 'auto', or leave one out"
+        raise unsupported_value("response_format", rule)
+    if not facts.takes_grammar:
+        rule = "this upstream's version cannot be forced to call tools, which came with TGI 1.4.1; use 'auto'"
+        raise unsupported_value("tool_choice", rule)
+    return ToolUse(tools=tools, grammar=call_grammar(chosen.values(), facts), form="forced", names=frozenset(chosen))
+
+
+class _Named(msgspec.Struct, frozen=True):
+    name: str
+
+
+def _functions(value: object) -> tuple[dict[str, Function], list[dict[str, Any]]]:
+    """The functions by name, and the tools as the template gets them: without nulls, with parameters."""
+    functions: dict[str, Function] = {}
+    tools: list[dict[str, Any]] = []
+    given = [] if value is None else sequence(value, "tools")
+    if len(given) > _MOST:
+        raise invalid_value("tools", given, f"at most {_MOST}")
+    for index, item in enumerate(given):
+        param = f"tools[{index}]"
+        tool = mapping(item, param)
+        _check_type(tool.get("type"), f"{param}.type")
+        definition = mapping(tool.get("function"), f"{param}.function")
+        plain = _definition(definition, f"{param}.function")
+        name: str = plain["name"]
+        if name in functions:
+            raise invalid_value(f"{param}.function.name", name, "each function once")
+        functions[name] = Function(name, plain["parameters"], f"{param}.function.parameters")
+        tools.append({"type": "function", "function": plain})
+    return functions, tools
+
+
+def _check_type(value: object, param: str) -> None:
+    if string(value, param) != "function":
+        raise unsupported_value(param, f"found {describe(value)}, want 'function': other tools are not served here")
+
+
+def _definition(given: Mapping[str, Any], param: str) -> dict[str, Any]:
+    name = string(given.get("name"), f"{param}.name")
+    if not _NAME.fullmatch(name):
+        raise invalid_value(f"{param}.name", name, "1 to 64 of the characters a-z, A-Z, 0-9, _ and -")
+    if given.get("description") is not None:
+        string(given["description"], f"{param}.description")
+    if given.get("strict") is not None:
+        boolean(given["strict"], f"{param}.strict")
+    parameters: object = given.get("parameters")
+    parameters = {} if parameters is None else mapping(parameters, f"{param}.parameters")
+    kind = parameters.get("type", "object")
+    if kind != "object":
+        raise invalid_value(f"{param}.parameters.type", kind, "'object'")
+    plain = {key: value for key, value in given.items() if value is not None}
+    return {**plain, "parameters": parameters or {"type": "object", "properties": {}}}
+
+
+def _choice(value: object) -> Literal["none", "auto", "required"] | _Named:
+    if value is None:
+        return "auto"
+    if isinstance(value, str):
+        if value not in ("none", "auto", "required"):
+            raise invalid_value("tool_choice", value, _CHOICES)
+        return value
+    if not isinstance(value, dict):
+        raise invalid_type("tool_choice", value, _CHOICES)
+    found = cast("dict[str, Any]", value)
+    kind = string(found.get("type"), "tool_choice.type")
+    if kind != "function":
+        raise unsupported_value("tool_choice.type", f"found {describe(kind)}, want 'function'")
+    function = mapping(found.get("function"), "tool_choice.function")
+    return _Named(string(function.get("name"), "tool_choice.function.name"))
+
+
+def _chosen(functions: dict[str, Function], choice: str | _Named) -> dict[str, Function]:
+    if not isinstance(choice, _Named):
+        return functions
+    if choice.name not in functions:
+        raise invalid_value("tool_choice.function.name", choice.name, "the name of one of the tools")
+    return {choice.name: functions[choice.name]}
+
+
+def _mode(model: Model, facts: Facts) -> str:
+    if model.tools == "grammar" and not facts.takes_grammar:
+        return "off"
+    if model.tools == "off" or model.tools in _PARSERS:
+        return model.tools
+    rule = f"want off, {', '.join(_PARSERS)}; whoever deployed the model has to correct it"
+    raise ServiceError(500, f"the model's record has tools: {model.tools!r}; {rule}", "upstream_misconfigured")
+
+
+def _without_tools(model: Model, body: Mapping[str, Any]) -> ToolUse:
+    if model.unsupported_params == "drop":
+        return ToolUse(dropped=tuple(name for name in ("tools", "tool_choice") if body.get(name) is not None))
+    message = "tools are not supported by this model; leave them out, or set tool_choice to 'none'"
+    raise RequestError(message, "unsupported_parameter", param="tools")
