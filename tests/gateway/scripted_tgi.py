@@ -68,6 +68,8 @@ class Tgi:
         self.asked: list[Asked] = []
         self.port = 0
         self.connections = 0
+        self.on_body: Callable[[bytes], Any] = len
+        """Called with what has come of a chunked request body."""
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -92,12 +94,18 @@ class Tgi:
             await self._server.wait_closed()
             self._server = None
 
+    async def drop_connections(self) -> None:
+        """Close those that are open, as servers do with idle ones."""
+        for writer in tuple(self._writers):
+            writer.close()
+            await writer.wait_closed()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         self.connections += 1
         try:
             while True:
-                asked = await _read_request(reader)
+                asked = await _read_request(reader, self.on_body)
                 self.asked.append(asked)
                 answering = asyncio.ensure_future(self._script_for(asked)(asked, _writing(writer)))
                 leaving = asyncio.ensure_future(reader.read(1))
@@ -110,7 +118,11 @@ class Tgi:
                 await asyncio.gather(leaving, return_exceptions=True)
                 if not leaving.cancelled() and leaving.exception() is None and leaving.result():
                     raise RuntimeError("a request was sent before the answer to the last one was complete")
-                await answering
+                try:
+                    await answering
+                except ConnectionError:
+                    asked.closed.set()
+                    raise
         except (Hangup, asyncio.IncompleteReadError, ConnectionError):
             writer.transport.abort() if self._server is None else writer.close()
         finally:
@@ -126,7 +138,7 @@ class Tgi:
         return self.replies.popleft() if self.replies else self.usual
 
 
-async def _read_request(reader: asyncio.StreamReader) -> Asked:
+async def _read_request(reader: asyncio.StreamReader, on_body: Callable[[bytes], Any]) -> Asked:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     method, path, _ = head[0].split(" ")
     headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in head[1:] if line)]
@@ -137,6 +149,7 @@ async def _read_request(reader: asyncio.StreamReader) -> Asked:
     elif known.get("transfer-encoding") == "chunked":
         while size := int(await reader.readuntil(b"\r\n"), 16):
             body += (await reader.readexactly(size + 2))[:-2]
+            on_body(body)
         await reader.readexactly(2)
     return Asked(method, path, headers, body)
 
