@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, ClassVar, Self, cast
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema
@@ -59,18 +59,34 @@ def read_duration(value: object) -> int:
     raise problem(rule, "write for example 30m, or 90m for an hour and a half")
 
 
-_NUMBER_OR_TEXT: dict[str, Any] = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
+def _read_number(value: object) -> object:
+    if isinstance(value, bool):
+        raise problem("a number is wanted, and this is true or false", "write digits alone")
+    return value
+
+
+def number_or_text(pattern: str) -> dict[str, Any]:
+    """The JSON Schema of what is a number or a text."""
+    return {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": f"^ *{pattern} *$"}]}
+
+
+COUNT_TEXT = r"[0-9]+"
+SIZE_TEXT = r"([0-9]+(\.[0-9]*)?|\.[0-9]+) *([MmGgTt][Bb])?"
 
 Count = Annotated[int, Field(ge=0), BeforeValidator(read_whole)]
 Positive = Annotated[int, Field(ge=1), BeforeValidator(read_whole)]
-Size = Annotated[float, BeforeValidator(read_size), WithJsonSchema(_NUMBER_OR_TEXT)]
+Number = Annotated[float, BeforeValidator(_read_number)]
+Size = Annotated[float, BeforeValidator(read_size), WithJsonSchema(number_or_text(SIZE_TEXT))]
 """GB."""
-Duration = Annotated[int, BeforeValidator(read_duration), WithJsonSchema(_NUMBER_OR_TEXT)]
+Duration = Annotated[int, BeforeValidator(read_duration), WithJsonSchema(number_or_text("[0-9]+ *[smhdw]?"))]
 """Seconds."""
 
 
 class Range(Section, frozen=True):
     """From `min` to `max`, both included; None is no bound. Never empty, and one of the two is always given."""
+
+    bound_text: ClassVar[str] = SIZE_TEXT
+    """How a bound is written, as a pattern for editors."""
 
     min: float | None = Field(default=None, description="The smallest value allowed")
     max: float | None = Field(default=None, description="The largest value allowed")
@@ -101,11 +117,15 @@ class Range(Section, frozen=True):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}, handler(schema)]}
+        text = cls.bound_text
+        short = number_or_text(rf"({text}|{text} *\.\. *({text})?|\.\. *{text})")
+        return {"anyOf": [*short["anyOf"], handler(schema)]}
 
 
 class CountRange(Range, frozen=True):
     """A range of whole numbers."""
+
+    bound_text: ClassVar[str] = COUNT_TEXT
 
     min: Count | None = Field(default=None, description="The smallest number allowed")
     max: Count | None = Field(default=None, description="The largest number allowed")

@@ -137,6 +137,7 @@ _WORDS_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array",
 
 Entrypoint = Annotated[tuple[str, ...], BeforeValidator(_split_entrypoint), WithJsonSchema(_WORDS_SCHEMA)]
 """Words."""
-User = Annotated[str, AfterValidator(_is_a_user)]
-WorkingDirectory = Annotated[str, AfterValidator(_is_absolute)]
+User = Annotated[str, AfterValidator(_is_a_user), WithJsonSchema({"type": ["string", "integer"]})]
+Commands = Annotated[tuple[str, ...], WithJsonSchema({"type": "array", "items": {"type": ["string", "number"]}})]
+WorkingDirectory = Annotated[str, AfterValidator(_is_absolute), Field(json_schema_extra={"pattern": "^/"})]
 Image = Annotated[str, Field(min_length=1), AfterValidator(_is_an_image)]

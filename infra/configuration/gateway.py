@@ -9,25 +9,26 @@ from typing import Annotated, ClassVar, Literal, cast
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from infra.configuration.names import LABEL
 from infra.configuration.placement import Region
 from infra.configuration.refusals import BACKENDS, GATEWAY
 from infra.configuration.section import Refusal, Section, Written, problem
 from infra.configuration.tags import Tags
 
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = rf"({LABEL}\.)+{LABEL}"
 _ARN = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):\d{12}:certificate/[a-zA-Z0-9-]+", re.ASCII)
 
 
 def _is_domain(value: str) -> str:
     if value.startswith("*."):
         raise problem("services answer at <run name>.<domain> anyway", f"write {value[2:82]}")
-    if len(value) > 190 or not re.fullmatch(rf"({_LABEL}\.)+{_LABEL}", value, re.ASCII):
+    if len(value) > 190 or not re.fullmatch(_DOMAIN, value):
         rule = "a domain is lower-case labels joined by dots, 190 characters at most so that run names fit"
         raise problem(rule, "write for example example.com")
     return value
 
 
-Domain = Annotated[str, AfterValidator(_is_domain)]
+Domain = Annotated[str, AfterValidator(_is_domain), Field(json_schema_extra={"pattern": f"^{_DOMAIN}$"})]
 
 
 class Certificate(Section, frozen=True):

@@ -9,14 +9,15 @@ from infra.configuration.problem import ConfigurationError, Problem, Source
 RESERVED = ("gateway", "services", "v1", "www")
 """Names that the gateway's own hosts and paths have."""
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+"""A pattern of DNS labels."""
 
 
 def run_name_rule(name: str) -> tuple[str, str] | None:
     """What is wrong with a run name, as (rule, remedy); None when it is one."""
     if name in RESERVED:
         return f"a run name is none of {', '.join(RESERVED)}, which the gateway itself uses", "choose another name"
-    if not _LABEL.fullmatch(name):
+    if not re.fullmatch(LABEL, name):
         rule = "a run name is a DNS label: 1 to 63 of a-z, 0-9 and -, with neither end a -"
         return rule, "choose a name like yellow-cat-1"
     return None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
+from infra.configuration.amounts import Number
 from infra.configuration.section import problem
+
+_REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]+"
 
 SpotPolicy = Literal["spot", "on-demand", "auto"]
 
 
 def _is_region(value: str) -> str:
-    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d+", value, re.ASCII):
+    if not re.fullmatch(_REGION, value):
         raise problem("a region is AWS's name of it", "write for example us-east-1")
     return value
 
@@ -30,9 +33,10 @@ def _is_instance_type(value: str) -> str:
     return value
 
 
-Region = Annotated[str, AfterValidator(_is_region)]
+Region = Annotated[str, AfterValidator(_is_region), Field(json_schema_extra={"pattern": f"^{_REGION}$"})]
 Regions = Annotated[tuple[Region, ...], Field(min_length=1)]
 Zones = Annotated[tuple[Annotated[str, AfterValidator(_is_zone)], ...], Field(min_length=1)]
 InstanceTypes = Annotated[tuple[Annotated[str, AfterValidator(_is_instance_type)], ...], Field(min_length=1)]
-Price = Annotated[float, Field(gt=0)]
+_PRICE: dict[str, Any] = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
+Price = Annotated[Number, Field(gt=0), WithJsonSchema(_PRICE)]
 """Dollars an hour."""

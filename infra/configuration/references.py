@@ -42,12 +42,13 @@ def check_references(document: Document) -> Iterator[Problem]:
             yield _refuse(path, match, document)
 
 
-def fill_references(configuration: ServiceConfiguration, values: Mapping[str, str | Secret]) -> ServiceConfiguration:
+def fill_references(
+    configuration: ServiceConfiguration, values: Mapping[str, str | Secret], problems: list[Problem]
+) -> ServiceConfiguration:
     """The configuration with every `${{ env.NAME }}` replaced by its value.
 
-    `values` are those of all of the service's variables. Raises ConfigurationError with each name that is not there.
+    `values` are those of all of the service's variables. Each name that is not there is added to `problems`.
     """
-    problems: list[Problem] = []
 
     def fill(text: Text, *path: str | int) -> Text:
         plain = text.reveal() if isinstance(text, Secret) else text

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, GetJsonSchemaHandler, field_validator
+from pydantic import Field, GetJsonSchemaHandler, WithJsonSchema, field_validator
 from pydantic_core import CoreSchema
 
-from infra.configuration.amounts import CountRange, Range, Size, SizeRange
+from infra.configuration.amounts import COUNT_TEXT, SIZE_TEXT, CountRange, Range, Size, SizeRange, number_or_text
 from infra.configuration.section import Section, problem
 
 Vendor = Literal["nvidia"]
 Architecture = Literal["x86", "arm"]
 
 _OTHER_VENDORS = ("amd", "google", "tpu", "intel", "tenstorrent", "tt")
-_SHORT_FORM: list[dict[str, Any]] = [{"type": "integer", "minimum": 0}, {"type": "string"}]
+_CPU_TEXT = rf"(([xX]86|[aA][rR][mM])|{COUNT_TEXT}|[0-9]* *\.\. *[0-9]*)( *: *[^:]+)?"
+_GPU_TEXT = r"[^:,]+(,[^:,]+)*( *: *[^:,]+(,[^:,]+)*)*"
+_CAPABILITY: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number"},
+        {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"},
+        {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+        {"type": "null"},
+    ]
+}
+_NAMES: dict[str, Any] = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]
+}
 
 
 class Cpu(Section, frozen=True):
@@ -47,18 +59,23 @@ class Cpu(Section, frozen=True):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [*_SHORT_FORM, handler(schema)]}
+        range_of_counts = handler(CountRange.__pydantic_core_schema__)
+        return {"anyOf": [*number_or_text(_CPU_TEXT)["anyOf"], range_of_counts, handler(schema)]}
 
 
 class Gpu(Section, frozen=True):
     """GPUs of one machine."""
 
     vendor: Vendor | None = Field(default=None, description="The GPUs' vendor")
-    name: tuple[str, ...] | None = Field(default=None, description="Names of GPUs, any of which will do: A10G, L4")
+    name: Annotated[tuple[str, ...] | None, WithJsonSchema(_NAMES)] = Field(
+        default=None, description="Names of GPUs, any of which will do: A10G, L4"
+    )
     count: CountRange = Field(default=CountRange(min=1), description="How many GPUs")
     memory: SizeRange | None = Field(default=None, description="Memory of one GPU, in GB or as in 24GB..")
     total_memory: SizeRange | None = Field(default=None, description="Memory of all GPUs together")
-    compute_capability: tuple[int, int] | None = Field(default=None, description="The smallest one, as in 8.0")
+    compute_capability: Annotated[tuple[int, int] | None, WithJsonSchema(_CAPABILITY)] = Field(
+        default=None, description="The smallest one, as in 8.0"
+    )
 
     @classmethod
     def read_short_form(cls, value: object) -> object:
@@ -110,8 +127,7 @@ class Gpu(Section, frozen=True):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        long_form = handler(schema)
-        return {"anyOf": [*_SHORT_FORM, long_form]}
+        return {"anyOf": [*number_or_text(_GPU_TEXT)["anyOf"], {"type": "null"}, handler(schema)]}
 
 
 class Disk(Section, frozen=True):
@@ -129,7 +145,7 @@ class Disk(Section, frozen=True):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}, handler(schema)]}
+        return {"anyOf": [*number_or_text(rf"({SIZE_TEXT})?( *\.\. *({SIZE_TEXT})?)?")["anyOf"], handler(schema)]}
 
 
 class Resources(Section, frozen=True):

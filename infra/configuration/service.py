@@ -9,10 +9,19 @@ from pydantic import Field, ValidationError, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from infra.configuration.amounts import CountRange
-from infra.configuration.container import Entrypoint, Image, Port, RegistryAuth, User, Volume, WorkingDirectory
+from infra.configuration.container import (
+    Commands,
+    Entrypoint,
+    Image,
+    Port,
+    RegistryAuth,
+    User,
+    Volume,
+    WorkingDirectory,
+)
 from infra.configuration.environment import Environment
 from infra.configuration.model import ModelConfiguration
-from infra.configuration.names import run_name_rule
+from infra.configuration.names import LABEL, RESERVED, run_name_rule
 from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPolicy, Zones
 from infra.configuration.refusals import SERVICE
 from infra.configuration.resources import Resources
@@ -48,14 +57,18 @@ class ServiceConfiguration(Written, frozen=True):
     }
 
     type: Literal["service"] = Field(description="The type of configuration")
-    name: str | None = Field(default=None, description="The run name; default: the stack's name")
+    name: str | None = Field(
+        default=None,
+        description="The run name; default: the stack's name",
+        json_schema_extra={"pattern": f"^(?!({'|'.join(RESERVED)})$){LABEL}$"},
+    )
     image: Image = Field(
         description="The container's image", examples=["ghcr.io/huggingface/text-generation-inference:latest"]
     )
     entrypoint: Entrypoint | None = Field(
         default=None, description="Replaces the image's entrypoint; commands become its arguments"
     )
-    commands: tuple[str, ...] = Field(default=(), description="Shell commands, each run after the one before succeeded")
+    commands: Commands = Field(default=(), description="Shell commands, each run after the one before succeeded")
     env: Environment = Field(
         default={},
         repr=False,

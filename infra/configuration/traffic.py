@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_serializer, field_validator
 from pydantic_core import PydanticCustomError
 
-from infra.configuration.amounts import Count, Duration, Positive
+from infra.configuration.amounts import Count, Duration, Number, Positive
 from infra.configuration.environment import shown
 from infra.configuration.section import Section, problem
 
@@ -19,7 +19,7 @@ class Scaling(Section, frozen=True):
     """When replicas are added and taken away. Durations in seconds."""
 
     metric: Literal["rps"] = Field(description="What is measured, requests a second", examples=["rps"])
-    target: float = Field(gt=0, description="Requests a second that one replica serves", examples=[10])
+    target: Number = Field(gt=0, description="Requests a second that one replica serves", examples=[10])
     window: Duration = Field(default=60, description="Over how long it is measured: 30s, 60s or 300s")
     scale_up_delay: Duration = Field(default=300, description="The shortest time between a change and adding replicas")
     scale_down_delay: Duration = Field(
@@ -54,7 +54,9 @@ class Probe(Section, frozen=True):
     """A request that tells whether a replica is healthy. Durations in seconds."""
 
     type: Literal["http"] = Field(description="What kind of probe", examples=["http"])
-    url: str = Field(default="/", max_length=2048, description="The path that is requested")
+    url: str = Field(
+        default="/", max_length=2048, description="The path that is requested", json_schema_extra={"pattern": "^/"}
+    )
     method: Method = Field(default="get", description="The request's method")
     headers: tuple[Header, ...] = Field(default=(), max_length=16, description="The request's headers")
     body: str | None = Field(default=None, min_length=1, max_length=2048, repr=False, description="The request's body")
@@ -110,5 +112,5 @@ class RateLimit(Section, frozen=True):
 
     prefix: str = Field(default="/", max_length=4094, pattern=r"^/[^\s\\{}]*$", description="Paths that it holds for")
     key: PartitioningKey = Field(default=PartitioningKey(type="ip_address"), description="What it is counted by")
-    rps: float = Field(ge=1 / 60, le=(2**63 - 1) // 60, description="Requests a second", examples=[10])
+    rps: Number = Field(ge=1 / 60, le=(2**63 - 1) // 60, description="Requests a second", examples=[10])
     burst: Count = Field(default=0, description="Requests that may come ahead of it")

@@ -1,0 +1,87 @@
+"""References such as `${{ env.NAME }}`: filled where dstack fills them, refused elsewhere, never passed through."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.configuration import Problem, Secret, fill_references
+from tests.configuration.support import SERVICE, problems, service
+
+TEXT = f"""{SERVICE}env: [USER_NAME=alice, PASSWORD]
+registry_auth:
+  username: ${{{{ env.USER_NAME }}}}
+  password: ${{{{env.PASSWORD}}}}
+model: {{name: m, upstream_api_key: "k-${{{{ env.PASSWORD }}}}"}}
+probes:
+  - type: http
+    url: /health/${{{{ env.USER_NAME }}}}
+    body: $${{{{ env.USER_NAME }}}}
+    headers: [{{name: Authorization, value: "Bearer ${{{{ env.PASSWORD }}}}"}}]
+"""
+
+
+def test_references_are_filled_once_all_values_are_known() -> None:
+    found: list[Problem] = []
+    filled = fill_references(service(TEXT), {"USER_NAME": "alice", "PASSWORD": Secret("s3cret")}, found)
+    assert found == []
+    assert filled == service(
+        TEXT.replace("${{ env.USER_NAME }}\n  password", "alice\n  password")
+        .replace("${{env.PASSWORD}}", "s3cret")
+        .replace("${{ env.PASSWORD }}", "s3cret")
+        .replace("/health/${{ env.USER_NAME }}", "/health/alice")
+    ).changed({"probes": filled.probes})
+    assert filled.probes is not None
+    (probe,) = filled.probes
+    assert (probe.url, probe.body, probe.headers[0].value) == ("/health/alice", "${{ env.USER_NAME }}", "Bearer s3cret")
+
+
+def test_a_name_that_is_no_variable_is_a_problem_with_its_line() -> None:
+    found: list[Problem] = []
+    fill_references(service(TEXT), {"USER_NAME": "alice"}, found)
+    assert found[0] == Problem(
+        where="registry_auth.password",
+        line=7,
+        rule="PASSWORD is none of the service's environment variables",
+        remedy="add `- PASSWORD` to env",
+    )
+    assert [problem.where for problem in found[1:]] == ["model.upstream_api_key", "probes[0].headers[0].value"]
+
+
+def test_a_value_is_not_read_again() -> None:
+    found: list[Problem] = []
+    filled = fill_references(service(TEXT), {"USER_NAME": "${{ env.PASSWORD }}", "PASSWORD": Secret("x")}, found)
+    assert filled.registry_auth is not None
+    assert filled.registry_auth.username == "${{ env.PASSWORD }}"
+
+
+ALONE = "references are read in registry_auth, probes and model.upstream_api_key alone"
+SECRETS = "dstack's secrets are not supported: stack config keeps them"
+ENV = "a reference here is ${{ env.NAME }}"
+LOGIN = "registry_auth: {username: a, password: "
+
+
+@pytest.mark.parametrize(
+    ("line", "where", "found", "rule"),
+    [
+        ("env: ['A=${{ secrets.x }}']", "env[0]", "${{ secrets.x }}", SECRETS),
+        ("env: {A: '${{ env.B }}'}", "env.A", "${{ env.B }}", ALONE),
+        ("commands: ['x ${{ run.args }}']", "commands[0]", "${{ run.args }}", "there are no run arguments"),
+        ("commands: ['${{ groups[0].replicas[0].IP_ADDRESS }}']", "commands[0]", "a reference", ALONE),
+        (f"{LOGIN}'${{{{ secrets.p }}}}'}}", "registry_auth.password", "${{ secrets.p }}", ENV),
+        (f"{LOGIN}'${{{{ env.p'}}", "registry_auth.password", "${{", "a reference ends with }}"),
+        ("working_dir: /${{ env.A }}", "working_dir", "${{ env.A }}", ALONE),
+    ],
+)
+def test_other_references_are_refused(line: str, where: str, found: str, rule: str) -> None:
+    assert problems(f"{SERVICE}{line}\n") == [(4, where, found, rule)]
+
+
+def test_an_escaped_reference_is_the_text_itself() -> None:
+    read = service(f"{SERVICE}env: {{A: 'x $${{{{ y }}}}'}}\ncommands: ['echo $${{{{ y }}}} $$']\n")
+    assert (read.env["A"], read.commands) == ("x ${{ y }}", ("echo ${{ y }} $$",))
+
+
+def test_a_chat_template_is_jinja_and_has_no_references() -> None:
+    read = service(f"{SERVICE}model: {{name: m, chat_template: 'a ${{{{ x }}}}'}}\n")
+    assert read.model is not None
+    assert read.model.chat_template == "a ${{ x }}"

@@ -1,0 +1,295 @@
+"""Stack config and the command line: the same words, read by the same reader, over the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra.configuration import (
+    ConfigurationError,
+    CountRange,
+    GatewaySettings,
+    Gpu,
+    Resources,
+    Secret,
+    ServiceSettings,
+    SizeRange,
+    apply_settings,
+    check_run_name,
+    read_settings,
+)
+from tests.configuration.support import GATEWAY, SERVICE, gateway, service
+
+
+def test_a_services_settings_have_their_defaults() -> None:
+    assert read_settings({"configuration": "serve.dstack.yml"}, "service").model_dump() == {
+        "configuration": "serve.dstack.yml",
+        "gateway": None,
+        "gpu": None,
+        "cpu": None,
+        "memory": None,
+        "disk": None,
+        "env": {},
+        "auth": None,
+        "spot_policy": None,
+        "max_price": None,
+        "regions": None,
+        "instance_types": None,
+        "availability_zones": None,
+        "ami": None,
+        "boot_timeout": 1800,
+        "on_failure": "stop",
+        "wait": True,
+        "preflight": True,
+    }
+
+
+def test_a_gateways_settings_have_their_defaults() -> None:
+    assert read_settings({"configuration": "gateway.dstack.yml"}, "gateway").model_dump() == {
+        "configuration": "gateway.dstack.yml",
+        "auth": True,
+        "keys": ("default",),
+        "domain": None,
+        "zone_id": None,
+        "vpc_id": None,
+        "subnet_ids": None,
+        "protect": True,
+        "manage_api_gateway_account": True,
+        "adapter_layer": None,
+        "memory_size": 512,
+        "preflight": True,
+    }
+
+
+def test_everything_may_come_as_text_which_is_what_pulumi_keeps() -> None:
+    read = read_settings(
+        {
+            "configuration": "serve.dstack.yml",
+            "gateway": "org/servestack/prod",
+            "gpu": '{"name": ["L4", "A10G"], "count": "1..2"}',
+            "cpu": "4..",
+            "memory": "16GB..",
+            "disk": "200",
+            "env": '{"A": "1", "B": 2, "C": true}',
+            "auth": "false",
+            "spot_policy": "auto",
+            "max_price": "1.5",
+            "regions": "us-east-1, eu-west-1",
+            "instance_types": '["g6.xlarge"]',
+            "ami": "ami-0123456789abcdef0",
+            "boot_timeout": "1h",
+            "on_failure": "keep",
+            "wait": "false",
+            "preflight": "false",
+        },
+        "service",
+    )
+    assert read == ServiceSettings.model_validate(
+        {
+            "configuration": "serve.dstack.yml",
+            "gateway": "org/servestack/prod",
+            "gpu": {"name": ["L4", "A10G"], "count": {"min": 1, "max": 2}},
+            "cpu": {"count": {"min": 4}},
+            "memory": {"min": 16},
+            "disk": {"size": 200},
+            "env": {"A": "1", "B": "2", "C": "true"},
+            "auth": False,
+            "spot_policy": "auto",
+            "max_price": 1.5,
+            "regions": ["us-east-1", "eu-west-1"],
+            "instance_types": ["g6.xlarge"],
+            "ami": "ami-0123456789abcdef0",
+            "boot_timeout": 3600,
+            "on_failure": "keep",
+            "wait": False,
+            "preflight": False,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        Secret('{"A": "x", "B": 7}'),
+        {"A": Secret("x"), "B": Secret("7")},
+        Secret('["A=x", "B=7"]'),
+    ],
+)
+def test_what_is_secret_in_env_stays_secret(env: object) -> None:
+    assert read_settings({"configuration": "f", "env": env}, "service").env == {"A": Secret("x"), "B": Secret("7")}
+
+
+def test_the_command_lines_variables_are_a_list_as_dstacks_are() -> None:
+    env = read_settings({"configuration": "f", "env": ["A=1", "B"]}, "service", "command line").env
+    assert env == {"A": "1", "B": None}
+
+
+def test_settings_win_over_the_configuration_and_the_rest_stays() -> None:
+    configuration = service(
+        f"{SERVICE}env: [A=1, B]\nauth: true\nresources: {{gpu: A10G:2, memory: 32GB, shm_size: 1GB}}\nmax_price: 9\n"
+    )
+    settings = read_settings(
+        {"configuration": "f", "gpu": "24GB", "env": {"B": Secret("2"), "C": "3"}, "auth": "false", "gateway": "prod"},
+        "service",
+    )
+    applied = apply_settings(configuration, settings)
+    assert applied == configuration.changed(
+        {
+            "env": {"A": "1", "B": Secret("2"), "C": "3"},
+            "auth": False,
+            "gateway": "prod",
+            "resources": Resources(
+                gpu=Gpu(memory=SizeRange(min=24, max=24)), memory=SizeRange(min=32, max=32), shm_size=1.0
+            ),
+        }
+    )
+    assert applied.resources.gpu.count == CountRange(min=1)
+    assert applied.source.line(("image",)) == 2, "what was not set keeps its place in the file"
+
+
+def test_settings_without_anything_change_nothing() -> None:
+    configuration = service(f"{SERVICE}gateway: prod\nauth: false\n")
+    assert apply_settings(configuration, ServiceSettings(configuration="f")) == configuration
+    wide = gateway(f"{GATEWAY}domain: example.com\n")
+    assert apply_settings(wide, GatewaySettings(configuration="f")) == wide
+    assert apply_settings(wide, GatewaySettings(configuration="f", domain="a.org")) == gateway(
+        f"{GATEWAY}domain: a.org\n"
+    )
+
+
+def _report(values: dict[str, object], kind: Any, *spelling: Any) -> str:
+    with pytest.raises(ConfigurationError) as raised:
+        read_settings(values, kind, *spelling)
+    return str(raised.value)
+
+
+def test_problems_of_stack_config_name_its_words() -> None:
+    values: dict[str, object] = {
+        "gpuu": "24GB",
+        "gpu": "A10G::2",
+        "keys": "alice",
+        "env": {"A B": "x"},
+        "max_price": "cheap",
+        "regions": "us-east-1,us",
+        "ami": "ubuntu",
+    }
+    assert (
+        _report(values, "service")
+        == """stack config: 8 problems
+
+stack config gpuu
+  found:  a key that is not known here
+  rule:   a misspelt key would do nothing
+  remedy: did you mean `gpu`?
+
+stack config keys
+  rule:   `keys` is a setting of a gateway, and this configuration is a service
+  remedy: set it for the gateway, and remove it here
+
+stack config configuration
+  rule:   `configuration` is required
+  remedy: pulumi config set configuration PATH
+
+stack config gpu
+  found:  "A10G::2"
+  rule:   nothing stands between two colons, or beside one
+  remedy: write for example A10G:2
+
+stack config env.A B
+  rule:   a variable's name has letters, digits and _, and begins with no digit
+  remedy: write the name as the program reads it
+
+stack config max_price
+  found:  "cheap"
+  rule:   a number is wanted
+  remedy: write digits alone
+
+stack config regions[1]
+  found:  "us"
+  rule:   a region is AWS's name of it
+  remedy: write for example us-east-1
+
+stack config ami
+  found:  "ubuntu"
+  rule:   this is the id of a machine image
+  remedy: write one as AWS shows it: ami-…"""
+    )
+
+
+def test_problems_of_the_command_line_name_its_options() -> None:
+    values: dict[str, object] = {"configuration": "f", "gpu": "x:y", "env": ["1A=b"], "max_price": "-1"}
+    assert (
+        _report(values, "service", "command line")
+        == """command line: 3 problems
+
+--gpu
+  found:  "x:y"
+  rule:   a GPU has one name, and this gives two
+  remedy: write for example L4,A10G:24GB..:1..2
+
+--env [0]
+  rule:   a variable's name has letters, digits and _, and begins with no digit
+  remedy: write `- NAME=value` without spaces around =
+
+--max-price
+  found:  "-1"
+  rule:   the number is greater than 0
+  remedy: write a greater number"""
+    )
+
+
+def test_a_gateways_settings_are_checked_too() -> None:
+    values: dict[str, object] = {
+        "configuration": "f",
+        "keys": "alice, alice",
+        "vpc_id": "vpc-0123456789abcdef0",
+        "memory_size": "64",
+        "wait": "true",
+    }
+    assert (
+        _report(values, "gateway")
+        == """stack config: 4 problems
+
+stack config wait
+  rule:   `wait` is a setting of a service, and this configuration is a gateway
+  remedy: set it for the service, and remove it here
+
+stack config vpc_id
+  rule:   an existing VPC is given with its subnets
+  remedy: set subnet_ids too, or neither
+
+stack config keys
+  found:  a list
+  rule:   each name is there once
+  remedy: remove what is there twice
+
+stack config memory_size
+  found:  "64"
+  rule:   the number is at least 128
+  remedy: write a greater number"""
+    )
+    assert read_settings({"configuration": "f", "keys": "alice,alice@2"}, "gateway").keys == ("alice", "alice@2")
+
+
+def test_a_stack_keeps_its_type() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        apply_settings(service(SERVICE), GatewaySettings(configuration="f"))
+    assert [problem.rule for problem in raised.value.problems] == [
+        "a stack keeps its type, and its settings are those of its type"
+    ]
+
+
+def test_run_names_from_elsewhere_are_held_to_the_same_rule() -> None:
+    assert check_run_name("yellow-cat-1") == "yellow-cat-1"
+    with pytest.raises(ConfigurationError) as raised:
+        check_run_name("www", "--name")
+    assert (
+        str(raised.value)
+        == """run name: 1 problem
+
+--name
+  found:  'www'
+  rule:   a run name is none of gateway, services, v1, www, which the gateway itself uses
+  remedy: choose another name"""
+    )
