@@ -12,7 +12,7 @@ from local.model_server.answers import Answer, Answers, write_error, write_event
 from local.model_server.errors import Incomplete, IncompleteStream, InferError
 from local.model_server.http import Exchange, Gone, Headers, Receive, Send, ServerEnding
 from local.model_server.inference import Inference
-from local.model_server.json_reader import WrongBody
+from local.model_server.json_text import WrongBody
 from local.model_server.metrics import Metrics
 from local.model_server.requests import GenerateRequest, read_compat_request, read_generate_request
 from local.model_server.slots import Slots

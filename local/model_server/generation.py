@@ -163,7 +163,8 @@ class Generator:
             answer = await self._llama.complete(request)
         except LlamaError:
             return False
-        first = self._vocabulary.pieces[answer["tokens"][0]]
+        token: int = answer["tokens"][0]
+        first = self._vocabulary.pieces[token]
         mark = MARK.encode()
         return first.startswith(mark) or mark.startswith(first)
 
@@ -175,7 +176,8 @@ class Generator:
         """
         if count == 0:
             return ()
-        piece = self._vocabulary.pieces[event["tokens"][-1]]
+        last: int = event["tokens"][-1]
+        piece = self._vocabulary.pieces[last]
         ways = self._vocabulary.cuts(event["content"].encode().removesuffix(piece), count)
         if len(ways) != 1:
             raise LlamaError(f"llama.cpp did not say which {count + 1} tokens make {event['content']!r}")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from local.model_server.errors import ValidationError
-from local.model_server.json_reader import JsonReader, WrongBody
+from local.model_server.json_reader import JsonReader
+from local.model_server.json_text import WrongBody
 from local.model_server.requests import Grammar
 
 MARK = "\u2042"
@@ -20,6 +21,9 @@ _SPACES = {"whitespace_pattern": "[ ]?"}
 _MAPS = ("properties", "$defs", "definitions", "patternProperties")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE = ("items", "additionalProperties")
+
+
+_ESCAPED: Mapping[str, str] = {"/": "\\/", "\n": "\\n", "\r": "\\r", "\\\n": "\\n"}
 
 
 @dataclass(frozen=True)
@@ -105,5 +109,5 @@ def _closed(schema: Any) -> Any:
 
 def _escape(pattern: str) -> str:
     """The pattern between slashes on one line."""
-    pieces = re.findall(r"\\.|[^\\]|\\$", pattern, re.DOTALL)
-    return "".join({"/": "\\/", "\n": "\\n", "\r": "\\r", "\\\n": "\\n"}.get(piece, piece) for piece in pieces)
+    pieces: list[str] = re.findall(r"\\.|[^\\]|\\$", pattern, re.DOTALL)
+    return "".join(_ESCAPED.get(piece, piece) for piece in pieces)

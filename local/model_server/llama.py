@@ -13,6 +13,7 @@ llama.cpp's own port is an address of 127.0.0.1 that the system chooses, closed 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import secrets
 from collections.abc import AsyncGenerator, Mapping
@@ -21,8 +22,9 @@ from typing import Any
 
 import aiohttp
 import msgspec
-import xllamacpp
 
+_XLLAMACPP: Any = importlib.import_module("xllamacpp")
+"""It has no types."""
 SLOTS = 4
 """Generations at once."""
 CONTEXT = 2048
@@ -48,7 +50,7 @@ class Llama:
             RuntimeError: they cannot be loaded.
         """
         key = secrets.token_hex(16)
-        self._server = xllamacpp.Server(_settings(path, key, verbose=verbose))
+        self._server = _XLLAMACPP.Server(_settings(path, key, verbose=verbose))
         self._address: str = self._server.listening_address
         self._headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
         self._session: aiohttp.ClientSession | None = None
@@ -139,15 +141,15 @@ def count_threads() -> int:
     return max(1, min(MOST_THREADS, processors // 2))
 
 
-def _settings(path: Path, key: str, *, verbose: bool) -> xllamacpp.CommonParams:
-    settings = xllamacpp.CommonParams()
+def _settings(path: Path, key: str, *, verbose: bool) -> Any:
+    settings = _XLLAMACPP.CommonParams()
     settings.model.path = str(path)
     settings.api_keys = [key]
     settings.n_parallel = SLOTS
     settings.n_ctx = SLOTS * CONTEXT
     settings.n_batch = BATCH
     settings.n_ubatch = 1
-    settings.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    settings.flash_attn_type = _XLLAMACPP.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     settings.n_gpu_layers = 0
     settings.fit_params = False
     settings.cpuparams.n_threads = count_threads()

@@ -81,8 +81,9 @@ def read_compat_request(body: bytes) -> GenerateRequest:
 
 def _read_parameters(reader: JsonReader) -> Parameters:
     values = reader.struct("struct GenerateParameters", _PARAMETERS)
+    stop: tuple[str, ...] = tuple(values.pop("stop", ()))
     open_ended = "max_new_tokens" in values and values["max_new_tokens"] is None
-    return Parameters(**{**values, "stop": tuple(values.get("stop", ()))}, open_ended=open_ended)
+    return Parameters(**values, stop=stop, open_ended=open_ended)
 
 
 def _read_grammar(reader: JsonReader) -> Grammar:
@@ -90,7 +91,7 @@ def _read_grammar(reader: JsonReader) -> Grammar:
     seen: list[str] = []
 
     def read_type(reader: JsonReader) -> str:
-        kind = reader.string("variant identifier")
+        kind = reader.word("variant identifier")
         if kind not in _GRAMMARS:
             reader.wrong(f"unknown variant `{kind}`, expected one of `json`, `json_object`, `regex`, `json_schema`")
         seen.append(kind)

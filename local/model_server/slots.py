@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from itertools import takewhile
 
@@ -16,7 +16,7 @@ class Slots:
     """
 
     def __init__(self, count: int) -> None:
-        self._free: dict[int, Sequence[int]] = {place: () for place in range(count)}
+        self._free: dict[int, Sequence[int]] = dict.fromkeys(range(count), ())
         self._turns = asyncio.Semaphore(count)
         self._count = count
         self._waiting = 0
@@ -32,7 +32,7 @@ class Slots:
         return self._waiting
 
     @asynccontextmanager
-    async def take(self, tokens: list[int]) -> AsyncIterator[int]:
+    async def take(self, tokens: list[int]) -> AsyncGenerator[int, None]:
         """Wait for a place and keep it. `tokens` is kept too: at the end it is what the place has computed."""
         self._waiting += 1
         try:

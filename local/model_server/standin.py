@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from local.model_server.gguf import NotGguf, read_header
 
@@ -50,16 +50,17 @@ def read_stand_in() -> StandIn:
     """
     path = weights_path()
     header = read_weights_header(path)
-    tokens: list[str] = header["tokenizer.ggml.tokens"]
-    eos_token = tokens[header["tokenizer.ggml.eos_token_id"]]
+    tokens = cast(list[str], header["tokenizer.ggml.tokens"])
+    bos: int = header["tokenizer.ggml.bos_token_id"]
+    eos: int = header["tokenizer.ggml.eos_token_id"]
     return StandIn(
         model_id=MODEL_ID,
         path=path,
         chat_template=header["tokenizer.chat_template"],
-        bos_token=tokens[header["tokenizer.ggml.bos_token_id"]],
-        eos_token=eos_token,
+        bos_token=tokens[bos],
+        eos_token=tokens[eos],
         adds_bos=header.get("tokenizer.ggml.add_bos_token", True),
-        stop_strings=(eos_token,),
+        stop_strings=(tokens[eos],),
         context_length=header["llama.context_length"],
     )
 

@@ -46,7 +46,7 @@ class Stopping:
         self._text = ""
 
     def look(self, text: str, *, end_of_sequence: bool) -> FinishReason | None:
-        """Whether the answer ends with this token, whose text is `text`: a stop sequence must end where a token ends."""
+        """Whether the answer ends with this token and its `text`: a stop sequence has to end where a token ends."""
         self._left -= 1
         if self._left <= 0:
             return "length"
