@@ -78,9 +78,7 @@ class RenderContext(Context):
 def add(context: RenderContext, left: Any, right: Any) -> Any:
     """`+`, its texts and lists counted."""
     result = left + right
-    if type(result) is str:
-        context.spend(len(result))
-    elif type(result) is not int and isinstance(result, Sized):
+    if type(result) is str or (type(result) is not int and isinstance(result, Sized)):
         context.spend(len(result))
     return result
 
