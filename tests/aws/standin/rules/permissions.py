@@ -1,0 +1,137 @@
+"""IAM policies: their grammar, their size, what a trust policy and an identity policy must and must not have.
+
+IAM/latest/UserGuide/reference_policies_grammar.html and reference_iam-quotas.html.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import botocore.session
+
+from tests.aws.standin.paths import value_at
+from tests.aws.standin.problem import Problem
+from tests.aws.standin.rules import Rules
+
+_ACTION = re.compile(r"\*|(?P<service>[a-z0-9-]+):[A-Za-z0-9*?]+")
+_ARN = re.compile(r"\*|arn:(\*|aws[a-z-]*):[a-z0-9*?-]*:[a-z0-9*?-]*:(\d{12}|\*|aws|):.+", re.DOTALL)
+_OPERATOR = re.compile(
+    r"((ForAllValues|ForAnyValue):)?(String|Numeric|Date|Bool|Binary|IpAddress|NotIp|Arn|Null)\w*", re.ASCII
+)
+_SID = re.compile(r"[A-Za-z0-9]*")
+_PARTS = frozenset(
+    ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"]
+)
+_INLINE, _TRUST = 10_240, 2_048
+"""Characters but white space: all inline policies of a role together; a trust policy, by the default quota."""
+
+
+def _inline(inputs: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from _policy("policy", value_at(inputs, "policy"), _INLINE, trust=False)
+
+
+def _role(inputs: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from _policy("assumeRolePolicy", value_at(inputs, "assumeRolePolicy"), _TRUST, trust=True)
+    for index, policy in enumerate(value_at(inputs, "inlinePolicies") or ()):
+        yield from _policy(f"inlinePolicies[{index}].policy", value_at(policy, "policy"), _INLINE, trust=False)
+
+
+def _policy(where: str, text: Any, most: int, *, trust: bool) -> Iterator[Problem]:
+    if text is None:
+        return
+    try:
+        policy = json.loads(text)
+    except (TypeError, ValueError) as error:
+        yield Problem(where, f'"{where}" contains an invalid JSON policy: {error}')
+        return
+    if not isinstance(policy, dict) or policy.keys() - {"Version", "Id", "Statement"} or "Statement" not in policy:
+        yield Problem(where, "MalformedPolicyDocument: Syntax errors in policy: Version and Statement are wanted")
+        return
+    if (size := len(re.sub(r"\s", "", text))) > most:
+        yield Problem(where, f"LimitExceeded: {size} characters, the maximum is {most}")
+    if policy.get("Version") != "2012-10-17":
+        reason = "policy variables and some conditions have no effect without Version 2012-10-17"
+        yield Problem(where, f"MalformedPolicyDocument: {reason}")
+    statements = policy["Statement"]
+    for index, statement in enumerate(statements if isinstance(statements, list) else [statements]):
+        for reason in _statement(statement, trust=trust):
+            yield Problem(f"{where} Statement[{index}]", f"MalformedPolicyDocument: {reason}")
+
+
+def _statement(statement: Any, *, trust: bool) -> Iterator[str]:
+    if not isinstance(statement, dict) or statement.keys() - _PARTS:
+        yield f"Syntax errors in policy: unknown elements {sorted(set(statement) - _PARTS)}"
+        return
+    if statement.get("Effect") not in ("Allow", "Deny"):
+        yield f"Effect is Allow or Deny, got {statement.get('Effect')!r}"
+    if not _SID.fullmatch(statement.get("Sid", "")):
+        yield f"Statement IDs (SID) must be alpha-numeric, got {statement['Sid']!r}"
+    yield from _who_and_what(statement, trust=trust)
+    for action in _listed(statement, "Action", "NotAction"):
+        yield from _action(action)
+    for resource in _listed(statement, "Resource", "NotResource"):
+        if not isinstance(resource, str) or not _ARN.fullmatch(resource):
+            yield f'Resource {resource!r} must be in ARN format or "*".'
+    for operator, keys in statement.get("Condition", {}).items():
+        if not _OPERATOR.fullmatch(operator):
+            yield f"Invalid Condition type : {operator}."
+        for key in keys:
+            if not re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9-]+(/.+)?", key):
+                yield f"Condition key {key!r} has no prefix"
+
+
+def _who_and_what(statement: Mapping[str, Any], *, trust: bool) -> Iterator[str]:
+    if ("Action" in statement) == ("NotAction" in statement):
+        yield "Policy statement must contain actions."
+    if trust and "Principal" not in statement:
+        yield "AssumeRole policy must contain principals"
+    if trust and "Resource" in statement:
+        yield "Has prohibited field Resource"
+    if not trust and ("Principal" in statement or "NotPrincipal" in statement):
+        yield "Policy document should not specify a principal."
+    if not trust and ("Resource" in statement) == ("NotResource" in statement):
+        yield "Policy statement must contain resources."
+    principal = statement.get("Principal")
+    for service in _flat(principal.get("Service", [])) if trust and isinstance(principal, Mapping) else ():
+        if not re.fullmatch(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?", service):
+            yield f"Invalid principal in policy: SERVICE {service!r}"
+
+
+def _action(action: Any) -> Iterator[str]:
+    found = _ACTION.fullmatch(action) if isinstance(action, str) else None
+    if found is None:
+        yield f"Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.: {action!r}"
+        return
+    service = found["service"]
+    operations = _operations().get(service or "")
+    name = str(action).partition(":")[2]
+    if operations is not None and not ({"*", "?"} & set(name)) and name.lower() not in operations:
+        yield f"{action!r} is no action of {service}; IAM accepts it and grants nothing"
+
+
+def _listed(statement: Mapping[str, Any], *names: str) -> list[Any]:
+    return [item for name in names if name in statement for item in _flat(statement[name])]
+
+
+def _flat(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+@functools.cache
+def _operations() -> Mapping[str, frozenset[str]]:
+    """By IAM's prefix, the names of actions in lower case: botocore's operations, and actions that are no operation."""
+    session = botocore.session.get_session()
+    services = {"dynamodb": "dynamodb", "ssm": "ssm", "logs": "logs", "autoscaling": "autoscaling", "sts": "sts"}
+    named = {
+        prefix: {name.lower() for name in session.get_service_model(service).operation_names}
+        for prefix, service in services.items()
+    }
+    named["ssm"] |= {"updateinstanceinformation"}
+    return {prefix: frozenset(names) for prefix, names in named.items()}
+
+
+RULES: Rules = {"aws:iam/role:Role": (_role,), "aws:iam/rolePolicy:RolePolicy": (_inline,)}
