@@ -47,7 +47,9 @@ class Document:
 
 def is_private(path: KeyPath) -> bool:
     """Whether the value at `path` may be a credential, and is never shown."""
-    return path[:1] == ("env",) or path[-1:] in (("password",), ("upstream_api_key",)) or "headers" in path
+    if path[:1] == ("env",) or path == ("registry_auth",) or "headers" in path:
+        return True
+    return path[-1:] in (("password",), ("upstream_api_key",))
 
 
 def parse(text: str | bytes) -> Document:
@@ -99,7 +101,7 @@ class _Values:
         if isinstance(node, Scalar):
             return self._scalar(node, path)
         if node.tag != ("seq" if isinstance(node, Sequence) else "map"):
-            self._report(node, path, "a configuration has no YAML tags", "remove the tag", f"the tag {node.tag[:40]}")
+            self._report_tag(node, path)
             return None
         if isinstance(node, Sequence):
             return [self._value(item, (*path, index), (*above, node)) for index, item in enumerate(node.items)]
@@ -155,8 +157,7 @@ class _Values:
 
     def _scalar(self, node: Scalar, path: KeyPath) -> object:
         if node.tag not in (*_READ_AS, "str"):
-            remedy = "quote it if this is text, else remove the tag"
-            self._report(node, path, "a configuration has no YAML tags", remedy, f"the tag {node.tag[:40]}")
+            self._report_tag(node, path)
             return None
         if node.tag != "str" and len(node.text) > LONGEST_NUMBER:
             self._report(node, path, f"YAML reads this as {_READ_AS[node.tag]}, which is too long", "quote it")
@@ -179,6 +180,13 @@ class _Values:
             self._report(node, path, rule, "remove the escape sequence")
             return None
         return value
+
+    def _report_tag(self, node: Node, path: KeyPath) -> None:
+        """A password that begins with an exclamation mark is a tag to YAML."""
+        found = "a YAML tag" if is_private(path) else f"the YAML tag {node.tag[:40]}"
+        self._report(
+            node, path, "a configuration has no YAML tags", "quote it if it is text; else remove the tag", found
+        )
 
     def _report(self, node: Node, path: KeyPath, rule: str, remedy: str, found: str | None = None) -> None:
         problem = Problem(where=spell(path), line=node.line, found=found, rule=rule, remedy=remedy)

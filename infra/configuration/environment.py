@@ -76,7 +76,7 @@ def _read_entry(index: int, entry: object, read: dict[str, Value], problems: lis
         return
     name, equals, value = entry.partition("=")
     if not _NAME.fullmatch(name):
-        remedy = "write `- NAME=value` without spaces around ="
+        remedy = "write NAME=value, without spaces around the ="
         problems.append(_detail(index, problem(_NAME_RULE, remedy, found="")))
     elif name in read:
         problems.append(_detail(index, problem("a variable is set once", "remove one of the two", found=name)))

@@ -6,6 +6,7 @@ before anything recurses, and so that aliases stay unexpanded until their number
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -144,5 +145,6 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
         found, rule = "a tab in the indentation", "YAML is indented with spaces"
         return Problem(where="", line=line, found=found, rule=rule, remedy="replace each tab by spaces")
     said = [str(words) for words in (error.context, error.problem) if words]
+    found = re.sub(r"""(['"])(?!<)[^'"]{2,}\1""", "something", ", ".join(said))
     remedy = "check the indentation, colons, quotes and brackets on this line and above it"
-    return Problem(where="", line=line, found=", ".join(said), rule="the file is YAML", remedy=remedy)
+    return Problem(where="", line=line, found=found, rule="the file is YAML", remedy=remedy)

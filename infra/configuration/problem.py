@@ -78,12 +78,13 @@ def printable(text: str) -> str:
 
 
 def spell(path: KeyPath) -> str:
-    """A key path as users read it: `resources.gpu.count`, `env[0]`."""
+    """A key path as users read it: `resources.gpu.count`, `env[0]`. What follows a = in a key may be a credential."""
     spelt = ""
     for part in path:
         if isinstance(part, int):
             spelt += f"[{part}]"
         else:
-            key = part if len(part) <= 60 else f"{part[:59]}…"
+            name, equals, _ = part.partition("=")
+            key = f"{name[:59]}…" if equals or len(name) > 60 else name
             spelt += f".{key}" if spelt else key
     return spelt

@@ -48,6 +48,8 @@ class Section(BaseModel, frozen=True):
 
     refused: ClassVar[Mapping[str, Refusal]] = {}
     """dstack's keys that are not supported here."""
+    required: ClassVar[Mapping[str, str]] = {}
+    """Why a key is required, where dstack does without it."""
     elsewhere: ClassVar[Mapping[str, str]] = {}
     """Keys that users look for here, and where they belong."""
 
@@ -97,7 +99,8 @@ class Section(BaseModel, frozen=True):
         for key, field in cls.model_fields.items():
             if field.is_required() and key not in given and key not in meant:
                 example = field.examples[0] if field.examples else "…"
-                yield key, problem(f"`{key}` is required", f"add `{key}: {example}`", found="")
+                why = f": {cls.required[key]}" if key in cls.required else ""
+                yield key, problem(f"`{key}` is required{why}", f"add `{key}: {example}`", found="")
 
 
 class Written(Section, frozen=True):

@@ -51,6 +51,7 @@ class ServiceConfiguration(Written, frozen=True):
     """A service. Sizes in GB, durations in seconds."""
 
     refused: ClassVar[Mapping[str, Refusal]] = SERVICE
+    required: ClassVar[Mapping[str, str]] = {"image": "unlike dstack, servestack has no image of its own"}
     elsewhere: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(Resources.model_fields, "under `resources`"),
         **dict.fromkeys(("format", "chat_template", "eos_token", "bos_token", "prefix"), "under `model`"),

@@ -38,7 +38,7 @@ line 4, replicas
 
 line 7, env[1]
   rule:   a variable's name has letters, digits and _, and begins with no digit
-  remedy: write `- NAME=value` without spaces around =
+  remedy: write NAME=value, without spaces around the =
 
 line 11, resources.gpu.cuont
   found:  a key that is not known here
@@ -63,7 +63,7 @@ def test_what_is_missing() -> None:
         == """serve.dstack.yml: 2 problems
 
 line 1, image
-  rule:   `image` is required
+  rule:   `image` is required: unlike dstack, servestack has no image of its own
   remedy: add `image: ghcr.io/huggingface/text-generation-inference:latest`
 
 line 1, port

@@ -230,7 +230,7 @@ def test_problems_of_the_command_line_name_its_options() -> None:
 
 --env [0]
   rule:   a variable's name has letters, digits and _, and begins with no digit
-  remedy: write `- NAME=value` without spaces around =
+  remedy: write NAME=value, without spaces around the =
 
 --max-price
   found:  "-1"

@@ -134,9 +134,9 @@ line 4
 def test_tags() -> None:
     rule = "a configuration has no YAML tags"
     assert problems(f"{SERVICE}name: !!python/object/apply:os.system [ls]\ntags: !!set {{a}}\nuser: !x a\n") == [
-        (4, "name", "the tag python/object/apply:os.system", rule),
-        (5, "tags", "the tag set", rule),
-        (6, "user", "the tag !x", rule),
+        (4, "name", "the YAML tag python/object/apply:os.system", rule),
+        (5, "tags", "the YAML tag set", rule),
+        (6, "user", "the YAML tag !x", rule),
     ]
     assert service(f"{SERVICE}name: !!str 123\n").name == "123"
 
