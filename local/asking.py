@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -53,9 +52,8 @@ def get(url: str, path: str, *, timeout: float = 5.0) -> Answer:
         connection.close()
 
 
-async def wait_until_serving(url: str, path: str, good: Callable[[int], bool]) -> float:
-    """Ask until the status is good, however long that takes; returns the seconds it took. Cancel to give up."""
-    started = time.monotonic()
+async def wait_until_serving(url: str, path: str, good: Callable[[int], bool]) -> None:
+    """Ask until the status is good, however long that takes. Cancel to give up."""
     step = STEP
     while True:
         try:
@@ -64,7 +62,7 @@ async def wait_until_serving(url: str, path: str, good: Callable[[int], bool]) -
             pass
         else:
             if good(answer.status):
-                return time.monotonic() - started
+                return
         await asyncio.sleep(step)
         step = min(step * 1.2, SLOWEST_STEP)
 

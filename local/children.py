@@ -6,47 +6,42 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 GRACE = 3.0
 """Seconds between asking a child to end and making it: enough to finish an answer, and a Ctrl-C still ends promptly."""
-KEPT_LINES = 20
-"""How much of its output is told as the cause when a child dies."""
+LONGEST_LINE = 1 << 20
+"""Bytes. A longer line of a child's output is passed on in pieces."""
+
+Hear = Callable[[str], bool]
+"""Takes a line of a child's output; true when it was meant for the launcher and not for the user."""
 
 
 class ChildDied(Exception):
-    """A process ended that had to go on. `str()` is what a user reads."""
+    """A process ended that had to go on. `str()` is what a user reads, below what the process itself said."""
 
-    def __init__(self, name: str, status: int, last_words: Sequence[str]) -> None:
-        super().__init__(name, status, last_words)
+    def __init__(self, name: str, status: int) -> None:
+        super().__init__(name, status)
         self.name = name
         self.status = status
-        self.last_words = tuple(last_words)
 
     def __str__(self) -> str:
         how = f"was killed by {signal.Signals(-self.status).name}" if self.status < 0 else f"ended with {self.status}"
-        if not self.last_words:
-            return f"{self.name} {how}, so everything ends."
-        return "\n".join(
-            [f"{self.name} {how}, so everything ends. It said:", *(f"  {line}" for line in self.last_words)]
-        )
+        return f"{self.name} {how}, so everything ends."
 
 
 class Child:
     """One process in a session of its own, so that a terminal's Ctrl-C reaches the launcher alone.
 
-    Its output is passed on, each line behind its name, when `heard`; the last lines are kept in any case. Its standard
-    input stays open as long as this process lives (see local/child.py).
+    Its output is passed on, each line behind its name. Its standard input stays open as long as this process lives
+    (see local/child.py).
     """
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, *, heard: bool, out: TextIO) -> None:
+    def __init__(self, name: str, process: asyncio.subprocess.Process, hear: Hear | None, out: TextIO) -> None:
         self.name = name
         self._process = process
-        self._last_words: deque[str] = deque(maxlen=KEPT_LINES)
-        self._heard = heard
-        self._listening = asyncio.create_task(self._listen(out if heard else None))
+        self._listening = asyncio.create_task(self._listen(hear, out))
 
     @classmethod
     async def start(
@@ -55,10 +50,10 @@ class Child:
         command: Sequence[str],
         *,
         environment: Mapping[str, str],
-        heard: bool = True,
+        hear: Hear | None = None,
         out: TextIO = sys.stderr,
     ) -> Child:
-        """Start `command`, an argument vector, with exactly `environment`."""
+        """Start `command`, an argument vector, with exactly `environment`; `hear` gets its output first."""
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
@@ -66,16 +61,16 @@ class Child:
             stderr=asyncio.subprocess.STDOUT,
             env=dict(environment),
             start_new_session=True,
-            limit=1 << 20,
+            limit=LONGEST_LINE,
         )
-        return cls(name, process, heard=heard, out=out)
+        return cls(name, process, hear, out)
 
     async def died(self) -> ChildDied:
         """Wait until it has ended, and say how."""
         status = await self._process.wait()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._listening), GRACE)
-        return ChildDied(self.name, status, () if self._heard else self._last_words)
+        return ChildDied(self.name, status)
 
     async def end(self) -> None:
         """Ask it to end, and make it when it takes longer than `GRACE`."""
@@ -91,7 +86,7 @@ class Child:
         with contextlib.suppress(asyncio.CancelledError):
             await self._listening
 
-    async def _listen(self, out: TextIO | None) -> None:
+    async def _listen(self, hear: Hear | None, out: TextIO) -> None:
         stream = self._process.stdout
         if stream is None:
             return
@@ -105,7 +100,6 @@ class Child:
             if not line:
                 return
             text = line.decode(errors="replace").rstrip()
-            if text:
-                self._last_words.append(text)
-                if out is not None:
-                    print(f"[{self.name}] {text}", file=out, flush=True)
+            if text and not (hear is not None and hear(text)):
+                out.write(f"[{self.name}] {text}\n")
+                out.flush()

