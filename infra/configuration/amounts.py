@@ -24,7 +24,7 @@ def read_whole(value: object) -> object:
     if isinstance(value, bool):
         raise problem("a whole number is wanted, and this is true or false", "write a number; quote it if need be")
     if isinstance(value, str) and not re.fullmatch(r" *[+-]?\d{1,16} *", value, re.ASCII):
-        raise problem("a whole number is wanted", "write digits alone, for example 2")
+        raise problem("a whole number is wanted", "write digits alone, as in 2")
     if isinstance(value, int | float) and abs(value) > _LARGEST:
         raise problem("a whole number is wanted, and none is that large", "write a smaller number")
     return value
@@ -61,7 +61,7 @@ def read_duration(value: object) -> int:
 
 def _read_number(value: object) -> object:
     if isinstance(value, bool):
-        raise problem("a number is wanted, and this is true or false", "write digits alone")
+        raise problem("a number is wanted, and this is true or false", "write digits alone, as in 2 or 1.5")
     return value
 
 

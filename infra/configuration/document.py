@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from infra.configuration.nodes import DEEPEST, Map, Node, Scalar, Sequence, compose, construct
-from infra.configuration.problem import KeyPath, Problem, UnreadableText, spell
+from infra.configuration.problem import KeyPath, Problem, UnreadableText, line_at, spell
 
 LARGEST_FILE = 256 * 1024
 """Bytes. The longest chat templates have about 10 KB; pure Python reads this much YAML in about two seconds."""
@@ -39,10 +39,7 @@ class Document:
 
     def line(self, path: KeyPath) -> int | None:
         """The line of the value at `path`, else of the nearest thing around it; None where nothing has lines."""
-        for length in range(len(path), -1, -1):
-            if line := self.lines.get(path[:length]):
-                return line
-        return None
+        return line_at(self.lines, path)
 
 
 def is_private(path: KeyPath) -> bool:

@@ -65,10 +65,13 @@ class Source:
 
     def line(self, path: KeyPath) -> int | None:
         """The line of the value at `path`, else of the nearest thing around it."""
-        for length in range(len(path), -1, -1):
-            if line := self.lines.get(path[:length]):
-                return line
-        return None
+        return line_at(self.lines, path)
+
+
+def line_at(lines: Mapping[KeyPath, int], path: KeyPath) -> int | None:
+    """The line of the value at `path`, else of the nearest thing around it; None where nothing has lines."""
+    around = (lines.get(path[:length]) for length in range(len(path), -1, -1))
+    return next(filter(None, around), None)
 
 
 def printable(text: str) -> str:

@@ -18,7 +18,7 @@ from infra.configuration.section import nearest
 _QUOTE_IT = "quote it if this is meant as text"
 _TEXT = ("text is wanted", "write a word or a line; quote it if YAML reads it as something else")
 _BOOLEAN = ("true or false is wanted", "write true or false")
-_NUMBER = ("a number is wanted", "write digits alone")
+_NUMBER = ("a number is wanted", "write digits alone, as in 2 or 1.5")
 _LIST = ("a list is wanted", "write one line a value, each beginning with `- `")
 _MAP = ("a map is wanted", "write `key: value` lines below it")
 
@@ -27,12 +27,12 @@ _RULES: dict[str, tuple[str, str]] = {
     "string_unicode": _TEXT,
     "bool_type": _BOOLEAN,
     "bool_parsing": _BOOLEAN,
-    "int_type": ("a whole number is wanted", "write digits alone"),
-    "int_parsing": ("a whole number is wanted", "write digits alone"),
-    "int_from_float": ("a whole number is wanted", "write digits alone"),
+    "int_type": ("a whole number is wanted", "write digits alone, as in 2"),
+    "int_parsing": ("a whole number is wanted", "write digits alone, as in 2"),
+    "int_from_float": ("a whole number is wanted", "write digits alone, as in 2"),
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
-    "finite_number": ("a finite number is wanted", "write digits alone"),
+    "finite_number": ("a finite number is wanted", "write digits alone, as in 2 or 1.5"),
     "tuple_type": _LIST,
     "list_type": _LIST,
     "dict_type": _MAP,

@@ -91,7 +91,7 @@ class Section(BaseModel, frozen=True):
             if key in cls.model_fields or (refusal and refusal.is_neutral(value)):
                 continue
             if refusal:
-                yield key, problem(f"{key} is not supported: {refusal.reason}", refusal.remedy, found="")
+                yield key, problem(f"{key} is not supported: {refusal.reason}", refusal.remedy)
             elif key in cls.elsewhere:
                 yield key, problem(f"{key} belongs {cls.elsewhere[key]}", "move it there", found=UNKNOWN)
             else:

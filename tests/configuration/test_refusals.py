@@ -19,7 +19,8 @@ KEYS = [(SERVICE_TEXT, SERVICE, key) for key in SERVICE] + [(GATEWAY_TEXT, GATEW
 def test_a_key_is_refused_with_its_reason(text: str, table: dict[str, object], key: str) -> None:
     refusal = (SERVICE if table is SERVICE else GATEWAY)[key]
     assert report(f"{text}{key}: {{x: 1}}\n") == (
-        f"serve.dstack.yml: 1 problem\n\nline 4, {key}\n  rule:   {key} is not supported: {refusal.reason}\n"
+        f"serve.dstack.yml: 1 problem\n\nline 4, {key}\n  found:  a map\n"
+        f"  rule:   {key} is not supported: {refusal.reason}\n"
         f"  remedy: {refusal.remedy}"
     )
 

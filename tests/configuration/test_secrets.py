@@ -36,7 +36,6 @@ HIDDEN = "hf_hidden"
         f"model: {{name: m, upstream_api_keys: {HIDDEN}}}",
         f"probes: [{{type: http, headers: [{{name: Authorization, value: [{HIDDEN}]}}]}}]",
         f"probes: [{{type: http, headers: [{{name: A, valeu: {HIDDEN}}}]}}]",
-        f"python: {HIDDEN}",
         f"env: {{A: !{HIDDEN}}}",
         f"env: {{A: !x!{HIDDEN}}}",
         f"env: {{A: !{HIDDEN}! x}}",

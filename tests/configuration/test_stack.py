@@ -203,7 +203,7 @@ stack config env.A B
 stack config max_price
   found:  "cheap"
   rule:   a number is wanted
-  remedy: write digits alone
+  remedy: write digits alone, as in 2 or 1.5
 
 stack config regions[1]
   found:  "us"
