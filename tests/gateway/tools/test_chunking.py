@@ -1,0 +1,78 @@
+"""However a text is cut into pieces, it gives the same content and the same calls, and nothing of it is lost."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway_lambda.tools.call_parser import CallParser
+from gateway_lambda.tools.forms import FORMS
+from gateway_lambda.tools.whole import Answer, gather, read_answer
+
+_PARTS = [
+    *("<tool_call>", "</tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<tool", "_call>", "</tool_", "[TOOL", "<", "["),
+    *('{"name": "f", "arguments": {"x": 1}}', '{"name":"g","parameters":{}}', '{"name": "nope", "arguments": {}}'),
+    *('{"function": {"name": "f", "arguments": {', '{"arguments": {"a": [1, {}]}, "name": "f"}', '{"name": "f"}'),
+    *('{"name": "f", "arguments": "{}"}', '{"name"', '"arguments": ', '"f"', '{"answer": 1}', '{"id": "<tool_call>"}'),
+    *("{", "}", "]", ",", ";", ":", '"', "\\", "\\u00", "1", "1e", "true", "tru", "null", " ", "\n", "\t", "a", "é"),
+]
+texts = st.lists(st.sampled_from(_PARTS) | st.text(max_size=3), max_size=25).map("".join)
+forms = st.sampled_from(sorted(FORMS))
+
+
+def _parser(form: str, *, parallel: bool = True) -> CallParser:
+    return CallParser(FORMS[form], frozenset(("f", "g")), parallel=parallel, new_id=lambda: "call")
+
+
+@given(texts, forms, st.lists(st.integers(0, 200), max_size=8), st.booleans())
+def test_any_cutting_gives_the_same_answer(text: str, form: str, cuts: list[int], parallel: bool) -> None:
+    whole = read_answer(text, _parser(form, parallel=parallel))
+    edges = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    pieces = [text[start:end] for start, end in pairwise(edges)]
+    for cutting in (pieces, list(text)):
+        reading = _parser(form, parallel=parallel)
+        deltas = [delta for piece in cutting for delta in reading.feed(piece)]
+        assert gather([*deltas, *reading.finish()]) == whole
+
+
+@given(texts, forms)
+def test_text_without_calls_comes_back_whole(text: str, form: str) -> None:
+    answer = read_answer(text, _parser(form))
+    assert answer.calls or answer == Answer(text)
+
+
+@given(texts, forms)
+def test_content_is_never_invented(text: str, form: str) -> None:
+    """It is the text with calls taken out: every character in its order."""
+    left = iter(text)
+    assert all(char in left for char in read_answer(text, _parser(form)).content or "")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        '{"a":[{}]},',
+        '<tool_call>{"',
+        '<tool_call>{"a":[',
+        "<tool_call>",
+        "[TOOL_CALLS]",
+        '{"arguments":{},',
+        " ",
+        '<tool_call>{"name":"f","arguments":{"x":{}',
+    ],
+)
+@pytest.mark.parametrize("begin", ["", "x", '<tool_call>{"arguments": {"a": ['])
+def test_the_cost_grows_with_the_text_and_not_with_its_square(begin: str, part: str) -> None:
+    """100 000 characters, one at a time; a parser that looked back would need minutes."""
+    text = begin + part * (100_000 // len(part))
+    started = time.process_time()
+    reading = _parser("any")
+    for piece in text:
+        reading.feed(piece)
+    reading.finish()
+    read_answer(text, _parser("any"))
+    assert time.process_time() - started < 5

@@ -1,0 +1,280 @@
+"""What tools, tool_choice and parallel_tool_calls come to (translation.md §2.9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from gateway_lambda.errors import RequestError, ServiceError
+from gateway_lambda.registry.record import Model
+from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.request import ToolUse, read_tools
+from tests.gateway.tools.values import choices, json_values, tools
+
+NEW = Facts(version=(3, 3, 6))
+OLDER = Facts(version=(2, 4, 1))
+OLD = Facts(version=(1, 4, 0))
+MODEL = Model(name="m")
+OFF = Model(name="m", tools="off")
+
+CITY: dict[str, Any] = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+F: dict[str, Any] = {"type": "function", "function": {"name": "f", "description": "d", "parameters": CITY}}
+G: dict[str, Any] = {"type": "function", "function": {"name": "g"}}
+G_FILLED = {"type": "function", "function": {"name": "g", "parameters": {"type": "object", "properties": {}}}}
+NAMED = {"type": "function", "function": {"name": "g"}}
+BOTH = frozenset(("f", "g"))
+
+
+def _choice(name: str, arguments: object, key: str = "arguments") -> dict[str, Any]:
+    return {"type": "object", "properties": {"name": {"const": name}, key: arguments}, "required": ["name", key]}
+
+
+def _grammar(*options: dict[str, Any], **more: object) -> dict[str, Any]:
+    function = {"function": {"anyOf": list(options)}}
+    return {"type": "json", "value": {"type": "object", "properties": function, "required": ["function"], **more}}
+
+
+CALL_F = _choice("f", CITY)
+CALL_G = _choice("g", {"type": "object", "properties": {}})
+
+
+@pytest.mark.parametrize(
+    ("body", "model", "use"),
+    [
+        ({}, MODEL, ToolUse()),
+        ({"tools": None, "tool_choice": None, "parallel_tool_calls": None}, MODEL, ToolUse()),
+        ({"tools": [], "tool_choice": "auto", "parallel_tool_calls": True}, MODEL, ToolUse()),
+        ({"tools": []}, OFF, ToolUse()),
+        ({"tool_choice": "none"}, OFF, ToolUse()),
+        ({"tools": [F], "tool_choice": "none"}, OFF, ToolUse()),
+        ({"tools": [F], "tool_choice": "none"}, MODEL, ToolUse(tools=[F])),
+        ({"tools": [F, G]}, MODEL, ToolUse(tools=[F, G_FILLED], form="any", names=BOTH)),
+        (
+            {"tools": [F], "tool_choice": "auto", "parallel_tool_calls": False},
+            Model(name="m", tools="mistral"),
+            ToolUse(tools=[F], form="mistral", names=frozenset("f"), parallel=False),
+        ),
+        (
+            {"tools": [F, G], "tool_choice": "required"},
+            MODEL,
+            ToolUse(tools=[F, G_FILLED], grammar=_grammar(CALL_F, CALL_G), form="forced", names=BOTH),
+        ),
+        (
+            {"tools": [F, G], "tool_choice": NAMED},
+            Model(name="m", tools="hermes"),
+            ToolUse(tools=[F, G_FILLED], grammar=_grammar(CALL_G), form="forced", names=frozenset("g")),
+        ),
+    ],
+)
+def test_a_request_with_tools_comes_to(body: dict[str, Any], model: Model, use: ToolUse) -> None:
+    assert read_tools(body, model, NEW) == use
+
+
+def test_a_template_sees_no_nulls_and_keys_of_the_clients_own() -> None:
+    tool = {"type": "function", "function": {"name": "f", "description": None, "strict": None, "x": 1}}
+    assert read_tools({"tools": [tool]}, MODEL, NEW).tools == [
+        {"type": "function", "function": {"name": "f", "x": 1, "parameters": {"type": "object", "properties": {}}}}
+    ]
+
+
+def test_routers_that_sort_keys_get_a_name_that_sorts_before_what_it_decides() -> None:
+    use = read_tools({"tools": [G], "tool_choice": "required"}, MODEL, OLDER)
+    assert use.grammar == _grammar(_choice("g", {"type": "object", "properties": {}}, "parameters"))
+
+
+def test_references_in_parameters_lead_to_where_the_parameters_lie() -> None:
+    parameters = {
+        "$id": "https://example.com/f",
+        "type": "object",
+        "properties": {"at": {"$ref": "#/$defs/At"}, "$ref": {"type": "string"}},
+        "$defs": {"At": {"type": "array", "items": {"$ref": "#/$defs/N"}}, "N": {"const": {"$ref": "no reference"}}},
+    }
+    moved = {
+        "type": "object",
+        "properties": {"at": {"$ref": "#/$defs/f/$defs/At"}, "$ref": {"type": "string"}},
+        "$defs": {
+            "At": {"type": "array", "items": {"$ref": "#/$defs/f/$defs/N"}},
+            "N": {"const": {"$ref": "no reference"}},
+        },
+    }
+    body = {
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": parameters}}, G],
+        "tool_choice": "required",
+    }
+    use = read_tools(body, MODEL, NEW)
+    assert use.grammar == _grammar(_choice("f", moved), CALL_G, **{"$defs": {"f": moved}})
+    assert parameters["properties"]["at"] == {"$ref": "#/$defs/At"}, "what the client sent is not changed"
+
+
+@pytest.mark.parametrize(
+    ("given_schema", "sent"),
+    [
+        ({"type": ["string", "null"], "description": "d"}, None),
+        (True, {"anyOf": [{}]}),
+        ({}, {"anyOf": [{}]}),
+        ({"description": "d"}, {"anyOf": [{}]}),
+        ({"type": "string", "format": "email"}, {"type": "string"}),
+        ({"type": "string", "format": "date"}, {"type": "string", "format": "date"}),
+        (
+            {"type": "object", "additionalProperties": False},
+            {"type": "object", "additionalProperties": False, "properties": {}},
+        ),
+        ({"type": "array", "items": True}, {"type": "array", "items": {"anyOf": [{}]}}),
+        ({"anyOf": [{"type": "null"}, {}]}, {"anyOf": [{"type": "null"}, {"anyOf": [{}]}]}),
+        ({"enum": ["a", None], "type": ["string", "null"]}, {"enum": ["a", None], "type": ["string", "null"]}),
+    ],
+)
+def test_parameters_are_written_in_words_that_the_compiler_knows(given_schema: object, sent: object) -> None:
+    """Each was refused by TGI 3.3.7 with "cannot compile", or compiled to something else, as it was given."""
+    if sent is None:
+        sent = {"anyOf": [{"type": "string", "description": "d"}, {"type": "null", "description": "d"}]}
+    parameters = {"type": "object", "properties": {"a": given_schema}}
+    body = {
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": parameters}}],
+        "tool_choice": "required",
+    }
+    assert read_tools(body, MODEL, NEW).grammar == _grammar(_choice("f", {"type": "object", "properties": {"a": sent}}))
+
+
+def _with(**function: object) -> dict[str, Any]:
+    return {"tools": [G, {"type": "function", "function": {"name": "f", **function}}], "tool_choice": "required"}
+
+
+@pytest.mark.parametrize(
+    ("body", "model", "facts", "param", "code"),
+    [
+        ({"tool_choice": "required"}, MODEL, NEW, "tool_choice", "invalid_value"),
+        ({"tool_choice": "required"}, OFF, NEW, "tool_choice", "invalid_value"),
+        ({"tools": [], "tool_choice": NAMED}, MODEL, NEW, "tool_choice", "invalid_value"),
+        ({"tools": [F]}, OFF, NEW, "tools", "unsupported_parameter"),
+        ({"tools": [F], "tool_choice": "auto"}, OFF, NEW, "tools", "unsupported_parameter"),
+        ({"tools": [F], "tool_choice": "required"}, OFF, NEW, "tools", "unsupported_parameter"),
+        ({"tools": [F]}, MODEL, OLD, "tools", "unsupported_parameter"),
+        (
+            {"tools": [F], "tool_choice": "required"},
+            Model(name="m", tools="hermes"),
+            OLD,
+            "tool_choice",
+            "unsupported_value",
+        ),
+        ({"tools": {}}, MODEL, NEW, "tools", "invalid_type"),
+        ({"tools": [F] * 129}, MODEL, NEW, "tools", "invalid_value"),
+        ({"tools": ["f"]}, MODEL, NEW, "tools[0]", "invalid_type"),
+        ({"tools": [F, {}]}, MODEL, NEW, "tools[1].type", "invalid_type"),
+        ({"tools": [{"type": "custom", "custom": {}}]}, MODEL, NEW, "tools[0].type", "unsupported_value"),
+        ({"tools": [{"type": "function"}]}, MODEL, NEW, "tools[0].function", "invalid_type"),
+        (
+            {"tools": [{"type": "function", "function": {}}]},
+            MODEL,
+            NEW,
+            "tools[0].function.name",
+            "invalid_type",
+        ),
+        (_with(name="a b"), MODEL, NEW, "tools[1].function.name", "invalid_value"),
+        (_with(name=""), MODEL, NEW, "tools[1].function.name", "invalid_value"),
+        (_with(name="x" * 65), MODEL, NEW, "tools[1].function.name", "invalid_value"),
+        (_with(name="g"), MODEL, NEW, "tools[1].function.name", "invalid_value"),
+        (_with(description=1), MODEL, NEW, "tools[1].function.description", "invalid_type"),
+        (_with(strict="yes"), MODEL, NEW, "tools[1].function.strict", "invalid_type"),
+        (_with(parameters=[]), MODEL, NEW, "tools[1].function.parameters", "invalid_type"),
+        (_with(parameters={"type": "array"}), MODEL, NEW, "tools[1].function.parameters.type", "invalid_value"),
+        (
+            _with(parameters={"properties": {"a": {"$ref": "#"}}}),
+            MODEL,
+            NEW,
+            "tools[1].function.parameters",
+            "unsupported_value",
+        ),
+        (
+            _with(parameters={"properties": {"a": {"$ref": "https://example.com/s.json"}}}),
+            MODEL,
+            NEW,
+            "tools[1].function.parameters",
+            "unsupported_value",
+        ),
+        ({"tools": [F], "tool_choice": 1}, MODEL, NEW, "tool_choice", "invalid_type"),
+        ({"tools": [F], "tool_choice": "any"}, MODEL, NEW, "tool_choice", "invalid_value"),
+        ({"tool_choice": "any"}, MODEL, NEW, "tool_choice", "invalid_value"),
+        ({"tools": [F], "tool_choice": {}}, MODEL, NEW, "tool_choice.type", "invalid_type"),
+        (
+            {"tools": [F], "tool_choice": {"type": "allowed_tools", "allowed_tools": {}}},
+            MODEL,
+            NEW,
+            "tool_choice.type",
+            "unsupported_value",
+        ),
+        (
+            {"tools": [F], "tool_choice": {"type": "custom", "custom": {"name": "f"}}},
+            MODEL,
+            NEW,
+            "tool_choice.type",
+            "unsupported_value",
+        ),
+        (
+            {"tools": [F], "tool_choice": {"type": "function", "name": "f"}},
+            MODEL,
+            NEW,
+            "tool_choice.function",
+            "invalid_type",
+        ),
+        (
+            {"tools": [F], "tool_choice": {"type": "function", "function": {}}},
+            MODEL,
+            NEW,
+            "tool_choice.function.name",
+            "invalid_type",
+        ),
+        ({"tools": [F], "tool_choice": NAMED}, MODEL, NEW, "tool_choice.function.name", "invalid_value"),
+        ({"tools": [F], "parallel_tool_calls": 1}, MODEL, NEW, "parallel_tool_calls", "invalid_type"),
+    ],
+)
+def test_what_is_wrong_with_tools_is_named_by_its_path(
+    body: dict[str, Any], model: Model, facts: Facts, param: str, code: str
+) -> None:
+    with pytest.raises(RequestError) as refused:
+        read_tools(body, model, facts)
+    assert (refused.value.status, refused.value.param, refused.value.code) == (400, param, code)
+
+
+def test_a_response_format_excludes_forced_tools_and_turns_off_looking_for_calls() -> None:
+    for choice in ("required", {"type": "function", "function": {"name": "f"}}):
+        with pytest.raises(RequestError) as refused:
+            read_tools({"tools": [F], "tool_choice": choice}, MODEL, NEW, formatted=True)
+        assert (refused.value.param, refused.value.code) == ("response_format", "unsupported_value")
+    use = read_tools({"tools": [F]}, MODEL, NEW, formatted=True)
+    assert (use.tools, use.form, use.parser()) == ([F], None, None)
+
+
+def test_tools_are_dropped_where_the_record_drops_what_is_unsupported() -> None:
+    model = Model(name="m", tools="off", unsupported_params="drop")
+    assert read_tools({"tools": [F]}, model, NEW) == ToolUse(dropped=("tools",))
+    assert read_tools({"tools": [F], "tool_choice": "required"}, model, NEW) == ToolUse(
+        dropped=("tools", "tool_choice")
+    )
+
+
+def test_a_record_with_a_parser_that_there_is_not_is_no_fault_of_the_caller() -> None:
+    with pytest.raises(ServiceError, match="want off, grammar, hermes, llama3, mistral"):
+        read_tools({"tools": [F]}, Model(name="m", tools="pythonic"), NEW)
+
+
+@given(tools, choices, json_values)
+def test_any_value_gives_a_use_of_tools_or_an_error_that_names_it(
+    given_tools: object, choice: object, parallel: object
+) -> None:
+    body = {"tools": given_tools, "tool_choice": choice, "parallel_tool_calls": parallel}
+    found = [
+        _outcome(body, model, facts) for model in (MODEL, OFF, Model(name="m", tools="llama3")) for facts in (NEW, OLD)
+    ]
+    assert [
+        outcome for outcome in found if not outcome.startswith(("200 ", "400 tool", "400 parallel_tool_calls"))
+    ] == []
+
+
+def _outcome(body: dict[str, Any], model: Model, facts: Facts) -> str:
+    try:
+        return f"200 {read_tools(body, model, facts)}"
+    except RequestError as refused:
+        return f"{refused.status} {refused.param}"

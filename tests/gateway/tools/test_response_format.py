@@ -1,0 +1,189 @@
+"""`response_format` becomes a grammar, or an error that names what is wrong (translation.md §2.8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from gateway_lambda.errors import RequestError
+from gateway_lambda.registry.record import Model
+from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.json_object import JSON_OBJECT
+from gateway_lambda.tools.response_format import Budget, budget_with_grammar, read_response_format
+from tests.gateway.tools.values import json_values
+
+NEW = Facts(version=(3, 3, 6))
+OLD = Facts(version=(1, 4, 0))
+UNKNOWN = Facts()
+MODEL = Model(name="m")
+BY_REGEX = Model(name="m", json_object="regex")
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+GRAMMAR = {"type": "json", "value": SCHEMA}
+
+
+@pytest.mark.parametrize(
+    ("value", "grammar"),
+    [
+        (None, None),
+        ({"type": "text"}, None),
+        ({"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": SCHEMA}}, GRAMMAR),
+        ({"type": "json_schema", "json_schema": {"description": "d", "strict": None, "schema": SCHEMA}}, GRAMMAR),
+        ({"type": "json", "value": SCHEMA}, GRAMMAR),
+        ({"type": "json_object", "value": SCHEMA}, GRAMMAR),
+        ({"type": "json_schema", "value": SCHEMA}, GRAMMAR),
+        ({"type": "json_schema", "value": {"name": "x", "schema": SCHEMA}}, GRAMMAR),
+        ({"type": "regex", "value": "[0-9]+"}, {"type": "regex", "value": "[0-9]+"}),
+    ],
+)
+def test_a_format_becomes_a_grammar(value: object, grammar: object) -> None:
+    assert read_response_format(value, MODEL, NEW) == grammar
+    assert read_response_format(value, MODEL, UNKNOWN) == grammar
+
+
+def test_any_object_is_refused_unless_the_record_has_it_made_by_an_expression() -> None:
+    assert read_response_format({"type": "json_object"}, BY_REGEX, NEW) == {"type": "regex", "value": JSON_OBJECT}
+    with pytest.raises(RequestError) as refused:
+        read_response_format({"type": "json_object", "value": None}, MODEL, NEW)
+    assert (refused.value.code, refused.value.param) == ("unsupported_value", "response_format")
+    assert "json_schema" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("value", "param", "code"),
+    [
+        ("json", "response_format", "invalid_type"),
+        ({}, "response_format.type", "invalid_type"),
+        ({"type": 1}, "response_format.type", "invalid_type"),
+        ({"type": "grammar"}, "response_format.type", "unsupported_value"),
+        ({"type": "json_schema"}, "response_format.json_schema", "invalid_type"),
+        ({"type": "json_schema", "json_schema": []}, "response_format.json_schema", "invalid_type"),
+        ({"type": "json_schema", "json_schema": {"name": "x"}}, "response_format.json_schema.schema", "invalid_type"),
+        (
+            {"type": "json_schema", "json_schema": {"name": 1, "schema": SCHEMA}},
+            "response_format.json_schema.name",
+            "invalid_type",
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"name": "x", "strict": "yes", "schema": SCHEMA}},
+            "response_format.json_schema.strict",
+            "invalid_type",
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
+            "response_format.json_schema.schema",
+            "invalid_value",
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"name": "x", "schema": {**SCHEMA, "type": "array"}}},
+            "response_format.json_schema.schema",
+            "invalid_value",
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"name": "x", "schema": {"properties": []}}},
+            "response_format.json_schema.schema",
+            "invalid_value",
+        ),
+        ({"type": "json"}, "response_format.value", "invalid_type"),
+        ({"type": "json", "value": "{}"}, "response_format.value", "invalid_type"),
+        ({"type": "json", "value": {}}, "response_format.value", "invalid_value"),
+        ({"type": "json_schema", "value": {"schema": {}}}, "response_format.value.schema", "invalid_value"),
+        ({"type": "regex"}, "response_format.value", "invalid_type"),
+        ({"type": "regex", "value": ""}, "response_format.value", "invalid_value"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_path(value: object, param: str, code: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        read_response_format(value, BY_REGEX, NEW)
+    assert (refused.value.status, refused.value.param, refused.value.code) == (400, param, code)
+
+
+@pytest.mark.parametrize("value", [{"type": "json", "value": SCHEMA}, {"type": "regex", "value": "a"}])
+def test_an_upstream_without_grammars_gets_none(value: object) -> None:
+    with pytest.raises(RequestError) as refused:
+        read_response_format(value, MODEL, OLD)
+    assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "response_format")
+    assert read_response_format({"type": "text"}, MODEL, OLD) is None
+
+
+def _doubling(levels: int) -> dict[str, Any]:
+    definitions: dict[str, Any] = {"a0": {"type": "string"}}
+    for level in range(1, levels + 1):
+        definitions[f"a{level}"] = {"anyOf": [{"$ref": f"#/$defs/a{level - 1}"}] * 4}
+    return {"properties": {"a": {"$ref": f"#/$defs/a{levels}"}}, "$defs": definitions}
+
+
+def _nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {"a": schema}, "required": ["a"]}
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"properties": {"a": {"$ref": "#"}}}, "contains itself at $ref '#'"),
+        (
+            {"properties": {"a": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"properties": {"n": {"$ref": "#/$defs/n"}}}}},
+            "contains itself at $ref '#/$defs/n'",
+        ),
+        (_doubling(12), "too large"),
+        (_nested(80), "more than 64 levels"),
+    ],
+)
+def test_a_schema_that_would_end_the_upstream_is_refused(schema: dict[str, Any], said: str) -> None:
+    """Tried with TGI 3.3.7: the first two abort its router, the third makes 649 MB of expression."""
+    with pytest.raises(RequestError) as refused:
+        read_response_format({"type": "json", "value": schema}, MODEL, NEW)
+    assert (refused.value.param, refused.value.code) == ("response_format.value", "unsupported_value")
+    assert said in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"$ref": "#/$defs/n"}, "b": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"type": "null"}}},
+        {"properties": {"a": {"$ref": "#/$defs/missing"}}},
+        {"properties": {"a": True, "b": {"type": ["string", "null"]}, "c": {}}},
+        {"properties": {name: {"type": "array", "items": {"type": "integer"}} for name in "abcdefghijklmnop"}},
+        _nested(30),
+        _doubling(6),
+    ],
+)
+def test_other_schemas_are_left_to_the_upstream(schema: dict[str, Any]) -> None:
+    assert read_response_format({"type": "json", "value": schema}, MODEL, NEW) == {"type": "json", "value": schema}
+
+
+@pytest.mark.parametrize(
+    ("asked", "default", "facts", "budget"),
+    [
+        (None, None, NEW, Budget(1024, 1024)),
+        (None, None, UNKNOWN, Budget(1024, 1024)),
+        (None, 200, NEW, Budget(200, 200)),
+        (None, 5000, NEW, Budget(1024, 1024)),
+        (50, 200, NEW, Budget(50, 50)),
+        (3000, None, NEW, Budget(3000, 1024)),
+        (None, None, Facts(version=(2, 4, 1)), Budget(None, None)),
+        (None, 5000, Facts(version=(2, 4, 1)), Budget(5000, 5000)),
+        (3000, None, Facts(version=(2, 4, 1)), Budget(3000, 3000)),
+    ],
+)
+def test_a_grammar_holds_for_one_piece_of_generation(
+    asked: int | None, default: int | None, facts: Facts, budget: Budget
+) -> None:
+    assert budget_with_grammar(asked, default, facts) == budget
+
+
+@given(json_values)
+def test_any_value_gives_a_grammar_or_an_error_that_names_it(value: object) -> None:
+    found = [_outcome(value, model, facts) for model in (MODEL, BY_REGEX) for facts in (NEW, OLD, UNKNOWN)]
+    assert [outcome for outcome in found if not outcome.startswith(("200 ", "400 response_format"))] == []
+
+
+def _outcome(value: object, model: Model, facts: Facts) -> str:
+    try:
+        return f"200 {read_response_format(value, model, facts)}"
+    except RequestError as refused:
+        return f"{refused.status} {refused.param}"
