@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -19,12 +20,13 @@ from gateway_lambda.errors import (
 )
 from gateway_lambda.exchange import ClientLeft, Exchange, Message, Receive, Send, not_allowed
 from gateway_lambda.openai.chat import chat_completions
+from gateway_lambda.openai.completions import completions
 from gateway_lambda.openai.fields import mapping
 from gateway_lambda.openai.models import model_list, model_name, model_object
 from gateway_lambda.proxy import pass_on
 from gateway_lambda.registry.table import RegistrySource, Table
 from gateway_lambda.routing import place
-from gateway_lambda.runs import Run, Runs
+from gateway_lambda.runs import ReadyModel, Run, Runs
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.client import TgiClient
 from gateway_lambda.upstream.client import Upstream
@@ -103,9 +105,10 @@ class Gateway:
     async def _interface(self, exchange: Exchange, path: bytes) -> None:
         if path.startswith(b"/v1/"):
             path = path[3:]
-        if path == b"/chat/completions":
+        answer = _ANSWERS.get(path)
+        if answer is not None:
             _allow(exchange, b"POST")
-            await self._chat(exchange)
+            await self._generate(exchange, answer)
         elif path == b"/models" or path.startswith(b"/models/"):
             _allow(exchange, b"GET", b"HEAD")
             await self._models(exchange, path[8:])
@@ -115,13 +118,13 @@ class Gateway:
         else:
             raise not_found(f"there is no route {exchange.path[:200].decode('latin-1')!r} here")
 
-    async def _chat(self, exchange: Exchange) -> None:
+    async def _generate(self, exchange: Exchange, answer: _Answer) -> None:
         table = await self._registry.table()
         body = _decode_object(await exchange.body(self._settings.max_body_bytes))
         run = await self._run_for(exchange, body.get("model"), table)
         if run.model is None:
             raise model_not_found("")
-        await chat_completions(exchange, body, run, run.model, self._tgi, self._settings)
+        await answer(exchange, body, run, run.model, self._tgi, self._settings)
 
     async def _run_for(self, exchange: Exchange, name: object, table: Table) -> Run:
         """The run that serves the model which a request names, for a caller who may use it."""
@@ -157,6 +160,10 @@ class Gateway:
         key = await known_key(exchange.authorization, self._registry, table)
         shown = [service.model for service in table.models() if service.model and may_use(key, service)]
         await exchange.respond_json(model_list(shown, self._settings.owned_by))
+
+
+_Answer = Callable[[Exchange, dict[str, Any], Run, ReadyModel, TgiClient, Settings], Awaitable[None]]
+_ANSWERS: dict[bytes, _Answer] = {b"/chat/completions": chat_completions, b"/completions": completions}
 
 
 def _allow(exchange: Exchange, *methods: bytes) -> None:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from gateway_lambda.exchange import Exchange
-from gateway_lambda.openai.chat_request import read_chat
-from gateway_lambda.openai.chunks import ChatChunks, chat_choice, chat_completion
+from gateway_lambda.openai.chat_request import read_chat, read_form, wants_form
+from gateway_lambda.openai.chunks import ChatChunks, chat_completion
 from gateway_lambda.openai.prompt import render_prompt
 from gateway_lambda.openai.request import dropped_header
 from gateway_lambda.openai.streaming import stream_answers
+from gateway_lambda.openai.together import together
 from gateway_lambda.runs import ReadyModel, Run
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.client import TgiClient
 from gateway_lambda.tgi.generation import Generation
-from gateway_lambda.tgi.whole import Choice
+from gateway_lambda.tgi.info import Facts
 
 
 async def chat_completions(
@@ -26,7 +26,11 @@ async def chat_completions(
     """Answer a chat request. Whatever can be checked is checked before anything is asked of the upstream."""
     created = int(time.time())
     request = read_chat(body, model.record)
-    generation = Generation(run, model, client, request, render_prompt(model, request), strips_bos=True)
+    if wants_form(body):
+        read_form(request, body, Facts())
+        exchange.watch()
+        read_form(request, body, await client.facts_of_any(run))
+    generation = Generation(run, model, client, request, render_prompt(model, request), chat=True)
     exchange.watch()
     if request.stream:
 
@@ -36,28 +40,16 @@ async def chat_completions(
 
         await stream_answers(exchange, [generation], chunks, settings)
         return
-    choices = await whole_answers(generation)
+    answers = await together([generation.whole(index) for index in range(request.n)])
     prompt_tokens = await generation.count_prompt()
     await exchange.respond_json(
         chat_completion(
             model.record.name,
             created,
             generation.facts.fingerprint,
-            [chat_choice(index, choice.text, choice.finish) for index, choice in enumerate(choices)],
+            [answer.choice for answer in answers],
             prompt_tokens,
-            sum(choice.tokens for choice in choices),
+            sum(answer.choice.tokens for answer in answers),
         ),
         dropped_header(request),
     )
-
-
-async def whole_answers(generation: Generation) -> list[Choice]:
-    """All choices of a generation, in order. One that fails ends the others and is raised."""
-    if generation.request.n == 1:
-        return [await generation.whole(0)]
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(generation.whole(index)) for index in range(generation.request.n)]
-    except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    return [task.result() for task in tasks]

@@ -8,8 +8,11 @@ from typing import Any
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value
 from gateway_lambda.openai.fields import boolean, integer, mapping, sequence, string
 from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, read_fields
-from gateway_lambda.openai.response_format import grammar_of
 from gateway_lambda.registry.record import Model
+from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.call_parser import CallParser
+from gateway_lambda.tools.request import ToolUse, read_tools
+from gateway_lambda.tools.response_format import read_response_format
 
 
 class ChatRequest(Request):
@@ -21,6 +24,10 @@ class ChatRequest(Request):
     chat_template_kwargs: Any = None
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
+    tools: ToolUse = ToolUse()
+
+    def parser(self) -> CallParser | None:
+        return self.tools.parser()
 
 
 def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
@@ -39,6 +46,22 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
             param="continue_final_message",
         )
     return request
+
+
+def wants_form(body: Mapping[str, Any]) -> bool:
+    """Whether the request has a response format or tools, which depend on the upstream's version."""
+    return any(
+        body.get(name) is not None for name in ("response_format", "tools", "tool_choice", "parallel_tool_calls")
+    )
+
+
+def read_form(request: ChatRequest, body: Mapping[str, Any], facts: Facts) -> None:
+    """Take the response format and the tools for an upstream of which `facts` are known. Raises `RequestError`."""
+    grammar = read_response_format(body.get("response_format"), request.model, facts)
+    tools = request.tools = read_tools(body, request.model, facts, formatted=grammar is not None)
+    request.grammar = grammar or tools.grammar
+    request.grammar_param = "response_format" if grammar else "tools"
+    request.dropped += [name for name in tools.dropped if name not in request.dropped]
 
 
 def _limit(request: ChatRequest) -> int | None:
@@ -70,11 +93,6 @@ def _logprobs(request: ChatRequest, value: Any) -> None:
 
 def _top_logprobs(request: ChatRequest, value: Any) -> None:
     request.top_logprobs = integer(value, "top_logprobs", 0, 20)
-
-
-def _response_format(request: ChatRequest, value: Any) -> None:
-    request.grammar = grammar_of(value, request.model.json_object)
-    request.grammar_param = "response_format"
 
 
 def _functions(request: ChatRequest, value: Any) -> None:
@@ -134,7 +152,6 @@ _ROWS: Mapping[str, Row] = {
     "max_completion_tokens": _max_completion_tokens,
     "logprobs": _logprobs,
     "top_logprobs": _top_logprobs,
-    "response_format": _response_format,
     "functions": _functions,
     "function_call": _function_call,
     "modalities": _modalities,

@@ -1,4 +1,4 @@
-"""Responses in OpenAI's shape: a whole chat completion, and the chunks of a streamed one (translation.md §5, §6.1).
+"""Responses in OpenAI's shape: whole chat completions, and the chunks of streamed ones (translation.md §5, §6.1).
 
 What the chunks of one response have in common is encoded once, so that a chunk costs one encoded string.
 """
@@ -11,6 +11,9 @@ from typing import Any
 import msgspec
 
 from gateway_lambda.tgi.answer import Finish
+from gateway_lambda.tgi.scores import Score
+from gateway_lambda.tgi.whole import Choice
+from gateway_lambda.tools.deltas import Delta, stream_delta
 
 DONE = b"data: [DONE]\n\n"
 
@@ -49,13 +52,25 @@ class ChatChunks:
         role = b'{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}'
         return b"".join(start + role + self._tail for start in self._starts)
 
-    def text(self, index: int, text: str) -> bytes:
+    def text(self, index: int, text: str, scores: list[Score] | None = None) -> bytes:
         """A piece of a choice's text."""
-        return self._before_text[index] + _encode(text) + self._after_text
+        if scores is None:
+            return self._before_text[index] + _encode(text) + self._after_text
+        logprobs = _encode(chat_logprobs(scores))
+        after = b'},"logprobs":' + logprobs + b',"finish_reason":null}' + self._tail
+        return self._before_text[index] + _encode(text) + after
 
-    def end(self, index: int, finish: Finish) -> bytes:
-        """Why a choice ended."""
-        return self._starts[index] + b'{},"logprobs":null,"finish_reason":"%s"}' % finish.encode() + self._tail
+    def delta(self, index: int, delta: Delta, scores: list[Score] | None = None) -> bytes:
+        """A piece of a choice's text, or of its calls."""
+        logprobs = _encode(chat_logprobs(scores)) if scores else b"null"
+        after = b',"logprobs":' + logprobs + b',"finish_reason":null}' + self._tail
+        return self._starts[index] + _encode(stream_delta(delta)) + after
+
+    def end(self, index: int, finish: Finish, scores: list[Score] | None = None, *, calls: bool = False) -> bytes:
+        """Why a choice ended; `scores` that no text came after; `calls`: it called tools."""
+        logprobs = _encode(chat_logprobs(scores)) if scores else b"null"
+        after = b'{},"logprobs":' + logprobs + b',"finish_reason":"%s"}' % finish_reason(finish, calls=calls).encode()
+        return self._starts[index] + after + self._tail
 
     def usage(self, prompt: int, completion: int) -> bytes:
         """The token counts of all choices."""
@@ -63,7 +78,7 @@ class ChatChunks:
 
 
 def chat_completion(
-    model: str, created: int, fingerprint: str | None, choices: list[dict[str, Any]], prompt: int, completion: int
+    model: str, created: int, fingerprint: str | None, choices: list[Choice], prompt: int, completion: int
 ) -> bytes:
     """A whole response."""
     return _encode(
@@ -73,17 +88,35 @@ def chat_completion(
             "created": created,
             "model": model,
             "system_fingerprint": fingerprint,
-            "choices": choices,
+            "choices": [_chat_choice(index, choice) for index, choice in enumerate(choices)],
             "usage": usage_of(prompt, completion),
         }
     )
 
 
-def chat_choice(index: int, text: str, finish: Finish) -> dict[str, Any]:
-    """One choice of a whole response."""
+def finish_reason(finish: Finish, *, calls: bool) -> str:
+    """OpenAI's word for why a choice ended."""
+    return "tool_calls" if calls and finish == "stop" else finish
+
+
+def chat_logprobs(scores: list[Score]) -> dict[str, Any]:
+    """`logprobs` of a choice or of a chunk."""
+    content: list[dict[str, Any]] = []
+    for score in scores:
+        top = [_logprob(text, logprob) for text, logprob in score.top]
+        content.append({**_logprob(score.text, score.logprob), "top_logprobs": top})
+    return {"content": content, "refusal": None}
+
+
+def _chat_choice(index: int, choice: Choice) -> dict[str, Any]:
+    called = choice.called
     return {
         "index": index,
-        "message": {"role": "assistant", "content": text, "refusal": None},
-        "logprobs": None,
-        "finish_reason": finish,
+        "message": called.message() if called else {"role": "assistant", "content": choice.text, "refusal": None},
+        "logprobs": None if choice.scores is None else chat_logprobs(choice.scores),
+        "finish_reason": finish_reason(choice.finish, calls=called is not None),
     }
+
+
+def _logprob(text: str, logprob: float) -> dict[str, Any]:
+    return {"token": text, "logprob": logprob, "bytes": list(text.encode()) if text else None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gateway_lambda.errors import NO_RETRY, GatewayError, RequestError, ServiceError
 from gateway_lambda.openai.chat_request import ChatRequest
 from gateway_lambda.runs import ReadyModel
@@ -10,9 +12,11 @@ from gateway_lambda.templates import MessagesRefused, TemplateError, TemplateInv
 
 def render_prompt(model: ReadyModel, request: ChatRequest) -> str:
     """The text that the model is given, before the BOS rule. Raises `GatewayError`."""
+    tools: Any = request.tools.tools
     try:
         return model.template.render(
             request.messages,
+            tools=tools,
             add_generation_prompt=request.add_generation_prompt,
             continue_final_message=request.continue_final_message,
             reasoning_effort=request.reasoning_effort,

@@ -14,6 +14,7 @@ import msgspec
 from gateway_lambda.errors import Header, RequestError, invalid_value
 from gateway_lambda.openai.fields import boolean, integer, mapping, number, stop_sequences
 from gateway_lambda.registry.record import Model
+from gateway_lambda.tools.call_parser import CallParser
 
 _INT64 = 1 << 63
 
@@ -47,6 +48,10 @@ class Request(msgspec.Struct):
     """The field that it comes from."""
     dropped: list[str] = []
     """Unsupported parameters that were ignored, because the record says `unsupported_params: drop`."""
+
+    def parser(self) -> CallParser | None:
+        """A new parser for one choice, where calls of tools are to be looked for in its text."""
+        return None
 
     def unsupported(self, param: str, remedy: str) -> None:
         """Refuse a parameter that cannot be served, or note that it is dropped."""

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 from gateway_lambda.errors import GatewayError, Header
 from gateway_lambda.event_stream import EventStream
 from gateway_lambda.exchange import Exchange
+from gateway_lambda.openai.choice_stream import Chunks, follow_choice
 from gateway_lambda.openai.chunks import DONE
 from gateway_lambda.openai.request import dropped_header
+from gateway_lambda.openai.together import together
 from gateway_lambda.settings import Settings
-from gateway_lambda.tgi.answer import Answer, Finish
 from gateway_lambda.tgi.client import TokenStream
 from gateway_lambda.tgi.generation import Generation
 from gateway_lambda.tgi.replies import LastDetails, decode_event
-
-
-class Chunks(Protocol):
-    """How the parts of a stream are written; choices are numbered through all generations."""
-
-    def opening(self) -> bytes: ...
-    def text(self, index: int, text: str) -> bytes: ...
-    def end(self, index: int, finish: Finish) -> bytes: ...
-    def usage(self, prompt: int, completion: int) -> bytes: ...
 
 
 async def stream_answers(
@@ -91,46 +81,41 @@ class _Streamed:
         async def pump(generation: Generation, k: int, index: int) -> None:
             await self.out.write(await self._pump(generation, k, index))
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for index, (generation, k) in enumerate(pumps):
-                    group.create_task(pump(generation, k, index))
-        except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+        await together([pump(*each, index) for index, each in enumerate(pumps)])
 
     async def _pump(self, generation: Generation, k: int, index: int) -> bytes:
         """Send one choice's text as it comes; what is left to send of it is returned."""
         stream = await generation.stream(k)
         self._streams.append(stream)
         self.out.watched.append(stream)
-        chunks, write, take = self.chunks, self.out.write, Answer(generation.stops, generation.limit)
+        choice = follow_choice(index, generation, self.chunks)
         details: LastDetails | None = None
         while True:
             parts: list[bytes] = []
             try:
                 for data in await stream.read():
                     event = decode_event(data)
-                    token, details = event.token, event.details
-                    if token is None:
+                    details = event.details
+                    if event.token is None:
                         raise stream.failure(event)
-                    shown = take.take(token.text, token.special, details.finish_reason if details else None)
-                    if shown:
-                        parts.append(chunks.text(index, shown))
-                    if take.finish is not None:
+                    parts.append(choice.take(event.token, event))
+                    if choice.finish is not None:
                         break
             except GatewayError:
-                if parts:
-                    await write(b"".join(parts))
+                await self._write(parts)
                 raise
-            if take.finish is not None:
+            if choice.finish is not None:
                 break
-            if parts:
-                await write(b"".join(parts))
+            await self._write(parts)
         self.out.watched.remove(stream)
         if details is None:
             stream.close()
         elif details.input_length is not None:
             generation.prompt_tokens = details.input_length
-        self._completion_tokens += take.tokens
-        parts.append(chunks.end(index, take.finish))
-        return b"".join(parts)
+        self._completion_tokens += choice.tokens
+        return b"".join([*parts, choice.end()])
+
+    async def _write(self, parts: list[bytes]) -> None:
+        data = b"".join(parts)
+        if data:
+            await self.out.write(data)

@@ -16,7 +16,7 @@ class Answer:
     there may be.
     """
 
-    __slots__ = ("_held", "_limit", "_stops", "finish", "stopped", "tokens")
+    __slots__ = ("_held", "_limit", "_stops", "finish", "tokens")
 
     def __init__(self, stops: Stops, limit: int | None) -> None:
         self._stops = stops
@@ -24,8 +24,6 @@ class Answer:
         self._held = ""
         self.tokens = 0
         self.finish: Finish | None = None
-        self.stopped = False
-        """A stop was found here; what the upstream says of the end does not matter."""
 
     def take(self, text: str, special: bool, reason: str | None = None) -> str:
         """The text that may be shown after one more token; empty while it may still become a stop.
@@ -53,13 +51,17 @@ class Answer:
             return shown + self._end("length")
         return shown
 
+    def stop(self) -> None:
+        """End it here: who reads the text has all that is wanted of it."""
+        if self.finish is None:
+            self._end("stop")
+
     def _end(self, finish: Finish) -> str:
         self.finish = finish
         held, self._held = self._held, ""
         return held
 
     def _stop(self, shown: str) -> str:
-        self.stopped = True
         self._end("stop")
         return shown
 

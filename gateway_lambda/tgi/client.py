@@ -45,6 +45,14 @@ class TgiClient:
                 raise
         return await ask(self._upstream.choose(run.replicas, replica))
 
+    async def facts_of_any(self, run: Run) -> Facts:
+        """What the run's replicas are, by one of them. Raises `ServiceError` when none can be reached."""
+
+        async def ask(replica: Replica) -> Facts:
+            return await self.facts(run, replica)
+
+        return await self.on_a_replica(run, ask)
+
     async def facts(self, run: Run, replica: Replica) -> Facts:
         """What the replica is. Asked of it again when it failed, and once a minute.
 
@@ -69,7 +77,9 @@ class TgiClient:
         """The tokens of a prompt; 0 when the replica does not say."""
         return len(await self._tokenize(run, replica, text) or ())
 
-    async def generate(self, run: Run, replica: Replica, body: bytes, *, grammar: bool) -> tuple[Generated, int | None]:
+    async def generate(
+        self, run: Run, replica: Replica, body: bytes, *, grammar: str | None
+    ) -> tuple[Generated, int | None]:
         """A whole answer, and its `x-prompt-tokens`. Raises `GatewayError`."""
         try:
             async with asyncio.timeout(self._plain_timeout):
@@ -85,7 +95,7 @@ class TgiClient:
         prompt = reply.header(b"x-prompt-tokens")
         return decode_generated(found), int(prompt) if prompt is not None and prompt.isdigit() else None
 
-    async def stream(self, run: Run, replica: Replica, body: bytes, *, grammar: bool) -> TokenStream:
+    async def stream(self, run: Run, replica: Replica, body: bytes, *, grammar: str | None) -> TokenStream:
         """A stream whose first event has arrived and is no error. Raises `GatewayError`."""
         try:
             async with asyncio.timeout(self._idle_timeout):
@@ -153,7 +163,7 @@ class TokenStream:
 
     __slots__ = ("_ahead", "_given_up", "_grammar", "_loop", "_reader", "_reply", "waiting_since")
 
-    def __init__(self, reply: Reply, *, grammar: bool) -> None:
+    def __init__(self, reply: Reply, *, grammar: str | None) -> None:
         self._reply = reply
         self._reader = EventReader()
         self._grammar = grammar

@@ -33,8 +33,8 @@ class Failure(msgspec.Struct):
     error_type: str = ""
 
 
-def from_status(status: int, body: bytes, *, grammar: bool = False) -> GatewayError:
-    """The error for a response that is no 200. `grammar`: the request carried a response format or tools."""
+def from_status(status: int, body: bytes, *, grammar: str | None = None) -> GatewayError:
+    """The error for a response that is no 200. `grammar`: the field that the request's grammar comes from."""
     try:
         failure = msgspec.json.decode(body, type=Failure)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -62,7 +62,7 @@ def from_status(status: int, body: bytes, *, grammar: bool = False) -> GatewayEr
     return ServiceError(500, f"the upstream answered {status}", "upstream_error")
 
 
-def from_event(failure: Failure, *, grammar: bool = False) -> GatewayError:
+def from_event(failure: Failure, *, grammar: str | None = None) -> GatewayError:
     """The error for `{"error": …, "error_type": …}`."""
     kind = failure.error_type
     if kind in ("validation", "template_error", "tool_error"):
@@ -78,12 +78,12 @@ def from_event(failure: Failure, *, grammar: bool = False) -> GatewayError:
     return ServiceError(500, _said(failure, "the upstream failed"), "upstream_error")
 
 
-def _refused(text: str, *, grammar: bool) -> RequestError:
+def _refused(text: str, *, grammar: str | None) -> RequestError:
     text = text.strip().removeprefix(_PREFIX)[:_LONGEST_MESSAGE]
     found = _TOO_LONG.search(text)
     if found:
         return RequestError(_context_message(found), "context_length_exceeded", param="messages")
-    param = "response_format" if grammar and _GRAMMAR.search(text) else None
+    param = grammar if _GRAMMAR.search(text) else None
     return RequestError(text or "the upstream refused the request", "upstream_validation_error", param=param)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gateway_lambda.errors import unsupported_value
 from gateway_lambda.openai.request import Request
 from gateway_lambda.runs import ReadyModel, Run
 from gateway_lambda.tgi.body import encode_body
@@ -10,25 +9,39 @@ from gateway_lambda.tgi.client import TgiClient, TokenStream
 from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tgi.replies import Generated
 from gateway_lambda.tgi.stops import Stops
-from gateway_lambda.tgi.whole import Choice, read_choice
+from gateway_lambda.tgi.whole import Choice, mean_logprob, read_choice
+from gateway_lambda.tools.response_format import Budget, budget_with_grammar
 from gateway_lambda.upstream.replica import Replica
 
-_GRAMMAR_PIECE = 1024
-"""Tokens. From version 3.0 on a grammar starts anew behind them, so that longer answers break."""
+
+class Answered:
+    """A choice, and what it was read from."""
+
+    __slots__ = ("_generated", "choice")
+
+    def __init__(self, choice: Choice, generated: Generated) -> None:
+        self.choice = choice
+        self._generated = generated
+
+    @property
+    def likelihood(self) -> float:
+        """By which TGI ranks answers. Raises `ServiceError`."""
+        return mean_logprob(self._generated)
 
 
 class Generation:
     """What is asked of the upstream for one prompt.
 
-    `strips_bos`: the prompt comes from a template, so that a BOS in front may be one too many.
+    `chat`: the prompt comes from a template, so that a BOS in front may be one too many, and the model's own end
+    markers are looked for. Otherwise the prompt goes as it is, and only control tokens end its answer by themselves.
     """
 
     __slots__ = (
+        "_chat",
         "_client",
         "_grammar",
         "_prompt",
         "_run",
-        "_strips_bos",
         "_used",
         "limit",
         "model",
@@ -38,11 +51,11 @@ class Generation:
     )
 
     def __init__(
-        self, run: Run, model: ReadyModel, client: TgiClient, request: Request, prompt: str, *, strips_bos: bool
+        self, run: Run, model: ReadyModel, client: TgiClient, request: Request, prompt: str, *, chat: bool
     ) -> None:
         self.model = model
         self.request = request
-        self.stops: Stops = model.stops_with(request.stop)
+        self.stops = model.stops_with(request.stop) if chat else Stops(request.stop, model.ends)
         self.limit: int | None = None
         """New tokens a choice, which the gateway enforces; None: until the end of the context."""
         self.prompt_tokens: int | None = None
@@ -50,8 +63,8 @@ class Generation:
         self._run = run
         self._client = client
         self._prompt = prompt
-        self._strips_bos = strips_bos
-        self._grammar = request.grammar is not None
+        self._chat = chat
+        self._grammar = request.grammar_param if request.grammar is not None else None
         self._used: tuple[Replica, str] | None = None
 
     @property
@@ -59,7 +72,7 @@ class Generation:
         """What the replica is that was asked last; before that, nothing is known."""
         return self._run.known[self._used[0]].facts if self._used else Facts()
 
-    async def whole(self, choice: int) -> Choice:
+    async def whole(self, choice: int) -> Answered:
         """A whole answer. Raises `GatewayError`."""
 
         async def ask(replica: Replica) -> tuple[Generated, int | None]:
@@ -71,7 +84,10 @@ class Generation:
             prompt_tokens = len(generated.details.prefill)
         if prompt_tokens is not None:
             self.prompt_tokens = prompt_tokens
-        return read_choice(generated, self.stops, self.limit)
+        request = self.request
+        top = request.top_logprobs if request.logprobs else None
+        read = read_choice(generated, self.stops, self.limit, top, request.parser())
+        return Answered(read, generated)
 
     async def stream(self, choice: int) -> TokenStream:
         """A stream of tokens whose first event is there. Raises `GatewayError`."""
@@ -92,14 +108,14 @@ class Generation:
         facts = await self._client.facts(self._run, replica)
         self._check_version(facts)
         prompt = self._prompt
-        if self._strips_bos and self.model.record.bos_token and prompt.startswith(self.model.record.bos_token):
+        if self._chat and self.model.record.bos_token and prompt.startswith(self.model.record.bos_token):
             auto = self.model.record.strip_bos == "auto"
             added = await self._client.adds_bos(self._run, replica) if auto else None
             prompt = self.model.template.without_extra_bos(prompt, added)
         self._used = (replica, prompt)
-        self.limit = await self._limit(facts)
-        stop_strings = self.model.stop_strings if self._strips_bos else []
-        return encode_body(self.request, prompt, self.limit, stop_strings, facts, choice)
+        send, self.limit = await self._budget(facts)
+        stop_strings = self.model.stop_strings if self._chat else []
+        return encode_body(self.request, prompt, send, stop_strings, facts, choice)
 
     def _check_version(self, facts: Facts) -> None:
         if facts.takes_grammar:
@@ -108,13 +124,14 @@ class Generation:
         if request.frequency_penalty is not None:
             request.unsupported("frequency_penalty", "the upstream's version has none; leave it out")
             request.frequency_penalty = None
-        if request.grammar is not None:
-            raise unsupported_value(request.grammar_param, "the upstream's version cannot hold answers to a grammar")
 
-    async def _limit(self, facts: Facts) -> int | None:
-        limit = self.request.max_tokens or self.model.record.default_max_tokens
-        if self.request.grammar is not None and self.request.max_tokens is None and facts.restarts_grammar:
-            limit = min(limit or _GRAMMAR_PIECE, _GRAMMAR_PIECE)
-        if limit is not None and self.model.record.clamp_max_tokens and facts.max_total_tokens is not None:
-            return max(1, min(limit, facts.max_total_tokens - await self.count_prompt()))
-        return limit
+    async def _budget(self, facts: Facts) -> Budget:
+        asked, default = self.request.max_tokens, self.model.record.default_max_tokens
+        if self.request.grammar is not None:
+            budget = budget_with_grammar(asked, default, facts)
+        else:
+            budget = Budget(asked or default, asked or default)
+        if budget.send is None or facts.max_total_tokens is None or not self.model.record.clamp_max_tokens:
+            return budget
+        room = max(1, facts.max_total_tokens - await self.count_prompt())
+        return Budget(min(budget.send, room), min(budget.keep or room, room))

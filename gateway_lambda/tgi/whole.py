@@ -5,8 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from gateway_lambda.tgi.answer import Answer, Finish, finish_of
-from gateway_lambda.tgi.replies import Details, Generated, Token, decode_answer_tokens
+from gateway_lambda.tgi.replies import Details, Generated, decode_answer_tokens
+from gateway_lambda.tgi.scores import Score, Scores, known
 from gateway_lambda.tgi.stops import Stops
+from gateway_lambda.tools.call_parser import CallParser
+from gateway_lambda.tools.deltas import Delta
+from gateway_lambda.tools.whole import Answer as Called
+from gateway_lambda.tools.whole import gather
 
 
 class Choice(msgspec.Struct):
@@ -15,41 +20,79 @@ class Choice(msgspec.Struct):
     text: str
     finish: Finish
     tokens: int
+    scores: list[Score] | None = None
+    """Of the shown tokens, where they were asked for."""
+    called: Called | None = None
+    """What the text says, where it calls tools."""
 
 
-def read_choice(generated: Generated, stops: Stops, limit: int | None) -> Choice:
+def read_choice(
+    generated: Generated,
+    stops: Stops,
+    limit: int | None,
+    top: int | None = None,
+    parser: CallParser | None = None,
+) -> Choice:
     """The choice that an upstream's answer makes.
 
     `generated_text` is the text, unless it is empty although the tokens are not (an answer that is cut inside a
     character), or has to be cut at `limit` tokens, or goes on behind a control token that ends it.
+    `top`: how many likely tokens a score has; None: no scores. `parser`: looks for calls of tools.
     """
     text, details = generated.generated_text, generated.details
-    if details is None:
-        cut = stops.find(text)
-        return Choice(text if cut < 0 else text[:cut], "stop", 0)
     cut = stops.find(text)
+    if details is None:
+        said = text if cut < 0 else text[:cut]
+        return _with_calls(Choice(said, "stop", 0), [] if parser is None else parser.feed(said), parser)
     count = details.generated_tokens
-    if text and cut < 0 and (limit is None or count <= limit) and not _has_control_token(details):
+    too_long = limit is not None and count > limit
+    by_tokens = top is not None or parser is not None or too_long or cut >= 0 or not text
+    if not by_tokens and not _has_control_token(details):
         return Choice(text, finish_of(details.finish_reason), count)
-    answer, told = _tell(decode_answer_tokens(details), details.finish_reason, stops, limit)
-    if cut >= 0 and not (limit is not None and count > limit):
-        return Choice(text[:cut], "stop", answer.tokens or count)
-    if answer.finish is None:
-        return Choice(text, finish_of(details.finish_reason), count)
-    if not text or answer.tokens < count:
-        return Choice(told, answer.finish, answer.tokens)
-    return Choice(text, answer.finish, count)
+    told, deltas = _tell(details, stops, limit, top, parser)
+    if cut >= 0 and not too_long:
+        told = Choice(text[:cut], "stop", told.tokens or count, told.scores)
+    elif text and told.tokens >= count:
+        told = Choice(text, told.finish, count, told.scores)
+    return _with_calls(told, deltas, parser)
 
 
-def _tell(tokens: list[Token], reason: str, stops: Stops, limit: int | None) -> tuple[Answer, str]:
-    answer = Answer(stops, limit)
-    shown: list[str] = []
+def mean_logprob(generated: Generated) -> float:
+    """How likely an answer is, by TGI's own measure for `best_of`."""
+    tokens = decode_answer_tokens(generated.details) if generated.details else []
+    return sum(known(token.logprob) for token in tokens) / len(tokens) if tokens else known(None)
+
+
+def _tell(
+    details: Details, stops: Stops, limit: int | None, top: int | None, parser: CallParser | None
+) -> tuple[Choice, list[Delta]]:
+    """The choice by its tokens alone, and what the parser made of them."""
+    answer, scores = Answer(stops, limit), Scores(top or 0)
+    tokens, tops = decode_answer_tokens(details), details.top_tokens or []
+    text: list[str] = []
+    found: list[Score] = []
+    deltas: list[Delta] = []
     last = len(tokens) - 1
     for index, token in enumerate(tokens):
-        shown.append(answer.take(token.text, token.special, reason if index == last else None))
+        shown = answer.take(token.text, token.special, details.finish_reason if index == last else None)
+        text.append(shown)
+        if top is not None:
+            found += scores.taken(token, tops[index] if index < len(tops) else None, shown)
+        if parser is not None:
+            deltas += parser.feed(shown)
+            deltas += parser.mark(token.text) if token.special else ()
         if answer.finish is not None:
             break
-    return answer, "".join(shown)
+    finish = answer.finish or finish_of(details.finish_reason)
+    count = answer.tokens if tokens else details.generated_tokens
+    return Choice("".join(text), finish, count, None if top is None else found), deltas
+
+
+def _with_calls(choice: Choice, deltas: list[Delta], parser: CallParser | None) -> Choice:
+    if parser is not None:
+        called = gather([*deltas, *parser.finish()])
+        choice.called = called if called.calls else None
+    return choice
 
 
 def _has_control_token(details: Details) -> bool:

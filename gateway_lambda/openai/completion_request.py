@@ -1,0 +1,89 @@
+"""What only legacy `/completions` asks (translation.md §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway_lambda.errors import RequestError, invalid_type, invalid_value, unsupported_value
+from gateway_lambda.openai.fields import boolean, integer, sequence, string
+from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, read_fields
+from gateway_lambda.registry.record import Model
+
+_MAX_PROMPTS = 64
+_DEFAULT_MAX_TOKENS = 16
+"""OpenAI's own default."""
+
+
+class CompletionRequest(Request):
+    """`best_of`: how many answers are made for each prompt, of which the `n` likeliest are given."""
+
+    prompts: Sequence[str] = ()
+    best_of: int | None = None
+    echo: bool = False
+
+
+def read_completion(body: Mapping[str, Any], model: Model) -> CompletionRequest:
+    """The request that `body` makes of `model`. Raises `RequestError`."""
+    request = CompletionRequest(model=model)
+    read_fields(request, body, _ROWS)
+    if not request.prompts:
+        raise invalid_type("prompt", body.get("prompt"), "a string or a list of strings")
+    if request.max_tokens is None:
+        request.max_tokens = _DEFAULT_MAX_TOKENS
+    if request.echo and request.logprobs:
+        raise unsupported_value("echo", "the prompt has no log-probabilities here; leave out echo or logprobs")
+    if request.best_of is not None and request.best_of < request.n:
+        raise invalid_value("best_of", request.best_of, f"at least n, which is {request.n}")
+    if request.stream and request.best_of is not None and request.best_of > request.n:
+        raise unsupported_value("best_of", "the best can only be told at the end; leave out stream or best_of")
+    return request
+
+
+def _prompt(request: CompletionRequest, value: Any) -> None:
+    prompts = [value] if type(value) is str else sequence(value, "prompt")
+    if not 1 <= len(prompts) <= _MAX_PROMPTS:
+        raise invalid_value("prompt", value, f"1 to {_MAX_PROMPTS} strings")
+    for prompt in prompts:
+        if type(prompt) is int or type(prompt) is list:
+            raise RequestError(
+                "prompt: tokens are another tokenizer's here, and only text can be sent; send strings",
+                "invalid_type",
+                param="prompt",
+            )
+        if not string(prompt, "prompt"):
+            raise invalid_value("prompt", prompt, "text")
+    request.prompts = prompts
+
+
+def _max_tokens(request: CompletionRequest, value: Any) -> None:
+    request.max_tokens = integer(value, "max_tokens", 1)
+
+
+def _best_of(request: CompletionRequest, value: Any) -> None:
+    request.best_of = integer(value, "best_of", 1, request.model.max_n)
+
+
+def _echo(request: CompletionRequest, value: Any) -> None:
+    request.echo = boolean(value, "echo")
+
+
+def _logprobs(request: CompletionRequest, value: Any) -> None:
+    request.top_logprobs = integer(value, "logprobs", 0, 5)
+    request.logprobs = True
+
+
+def _suffix(request: CompletionRequest, value: Any) -> None:
+    if string(value, "suffix"):
+        request.unsupported("suffix", "the upstream cannot write in front of a text; leave it out")
+
+
+_ROWS: Mapping[str, Row] = {
+    **SHARED_ROWS,
+    "prompt": _prompt,
+    "max_tokens": _max_tokens,
+    "best_of": _best_of,
+    "echo": _echo,
+    "logprobs": _logprobs,
+    "suffix": _suffix,
+}

@@ -1,0 +1,21 @@
+"""Running one request's calls at once: all, or none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
+
+
+async def together(calls: list[Coroutine[Any, Any, _Result]]) -> list[_Result]:
+    """The calls' results, in order. The first that fails cancels the others and is raised."""
+    if len(calls) == 1:
+        return [await calls[0]]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(call) for call in calls]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]

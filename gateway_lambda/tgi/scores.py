@@ -1,0 +1,54 @@
+"""Log-probabilities of the tokens that are shown (translation.md §2.7), whoever shapes them."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from gateway_lambda.tgi.replies import Token
+
+UNKNOWN = -9999.0
+"""Stands for a log-probability of −inf, which JSON cannot hold."""
+
+
+class Score(msgspec.Struct):
+    """One shown token. `top`: the likeliest at its place, as many as asked for. `offset`: where its text begins."""
+
+    text: str
+    logprob: float
+    top: list[tuple[str, float]]
+    offset: int
+
+
+class Scores:
+    """Holds each token's score back until all of its text is shown; what a stop cuts off never is.
+
+    `taken` is called with every token, in order, and what was shown after it.
+    """
+
+    __slots__ = ("_end", "_shown", "_top", "_waiting")
+
+    def __init__(self, top: int) -> None:
+        self._top = top
+        self._end = 0
+        self._shown = 0
+        self._waiting: deque[tuple[int, Score]] = deque()
+
+    def taken(self, token: Token, top_tokens: list[Token] | None, shown: str) -> list[Score]:
+        """The scores of the tokens whose text ends within what was shown so far."""
+        if not token.special:
+            offset = self._end
+            self._end += len(token.text)
+            top = [(each.text, known(each.logprob)) for each in (top_tokens or ())[: self._top]]
+            self._waiting.append((self._end, Score(token.text, known(token.logprob), top, offset)))
+        self._shown += len(shown)
+        found: list[Score] = []
+        while self._waiting and self._waiting[0][0] <= self._shown:
+            found.append(self._waiting.popleft()[1])
+        return found
+
+
+def known(logprob: float | None) -> float:
+    """A number, also where TGI has none."""
+    return UNKNOWN if logprob is None else logprob
