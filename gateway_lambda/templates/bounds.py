@@ -7,9 +7,7 @@ rendered is refused before it is computed; loops count their steps.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Iterable, Sized
 from typing import Any, Final
 
 from jinja2.runtime import Context
@@ -31,12 +29,7 @@ MAX_SPENT: Final = 256_000_000
 """Characters that all operations of one rendering may build together."""
 MAX_SECONDS: Final = 1.0
 """CPU time of one rendering. It holds up every other request meanwhile; honest ones take less than a thousandth."""
-_MAX_INTEGER_BITS: Final = 4096
 _STEPS_BETWEEN_CLOCKS: Final = 1024
-_DIGITS_OF_TOO_WIDE: Final = 5
-_WIDE_FIELD: Final = re.compile(r"%(?:\([^)]*\))?[-#0 +]*(?:\d{5}|\*|\d*\.(?:\d{5}|\*))|\{[^{}]*:[^{}]*(?:\d{5}|\{)")
-_FIELD: Final = re.compile(r"%[^%]|\{")
-_NUMBER: Final = re.compile(r"\d+")
 
 
 class RenderContext(Context):
@@ -59,12 +52,6 @@ class RenderContext(Context):
         if self.spent > MAX_SPENT:
             raise TemplateLimit(f"the chat template builds more than {MAX_SPENT} characters on the way")
 
-    def joined(self, values: tuple[Any, ...]) -> str:
-        """Jinja's `~`."""
-        texts = [str(value) for value in values]
-        self.spend(sum(map(len, texts)))
-        return "".join(texts)
-
     def _check_clock(self) -> None:
         now = time.thread_time()
         if self._started is None:
@@ -73,55 +60,6 @@ class RenderContext(Context):
             raise TemplateLimit(f"the chat template loops more than {MAX_STEPS} times")
         if now - self._started > MAX_SECONDS:
             raise TemplateLimit(f"the chat template renders for more than {MAX_SECONDS:g} s")
-
-
-def add(context: RenderContext, left: Any, right: Any) -> Any:
-    """`+`, its texts and lists counted."""
-    result = left + right
-    if type(result) is str or (type(result) is not int and isinstance(result, Sized)):
-        context.spend(len(result))
-    return result
-
-
-def multiply(context: RenderContext, left: Any, right: Any) -> Any:
-    """`*`, refused where it repeats beyond `MAX_REPETITION` or makes an integer of thousands of digits."""
-    for items, count in ((left, right), (right, left)):
-        if isinstance(items, Sized) and isinstance(count, int):
-            size = len(items) * max(count, 0)
-            if size > MAX_REPETITION:
-                raise TemplateLimit(f"the chat template repeats to {size} items; {MAX_REPETITION} are allowed")
-            context.spend(size)
-    if isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > _MAX_INTEGER_BITS:
-        raise TemplateLimit(f"the chat template multiplies integers beyond {_MAX_INTEGER_BITS} bits")
-    return left * right
-
-
-def percent(context: RenderContext, left: Any, right: Any) -> Any:
-    """`%`, whose formatting of texts is bounded like `str.format`."""
-    if isinstance(left, str):
-        check_formatting(context, left, (right,))
-    return left % right
-
-
-def power(_context: RenderContext, _left: Any, _right: Any) -> Any:
-    """`**` never runs."""
-    raise TemplateLimit("the chat template uses **, which is not allowed")
-
-
-OPERATORS: Final[dict[str, Callable[[Any, Any, Any], Any]]] = {"+": add, "*": multiply, "%": percent, "**": power}
-"""Operators that may build more than they are given; each takes the rendering's context first."""
-
-
-def check_formatting(context: RenderContext | None, text: str, arguments: Iterable[Any]) -> None:
-    """Refuse a format string whose result could be large: each of its fields might print all the arguments."""
-    if _WIDE_FIELD.search(text):
-        raise TemplateLimit(f"the chat template formats with a width beyond {MAX_WIDTH}, or one computed")
-    longest = sum(len(str(argument)) for argument in arguments)
-    widths = sum(int(number) for number in _NUMBER.findall(text) if len(number) < _DIGITS_OF_TOO_WIDE)
-    size = len(text) + widths + len(_FIELD.findall(text)) * longest
-    check_size(size)
-    if context is not None:
-        context.spend(size)
 
 
 def check_width(width: Any) -> None:

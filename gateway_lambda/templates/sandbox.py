@@ -21,9 +21,12 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
-from gateway_lambda.templates.bounds import MAX_RANGE, OPERATORS, RenderContext
+from gateway_lambda.templates.bounded_filters import FILTERS, REFUSED_FILTERS
+from gateway_lambda.templates.bounds import MAX_RANGE, RenderContext
 from gateway_lambda.templates.errors import TemplateLimit, TemplateRaised
-from gateway_lambda.templates.growing import FILTERS, GROWING_METHODS, bounded_method
+from gateway_lambda.templates.growing import GROWING_METHODS, bounded_method
+from gateway_lambda.templates.operators import OPERATORS, joined
+from gateway_lambda.templates.printing import concat, text_of
 
 _DICT_ATTRIBUTES: Final = frozenset(dir(dict))
 _PLAIN_TEXT_METHODS: Final = frozenset(name for name in dir(str) if name[0] != "_") - GROWING_METHODS
@@ -36,6 +39,9 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset(OPERATORS)
     context_class = RenderContext
+    concat = staticmethod(concat)
+    text_of = staticmethod(text_of)
+    joined = staticmethod(joined)
 
     def __init__(self) -> None:
         super().__init__(
@@ -46,6 +52,8 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
             extensions=[GenerationTag, LoopControlExtension],
         )
         self.filters.update(FILTERS)
+        for name in REFUSED_FILTERS:
+            del self.filters[name]
         self.globals = {
             "raise_exception": raise_exception,
             "range": bounded_range,
@@ -116,11 +124,21 @@ class _BoundedCodeGenerator(CodeGenerator):
         if frame.eval_ctx.volatile or frame.eval_ctx.autoescape:
             super().visit_Concat(node, frame)
             return
-        self.write("context.joined((")
+        self.write("environment.joined(context, (")
         for part in node.nodes:
             self.visit(part, frame)
             self.write(", ")
         self.write("))")
+
+    def write_commons(self) -> None:
+        super().write_commons()
+        self.writeline("text_of = environment.text_of")
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if frame.eval_ctx.volatile or frame.eval_ctx.autoescape:
+            super()._output_child_pre(node, frame, finalize)
+        else:
+            self.write("text_of(")
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
         if not isinstance(node, (nodes.TemplateData, nodes.Const)):
