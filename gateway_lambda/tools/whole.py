@@ -59,8 +59,3 @@ def gather(deltas: Iterable[Delta]) -> Answer:
         "".join(content) if content or not calls else None,
         tuple(ToolCall(start.id, start.name, normal_arguments("".join(parts))) for start, parts in calls),
     )
-
-
-def finish_reason(finish: str, calls: int) -> str:
-    """`tool_calls` where calls ended the answer; an answer cut by its length stays `length`."""
-    return "tool_calls" if calls and finish == "stop" else finish

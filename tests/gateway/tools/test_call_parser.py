@@ -12,7 +12,7 @@ import pytest
 from gateway_lambda.tools.call_parser import CallParser
 from gateway_lambda.tools.deltas import CallArguments, CallStart, Content, Delta, new_call_id, stream_delta
 from gateway_lambda.tools.forms import FORMS
-from gateway_lambda.tools.whole import Answer, ToolCall, finish_reason, gather, read_answer
+from gateway_lambda.tools.whole import Answer, ToolCall, gather, read_answer
 
 CALL = '<tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>'
 LLAMA = '{"name": "f", "parameters": {"x": 1}}'
@@ -282,11 +282,6 @@ def test_deltas_and_messages_have_the_shape_of_openais() -> None:
     }
     assert gather(deltas[:1]).message() == {"role": "assistant", "content": "a", "refusal": None}
     assert gather([]).message() == {"role": "assistant", "content": "", "refusal": None}
-
-
-def test_calls_end_an_answer_unless_its_length_did() -> None:
-    found = [finish_reason(finish, made) for finish in ("stop", "length") for made in (0, 1)]
-    assert found == ["stop", "tool_calls", "length", "length"]
 
 
 def test_call_ids_are_long_and_never_the_same() -> None:
