@@ -19,7 +19,7 @@ REQUESTS = 208
 STREAMS = REQUESTS // 2
 CUT_OFF = STREAMS // 4
 AT_ONCE = 8
-TOKENS = 4
+TOKENS = 3
 """Of an answer that is read to its end."""
 CUT_OFF_TOKENS = 400
 """Of an answer that its client leaves: long enough that one which goes on would be seen."""
@@ -90,7 +90,7 @@ async def _stream(client: httpx.AsyncClient, number: int, run: str, *, cut_off: 
 
 def _request(number: int, run: str, tokens: int, *, stream: bool) -> tuple[str, dict[str, object]]:
     """A path and a body: a chat, or a generation of the run itself."""
-    text = f"A story about {number}:"
+    text = f"Tell {number}"
     if number % 4 < 2:
         message = {"role": "user", "content": text}
         model = MISTRAL_MODEL if tokens == CUT_OFF_TOKENS else LLAMA_2_MODEL  # its template writes the shorter prompt
