@@ -31,8 +31,8 @@ class Guide:
     """A grammar that llama.cpp may or may not understand: it passes over one that it does not."""
 
     body: str
-    asked: str
-    """What the client wrote, for messages."""
+    pattern: str | None
+    """The regular expression that was asked for; None for JSON."""
 
     @property
     def text(self) -> str:
@@ -46,11 +46,13 @@ class Guide:
 
     def refusal(self) -> ValidationError:
         """What a client is told when it was."""
+        if self.pattern is None:
+            return ValidationError("grammar is not supported: llama.cpp cannot hold an answer to this JSON schema")
         try:
-            re.compile(self.asked)
+            re.compile(self.pattern)
         except re.error as error:
             return ValidationError(f"grammar is not valid: {error}")
-        return ValidationError(f"grammar is not supported: llama.cpp cannot hold an answer to {self.asked[:200]}")
+        return ValidationError("grammar is not supported: llama.cpp cannot hold an answer to this regular expression")
 
 
 def write_guide(grammar: Grammar) -> Guide:
@@ -63,7 +65,7 @@ def write_guide(grammar: Grammar) -> Guide:
         return Guide(f"/{_escape(grammar.value)}/", grammar.value)
     schema = grammar.value["schema"] if grammar.kind == "json_schema" else _parse(grammar.value)
     text = json.dumps({**_object_of(schema), "x-guidance": _SPACES})
-    return Guide(f"%json {text}", json.dumps(schema))
+    return Guide(f"%json {text}", None)
 
 
 def _parse(value: Any) -> Any:

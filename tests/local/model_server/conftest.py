@@ -1,0 +1,75 @@
+"""The stand-in model, served once for all tests that ask for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.processes import Process, python, running
+
+GROUP = "local service"
+"""The worker of all tests with the stand-in model (tests/local/conftest.py)."""
+STANDS_IN_FOR = ("mistralai/Mistral-7B-Instruct-v0.1", "TheBloke/Llama-2-13B-chat-GPTQ")
+CONCURRENT = 6
+"""What the server of the tests admits: four that generate and two that wait."""
+
+
+@dataclass(frozen=True)
+class ModelServer:
+    """A running model server."""
+
+    process: Process
+    urls: tuple[str, ...]
+    http: httpx.Client
+
+    @property
+    def url(self) -> str:
+        return self.urls[0]
+
+    def generate(self, inputs: str, **parameters: Any) -> dict[str, Any]:
+        """The answer to a request that has to work."""
+        response = self.http.post("/generate", json={"inputs": inputs, "parameters": parameters})
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def stream(self, inputs: str, **parameters: Any) -> list[dict[str, Any]]:
+        """All events of a stream."""
+        response = self.http.post("/generate_stream", json={"inputs": inputs, "parameters": parameters})
+        assert response.status_code == 200, response.text
+        return read_events(response.text)
+
+    def metric(self, name: str) -> float:
+        """A number of `/metrics`."""
+        [line] = [line for line in self.http.get("/metrics").text.splitlines() if line.startswith(f"{name} ")]
+        return float(line.split()[1])
+
+
+def read_events(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line.removeprefix("data: ")) for line in text.splitlines() if line.startswith("data: ")]
+
+
+def urls_of(output: str) -> tuple[str, ...]:
+    [line] = [line for line in output.splitlines() if line.startswith("{")]
+    return tuple(service["url"] for service in json.loads(line)["services"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "model_server" in getattr(item, "fixturenames", ()) and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(GROUP))
+
+
+@pytest.fixture(scope="session")
+def model_server() -> Iterator[ModelServer]:
+    """The stand-in for two services."""
+    names = [word for name in STANDS_IN_FOR for word in ("--stands-in-for", name)]
+    command = python("-m", "local.model_server", *names, "--max-concurrent-requests", str(CONCURRENT))
+    with running(command) as process:
+        urls = urls_of(process.wait_for('"services"'))
+        with httpx.Client(base_url=urls[0], timeout=100) as http:
+            yield ModelServer(process, urls, http)

@@ -1,0 +1,239 @@
+"""The parts of the model server that need no model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from local.model_server.answers import shortest
+from local.model_server.gguf import NotGguf, read_header
+from local.model_server.grammar import write_guide
+from local.model_server.metrics import Metrics
+from local.model_server.requests import Grammar
+from local.model_server.sampling import step_seed
+from local.model_server.slots import Slots
+from local.model_server.spans import locate
+from local.model_server.standin import read_stand_in, read_weights_header, weights_path
+from local.model_server.stopping import Stopping, count_budget
+from local.model_server.vocabulary import GrowingText, Vocabulary, read_vocabulary
+
+PIECES = (b"a", "日".encode()[:2], "日".encode()[2:], b"</s>", b"\xff", "日".encode()[:1], "日".encode()[1:])
+VOCABULARY = Vocabulary(pieces=PIECES, special=frozenset({3}), harmless=0)
+
+
+def test_the_stand_in_is_known_without_loading_it() -> None:
+    stand_in = read_stand_in()
+
+    assert stand_in.chat_template.startswith("{% for message in messages %}")
+    assert (stand_in.bos_token, stand_in.eos_token, stand_in.stop_strings) == (
+        "<|im_start|>",
+        "<|im_end|>",
+        ("<|im_end|>",),
+    )
+    assert (stand_in.adds_bos, stand_in.context_length) == (False, 8192)
+
+
+def test_every_token_of_the_weights_has_its_bytes() -> None:
+    vocabulary = read_vocabulary(read_weights_header(weights_path()))
+
+    assert len(vocabulary.pieces) == 49152
+    assert vocabulary.special == frozenset(range(17))
+    assert vocabulary.piece_text(vocabulary.harmless) == "a"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"not weights", "starts with b'not '"),
+        (b"GGUF" + struct.pack("<IQQ", 9, 0, 0), "version 9"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 3), "ends too early"),
+        (
+            b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"k" + struct.pack("<I", 77),
+            "type that GGUF",
+        ),
+    ],
+)
+def test_a_file_that_is_no_gguf_is_told_of(tmp_path: Path, content: bytes, why: str) -> None:
+    path = tmp_path / "weights.gguf"
+    path.write_bytes(content)
+
+    with pytest.raises(NotGguf, match=r"weights\.gguf") as raised:
+        read_header(path)
+    assert why in str(raised.value)
+
+
+def test_text_waits_for_the_end_of_a_character() -> None:
+    text = GrowingText(VOCABULARY)
+
+    assert [text.add(token) for token in (0, 1, 2, 0, 3)] == ["a", "", "日", "a", "</s>"]
+
+
+def test_bytes_that_never_become_a_character_are_replaced_with_what_follows() -> None:
+    text = GrowingText(VOCABULARY)
+
+    assert [text.add(token) for token in (4, 0)] == ["", "\ufffda"]
+
+
+def test_the_text_of_an_answer_has_no_special_tokens() -> None:
+    assert VOCABULARY.answer_text([0, 1, 2, 3]) == "a日"
+    assert VOCABULARY.answer_text([0, 1]) == ""
+
+
+def test_bytes_are_cut_into_tokens_in_every_way() -> None:
+    assert VOCABULARY.cuts("日".encode(), 2) == [(5, 6), (1, 2)]
+    assert VOCABULARY.cuts(b"a", 1) == [(0,)]
+    assert VOCABULARY.cuts(b"b", 1) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "input_length", "open_ended", "budget"),
+    [
+        (5, 10, False, 5),
+        (1024, 2000, False, 1024),
+        (1025, 0, False, 2048),
+        (1500, 10, False, 1024),
+        (1500, 2000, False, 1024),
+        (None, 10, True, 2038),
+        (None, 2047, True, 1),
+        (None, 3000, True, 0),
+        (None, 10, False, 100),
+        (None, 2000, False, 48),
+    ],
+)
+def test_budgets_are_counted_in_tgis_pieces(
+    asked: int | None, input_length: int, open_ended: bool, budget: int
+) -> None:
+    assert count_budget(asked, input_length, open_ended=open_ended, max_input=2047, max_total=2048) == budget
+
+
+@pytest.mark.parametrize(
+    ("stop", "texts", "finish"),
+    [
+        ("###", ["A", "#", "##"], [None, None, "stop_sequence"]),
+        ("###", ["A", "####"], [None, "stop_sequence"]),
+        ("}", ["a", "}\n"], [None, "stop_sequence"]),
+        ("}", ["a", "}\n\n", "}x"], [None, None, None]),
+        ("a.c", ["abc", "a.c"], [None, "stop_sequence"]),
+        ("", ["x"], ["stop_sequence"]),
+        ("x" * 250, ["x" * 200, "x" * 200, "x" * 40], [None, None, None]),
+    ],
+)
+def test_stop_sequences_end_where_tokens_end(stop: str, texts: list[str], finish: list[str | None]) -> None:
+    stopping = Stopping(100, [stop])
+
+    assert [stopping.look(text, end_of_sequence=False) for text in texts] == finish
+
+
+def test_the_budget_wins_over_the_end_of_sequence_and_that_over_stop_sequences() -> None:
+    assert Stopping(1, ["a"]).look("a", end_of_sequence=True) == "length"
+    assert Stopping(2, ["a"]).look("a", end_of_sequence=True) == "eos_token"
+
+
+def test_places_of_tokens_take_whole_characters() -> None:
+    pieces = [b"<s>", b"h", " 日".encode()[:3], "日".encode()[2:], "é".encode()[:1], "é".encode()[1:]]
+
+    assert locate("h 日é", pieces) == [(0, 0), (0, 1), (1, 5), (2, 5), (5, 7), (5, 7)]
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        (-1.1680645942687988, -1.1680646),
+        (-0.5, -0.5),
+        (0.10000000149011612, 0.1),
+        (-17.271636962890625, -17.271637),
+        (None, None),
+        (float("-inf"), None),
+        (float("nan"), None),
+    ],
+)
+def test_numbers_are_written_as_32_bit_ones(number: float | None, written: float | None) -> None:
+    assert shortest(number) == written
+
+
+def test_seeds_of_steps_differ_and_are_never_the_one_that_means_none() -> None:
+    seeds = [step_seed(seed, step) for seed in (0, 1, 2**32, 2**64 - 1) for step in range(50)]
+
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**32 - 1 for seed in seeds)
+
+
+def test_places_go_to_the_prompt_that_continues_their_last_one() -> None:
+    async def take() -> list[int]:
+        slots = Slots(3)
+        first, second, third = [1, 2, 3], [7, 8], [1, 2, 9]
+        async with slots.take(first) as a, slots.take(second) as b:
+            assert a != b
+        async with slots.take(third) as c, slots.take([7, 8, 9]) as d:
+            return [a - c, b - d]
+
+    assert asyncio.run(take()) == [0, 0]
+
+
+def test_places_are_given_in_the_order_of_asking_and_freed_by_those_who_leave() -> None:
+    async def wait() -> list[str]:
+        slots = Slots(1)
+        order: list[str] = []
+
+        async def use(name: str) -> None:
+            async with slots.take([]):
+                order.append(name)
+                await asyncio.sleep(0)
+
+        async with slots.take([]):
+            tasks = [asyncio.create_task(use(name)) for name in ("a", "b", "c", "d")]
+            await asyncio.sleep(0)
+            assert (slots.running, slots.waiting) == (1, 4)
+            tasks[1].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert (slots.running, slots.waiting) == (0, 0)
+        return order
+
+    assert asyncio.run(wait()) == ["a", "c", "d"]
+
+
+def test_metrics_are_cumulative_histograms() -> None:
+    metrics = Metrics(100)
+    metrics.record({"generated_tokens": 2.5})
+    metrics.record({"generated_tokens": 3})
+
+    lines = metrics.render(running=1, waiting=2).splitlines()
+    name = "tgi_request_generated_tokens"
+    assert [f'{name}_bucket{{le="{le}"}} {count}' in lines for le, count in (("2.0", 0), ("3.0", 2), ("+Inf", 2))] == [
+        True
+    ] * 3
+    assert f"{name}_sum 5.5" in lines
+    assert "tgi_queue_size 2" in lines
+
+
+@pytest.mark.parametrize(
+    ("pattern", "body"),
+    [
+        ("[0-9]+", "/[0-9]+/"),
+        ("a/b", "/a\\/b/"),
+        ("a\\/b", "/a\\/b/"),
+        ("a\nb", "/a\\nb/"),
+        ("a\\\\", "/a\\\\/"),
+        ("/\nstart: x", "/\\/\\nstart: x/"),
+    ],
+)
+def test_a_regular_expression_stays_within_its_slashes(pattern: str, body: str) -> None:
+    assert write_guide(Grammar("regex", pattern)).body == body
+
+
+def test_objects_are_closed_as_tgi_closes_them_and_others_are_left() -> None:
+    schema = {"properties": {"a": {"properties": {}}, "b": {"type": "array", "items": {"properties": {}}}, "c": True}}
+    closed = {"type": "object", "additionalProperties": False, "properties": {}}
+
+    body = write_guide(Grammar("json", schema)).body
+    assert body.startswith("%json ")
+    assert json.loads(body.removeprefix("%json ")) == {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"a": closed, "b": {"type": "array", "items": closed}, "c": True},
+        "x-guidance": {"whitespace_pattern": "[ ]?"},
+    }
