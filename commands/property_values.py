@@ -2,7 +2,7 @@
 
 On the wire (`google.protobuf.Struct`) a secret, an asset or a value that is not known yet is a structure with a
 reserved key, and every number is a float. Here they are small frozen objects, and a whole number is an int.
-The reserved keys are those of pulumi's sdk/go/common/resource/properties.go and runtime/rpc.py.
+The reserved keys are those of pulumi's sdk/go/common/resource/sig and .../resource/plugin/rpc.go.
 """
 
 from __future__ import annotations
@@ -13,7 +13,19 @@ from typing import TypeAlias, Union, cast
 
 from google.protobuf import struct_pb2
 
-UNKNOWN_ON_WIRE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+_UNKNOWNS = frozenset(
+    {
+        _UNKNOWN,
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "030794c1-ac77-496b-92df-f27374a8bd58",
+        "e48ece36-62e2-4504-bad9-02848725956a",
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    }
+)
+"""How the engine writes an unknown string, boolean, number, list, asset, archive and object."""
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _ASSET = "c44067f5952c0a294b673a41bacd8c17"
@@ -49,6 +61,8 @@ class FileValue:
     text: str | None = None
     uri: str | None = None
     members: Mapping[str, PropertyValue] | None = None
+    hash: str | None = None
+    """Of its contents, where the engine has read them."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +136,7 @@ def _decode(value: struct_pb2.Value) -> PropertyValue:
         number = value.number_value
         return int(number) if number.is_integer() else number
     if kind == "string_value":
-        return UNKNOWN if value.string_value == UNKNOWN_ON_WIRE else value.string_value
+        return UNKNOWN if value.string_value in _UNKNOWNS else value.string_value
     if kind == "bool_value":
         return value.bool_value
     return None
@@ -142,6 +156,7 @@ def _decode_struct(struct: struct_pb2.Struct) -> PropertyValue:
             text=_text(struct, "text"),
             uri=_text(struct, "uri"),
             members=cast("Mapping[str, PropertyValue] | None", members),
+            hash=_text(struct, "hash"),
         )
     if signature == _RESOURCE:
         return ResourceReference(urn=struct.fields["urn"].string_value, id=_text(struct, "id"))
@@ -162,7 +177,7 @@ def _encode(value: PropertyValue) -> struct_pb2.Value:
     if isinstance(value, str):
         return struct_pb2.Value(string_value=value)
     if isinstance(value, UnknownValue):
-        return struct_pb2.Value(string_value=UNKNOWN_ON_WIRE)
+        return struct_pb2.Value(string_value=_UNKNOWN)
     if isinstance(value, list):
         return struct_pb2.Value(list_value=struct_pb2.ListValue(values=[_encode(item) for item in value]))
     return struct_pb2.Value(struct_value=encode(value if isinstance(value, dict) else _marked(value)))
@@ -179,5 +194,6 @@ def _marked(value: SecretValue | FileValue | ResourceReference) -> Properties:
         "text": value.text,
         "uri": value.uri,
         "assets": None if value.members is None else dict(value.members),
+        "hash": value.hash,
     }
     return {key: item for key, item in form.items() if item is not None}

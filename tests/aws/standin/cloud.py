@@ -23,7 +23,7 @@ from tests.aws.standin.differences import DEFAULTS, Difference, difference
 from tests.aws.standin.problem import NotAccepted, refuse
 from tests.aws.standin.records import Record, Records
 from tests.aws.standin.tables import types
-from tests.aws.standin.together import QUESTIONS, item_key
+from tests.aws.standin.together import QUESTIONS, item_id
 from tests.aws.standin.world import World
 
 _RULE = "aws:lb/listenerRule:ListenerRule"
@@ -174,7 +174,7 @@ class Cloud:
         if type == DYNAMIC:
             return outputs.digits_of(seed)[:20], dict(given)
         if type == "aws:dynamodb/tableItem:TableItem":
-            return "|".join(str(part) for part in item_key(given)), {**given, "region": region}
+            return item_id(given), {**given, "region": region}
         return outputs.computed(type, given, seed, region, self.world.account)
 
     def _after(self, record: Record) -> None:

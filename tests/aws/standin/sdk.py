@@ -26,12 +26,17 @@ _SCALARS: Mapping[type, tuple[type, ...]] = {str: (str,), bool: (bool,), int: (i
 _WORDS: Mapping[type, str] = {str: "a string", bool: "a boolean", int: "a whole number", float: "a number"}
 
 
+@functools.cache
 def import_all() -> None:
-    """Import the SDK's modules of all known types; they warn of their own deprecated parts while they load."""
+    """Load the SDK's modules of all known types, which warn of their own deprecated parts while they load.
+
+    Importing one only finds it (pulumi's lazy import); reading from it loads it.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        for module in {known.sdk.rpartition(".")[0] for known in types().values()}:
-            importlib.import_module(module)
+        for known in types().values():
+            module, _, name = known.sdk.rpartition(".")
+            getattr(importlib.import_module(module), name)
 
 
 def resource_class(token: str) -> Any:

@@ -48,6 +48,15 @@ def item_key(inputs: Mapping[str, Any]) -> tuple[Any, ...]:
     return (inputs["tableName"], *(item.get(inputs.get(name)) for name in ("hashKey", "rangeKey")))
 
 
+def item_id(inputs: Mapping[str, Any]) -> str:
+    """tf dynamodb/table_item.go buildTableItemID: the table, each key and its value as bytes, text and number."""
+    item, parts = json.loads(inputs["item"]), [str(inputs["tableName"])]
+    for key in (inputs.get("hashKey"), inputs.get("rangeKey")):
+        if key:
+            parts += [key, *(str(item[key].get(kind, "")) for kind in ("B", "S", "N"))]
+    return "|".join(parts)
+
+
 def _subnet_fits(records: Records, world: World, inputs: Mapping[str, Any], region: str) -> Iterator[Problem]:
     """vpc/latest/userguide/subnet-sizing.html: within the VPC's range, and apart from other subnets."""
     vpc = records.find("aws:ec2/vpc:Vpc", "id", inputs["vpcId"], region)

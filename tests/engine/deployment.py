@@ -1,0 +1,126 @@
+"""A Pulumi project deployed by the real engine, on this machine, into the stand-in for AWS.
+
+The project's files are linked into a folder of the test's own, next to a Pulumi.yaml that names this Python and to the
+stacks' configuration; state is files, encrypted with a passphrase. Everything lies in that one folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import stat
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import grpc
+import yaml
+from pulumi import automation
+
+from tests.aws.standin import Cloud
+from tests.engine.plugin import FOLDER, serve
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("aws", "random")
+_PASSPHRASE = "a passphrase of the tests"
+
+
+class Deployment:
+    """A project and its stacks."""
+
+    def __init__(
+        self, source: Path, folder: Path, world: Mapping[str, Any] | None = None, *, started_by_engine: bool = False
+    ) -> None:
+        """`source`: the folder with Pulumi.yaml. `world`: fields of `World`, where the account is not an empty one.
+
+        The engine finds the plugins on PATH and starts them anew for every command and provider. Unless that is what
+        is asked for, it is given plugins that run already, which takes seconds off each command.
+        """
+        self.folder = folder
+        self._running: list[grpc.Server] = []
+        self._work, self._account = folder / "project", folder / "account"
+        for made in (self._work, self._account, folder / "state", folder / "bin", folder / "home"):
+            made.mkdir()
+        if world is not None:
+            (self._account / "world.json").write_text(json.dumps(world))
+        _link(source, self._work)
+        _write_plugins(folder / "bin")
+        self._attached = "" if started_by_engine else ",".join(self._serve(package) for package in PACKAGES)
+
+    def close(self) -> None:
+        """Stop the plugins."""
+        for server in self._running:
+            server.stop(grace=None).wait()
+
+    def stack(
+        self, name: str, config: Mapping[str, object], secrets: Mapping[str, object] | None = None
+    ) -> automation.Stack:
+        """The stack of that name, made where it is not there yet, with exactly this stack config."""
+        stack = automation.create_or_select_stack(name, work_dir=str(self._work), opts=self._options())
+        for key in stack.get_all_config():
+            stack.remove_config(key)
+        stack.set_all_config(
+            {
+                **{key: automation.ConfigValue(_text(value)) for key, value in config.items()},
+                **{key: automation.ConfigValue(_text(value), secret=True) for key, value in (secrets or {}).items()},
+            },
+            path=True,
+        )
+        return stack
+
+    def account(self) -> Cloud:
+        """What is in the account now."""
+        return Cloud.load(self._account / "records.json")
+
+    def state(self, stack: str) -> str:
+        """The state file of a stack, as it lies on disk."""
+        (file,) = (self.folder / "state" / ".pulumi" / "stacks").glob(f"*/{stack}.json")
+        return file.read_text()
+
+    def _serve(self, package: str) -> str:
+        server, port = serve(package, self._account)
+        self._running.append(server)
+        return f"{package}:{port}"
+
+    def _options(self) -> automation.LocalWorkspaceOptions:
+        return automation.LocalWorkspaceOptions(
+            pulumi_home=str(self.folder / "home"),
+            env_vars={
+                "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+                "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
+                "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+                "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+                FOLDER: str(self._account),
+                **({"PULUMI_DEBUG_PROVIDERS": self._attached} if self._attached else {}),
+            },
+        )
+
+
+def refusal(error: automation.CommandError) -> str:
+    """What the CLI said of a failed command."""
+    return str(error)
+
+
+def _link(source: Path, work: Path) -> None:
+    """Everything of a project but its own stacks' configuration and what is hidden."""
+    for entry in source.iterdir():
+        if not entry.name.startswith((".", "Pulumi.")) and entry.name != "__pycache__":
+            (work / entry.name).symlink_to(entry)
+    project = yaml.safe_load((source / "Pulumi.yaml").read_text())
+    project["runtime"] = {"name": "python", "options": {"virtualenv": sys.prefix}}
+    (work / "Pulumi.yaml").write_text(yaml.safe_dump(project))
+
+
+def _write_plugins(folder: Path) -> None:
+    for package in PACKAGES:
+        path = folder / f"pulumi-resource-{package}"
+        python, root = shlex.quote(sys.executable), shlex.quote(str(ROOT))
+        path.write_text(f"#!/bin/sh\nPYTHONPATH={root} exec {python} -m tests.engine.plugin {package}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

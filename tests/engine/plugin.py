@@ -1,0 +1,219 @@
+"""The stand-in for AWS as a resource plugin of the real engine: `python -m tests.engine.plugin aws|random`.
+
+The engine starts `pulumi-resource-aws` from PATH, which is this, reads a port from its standard output and speaks the
+resource provider protocol (provider.proto). The account lies in a folder that SERVESTACK_STAND_IN names, so that each
+run of the CLI, and each of the two plugins, finds what the one before it made; a lock on it keeps them apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from commands.program_monitor import Refused
+from commands.property_values import FileValue, decode, encode, without_secrets_marked
+from tests.aws.standin import Cloud, NotAccepted, World, sdk
+from tests.aws.standin.differences import difference
+from tests.aws.standin.providers import PREFIX, provider_region
+
+FOLDER = "SERVESTACK_STAND_IN"
+"""The variable that names the account's folder: `records.json`, and `world.json` if a test wants another world."""
+
+_SDK = {"aws": "pulumi_aws", "random": "pulumi_random"}
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """One configured provider. Secrets are not accepted, so the engine marks outputs as their inputs are."""
+
+    def __init__(self, package: str, folder: Path) -> None:
+        self._package = package
+        self._folder = folder
+        self._region: str | None = None
+
+    def Handshake(self, request: Any, context: Any) -> provider_pb2.ProviderHandshakeResponse:
+        return provider_pb2.ProviderHandshakeResponse()
+
+    def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
+        return plugin_pb2.PluginInfo(version=version(_SDK[self._package]))
+
+    def GetSchema(self, request: Any, context: Any) -> provider_pb2.GetSchemaResponse:
+        schema = {"name": self._package, "version": version(_SDK[self._package])}
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
+
+    def CheckConfig(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
+        try:
+            provider_region(f"{PREFIX}{self._package}", decode(request.news))
+        except NotAccepted as refused:
+            return provider_pb2.CheckResponse(failures=_failures(refused))
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
+        old, new = decode(request.old_inputs), decode(request.news)
+        changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+        return provider_pb2.DiffResponse(
+            changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
+            diffs=changed,
+            replaces=[name for name in changed if name == "region"],
+        )
+
+    def Attach(self, request: Any, context: Any) -> empty_pb2.Empty:
+        """The engine was told of a plugin that runs already. All its providers share that one, so the one that names
+        a region decides; that a default provider has none shows only where the engine starts plugins itself.
+        """
+        return empty_pb2.Empty()
+
+    def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:
+        self._region = provider_region(f"{PREFIX}{self._package}", decode(request.args)) or self._region
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    def Invoke(self, request: Any, context: Any) -> provider_pb2.InvokeResponse:
+        arguments = _plain(decode(request.args))
+        with self._account() as account, _spoken(context):
+            region = account.region(arguments.pop("region", None) or self._region)
+            answer = account.call(request.tok, arguments, region)
+        response = provider_pb2.InvokeResponse()
+        getattr(response, "return").CopyFrom(encode(answer))
+        return response
+
+    def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
+        old = _plain(decode(request.olds)) if request.HasField("olds") else None
+        try:
+            with self._account() as account:
+                inputs = account.checked(request.type, request.urn, _plain(decode(request.news)), old or None)
+                self._region_of(account, request.type, inputs)
+        except Refused as refused:
+            return provider_pb2.CheckResponse(failures=_failures(refused))
+        return provider_pb2.CheckResponse(inputs=encode(inputs))
+
+    def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
+        found = difference(request.type, _by_contents(decode(request.old_inputs)), _by_contents(decode(request.news)))
+        kinds = provider_pb2.PropertyDiff
+        return provider_pb2.DiffResponse(
+            changes=provider_pb2.DiffResponse.DIFF_SOME if found.changed else provider_pb2.DiffResponse.DIFF_NONE,
+            diffs=found.changed,
+            replaces=found.replacing,
+            deleteBeforeReplace=found.delete_first,
+            detailedDiff={
+                name: kinds(kind=kinds.UPDATE_REPLACE if name in found.replacing else kinds.UPDATE, inputDiff=True)
+                for name in found.changed
+            },
+            hasDetailedDiff=True,
+        )
+
+    def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
+        inputs = _plain(decode(request.properties))
+        with self._account() as account, _spoken(context):
+            if request.preview:
+                return provider_pb2.CreateResponse(properties=encode(account.preview(request.type, inputs)))
+            region = self._region_of(account, request.type, inputs)
+            made = account.create(request.type, request.urn, inputs, region)
+        return provider_pb2.CreateResponse(id=made.id, properties=encode(made.outputs))
+
+    def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:
+        with self._account() as account:
+            record = account.records.by_id(request.type, request.id)
+        if record is None:
+            return provider_pb2.ReadResponse()
+        return provider_pb2.ReadResponse(id=record.id, properties=encode(record.outputs), inputs=request.inputs)
+
+    def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
+        inputs = _plain(decode(request.news))
+        with self._account() as account, _spoken(context):
+            if request.preview:
+                known = _plain(decode(request.olds))
+                return provider_pb2.UpdateResponse(
+                    properties=encode(account.preview(request.type, inputs, known=known))
+                )
+            changed = account.update(request.type, request.id, inputs)
+        return provider_pb2.UpdateResponse(properties=encode(changed.outputs))
+
+    def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
+        with self._account() as account, _spoken(context):
+            account.delete(request.type, request.id)
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
+    def _region_of(self, account: Cloud, type: str, inputs: Mapping[str, Any]) -> str:
+        own = inputs.get("region")
+        return account.region(own if isinstance(own, str) else self._region) if type.startswith("aws:") else "global"
+
+    @contextlib.contextmanager
+    def _account(self) -> Iterator[Cloud]:
+        """The account, alone, written back when nothing was refused."""
+        with (self._folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            records = self._folder / "records.json"
+            account = Cloud.load(records, _world(self._folder))
+            yield account
+            account.save(records)
+
+
+def serve(package: str, folder: Path) -> tuple[grpc.Server, int]:
+    """(server, port) of a plugin for the account in `folder`, on loopback."""
+    sdk.import_all()
+    server = grpc.server(ThreadPoolExecutor(max_workers=8))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(package, folder), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    return server, port
+
+
+def main(package: str) -> None:
+    """Serve for as long as the engine is there, which ends its plugins itself."""
+    server, port = serve(package, Path(os.environ[FOLDER]))
+    print(port, flush=True)
+    engine = os.getppid()
+    while os.getppid() == engine:
+        server.wait_for_termination(timeout=1)
+
+
+@contextlib.contextmanager
+def _spoken(context: Any) -> Iterator[None]:
+    """A refusal becomes the error that the engine shows."""
+    try:
+        yield
+    except Refused as refused:
+        context.abort(grpc.StatusCode.UNKNOWN, str(refused))
+
+
+def _failures(refused: Refused) -> list[provider_pb2.CheckFailure]:
+    problems = refused.problems if isinstance(refused, NotAccepted) else ()
+    if not problems:
+        return [provider_pb2.CheckFailure(reason=str(refused))]
+    return [provider_pb2.CheckFailure(property=one.property, reason=one.reason) for one in problems]
+
+
+def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: without_secrets_marked(value) for key, value in properties.items()}
+
+
+def _by_contents(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Files are the same when their contents are, wherever they lie."""
+    return {
+        key: replace(value, path=None) if isinstance(value, FileValue) and value.hash else value
+        for key, value in _plain(properties).items()
+    }
+
+
+def _world(folder: Path) -> World | None:
+    described = folder / "world.json"
+    return World(**json.loads(described.read_text())) if described.exists() else None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
