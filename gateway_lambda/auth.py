@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
-from gateway_lambda.errors import invalid_key, permission_denied
+from gateway_lambda.errors import RequestError, invalid_key, permission_denied
 from gateway_lambda.registry.record import Key, Service
 from gateway_lambda.registry.table import RegistrySource, Table
 
 
-async def admit(service: Service, authorization: bytes | None, registry: RegistrySource, table: Table) -> None:
-    """Let the caller use `service`, or raise: 401 without a known key, 403 for a key that may not use this run."""
-    if not service.auth:
-        return
+async def admitted(
+    services: Sequence[Service], authorization: bytes | None, registry: RegistrySource, table: Table
+) -> Service:
+    """The first of `services` that the caller may use.
+
+    Raises `RequestError`: 401 without a known key, 403 for a key that may use none of them.
+    """
+    if not services[0].auth:
+        return services[0]
     key = await known_key(authorization, registry, table)
-    if not key:
+    for service in services:
+        if may_use(key, service):
+            return service
+    if key is None:
         raise refusal(authorization)
-    if not may_use(key, service):
-        raise permission_denied(f"the run {service.run!r}")
+    raise permission_denied(f"the run {services[0].run!r}")
 
 
 async def known_key(authorization: bytes | None, registry: RegistrySource, table: Table) -> Key | None:
     """The key that an Authorization header carries, if somebody was given it."""
-    secret = bearer(authorization)
+    secret = _bearer(authorization)
     if not secret:
         return None
     digest = sha256(secret).hexdigest()
@@ -36,15 +44,14 @@ def may_use(key: Key | None, service: Service) -> bool:
     return key is not None and (key.runs is None or "*" in key.runs or service.run in key.runs)
 
 
-def refusal(authorization: bytes | None) -> Exception:
+def refusal(authorization: bytes | None) -> RequestError:
     """The 401 for a caller without a known key."""
-    if bearer(authorization):
+    if _bearer(authorization):
         return invalid_key("incorrect API key: nobody was given this one here")
     return invalid_key("no API key: send it in the header 'Authorization: Bearer <key>'")
 
 
-def bearer(authorization: bytes | None) -> bytes | None:
-    """The token of a Bearer header."""
+def _bearer(authorization: bytes | None) -> bytes | None:
     if not authorization:
         return None
     scheme, _, token = authorization.partition(b" ")

@@ -65,6 +65,10 @@ class Exchange:
         self._watcher: asyncio.Task[None] | None = None
         self._task = cast("asyncio.Task[Any]", asyncio.current_task())
 
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of that lower-case name."""
+        return next((value for key, value in self.scope["headers"] if key == name), None)
+
     async def body(self, limit: int) -> bytes:
         """The whole request body. Raises `RequestError` above `limit` bytes, `ClientLeft` when it does not come."""
         if self.content_length is not None and self.content_length.isdigit() and int(self.content_length) > limit:
@@ -102,7 +106,7 @@ class Exchange:
 
     async def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
         """A whole response."""
-        await self.start(status, [*headers, (b"content-length", str(len(body)).encode())])
+        await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
         await self.finish(body)
 
     async def respond_json(self, body: bytes, headers: Iterable[Header] = ()) -> None:
@@ -115,8 +119,12 @@ class Exchange:
 
     async def start(self, status: int, headers: list[Header]) -> None:
         """The status and headers of a response whose body follows by `write` and `finish`."""
-        self.started = True
         headers.append((b"x-request-id", self.request_id))
+        await self.start_as(status, headers)
+
+    async def start_as(self, status: int, headers: list[Header]) -> None:
+        """The same with these headers alone."""
+        self.started = True
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, data: bytes) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from gateway_lambda.errors import Header
+from gateway_lambda.errors import Header, timed_out
 from gateway_lambda.exchange import ClientLeft, Exchange
 from gateway_lambda.runs import Run
 from gateway_lambda.upstream.client import Reply, Upstream
@@ -43,24 +44,24 @@ async def pass_on(exchange: Exchange, run: Run, path: bytes, prefix: bytes, upst
         replica,
         exchange.method.encode(),
         path + b"?" + query if query else path,
-        _request_headers(exchange, run, prefix, body),
+        request_headers(exchange, prefix, body, own=not run.service.auth)
+        + (run.upstream_key if run.service.auth else b""),
         body,
         repeatable=exchange.method in _REPEATABLE,
     )
     try:
-        await _pass_back(exchange, reply)
+        await pass_back(exchange, reply)
     finally:
         reply.close()
 
 
-def _request_headers(exchange: Exchange, run: Run, prefix: bytes, body: bytes | AsyncIterator[bytes]) -> bytes:
+def request_headers(exchange: Exchange, prefix: bytes, body: bytes | AsyncIterator[bytes], *, own: bool) -> bytes:
+    """The header lines of a request that is passed on. `own`: the Authorization header goes on too."""
     given: list[Header] = exchange.scope["headers"]
     skipped = _NOT_PASSED_ON | _named_in_connection(given)
-    if run.service.auth:
+    if not own:
         skipped |= {b"authorization"}
     lines = [b"%s: %s\r\n" % header for header in given if header[0] not in skipped]
-    if run.service.auth:
-        lines.append(run.upstream_key)
     lines += _forwarded(exchange, given, prefix)
     if not isinstance(body, bytes):
         length = exchange.content_length
@@ -112,23 +113,36 @@ async def _pieces(exchange: Exchange, first: bytes) -> AsyncIterator[bytes]:
             return
 
 
-async def _pass_back(exchange: Exchange, reply: Reply) -> None:
-    """The response as it comes. One that breaks off ends the client's connection, so that it is not taken for whole."""
-    await exchange.start(reply.status, _response_headers(reply))
-    while piece := await reply.piece():
-        if reply.ended:
-            await exchange.finish(piece)
-            return
-        await exchange.write(piece)
-    await exchange.finish()
+async def pass_back(exchange: Exchange, reply: Reply, patience: float | None = None) -> None:
+    """The response as it comes, each piece within `patience` seconds.
+
+    One that breaks off or falls silent ends the client's connection, so that it is not taken for whole. Raises
+    `GatewayError`.
+    """
+    await exchange.start_as(reply.status, response_headers(exchange, reply))
+    try:
+        async with asyncio.timeout(patience) as limit:
+            while piece := await reply.piece():
+                if reply.ended:
+                    break
+                await exchange.write(piece)
+                if patience is not None:
+                    limit.reschedule(asyncio.get_running_loop().time() + patience)
+    except TimeoutError:
+        raise timed_out("the upstream fell silent") from None
+    await exchange.finish(piece)
 
 
-def _response_headers(reply: Reply) -> list[Header]:
+def response_headers(exchange: Exchange, reply: Reply) -> list[Header]:
+    """The headers of a response that is passed back. An `x-request-id` of the upstream's own stays."""
     found = [(name.lower(), value) for name, value in reply.headers]
     skipped = HOP_BY_HOP | _named_in_connection(found)
     if reply.status in (204, 304):
         skipped |= {b"content-length"}
-    return [header for header in found if header[0] not in skipped]
+    kept = [header for header in found if header[0] not in skipped]
+    if all(name != b"x-request-id" for name, _ in kept):
+        kept.append((b"x-request-id", exchange.request_id))
+    return kept
 
 
 def _named_in_connection(headers: Iterable[Header]) -> set[bytes]:

@@ -42,9 +42,16 @@ def place(hosts: list[bytes], path: bytes, domain: str) -> Place:
     if not path.startswith(_SERVICES):
         return Place(None, path)
     run, slash, rest = path[len(_SERVICES) :].partition(b"/")
-    if _climbs(rest):
+    if climbs(rest):
         raise RequestError("the path climbs with '..': send the path itself", "invalid_value")
     return Place(run.decode("latin-1"), slash + rest or b"/", _SERVICES + run)
+
+
+def climbs(path: bytes) -> bool:
+    """Whether a raw path has a segment `..`, also one that is percent-encoded or behind a backslash."""
+    if b"." not in path and b"%" not in path:
+        return False
+    return b".." in unquote_to_bytes(path).replace(b"\\", b"/").split(b"/")
 
 
 def _label(host: bytes, domain: str) -> str | None:
@@ -56,9 +63,3 @@ def _label(host: bytes, domain: str) -> str | None:
     if not name.endswith(domain) or len(name) <= len(domain) or name[-len(domain) - 1] != ".":
         return None
     return name[: -len(domain) - 1]
-
-
-def _climbs(path: bytes) -> bool:
-    if b"." not in path and b"%" not in path:
-        return False
-    return b".." in unquote_to_bytes(path).replace(b"\\", b"/").split(b"/")

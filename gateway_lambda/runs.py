@@ -47,7 +47,8 @@ class Run:
         self.service = service
         self.replicas = replicas
         self.known = {replica: Known() for replica in replicas}
-        self.model = ReadyModel(service.model) if service.model else None
+        self.model = ReadyModel(service.model) if service.model and service.model.format == "tgi" else None
+        """Of format tgi alone; other models make ready what they need themselves."""
         self.upstream_key = b""
         """The header line with the upstream's own key, where it has one."""
         if service.model and service.model.upstream_api_key:

@@ -36,14 +36,8 @@ class TgiClient:
         self._short_timeout = settings.connect_timeout
 
     async def on_a_replica(self, run: Run, ask: Callable[[Replica], Awaitable[_Answer]]) -> _Answer:
-        """What `ask` gets of a replica; of a second one, where the first is overloaded or cannot be reached."""
-        replica = self._upstream.choose(run.replicas)
-        try:
-            return await ask(replica)
-        except ServiceError as error:
-            if not error.another or len(run.replicas) < 2:
-                raise
-        return await ask(self._upstream.choose(run.replicas, replica))
+        """What `ask` gets of a replica, or of a second one."""
+        return await self._upstream.on_a_replica(run.replicas, ask)
 
     async def facts_of_any(self, run: Run) -> Facts:
         """What the run's replicas are, by one of them. Raises `ServiceError` when none can be reached."""
@@ -51,7 +45,7 @@ class TgiClient:
         async def ask(replica: Replica) -> Facts:
             return await self.facts(run, replica)
 
-        return await self.on_a_replica(run, ask)
+        return await self._upstream.on_a_replica(run.replicas, ask)
 
     async def facts(self, run: Run, replica: Replica) -> Facts:
         """What the replica is. Asked of it again when it failed, and once a minute.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import TypeVar
 
 from gateway_lambda.errors import Header, ServiceError, unavailable, unreachable
 from gateway_lambda.registry.record import Service
 from gateway_lambda.settings import Settings
-from gateway_lambda.upstream.connection import BrokenOff, Connection, Response
+from gateway_lambda.upstream.connection import Connection
 from gateway_lambda.upstream.replica import BadAddress, Replica
+from gateway_lambda.upstream.response import BrokenOff, Response
+
+_Answer = TypeVar("_Answer")
 
 _LOG = logging.getLogger(__name__)
 
@@ -103,6 +107,16 @@ class Upstream:
         self._turn += 1
         turn = self._turn % len(left)
         return min(left[turn:] + left[:turn], key=_load)
+
+    async def on_a_replica(self, replicas: list[Replica], ask: Callable[[Replica], Awaitable[_Answer]]) -> _Answer:
+        """What `ask` gets of a replica; of a second one, where the first is overloaded or cannot be reached."""
+        replica = self.choose(replicas)
+        try:
+            return await ask(replica)
+        except ServiceError as error:
+            if not error.another or len(replicas) < 2:
+                raise
+        return await ask(self.choose(replicas, replica))
 
     async def send(
         self,

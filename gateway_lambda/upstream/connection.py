@@ -1,125 +1,19 @@
-"""One HTTP/1.1 connection to a replica, and the response that comes over it."""
+"""One HTTP/1.1 connection to a replica."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from enum import Enum, auto
 from typing import cast
 
 import httptools
 
-from gateway_lambda.errors import Header
+from gateway_lambda.upstream.response import Response, State
 
 _HIGH_WATER = 64 * 1024
 """Bytes of a body that wait to be read. Above, the connection is not read from, so that the replica has to wait."""
 _MAX_HEAD = 256 * 1024
 """Bytes of a response's headers."""
-
-
-class BrokenOff(Exception):
-    """The connection ended, or what came is no HTTP. `answered`: some of the response had arrived."""
-
-    def __init__(self, reason: str, *, answered: bool) -> None:
-        super().__init__(reason)
-        self.answered = answered
-
-
-class _State(Enum):
-    HEAD = auto()
-    """Waiting for the response's head, 1xx responses included."""
-    BODY = auto()
-    """The head is there, the body comes."""
-    COMPLETE = auto()
-    """The whole response is there."""
-    BROKEN = auto()
-    """No more will come, and something is missing."""
-
-
-class Response:
-    """What a replica answers. Bytes that arrived are read before the end, or the break, that came after them."""
-
-    __slots__ = ("_broken", "_connection", "_pieces", "_size", "_waiter", "headers", "state", "status")
-
-    def __init__(self, connection: Connection) -> None:
-        self.status = 0
-        self.headers: list[Header] = []
-        """As they came, in order."""
-        self.state = _State.HEAD
-        self._connection: Connection | None = connection
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._waiter: asyncio.Future[None] | None = None
-        self._broken: BrokenOff | None = None
-
-    @property
-    def ended(self) -> bool:
-        """The body's end has arrived."""
-        return self.state is _State.COMPLETE
-
-    async def head(self) -> None:
-        """Wait for status and headers. Raises `BrokenOff`."""
-        while self.state is _State.HEAD:
-            await self._wait()
-        if self._broken is not None and not self.status:
-            raise self._broken
-
-    async def piece(self) -> bytes:
-        """What has arrived of the body, at least a byte; empty at its end. Raises `BrokenOff`."""
-        while not self._pieces:
-            if self.state is _State.COMPLETE:
-                return b""
-            if self._broken is not None:
-                raise self._broken
-            await self._wait()
-        pieces, self._pieces = self._pieces, []
-        if self._size > _HIGH_WATER and self._connection is not None:
-            self._connection.resume_reading()
-        self._size = 0
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def close(self) -> None:
-        """End the connection, unless the response is complete."""
-        if self._connection is not None:
-            self._connection.end()
-
-    def header(self, name: bytes) -> bytes | None:
-        """The first header of that lower-case name."""
-        return next((value for key, value in self.headers if key.lower() == name), None)
-
-    def begin(self) -> None:
-        """The head is complete."""
-        self.state = _State.BODY
-        self._wake()
-
-    def add(self, piece: bytes) -> int:
-        """A piece of the body. Returns how many bytes wait."""
-        self._pieces.append(piece)
-        self._size += len(piece)
-        self._wake()
-        return self._size
-
-    def complete(self) -> None:
-        """Nothing is missing."""
-        self.state = _State.COMPLETE
-        self._connection = None
-        self._wake()
-
-    def break_off(self, reason: str) -> None:
-        """Nothing more will come."""
-        self._broken = BrokenOff(reason, answered=self.state is not _State.HEAD)
-        self.state = _State.BROKEN
-        self._connection = None
-        self._wake()
-
-    async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
-
-    def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
 
 
 class Owner:
@@ -164,7 +58,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, head: bytes, *, bodyless: bool) -> Response:
         """Send a request's head, with a body that is there; its response comes. `bodyless`: to a HEAD request."""
-        response = self._response = Response(self)
+        response = self._response = Response(self.end, self.resume_reading)
         self._bodyless = bodyless
         self._head_size = 0
         if self.usable:
@@ -221,7 +115,7 @@ class Connection(asyncio.Protocol):
         self.resume_writing()
         response, self._response = self._response, None
         if response is not None:
-            if exc is None and response.state is _State.BODY and _ends_with_connection(response):
+            if exc is None and response.state is State.BODY and _ends_with_connection(response):
                 response.complete()
             else:
                 response.break_off("the connection was closed" if exc is None else f"the connection broke: {exc}")

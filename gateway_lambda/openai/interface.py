@@ -1,0 +1,121 @@
+"""The OpenAI interface: its routes, with and without `/v1`, and which run serves a request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from gateway_lambda.auth import admitted, known_key, may_use, refusal
+from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_found
+from gateway_lambda.exchange import Exchange, not_allowed
+from gateway_lambda.openai.chat import chat_completions
+from gateway_lambda.openai.completions import completions
+from gateway_lambda.openai.models import model_list, model_name, model_object
+from gateway_lambda.openai.passing import decode_object, named_model, pass_to_model
+from gateway_lambda.registry.table import RegistrySource, Table
+from gateway_lambda.routing import climbs
+from gateway_lambda.runs import ReadyModel, Run, Runs
+from gateway_lambda.settings import Settings
+from gateway_lambda.tgi.client import TgiClient
+from gateway_lambda.upstream.client import Upstream
+
+_Answer = Callable[[Exchange, Mapping[str, Any], Run, ReadyModel, TgiClient, Settings], Awaitable[None]]
+_ANSWERS: dict[bytes, _Answer] = {b"/chat/completions": chat_completions, b"/completions": completions}
+
+
+class Interface:
+    """Answers requests that name a model instead of a run."""
+
+    def __init__(self, settings: Settings, registry: RegistrySource, runs: Runs, upstream: Upstream) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._runs = runs
+        self._upstream = upstream
+        self._tgi = TgiClient(upstream, settings)
+
+    async def answer(self, exchange: Exchange, path: bytes) -> None:
+        """Answer a request at a raw `path`. Raises `GatewayError` as long as nothing was sent."""
+        if path.startswith(b"/v1/"):
+            path = path[3:]
+        if path == b"/models" or path.startswith(b"/models/"):
+            _allow(exchange, b"GET", b"HEAD")
+            await self._models(exchange, path[8:])
+        elif path == b"/healthz":
+            _allow(exchange, b"GET", b"HEAD")
+            await exchange.respond_json(b'{"status":"ok"}')
+        else:
+            await self._generate(exchange, path)
+
+    async def _generate(self, exchange: Exchange, path: bytes) -> None:
+        """By the model that the body names, in its own format; the gateway itself knows two such routes."""
+        answer = _ANSWERS.get(path)
+        if answer is not None:
+            _allow(exchange, b"POST")
+        elif exchange.method != "POST" or climbs(path):
+            raise _no_route(exchange)
+        table = await self._registry.table()
+        body = await exchange.body(self._settings.max_body_bytes)
+        name = self._name(exchange, body, known=answer is not None)
+        run = await self._run_for(exchange, name, table)
+        model = run.service.model
+        if model is not None and model.format == "openai":
+            patience = self._settings.plain_timeout
+            await pass_to_model(exchange, run, model, path, body, self._upstream, patience)
+        elif run.model is not None and answer is not None:
+            await answer(exchange, decode_object(body), run, run.model, self._tgi, self._settings)
+        else:
+            raise _no_route(exchange, f" for the model {name[:200]!r}")
+
+    def _name(self, exchange: Exchange, body: bytes, *, known: bool) -> str:
+        """The model that a request names. Without one, a route that is not known is just not there."""
+        try:
+            name = named_model(exchange, body)
+            if type(name) is str:
+                return name
+        except RequestError:
+            if known:
+                raise
+            name = None
+        if known:
+            raise invalid_type("model", name, "the name of a model, a string")
+        raise _no_route(exchange)
+
+    async def _run_for(self, exchange: Exchange, name: str, table: Table) -> Run:
+        """The run that serves a model, for a caller who may use it."""
+        services = table.model(name)
+        if not services:
+            table = await self._registry.refreshed()
+            services = table.model(name)
+        if not services:
+            await self._authenticate_if_closed(exchange, table)
+            raise model_not_found(name)
+        service = await admitted(services, exchange.authorization, self._registry, table)
+        return self._runs.of(service, table)
+
+    async def _authenticate_if_closed(self, exchange: Exchange, table: Table) -> None:
+        """Where nothing is open, a caller without a key learns nothing, not even what there is not."""
+        if table.services and table.all_closed and not await known_key(exchange.authorization, self._registry, table):
+            raise refusal(exchange.authorization)
+
+    async def _models(self, exchange: Exchange, path: bytes) -> None:
+        table = await self._registry.table()
+        if path:
+            run = await self._run_for(exchange, model_name(path), table)
+            found: Any = run.service.model and model_object(run.service.model, self._settings.owned_by)
+            await exchange.respond_json(msgspec.json.encode(found))
+            return
+        await self._authenticate_if_closed(exchange, table)
+        key = await known_key(exchange.authorization, self._registry, table)
+        shown = [service.model for service in table.models() if service.model and may_use(key, service)]
+        await exchange.respond_json(model_list(shown, self._settings.owned_by))
+
+
+def _no_route(exchange: Exchange, more: str = "") -> RequestError:
+    return not_found(f"there is no route {exchange.path[:200].decode('latin-1')!r} here{more}")
+
+
+def _allow(exchange: Exchange, *methods: bytes) -> None:
+    if exchange.method.encode() not in methods:
+        raise not_allowed(exchange.method, b", ".join(methods))

@@ -1,0 +1,142 @@
+"""Models that speak OpenAI's interface themselves: requests pass through whole, responses are copied.
+
+Only the Authorization header and the address change, and errors of another shape are made OpenAI's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, cast
+
+import msgspec
+
+from gateway_lambda.errors import GatewayError, RequestError, ServiceError, timed_out
+from gateway_lambda.exchange import Exchange
+from gateway_lambda.openai.fields import mapping
+from gateway_lambda.proxy import pass_back, request_headers, response_headers
+from gateway_lambda.registry.record import Model
+from gateway_lambda.runs import Run
+from gateway_lambda.upstream.client import Reply, Upstream
+from gateway_lambda.upstream.replica import Replica
+
+_FORM_MODEL = re.compile(rb'name="?model"?[^\n]*\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)\r\n')
+_LONGEST_MESSAGE = 2000
+"""Characters of an upstream's text that are passed on."""
+_BUSY = (429, 503)
+
+
+class _Named(msgspec.Struct):
+    """All that is read of a request."""
+
+    model: Any = None
+
+
+def named_model(exchange: Exchange, body: bytes) -> Any:
+    """The `model` of a request in JSON, or of a form; None where there is none. Raises `RequestError`."""
+    if (exchange.header(b"content-type") or b"").startswith(b"multipart/"):
+        found = _FORM_MODEL.search(body)
+        return found[1].decode("utf-8", "replace") if found else None
+    try:
+        return msgspec.json.decode(body, type=_Named).model
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decode_object(body).get("model")
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """A JSON object. Raises `RequestError`."""
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise RequestError(f"the body is no JSON: {problem}", "invalid_json") from None
+    return mapping(found, "body")
+
+
+async def pass_to_model(
+    exchange: Exchange, run: Run, model: Model, path: bytes, body: bytes, upstream: Upstream, patience: float
+) -> None:
+    """Serve a request by the run's own interface, at `path` under the model's prefix.
+
+    `patience`: seconds that the upstream may be silent. Raises `GatewayError`.
+    """
+    query: bytes = exchange.scope["query_string"]
+    target = model.prefix.rstrip("/").encode() + path + (b"?" + query if query else b"")
+    headers = request_headers(exchange, b"", body, own=False) + run.upstream_key
+
+    async def ask(replica: Replica) -> Reply:
+        reply = await upstream.send(replica, exchange.method.encode(), target, headers, body)
+        if reply.status in _BUSY:
+            raise await _failure(reply)
+        return reply
+
+    exchange.watch()
+    try:
+        async with asyncio.timeout(patience):
+            reply = await upstream.on_a_replica(run.replicas, ask)
+    except TimeoutError:
+        raise timed_out("the upstream sent nothing for too long; set stream=true for long answers") from None
+    try:
+        if reply.status >= 400:
+            await _pass_error_back(exchange, reply)
+        else:
+            await pass_back(exchange, reply, patience)
+    finally:
+        reply.close()
+
+
+async def _pass_error_back(exchange: Exchange, reply: Reply) -> None:
+    found = await reply.whole()
+    if _shaped(found) is None or reply.status == 401:
+        raise _error(reply, found)
+    await exchange.start_as(reply.status, response_headers(exchange, reply))
+    await exchange.finish(found)
+
+
+async def _failure(reply: Reply) -> GatewayError:
+    try:
+        return _error(reply, await reply.whole())
+    finally:
+        reply.close()
+
+
+def _error(reply: Reply, found: bytes) -> GatewayError:
+    """The error of a response that is none of OpenAI's, or of a replica that is busy."""
+    if reply.status == 401:
+        return ServiceError(502, "the run's replica refuses the gateway's key", "upstream_misconfigured")
+    message = _message(found)[:_LONGEST_MESSAGE] or f"the upstream answered {reply.status}"
+    wait = reply.header(b"retry-after") or b"1"
+    if reply.status in _BUSY:
+        code = "model_overloaded" if reply.status == 429 else "service_unavailable"
+        return ServiceError(reply.status, message, code, headers=((b"retry-after", wait),), another=True)
+    if reply.status < 500:
+        code = "not_found" if reply.status == 404 else "upstream_validation_error"
+        return RequestError(message, code, status=reply.status)
+    return ServiceError(reply.status, message, "upstream_error")
+
+
+def _shaped(found: bytes) -> str | None:
+    """The message of an error in OpenAI's shape."""
+    error = _decoded(found).get("error")
+    message = cast("dict[str, Any]", error).get("message") if isinstance(error, dict) else None
+    return message if isinstance(message, str) else None
+
+
+def _message(found: bytes) -> str:
+    """What an error says, in the shapes that servers use."""
+    shaped = _shaped(found)
+    if shaped is not None:
+        return shaped
+    decoded = _decoded(found)
+    for key in ("message", "detail", "error"):
+        said = decoded.get(key)
+        if said:
+            return said if isinstance(said, str) else msgspec.json.encode(said).decode()
+    text = found.decode("utf-8", "replace").strip()
+    return "" if text[:1] in ("<", "{") else text
+
+
+def _decoded(found: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(found, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}

@@ -1,0 +1,114 @@
+"""What a replica answers, while it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum, auto
+
+from gateway_lambda.errors import Header
+
+
+class BrokenOff(Exception):
+    """The connection ended, or what came is no HTTP. `answered`: some of the response had arrived."""
+
+    def __init__(self, reason: str, *, answered: bool) -> None:
+        super().__init__(reason)
+        self.answered = answered
+
+
+class State(Enum):
+    HEAD = auto()
+    """Waiting for the response's head, 1xx responses included."""
+    BODY = auto()
+    """The head is there, the body comes."""
+    COMPLETE = auto()
+    """The whole response is there."""
+    BROKEN = auto()
+    """No more will come, and something is missing."""
+
+
+class Response:
+    """What a replica answers. Bytes that arrived are read before the end, or the break, that came after them."""
+
+    __slots__ = ("_broken", "_caught_up", "_end", "_pieces", "_size", "_waiter", "headers", "state", "status")
+
+    def __init__(self, end: Callable[[], None], caught_up: Callable[[], None]) -> None:
+        """`end` closes the connection; `caught_up` is called when a reader has taken all that had arrived."""
+        self.status = 0
+        self.headers: list[Header] = []
+        """As they came, in order."""
+        self.state = State.HEAD
+        self._end = end
+        self._caught_up = caught_up
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._broken: BrokenOff | None = None
+
+    @property
+    def ended(self) -> bool:
+        """The body's end has arrived."""
+        return self.state is State.COMPLETE
+
+    async def head(self) -> None:
+        """Wait for status and headers. Raises `BrokenOff`."""
+        while self.state is State.HEAD:
+            await self._wait()
+        if self._broken is not None and not self.status:
+            raise self._broken
+
+    async def piece(self) -> bytes:
+        """What has arrived of the body, at least a byte; empty at its end. Raises `BrokenOff`."""
+        while not self._pieces:
+            if self.state is State.COMPLETE:
+                return b""
+            if self._broken is not None:
+                raise self._broken
+            await self._wait()
+        pieces, self._pieces = self._pieces, []
+        self._size = 0
+        if self.state is State.BODY:
+            self._caught_up()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """End the connection, unless the response is complete."""
+        if self.state in (State.HEAD, State.BODY):
+            self._end()
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of that lower-case name."""
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+    def begin(self) -> None:
+        """The head is complete."""
+        self.state = State.BODY
+        self._wake()
+
+    def add(self, piece: bytes) -> int:
+        """A piece of the body. Returns how many bytes wait."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        self._wake()
+        return self._size
+
+    def complete(self) -> None:
+        """Nothing is missing."""
+        self.state = State.COMPLETE
+        self._wake()
+
+    def break_off(self, reason: str) -> None:
+        """Nothing more will come."""
+        self._broken = BrokenOff(reason, answered=self.state is not State.HEAD)
+        self.state = State.BROKEN
+        self._wake()
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        await self._waiter
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
