@@ -63,6 +63,18 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it was registered, in seconds since 1970; what `/models` shows."""
 
 
+class RateLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How many requests a client may make, below one path prefix. Of several that fit, the longest prefix holds."""
+
+    prefix: str
+    header: str | None = None
+    """The header whose value tells clients apart; `None` (dstack's `ip_address`): their address does."""
+    rps: float
+    """Requests a second."""
+    burst: int = 0
+    """Requests that may come ahead of it."""
+
+
 class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A run: its name, its address, whether a key is needed."""
 
@@ -74,6 +86,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     auth: bool = True
     min_replicas: int = 1
     model: Model | None = None
+    rate_limits: list[RateLimit] = []
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gateway_lambda.registry import record
-from infra.configuration import Problem, ServiceConfiguration, ServiceSettings
+from infra.configuration import Problem, ServiceConfiguration, ServiceSettings, fill_references
 from infra.configuration.names import run_name_rule
 from infra.planning.buying import plan_disk, plan_purchase, plan_replicas, purchase_notes
 from infra.planning.catalog import InstanceType, read_catalog
@@ -51,6 +51,7 @@ def plan_service(
     settings = settings or ServiceSettings(configuration=configuration.source.name)
     name = _run_name(configuration, run, problems)
     values = resolve_environment(configuration, environment, problems)
+    configuration = fill_references(configuration, values, problems)
     container = plan_container(configuration, run=name, values=values, problems=problems)
     disk_gb = plan_disk(configuration, problems)
     found = _offers(configuration, read_catalog() if catalog is None else catalog, disk_gb, problems)
@@ -85,7 +86,12 @@ def plan_service(
         on_failure=settings.on_failure,
         wait=settings.wait,
         preflight=settings.preflight,
-        notes=(*_offer_notes(configuration, found), *purchase_notes(purchase, replicas), *_model_notes(model)),
+        notes=(
+            *_offer_notes(configuration, found),
+            *purchase_notes(purchase, replicas),
+            *_rate_limit_notes(configuration),
+            *_model_notes(model),
+        ),
     )
 
 
@@ -109,6 +115,10 @@ def service_record(
         auth=gateway_auth if plan.auth is None else plan.auth,
         min_replicas=plan.replicas.minimum,
         model=model,
+        rate_limits=[
+            record.RateLimit(prefix=limit.prefix, header=limit.header, rps=limit.rps, burst=limit.burst)
+            for limit in plan.rate_limits
+        ],
     )
 
 
@@ -145,6 +155,15 @@ def _offer_notes(configuration: ServiceConfiguration, found: Sequence[Offer]) ->
             f"{len(found)} instance types are offers; the {MOST_OFFERS} cheapest are used, which is AWS's limit."
         )
     return notes
+
+
+def _rate_limit_notes(configuration: ServiceConfiguration) -> list[str]:
+    if not configuration.rate_limits:
+        return []
+    return [
+        "On AWS every instance of the gateway's function counts requests for rate_limits alone, one request in flight "
+        "each, so a client whose requests overlap may make more: the limits are upper bounds per instance."
+    ]
 
 
 def _model_notes(model: record.Model | None) -> list[str]:

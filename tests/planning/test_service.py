@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import gateway_lambda.registry.record as registry
 from gateway_lambda.registry.record import Model, Service
-from infra.configuration import GatewaySettings, ServiceSettings
+from infra.configuration import GatewaySettings, Secret, ServiceSettings
 from infra.configuration.reading import loads
 from infra.planning import (
     HealthCheck,
@@ -21,7 +22,7 @@ from infra.planning import (
     service_record,
     unresolved,
 )
-from infra.planning.plan import GatewayPlan, Purchase, RateLimit, Replicas, Scaling
+from infra.planning.plan import GatewayPlan, Purchase, RateLimit, RegistryLogin, Replicas, Scaling
 from infra.planning.run_names import ADJECTIVES, ANIMALS
 
 Plan = Callable[..., ServicePlan]
@@ -171,6 +172,51 @@ def test_rate_limits_and_tags_are_planned(plan: Plan) -> None:
         RateLimit(prefix="/a", rps=3, burst=0, header="X"),
     )
     assert made.tags == (("b", "1"), ("a", "2"))
+
+
+def test_rate_limits_are_in_the_record_and_what_aws_makes_of_them_in_the_notes(plan: Plan) -> None:
+    limits = "[{rps: 1.5, burst: 2}, {prefix: /a, key: {type: header, header: X}, rps: 3}]"
+    made = plan(f"{SERVICE}rate_limits: {limits}\n")
+    recorded = service_record(made, host="h")
+    assert recorded == Service(
+        run="run",
+        host="h",
+        rate_limits=[
+            registry.RateLimit(prefix="/", rps=1.5, burst=2),
+            registry.RateLimit(prefix="/a", header="X", rps=3),
+        ],
+    )
+    assert registry.to_plain(recorded)["rate_limits"] == [
+        {"prefix": "/", "rps": 1.5, "burst": 2},
+        {"prefix": "/a", "header": "X", "rps": 3.0},
+    ]
+    assert "upper bounds per instance" in made.notes[-1]
+
+
+def test_without_rate_limits_neither_record_nor_notes_speak_of_them(plan: Plan) -> None:
+    made = plan(SERVICE)
+    assert "rate_limits" not in registry.to_plain(service_record(made))
+    assert made.notes == ()
+
+
+def test_references_are_filled_before_anything_is_planned(plan: Plan) -> None:
+    text = (
+        f"{SERVICE}env: [NGC_API_KEY, PROBED=ready]\n"
+        "registry_auth: {username: $oauthtoken, password: '${{ env.NGC_API_KEY }}'}\n"
+        "model: {name: m, chat_template: T, eos_token: E, upstream_api_key: '${{ env.NGC_API_KEY }}'}\n"
+        "probes: [{type: http, url: '/${{ env.PROBED }}'}]\n"
+    )
+    made = plan(text, environment={"NGC_API_KEY": "nvapi-1"})
+    assert made.container.registry_login == RegistryLogin(username="$oauthtoken", password=Secret("nvapi-1"))
+    assert made.upstream_api_key == Secret("nvapi-1")
+    assert made.health_check.path == "/ready"
+
+
+def test_a_reference_to_no_variable_is_reported_with_the_rest(plan: Plan) -> None:
+    text = f"{SERVICE}env: [B]\nregistry_auth: {{username: u, password: '${{{{ env.MISSING }}}}'}}\n"
+    with pytest.raises(PlanError) as caught:
+        plan(text)
+    assert [problem.where for problem in caught.value.problems] == ["env.B", "registry_auth.password"]
 
 
 def test_what_only_stack_config_says_is_in_the_plan(plan: Plan) -> None:
