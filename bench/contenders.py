@@ -170,5 +170,5 @@ def litellm(upstream: int, port: int, configuration: Path) -> Contender | None:
         env={"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION", "LITELLM_TELEMETRY": "False"},
         start_within=120,
         imports=[str(python), "-c", "import litellm.proxy.proxy_server"],
-        share=0.08,
+        share=0.05,
     )

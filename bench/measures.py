@@ -53,7 +53,7 @@ class Effort:
     crowd: int = 500
     """Streams at once."""
     memory_requests: int = 100_000
-    memory_seconds: float = 45.0
+    memory_seconds: float = 40.0
 
 
 class Measuring:
@@ -92,7 +92,7 @@ class Measuring:
             f"streams of {tokens} tokens, one each 20 ms",
             entries,
             lambda e: self._cpu(e, jobs[e.name]),
-            min(3, self._effort.rounds),
+            min(2, self._effort.rounds),
         )
         return {name: [value / tokens for value in values] for name, values in samples.items()}
 
@@ -112,7 +112,7 @@ class Measuring:
             outcome = self._generator.run(job)
             return outcome.count / outcome.seconds
 
-        return self._rounds(f"requests a second, {at_once} at once", entries, measure, min(3, self._effort.rounds))
+        return self._rounds(f"requests a second, {at_once} at once", entries, measure, min(2, self._effort.rounds))
 
     def fairness(self, entry: Entry) -> list[float]:
         """How many times the median first token the slowest takes, when many streams begin at once."""
