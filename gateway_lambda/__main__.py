@@ -1,5 +1,6 @@
 """`python -m gateway_lambda`: serve the gateway on HOST and PORT (settings: docs/gateway.md)."""
 
+import logging
 import os
 import sys
 
@@ -15,6 +16,7 @@ try:
     app = make_app(settings, open_registry(settings.registry))
 except (SettingsError, RegistryError) as problem:
     sys.exit(f"gateway: {problem}")
+logging.basicConfig(level=settings.log.upper(), format="%(levelname)s %(name)s: %(message)s")
 uvicorn.run(
     app,
     host=settings.host,
@@ -28,5 +30,5 @@ uvicorn.run(
     date_header=False,
     proxy_headers=False,
     timeout_keep_alive=75,
-    timeout_graceful_shutdown=int(settings.grace),
+    timeout_graceful_shutdown=round(settings.grace),
 )

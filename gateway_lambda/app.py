@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from gateway_lambda.auth import admitted
-from gateway_lambda.errors import GatewayError, ServiceError, not_found
+from gateway_lambda.errors import GatewayError, ServiceError, not_found, stopping
 from gateway_lambda.exchange import ClientLeft, Exchange, Message, Receive, Send
 from gateway_lambda.openai.interface import Interface
 from gateway_lambda.proxy import pass_on
@@ -57,9 +57,9 @@ class Gateway:
         except ClientLeft:
             return
         except asyncio.CancelledError:
-            if not exchange.client_left:
-                raise
             exchange.stay()
+            if not exchange.client_left and not exchange.started:
+                await exchange.respond_error(stopping())
         except Exception:
             _LOG.exception("request %s failed", exchange.request_id.decode())
             if not exchange.started:

@@ -132,6 +132,11 @@ def unavailable(message: str) -> ServiceError:
     return ServiceError(503, message, "service_unavailable", headers=((b"retry-after", b"5"),), another=True)
 
 
+def stopping() -> ServiceError:
+    """The gateway is being stopped, and the time that requests get to end is over."""
+    return unavailable("the gateway is being stopped; try again shortly")
+
+
 def unreachable(message: str) -> ServiceError:
     """Connecting failed, or the connection ended before the first byte of an answer."""
     return ServiceError(502, message, "upstream_unreachable", another=True)

@@ -95,7 +95,7 @@ class Exchange:
             self._watcher = asyncio.create_task(self._watch())
 
     def stay(self) -> None:
-        """The cancellation that `leave` asked for has been dealt with."""
+        """The cancellation, by `leave` or by the server, has been dealt with."""
         self._task.uncancel()
 
     def close(self) -> None:

@@ -38,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A stream whose upstream sends no byte at all. TGI's own comments, every 15 s, count as bytes."""
     grace: float = 25.0
     """After SIGTERM, running requests get so long to end by themselves."""
+    log: str = "warning"
+    """The least that is logged: debug, info, warning or error."""
 
 
 VARIABLES: dict[str, str] = {
@@ -54,8 +56,10 @@ VARIABLES: dict[str, str] = {
     "plain_timeout": "GATEWAY_PLAIN_TIMEOUT",
     "idle_timeout": "GATEWAY_IDLE_TIMEOUT",
     "grace": "GATEWAY_GRACE",
+    "log": "GATEWAY_LOG",
 }
 
+_LOGGED = ("debug", "info", "warning", "error")
 _POSITIVE = ("max_body_bytes", "commit_after", "keep_alive", "connect_timeout", "plain_timeout", "idle_timeout")
 
 
@@ -71,7 +75,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         if text:
             given[field.name] = _read(variable, text, field.default, field.name in _POSITIVE)
     settings = Settings(**given)
-    _check_addresses(settings)
+    _check(settings)
     return msgspec.structs.replace(
         settings, domain=settings.domain.strip(".").lower(), upstream=settings.upstream.rstrip("/")
     )
@@ -91,7 +95,9 @@ def _read(variable: str, text: str, default: object, positive: bool) -> str | in
     return value
 
 
-def _check_addresses(settings: Settings) -> None:
+def _check(settings: Settings) -> None:
+    if settings.log not in _LOGGED:
+        raise SettingsError(f"GATEWAY_LOG={settings.log!r}: give one of {', '.join(_LOGGED)}")
     if not settings.registry.partition(":")[2]:
         raise SettingsError(f"GATEWAY_REGISTRY={settings.registry!r}: give file:PATH or dynamodb:TABLE")
     if settings.upstream and not settings.upstream.startswith(("http://", "https://")):

@@ -1,0 +1,178 @@
+"""The gateway as it is started for real: its settings, its signals, what it costs to import."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway_lambda.settings import VARIABLES, Settings, SettingsError, from_environment
+from tests.gateway.scripted_tgi import events, stream
+from tests.gateway.serving import HI, Bench, read_events
+
+
+@contextmanager
+def process(bench: Bench, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """`python -m gateway_lambda` on a port of the system's choice, which it says in its log."""
+    bench.write_registry()
+    given = {
+        **os.environ,
+        "GATEWAY_REGISTRY": f"file:{bench.file}",
+        "PORT": "0",
+        "GATEWAY_LOG": "info",
+        **environment,
+    }
+    started = subprocess.Popen([sys.executable, "-m", "gateway_lambda"], env=given, stderr=subprocess.PIPE)
+    try:
+        assert started.stderr is not None
+        while b"running on" not in (line := started.stderr.readline()):
+            assert line, "it ended before it served"
+        yield started, line.split(b"running on ")[1].split()[0].decode()
+    finally:
+        if started.poll() is None:
+            started.kill()
+        started.wait(10)
+        assert started.stderr is not None
+        started.stderr.close()
+
+
+def test_it_serves_what_the_registry_holds(bench: Bench) -> None:
+    with process(bench, GATEWAY_DOMAIN="example.com") as (_, url):
+        assert httpx.post(f"{url}/chat/completions", json={"model": "m", "messages": HI}).status_code == 200
+        assert httpx.get(f"{url}/own", headers={"host": "run.example.com"}).status_code == 200
+        assert bench.tgi.asked[-1].path == "/own"
+        response = httpx.get(f"{url}/healthz")
+        assert {name for name in ("server", "date") if name in response.headers} == set()
+
+
+def test_a_stream_ends_properly_after_sigterm(bench: Bench) -> None:
+    go_on = asyncio.Event()
+    bench.tgi.usual = stream(*events("a", finish=None), go_on.wait(), *events("b"))
+    with (
+        process(bench) as (started, url),
+        httpx.stream(
+            "POST", f"{url}/v1/chat/completions", json={"model": "m", "messages": HI, "stream": True}
+        ) as found,
+    ):
+        pieces = found.iter_text()
+        text = next(pieces)
+        started.send_signal(signal.SIGTERM)
+        bench.loop.call(go_on.set)
+        text += "".join(pieces)
+        assert started.wait(10) in (0, -signal.SIGTERM)
+    assert [each if each == "[DONE]" else each["choices"][0]["delta"] for each in read_events(text)] == [
+        {"role": "assistant", "content": ""},
+        {"content": "a"},
+        {"content": "b"},
+        {},
+        "[DONE]",
+    ]
+
+
+def test_a_stream_that_outlives_the_grace_time_ends_with_an_error(bench: Bench) -> None:
+    bench.tgi.usual = stream(*events("a", finish=None), asyncio.Event().wait())
+    with (
+        process(bench, GATEWAY_GRACE="1") as (started, url),
+        httpx.stream(
+            "POST", f"{url}/v1/chat/completions", json={"model": "m", "messages": HI, "stream": True}
+        ) as found,
+    ):
+        pieces = found.iter_text()
+        text = next(pieces)
+        began = time.monotonic()
+        started.send_signal(signal.SIGTERM)
+        text += "".join(pieces)
+        assert started.wait(10) in (0, -signal.SIGTERM)
+        assert time.monotonic() - began < 5
+    assert read_events(text)[-1]["error"]["code"] == "service_unavailable"
+    assert bench.tgi.generated[0].closed.wait(1)
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"GATEWAY_REGISTRY": ""}, "GATEWAY_REGISTRY=''"),
+        ({"GATEWAY_REGISTRY": "file:/nowhere/registry.json"}, "/nowhere/registry.json"),
+        ({"PORT": "http"}, "PORT='http'"),
+    ],
+)
+def test_it_says_in_one_line_what_it_cannot_start_with(environment: dict[str, str], says: str) -> None:
+    given = {**os.environ, "GATEWAY_REGISTRY": "file:/nowhere/registry.json", **environment}
+    found = subprocess.run([sys.executable, "-m", "gateway_lambda"], env=given, capture_output=True, timeout=60)
+    assert found.returncode == 1
+    assert found.stdout == b""
+    (line,) = found.stderr.decode().splitlines()
+    assert says in line
+
+
+def test_every_setting_has_a_variable_and_its_default() -> None:
+    assert set(VARIABLES) == set(Settings.__struct_fields__)
+    assert from_environment({"GATEWAY_REGISTRY": "file:x", "PORT": " "}) == Settings(registry="file:x")
+
+
+def test_settings_are_read_from_the_environment() -> None:
+    given = {
+        "GATEWAY_REGISTRY": "dynamodb:table",
+        "GATEWAY_DOMAIN": ".Example.COM.",
+        "GATEWAY_UPSTREAM": "http://balancer.internal/",
+        "HOST": "0.0.0.0",
+        "PORT": "9000",
+        "GATEWAY_KEEP_ALIVE": "2.5",
+        "GATEWAY_MAX_BODY_BYTES": "1000",
+    }
+    assert from_environment(given) == Settings(
+        registry="dynamodb:table",
+        domain="example.com",
+        upstream="http://balancer.internal",
+        host="0.0.0.0",
+        port=9000,
+        keep_alive=2.5,
+        max_body_bytes=1000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GATEWAY_REGISTRY", "table"),
+        ("PORT", "99999"),
+        ("PORT", "-1"),
+        ("PORT", "8000.5"),
+        ("GATEWAY_KEEP_ALIVE", "0"),
+        ("GATEWAY_KEEP_ALIVE", "nan"),
+        ("GATEWAY_KEEP_ALIVE", "inf"),
+        ("GATEWAY_UPSTREAM", "balancer.internal"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_with_its_value(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        from_environment({"GATEWAY_REGISTRY": "file:x", variable: value})
+    assert variable in str(refused.value)
+    assert repr(value) in str(refused.value) or value in str(refused.value)
+
+
+def test_importing_the_application_loads_nothing_that_it_does_not_need() -> None:
+    """Cold starts pay for every module; these are the ones that crept in while it was written."""
+    code = "import sys, json, gateway_lambda.app; print(json.dumps(sorted(sys.modules)))"
+    found = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code], capture_output=True, timeout=60, check=True
+    )
+    loaded = set(json.loads(found.stdout))
+    unwanted = {"aiohttp", "yarl", "pydantic", "huggingface_hub", "http.client", "email.parser", "yaml"}
+    assert loaded & unwanted == set()
+
+
+def test_the_folder_is_where_the_documentation_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text()
+    missing = [variable for variable in VARIABLES.values() if f"`{variable}`" not in page]
+    assert missing == []
