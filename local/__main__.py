@@ -10,6 +10,7 @@ def main(line: list[str]) -> int:
     try:
         # Imported here, so that a Ctrl-C while Python still reads modules ends without a traceback too.
         import asyncio
+        import io
         import os
 
         from local.arguments import read_arguments
@@ -17,11 +18,18 @@ def main(line: list[str]) -> int:
         from local.launcher import CannotStart, launch
         from local.serving import Stopped
 
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a terminal that knows no … is no reason to fail
         arguments = read_arguments(line)
         try:
             asyncio.run(launch(arguments, os.environ, sys.stdout))
         except Stopped:
             print("\nEnded.", flush=True)
+        except BrokenPipeError:
+            # Whoever read the banner has gone; so that Python does not complain while it ends, it writes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         except (*CannotStart, ChildDied) as error:
             print(error, file=sys.stderr)
             return 1

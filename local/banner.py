@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from infra.planning.catalog import PRICES_AS_OF, PRICES_REGION
 from infra.planning.plan import Offer, ServicePlan
 
 SHOWN_OFFERS = 3
@@ -46,6 +47,7 @@ def banner(runs: Sequence[Run], *, port: int, key: str | None) -> str:
 def _described(run: Run, port: int) -> Iterator[str]:
     yield f"{run.plan.run}  ({run.configuration})"
     yield f"  on AWS   {run.plan.container.image}, on {_offers(run.plan.offers)}"
+    yield f"           (list prices in {PRICES_REGION} on {PRICES_AS_OF})"
     yield f"  here     {run.server}"
     yield f"  run      http://127.0.0.1:{port}/services/{run.plan.run}/ and http://{run.plan.run}.localhost:{port}/"
     if run.plan.model is not None:
@@ -55,9 +57,10 @@ def _described(run: Run, port: int) -> Iterator[str]:
 
 
 def _offers(offers: Sequence[Offer]) -> str:
-    shown = ", ".join(_offer(offer) for offer in offers[:SHOWN_OFFERS])
-    more = len(offers) - SHOWN_OFFERS
-    return f"{shown} or {more} more" if more > 0 else shown
+    shown = [_offer(offer) for offer in offers[:SHOWN_OFFERS]]
+    if len(offers) > SHOWN_OFFERS:
+        shown.append(f"{len(offers) - SHOWN_OFFERS} more")
+    return " or ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
 def _offer(offer: Offer) -> str:

@@ -101,5 +101,7 @@ class Child:
                 return
             text = line.decode(errors="replace").rstrip()
             if text and not (hear is not None and hear(text)):
-                out.write(f"[{self.name}] {text}\n")
-                out.flush()
+                # What nobody reads any more is read on all the same: a full pipe would stop the child.
+                with contextlib.suppress(OSError, ValueError):
+                    out.write(f"[{self.name}] {text}\n")
+                    out.flush()

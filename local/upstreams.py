@@ -130,10 +130,15 @@ def _configured(plan: ServicePlan) -> str:
 
 
 def _stands_in(plan: ServicePlan) -> str:
-    said = f"{stand_in.NAME}, a small real model on this machine's CPU, stands in for {_configured(plan)}"
-    if plan.model is not None and plan.model.format == "openai":
-        return f"{said}; it speaks TGI's interface at the run's address, and OpenAI's through the gateway"
-    return said if plan.model is not None else f"{said} and speaks TGI's interface"
+    stand = f"{stand_in.NAME}, a small real model on this machine's CPU,"
+    if plan.model is None:
+        return f"{stand} answers with TGI's interface; --docker runs {plan.container.image} itself"
+    if plan.model.format == "openai":
+        return (
+            f"{stand} stands in for {plan.model.name}, with TGI's interface at the run's address "
+            "and OpenAI's through the gateway"
+        )
+    return f"{stand} stands in for {plan.model.name}"
 
 
 def _running(url: str, said: Answer, plan: ServicePlan) -> Upstream:
