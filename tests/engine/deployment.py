@@ -6,9 +6,11 @@ stacks' configuration; state is files, encrypted with a passphrase. Everything l
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
+import signal
 import stat
 import sys
 from collections.abc import Mapping
@@ -50,17 +52,22 @@ class Deployment:
         self._attached = "" if started_by_engine else ",".join(self._serve(package) for package in PACKAGES)
 
     def close(self) -> None:
-        """Stop the plugins."""
+        """Stop the plugins, and what a failed command of the CLI left behind (its language host waits for minutes)."""
         for server in self._running:
             server.stop(grace=None).wait()
+        wanted = f"{FOLDER}={self._account}".encode()
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(entry.name), signal.SIGTERM)
 
     def stack(
         self, name: str, config: Mapping[str, object], secrets: Mapping[str, object] | None = None
     ) -> automation.Stack:
         """The stack of that name, made where it is not there yet, with exactly this stack config."""
         stack = automation.create_or_select_stack(name, work_dir=str(self._work), opts=self._options())
-        for key in stack.get_all_config():
-            stack.remove_config(key)
+        if (self._work / f"Pulumi.{name}.yaml").exists():
+            stack.remove_all_config(list(stack.get_all_config()))
         stack.set_all_config(
             {
                 **{key: automation.ConfigValue(_text(value)) for key, value in config.items()},

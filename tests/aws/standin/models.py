@@ -67,7 +67,7 @@ def _against(shape: Shape, value: Any) -> str | None:
         return f"value {value!r} failed to satisfy constraint: Member must satisfy enum value set: {allowed}"
     if (too := _range(len(value), rules.get("min"), rules.get("max"), f"length of {value[:60]!r}")) is not None:
         return too
-    if (pattern := rules.get("pattern")) and not _compiled(pattern).fullmatch(value):
+    if (pattern := rules.get("pattern")) and not compiled(pattern).fullmatch(value):
         return f"value {value[:60]!r} failed to satisfy constraint: regular expression pattern: {pattern}"
     return None
 
@@ -90,7 +90,7 @@ def _range(size: float, least: float | None, most: float | None, of: str) -> str
 
 
 @functools.cache
-def _compiled(pattern: str) -> re.Pattern[str]:
+def compiled(pattern: str) -> re.Pattern[str]:
     """A pattern of the model, which is in Java's dialect; one that Python cannot read lets everything pass."""
     python = re.sub(r"\\p\{(?:Is)?([LZN])\}", lambda found: _CLASSES[found[1]], pattern)
     python = python.replace("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\U00010000-\\U0010FFFF")

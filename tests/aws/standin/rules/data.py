@@ -51,7 +51,9 @@ def _item_is_typed(inputs: Mapping[str, Any]) -> Iterator[Problem]:
     if not isinstance(item, dict):
         yield Problem("item", 'Invalid format of "item": an object is wanted')
         return
-    yield from _typed("item", item)
+    if problems := list(_typed("item", item)):
+        yield from problems
+        return
     for name in ("hashKey", "rangeKey"):
         key = value_at(inputs, name)
         if key is None:
