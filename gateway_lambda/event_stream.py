@@ -48,7 +48,9 @@ class EventStream:
         self._sent = 0.0
         self.watched: list[Silent] = []
         """The upstream streams that it reads from."""
-        self._timer = self._loop.call_later(settings.commit_after, self._tick)
+        self._begins_at = self._loop.time() + settings.commit_after
+        first = min(settings.commit_after, settings.keep_alive, settings.idle_timeout)
+        self._timer = self._loop.call_later(first, self._tick)
 
     async def write(self, data: bytes) -> None:
         """Whole events. Waits while the client does not read."""
@@ -87,7 +89,10 @@ class EventStream:
         due = now + self._keep_alive
         if not self._lock.locked():
             if not self._exchange.started:
-                self._side = self._loop.create_task(self.write(b""))
+                if now >= self._begins_at:
+                    self._side = self._loop.create_task(self.write(b""))
+                else:
+                    due = self._begins_at
             elif now - self._sent >= self._keep_alive:
                 self._side = self._loop.create_task(self.write(_COMMENT))
             else:

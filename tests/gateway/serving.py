@@ -60,6 +60,8 @@ class Bench:
         self.file = folder / "registry.json"
         self.registry: dict[str, Any] = {"keys": [], "services": [self.service()]}
         self.port = 0
+        self.http = httpx.Client(verify=False, timeout=20)
+        """Without certificates to load, which takes longer than most tests."""
         self.server: uvicorn.Server | None = None
 
     def upstream(self) -> Tgi:
@@ -97,7 +99,9 @@ class Bench:
         self.loop.run(self._serve(chosen))
 
     async def _serve(self, settings: Settings) -> None:
-        listening = socket.create_server(("127.0.0.1", 0))
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        """asyncio sends small pieces at once only where it sees that this is TCP."""
+        listening.bind(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
             make_app(settings, FileRegistry(str(self.file))),
@@ -115,6 +119,7 @@ class Bench:
         await self.server.startup([listening])
 
     def close(self) -> None:
+        self.http.close()
         self.loop.run(self._close())
 
     async def _close(self) -> None:
@@ -140,7 +145,7 @@ class Bench:
     def client(self, **options: Any) -> Iterator[openai.OpenAI]:
         """The real client. No retries, unless a test asks for them."""
         chosen = {"api_key": "none", "base_url": f"{self.url}/v1", "max_retries": 0, "timeout": 20, **options}
-        with openai.OpenAI(**chosen) as client:
+        with openai.OpenAI(http_client=openai.DefaultHttpxClient(verify=False), **chosen) as client:
             yield client
 
     def chat(self, **merged: Any) -> Any:
@@ -152,7 +157,7 @@ class Bench:
         """The base request with `merged` fields, or another body, over raw HTTP."""
         data = {"model": "m", "messages": HI, **merged} if body is None else body
         content = data if isinstance(data, bytes) else json.dumps(data).encode()
-        return httpx.post(self.url + path, content=content, timeout=20, headers={"content-type": "application/json"})
+        return self.http.post(self.url + path, content=content, headers={"content-type": "application/json"})
 
     def events(self, **merged: Any) -> list[Any]:
         """The data of a stream's events, decoded, `[DONE]` as it is."""
