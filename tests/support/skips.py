@@ -17,9 +17,10 @@ def pytest_configure() -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = terminalreporter.stats.get("skipped", [])
-    if not reports:
-        return
     terminalreporter.section("skipped")
+    if not reports:
+        terminalreporter.write_line("nothing")
+        return
     for line in table(reason_of(report) for report in reports):
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"Make such skips failures with {VARIABLE}=name,…")
