@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.configuration import GatewayConfiguration, GatewaySettings, Problem
+from infra.planning.adapter_layer import published_layer
 from infra.planning.plan import GatewayPlan, PlanError
 
 LONGEST_DOMAIN = 62
@@ -23,7 +24,7 @@ def plan_gateway(
         PlanError: with every problem, each with its place and remedy.
     """
     settings = settings or GatewaySettings(configuration=configuration.source.name)
-    problems = _domain_problems(configuration, settings)
+    problems = [*_domain_problems(configuration, settings), *_layer_problems(configuration, settings)]
     if problems:
         raise PlanError(configuration.source.name, problems)
     return GatewayPlan(
@@ -64,6 +65,15 @@ def _domain_problems(configuration: GatewayConfiguration, settings: GatewaySetti
         remedy = "choose a domain under another top-level domain"
         problems.append(Problem(where="domain", line=line, found=domain[:80], rule=rule, remedy=remedy))
     return problems
+
+
+def _layer_problems(configuration: GatewayConfiguration, settings: GatewaySettings) -> list[Problem]:
+    if settings.adapter_layer is not None or published_layer(configuration.region) is not None:
+        return []
+    rule = "the Lambda Web Adapter publishes no layer in this region"
+    remedy = "choose another region, or publish a copy of the layer for arm64 and set adapter_layer to its ARN"
+    line = configuration.source.line(("region",))
+    return [Problem(where="region", line=line, found=configuration.region, rule=rule, remedy=remedy)]
 
 
 def _notes(configuration: GatewayConfiguration, settings: GatewaySettings) -> tuple[str, ...]:

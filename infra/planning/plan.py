@@ -79,6 +79,18 @@ class Replicas:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Roll:
+    """How running replicas are replaced when what they run has changed."""
+
+    min_healthy_percentage: int
+    """Of the replicas wanted: as many serve all the time."""
+    max_healthy_percentage: int
+    """Of the replicas wanted: as many run at most meanwhile. Quotas must have room for them."""
+    warmup: int
+    """Seconds after which a new replica is taken for ready and an old one ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mount:
     """A path of the instance, seen in the container."""
 
@@ -179,6 +191,7 @@ class ServicePlan:
     regions: tuple[str, ...] | None
     availability_zones: tuple[str, ...] | None
     replicas: Replicas
+    roll: Roll
     health_check: HealthCheck
     rate_limits: tuple[RateLimit, ...]
     tags: tuple[tuple[str, str], ...]

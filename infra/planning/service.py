@@ -17,6 +17,7 @@ from infra.planning.container import plan_container
 from infra.planning.environment import resolve_environment
 from infra.planning.health import plan_health_check
 from infra.planning.offers import asks_for_gpu, find_offers, requirement_of
+from infra.planning.operation import operation_notes, plan_roll
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
 from infra.planning.relaxation import no_offer
 
@@ -75,6 +76,7 @@ def plan_service(
         regions=configuration.regions,
         availability_zones=configuration.availability_zones,
         replicas=replicas,
+        roll=plan_roll(replicas, boot_timeout=settings.boot_timeout),
         health_check=health_check,
         rate_limits=tuple(
             RateLimit(prefix=limit.prefix, rps=limit.rps, burst=limit.burst, header=limit.key.header)
@@ -89,6 +91,7 @@ def plan_service(
         notes=(
             *_offer_notes(configuration, found),
             *purchase_notes(purchase, replicas),
+            *operation_notes(replicas, settings),
             *_rate_limit_notes(configuration),
             *_model_notes(model),
         ),

@@ -1,0 +1,43 @@
+"""How replicas are replaced, and what the user should know about replicas that start and end by themselves."""
+
+from __future__ import annotations
+
+from infra.configuration import ServiceSettings
+from infra.planning.plan import Replicas, Roll
+
+MEASURED = 60
+"""Seconds: over how long a load balancer counts requests for its target groups."""
+
+
+def plan_roll(replicas: Replicas, *, boot_timeout: int) -> Roll:
+    """One replica more than the least is started before an old one ends, so that a single replica is never away.
+
+    Auto Scaling takes a new instance for ready when its warm-up is over: half of `boot_timeout`, which is what the
+    slowest boot may take.
+    """
+    least = max(1, replicas.minimum)
+    return Roll(
+        min_healthy_percentage=100,
+        max_healthy_percentage=100 + -(-100 // least),
+        warmup=boot_timeout // 2,
+    )
+
+
+def operation_notes(replicas: Replicas, settings: ServiceSettings) -> list[str]:
+    """Where starting and scaling differ from dstack's, or from what one would expect."""
+    notes: list[str] = []
+    if replicas.maximum == 0:
+        notes.append("replicas is 0: no replica runs, and requests are answered with 503.")
+    elif replicas.minimum == 0:
+        notes.append(
+            "replicas may be 0: the first request after a pause starts a replica and is answered with 503 until it "
+            "serves, minutes later. Nothing waits for it now: whether the service serves is seen then."
+        )
+    elif not settings.wait:
+        notes.append("wait is false: pulumi up ends before the service serves; `make wait STACK=…` waits for it.")
+    scaling = replicas.scaling
+    if scaling is not None and scaling.window != MEASURED:
+        notes.append(
+            f"scaling.window is {scaling.window}s: on AWS requests are counted by the minute, whatever the window is."
+        )
+    return notes

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from infra.configuration import GatewayConfiguration, GatewaySettings, ServiceSettings
+from infra.configuration.reading import loads
+from infra.planning import PlanError, ServicePlan, plan_gateway
+from infra.planning.adapter_layer import published_layer
+from infra.planning.plan import Roll
+
+SERVICE = "type: service\nimage: nginx\nport: 80\nresources: {gpu: 24GB}\n"
+SCALING = "scaling: {metric: rps, target: 1}\n"
+Plan = Callable[..., ServicePlan]
+
+
+@pytest.mark.parametrize(
+    ("replicas", "most"),
+    [("0..3", 200), ("1", 200), ("1..4", 200), ("2", 150), ("3", 134), ("50..60", 102), ("200", 101)],
+)
+def test_one_replica_more_than_the_least_runs_during_a_roll(plan: Plan, replicas: str, most: int) -> None:
+    scaling = SCALING if ".." in replicas else ""
+    made = plan(f"{SERVICE}replicas: {replicas}\n{scaling}")
+    assert made.roll == Roll(min_healthy_percentage=100, max_healthy_percentage=most, warmup=900)
+
+
+def test_a_new_replica_is_taken_for_ready_after_half_of_the_longest_boot(plan: Plan) -> None:
+    settings = ServiceSettings(configuration="serve.dstack.yml", boot_timeout=601)
+    assert plan(SERVICE, settings=settings).roll.warmup == 300
+
+
+@pytest.mark.parametrize(
+    ("replicas", "wait", "said"),
+    [
+        ("1", True, []),
+        ("1", False, ["make wait"]),
+        ("0", True, ["no replica runs"]),
+        ("0..2", True, ["Nothing waits for it"]),
+        ("0..2", False, ["Nothing waits for it"]),
+    ],
+)
+def test_the_plan_says_when_nothing_waits_for_the_service(
+    plan: Plan, replicas: str, wait: bool, said: list[str]
+) -> None:
+    scaling = SCALING if ".." in replicas else ""
+    settings = ServiceSettings(configuration="serve.dstack.yml", wait=wait)
+    notes = plan(f"{SERVICE}replicas: {replicas}\n{scaling}", settings=settings).notes
+    assert [part for part, note in zip(said, notes, strict=True) if part in note] == said
+
+
+def test_the_plan_says_that_aws_counts_requests_by_the_minute(plan: Plan) -> None:
+    made = plan(f"{SERVICE}replicas: 1..2\nscaling: {{metric: rps, target: 1, window: 5m}}\n")
+    assert [note for note in made.notes if "by the minute" in note] == list(made.notes)
+
+
+def test_the_layer_is_of_the_gateway_s_region() -> None:
+    arn = "arn:aws:lambda:eu-west-1:753240598075:layer:LambdaAdapterLayerArm64:30"
+    assert published_layer("eu-west-1") == arn
+
+
+def test_a_region_without_the_layer_needs_a_copy_of_it() -> None:
+    configuration = loads("type: gateway\nbackend: aws\nregion: me-south-1\n", "gateway.dstack.yml")
+    assert isinstance(configuration, GatewayConfiguration)
+    with pytest.raises(PlanError) as refused:
+        plan_gateway(configuration, name="gateway")
+    assert [(one.where, one.found, one.line) for one in refused.value.problems] == [("region", "me-south-1", 3)]
+    settings = GatewaySettings(
+        configuration="gateway.dstack.yml", adapter_layer="arn:aws:lambda:me-south-1:1:layer:x:1"
+    )
+    assert plan_gateway(configuration, name="gateway", settings=settings).adapter_layer == settings.adapter_layer
