@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import json
 import runpy
 import sys
 import threading
+import traceback
+import warnings
 from collections.abc import Awaitable, Callable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -55,8 +58,8 @@ class Run:
     """Everything that went wrong, refusals among them; empty when the run would have ended well."""
     messages: tuple[tuple[str, str], ...] = field(repr=False)
     """(severity, message) of what the program logged."""
-    failure: BaseException | None = field(repr=False)
-    """What the program raised, if it did."""
+    traceback: str = field(repr=False)
+    """Of what the program raised; empty when it raised nothing."""
 
 
 def program_at(path: Path) -> Program:
@@ -82,7 +85,7 @@ def run(
     """
     monitor = ProgramMonitor(answers, project, stack)
     engine = SilentEngine()
-    failures: list[BaseException] = []
+    raised: list[tuple[str, str]] = []
 
     def in_context() -> None:
         configure(
@@ -103,15 +106,11 @@ def run(
         try:
             _to_its_end(program)
         except BaseException as failure:
-            failures.append(failure)
+            raised.append((f"{type(failure).__name__}: {failure}", "".join(traceback.format_exception(failure))))
 
-    thread = threading.Thread(target=lambda: contextvars.Context().run(in_context), name=f"pulumi program {stack}")
-    thread.start()
-    thread.join()
-    failure = failures[0] if failures else None
+    _alone(in_context, name=f"pulumi program {stack}")
     errors = [f"{urn}: {why}" for urn, why in monitor.refusals]
-    if failure is not None:
-        errors.append(f"{type(failure).__name__}: {failure}")
+    errors += [said for said, _ in raised]
     errors += [message for severity, message in engine.messages if severity == "error"]
     root = f"urn:pulumi:{stack}::{project}::{STACK_TYPE}::{project}-{stack}"
     outputs = dict(monitor.outputs)
@@ -123,7 +122,7 @@ def run(
         refusals=tuple(monitor.refusals),
         errors=tuple(errors),
         messages=tuple(engine.messages),
-        failure=failure,
+        traceback="".join(lines for _, lines in raised),
     )
 
 
@@ -133,6 +132,8 @@ def _to_its_end(program: Program) -> None:
     asyncio.set_event_loop(loop)
     executor = ThreadPoolExecutor(max_workers=1)
     loop.set_default_executor(executor)
+    # Every task of the program is awaited, and raises here; asyncio would tell of its copies again.
+    loop.set_exception_handler(lambda _, __: None)
     try:
         loop.run_until_complete(run_in_stack(program))
     finally:
@@ -140,6 +141,19 @@ def _to_its_end(program: Program) -> None:
         executor.shutdown(wait=True)
         asyncio.set_event_loop(None)
         loop.close()
+
+
+def _alone(run_it: Callable[[], None], name: str) -> None:
+    """Run it in a thread and a context of its own, to its end.
+
+    A program that fails leaves coroutines of the SDK's outputs behind, of which Python would complain now or later.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"coroutine 'Output\..*' was never awaited", category=RuntimeWarning)
+        thread = threading.Thread(target=contextvars.Context().run, args=(run_it,), name=name)
+        thread.start()
+        thread.join()
+        gc.collect()
 
 
 async def _cancelled(tasks: Set[asyncio.Task[object]]) -> None:

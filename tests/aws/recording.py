@@ -121,7 +121,7 @@ def record(
         project=project,
     )
     if recording.errors:
-        raise AssertionError("the program failed:\n" + "\n".join(recording.errors)) from recording.run.failure
+        raise AssertionError("the program failed:\n" + "\n".join((*recording.errors, recording.run.traceback)))
     return recording
 
 
