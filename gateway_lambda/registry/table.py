@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from typing import Protocol
 
 from gateway_lambda.registry.record import Key, Registry, Service
@@ -47,10 +48,9 @@ class Table:
         found = self._by_digest.get(digest)
         return found if found and hmac.compare_digest(found.sha256.lower(), digest) else None
 
-    def models(self) -> list[Service]:
-        """For each model name, its newest service, in the registry's order."""
-        newest = {services[0].run for services in self._by_model.values()}
-        return [service for service in self.services if service.run in newest]
+    def models(self) -> Iterable[tuple[Service, ...]]:
+        """For each model name the services that serve it, newest first."""
+        return self._by_model.values()
 
 
 class RegistrySource(Protocol):

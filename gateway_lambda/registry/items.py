@@ -1,0 +1,87 @@
+"""The table's items: `run#<run>` with its `record`, `key#<name>` with `sha256` and `runs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from gateway_lambda.registry.record import Key, Registry, Service
+
+Attribute = Mapping[str, Any]
+"""A value with its type, as DynamoDB writes it: `{"S": "…"}`."""
+Item = Mapping[str, Attribute]
+_Record = TypeVar("_Record", Key, Service)
+
+
+class Read(NamedTuple):
+    """What items hold, and for each that is left out its sort key and why."""
+
+    registry: Registry
+    problems: tuple[str, ...]
+
+
+class _BrokenItem(ValueError):
+    """It does not hold what its sort key promises; the message quotes none of its values."""
+
+
+_UNREADABLE = (_BrokenItem, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def read_items(items: Iterable[Item]) -> Read:
+    """The runs and keys among `items`; what else there is, such as claims, is passed over."""
+    keys: list[Key] = []
+    services: list[Service] = []
+    problems: list[str] = []
+    for item in items:
+        sort_key = str(item.get("sk", {}).get("S", ""))
+        kind, _, name = sort_key.partition("#")
+        try:
+            if kind == "run":
+                services.append(_service(item, name))
+            elif kind == "key":
+                keys.append(_key(item, name))
+        except _UNREADABLE as problem:
+            problems.append(f"{sort_key[:100]}: {problem}")
+    return Read(Registry(keys=keys, services=services), tuple(problems))
+
+
+def _service(item: Item, run: str) -> Service:
+    service = _decoded(item, "record", Service)
+    if service.run != run:
+        raise _BrokenItem("its record is of another run")
+    return service
+
+
+def _key(item: Item, name: str) -> Key:
+    if "record" in item:
+        return msgspec.structs.replace(_decoded(item, "record", Key), name=name)
+    fields = {field: _plain(item[field]) for field in ("sha256", "runs") if field in item}
+    return msgspec.convert({**fields, "name": name}, Key)
+
+
+def _decoded(item: Item, attribute: str, kind: type[_Record]) -> _Record:
+    """An attribute's object, which is a map or the JSON of one."""
+    if attribute not in item:
+        raise _BrokenItem(f"it has no attribute {attribute!r}")
+    found = _plain(item[attribute])
+    return msgspec.json.decode(found, type=kind) if isinstance(found, str) else msgspec.convert(found, kind)
+
+
+def _plain(attribute: Attribute) -> Any:
+    """A value without its types, as JSON has it."""
+    if len(attribute) != 1:
+        raise _BrokenItem("a value has no type, or several")
+    kind, value = next(iter(attribute.items()))
+    if kind == "M":
+        return {name: _plain(each) for name, each in value.items()}
+    if kind == "L":
+        return [_plain(each) for each in value]
+    if kind == "N":
+        return msgspec.json.decode(value)
+    if kind in ("S", "SS", "BOOL"):
+        return value
+    if kind == "NULL":
+        return None
+    raise _BrokenItem(f"a value of DynamoDB's type {kind!r} has no place here")
