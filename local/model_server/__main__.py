@@ -8,7 +8,8 @@ it serves, it writes one line of JSON to standard output:
     {"model_id": "HuggingFaceTB/SmolLM2-135M-Instruct",
      "services": [{"stands_in_for": "mistralai/…", "url": "http://127.0.0.1:41231"}]}
 
-SIGINT and SIGTERM end it with status 0. Status 1: a port is taken or the weights are missing, said on standard error.
+SIGINT and SIGTERM end it, with status 0 once it serves. Status 1: a port is taken or the weights are missing, which
+standard error says.
 """
 
 from __future__ import annotations

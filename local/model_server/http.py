@@ -78,8 +78,12 @@ class Exchange:
         """A whole response with a plain text, which is how axum tells of bodies that it cannot read."""
         await self.respond(status, text.encode(), kind="text/plain; charset=utf-8")
 
-    async def respond_events(self, events: AsyncGenerator[bytes, None], headers: Headers, *, broken_off: bytes) -> None:
-        """Server-sent events as they come, comments while none come, and `broken_off` when the server ends first.
+    async def respond_events(
+        self, events: AsyncGenerator[bytes, None], headers: Headers, *, broken_off: bytes, silence: float = SILENCE
+    ) -> None:
+        """Server-sent events as they come, `broken_off` when the server ends first.
+
+        A comment keeps the connection alive after each `silence` seconds without an event.
 
         Raises:
             Gone: the client left, and `events` is closed.
@@ -88,7 +92,7 @@ class Exchange:
         async with aclosing(events), self.watch() as watch:
             while True:
                 try:
-                    event = await watch.wait(anext(events, b""), every=SILENCE, meanwhile=self._comment)
+                    event = await watch.wait(anext(events, b""), every=silence, meanwhile=self._comment)
                 except ServerEnding:
                     await self._send_part(broken_off)
                     break

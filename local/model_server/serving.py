@@ -61,12 +61,13 @@ def serve(
         StandInMissing: the weights are not here.
     """
     sockets = [_listen(service.port) for service in services]
-    # llama.cpp puts its own handlers on these signals while it starts. Held back until ours are on again, none is lost,
-    # and its threads, which inherit the block, never see one.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     path = weights_path()
     vocabulary = read_vocabulary(read_weights_header(path))
+    # Until requests are answered a signal just ends the process. llama.cpp puts handlers of its own on them while it
+    # starts, which would end the model and leave the process.
+    _let_signals_end()
     llama = Llama(path, verbose=verbose)
+    _let_signals_end()
     ports = {one.getsockname()[1]: service.stands_in_for for one, service in zip(sockets, services, strict=True)}
 
     async def run() -> None:
@@ -77,7 +78,9 @@ def serve(
         addresses = [Address(name, f"http://127.0.0.1:{port}") for port, name in ports.items()]
         server = _Server(app, lambda: ready(addresses))
         try:
-            await server.serve(sockets)
+            # A signal in the moment between may have ended the model.
+            if await llama.healthy():
+                await server.serve(sockets)
         finally:
             await llama.close()
 
@@ -144,12 +147,16 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for one in _SIGNALS:
             loop.add_signal_handler(one, self._end)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         yield
 
     def _end(self) -> None:
         self._app.end()
         self.should_exit = True
+
+
+def _let_signals_end() -> None:
+    for one in _SIGNALS:
+        signal.signal(one, signal.SIG_DFL)
 
 
 def _listen(port: int) -> socket.socket:

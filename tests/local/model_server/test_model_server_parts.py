@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from local.model_server.answers import shortest
 from local.model_server.gguf import NotGguf, read_header
 from local.model_server.grammar import write_guide
+from local.model_server.http import Exchange, Message
 from local.model_server.metrics import Metrics
 from local.model_server.requests import Grammar
 from local.model_server.sampling import step_seed
@@ -237,3 +239,30 @@ def test_objects_are_closed_as_tgi_closes_them_and_others_are_left() -> None:
         "properties": {"a": closed, "b": {"type": "array", "items": closed}, "c": True},
         "x-guidance": {"whitespace_pattern": "[ ]?"},
     }
+
+
+def test_a_stream_that_is_silent_sends_comments() -> None:
+    async def stream() -> list[bytes]:
+        sent: list[bytes] = []
+        enough = asyncio.Event()
+
+        async def receive() -> dict[str, object]:
+            await asyncio.Event().wait()
+            return {}
+
+        async def send(message: Message) -> None:
+            sent.append(message.get("body", b""))
+            if sent.count(b":\n\n") == 2:
+                enough.set()
+
+        async def events() -> AsyncGenerator[bytes, None]:
+            yield b"data: 1\n\n"
+            await enough.wait()
+            yield b"data: 2\n\n"
+
+        scope = {"method": "POST", "path": "/", "server": ("127.0.0.1", 1), "headers": []}
+        exchange = Exchange(scope, receive, send, asyncio.Event())
+        await exchange.respond_events(events(), {}, broken_off=b"", silence=0.01)
+        return sent
+
+    assert asyncio.run(stream()) == [b"", b"data: 1\n\n", b":\n\n", b":\n\n", b"data: 2\n\n", b""]
