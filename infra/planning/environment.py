@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from infra.configuration import Problem, Secret, ServiceConfiguration
 from infra.planning.repository import TOKEN_VARIABLES
 
 LARGEST_VALUE = 8192
-"""Bytes of one value: what an advanced SSM parameter holds, which carries it to the machine."""
+"""Bytes of one value."""
+_READ_ON_THE_WAY = re.compile(
+    r"PATH|HOME|_|IFS|SHLVL|PWD|OLDPWD|UID|EUID|PPID|GROUPS|SHELLOPTS|POSIXLY_CORRECT|BASH.*|RANDOM|SRANDOM|SECONDS"
+    r"|EPOCH(REALTIME|SECONDS)|LINENO|FUNCNAME|DIRSTACK|HISTCMD|COMP_.*|OPT(ARG|ERR|IND)|PIPESTATUS|LC_.*|LANG(UAGE)?"
+    r"|LD_.*|GLIBC_TUNABLES|GO(DEBUG|GC|MEMLIMIT|MAXPROCS|TRACEBACK)|DOCKER_.*"
+)
+"""Variables that bash (manual, "Shell Variables"), the loader, Go's runtime or the docker command read or change."""
 
 
 def resolve_environment(
@@ -45,8 +52,22 @@ def resolve_environment(
                     remedy="shorten it, or let the container fetch it from elsewhere",
                 )
             )
+        if isinstance(resolved, Secret) and is_read_on_the_way(name):
+            problems.append(
+                Problem(
+                    where=f"env.{name}",
+                    line=line,
+                    rule=f"the shell or docker reads {name} itself, so it cannot carry a secret to the container",
+                    remedy="give it another name, or a value that is no secret",
+                )
+            )
         values[name] = resolved
     return values
+
+
+def is_read_on_the_way(name: str) -> bool:
+    """Whether a variable cannot be in the environment of what starts the container, and is an argument instead."""
+    return _READ_ON_THE_WAY.fullmatch(name) is not None
 
 
 def _can_be_carried(value: str) -> bool:

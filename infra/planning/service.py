@@ -9,6 +9,7 @@ import msgspec
 from gateway_lambda.registry import record
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings, fill_references
 from infra.configuration.names import run_name_rule
+from infra.planning.boot.user_data import LARGEST_USER_DATA, bytes_at_most
 from infra.planning.buying import plan_disk, plan_purchase, plan_replicas, purchase_notes
 from infra.planning.catalog import InstanceType, read_catalog
 from infra.planning.chat_model import plan_model
@@ -62,7 +63,7 @@ def plan_service(
     model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
     if problems:
         raise PlanError(configuration.source.name, problems)
-    return ServicePlan(
+    plan = ServicePlan(
         run=name,
         gateway=configuration.gateway,
         auth=configuration.auth,
@@ -96,6 +97,8 @@ def plan_service(
             *_model_notes(model),
         ),
     )
+    _check_user_data(configuration, plan)
+    return plan
 
 
 def service_record(
@@ -144,6 +147,21 @@ def _offers(
     if not offers:
         problems.append(no_offer(catalog, requirement, configuration.source))
     return offers
+
+
+def _check_user_data(configuration: ServiceConfiguration, plan: ServicePlan) -> None:
+    size = bytes_at_most(plan)
+    if size <= LARGEST_USER_DATA:
+        return
+    values = [value for _, value in plan.container.environment if isinstance(value, str)]
+    where = "commands" if sum(map(len, plan.container.arguments)) > sum(map(len, values)) else "env"
+    problem = Problem(
+        where=where,
+        line=configuration.source.line((where,)),
+        rule=f"a replica's boot script has {size} bytes, compressed, and EC2 takes {LARGEST_USER_DATA} as user data",
+        remedy="shorten commands and env, or put them into the image",
+    )
+    raise PlanError(configuration.source.name, [problem])
 
 
 def _offer_notes(configuration: ServiceConfiguration, found: Sequence[Offer]) -> list[str]:

@@ -1,0 +1,51 @@
+# NVMe, where there is some: docker's and containerd's images and the Hub's cache are on it.
+
+readonly NVME=$ROOT/opt/dlami/nvme # where the machine image mounts it
+HUB=$ROOT/var/lib/servestack/hub
+
+prepare_disk() {
+  if has_nvme; then
+    move_to_nvme
+    HUB=$NVME/servestack/hub
+  fi
+  systemctl start docker.service || try_again 'docker could not be started'
+  mkdir -p "$HUB"
+  chmod 1777 "$HUB" # a container may run as any user
+}
+
+has_nvme() {
+  mountpoint -q "$NVME" || mount_instance_store || return 1
+  if mountpoint -q "$ROOT/var/lib/docker"; then return; fi
+  local here there
+  here=$(df --output=avail "$NVME" | tail --lines 1) || return 1
+  there=$(df --output=avail "$ROOT/var/lib" | tail --lines 1) || return 1
+  if ((here < there)); then
+    log "the NVMe has $((here / 1048576)) GiB left and the root volume $((there / 1048576)) GiB, so that is used"
+    return 1
+  fi
+}
+
+# The first device that is an instance store's. Where the machine image has put several together, it has mounted them.
+mount_instance_store() {
+  local device
+  device=$(lsblk --nodeps --noheadings --paths --output NAME,MODEL |
+    awk '/Amazon EC2 NVMe Instance Storage/ { print $1; exit }') || return 1
+  if [[ -z $device ]]; then return 1; fi
+  mkdir -p "$NVME"
+  mount "$device" "$NVME" 2>/dev/null && return 0
+  if ! mkfs.xfs -q "$device" || ! mount "$device" "$NVME"; then
+    log "the NVMe $device could not be mounted, so the root volume is used"
+    return 1
+  fi
+}
+
+move_to_nvme() {
+  if mountpoint -q "$ROOT/var/lib/docker" && mountpoint -q "$ROOT/var/lib/containerd"; then return; fi
+  systemctl stop docker.socket docker.service containerd.service || try_again 'docker could not be stopped'
+  local name
+  for name in docker containerd; do
+    mkdir -p "$NVME/$name" "$ROOT/var/lib/$name"
+    mountpoint -q "$ROOT/var/lib/$name" || mount --bind "$NVME/$name" "$ROOT/var/lib/$name" ||
+      try_again "the NVMe could not be mounted over /var/lib/$name"
+  done
+}

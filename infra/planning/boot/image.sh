@@ -1,0 +1,86 @@
+# The image, from its registry. Credentials are in memory for as long as it is pulled.
+
+readonly DENIED='denied|unauthorized|authentication required|no basic auth|401 unauthorized|403 forbidden|insufficient_scope|incorrect username'
+readonly NOT_FOUND='manifest unknown|manifest for .* not found|name unknown|repository .* not found|: not found|invalid reference'
+
+fetch_image() {
+  if docker image inspect "$IMAGE" >/dev/null 2>&1; then return; fi
+  local docker=(docker)
+  if ((${#PASSWORD_PARAMETERS[@]} > 0)); then
+    docker+=(--config "$WORK/docker")
+    log_in
+  fi
+  report 'pulling image' 0
+  if "${docker[@]}" pull "$IMAGE" 2>"$WORK/errors" | follow_pull; then
+    rm -rf "$WORK/docker"
+    return
+  fi
+  rm -rf "$WORK/docker"
+  explain_pull
+}
+
+# In a subshell, so that this process never has the password.
+log_in() {
+  report 'logging in to the registry'
+  local to=()
+  if [[ -n $REGISTRY ]]; then to=("$REGISTRY"); fi
+  rm -f "$WORK/unreadable"
+  if (
+    read_value "${USERNAME_PARAMETERS[@]}" || exit 1
+    username=$VALUE
+    read_value "${PASSWORD_PARAMETERS[@]}" || exit 1
+    printf '%s' "$VALUE" | docker --config "$WORK/docker" login --username "$username" --password-stdin "${to[@]}"
+  ) >/dev/null 2>"$WORK/errors"; then return; fi
+  rm -rf "$WORK/docker"
+  try_again_if_unreadable
+  if says "$DENIED"; then
+    give_up "the registry ${REGISTRY:-Docker Hub} refused the login of registry_auth: $(last_line "$WORK/errors")"
+  fi
+  try_again "the registry ${REGISTRY:-Docker Hub} could not be logged in to: $(last_line "$WORK/errors")"
+}
+
+# follow_pull: docker's lines, a layer each, as a percentage: half of a layer is fetching it, half unpacking it.
+follow_pull() {
+  local line layers=0 halves=0 percent shown=0
+  while IFS= read -r line; do
+    case $line in
+      *': Pulling fs layer') layers=$((layers + 1)) ;;
+      *': Already exists') layers=$((layers + 1)) halves=$((halves + 2)) ;;
+      *': Download complete' | *': Pull complete') halves=$((halves + 1)) ;;
+      *) continue ;;
+    esac
+    if ((layers == 0)); then continue; fi
+    percent=$((50 * halves / layers))
+    if ((percent >= shown + 10 && percent <= 100)); then
+      shown=$percent
+      report 'pulling image' "$percent"
+    fi
+  done
+}
+
+explain_pull() {
+  local why
+  why=$(last_line "$WORK/errors")
+  if says 'toomanyrequests|rate limit'; then try_again "the registry limits how often images are pulled: $why"; fi
+  if says 'no space left'; then give_up "the disk is too small for the image $IMAGE: ask for more under resources.disk"; fi
+  if says 'no matching manifest'; then give_up "the image $IMAGE has no variant for linux/amd64"; fi
+  if says "$DENIED"; then
+    if ((${#PASSWORD_PARAMETERS[@]} > 0)); then
+      give_up "the image $IMAGE was not found, or the user of registry_auth may not pull it: $why"
+    fi
+    give_up "the image $IMAGE was not found, or is private, which needs registry_auth: $why"
+  fi
+  if says "$NOT_FOUND"; then give_up "the image $IMAGE was not found: $why"; fi
+  try_again "the image $IMAGE could not be pulled: $why"
+}
+
+# says PATTERN: whether the last command's errors do.
+says() {
+  grep --quiet --text --extended-regexp --ignore-case -e "$1" "$WORK/errors"
+}
+
+try_again_if_unreadable() {
+  if [[ -s $WORK/unreadable ]]; then
+    try_again "the parameter $(cat "$WORK/unreadable") could not be read from SSM: $(last_line "$WORK/errors")"
+  fi
+}

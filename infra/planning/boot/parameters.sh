@@ -1,0 +1,36 @@
+# Secrets, from SSM. They are in variables of this process and in the environment of what it starts, and nowhere else.
+
+VALUE=
+
+# read_value PARAMETER...: the value that they hold together, in VALUE, byte for byte.
+read_value() {
+  local parameter text value=
+  for parameter in "$@"; do
+    text=$(call_aws ssm get-parameter --name "$parameter" --with-decryption --query Parameter.Value --output text &&
+      printf .) || {
+      printf '%s\n' "${parameter%:*}" >"$WORK/unreadable"
+      return 1
+    }
+    text=${text%.}
+    value+=${text%$'\n'}
+  done
+  if [[ $value == base64:* ]]; then
+    value=$(printf '%s' "${value#base64:}" | base64 --decode && printf .) || return 1
+    value=${value%.}
+  fi
+  VALUE=$value
+}
+
+# export_secrets, for a process that becomes another one: nothing is exported before all are read.
+export_secrets() {
+  local entry words index names=() values=()
+  for entry in "${SECRETS[@]}"; do
+    read -r -a words <<<"$entry"
+    read_value "${words[@]:1}" || return 1
+    names+=("${words[0]}")
+    values+=("$VALUE")
+  done
+  for index in "${!names[@]}"; do
+    export "${names[index]}=${values[index]}" || return 1
+  done
+}

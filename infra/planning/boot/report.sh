@@ -1,0 +1,93 @@
+# What this machine says of itself: lines in its log, and one state item in the registry's table.
+
+readonly ROOT=${SERVESTACK_ROOT:-} # where the file system begins
+readonly WORK=$ROOT/run/servestack # in memory, and root's alone
+readonly METADATA=http://169.254.169.254/latest
+readonly CONTAINER=servestack
+readonly STATE_SECONDS=7200
+export LC_ALL=C.UTF-8 AWS_PAGER=''
+INSTANCE=
+STEP='machine ready'
+
+call_aws() {
+  aws --region "$REGION" --cli-connect-timeout 5 --cli-read-timeout 20 "$@" </dev/null
+}
+
+identify() {
+  local token
+  token=$(curl --silent --show-error --fail --retry 10 --retry-connrefused --max-time 10 --request PUT \
+    --header 'X-aws-ec2-metadata-token-ttl-seconds: 300' "$METADATA/api/token") || return 1
+  INSTANCE=$(curl --silent --show-error --fail --retry 10 --max-time 10 \
+    --header "X-aws-ec2-metadata-token: $token" "$METADATA/meta-data/instance-id") || return 1
+}
+
+open_log() {
+  call_aws logs create-log-stream --log-group-name "$LOG_GROUP" --log-stream-name "$INSTANCE/boot" 2>/dev/null || true
+}
+
+# log TEXT
+log() {
+  printf 'servestack: %s\n' "$1"
+  call_aws logs put-log-events --log-group-name "$LOG_GROUP" --log-stream-name "$INSTANCE/boot" \
+    --log-events "[{\"timestamp\": $(date +%s)000, \"message\": $(json_text "$1")}]" >/dev/null ||
+    printf 'servestack: this line could not be written to CloudWatch\n' >&2
+}
+
+# report STEP [PERCENT]
+report() {
+  STEP=$1
+  log "$1${2:+ $2 %}"
+  put_state "${2:-}" '' false
+}
+
+# put_state PERCENT CAUSE FINAL
+put_state() {
+  local now item
+  now=$(date +%s)
+  item="\"pk\": {\"S\": \"state#$RUN\"}, \"sk\": {\"S\": \"$INSTANCE\"}, \"step\": {\"S\": $(json_text "$STEP")}"
+  item+=", \"at\": {\"N\": \"$now\"}, \"ttl\": {\"N\": \"$((now + STATE_SECONDS))\"}, \"final\": {\"BOOL\": $3}"
+  if [[ -n $1 ]]; then item+=", \"percent\": {\"N\": \"$1\"}"; fi
+  if [[ -n $2 ]]; then item+=", \"cause\": {\"S\": $(json_text "$2")}"; fi
+  call_aws dynamodb put-item --table-name "$TABLE" --item "{$item}" ||
+    printf 'servestack: the state item could not be written\n' >&2
+}
+
+# give_up CAUSE: for what trying again cannot heal; the unit stays stopped.
+give_up() {
+  put_state '' "$1" true
+  log "stopped, because trying again cannot help: $1"
+  exit 78
+}
+
+# try_again CAUSE: systemd starts the unit again, which then waits out its failures.
+try_again() {
+  local failures
+  failures=$(($(count_failures) + 1))
+  printf '%s' "$failures" >"$WORK/failures"
+  put_state '' "$1" false
+  log "failed, trying again in $(pause_after "$failures") s: $1"
+  exit 75
+}
+
+count_failures() {
+  if [[ -s $WORK/failures ]]; then cat "$WORK/failures"; else printf 0; fi
+}
+
+# pause_after FAILURES: 10 s, 20 s, 40 s ... 300 s.
+pause_after() {
+  local pause=$((10 * (1 << ($1 < 6 ? $1 - 1 : 5))))
+  printf '%s' "$((pause < 300 ? pause : 300))"
+}
+
+# last_line FILE
+last_line() {
+  local text
+  text=$(grep --text . "$1" | tail --lines 1) || text='no message'
+  printf '%s' "${text:0:400}"
+}
+
+json_text() {
+  local LC_ALL=C text=${1//\\/\\\\}
+  text=${text//\"/\\\"}
+  printf '"%s"' "${text//[^ -~]/?}"
+}

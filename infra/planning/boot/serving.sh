@@ -1,0 +1,88 @@
+# From a prepared machine to one that serves, for as long as the container runs.
+
+readonly POLL_SECONDS=5
+WAITING=
+
+serve() {
+  mkdir -p "$WORK"
+  chmod 0700 "$WORK"
+  trap stop TERM INT
+  local failures
+  failures=$(count_failures)
+  if ((failures > 0)); then sleep "$(pause_after "$failures")"; fi
+  if ! identify; then
+    printf '%s' "$((failures + 1))" >"$WORK/failures"
+    printf 'servestack: the instance metadata service does not answer\n' >&2
+    exit 75
+  fi
+  open_log
+  report 'machine ready'
+  prepare_disk
+  count_gpus
+  fetch_image
+  start_container
+  docker wait "$CONTAINER" >"$WORK/status" &
+  WAITING=$!
+  local served=no status
+  if await_good_health; then
+    served=yes
+    rm -f "$WORK/failures"
+    report 'serving' 100
+    wait "$WAITING" || true
+  fi
+  status=$(cat "$WORK/status")
+  explain_end "${status:-unknown}" "$served"
+}
+
+# await_good_health: fails when the container has ended. A port that stays closed is said, and waited for: what listens
+# late still serves, and what never does is replaced by the group.
+await_good_health() {
+  local began answer opened=no said=no step next=0
+  began=$(date +%s)
+  while kill -0 "$WAITING" 2>/dev/null; do
+    answer=$(curl --silent --globoff --output /dev/null --max-time "$HEALTH_TIMEOUT" --write-out '%{http_code}' \
+      "http://127.0.0.1:$REPLICA_PORT$HEALTH_PATH") || answer=000
+    if ((10#$answer >= LOWEST_GOOD_STATUS && 10#$answer <= HIGHEST_GOOD_STATUS)); then return 0; fi
+    if [[ $answer != 000 ]]; then opened=yes; fi
+    local waited=$(($(date +%s) - began))
+    if [[ $said == no ]] && ((waited >= BOOT_TIMEOUT * 3 / 4)); then
+      said=yes
+      say_unhealthy "$opened" "$answer" "$waited"
+    elif [[ $said == no ]] && ((waited >= next)); then
+      next=$((waited + 30))
+      step=$(waiting_for "$opened" "$answer")
+      if [[ $step != "$STEP" ]]; then report "$step"; fi
+    fi
+    sleep "$POLL_SECONDS"
+  done
+  return 1
+}
+
+# waiting_for OPENED ANSWER
+waiting_for() {
+  local megabytes
+  if [[ $1 == yes ]]; then
+    printf 'waiting for GET %s, which answers %s' "$HEALTH_PATH" "$2"
+    return
+  fi
+  megabytes=$(du --summarize --block-size=1M "$HUB" | cut --fields 1) || megabytes=0
+  printf 'waiting for port %s' "$CONTAINER_PORT"
+  if ((megabytes > 0)); then printf ', %s.%s GB of weights on disk' "$((megabytes / 1024))" "$((megabytes % 1024 * 10 / 1024))"; fi
+}
+
+# say_unhealthy OPENED ANSWER WAITED
+say_unhealthy() {
+  local cause="GET $HEALTH_PATH on port $CONTAINER_PORT answered $2 after $3 s"
+  if [[ $1 == no ]]; then
+    cause="port $CONTAINER_PORT never opened: after $3 s nothing of the container listens on it; is it the command's port, on 0.0.0.0?"
+  fi
+  put_state '' "$cause" false
+  log "still waiting: $cause"
+}
+
+stop() {
+  trap '' TERM INT
+  log 'stopping'
+  docker stop -t 60 "$CONTAINER" >/dev/null 2>&1 || true
+  exit 0
+}

@@ -1,0 +1,117 @@
+"""The boot script's settings: everything of a plan that a replica needs to know, as constants of bash."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+
+from infra.configuration import Secret
+from infra.planning.boot.parameters import PASSWORD, USERNAME, parameter_names, parameters
+from infra.planning.boot.quoting import array, scalar
+from infra.planning.environment import is_read_on_the_way
+from infra.planning.plan import Container, ServicePlan
+
+REPLICA_PORT = 8000
+"""Where every replica answers the load balancer, whatever the container's own port: a target group whose port changes
+is replaced, and a configuration whose port changes is not worth that."""
+
+
+def settings(
+    plan: ServicePlan, *, region: str, table: str, log_group: str, parameter_versions: Mapping[str, int]
+) -> str:
+    """Lines of bash, one constant each.
+
+    Raises:
+        ValueError: `parameter_versions` are not those of the plan's parameters.
+    """
+    _check_versions(plan, parameter_versions)
+    container, health = plan.container, plan.health_check
+    lowest, _, highest = health.matcher.partition("-")
+
+    def selectors(key: str) -> list[str]:
+        return [f"{name}:{parameter_versions[name]}" for name in parameter_names(plan, key)]
+
+    carried = [(name, selectors(name)) for name, _ in container.environment]
+    plain = _plain(plan)
+    exported = {name: value for name, value in plain.items() if not is_read_on_the_way(name)}
+    lines = [
+        scalar("RUN", plan.run),
+        scalar("REGION", region),
+        scalar("TABLE", table),
+        scalar("LOG_GROUP", log_group),
+        scalar("BOOT_TIMEOUT", plan.boot_timeout),
+        scalar("IMAGE", container.image),
+        scalar("REGISTRY", registry(container.image)),
+        array("USERNAME_PARAMETERS", selectors(USERNAME)),
+        array("PASSWORD_PARAMETERS", selectors(PASSWORD)),
+        scalar("REPLICA_PORT", REPLICA_PORT),
+        scalar("CONTAINER_PORT", container.port),
+        scalar("HEALTH_PATH", health.path),
+        scalar("HEALTH_TIMEOUT", health.timeout),
+        scalar("LOWEST_GOOD_STATUS", int(lowest)),
+        scalar("HIGHEST_GOOD_STATUS", int(highest or lowest)),
+        array("INSTANCE_PATHS", [mount.instance_path for mount in container.mounts]),
+        array("HUB_CACHE_PATHS", container.hub_cache_paths),
+        array("GPU_COUNT_VARIABLES", container.gpu_count_variables),
+        array("EXPORTED_NAMES", exported),
+        array("EXPORTED_VALUES", exported.values()),
+        array("SECRETS", [" ".join((name, *names)) for name, names in carried if names]),
+        array("RUN_OPTIONS", [*_run_options(container), *_inline(plain)]),
+        array("ARGUMENTS", container.arguments),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def registry(image: str) -> str:
+    """The registry's host that `docker login` is given; empty for Docker Hub, as docker reads an image's name."""
+    first, slash, _ = image.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else ""
+
+
+def _check_versions(plan: ServicePlan, parameter_versions: Mapping[str, int]) -> None:
+    names = {parameter.name for parameter in parameters(plan)}
+    if names != set(parameter_versions):
+        missing, unknown = sorted(names - set(parameter_versions)), sorted(set(parameter_versions) - names)
+        raise ValueError(
+            f"parameter_versions has a version for each of infra.planning.boot.parameters(plan), by its name: "
+            f"missing {missing}, not one of them {unknown}"
+        )
+
+
+def _plain(plan: ServicePlan) -> dict[str, str]:
+    """The variables that user data itself carries."""
+    return {
+        name: value
+        for name, value in plan.container.environment
+        if not isinstance(value, Secret) and not parameter_names(plan, name)
+    }
+
+
+def _run_options(container: Container) -> list[str]:
+    """What `docker run` is told whatever the machine."""
+    options: list[str] = []
+    if container.shm_size_mb is not None:
+        options += ["--shm-size", f"{container.shm_size_mb}m"]
+    if container.working_dir is not None:
+        options += ["--workdir", container.working_dir]
+    if container.user is not None:
+        options += ["--user", container.user]
+    if container.privileged:
+        options += ["--privileged"]
+    for mount in container.mounts:
+        options += ["--mount", bind(mount.instance_path, mount.path)]
+    if container.entrypoint is not None:
+        options += ["--entrypoint", container.entrypoint]
+    return options
+
+
+def bind(source: str, target: str) -> str:
+    """A bind mount as `--mount` reads it: comma-separated values, so that a path may have a colon."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(["type=bind", f"source={source}", f"target={target}"])
+    return text.getvalue()
+
+
+def _inline(plain: Mapping[str, str]) -> list[str]:
+    return [word for name, value in plain.items() if is_read_on_the_way(name) for word in ("--env", f"{name}={value}")]
