@@ -12,6 +12,7 @@ import msgspec
 
 from local.model_server.errors import InferError
 from local.model_server.generation import Step
+from local.model_server.spans import locate
 from local.model_server.stopping import FinishReason
 from local.model_server.vocabulary import Vocabulary
 
@@ -85,6 +86,15 @@ class Answers:
             "generated_text": prompt + answer.text,
             "details": about if details else None,
         }
+
+    def tokens(self, text: str, ids: Sequence[int]) -> bytes:
+        """`/tokenize`, written token by token: 2 MB of text may be a million of them."""
+        data = text.encode()
+        written = bytearray(b"[")
+        for token, (start, stop) in zip(ids, locate(data, (self._vocabulary.pieces[one] for one in ids)), strict=True):
+            fields = {"id": token, "text": data[start:stop].decode(errors="replace"), "start": start, "stop": stop}
+            written += msgspec.json.encode(fields) + b","
+        return bytes(written.removesuffix(b",") + b"]")
 
     def _details(self, answer: Answer, *, top: bool) -> dict[str, Any]:
         details: dict[str, Any] = {

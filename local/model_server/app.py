@@ -16,7 +16,6 @@ from local.model_server.json_text import WrongBody
 from local.model_server.metrics import Metrics
 from local.model_server.requests import GenerateRequest, read_compat_request, read_generate_request
 from local.model_server.slots import Slots
-from local.model_server.spans import locate
 from local.model_server.validation import Limits, check_streamed
 from local.model_server.vocabulary import Vocabulary
 
@@ -122,13 +121,8 @@ class App:
         if request is None:
             return
         ids = await self._inference.tokenize(request.inputs) if request.inputs else []
-        spans = locate(request.inputs, [self._vocabulary.pieces[token] for token in ids])
-        text = request.inputs.encode()
-        tokens = [
-            {"id": token, "text": text[start:stop].decode(errors="replace"), "start": start, "stop": stop}
-            for token, (start, stop) in zip(ids, spans, strict=True)
-        ]
-        await exchange.respond_json(200, tokens)
+        body = await asyncio.to_thread(self._answers.tokens, request.inputs, ids)
+        await exchange.respond(200, body, kind="application/json")
 
     async def _tell_info(self, exchange: Exchange) -> None:
         await exchange.respond_json(200, self._info(exchange.port))

@@ -26,8 +26,8 @@ _FORCE = 1e5
 """A bias on a token's logit that decides for it. Reported log-probabilities are of the logits without biases."""
 _LIKELY = 256
 """How many of the likeliest tokens are asked for when a token's log-probability is looked up."""
-_LIFT, _LEAD = 100.0, 20.0
-"""Biases on logits: far above any logit without one, and enough to decide between two of the unlikeliest tokens."""
+_LIFT, _LEAD = 100.0, 40.0
+"""Biases on logits: far above any logit without one, and enough to decide between any two tokens."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class Generator:
 
     async def _look_up(
         self, place: int, tokens: Sequence[int], token: int, top: int
-    ) -> tuple[float, tuple[Candidate, ...]]:
+    ) -> tuple[float | None, tuple[Candidate, ...]]:
         """The log-probability of `token` after `tokens`, where llama.cpp does not report it by itself.
 
         It is looked for among the likeliest. Below those, another token is made a little likelier than it and both
@@ -204,10 +204,11 @@ class Generator:
             "post_sampling_probs": True,
             "logit_bias": [[other, _LIFT + _LEAD], [token, _LIFT]],
         }
-        [compared] = (await self._llama.complete(request))["completion_probabilities"]
-        probabilities = {one["id"]: one["prob"] for one in compared["top_probs"]}
-        ratio = probabilities[token] / probabilities[other]
-        return reported["logprob"] + math.log(ratio) + _LEAD, candidates[:top]
+        compared = (await self._llama.complete(request)).get("completion_probabilities", [{"top_probs": ()}])
+        chances: dict[int, float] = {one["id"]: one["prob"] for one in compared[0]["top_probs"]}
+        if not (chances.get(token) and chances.get(other)):
+            return None, candidates[:top]
+        return reported["logprob"] + math.log(chances[token] / chances[other]) + _LEAD, candidates[:top]
 
     def _request(self, place: int, tokens: Sequence[int], top: int) -> dict[str, Any]:
         return {

@@ -10,6 +10,7 @@ from typing import NoReturn
 _SPACE = re.compile(rb"[ \n\t\r]*")
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _STRING = re.compile(rb'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*+"')
+_HALF = re.compile("[\ud800-\udfff]")
 _HEX = re.compile(rb"[0-9a-fA-F]{4}")
 _SURROGATES = range(0xD800, 0xE000)
 _TRAILING_SURROGATES = range(0xDC00, 0xE000)
@@ -95,7 +96,7 @@ class JsonText:
         except UnicodeDecodeError:
             self._at = found.end()
             self._bad("invalid unicode code point")
-        if any(ord(letter) in _SURROGATES for letter in text if letter > "\ud7ff"):
+        if b"\\u" in found.group() and _HALF.search(text):
             self._wrong_string()
         self._at = found.end()
         return text

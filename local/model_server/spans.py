@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 
-def locate(text: str, pieces: Sequence[bytes]) -> list[tuple[int, int]]:
-    """The span of each token of `text`; one that holds a part of a character has the whole character's.
+def locate(data: bytes, pieces: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    """The span of each token of a text; one that holds a part of a character has the whole character's.
 
     A piece that is not in the text at its place, which is what a tokenizer puts in front by itself, has no width.
     """
-    data = text.encode()
-    spans: list[tuple[int, int]] = []
     position = 0
     for piece in pieces:
         end = position + len(piece)
         if data[position:end] != piece:
-            spans.append((position, position))
+            yield position, position
             continue
         start, stop = position, end
         while _within_character(data, start):
             start -= 1
         while _within_character(data, stop):
             stop += 1
-        spans.append((start, stop))
+        yield start, stop
         position = end
-    return spans
 
 
 def _within_character(data: bytes, position: int) -> bool:

@@ -138,7 +138,7 @@ def test_the_budget_wins_over_the_end_of_sequence_and_that_over_stop_sequences()
 def test_places_of_tokens_take_whole_characters() -> None:
     pieces = [b"<s>", b"h", " 日".encode()[:3], "日".encode()[2:], "é".encode()[:1], "é".encode()[1:]]
 
-    assert locate("h 日é", pieces) == [(0, 0), (0, 1), (1, 5), (2, 5), (5, 7), (5, 7)]
+    assert list(locate("h 日é".encode(), pieces)) == [(0, 0), (0, 1), (1, 5), (2, 5), (5, 7), (5, 7)]
 
 
 @pytest.mark.parametrize(
