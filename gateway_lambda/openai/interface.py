@@ -108,7 +108,8 @@ class Interface:
             return
         await self._authenticate_if_closed(exchange, table)
         key = await known_key(exchange.authorization, self._registry, table)
-        shown = [service.model for service in table.models() if service.model and may_use(key, service)]
+        usable = [next((each for each in services if may_use(key, each)), None) for services in table.models()]
+        shown = [service.model for service in usable if service and service.model]
         await exchange.respond_json(model_list(shown, self._settings.owned_by))
 
 

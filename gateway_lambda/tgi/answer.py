@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Literal
 
 from gateway_lambda.tgi.stops import Stops
+
+_LOG = logging.getLogger(__name__)
 
 Finish = Literal["stop", "length"]
 
@@ -67,5 +70,12 @@ class Answer:
 
 
 def finish_of(reason: str) -> Finish:
-    """OpenAI's word for TGI's; an unknown one is no error. A special eos as the last allowed token never gets here."""
-    return "length" if reason == "length" else "stop"
+    """OpenAI's word for TGI's; an unknown one is logged and no error.
+
+    An end marker that came as the last allowed token, which TGI calls `length`, never gets here.
+    """
+    if reason == "length":
+        return "length"
+    if reason not in ("eos_token", "stop_sequence"):
+        _LOG.warning("TGI gives a finish reason that is not known, taken for stop: %.80s", reason)
+    return "stop"

@@ -48,23 +48,28 @@ class TgiClient:
         return await self._upstream.on_a_replica(run.replicas, ask)
 
     async def facts(self, run: Run, replica: Replica) -> Facts:
-        """What the replica is. Asked of it again when it failed, and once a minute.
+        """What the replica is. Asked of it again when it failed and, on the side, once a minute.
 
         Raises `ServiceError` when it cannot be reached; one that answers something else counts as unknown.
         """
         known = run.known[replica]
+        if known.facts is not None and not replica.lost:
+            if known.asking is None and asyncio.get_running_loop().time() >= known.until:
+                known.asking = asyncio.create_task(self._ask_facts(run, replica))
+            return known.facts
         if known.asking is None:
-            if not replica.lost and asyncio.get_running_loop().time() < known.until:
-                return known.facts
             known.asking = asyncio.create_task(self._ask_facts(run, replica))
         await asyncio.shield(known.asking)
-        return known.facts
+        if known.problem is not None:
+            raise known.problem
+        return known.facts or Facts()
 
     async def adds_bos(self, run: Run, replica: Replica) -> bool | None:
         """Whether the replica's tokenizer puts a BOS before a text; None when it does not say."""
         known = run.known[replica]
-        if known.bos is None:
+        if not known.bos_asked:
             known.bos = adds_bos(await self._tokenize(run, replica, "a"))
+            known.bos_asked = True
         return known.bos
 
     async def count_tokens(self, run: Run, replica: Replica, text: str) -> int:
@@ -115,8 +120,13 @@ class TgiClient:
         replica.lost = False
         try:
             info = await self._info(run, replica)
-            known.facts = facts_of(info or Info(), run.service.model.limits if run.service.model else Limits())
-            known.bos = None
+        except ServiceError as problem:
+            known.problem = problem
+            replica.lost = True
+        else:
+            limits = run.service.model.limits if run.service.model else Limits()
+            known.facts, known.problem = facts_of(info or Info(), limits), None
+            known.bos_asked = False
             known.until = asyncio.get_running_loop().time() + (_KNOWN_FOR if info else _UNKNOWN_FOR)
         finally:
             known.asking = None

@@ -70,7 +70,7 @@ class Generation:
     @property
     def facts(self) -> Facts:
         """What the replica is that was asked last; before that, nothing is known."""
-        return self._run.known[self._used[0]].facts if self._used else Facts()
+        return (self._used and self._run.known[self._used[0]].facts) or Facts()
 
     async def whole(self, choice: int) -> Answered:
         """A whole answer. Raises `GatewayError`."""

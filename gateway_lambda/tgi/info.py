@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from gateway_lambda.errors import ServiceError
 from gateway_lambda.registry.record import Limits
 
 _LOG = logging.getLogger(__name__)
@@ -18,15 +19,13 @@ _MAX_STOP_SEQUENCES = 4
 
 
 class Info(msgspec.Struct, frozen=True):
-    """The fields of `/info` that matter; `max_input_length` is what versions up to 2.0 call `max_input_tokens`."""
+    """The fields of `/info` that matter."""
 
     version: str | None = None
     model_sha: str | None = None
     docker_label: str | None = None
     max_stop_sequences: int | None = None
     max_total_tokens: int | None = None
-    max_input_tokens: int | None = None
-    max_input_length: int | None = None
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -37,7 +36,6 @@ class Facts(msgspec.Struct, frozen=True):
     version: tuple[int, int, int] | None = None
     max_stop_sequences: int = _MAX_STOP_SEQUENCES
     max_total_tokens: int | None = None
-    max_input: int | None = None
 
     @property
     def takes_grammar(self) -> bool:
@@ -57,13 +55,13 @@ class Facts(msgspec.Struct, frozen=True):
 
 def facts_of(info: Info, limits: Limits) -> Facts:
     """What `/info` says, where the model's record does not say otherwise."""
-    said = (limits.max_stop_sequences, info.max_stop_sequences, _MAX_STOP_SEQUENCES)
+    stops, said_stops = limits.max_stop_sequences, info.max_stop_sequences
+    total = limits.max_total_tokens
     return Facts(
         fingerprint=_fingerprint(info),
         version=_version(info.version),
-        max_stop_sequences=next(value for value in said if value is not None),
-        max_total_tokens=_first(limits.max_total_tokens, info.max_total_tokens),
-        max_input=_first(limits.max_input, info.max_input_tokens, info.max_input_length),
+        max_stop_sequences=stops if stops is not None else _MAX_STOP_SEQUENCES if said_stops is None else said_stops,
+        max_total_tokens=info.max_total_tokens if total is None else total,
     )
 
 
@@ -92,10 +90,6 @@ def adds_bos(tokens: list[dict[str, Any]] | None) -> bool | None:
     return None if start is None or stop is None else start == stop
 
 
-def _first(*values: int | None) -> int | None:
-    return next((value for value in values if value is not None), None)
-
-
 def _version(text: str | None) -> tuple[int, int, int] | None:
     """`3.3.6-dev0` is (3, 3, 6); what cannot be read counts as unknown."""
     parts = (text or "").partition("-")[0].partition("+")[0].split(".")
@@ -114,11 +108,14 @@ def _fingerprint(info: Info) -> str | None:
 class Known:
     """What is known of one replica, and until when (by the event loop's clock)."""
 
-    __slots__ = ("asking", "bos", "facts", "until")
+    __slots__ = ("asking", "bos", "bos_asked", "facts", "problem", "until")
 
     def __init__(self) -> None:
-        self.facts = Facts()
-        self.until = float("-inf")
+        self.facts: Facts | None = None
+        self.problem: ServiceError | None = None
+        """Why it could not be asked."""
+        self.until = 0.0
         self.bos: bool | None = None
         """Whether its tokenizer adds a BOS; None: not asked yet, or without an answer."""
+        self.bos_asked = False
         self.asking: asyncio.Task[None] | None = None

@@ -253,7 +253,7 @@ def test_p77_models_are_listed_and_shown(bench: Bench) -> None:
     def shown(name: str, created: int) -> dict[str, Any]:
         return {"id": name, "object": "model", "created": created, "owned_by": "servestack"}
 
-    open_ones = [shown("org/name", 6), shown("m", 9)]
+    open_ones = [shown("m", 9), shown("org/name", 6)]
     for path in ("/v1/models", "/models"):
         assert httpx.get(bench.url + path).json() == {"object": "list", "data": open_ones}
     for path in ("/v1/models/org%2Fname", "/v1/models/org/name", "/models/org%2Fname"):
@@ -261,7 +261,7 @@ def test_p77_models_are_listed_and_shown(bench: Bench) -> None:
     response = httpx.get(f"{bench.url}/v1/models/nope")
     assert (response.status_code, response.json()["error"]["code"]) == (404, "model_not_found")
     with bench.client(api_key=secret("all")) as client:
-        assert [model.id for model in client.models.list()] == ["org/name", "secret", "m"]
+        assert [model.id for model in client.models.list()] == ["m", "org/name", "secret"]
         assert client.models.retrieve("secret").id == "secret"
     assert httpx.get(f"{bench.url}/v1/models/secret").status_code == 401
 
