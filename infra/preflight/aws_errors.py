@@ -1,0 +1,129 @@
+"""What an exception of boto3 means: asked too often, nobody we know, not allowed, or something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+Kind = Literal["passing", "credentials", "denied", "other"]
+"""`passing`: the same question may be answered a moment later. `credentials`: none, expired or unknown."""
+
+_PASSING = frozenset(
+    {
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "Unavailable",
+    }
+)
+_CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired"})
+
+
+def aws_failures() -> tuple[type[Exception], ...]:
+    """Everything that a question to AWS can end with. A function, so that importing this costs nothing."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return BotoCoreError, ClientError
+
+
+def error_code(error: Exception) -> str:
+    """AWS's own code of an answer (`AccessDenied`), else the exception's name."""
+    return str(_said(error).get("Code") or type(error).__name__)
+
+
+def kind_of(error: Exception) -> Kind:
+    """What sort of trouble it is."""
+    from botocore.exceptions import (
+        CredentialRetrievalError,
+        HTTPClientError,
+        NoAuthTokenError,
+        NoCredentialsError,
+        PartialCredentialsError,
+        ProfileNotFound,
+        SSOError,
+        TokenRetrievalError,
+    )
+
+    nobody = (
+        CredentialRetrievalError,
+        NoAuthTokenError,
+        NoCredentialsError,
+        PartialCredentialsError,
+        ProfileNotFound,
+        SSOError,
+        TokenRetrievalError,
+    )
+    if isinstance(error, nobody):
+        return "credentials"
+    if isinstance(error, HTTPClientError):
+        return "passing"
+    code = error_code(error)
+    if code in _PASSING or _status(error) >= 500:
+        return "passing"
+    if code in _CREDENTIALS:
+        return "credentials"
+    return "denied" if code in _DENIED else "other"
+
+
+def is_expired(error: Exception) -> bool:
+    """Whether credentials were good once."""
+    return error_code(error) in _EXPIRED
+
+
+def in_words(error: Exception) -> str:
+    """An exception in one line: AWS's code and message, without what boto3 puts around them."""
+    words = " ".join(str(_said(error).get("Message", error)).split())
+    code = error_code(error)
+    return f"{code}: {words[:300]}" if words else code
+
+
+def collected(page: Callable[..., Any], items: str, *, token: str = "NextToken", **arguments: Any) -> Iterator[Any]:  # noqa: S107
+    """Every item of an operation that answers in pages: `items` is where they are, `token` what leads to the next."""
+    following: dict[str, Any] = {}
+    while True:
+        answer = page(**arguments, **following)
+        yield from answer.get(items, [])
+        if not answer.get(token):
+            return
+        following = {token: answer[token]}
+
+
+def _said(error: Exception) -> Mapping[str, Any]:
+    """What AWS says of the error; nothing where it was not AWS that failed."""
+    return _answer(error).get("Error", {})
+
+
+def _status(error: Exception) -> int:
+    return int(_answer(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _answer(error: Exception) -> Mapping[str, Any]:
+    answer: Mapping[str, Any] = getattr(error, "response", None) or {}
+    return answer

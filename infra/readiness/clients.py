@@ -1,0 +1,96 @@
+"""The AWS clients that waiting asks, as little of each as is used, and the clock it waits by."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Answer = Mapping[str, Any]
+
+
+class AutoScaling(Protocol):
+    """boto3's `autoscaling`."""
+
+    def describe_auto_scaling_groups(self, *, AutoScalingGroupNames: Sequence[str]) -> Answer: ...
+    def describe_scaling_activities(self, *, AutoScalingGroupName: str, MaxRecords: int) -> Answer: ...
+    def describe_instance_refreshes(self, *, AutoScalingGroupName: str, MaxRecords: int) -> Answer: ...
+    def update_auto_scaling_group(self, *, AutoScalingGroupName: str, MinSize: int, DesiredCapacity: int) -> object: ...
+    def cancel_instance_refresh(self, *, AutoScalingGroupName: str) -> object: ...
+    def suspend_processes(self, *, AutoScalingGroupName: str, ScalingProcesses: Sequence[str]) -> object: ...
+    def resume_processes(self, *, AutoScalingGroupName: str, ScalingProcesses: Sequence[str]) -> object: ...
+
+
+class LoadBalancing(Protocol):
+    """boto3's `elbv2`."""
+
+    def describe_target_health(self, *, TargetGroupArn: str) -> Answer: ...
+    def describe_target_groups(self, *, TargetGroupArns: Sequence[str]) -> Answer: ...
+
+
+class Machines(Protocol):
+    """boto3's `ec2`."""
+
+    def describe_instances(self, *, Filters: Sequence[Mapping[str, Any]]) -> Answer: ...
+    def terminate_instances(self, *, InstanceIds: Sequence[str]) -> object: ...
+
+
+class StateTable(Protocol):
+    """boto3's `dynamodb`."""
+
+    def query(
+        self,
+        *,
+        TableName: str,
+        KeyConditionExpression: str,
+        ExpressionAttributeValues: Mapping[str, Any],
+        ConsistentRead: bool,
+    ) -> Answer: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clients:
+    """Everything that is asked."""
+
+    autoscaling: AutoScaling
+    elbv2: LoadBalancing
+    ec2: Machines
+    dynamodb: StateTable
+
+
+class Clock(Protocol):
+    """Time that passes."""
+
+    def now(self) -> float:
+        """Seconds since some moment; never goes back."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Lets that much time pass."""
+        ...
+
+
+class WallClock:
+    """The machine's own time."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def aws_clients(region: str) -> Clients:
+    """Clients with the caller's own credentials. boto3 is imported here, since most who import this only wait."""
+    import boto3
+    from botocore.config import Config
+
+    patient = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=20)
+    session: Any = boto3.Session(region_name=region)
+    return Clients(
+        autoscaling=session.client("autoscaling", config=patient),
+        elbv2=session.client("elbv2", config=patient),
+        ec2=session.client("ec2", config=patient),
+        dynamodb=session.client("dynamodb", config=patient),
+    )

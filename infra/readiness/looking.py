@@ -1,0 +1,158 @@
+"""One look at a service: five questions to AWS, their answers as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from infra.planning.table_items import PARTITION_KEY, SORT_KEY, state_partition
+from infra.preflight.aws_errors import aws_failures, in_words, kind_of
+from infra.readiness.awaited import Awaited
+from infra.readiness.clients import Clients
+from infra.readiness.seen import Activity, Group, Refresh, Replica, Seen, State, Target
+
+RECENT = 20
+"""Activities that are asked for, the newest: a group starts and ends a few instances between two looks."""
+_ENDING = "Terminating"
+
+T = TypeVar("T")
+
+
+class GroupGone(Exception):
+    """The group does not exist."""
+
+
+class Looker:
+    """Looks at one service. What cannot be asked at the moment is left out, and said."""
+
+    def __init__(self, awaited: Awaited, clients: Clients) -> None:
+        self._awaited = awaited
+        self._clients = clients
+
+    def look(self) -> Seen:
+        """Everything there is to see.
+
+        Raises:
+            GroupGone: there is no such group.
+            Exception: of boto3, where the group or its targets cannot be asked after.
+        """
+        unanswered: list[str] = []
+        return Seen(
+            group=self.group(),
+            targets=self._targets(),
+            activities=_tried(self._activities, (), "autoscaling:DescribeScalingActivities", unanswered),
+            refresh=_tried(self._refresh, None, "autoscaling:DescribeInstanceRefreshes", unanswered),
+            states=_tried(self._states, (), "dynamodb:Query", unanswered),
+            unanswered=tuple(unanswered),
+        )
+
+    def group(self) -> Group:
+        """The group alone. Raises as `look` does."""
+        name = self._awaited.group
+        found = self._clients.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+        groups: Sequence[Any] = found["AutoScalingGroups"]
+        if not groups:
+            raise GroupGone(name)
+        group = groups[0]
+        return Group(
+            minimum=group["MinSize"],
+            desired=group["DesiredCapacity"],
+            maximum=group["MaxSize"],
+            suspended=any(process["ProcessName"] == "Launch" for process in group.get("SuspendedProcesses", [])),
+            replicas=tuple(_replica(instance) for instance in group.get("Instances", [])),
+        )
+
+    def health_check(self) -> str:
+        """What the load balancer asks for, in words: `GET /health on port 8000, which should answer 200`."""
+        arn = self._awaited.target_group
+        group = self._clients.elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
+        path, wanted = group.get("HealthCheckPath", "/"), group.get("Matcher", {}).get("HttpCode", "200")
+        return f"GET {path}, which should answer {wanted}"
+
+    def _targets(self) -> tuple[Target, ...]:
+        found = self._clients.elbv2.describe_target_health(TargetGroupArn=self._awaited.target_group)
+        return tuple(_target(one) for one in found["TargetHealthDescriptions"])
+
+    def _activities(self) -> tuple[Activity, ...]:
+        found = self._clients.autoscaling.describe_scaling_activities(
+            AutoScalingGroupName=self._awaited.group, MaxRecords=RECENT
+        )
+        return tuple(_activity(one) for one in reversed(found["Activities"]))
+
+    def _refresh(self) -> Refresh | None:
+        found = self._clients.autoscaling.describe_instance_refreshes(
+            AutoScalingGroupName=self._awaited.group, MaxRecords=1
+        )
+        refreshes: Sequence[Any] = found["InstanceRefreshes"]
+        if not refreshes:
+            return None
+        newest = refreshes[0]
+        return Refresh(
+            id=newest["InstanceRefreshId"],
+            status=newest["Status"],
+            reason=newest.get("StatusReason", ""),
+            percent=newest.get("PercentageComplete", 0),
+        )
+
+    def _states(self) -> tuple[State, ...]:
+        found = self._clients.dynamodb.query(
+            TableName=self._awaited.table,
+            KeyConditionExpression=f"{PARTITION_KEY} = :run",
+            ExpressionAttributeValues={":run": {"S": state_partition(self._awaited.run)}},
+            ConsistentRead=True,
+        )
+        return tuple(_state(item) for item in found["Items"])
+
+
+def _tried(ask: Callable[[], T], nothing: T, action: str, unanswered: list[str]) -> T:
+    """The answer; where there is none, `nothing`, and the reason added. Credentials that expired are no such reason."""
+    try:
+        return ask()
+    except aws_failures() as error:
+        if kind_of(error) == "credentials":
+            raise
+        unanswered.append(f"{action} ({in_words(error)})")
+        return nothing
+
+
+def _replica(instance: Mapping[str, Any]) -> Replica:
+    version = str(instance.get("LaunchTemplate", {}).get("Version", ""))
+    return Replica(
+        instance=instance["InstanceId"],
+        type=instance.get("InstanceType", ""),
+        zone=instance.get("AvailabilityZone", ""),
+        version=int(version) if version.isdigit() else None,
+        leaving=instance.get("LifecycleState", "").startswith(("Terminat", "Detach", "Quarantined")),
+    )
+
+
+def _target(description: Mapping[str, Any]) -> Target:
+    health = description.get("TargetHealth", {})
+    return Target(
+        instance=description["Target"]["Id"],
+        state=health.get("State", ""),
+        reason=health.get("Reason", ""),
+        description=health.get("Description", ""),
+    )
+
+
+def _activity(activity: Mapping[str, Any]) -> Activity:
+    failed = activity["StatusCode"] in ("Failed", "Cancelled")
+    ends = activity.get("Description", "").startswith(_ENDING)
+    return Activity(
+        id=activity["ActivityId"],
+        failed=failed,
+        ends=ends,
+        message=activity.get("StatusMessage", "") if failed else activity.get("Cause", ""),
+    )
+
+
+def _state(item: Mapping[str, Any]) -> State:
+    percent = item.get("percent", {}).get("N")
+    return State(
+        instance=item[SORT_KEY]["S"],
+        step=item.get("step", {}).get("S", ""),
+        percent=None if percent is None else int(float(percent)),
+        cause=item.get("cause", {}).get("S"),
+        final=bool(item.get("final", {}).get("BOOL", False)),
+    )

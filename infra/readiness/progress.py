@@ -1,0 +1,85 @@
+"""What has changed between two looks, in lines that a person reads. What stays the same is not said again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from infra.readiness.launch_failures import explain_launch_failure
+from infra.readiness.seen import Replica, Seen, State, Target
+
+
+def changes(before: Seen | None, now: Seen, version: int) -> Iterator[str]:
+    """Lines about replicas of the wanted version, launches that failed, the refresh, and what AWS does not answer."""
+    yield from _launches(before, now)
+    known = {replica.instance for replica in _wanted(before, version)}
+    wanted = _wanted(now, version)
+    for replica in wanted:
+        if replica.instance not in known:
+            yield f"{replica.instance} ({replica.type}, {replica.zone}): started"
+    states = {state.instance: _state_text(state) for state in before.states} if before else {}
+    targets = {target.instance: _target_text(target) for target in before.targets} if before else {}
+    here = {replica.instance for replica in wanted}
+    for state in now.states:
+        text = _state_text(state)
+        if state.instance in here and text != states.get(state.instance):
+            yield f"{state.instance}: {text}"
+    for target in now.targets:
+        text = _target_text(target)
+        if target.instance in here and text is not None and text != targets.get(target.instance):
+            yield f"{target.instance}: {text}"
+    yield from _departures(before, now)
+    yield from _refresh(before, now)
+    for question in now.unanswered:
+        if before is None or question not in before.unanswered:
+            yield f"AWS does not answer {question}; going on without"
+
+
+def _wanted(seen: Seen | None, version: int) -> list[Replica]:
+    return [] if seen is None else [replica for replica in seen.group.replicas if replica.version == version]
+
+
+def _state_text(state: State) -> str:
+    if state.cause is not None:
+        return f"stopped, {state.cause}" if state.final else f"{state.step}; {state.cause}"
+    return state.step if state.percent is None else f"{state.step}, {state.percent} %"
+
+
+def _target_text(target: Target) -> str | None:
+    if target.state == "healthy":
+        return "healthy"
+    if target.state == "unhealthy":
+        return f"not healthy yet ({target.description or target.reason})"
+    return None
+
+
+def _launches(before: Seen | None, now: Seen) -> Iterator[str]:
+    if before is None:
+        return
+    known = {activity.id for activity in before.activities}
+    said: set[str] = {explain_launch_failure(activity.message).words for activity in before.activities[-1:]}
+    for activity in now.activities:
+        if activity.id in known or not activity.failed or activity.ends:
+            continue
+        failure = explain_launch_failure(activity.message)
+        if failure.words not in said:
+            said.add(failure.words)
+            own = "" if failure.words == failure.what else f" (AWS: {failure.words})"
+            yield f"no instance was started: {failure.what}{own}; Auto Scaling tries again"
+
+
+def _departures(before: Seen | None, now: Seen) -> Iterator[str]:
+    if before is None:
+        return
+    known = {activity.id for activity in before.activities}
+    for activity in now.activities:
+        if activity.id not in known and activity.ends and not activity.failed:
+            yield f"an instance is taken away: {activity.message}"
+
+
+def _refresh(before: Seen | None, now: Seen) -> Iterator[str]:
+    refresh, last = now.refresh, before.refresh if before else None
+    if refresh is None or refresh == last:
+        return
+    if refresh.going or (last is not None and last.going and last.id == refresh.id):
+        reason = f": {refresh.reason}" if refresh.reason else ""
+        yield f"replacing replicas, {refresh.status}, {refresh.percent} %{reason}"

@@ -1,0 +1,118 @@
+"""Ending the spending of a service that does not serve, and saying what is still billed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from infra.preflight.aws_errors import aws_failures, error_code, in_words, kind_of
+from infra.readiness.awaited import Awaited
+from infra.readiness.clients import Clients, Clock
+from infra.readiness.seen import Seen
+from infra.readiness.verdict import healthy_replicas
+
+STOPPING = 300.0
+"""Seconds for which instances are watched while they end: EC2 bills them until then, and most take two minutes."""
+ATTEMPTS = 5
+PAUSE = 10.0
+"""Seconds between two attempts, and two looks."""
+_NOT_ENDED = ("pending", "running", "stopping", "stopped")
+
+
+def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen | None) -> str:
+    """Sets the group to zero and says so, in a sentence or two.
+
+    Replicas of another version that still serve are left alone: a failed update does not end a service. Then no
+    further instance is started, and those that do not serve are ended.
+    """
+    serving = {replica.instance for replica in healthy_replicas(last)} if last else set[str]()
+    try:
+        if last is not None and serving:
+            _freeze(awaited, clients, clock, last, serving)
+            return (
+                f"{_replicas(len(serving))} of the version before still serve and are billed as before. No other "
+                "instance is running or started any more, until pulumi up or make wait runs again."
+            )
+        _cancel_refresh(awaited, clients, clock)
+        _attempt(
+            clock,
+            lambda: clients.autoscaling.update_auto_scaling_group(
+                AutoScalingGroupName=awaited.group, MinSize=0, DesiredCapacity=0
+            ),
+        )
+    except aws_failures() as error:
+        return (
+            f"NOT STOPPED ({in_words(error)}): its replicas are running and billed. Stop them with: aws autoscaling "
+            f"update-auto-scaling-group --auto-scaling-group-name {awaited.group} --min-size 0 --desired-capacity 0 "
+            f"--region {awaited.region}"
+        )
+    left = _watch(awaited, clients, clock)
+    if left is None:
+        return "The group was set to zero; whether its instances have ended could not be asked."
+    if left:
+        return f"The group was set to zero; {', '.join(left)} is still ending, and billed until then."
+    return "The group was set to zero and its instances have ended: nothing of it is billed any more."
+
+
+def _freeze(awaited: Awaited, clients: Clients, clock: Clock, last: Seen, serving: set[str]) -> None:
+    name = awaited.group
+    _attempt(
+        clock,
+        lambda: clients.autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["Launch"]),
+    )
+    _cancel_refresh(awaited, clients, clock)
+    idle = [replica.instance for replica in last.group.replicas if replica.instance not in serving]
+    if idle:
+        _attempt(clock, lambda: clients.ec2.terminate_instances(InstanceIds=idle))
+
+
+def _cancel_refresh(awaited: Awaited, clients: Clients, clock: Clock) -> None:
+    """There may be none, or one that has just ended."""
+    try:
+        _attempt(clock, lambda: clients.autoscaling.cancel_instance_refresh(AutoScalingGroupName=awaited.group))
+    except aws_failures() as error:
+        if error_code(error) not in ("ActiveInstanceRefreshNotFound", "ActiveInstanceRefreshNotFoundFault"):
+            raise
+
+
+def _watch(awaited: Awaited, clients: Clients, clock: Clock) -> list[str] | None:
+    """Instances that have not ended after a while; `None`: AWS does not say."""
+    end = clock.now() + STOPPING
+    while True:
+        try:
+            left = _not_ended(awaited, clients)
+        except aws_failures() as error:
+            if kind_of(error) != "passing" or clock.now() >= end:
+                return None
+        else:
+            if not left or clock.now() >= end:
+                return left
+        clock.sleep(PAUSE)
+
+
+def _not_ended(awaited: Awaited, clients: Clients) -> list[str]:
+    found: Any = clients.ec2.describe_instances(
+        Filters=[
+            {"Name": "tag:aws:autoscaling:groupName", "Values": [awaited.group]},
+            {"Name": "instance-state-name", "Values": list(_NOT_ENDED)},
+        ]
+    )
+    return sorted(one["InstanceId"] for reservation in found["Reservations"] for one in reservation["Instances"])
+
+
+def _attempt(clock: Clock, act: Callable[[], object]) -> None:
+    """Does it, again where AWS has too much to do. Raises what the last attempt ended with."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            act()
+        except aws_failures() as error:
+            if kind_of(error) != "passing":
+                raise
+            clock.sleep(PAUSE)
+        else:
+            return
+    act()
+
+
+def _replicas(count: int) -> str:
+    return "1 replica" if count == 1 else f"{count} replicas"

@@ -1,0 +1,172 @@
+"""Waiting until a service serves, and naming why it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from infra.preflight.aws_errors import aws_failures, error_code, in_words, is_expired, kind_of
+from infra.readiness.awaited import Awaited, NotServingError, Served
+from infra.readiness.clients import Clients, Clock
+from infra.readiness.looking import GroupGone, Looker
+from infra.readiness.progress import changes
+from infra.readiness.seen import Group, Seen
+from infra.readiness.stopping import stop
+from infra.readiness.verdict import Failure, Judge
+
+POLL = 10.0
+"""Seconds between two looks: five questions each, far below what AWS limits."""
+LONGEST_POLL = 60.0
+"""Seconds, while AWS says that it is asked too often."""
+
+
+def wait_until_serving(awaited: Awaited, clients: Clients, *, clock: Clock, say: Callable[[str], None]) -> Served:
+    """Puts the group's minimum and desired capacity where the plan has them, then waits for a healthy replica.
+
+    Args:
+        awaited: what is waited for.
+        clients: of AWS, in the service's region.
+        clock: passes the time between looks.
+        say: takes a line of progress, with the time since the beginning at its head.
+
+    Raises:
+        NotServingError: with the cause, after the spending was stopped, unless `on_failure` is `keep`. Where it
+            cannot be told whether the service serves, nothing is stopped, and the report says so.
+    """
+    return _Wait(awaited, clients, clock, say).run()
+
+
+class _Wait:
+    def __init__(self, awaited: Awaited, clients: Clients, clock: Clock, say: Callable[[str], None]) -> None:
+        self._awaited = awaited
+        self._clients = clients
+        self._clock = clock
+        self._print = say
+        self._began = clock.now()
+        self._looker = Looker(awaited, clients)
+        self._judge = Judge(awaited, self._began)
+
+    def run(self) -> Served:
+        try:
+            return self._run()
+        except (NotServingError, GeneratorExit):
+            raise
+        except BaseException as error:
+            self._say(f"interrupted ({type(error).__name__}): nothing was stopped, replicas go on and are billed")
+            raise
+
+    def _run(self) -> Served:
+        awaited = self._awaited
+        self._say(f"waiting for {awaited.run} to serve; a replica has {awaited.boot_timeout // 60} min for it")
+        last: Seen | None = None
+        prepared = False
+        silence: str | None = None
+        pause = POLL
+        while True:
+            try:
+                if not prepared:
+                    self._put_capacity(self._looker.group())
+                    prepared = True
+                seen = self._looker.look()
+            except GroupGone:
+                raise NotServingError(
+                    f"{awaited.run} does not serve: its Auto Scaling group {awaited.group} does not exist in "
+                    f"{awaited.region}\n  remedy: run pulumi up --refresh"
+                ) from None
+            except aws_failures() as error:
+                silence = self._silent(error, silence)
+                pause = min(pause * 2, LONGEST_POLL)
+                if self._judge.is_late(self._clock.now()):
+                    raise self._unknown(error) from None
+            else:
+                silence, pause = None, POLL
+                for line in changes(last, seen, awaited.version):
+                    self._say(line)
+                last = seen
+                served = self._judged(seen)
+                if served is not None:
+                    return served
+            self._clock.sleep(pause)
+
+    def _judged(self, seen: Seen) -> Served | None:
+        now = self._clock.now()
+        failure = self._judge.failure(seen, now)
+        instance = self._judge.serving(seen)
+        if instance is not None:
+            self._say(f"{self._awaited.run} serves")
+            return Served(instance=instance, seconds=now - self._began)
+        if failure is None and self._judge.is_late(now):
+            failure = self._judge.lateness(seen, self._health_check())
+        if failure is None:
+            return None
+        raise NotServingError(self._report(failure, seen))
+
+    def _put_capacity(self, group: Group) -> None:
+        """A failed run left the group at zero, or frozen."""
+        awaited = self._awaited
+        if group.suspended:
+            self._clients.autoscaling.resume_processes(AutoScalingGroupName=awaited.group, ScalingProcesses=["Launch"])
+        desired = max(group.desired, awaited.minimum)
+        if (group.minimum, group.desired) == (awaited.minimum, desired):
+            return
+        self._clients.autoscaling.update_auto_scaling_group(
+            AutoScalingGroupName=awaited.group, MinSize=awaited.minimum, DesiredCapacity=desired
+        )
+        self._say(f"the group has a minimum of {awaited.minimum} and {desired} wanted now")
+
+    def _silent(self, error: Exception, said: str | None) -> str:
+        """Goes on where AWS will answer later. Raises where it will not."""
+        if kind_of(error) != "passing":
+            raise self._unknown(error) from None
+        code = error_code(error)
+        if code != said:
+            self._say(f"AWS does not answer at the moment ({code}); asking again")
+        return code
+
+    def _unknown(self, error: Exception) -> NotServingError:
+        awaited = self._awaited
+        match kind_of(error):
+            case "credentials":
+                what = (
+                    "the AWS credentials have expired" if is_expired(error) else "AWS does not accept the credentials"
+                )
+                remedy = "renew them, and run pulumi up or make wait again"
+            case "denied":
+                what, remedy = "the AWS credentials may not ask or do this", "allow it, and run pulumi up again"
+            case "passing":
+                what, remedy = "AWS does not answer", "run pulumi up again later"
+            case "other":
+                what, remedy = "AWS refuses", "run pulumi up --refresh"
+        return NotServingError(
+            f"it is not known whether {awaited.run} serves: {what} ({in_words(error)})\n"
+            f"  remedy: {remedy}\n"
+            f"  Nothing was stopped: replicas go on, and are billed."
+        )
+
+    def _report(self, failure: Failure, seen: Seen) -> str:
+        awaited = self._awaited
+        lines = [f"{awaited.run} does not serve: {failure.what}"]
+        if failure.remedy is not None:
+            lines.append(f"  remedy: {failure.remedy}")
+        if failure.instance is not None:
+            step = f", which came as far as: {failure.step}" if failure.step else ""
+            lines.append(f"  replica: {failure.instance}{step}")
+            lines.append(
+                f"  logs: aws logs tail {awaited.log_group} --log-stream-names {failure.instance}/boot "
+                f"{failure.instance}/container --since 1d --region {awaited.region}"
+            )
+        if awaited.on_failure == "keep":
+            lines.append("  on_failure is keep: replicas go on, and are billed.")
+        else:
+            self._say(f"does not serve: {failure.what}; stopping what is billed")
+            lines.append(f"  {stop(awaited, self._clients, self._clock, seen)}")
+        return "\n".join(lines)
+
+    def _health_check(self) -> str:
+        try:
+            return self._looker.health_check()
+        except aws_failures():
+            return "the path that probes name"
+
+    def _say(self, line: str) -> None:
+        passed = int(self._clock.now() - self._began)
+        self._print(f"[{passed // 60:2d}:{passed % 60:02d}] {line}")
