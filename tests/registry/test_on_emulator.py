@@ -1,0 +1,99 @@
+"""The registry against an emulator of AWS: what stacks write is read, and the function's role allows that alone."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import botocore.exceptions
+import pytest
+
+from gateway_lambda.errors import ServiceError
+from gateway_lambda.registry.dynamodb import DynamoRegistry
+from gateway_lambda.registry.record import Key, Model, Service
+from gateway_lambda.registry.table import Table
+from infra.components import policies
+from infra.planning.table_items import claim_item, key_item, routing_item
+from tests.registry.emulator import TABLE, Account
+
+pytestmark = pytest.mark.xdist_group("emulator")
+
+LOG_GROUP = "arn:aws:logs:eu-west-1:000000000000:log-group:/servestack/function"
+OPEN = Service(run="open", host="open.example.org", auth=False, model=Model(name="m", chat_template="{{ '\"é\\n' }}"))
+CLOSED = Service(run="closed", host="closed.internal", model=Model(name="n"))
+ALICE = Key(name="alice", sha256=hashlib.sha256(b"ss-alice").hexdigest(), runs=["closed"])
+
+
+@pytest.fixture(scope="module")
+def role(emulator: Account) -> dict[str, str]:
+    """Credentials of the function, with the policy that its component gives it."""
+    policy = policies.document(
+        policies.write_logs(LOG_GROUP), policies.read_registry(emulator.table_arn), policies.attach_to_network()
+    )
+    return emulator.assumed("function", policy)
+
+
+def look(environment: Mapping[str, str]) -> Table:
+    return asyncio.run(DynamoRegistry(TABLE, environment).table())
+
+
+def test_what_stacks_write_is_what_the_function_reads(account: Account, role: dict[str, str]) -> None:
+    account.put(claim_item("open", "organization/servestack/open"), routing_item(OPEN), routing_item(CLOSED))
+    account.put(key_item(ALICE), json.dumps({"pk": {"S": "state#open"}, "sk": {"S": "i-1"}, "step": {"S": "pull"}}))
+    table = look(account.environment(role))
+    assert table.services == (CLOSED, OPEN)
+    assert table.key(ALICE.sha256) == ALICE
+
+
+def test_a_registry_above_a_megabyte_is_read_whole(account: Account, role: dict[str, str]) -> None:
+    """Two records of 400 kB are the most that an answer holds."""
+    runs = [Service(run=f"run-{number}", model=Model(name="m", chat_template="x" * 350_000)) for number in range(5)]
+    account.put(*map(routing_item, runs))
+    assert look(account.environment(role)).services == tuple(runs)
+
+
+def test_an_empty_registry_is_one(account: Account, role: dict[str, str]) -> None:
+    assert look(account.environment(role)).services == ()
+
+
+def test_a_signature_by_another_secret_is_refused(account: Account, role: dict[str, str]) -> None:
+    with pytest.raises(ServiceError) as told:
+        look(account.environment({**role, "aws_secret_access_key": "another"}))
+    assert told.value.status == 503
+
+
+@pytest.mark.parametrize(
+    "denied",
+    [
+        pytest.param(lambda c: c("dynamodb").scan(TableName=TABLE), id="scan"),
+        pytest.param(lambda c: c("dynamodb").get_item(TableName=TABLE, Key=_item("registry", "run#open")), id="get"),
+        pytest.param(lambda c: c("dynamodb").put_item(TableName=TABLE, Item=_item("registry", "run#x")), id="put"),
+        pytest.param(lambda c: c("dynamodb").delete_item(TableName=TABLE, Key=_item("registry", "run#x")), id="delete"),
+        pytest.param(lambda c: c("dynamodb").describe_table(TableName=TABLE), id="describe"),
+        pytest.param(lambda c: c("dynamodb").query(TableName="another", **_partition("registry")), id="another table"),
+        pytest.param(lambda c: c("ssm").get_parameters(Names=["/servestack/open/TOKEN"]), id="parameters"),
+        pytest.param(lambda c: c("s3").list_buckets(), id="buckets"),
+        pytest.param(lambda c: c("iam").list_roles(), id="roles"),
+        pytest.param(lambda c: c("ec2").describe_instances(), id="instances"),
+        pytest.param(lambda c: c("lambda").list_functions(), id="functions"),
+        pytest.param(lambda c: c("logs").describe_log_groups(), id="log groups"),
+    ],
+)
+def test_the_functions_role_may_nothing_else(
+    account: Account, role: dict[str, str], denied: Callable[[Callable[[str], Any]], Any]
+) -> None:
+    """Another partition of the table is not among them: the emulator does not know dynamodb:LeadingKeys."""
+    with pytest.raises(botocore.exceptions.ClientError) as told:
+        denied(lambda service: account.client(service, role))
+    assert told.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+
+
+def _item(partition: str, sort: str) -> dict[str, Any]:
+    return {"pk": {"S": partition}, "sk": {"S": sort}}
+
+
+def _partition(key: str) -> dict[str, Any]:
+    return {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": key}}}
