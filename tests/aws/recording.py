@@ -24,6 +24,7 @@ from commands.property_values import (
     holds,
     without_secrets_marked,
 )
+from tests.aws.planting import Planted, plant
 from tests.aws.standin import Cloud, sdk
 from tests.aws.standin.checking import DYNAMIC, known
 from tests.aws.standin.outputs import digits_of
@@ -105,6 +106,7 @@ def record(
     cloud: Cloud | None = None,
     references: Mapping[str, Mapping[str, PropertyValue]] | None = None,
     dynamic: Dynamic | None = None,
+    planted: Planted | None = None,
     preview: bool = False,
     project: str = PROJECT,
 ) -> Recording:
@@ -117,6 +119,7 @@ def record(
         cloud=cloud,
         references=references,
         dynamic=dynamic,
+        planted=planted,
         preview=preview,
         project=project,
     )
@@ -134,6 +137,7 @@ def attempt(
     cloud: Cloud | None = None,
     references: Mapping[str, Mapping[str, PropertyValue]] | None = None,
     dynamic: Dynamic | None = None,
+    planted: Planted | None = None,
     preview: bool = False,
     project: str = PROJECT,
 ) -> Recording:
@@ -141,11 +145,12 @@ def attempt(
 
     `config` and `secrets`: stack config, plain and encrypted, by key. `cloud`: the account (a fresh one). `references`:
     outputs of other stacks by the full name that a StackReference names, secret ones as `SecretValue`. `dynamic`: what
-    dynamic resources answer. `preview`: what only a deployment finds out is unknown, and nothing is made.
+    dynamic resources answer. `planted`: one wrong value in what the program asks for. `preview`: what only a deployment
+    finds out is unknown, and nothing is made.
     """
     sdk.import_all()
     account = Cloud() if cloud is None else cloud
-    answers = _StandIn(account, {} if references is None else references, dynamic, preview=preview)
+    answers = _StandIn(account, {} if references is None else references, dynamic, planted, preview=preview)
     hidden = {} if secrets is None else secrets
     done = run(
         program,
@@ -167,12 +172,14 @@ class _StandIn:
         cloud: Cloud,
         references: Mapping[str, Mapping[str, PropertyValue]],
         dynamic: Dynamic | None,
+        planted: Planted | None,
         *,
         preview: bool,
     ) -> None:
         self._cloud = cloud
         self._references = references
         self._dynamic = dynamic
+        self._planted = planted
         self._preview = preview
         self._regions: dict[str, str | None] = {}
 
@@ -182,7 +189,10 @@ class _StandIn:
             self._regions[f"{registration.urn}::{id}"] = provider_region(registration.type, _plain(registration.inputs))
             return id, registration.inputs
         known(registration.type)
-        inputs = self._cloud.checked(registration.type, registration.urn, _plain(registration.inputs))
+        asked = _plain(registration.inputs)
+        if self._planted is not None and self._planted.resource == registration.name:
+            asked = plant(asked, self._planted.path, self._planted.value)
+        inputs = self._cloud.checked(registration.type, registration.urn, asked)
         region = self._region_of(registration.type, registration.provider, inputs.get("region"))
         if self._preview:
             state = self._cloud.preview(registration.type, inputs)

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import base64
-import copy
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from commands.property_values import UNKNOWN
+from tests.aws.planting import Planted, plant
 from tests.aws.standin import Cloud
 
 REGION = "eu-central-1"
@@ -460,16 +459,13 @@ SERVICE: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
 )
 
 
-def deploy(cloud: Cloud, planted: tuple[str, str, Any] | None = None) -> None:
-    """Make all of it. `planted`: (resource, path, value) of one property that is other than right.
-
-    A path is dotted, with numbers for items; the value `UNKNOWN` takes the property away.
-    """
+def deploy(cloud: Cloud, planted: Planted | None = None) -> None:
+    """Make all of it, with one value that is not right if `planted` says so."""
     made: dict[str, Mapping[str, Any]] = {}
     for name, type, inputs in (*GATEWAY, *SERVICE):
-        given = {key: _filled(value, made) for key, value in copy.deepcopy(dict(inputs)).items()}
-        if planted is not None and planted[0] == name:
-            _plant(given, planted[1].split("."), _filled(planted[2], made))
+        given = {key: _filled(value, made) for key, value in inputs.items()}
+        if planted is not None and planted.resource == name:
+            given = plant(given, planted.path, _filled(planted.value, made))
         urn = f"urn:pulumi:sample::servestack::{type}::{name}"
         checked = cloud.checked(type, urn, given)
         record = cloud.create(type, urn, checked, REGION if type.startswith("aws:") else "global")
@@ -494,15 +490,3 @@ def _output(part: str, made: Mapping[str, Mapping[str, Any]]) -> str:
     for step in path:
         value = value[int(step)] if step.isdigit() else value[step]
     return value
-
-
-def _plant(given: Any, path: list[str], value: Any) -> None:
-    *way, last = path
-    for step in way:
-        given = given[int(step)] if step.isdigit() else given.setdefault(step, {})
-    if value is UNKNOWN:
-        del given[last]
-    elif isinstance(given, list) and int(last) == len(given):
-        given.append(value)
-    else:
-        given[int(last) if last.isdigit() and isinstance(given, list) else last] = value

@@ -14,6 +14,7 @@ import pytest
 from commands.in_process import program_at
 from commands.program_monitor import Registration
 from commands.property_values import UNKNOWN, SecretValue
+from tests.aws.planting import Planted
 from tests.aws.recording import attempt, record
 
 REGION = "eu-central-1"
@@ -166,6 +167,15 @@ def test_what_a_program_raises_is_an_error_of_the_recording(where: str) -> None:
 
 def _fail(_: Any) -> None:
     raise ValueError("a wrong turn")
+
+
+def test_a_wrong_value_can_be_planted_in_what_a_program_asks_for() -> None:
+    def program() -> None:
+        aws.cloudwatch.LogGroup("logs", retention_in_days=7, opts=pulumi.ResourceOptions(provider=_provider()))
+
+    recording = attempt(program, stack="dev", planted=Planted("logs", "retentionInDays", 8))
+    assert len(recording.errors) == 1
+    assert "retentionInDays: expected one of" in recording.errors[0]
 
 
 def test_two_resources_of_one_name_are_refused() -> None:

@@ -11,25 +11,27 @@ from typing import Any
 import pytest
 
 from commands.property_values import UNKNOWN
+from tests.aws.planting import Planted
 from tests.aws.sample import GATEWAY, SERVICE, deploy
 from tests.aws.standin import Cloud, NotAccepted
 
 
 @dataclass(frozen=True)
 class Wrong:
-    resource: str
-    path: str
-    value: Any
+    """A row of the table."""
+
+    planted: Planted
     says: str
 
 
 def _wrong_values() -> list[Wrong]:
     with Path(__file__).with_name("wrong_values.csv").open(newline="") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    return [
-        Wrong(row["resource"], row["path"], json.loads(row["value"]) if row["value"] else UNKNOWN, row["says"])
-        for row in rows
-    ]
+    return [Wrong(Planted(row["resource"], row["path"], _value(row["value"])), row["says"]) for row in rows]
+
+
+def _value(text: str) -> Any:
+    return json.loads(text) if text else UNKNOWN
 
 
 WRONG = _wrong_values()
@@ -42,11 +44,13 @@ def test_what_is_right_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", _wrong_values(), ids=lambda wrong: f"{wrong.resource} {wrong.path} {wrong.value}"[:70]
+    "wrong",
+    _wrong_values(),
+    ids=lambda wrong: f"{wrong.planted.resource} {wrong.planted.path} {wrong.planted.value}"[:70],
 )
 def test_a_wrong_value_is_refused_for_its_own_reason(wrong: Wrong) -> None:
     with pytest.raises(NotAccepted) as refused:
-        deploy(Cloud(), (wrong.resource, wrong.path, wrong.value))
+        deploy(Cloud(), wrong.planted)
     assert wrong.says in str(refused.value)
 
 
@@ -59,7 +63,7 @@ def test_how_many_wrong_values_are_refused(capsys: pytest.CaptureFixture[str]) -
 
 def _is_refused(wrong: Wrong) -> bool:
     try:
-        deploy(Cloud(), (wrong.resource, wrong.path, wrong.value))
+        deploy(Cloud(), wrong.planted)
     except NotAccepted:
         return True
     return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def deploy(tmp_path: Path) -> Iterator[Deploy]:
-    """Makes deployments of a project's folder, each with an account and a state of its own."""
+    """Makes deployments of a project's folder, each with its own account and state; choices go to `Deployment`."""
     require("pulumi")
     made: list[Deployment] = []
 
-    def deployment(source: Path, world: Mapping[str, Any] | None = None, **choices: bool) -> Deployment:
+    def deployment(source: Path, **choices: Any) -> Deployment:
         folder = tmp_path / f"deployment-{len(made)}"
         folder.mkdir()
-        made.append(Deployment(source, folder, world, **choices))
+        made.append(Deployment(source, folder, **choices))
         return made[-1]
 
     yield deployment

@@ -15,14 +15,14 @@ import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import grpc
+import msgspec
 import yaml
 from pulumi import automation
 
-from tests.aws.standin import Cloud
-from tests.engine.plugin import FOLDER, serve
+from tests.aws.standin import Cloud, World
+from tests.engine.plugin import FOLDER, WORLD, serve
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("aws", "random")
@@ -33,20 +33,28 @@ class Deployment:
     """A project and its stacks."""
 
     def __init__(
-        self, source: Path, folder: Path, world: Mapping[str, Any] | None = None, *, started_by_engine: bool = False
+        self,
+        source: Path,
+        folder: Path,
+        *,
+        world: World | None = None,
+        environment: Mapping[str, str] | None = None,
+        started_by_engine: bool = False,
     ) -> None:
-        """`source`: the folder with Pulumi.yaml. `world`: fields of `World`, where the account is not an empty one.
+        """`source`: the folder with Pulumi.yaml. `world`: what is in the account, where it is not an empty one.
+        `environment`: what the program and its dynamic resources find there besides.
 
         The engine finds the plugins on PATH and starts them anew for every command and provider. Unless that is what
         is asked for, it is given plugins that run already, which takes seconds off each command.
         """
         self.folder = folder
+        self._environment = {} if environment is None else environment
         self._running: list[grpc.Server] = []
         self._work, self._account = folder / "project", folder / "account"
         for made in (self._work, self._account, folder / "state", folder / "bin", folder / "home"):
             made.mkdir()
         if world is not None:
-            (self._account / "world.json").write_text(json.dumps(world))
+            (self._account / WORLD).write_bytes(msgspec.json.encode(world))
         _link(source, self._work)
         _write_plugins(folder / "bin")
         self._attached = "" if started_by_engine else ",".join(self._serve(package) for package in PACKAGES)
@@ -101,6 +109,7 @@ class Deployment:
                 "PULUMI_SKIP_UPDATE_CHECK": "true",
                 "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
                 FOLDER: str(self._account),
+                **self._environment,
                 **({"PULUMI_DEBUG_PROVIDERS": self._attached} if self._attached else {}),
             },
         )

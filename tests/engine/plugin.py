@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import msgspec
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
@@ -30,8 +31,9 @@ from tests.aws.standin.differences import difference
 from tests.aws.standin.providers import PREFIX, provider_region
 
 FOLDER = "SERVESTACK_STAND_IN"
-"""The variable that names the account's folder: `records.json`, and `world.json` if a test wants another world."""
+"""The variable that names the account's folder: `records.json`, and WORLD if a test wants another."""
 
+WORLD = "world.json"
 _SDK = {"aws": "pulumi_aws", "random": "pulumi_random"}
 
 
@@ -211,8 +213,8 @@ def _by_contents(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _world(folder: Path) -> World | None:
-    described = folder / "world.json"
-    return World(**json.loads(described.read_text())) if described.exists() else None
+    described = folder / WORLD
+    return msgspec.json.decode(described.read_bytes(), type=World) if described.exists() else None
 
 
 if __name__ == "__main__":

@@ -9,6 +9,16 @@ from tests.aws.standin.cloud import Cloud
 from tests.aws.standin.differences import Difference
 from tests.aws.standin.problem import NotAccepted, Problem
 from tests.aws.standin.records import Record, Records
-from tests.aws.standin.world import ExistingVpc, World
+from tests.aws.standin.world import ExistingEndpoint, ExistingVpc, World
 
-__all__ = ["Cloud", "Difference", "ExistingVpc", "NotAccepted", "Problem", "Record", "Records", "World"]
+__all__ = [
+    "Cloud",
+    "Difference",
+    "ExistingEndpoint",
+    "ExistingVpc",
+    "NotAccepted",
+    "Problem",
+    "Record",
+    "Records",
+    "World",
+]

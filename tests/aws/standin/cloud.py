@@ -23,9 +23,10 @@ from tests.aws.standin.differences import DEFAULTS, Difference, difference
 from tests.aws.standin.problem import NotAccepted, refuse
 from tests.aws.standin.records import Record, Records
 from tests.aws.standin.tables import types
-from tests.aws.standin.together import QUESTIONS, item_id
+from tests.aws.standin.together import Questions, account, api, balancing
 from tests.aws.standin.world import World
 
+_QUESTIONS: Questions = {**account.QUESTIONS, **api.QUESTIONS, **balancing.QUESTIONS}
 _RULE = "aws:lb/listenerRule:ListenerRule"
 
 
@@ -57,11 +58,9 @@ class Cloud:
         given = {key: value for key, value in inputs.items() if key != DEFAULTS}
         number = self.records.made.get(urn, 0)
         seed = f"{urn} {number}"
-        prefix = f"{types()[type].named}Prefix" if type in types() else ""
-        if prefix in given:
-            given[types()[type].named] = given[prefix] + outputs.digits_of(seed)[:26]
-        self._refuse_beside_others(type, given, region)
-        id, state = self._outputs(type, given, seed, region)
+        complete = _named_by_prefix(type, given, seed)
+        self._refuse_beside_others(type, complete, region)
+        id, state = self._outputs(type, complete, seed, region)
         record = Record(type, id, urn, region, seed, dict(given), state)
         self.records.all.append(record)
         self.records.made[urn] = number + 1
@@ -93,7 +92,8 @@ class Cloud:
             raise NotAccepted(problems)
         changed = difference(type, record.inputs, given).changed
         before = record.outputs
-        record.id, record.outputs = self._outputs(type, given, record.seed, record.region)
+        complete = _named_by_prefix(type, given, record.seed)
+        record.id, record.outputs = self._outputs(type, complete, record.seed, record.region)
         for name in ("latestVersion", "version"):
             if isinstance(before.get(name), int):
                 record.outputs[name] = before[name] + (1 if set(changed) - {"tags"} else 0)
@@ -165,7 +165,7 @@ class Cloud:
         problems = list(missing(self.records, self.world, type, given, region))
         if not problems:
             problems += doubled(self.records, type, given, region)
-            for question in QUESTIONS.get(type, ()):
+            for question in _QUESTIONS.get(type, ()):
                 problems += question(self.records, self.world, given, region)
         if problems:
             raise NotAccepted(problems)
@@ -174,7 +174,7 @@ class Cloud:
         if type == DYNAMIC:
             return outputs.digits_of(seed)[:20], dict(given)
         if type == "aws:dynamodb/tableItem:TableItem":
-            return item_id(given), {**given, "region": region}
+            return account.item_id(given), {**given, "region": region}
         return outputs.computed(type, given, seed, region, self.world.account)
 
     def _after(self, record: Record) -> None:
@@ -190,6 +190,14 @@ class Cloud:
 
     def _note(self, event: str, urn: str) -> None:
         self.records.history.append([event, urn])
+
+
+def _named_by_prefix(type: str, given: dict[str, Any], seed: str) -> dict[str, Any]:
+    """With a prefix, the provider adds 26 digits when it makes the resource (terraform-plugin-sdk helper/id)."""
+    named = types()[type].named if type in types() else ""
+    if not named or f"{named}Prefix" not in given:
+        return given
+    return {**given, named: given[f"{named}Prefix"] + outputs.digits_of(seed)[:26]}
 
 
 @functools.cache

@@ -77,6 +77,7 @@ class _Fields(dict[str, Any]):
                 "loadBalancerZone": _BALANCER_ZONES.get(region, "Z32O12XQLNTSW2"),
                 "loadBalancer": str(inputs.get("loadBalancerArn", "")).partition(":loadbalancer/")[2],
                 "listener": str(inputs.get("listenerArn", "")).partition(":listener/")[2],
+                "serviceDigits": digits_of(str(inputs.get("serviceName", "")).rpartition(".")[2])[:8],
                 "slashedName": name if name.startswith("/") else f"/{name}",
             }
         )

@@ -26,6 +26,17 @@ def _images() -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExistingEndpoint:
+    """A gateway endpoint that someone else made."""
+
+    id: str
+    service: str
+    """`dynamodb` or `s3`."""
+    route_tables: tuple[str, ...]
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExistingVpc:
     """A VPC that someone else made."""
 
@@ -34,12 +45,12 @@ class ExistingVpc:
     cidr: str = "172.31.0.0/16"
     subnets: Mapping[str, str] = field(default_factory=dict[str, str])
     """Availability Zone by subnet id."""
-    route_tables: tuple[str, ...] = ()
-    """The first is the main one."""
-    public: bool = True
-    """Whether its subnets give public addresses and its main route table leads to an internet gateway."""
-    dynamodb_endpoint: str | None = None
-    """A gateway endpoint for DynamoDB that is in all its route tables."""
+    main_route_table: str = "rtb-0000000000000000a"
+    route_tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Subnets by route table; a subnet in none goes by the main one."""
+    internet: bool = True
+    """Whether its route tables lead to an internet gateway, and its subnets give public addresses."""
+    endpoints: tuple[ExistingEndpoint, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +73,19 @@ class World:
 
     def existing(self) -> frozenset[str]:
         """Ids and ARNs that resources may name without anyone having made them here."""
-        of_vpcs = {name for vpc in self.vpcs for name in (vpc.id, *vpc.subnets, *vpc.route_tables)}
-        return frozenset(self.certificates) | of_vpcs | {vpc.dynamodb_endpoint or "" for vpc in self.vpcs}
+        of_vpcs = {
+            name
+            for vpc in self.vpcs
+            for name in (vpc.id, *vpc.subnets, vpc.main_route_table, *vpc.route_tables, default_group(vpc.id))
+        }
+        return frozenset(self.certificates) | of_vpcs | {one.id for vpc in self.vpcs for one in vpc.endpoints}
 
 
 def zones_of(region: str) -> tuple[str, ...]:
     """Availability Zones of a region: three, which every region with the GPU types has."""
     return tuple(f"{region}{letter}" for letter in "abc")
+
+
+def default_group(vpc: str) -> str:
+    """The id of an existing VPC's default security group."""
+    return f"sg-{vpc.removeprefix('vpc-')}"

@@ -1,0 +1,158 @@
+"""What the provider's functions say of networks: those that were there, those that were made, and both together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.aws.standin.outputs import digits_of
+from tests.aws.standin.problem import refuse
+from tests.aws.standin.records import Record, Records
+from tests.aws.standin.world import ExistingVpc, World, default_group
+
+ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    id: str
+    vpc: str
+    service: str
+    route_tables: tuple[str, ...]
+    tags: Mapping[str, str]
+
+
+def vpc(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    found = next((one for one in _vpcs(records, world, region) if one.id == given.get("id")), None)
+    if found is None:
+        raise refuse("no matching EC2 VPC found")
+    return {
+        "id": found.id,
+        "arn": f"arn:aws:ec2:{region}:{world.account}:vpc/{found.id}",
+        "cidrBlock": found.cidr,
+        "default": False,
+        "enableDnsHostnames": True,
+        "enableDnsSupport": True,
+        "mainRouteTableId": found.main_route_table,
+        "ownerId": world.account,
+        "state": "available",
+    }
+
+
+def subnets(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    wanted = _filtered(given, "vpc-id")
+    vpcs = [one for one in _vpcs(records, world, region) if wanted is None or one.id in wanted]
+    return {"ids": [subnet for one in vpcs for subnet in one.subnets]}
+
+
+def subnet(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    for one in _vpcs(records, world, region):
+        if given.get("id") in one.subnets:
+            arn = f"arn:aws:ec2:{region}:{world.account}:subnet/{given['id']}"
+            zone = one.subnets[given["id"]]
+            return {"arn": arn, "vpcId": one.id, "availabilityZone": zone, "mapPublicIpOnLaunch": one.internet}
+    raise refuse("no matching EC2 Subnet found")
+
+
+def route_tables(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    return {"ids": [table for table, _ in _tables(records, world, given, region)]}
+
+
+def route_table(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    found = list(_tables(records, world, given, region))
+    if len(found) != 1:
+        raise refuse(f"{'multiple' if found else 'no'} EC2 Route Tables matched; use additional constraints")
+    table, of = found[0]
+    routes = [{"cidrBlock": "0.0.0.0/0", "gatewayId": f"igw-{digits_of(of.id)[:17]}"}] if of.internet else []
+    for endpoint in _endpoints(records, world, region):
+        if table in endpoint.route_tables:
+            prefix_list = f"pl-{digits_of(endpoint.service)[:8]}"
+            routes.append({"destinationPrefixListId": prefix_list, "gatewayId": endpoint.id})
+    return {"id": table, "routeTableId": table, "vpcId": of.id, "routes": routes}
+
+
+def vpc_endpoint(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    for endpoint in _endpoints(records, world, region):
+        service = f"com.amazonaws.{region}.{endpoint.service}"
+        if "id" in given and given["id"] != endpoint.id:
+            continue
+        if given.get("vpcId", endpoint.vpc) != endpoint.vpc or given.get("serviceName", service) != service:
+            continue
+        return {
+            "id": endpoint.id,
+            "vpcId": endpoint.vpc,
+            "serviceName": service,
+            "prefixListId": f"pl-{digits_of(endpoint.service)[:8]}",
+            "routeTableIds": list(endpoint.route_tables),
+            "tags": dict(endpoint.tags),
+            "state": "available",
+        }
+    raise refuse("no matching EC2 VPC Endpoint found")
+
+
+def security_group(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    id, name, of = given.get("id"), given.get("name"), given.get("vpcId")
+    for group in records.of("aws:ec2/securityGroup:SecurityGroup", region):
+        if id == group.id or (name, of) == (group.outputs["name"], group.outputs.get("vpcId")):
+            return {"id": group.id, "name": group.outputs["name"], "vpcId": group.outputs.get("vpcId")}
+    for one in world.vpcs:
+        if id == default_group(one.id) or (name, of) == ("default", one.id):
+            return {"id": default_group(one.id), "name": "default", "vpcId": one.id}
+    raise refuse("no matching EC2 Security Group found")
+
+
+def _vpcs(records: Records, world: World, region: str) -> Iterator[ExistingVpc]:
+    yield from (one for one in world.vpcs if one.region == region)
+    for made in records.of("aws:ec2/vpc:Vpc", region):
+        zones = {
+            one.id: str(one.outputs.get("availabilityZone"))
+            for one in _in_vpc(records, "aws:ec2/subnet:Subnet", made.id)
+        }
+        tables = {one.id: () for one in _in_vpc(records, "aws:ec2/routeTable:RouteTable", made.id)}
+        yield ExistingVpc(
+            id=made.id,
+            region=region,
+            cidr=made.outputs.get("cidrBlock", ""),
+            subnets=zones,
+            main_route_table=made.outputs["mainRouteTableId"],
+            route_tables=tables,
+        )
+
+
+def _in_vpc(records: Records, type: str, vpc: str) -> Iterator[Record]:
+    yield from (one for one in records.of(type) if one.outputs.get("vpcId") == vpc)
+
+
+def _tables(records: Records, world: World, given: Mapping[str, Any], region: str) -> Iterator[tuple[str, ExistingVpc]]:
+    """Route tables that the arguments let through, each with its VPC."""
+    wanted, of_vpc = given.get("routeTableId"), _filtered(given, "vpc-id")
+    of_subnet, main = _filtered(given, "association.subnet-id"), _filtered(given, "association.main")
+    for one in _vpcs(records, world, region):
+        if of_vpc is not None and one.id not in of_vpc:
+            continue
+        for table in dict.fromkeys((one.main_route_table, *one.route_tables)):
+            in_it = set(one.route_tables.get(table, ()))
+            if wanted not in (None, table) or (of_subnet is not None and not in_it & set(of_subnet)):
+                continue
+            if main is None or ("true" in main) == (table == one.main_route_table):
+                yield table, one
+
+
+def _endpoints(records: Records, world: World, region: str) -> Iterator[_Endpoint]:
+    for one in world.vpcs:
+        for there in one.endpoints:
+            yield _Endpoint(there.id, one.id, there.service, there.route_tables, there.tags)
+    for made in records.of(ENDPOINT, region):
+        service = str(made.outputs["serviceName"]).rpartition(".")[2]
+        tables = tuple(made.outputs.get("routeTableIds", ()))
+        yield _Endpoint(made.id, made.outputs["vpcId"], service, tables, made.outputs.get("tags", {}))
+
+
+def _filtered(given: Mapping[str, Any], name: str) -> list[str] | None:
+    """What a filter of this name lets through; `None`: there is no such filter."""
+    own = {"vpc-id": "vpcId", "association.subnet-id": "subnetId"}.get(name)
+    found = [list(one["values"]) for one in given.get("filters", ()) if one["name"] == name]
+    if own in given:
+        found.append([given[own]])
+    return found[0] if found else None
