@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from commands.property_values import UNKNOWN
-from tests.aws.sample import REGION, SERVICE, deploy
+from tests.aws.sample import ALL, REGION, deploy
 from tests.aws.standin import Cloud, Difference, NotAccepted, Record, World
 
 
@@ -74,7 +74,7 @@ def test_a_replacement_with_a_fixed_name_goes_before_it_comes(cloud: Cloud) -> N
     found = cloud.difference(logs.type, logs.inputs, {**logs.inputs, "logGroupClass": "INFREQUENT_ACCESS"})
     assert found == Difference(("logGroupClass",), ("logGroupClass",), delete_first=True)
     type, urn = "aws:lb/targetGroup:TargetGroup", named(cloud, "targets").urn
-    inputs = next(inputs for name, _, inputs in SERVICE if name == "targets")
+    inputs = next(inputs for name, _, inputs in ALL if name == "targets")
     given = cloud.checked(type, urn, {**inputs, "vpcId": named(cloud, "network").id})
     assert cloud.difference(type, given, {**given, "port": 1}) == Difference(("port",), ("port",), delete_first=False)
 

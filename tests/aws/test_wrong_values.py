@@ -12,7 +12,7 @@ import pytest
 
 from commands.property_values import UNKNOWN
 from tests.aws.planting import Planted
-from tests.aws.sample import GATEWAY, SERVICE, deploy
+from tests.aws.sample import ALL, deploy
 from tests.aws.standin import Cloud, NotAccepted
 
 
@@ -40,7 +40,7 @@ WRONG = _wrong_values()
 def test_what_is_right_is_accepted() -> None:
     cloud = Cloud()
     deploy(cloud)
-    assert len(cloud.records.all) == len(GATEWAY) + len(SERVICE)
+    assert len(cloud.records.all) == len(ALL)
 
 
 @pytest.mark.parametrize(
