@@ -69,6 +69,15 @@ class Exchange:
         """The first header of that lower-case name."""
         return next((value for key, value in self.scope["headers"] if key == name), None)
 
+    def caller(self) -> bytes:
+        """The address that the request comes from; behind a proxy on this machine, the one that it names last."""
+        client = self.scope.get("client")
+        address: bytes = client[0].encode() if client else b""
+        if address in (b"", b"127.0.0.1", b"::1"):
+            forwarded = self.header(b"x-forwarded-for")
+            return forwarded.rpartition(b",")[2].strip() if forwarded else address
+        return address
+
     async def body(self, limit: int) -> bytes:
         """The whole request body. Raises `RequestError` above `limit` bytes, `ClientLeft` when it does not come."""
         if self.content_length is not None and self.content_length.isdigit() and int(self.content_length) > limit:

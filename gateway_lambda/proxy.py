@@ -37,6 +37,7 @@ async def pass_on(exchange: Exchange, run: Run, path: bytes, prefix: bytes, upst
     `auth` asks for, ends here; the Authorization header of an open run is its service's own affair and goes on.
     Raises `GatewayError` as long as nothing was sent.
     """
+    run.rates.check(exchange, path)
     replica = upstream.choose(run.replicas)
     body = await _request_body(exchange)
     query: bytes = exchange.scope["query_string"]

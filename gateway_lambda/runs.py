@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway_lambda.rates import Rates
 from gateway_lambda.registry.record import Model, Service
 from gateway_lambda.registry.table import Table
 from gateway_lambda.templates import ChatTemplate
@@ -41,7 +42,7 @@ class ReadyModel:
 class Run:
     """A service of the registry while it is being served."""
 
-    __slots__ = ("known", "model", "replicas", "service", "upstream_key")
+    __slots__ = ("known", "model", "rates", "replicas", "service", "upstream_key")
 
     def __init__(self, service: Service, replicas: list[Replica]) -> None:
         self.service = service
@@ -49,6 +50,7 @@ class Run:
         self.known = {replica: Known() for replica in replicas}
         self.model = ReadyModel(service.model) if service.model and service.model.format == "tgi" else None
         """Of format tgi alone; other models make ready what they need themselves."""
+        self.rates = Rates(service.rate_limits)
         self.upstream_key = b""
         """The header line with the upstream's own key, where it has one."""
         if service.model and service.model.upstream_api_key:

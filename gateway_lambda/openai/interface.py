@@ -60,6 +60,8 @@ class Interface:
         name = self._name(exchange, body, known=answer is not None)
         run = await self._run_for(exchange, name, table)
         model = run.service.model
+        if model is not None:
+            run.rates.check(exchange, model.prefix.rstrip("/").encode() + path)
         if model is not None and model.format == "openai":
             patience = self._settings.plain_timeout
             await pass_to_model(exchange, run, model, path, body, self._upstream, patience)
