@@ -53,7 +53,7 @@ class Run:
     component_outputs: Mapping[str, Properties]
     """By URN: what each component gave to `register_outputs`."""
     refusals: tuple[tuple[str, str], ...]
-    """(URN or token, why) of every resource and call that was refused."""
+    """(URN, why) of every resource that was refused."""
     errors: tuple[str, ...]
     """Everything that went wrong, refusals among them; empty when the run would have ended well."""
     messages: tuple[tuple[str, str], ...] = field(repr=False)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import alias_pb2, engine_pb2, resource_pb2
@@ -94,7 +95,7 @@ class ProgramMonitor(MockMonitor):
         self.outputs: dict[str, Properties] = {}
         """By URN: what components and the stack registered as theirs."""
         self.refusals: list[tuple[str, str]] = []
-        """(URN or token, why)."""
+        """(URN, why). A refused call is not among them: it raises in the program, which may know what to do."""
 
     def RegisterResource(self, request: _Registered) -> resource_pb2.RegisterResourceResponse:
         urn = self._urn(request.parent, request.type, request.name)
@@ -123,19 +124,17 @@ class ProgramMonitor(MockMonitor):
             state = self._answers.read(request.type, request.name, request.id, decode(request.properties))
         except Refused as refused:
             self.refusals.append((urn, str(refused)))
-            raise
+            raise _AsFromEngine(str(refused)) from refused
         return resource_pb2.ReadResourceResponse(urn=urn, properties=encode(state))
 
     def Invoke(self, request: resource_pb2.ResourceInvokeRequest) -> resource_pb2.ResourceInvokeResponse:
         call = Call(token=request.tok, arguments=decode(request.args), provider=request.provider)
         self.calls.append(call)
-        try:
-            answer = self._answers.call(call)
-        except Refused as refused:
-            self.refusals.append((request.tok, str(refused)))
-            raise
         response = resource_pb2.ResourceInvokeResponse()
-        getattr(response, "return").CopyFrom(encode(answer))
+        try:
+            getattr(response, "return").CopyFrom(encode(self._answers.call(call)))
+        except Refused as refused:
+            raise _AsFromEngine(str(refused)) from refused
         return response
 
     def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> empty_pb2.Empty:
@@ -152,6 +151,16 @@ class ProgramMonitor(MockMonitor):
         """The program goes on with unknown outputs; what depends on it is skipped, as the engine does."""
         self._failed.add(urn)
         return resource_pb2.RegisterResourceResponse(urn=urn, result=resource_pb2.Result.FAIL)
+
+
+class _AsFromEngine(grpc.RpcError):
+    """A refusal in the form that the SDK knows from the engine: a program may catch that of a call, and go on."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return str(self)
 
 
 class SilentEngine:

@@ -90,7 +90,7 @@ Properties: TypeAlias = "dict[str, PropertyValue]"
 
 
 def decode(properties: struct_pb2.Struct) -> Properties:
-    """The properties of a request; those that are null are left out, as the engine does."""
+    """The properties of a request; those that are null are left out, as the SDK does when it reads."""
     values = {key: _decode(value) for key, value in properties.fields.items()}
     return {key: value for key, value in values.items() if value is not None}
 
