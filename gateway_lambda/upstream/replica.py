@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from gateway_lambda.upstream.connection import Connection, Owner
 
 _IDLE_FOR = 60.0
-"""Seconds that an idle connection is kept beyond the one used last."""
+"""Seconds. A connection that was idle for longer is not used again: whoever stands between may have forgotten it."""
 
 
 class BadAddress(ValueError):
@@ -42,11 +42,12 @@ class Replica(Owner):
 
     async def connection(self, patience: float) -> Connection:
         """A connection that was idle, else a new one within `patience` seconds. Raises `OSError`, `TimeoutError`."""
+        loop = asyncio.get_running_loop()
         while self._idle:
             connection = self._idle.pop()
-            if connection.usable:
+            if connection.usable and loop.time() - connection.free_since <= _IDLE_FOR:
                 return connection
-        loop = asyncio.get_running_loop()
+            connection.end()
         parts = self._parts
         async with asyncio.timeout(patience):
             _, connection = await loop.create_connection(
