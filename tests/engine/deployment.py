@@ -74,8 +74,8 @@ class Deployment:
     ) -> automation.Stack:
         """The stack of that name, made where it is not there yet, with exactly this stack config."""
         stack = automation.create_or_select_stack(name, work_dir=str(self._work), opts=self._options())
-        if (self._work / f"Pulumi.{name}.yaml").exists():
-            stack.remove_all_config(list(stack.get_all_config()))
+        if before := list(stack.get_all_config()):
+            stack.remove_all_config(before)
         stack.set_all_config(
             {
                 **{key: automation.ConfigValue(_text(value)) for key, value in config.items()},
