@@ -13,9 +13,9 @@ from gateway_lambda.openai.chunks import DONE
 from gateway_lambda.openai.request import dropped_header
 from gateway_lambda.openai.together import together
 from gateway_lambda.settings import Settings
-from gateway_lambda.tgi.client import TokenStream
 from gateway_lambda.tgi.generation import Generation
 from gateway_lambda.tgi.replies import LastDetails, decode_event
+from gateway_lambda.tgi.token_stream import TokenStream
 
 
 async def stream_answers(

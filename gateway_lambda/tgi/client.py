@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gateway_lambda.errors import GatewayError, ServiceError, timed_out
+from gateway_lambda.errors import ServiceError, timed_out
 from gateway_lambda.registry.record import Limits
 from gateway_lambda.runs import Run
 from gateway_lambda.settings import Settings
-from gateway_lambda.tgi.failures import Failure, from_event, from_status
+from gateway_lambda.tgi.failures import from_status
 from gateway_lambda.tgi.info import Facts, Info, adds_bos, decode_info, decode_tokens, facts_of
-from gateway_lambda.tgi.replies import Event, EventReader, Generated, decode_event, decode_generated
+from gateway_lambda.tgi.replies import Generated, decode_generated
+from gateway_lambda.tgi.token_stream import TokenStream
 from gateway_lambda.upstream.client import Reply, Upstream
 from gateway_lambda.upstream.replica import Replica
 
@@ -97,13 +98,13 @@ class TgiClient:
     async def stream(self, run: Run, replica: Replica, body: bytes, *, grammar: str | None) -> TokenStream:
         """A stream whose first event has arrived and is no error. Raises `GatewayError`."""
         try:
-            async with asyncio.timeout(self._idle_timeout):
+            async with asyncio.timeout(self._idle_timeout) as silence:
                 reply = await self._post(run, replica, b"/generate_stream", body)
                 stream = TokenStream(reply, grammar=grammar)
                 try:
                     if reply.status != 200:
                         raise from_status(reply.status, await reply.whole(), grammar=grammar)
-                    await stream.peek()
+                    await stream.peek(silence, self._idle_timeout)
                 except BaseException:
                     reply.close()
                     raise
@@ -157,72 +158,3 @@ class TgiClient:
                     reply.close()
         except (TimeoutError, ServiceError):
             return None
-
-
-class TokenStream:
-    """The events of one `/generate_stream` call.
-
-    `waiting_since`: since when it waits for bytes, by the event loop's clock; None while it does not.
-    """
-
-    __slots__ = ("_ahead", "_given_up", "_grammar", "_loop", "_reader", "_reply", "waiting_since")
-
-    def __init__(self, reply: Reply, *, grammar: str | None) -> None:
-        self._reply = reply
-        self._reader = EventReader()
-        self._grammar = grammar
-        self._ahead: list[bytes] | None = None
-        self._given_up = False
-        self._loop = asyncio.get_running_loop()
-        self.waiting_since: float | None = None
-
-    async def peek(self) -> None:
-        """Wait for the first event. Raises the error that it carries; its stream can then still be another's."""
-        self._ahead = await self.read()
-        event = decode_event(self._ahead[0])
-        if event.token is None:
-            raise self.failure(event)
-
-    async def read(self) -> list[bytes]:
-        """The events that have arrived, at least one. Raises `ServiceError` when the stream ends instead."""
-        if self._ahead is not None:
-            ahead, self._ahead = self._ahead, None
-            return ahead
-        while True:
-            self.waiting_since = self._loop.time()
-            try:
-                piece = await self._reply.piece()
-            except ServiceError:
-                if self._given_up:
-                    raise timed_out("the upstream sent nothing for too long") from None
-                raise
-            self.waiting_since = None
-            if not piece:
-                raise ServiceError(500, "the upstream's stream ended before the answer did", "upstream_incomplete")
-            events = self._reader.feed(piece)
-            if events:
-                return events
-
-    def failure(self, event: Event) -> GatewayError:
-        """The error that an event without a token means."""
-        return from_event(Failure(event.error or "", event.error_type), grammar=self._grammar)
-
-    def give_up(self) -> None:
-        """End the connection because of its silence: `read` raises a timeout."""
-        self._given_up = True
-        self._reply.close()
-
-    async def finish(self) -> None:
-        """Wait a moment for the stream's own end after its last event, so that its connection can be used again."""
-        try:
-            async with asyncio.timeout(1):
-                while not self._reply.ended and await self._reply.piece():
-                    pass
-        except (TimeoutError, ServiceError):
-            pass
-        finally:
-            self._reply.close()
-
-    def close(self) -> None:
-        """End the generation, unless it has ended."""
-        self._reply.close()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from gateway_lambda.openai.request import Request
 from gateway_lambda.runs import ReadyModel, Run
 from gateway_lambda.tgi.body import encode_body
-from gateway_lambda.tgi.client import TgiClient, TokenStream
+from gateway_lambda.tgi.client import TgiClient
 from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tgi.replies import Generated
 from gateway_lambda.tgi.stops import Stops
+from gateway_lambda.tgi.token_stream import TokenStream
 from gateway_lambda.tgi.whole import Choice, mean_logprob, read_choice
 from gateway_lambda.tools.response_format import Budget, budget_with_grammar
 from gateway_lambda.upstream.replica import Replica

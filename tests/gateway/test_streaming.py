@@ -243,7 +243,8 @@ def test_comments_of_the_upstream_count_as_life(bench: Bench) -> None:
     bench.serve(idle_timeout=0.3, keep_alive=5)
 
     comments = [piece for _ in range(6) for piece in (asyncio.sleep(0.1), b":\n\n")]
-    bench.tgi.replies.append(stream(events("a", finish=None)[0], *comments, events("b")[0]))
+    more = [piece for _ in range(6) for piece in (asyncio.sleep(0.1), b":\n\n")]
+    bench.tgi.replies.append(stream(*more, events("a", finish=None)[0], *comments, events("b")[0]))
     assert deltas(bench.events())[1:] == [({"content": "a"}, None), ({"content": "b"}, None), ({}, "stop"), "[DONE]"]
 
 
