@@ -6,6 +6,7 @@ import sys
 
 import uvicorn
 
+from gateway_lambda.adapter import behind_adapter
 from gateway_lambda.app import make_app
 from gateway_lambda.registry.file import RegistryError
 from gateway_lambda.registry.opening import open_registry
@@ -18,7 +19,7 @@ except (SettingsError, RegistryError) as problem:
     sys.exit(f"gateway: {problem}")
 logging.basicConfig(level=settings.log.upper(), format="%(levelname)s %(name)s: %(message)s")
 uvicorn.run(
-    app,
+    behind_adapter(app) if settings.behind else app,
     host=settings.host,
     port=settings.port,
     loop="uvloop",

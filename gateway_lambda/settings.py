@@ -38,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A stream whose upstream sends no byte at all. TGI's own comments, every 15 s, count as bytes."""
     grace: float = 25.0
     """After SIGTERM, running requests get so long to end by themselves."""
+    behind: str = ""
+    """`adapter`: requests come through a web adapter, which makes metadata and a payload of every response."""
     log: str = "warning"
     """The least that is logged: debug, info, warning or error."""
 
@@ -56,6 +58,7 @@ VARIABLES: dict[str, str] = {
     "plain_timeout": "GATEWAY_PLAIN_TIMEOUT",
     "idle_timeout": "GATEWAY_IDLE_TIMEOUT",
     "grace": "GATEWAY_GRACE",
+    "behind": "GATEWAY_BEHIND",
     "log": "GATEWAY_LOG",
 }
 
@@ -98,6 +101,8 @@ def _read(variable: str, text: str, default: object, positive: bool) -> str | in
 def _check(settings: Settings) -> None:
     if settings.log not in _LOGGED:
         raise SettingsError(f"GATEWAY_LOG={settings.log!r}: give one of {', '.join(_LOGGED)}")
+    if settings.behind not in ("", "adapter"):
+        raise SettingsError(f"GATEWAY_BEHIND={settings.behind!r}: give adapter, or nothing")
     if not settings.registry.partition(":")[2]:
         raise SettingsError(f"GATEWAY_REGISTRY={settings.registry!r}: give file:PATH or dynamodb:TABLE")
     if settings.upstream and not settings.upstream.startswith(("http://", "https://")):

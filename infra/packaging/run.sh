@@ -2,5 +2,5 @@
 # The function's handler. The adapter's wrapper starts it; the adapter then asks for the gateway on AWS_LWA_PORT.
 # -S: the zip holds every package that is needed.
 cd "${LAMBDA_TASK_ROOT:-$(dirname "$0")}" || exit 1
-export HOST=127.0.0.1 PORT="${AWS_LWA_PORT:-${PORT:-8080}}"
+export HOST=127.0.0.1 PORT="${AWS_LWA_PORT:-${PORT:-8080}}" GATEWAY_BEHIND=adapter
 exec python3 -S -m gateway_lambda

@@ -1,0 +1,82 @@
+"""Behind a web adapter, which makes of every response one object of metadata and a payload that follows.
+
+Such an adapter has no word for a header that comes twice, and those who read its payload may wait for a first byte that
+never comes (aws-lambda-web-adapter issue 499). Where HTTP allows no body (204, 304, HEAD) there is nothing to add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from gateway_lambda.errors import Header
+from gateway_lambda.exchange import Message, Receive, Send
+
+_ITS_OWN = frozenset((b"x-amzn-request-context", b"x-amzn-lambda-context", b"x-amz-tenant-id"))
+"""Request headers that the adapter adds, about the account and the function: not a run's own service's affair."""
+_APART = b"set-cookie"
+"""The one header whose values cannot share a line (RFC 9110 §5.3); adapters pass cookies on as a list."""
+
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+def behind_adapter(application: Application) -> Application:
+    """An ASGI application whose responses survive the adapter: headers once, a payload of a byte at least."""
+
+    async def serve(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await application(scope, receive, send)
+            return
+        headers: Iterable[Header] = scope["headers"]
+        kept = [header for header in headers if header[0] not in _ITS_OWN]
+        # The adapter is on this machine; who asked it stands in X-Forwarded-For already.
+        inner = {**scope, "headers": kept, "client": None}
+        await application(inner, receive, _Response(scope["method"] == "HEAD", send).send)
+
+    return serve
+
+
+class _Response:
+    """One response on its way to the adapter."""
+
+    __slots__ = ("_head", "_owes", "_send")
+
+    def __init__(self, head: bool, send: Send) -> None:
+        self._head = head
+        self._send = send
+        self._owes = False
+        """Its payload is empty so far, and may not stay so."""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await self._start(message)
+            return
+        if message.get("body"):
+            self._owes = False
+        elif self._owes and not message.get("more_body"):
+            message = {**message, "body": b"\n"}
+        await self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        headers = _once(message["headers"])
+        lengths = [value for name, value in headers if name == b"content-length"]
+        bodyless = self._head or message["status"] in (204, 304)
+        encoded = any(name == b"content-encoding" for name, _ in headers)
+        if not bodyless and lengths == [b"0"]:
+            self._owes = True
+            headers = [header for header in headers if header[0] not in (b"content-length", b"content-encoding")]
+            headers.append((b"content-length", b"1"))
+        elif not bodyless and not lengths and not encoded:
+            self._owes = True
+        await self._send({**message, "headers": headers})
+
+
+def _once(headers: Iterable[Header]) -> list[Header]:
+    """Values of one name in one line, at the place of the first."""
+    found: dict[bytes, bytes] = {}
+    cookies: list[Header] = []
+    for name, value in headers:
+        if name == _APART:
+            cookies.append((name, value))
+        else:
+            found[name] = b"%s, %s" % (found[name], value) if name in found else value
+    return [*found.items(), *cookies]
