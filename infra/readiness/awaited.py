@@ -24,8 +24,8 @@ class Awaited:
     """The launch template's version that replicas should have."""
     minimum: int
     """Replicas that the plan wants at least; 1 or more."""
-    port: int
-    """Where the container listens."""
+    port: int | None
+    """Where the container listens; `None`: not known."""
     boot_timeout: int
     """Seconds that a replica has to become healthy."""
     on_failure: Literal["stop", "keep"]

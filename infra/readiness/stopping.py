@@ -30,8 +30,8 @@ def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen | None) ->
         if last is not None and serving:
             _freeze(awaited, clients, clock, last, serving)
             return (
-                f"{_replicas(len(serving))} of the version before still serve and are billed as before. No other "
-                "instance is running or started any more, until pulumi up or make wait runs again."
+                f"{_still(len(serving))} billed as before. No other instance is running or started any more, until "
+                "pulumi up or make wait runs again."
             )
         _cancel_refresh(awaited, clients, clock)
         _attempt(
@@ -114,5 +114,7 @@ def _attempt(clock: Clock, act: Callable[[], object]) -> None:
     act()
 
 
-def _replicas(count: int) -> str:
-    return "1 replica" if count == 1 else f"{count} replicas"
+def _still(count: int) -> str:
+    if count == 1:
+        return "1 replica of the version before still serves and is"
+    return f"{count} replicas of the version before still serve and are"

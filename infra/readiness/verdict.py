@@ -89,9 +89,9 @@ class Judge:
 
     def _unhealthy(self, reason: str, description: str, within: str, health_check: str) -> str:
         if reason in _NOTHING_THERE:
-            port = self._awaited.port
+            port = "the container's port" if self._awaited.port is None else f"port {self._awaited.port}"
             return (
-                f"nothing answers on port {port} {within} ({description or reason}): `port` in the configuration is "
+                f"nothing answers on {port} {within} ({description or reason}): `port` in the configuration is "
                 "the one that the container listens on, on every address (0.0.0.0)"
             )
         return f"the health check fails {within}: {health_check}; {description or reason}"

@@ -1,0 +1,138 @@
+"""`make wait STACK=…`: what `pulumi up` does at its end, by hand: wait until a service serves, or say why it does not.
+
+What there is to wait for comes out of the stack's state and not out of its outputs: a first `pulumi up` that failed
+while it waited has no outputs, and is what this is for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from infra.planning.table_items import PARTITION_KEY, REGISTRY, SORT_KEY
+from infra.readiness import Awaited, Clients, Clock, NotServingError, WallClock, aws_clients, wait_until_serving
+
+GROUP = "aws:autoscaling/group:Group"
+LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+TABLE_ITEM = "aws:dynamodb/tableItem:TableItem"
+_CLAIM = "claim#"
+
+Pulumi = Callable[[Sequence[str]], str]
+
+
+class WaitError(Exception):
+    """Nothing can be waited for; the message says why and what to do."""
+
+
+def main(
+    arguments: Sequence[str],
+    *,
+    pulumi: Pulumi | None = None,
+    clients: Callable[[str], Clients] = aws_clients,
+    clock: Clock | None = None,
+) -> int:
+    """The command; 0 when the service serves, 1 when it does not, 2 when there is nothing to wait for."""
+    parser = argparse.ArgumentParser(prog="make wait", description="Waits until a service serves.")
+    parser.add_argument("stack", help="the service's stack: name, or org/project/stack")
+    stack: str = parser.parse_args(arguments).stack
+    ask = pulumi or run_pulumi
+    try:
+        state = json.loads(ask(["stack", "export", "--stack", stack]))
+        config = json.loads(ask(["config", "--json", "--stack", stack]))
+        awaited = awaited_of(stack, state, config)
+        wait_until_serving(awaited, clients(awaited.region), clock=clock or WallClock(), say=_say)
+    except WaitError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except NotServingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def awaited_of(stack: str, state: Mapping[str, Any], config: Mapping[str, Any]) -> Awaited:
+    """What a service's stack says of it.
+
+    Args:
+        stack: its name, for messages.
+        state: what `pulumi stack export` prints.
+        config: what `pulumi config --json` prints.
+
+    Raises:
+        WaitError: it is no service's, or not there yet, or has no replicas to wait for.
+    """
+    deployment: Mapping[str, Any] = state.get("deployment") or {}
+    resources: Sequence[Mapping[str, Any]] = deployment.get("resources") or []
+    there = [resource for resource in resources if resource.get("outputs") and not resource.get("delete")]
+    group = _outputs(stack, there, GROUP)
+    template = _outputs(stack, there, LAUNCH_TEMPLATE)
+    minimum = int(group["minSize"])
+    if minimum == 0:
+        raise WaitError(f"{stack} may have no replica at all (replicas: 0..), so there is nothing to wait for")
+    run, table = _claim(stack, there)
+    return Awaited(
+        run=run,
+        region=str(group["arn"]).split(":")[3],
+        group=group["name"],
+        target_group=group["targetGroupArns"][0],
+        table=table,
+        log_group=_outputs(stack, there, LOG_GROUP)["name"],
+        version=int(template["latestVersion"]),
+        minimum=minimum,
+        port=None,
+        boot_timeout=int(group["healthCheckGracePeriod"]),
+        on_failure="keep" if _value(config, "on_failure") == "keep" else "stop",
+    )
+
+
+def run_pulumi(arguments: Sequence[str]) -> str:
+    """What the pulumi CLI prints. Raises `WaitError` with what it says where it fails."""
+    try:
+        ended = subprocess.run(["pulumi", *arguments, "--non-interactive"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise WaitError("there is no pulumi command: install it (pulumi.com/docs/install), and log in") from None
+    if ended.returncode != 0:
+        raise WaitError(ended.stderr.strip() or f"pulumi {arguments[0]} ended with status {ended.returncode}")
+    return ended.stdout
+
+
+def _outputs(stack: str, resources: Sequence[Mapping[str, Any]], kind: str) -> Mapping[str, Any]:
+    found = [resource for resource in resources if resource["type"] == kind]
+    if not found:
+        raise WaitError(
+            f"{stack} has no {kind} in its state: it is no service's stack, or pulumi up ended before it was made. "
+            f"Run pulumi up --stack {stack}"
+        )
+    outputs: Mapping[str, Any] = found[-1]["outputs"]
+    return outputs
+
+
+def _claim(stack: str, resources: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """The run's name and the table it is registered in."""
+    for resource in resources:
+        if resource["type"] != TABLE_ITEM or not isinstance(resource["outputs"].get("item"), str):
+            continue
+        item: Mapping[str, Any] = json.loads(resource["outputs"]["item"])
+        sort = item.get(SORT_KEY, {}).get("S", "")
+        if item.get(PARTITION_KEY, {}).get("S") == REGISTRY and sort.startswith(_CLAIM):
+            return sort.removeprefix(_CLAIM), resource["outputs"]["tableName"]
+    raise WaitError(f"{stack} has no claim of a run name in its state: run pulumi up --stack {stack}")
+
+
+def _value(config: Mapping[str, Any], key: str) -> object:
+    return next((entry.get("value") for name, entry in config.items() if name.rpartition(":")[2] == key), None)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,261 @@
+"""A group, its targets and its table as AWS answers for them, changing as time passes; and the clock that passes it.
+
+moto has no instance refreshes and no launches that fail, so what waiting has to tell apart is scripted here. The
+answers have the shape of botocore's, which `test_with_moto` holds against moto's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra.readiness import Awaited, Clients
+
+GROUP = "yellow-cat-1-replicas-1a2b3c4"
+AWAITED = Awaited(
+    run="yellow-cat-1",
+    region="us-east-1",
+    group=GROUP,
+    target_group="arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/yellow/0123456789abcdef",
+    table="gateway-table-1a2b3c4",
+    log_group="/servestack/yellow-cat-1",
+    version=2,
+    minimum=1,
+    port=80,
+    boot_timeout=1800,
+    on_failure="stop",
+)
+
+Event = Callable[["Cloud"], None]
+
+
+def refusal(code: str, message: str = "no", status: int = 400) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "Operation")
+
+
+@dataclass
+class Cloud:
+    """What there is, what will happen, and what was asked for."""
+
+    events: list[tuple[float, Event]] = field(default_factory=list)
+    minimum: int = 1
+    desired: int = 1
+    maximum: int = 2
+    suspended: list[str] = field(default_factory=list)
+    replicas: dict[str, dict[str, Any]] = field(default_factory=dict)
+    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    activities: list[dict[str, Any]] = field(default_factory=list)
+    refresh: dict[str, Any] | None = None
+    states: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failing: dict[str, Exception] = field(default_factory=dict)
+    """By the operation's name in Python: what it raises."""
+    exists: bool = True
+    time: float = 0
+    done: list[str] = field(default_factory=list)
+    """What changed something, in order."""
+    slow_to_end: bool = False
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        self.happen()
+
+    def happen(self) -> None:
+        while self.events and self.events[0][0] <= self.time:
+            self.events.pop(0)[1](self)
+
+    def clients(self) -> Clients:
+        self.events.sort(key=lambda event: event[0])
+        self.happen()
+        return Clients(autoscaling=self, elbv2=self, ec2=self, dynamodb=self)
+
+    def describe_auto_scaling_groups(self, *, AutoScalingGroupNames: Sequence[str]) -> Mapping[str, Any]:
+        self._asked("describe_auto_scaling_groups")
+        assert AutoScalingGroupNames == [GROUP]
+        if not self.exists:
+            return {"AutoScalingGroups": []}
+        group = {
+            "MinSize": self.minimum,
+            "MaxSize": self.maximum,
+            "DesiredCapacity": self.desired,
+            "SuspendedProcesses": [{"ProcessName": name} for name in self.suspended],
+            "Instances": list(self.replicas.values()),
+        }
+        return {"AutoScalingGroups": [group]}
+
+    def describe_scaling_activities(self, *, AutoScalingGroupName: str, MaxRecords: int) -> Mapping[str, Any]:
+        self._asked("describe_scaling_activities")
+        return {"Activities": list(reversed(self.activities))[:MaxRecords]}
+
+    def describe_instance_refreshes(self, *, AutoScalingGroupName: str, MaxRecords: int) -> Mapping[str, Any]:
+        self._asked("describe_instance_refreshes")
+        return {"InstanceRefreshes": [self.refresh] if self.refresh else []}
+
+    def update_auto_scaling_group(self, *, AutoScalingGroupName: str, MinSize: int, DesiredCapacity: int) -> None:
+        self._asked("update_auto_scaling_group")
+        self.done.append(f"update min={MinSize} desired={DesiredCapacity}")
+        self.minimum, self.desired = MinSize, DesiredCapacity
+        if DesiredCapacity == 0 and not self.slow_to_end:
+            self.replicas.clear()
+
+    def cancel_instance_refresh(self, *, AutoScalingGroupName: str) -> None:
+        self._asked("cancel_instance_refresh")
+        if self.refresh is None or self.refresh["Status"] not in ("Pending", "InProgress"):
+            raise refusal("ActiveInstanceRefreshNotFound")
+        self.done.append("cancel refresh")
+        self.refresh = {**self.refresh, "Status": "Cancelled"}
+
+    def suspend_processes(self, *, AutoScalingGroupName: str, ScalingProcesses: Sequence[str]) -> None:
+        self._asked("suspend_processes")
+        self.done.append(f"suspend {' '.join(ScalingProcesses)}")
+        self.suspended += ScalingProcesses
+
+    def resume_processes(self, *, AutoScalingGroupName: str, ScalingProcesses: Sequence[str]) -> None:
+        self._asked("resume_processes")
+        self.done.append(f"resume {' '.join(ScalingProcesses)}")
+        self.suspended = [name for name in self.suspended if name not in ScalingProcesses]
+
+    def describe_target_health(self, *, TargetGroupArn: str) -> Mapping[str, Any]:
+        self._asked("describe_target_health")
+        return {"TargetHealthDescriptions": list(self.targets.values())}
+
+    def describe_target_groups(self, *, TargetGroupArns: Sequence[str]) -> Mapping[str, Any]:
+        self._asked("describe_target_groups")
+        return {"TargetGroups": [{"HealthCheckPath": "/health", "Matcher": {"HttpCode": "200"}}]}
+
+    def describe_instances(self, *, Filters: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        self._asked("describe_instances")
+        return {"Reservations": [{"Instances": [{"InstanceId": name}]} for name in self.replicas]}
+
+    def terminate_instances(self, *, InstanceIds: Sequence[str]) -> None:
+        self._asked("terminate_instances")
+        self.done.append(f"terminate {' '.join(InstanceIds)}")
+
+    def query(
+        self,
+        *,
+        TableName: str,
+        KeyConditionExpression: str,
+        ExpressionAttributeValues: Mapping[str, Any],
+        ConsistentRead: bool,
+    ) -> Mapping[str, Any]:
+        self._asked("query")
+        assert (TableName, KeyConditionExpression) == (AWAITED.table, "pk = :run")
+        assert ExpressionAttributeValues == {":run": {"S": "state#yellow-cat-1"}}
+        return {"Items": list(self.states.values())}
+
+    def _asked(self, operation: str) -> None:
+        if operation in self.failing:
+            raise self.failing[operation]
+
+
+def starts(instance: str, *, version: int = 2) -> Event:
+    def event(cloud: Cloud) -> None:
+        cloud.replicas[instance] = {
+            "InstanceId": instance,
+            "InstanceType": "g5.xlarge",
+            "AvailabilityZone": "us-east-1a",
+            "LifecycleState": "Pending",
+            "LaunchTemplate": {"LaunchTemplateId": "lt-1", "Version": str(version)},
+        }
+
+    return event
+
+
+def leaves(instance: str, cause: str) -> Event:
+    def event(cloud: Cloud) -> None:
+        del cloud.replicas[instance]
+        cloud.targets.pop(instance, None)
+        cloud.activities.append(
+            {
+                "ActivityId": f"end-{len(cloud.activities)}",
+                "StatusCode": "Successful",
+                "Description": f"Terminating EC2 instance: {instance}",
+                "Cause": cause,
+            }
+        )
+
+    return event
+
+
+def launch_fails(message: str) -> Event:
+    def event(cloud: Cloud) -> None:
+        cloud.activities.append(
+            {
+                "ActivityId": f"start-{len(cloud.activities)}",
+                "StatusCode": "Failed",
+                "Description": f"Launching a new EC2 instance.  Status Reason: {message}",
+                "StatusMessage": message,
+            }
+        )
+
+    return event
+
+
+def says(
+    instance: str, step: str, percent: int | None = None, cause: str | None = None, *, final: bool = False
+) -> Event:
+    def event(cloud: Cloud) -> None:
+        item: dict[str, Any] = {
+            "pk": {"S": "state#yellow-cat-1"},
+            "sk": {"S": instance},
+            "step": {"S": step},
+            "final": {"BOOL": final},
+            "at": {"N": "1795400000"},
+            "ttl": {"N": "1795407200"},
+        }
+        if percent is not None:
+            item["percent"] = {"N": str(percent)}
+        if cause is not None:
+            item["cause"] = {"S": cause}
+        cloud.states[instance] = item
+
+    return event
+
+
+def health(instance: str, state: str, reason: str = "", description: str = "") -> Event:
+    def event(cloud: Cloud) -> None:
+        found = {"State": state, "Reason": reason, "Description": description}
+        cloud.targets[instance] = {"Target": {"Id": instance, "Port": 8000}, "TargetHealth": found}
+
+    return event
+
+
+def refreshes(status: str, percent: int = 0, reason: str = "") -> Event:
+    def event(cloud: Cloud) -> None:
+        cloud.refresh = {
+            "InstanceRefreshId": "refresh-1",
+            "Status": status,
+            "PercentageComplete": percent,
+            "StatusReason": reason,
+        }
+
+    return event
+
+
+def fails(operation: str, error: Exception | None) -> Event:
+    def event(cloud: Cloud) -> None:
+        if error is None:
+            cloud.failing.pop(operation, None)
+        else:
+            cloud.failing[operation] = error
+
+    return event
+
+
+def together(*events: Event) -> Event:
+    def event(cloud: Cloud) -> None:
+        for one in events:
+            one(cloud)
+
+    return event
+
+
+def replaced(**changed: Any) -> Awaited:
+    return replace(AWAITED, **changed)

@@ -1,0 +1,123 @@
+"""`make wait`: what a stack's state says of a service, and what the command does with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.wait import GROUP, LAUNCH_TEMPLATE, LOG_GROUP, TABLE_ITEM, WaitError, awaited_of, main, run_pulumi
+from infra.planning.table_items import claim_item
+from infra.readiness import Clients
+from tests.readiness import cloud as scripted
+from tests.readiness.cloud import Cloud, health, says, starts, together
+
+A = "i-0aaaaaaaaaaaaaaaa"
+CLAIM = claim_item("yellow-cat-1", "organization/servestack/yellow-cat-1")
+RESOURCES: dict[str, dict[str, Any]] = {
+    GROUP: {
+        "name": scripted.GROUP,
+        "arn": f"arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:0:autoScalingGroupName/{scripted.GROUP}",
+        "minSize": 1,
+        "targetGroupArns": [scripted.AWAITED.target_group],
+        "healthCheckGracePeriod": 1800,
+    },
+    LAUNCH_TEMPLATE: {"latestVersion": 2},
+    LOG_GROUP: {"name": "/servestack/yellow-cat-1"},
+    TABLE_ITEM: {"item": CLAIM, "tableName": "gateway-table-1a2b3c4"},
+}
+
+
+def state(**changed: dict[str, Any]) -> dict[str, Any]:
+    resources = [{"type": kind, "outputs": outputs} for kind, outputs in RESOURCES.items()]
+    return {"version": 3, "deployment": {"resources": [{"type": "pulumi:pulumi:Stack"}, *resources]}, **changed}
+
+
+def pulumi(
+    exported: dict[str, Any], config: dict[str, Any] | None = None, asked: list[Sequence[str]] | None = None
+) -> Any:
+    def ask(arguments: Sequence[str]) -> str:
+        if asked is not None:
+            asked.append(arguments)
+        return json.dumps(exported if arguments[0] == "stack" else config or {})
+
+    return ask
+
+
+def test_everything_to_wait_for_is_in_the_state_of_the_stack() -> None:
+    config = {"servestack:on_failure": {"value": "keep", "secret": False}, "servestack:tok": {"secret": True}}
+    assert awaited_of("cat", state(), config) == scripted.replaced(port=None, on_failure="keep")
+    assert awaited_of("cat", state(), {}) == scripted.replaced(port=None)
+
+
+@pytest.mark.parametrize(
+    ("exported", "message"),
+    [
+        (
+            {"version": 3, "deployment": None},
+            f"cat has no {GROUP} in its state: it is no service's stack, or pulumi up",
+        ),
+        ({"version": 3, "deployment": {"resources": []}}, f"cat has no {GROUP} in its state"),
+        (
+            {"deployment": {"resources": [{"type": GROUP, "outputs": RESOURCES[GROUP]}]}},
+            f"cat has no {LAUNCH_TEMPLATE} in its state",
+        ),
+        (
+            {
+                "deployment": {
+                    "resources": [
+                        {"type": GROUP, "outputs": {**RESOURCES[GROUP], "minSize": 0}},
+                        {"type": LAUNCH_TEMPLATE, "outputs": RESOURCES[LAUNCH_TEMPLATE]},
+                    ]
+                }
+            },
+            "cat may have no replica at all (replicas: 0..), so there is nothing to wait for",
+        ),
+    ],
+)
+def test_what_is_no_service_that_could_be_waited_for_is_said(exported: dict[str, Any], message: str) -> None:
+    with pytest.raises(WaitError) as caught:
+        awaited_of("cat", exported, {})
+    assert str(caught.value).startswith(message)
+
+
+def test_the_command_prints_progress_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
+    cloud = Cloud([(10, together(starts(A), health(A, "healthy")))])
+    asked: list[Sequence[str]] = []
+    ended = main(["cat"], pulumi=pulumi(state(), asked=asked), clients=_clients(cloud), clock=cloud)
+    assert (ended, capsys.readouterr().out.splitlines()[-1]) == (0, "[ 0:10] yellow-cat-1 serves")
+    assert asked == [["stack", "export", "--stack", "cat"], ["config", "--json", "--stack", "cat"]]
+
+
+def test_the_command_ends_with_1_where_the_service_does_not_serve(capsys: pytest.CaptureFixture[str]) -> None:
+    cloud = Cloud([(10, together(starts(A), says(A, "pulling image", cause="no such image", final=True)))])
+    assert main(["cat"], pulumi=pulumi(state()), clients=_clients(cloud), clock=cloud) == 1
+    assert capsys.readouterr().err.startswith("yellow-cat-1 does not serve: no such image\n")
+
+
+def test_the_command_ends_with_2_where_pulumi_knows_no_such_stack(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stub = tmp_path / "pulumi"
+    stub.write_text("#!/bin/sh\necho \"error: no stack named '$4' found\" >&2\nexit 255\n")
+    stub.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["cat"]) == 2
+    assert capsys.readouterr().err == "error: no stack named 'cat' found\n"
+
+
+def test_a_machine_without_pulumi_is_told_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(WaitError, match=r"^there is no pulumi command: install it"):
+        run_pulumi(["stack"])
+
+
+def _clients(cloud: Cloud) -> Any:
+    def clients(region: str) -> Clients:
+        assert region == "us-east-1"
+        return cloud.clients()
+
+    return clients

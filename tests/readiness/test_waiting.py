@@ -1,0 +1,540 @@
+"""Every way in which waiting for a service ends: what is printed, what is reported, what is changed on AWS."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from infra.readiness import NotServingError, Served, wait_until_serving
+from tests.readiness.cloud import (
+    AWAITED,
+    GROUP,
+    Cloud,
+    fails,
+    health,
+    launch_fails,
+    leaves,
+    refreshes,
+    refusal,
+    says,
+    starts,
+    together,
+)
+
+A, B, OLD = "i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb", "i-00000000000000000"
+LOGS = f"aws logs tail /servestack/yellow-cat-1 --log-stream-names {A}/boot {A}/container --since 1d --region us-east-1"
+FIRST = "[ 0:00] waiting for yellow-cat-1 to serve; a replica has 30 min for it"
+STARTED = f"{A} (g5.xlarge, us-east-1a): started"
+ENDED = "The group was set to zero and its instances have ended: nothing of it is billed any more."
+QUOTA = (
+    "Could not launch On-Demand Instances. VcpuLimitExceeded - You have requested more vCPU capacity than your current "
+    "vCPU limit of 0 allows for the instance bucket that the specified instance type belongs to. Please visit "
+    "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit. Launching EC2 "
+    "instance failed."
+)
+NO_CAPACITY = (
+    "Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have "
+    "sufficient g5.xlarge "
+    "capacity in the Availability Zone you requested (us-east-1a). Launching EC2 instance failed."
+)
+
+
+def waits(cloud: Cloud, **changed: object) -> tuple[Served | str, list[str]]:
+    """What waiting ends with, and what it printed."""
+    said: list[str] = []
+    try:
+        ended: Served | str = wait_until_serving(
+            replace(AWAITED, **changed),  # pyright: ignore[reportArgumentType]
+            cloud.clients(),
+            clock=cloud,
+            say=said.append,
+        )
+    except NotServingError as error:
+        ended = str(error)
+    return ended, said
+
+
+def test_a_replica_that_becomes_healthy_serves() -> None:
+    cloud = Cloud(
+        [
+            (15, starts(A)),
+            (45, says(A, "machine ready")),
+            (60, says(A, "GPUs found: 1")),
+            (65, together(says(A, "waiting for port 80, 3.2 GB of weights on disk"), health(A, "initial"))),
+            (95, together(says(A, "serving", 100), health(A, "healthy"))),
+        ]
+    )
+    assert waits(cloud) == (
+        Served(instance=A, seconds=100),
+        [
+            FIRST,
+            f"[ 0:20] {STARTED}",
+            f"[ 0:50] {A}: machine ready",
+            f"[ 1:00] {A}: GPUs found: 1",
+            f"[ 1:10] {A}: waiting for port 80, 3.2 GB of weights on disk",
+            f"[ 1:40] {A}: serving, 100 %",
+            f"[ 1:40] {A}: healthy",
+            "[ 1:40] yellow-cat-1 serves",
+        ],
+    )
+    assert cloud.done == [], "a group that is as the plan has it is left alone"
+
+
+def test_a_slow_pull_is_shown_as_it_gets_on_and_only_then() -> None:
+    pulling = [(30.0 + 60 * index, says(A, "pulling image", 10 * index)) for index in range(11)]
+    cloud = Cloud([(0, starts(A)), *pulling, (700, health(A, "healthy"))])
+    ended, said = waits(cloud)
+    assert ended == Served(instance=A, seconds=700)
+    assert said == [
+        FIRST,
+        f"[ 0:00] {STARTED}",
+        *(f"[{minute:2d}:30] {A}: pulling image, {10 * minute} %" for minute in range(11)),
+        f"[11:40] {A}: healthy",
+        "[11:40] yellow-cat-1 serves",
+    ]
+
+
+def test_no_capacity_is_waited_out_and_a_replica_then_has_its_whole_time() -> None:
+    cloud = Cloud(
+        [
+            (30, launch_fails(NO_CAPACITY)),
+            (90, launch_fails(NO_CAPACITY)),
+            (1700, starts(A)),
+            (3400, health(A, "healthy")),
+        ]
+    )
+    ended, said = waits(cloud)
+    assert ended == Served(instance=A, seconds=3400)
+    assert said == [
+        FIRST,
+        "[ 0:30] no instance was started: AWS has no capacity for these instance types in these zones now (AWS: "
+        "InsufficientInstanceCapacity - We currently do not have sufficient g5.xlarge capacity in the "
+        "Availability Zone "
+        "you requested (us-east-1a)); Auto Scaling tries again",
+        f"[28:20] {STARTED}",
+        f"[56:40] {A}: healthy",
+        "[56:40] yellow-cat-1 serves",
+    ]
+
+
+def test_no_capacity_until_the_end_is_named_and_the_group_set_to_zero() -> None:
+    cloud = Cloud([(float(at), launch_fails(NO_CAPACITY)) for at in range(30, 1800, 300)])
+    ended, _ = waits(cloud)
+    assert ended == (
+        "yellow-cat-1 does not serve: no instance was started: AWS has no capacity for these instance types in these "
+        "zones now (AWS: InsufficientInstanceCapacity - We currently do not have sufficient g5.xlarge capacity in the "
+        "Availability Zone you requested (us-east-1a))\n"
+        "  remedy: offer more instance types (a wider resources.gpu) or more zones, or try later\n"
+        f"  {ENDED}"
+    )
+    assert (cloud.time, cloud.done) == (1800, ["update min=0 desired=0"])
+
+
+def test_a_quota_that_stays_used_up_ends_the_wait_after_three_minutes() -> None:
+    cloud = Cloud([(10, launch_fails(QUOTA)), (70, launch_fails(QUOTA))])
+    ended, said = waits(cloud)
+    assert ended == (
+        "yellow-cat-1 does not serve: no instance was started: the account's vCPU quota for on-demand "
+        "instances of this "
+        "family is used up (AWS: VcpuLimitExceeded - You have requested more vCPU capacity than your current "
+        "vCPU limit "
+        "of 0 allows for the instance bucket that the specified instance type belongs to. Please visit "
+        "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit)\n"
+        "  remedy: ask for more under Service Quotas, Amazon EC2 (G and VT: L-DB2E81BA, P: L-417A185B), or end other "
+        "instances of the family\n"
+        f"  {ENDED}"
+    )
+    assert [line[:31] for line in said] == [
+        FIRST[:31],
+        "[ 0:10] no instance was started",
+        "[ 3:10] does not serve: no inst",
+    ]
+
+
+def test_a_quota_that_is_freed_in_time_ends_nothing() -> None:
+    cloud = Cloud([(10, launch_fails(QUOTA)), (150, starts(A)), (400, health(A, "healthy"))])
+    assert waits(cloud)[0] == Served(instance=A, seconds=400)
+
+
+def test_what_failed_before_the_wait_began_is_no_reason() -> None:
+    image = "The image id '[ami-1]' does not exist. Launching EC2 instance failed."
+    cloud = Cloud([(0, launch_fails(image)), (20, starts(A)), (30, health(A, "healthy"))])
+    assert waits(cloud)[0] == Served(instance=A, seconds=30)
+
+
+def test_a_machine_image_that_is_gone_ends_the_wait_at_once() -> None:
+    image = "Could not launch On-Demand Instances. InvalidAMIID.NotFound - The image id '[ami-1]' does not exist. "
+    cloud = Cloud([(10, launch_fails(f"{image}Launching EC2 instance failed."))])
+    ended, _ = waits(cloud)
+    assert ended == (
+        "yellow-cat-1 does not serve: no instance was started: the machine image does not exist or cannot be run (AWS: "
+        "InvalidAMIID.NotFound - The image id '[ami-1]' does not exist)\n"
+        "  remedy: correct the stack config ami, or remove it\n"
+        f"  {ENDED}"
+    )
+    assert cloud.time == 10
+
+
+CAUSES = {
+    "image": (
+        "pulling image",
+        "the image ghcr.io/nobody/nothing was not found: manifest unknown",
+    ),
+    "gated": (
+        "waiting for port 80",
+        "the model is gated: accept its conditions on the Hub, and give the service a token of the account that did",
+    ),
+    "memory": ("waiting for port 80", "out of GPU memory: ask for more under resources.gpu"),
+    "gpu": ("machine ready", "no GPU: nvidia-smi says: no devices were found"),
+}
+
+
+@pytest.mark.parametrize(("step", "cause"), CAUSES.values(), ids=CAUSES)
+def test_a_cause_that_cannot_heal_ends_the_wait_at_once(step: str, cause: str) -> None:
+    cloud = Cloud([(20, starts(A)), (40, says(A, step)), (60, says(A, step, cause=cause, final=True))])
+    assert waits(cloud) == (
+        f"yellow-cat-1 does not serve: {cause}\n"
+        f"  replica: {A}, which came as far as: {step}\n"
+        f"  logs: {LOGS}\n"
+        f"  {ENDED}",
+        [
+            FIRST,
+            f"[ 0:20] {STARTED}",
+            f"[ 0:40] {A}: {step}",
+            f"[ 1:00] {A}: stopped, {cause}",
+            f"[ 1:00] does not serve: {cause}; stopping what is billed",
+        ],
+    )
+    assert (cloud.minimum, cloud.desired, cloud.done) == (0, 0, ["update min=0 desired=0"])
+
+
+def test_a_cause_that_may_heal_is_shown_and_waited_out() -> None:
+    cloud = Cloud(
+        [
+            (0, starts(A)),
+            (20, says(A, "pulling image", cause="the registry limits how often images are pulled")),
+            (60, says(A, "pulling image", 50)),
+            (90, health(A, "healthy")),
+        ]
+    )
+    ended, said = waits(cloud)
+    assert ended == Served(instance=A, seconds=90)
+    assert said[2:4] == [
+        f"[ 0:20] {A}: pulling image; the registry limits how often images are pulled",
+        f"[ 1:00] {A}: pulling image, 50 %",
+    ]
+
+
+def test_one_replica_that_gave_up_does_not_end_the_wait_while_another_is_on_its_way() -> None:
+    cloud = Cloud(
+        [
+            (0, together(starts(A), starts(B))),
+            (20, says(A, "machine ready", cause="no GPU: nvidia-smi says: nothing", final=True)),
+            (200, health(B, "healthy")),
+        ],
+        minimum=2,
+        desired=2,
+    )
+    assert waits(cloud, minimum=2)[0] == Served(instance=B, seconds=200)
+
+
+def test_a_port_that_never_opens_is_named_by_the_replica() -> None:
+    cause = "port 80 never opened: after 1350 s nothing of the container listens on it"
+    step = "waiting for port 80"
+    cloud = Cloud(
+        [
+            (0, starts(A)),
+            (30, together(says(A, step), health(A, "unhealthy", "Target.FailedHealthChecks", "Health checks failed"))),
+            (1380, says(A, step, cause=cause)),
+        ]
+    )
+    ended, said = waits(cloud)
+    assert ended == (
+        f"yellow-cat-1 does not serve: {cause}\n  replica: {A}, which came as far as: {step}\n  logs: {LOGS}\n  {ENDED}"
+    )
+    assert f"[ 0:30] {A}: not healthy yet (Health checks failed)" in said
+
+
+def test_a_port_that_never_opens_is_named_by_the_load_balancer_where_the_replica_says_nothing() -> None:
+    cloud = Cloud([(0, starts(A)), (30, health(A, "unhealthy", "Target.FailedHealthChecks", "Health checks failed"))])
+    assert waits(cloud)[0] == (
+        "yellow-cat-1 does not serve: nothing answers on port 80 within 30 minutes (Health checks failed): "
+        "`port` in the "
+        "configuration is the one that the container listens on, on every address (0.0.0.0)\n"
+        "  remedy: look at what the container wrote; a model that takes longer needs a larger boot_timeout\n"
+        f"  replica: {A}\n  logs: {LOGS}\n  {ENDED}"
+    )
+
+
+def test_a_health_check_that_fails_is_named_with_what_it_asks_for() -> None:
+    said = "Health checks failed with these codes: [503]"
+    cloud = Cloud(
+        [
+            (0, starts(A)),
+            (30, says(A, "waiting for GET /health, which answers 503")),
+            (30, health(A, "unhealthy", "Target.ResponseCodeMismatch", said)),
+        ]
+    )
+    assert waits(cloud)[0] == (
+        f"yellow-cat-1 does not serve: the health check fails within 30 minutes: GET /health, which should answer 200; "
+        f"{said}\n"
+        "  remedy: look at what the container wrote; a model that takes longer needs a larger boot_timeout\n"
+        f"  replica: {A}, which came as far as: waiting for GET /health, which answers 503\n  logs: {LOGS}\n  {ENDED}"
+    )
+
+
+def test_a_replica_that_says_nothing_in_all_its_time_is_a_boot_that_did_not_get_far() -> None:
+    cloud = Cloud([(0, together(starts(A), health(A, "initial", "Elb.InitialHealthChecking")))])
+    ended, _ = waits(cloud, boot_timeout=90)
+    assert ended == (
+        "yellow-cat-1 does not serve: no replica became healthy within 90 seconds; the replica said nothing of itself, "
+        "so its boot script did not get as far as the network\n"
+        "  remedy: raise boot_timeout if it was still on its way\n"
+        f"  replica: {A}\n  logs: {LOGS}\n  {ENDED}"
+    )
+    assert cloud.time == 90
+
+
+def test_an_update_serves_when_a_replica_of_the_new_version_is_healthy() -> None:
+    cloud = Cloud(
+        [
+            (0, together(starts(OLD, version=1), health(OLD, "healthy"), refreshes("InProgress"))),
+            (40, starts(A)),
+            (200, together(health(A, "healthy"), refreshes("InProgress", 50))),
+        ]
+    )
+    ended, said = waits(cloud)
+    assert ended == Served(instance=A, seconds=200), "the replica of the version before is not what is waited for"
+    assert said == [
+        FIRST,
+        "[ 0:00] replacing replicas, InProgress, 0 %",
+        f"[ 0:40] {STARTED}",
+        f"[ 3:20] {A}: healthy",
+        "[ 3:20] replacing replicas, InProgress, 50 %",
+        "[ 3:20] yellow-cat-1 serves",
+    ]
+
+
+def test_a_successful_refresh_serves_even_where_another_change_has_made_a_newer_version() -> None:
+    cloud = Cloud(
+        [
+            (0, together(starts(OLD, version=1), health(OLD, "healthy"), refreshes("InProgress"))),
+            (40, starts(B, version=3)),
+            (200, together(health(B, "healthy"), leaves(OLD, "replaced"), refreshes("Successful", 100))),
+        ]
+    )
+    ended, said = waits(cloud)
+    assert ended == Served(instance=B, seconds=200)
+    assert said[1:] == [
+        "[ 0:00] replacing replicas, InProgress, 0 %",
+        "[ 3:20] an instance is taken away: replaced",
+        "[ 3:20] replacing replicas, Successful, 100 %",
+        "[ 3:20] yellow-cat-1 serves",
+    ]
+
+
+def test_a_failed_refresh_leaves_the_replicas_that_serve_and_ends_the_others() -> None:
+    cloud = Cloud(
+        [
+            (0, together(starts(OLD, version=1), health(OLD, "healthy"), refreshes("InProgress"))),
+            (40, together(starts(A), says(A, "pulling image", 10))),
+            (300, refreshes("Failed", 0, "It could not become healthy in time.")),
+        ]
+    )
+    ended, said = waits(cloud)
+    assert ended == (
+        "yellow-cat-1 does not serve: replacing the replicas ended as Failed at 0 %: It could not become healthy in "
+        "time.\n"
+        "  1 replica of the version before still serves and is billed as before. No other instance is "
+        "running or started "
+        "any more, until pulumi up or make wait runs again."
+    )
+    assert cloud.done == ["suspend Launch", f"terminate {A}"]
+    assert (cloud.minimum, cloud.desired) == (1, 1)
+    assert said[-2] == "[ 5:00] replacing replicas, Failed, 0 %: It could not become healthy in time."
+
+
+def test_a_new_version_that_gives_up_stops_the_refresh_too() -> None:
+    cloud = Cloud(
+        [
+            (0, together(starts(OLD, version=1), health(OLD, "healthy"), refreshes("InProgress"))),
+            (40, starts(A)),
+            (60, says(A, "pulling image", cause="the image was not found", final=True)),
+        ]
+    )
+    assert str(waits(cloud)[0]).startswith("yellow-cat-1 does not serve: the image was not found\n")
+    assert cloud.done == ["suspend Launch", "cancel refresh", f"terminate {A}"]
+
+
+def test_a_refresh_that_failed_before_the_wait_began_is_no_reason() -> None:
+    cloud = Cloud([(0, together(refreshes("Failed"), starts(A))), (30, health(A, "healthy"))])
+    ended, said = waits(cloud)
+    assert ended == Served(instance=A, seconds=30)
+    assert said == [FIRST, f"[ 0:00] {STARTED}", f"[ 0:30] {A}: healthy", "[ 0:30] yellow-cat-1 serves"]
+
+
+def test_a_group_that_a_failed_run_left_at_zero_is_put_where_the_plan_has_it() -> None:
+    cloud = Cloud([(20, starts(A)), (30, health(A, "healthy"))], minimum=0, desired=0, suspended=["Launch"])
+    ended, said = waits(cloud)
+    assert ended == Served(instance=A, seconds=30)
+    assert cloud.done == ["resume Launch", "update min=1 desired=1"]
+    assert said[1] == "[ 0:00] the group has a minimum of 1 and 1 wanted now"
+
+
+def test_a_group_that_has_scaled_beyond_its_minimum_keeps_its_size() -> None:
+    cloud = Cloud([(0, together(starts(A), health(A, "healthy")))], minimum=0, desired=4, maximum=4)
+    waits(cloud)
+    assert cloud.done == ["update min=1 desired=4"]
+
+
+def test_throttling_is_said_once_and_waited_out() -> None:
+    throttled = refusal("Throttling", "Rate exceeded")
+    cloud = Cloud(
+        [
+            (0, starts(A)),
+            (10, fails("describe_target_health", throttled)),
+            (200, fails("describe_target_health", None)),
+            (205, health(A, "healthy")),
+        ]
+    )
+    ended, said = waits(cloud)
+    assert ended == Served(instance=A, seconds=250), "AWS is asked less often while it has too much to do"
+    assert said == [
+        FIRST,
+        f"[ 0:00] {STARTED}",
+        "[ 0:10] AWS does not answer at the moment (Throttling); asking again",
+        f"[ 4:10] {A}: healthy",
+        "[ 4:10] yellow-cat-1 serves",
+    ]
+
+
+def test_throttling_without_end_stops_nothing_since_nothing_is_known() -> None:
+    cloud = Cloud([(0, fails("describe_auto_scaling_groups", refusal("ServiceUnavailable", "busy", 503)))])
+    ended, _ = waits(cloud)
+    assert ended == (
+        "it is not known whether yellow-cat-1 serves: AWS does not answer (ServiceUnavailable: busy)\n"
+        "  remedy: run pulumi up again later\n"
+        "  Nothing was stopped: replicas go on, and are billed."
+    )
+    assert cloud.done == []
+
+
+@pytest.mark.parametrize("operation", ["describe_auto_scaling_groups", "query"])
+def test_credentials_that_expire_meanwhile_end_the_wait_and_stop_nothing(operation: str) -> None:
+    expired = refusal("ExpiredToken", "The security token included in the request is expired")
+    cloud = Cloud([(0, starts(A)), (30, fails(operation, expired))])
+    assert waits(cloud) == (
+        "it is not known whether yellow-cat-1 serves: the AWS credentials have expired (ExpiredToken: The "
+        "security token "
+        "included in the request is expired)\n"
+        "  remedy: renew them, and run pulumi up or make wait again\n"
+        "  Nothing was stopped: replicas go on, and are billed.",
+        [FIRST, f"[ 0:00] {STARTED}"],
+    )
+    assert cloud.done == []
+
+
+def test_what_only_tells_more_may_be_forbidden() -> None:
+    denied = refusal("AccessDeniedException", "User is not authorized to perform: dynamodb:Query")
+    cloud = Cloud([(0, fails("query", denied)), (0, starts(A)), (30, health(A, "healthy"))])
+    ended, said = waits(cloud)
+    assert ended == Served(instance=A, seconds=30)
+    assert said[2] == (
+        "[ 0:00] AWS does not answer dynamodb:Query (AccessDeniedException: User is not authorized to perform: "
+        "dynamodb:Query); going on without"
+    )
+
+
+def test_what_must_be_asked_may_not_be_forbidden() -> None:
+    denied = refusal("AccessDenied", "User is not authorized to perform: autoscaling:DescribeAutoScalingGroups")
+    cloud = Cloud([(0, fails("describe_auto_scaling_groups", denied))])
+    assert waits(cloud)[0] == (
+        "it is not known whether yellow-cat-1 serves: the AWS credentials may not ask or do this "
+        "(AccessDenied: User is "
+        "not authorized to perform: autoscaling:DescribeAutoScalingGroups)\n"
+        "  remedy: allow it, and run pulumi up again\n"
+        "  Nothing was stopped: replicas go on, and are billed."
+    )
+
+
+def test_a_group_that_is_gone_is_named() -> None:
+    assert waits(Cloud(exists=False))[0] == (
+        f"yellow-cat-1 does not serve: its Auto Scaling group {GROUP} does not exist in us-east-1\n"
+        "  remedy: run pulumi up --refresh"
+    )
+
+
+def test_with_on_failure_keep_nothing_is_stopped() -> None:
+    cloud = Cloud([(0, starts(A)), (10, says(A, "machine ready", cause="no GPU", final=True))])
+    ended, _ = waits(cloud, on_failure="keep")
+    assert ended == (
+        f"yellow-cat-1 does not serve: no GPU\n  replica: {A}, which came as far as: machine ready\n  logs: {LOGS}\n"
+        "  on_failure is keep: replicas go on, and are billed."
+    )
+    assert cloud.done == []
+
+
+def test_instances_that_end_slowly_are_said_to_be_billed_until_then() -> None:
+    cloud = Cloud([(0, starts(A)), (10, says(A, "machine ready", cause="no GPU", final=True))], slow_to_end=True)
+    assert str(waits(cloud)[0]).endswith(f"  The group was set to zero; {A} is still ending, and billed until then.")
+
+
+def test_stopping_that_is_refused_says_how_to_do_it_by_hand() -> None:
+    cloud = Cloud(
+        [
+            (0, starts(A)),
+            (10, says(A, "machine ready", cause="no GPU", final=True)),
+            (10, fails("update_auto_scaling_group", refusal("AccessDenied", "not this"))),
+        ]
+    )
+    assert str(waits(cloud)[0]).endswith(
+        "  NOT STOPPED (AccessDenied: not this): its replicas are running and billed. Stop them with: aws autoscaling "
+        f"update-auto-scaling-group --auto-scaling-group-name {GROUP} --min-size 0 --desired-capacity 0 "
+        "--region us-east-1"
+    )
+
+
+def test_stopping_is_tried_again_where_aws_has_too_much_to_do() -> None:
+    cloud = Cloud(
+        [
+            (0, starts(A)),
+            (10, says(A, "machine ready", cause="no GPU", final=True)),
+            (10, fails("update_auto_scaling_group", refusal("Throttling"))),
+            (25, fails("update_auto_scaling_group", None)),
+        ]
+    )
+    assert str(waits(cloud)[0]).endswith(ENDED)
+    assert cloud.done == ["update min=0 desired=0"]
+
+
+def test_a_replica_that_is_replaced_does_not_get_its_time_anew() -> None:
+    cloud = Cloud(
+        [
+            (0, starts(A)),
+            (
+                1000,
+                leaves(A, "an instance was taken out of service in response to an ELB system health check failure."),
+            ),
+            (1100, starts(B)),
+        ]
+    )
+    ended, said = waits(cloud)
+    assert str(ended).startswith("yellow-cat-1 does not serve: no replica became healthy within 30 minutes;")
+    assert "[16:40] an instance is taken away: an instance was taken out of service in response to an ELB" in "".join(
+        said
+    )
+    assert said[-1].startswith("[30:00]")
+
+
+def test_an_interruption_says_what_goes_on_and_passes_through() -> None:
+    class Interrupted(Cloud):
+        def sleep(self, seconds: float) -> None:
+            raise KeyboardInterrupt
+
+    cloud = Interrupted([(0, starts(A))])
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        wait_until_serving(AWAITED, cloud.clients(), clock=cloud, say=said.append)
+    assert said[-1] == "[ 0:00] interrupted (KeyboardInterrupt): nothing was stopped, replicas go on and are billed"
+    assert cloud.done == []
