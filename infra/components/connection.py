@@ -1,0 +1,107 @@
+"""What a service stack reads from its gateway's stack, and the checks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+import pulumi
+
+from infra.configuration import ConfigurationError, Problem
+from infra.planning import ServicePlan
+
+VERSION = 1
+"""Of the output's meaning. A gateway of another version is deployed again before services are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiTarget:
+    """Where the gateway answers."""
+
+    url: str
+    """Base URL of the OpenAI interface, without `/v1`, and of `/services/<run>/`."""
+    name: str | None
+    """What a run's DNS record is an alias of; `None`: there is no domain."""
+    zone_id: str | None
+    """Of `name`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """A gateway, as its services know it."""
+
+    version: int
+    region: str
+    domain: str | None
+    vpc_id: str
+    subnet_ids: Sequence[str]
+    listener_arn: str
+    alb_arn_suffix: str
+    alb_security_group: str
+    table: str
+    zone_id: str | None
+    api_target: ApiTarget
+    auth: bool
+    """Whether services that do not say need a key."""
+
+    def host(self, run: str) -> str:
+        """By which name the load balancer knows a run."""
+        return f"{run}.{self.domain or 'internal'}"
+
+    def url(self, run: str) -> str:
+        """Where a run answers."""
+        if self.domain is None:
+            return f"{self.api_target.url}/services/{run}"
+        return f"https://{run}.{self.domain}"
+
+
+def checked_connection(plan: ServicePlan, stack: str, output: pulumi.Output[Any]) -> pulumi.Output[Connection]:
+    """The gateway's output `connection`, or an error with everything that does not fit `plan`.
+
+    `stack`: the gateway's stack, as messages name it. Every resource of a service takes its input from this, so that
+    nothing is made before it was checked.
+    """
+    return output.apply(lambda value: read_connection(plan, stack, value))
+
+
+def read_connection(plan: ServicePlan, stack: str, value: object) -> Connection:
+    """As `checked_connection`, of a value that is known. Raises RunError."""
+    problems = list(_problems(plan, value))
+    if problems:
+        raise pulumi.RunError(str(ConfigurationError(f"gateway {stack}", problems)))
+    given = cast(Mapping[str, Any], value)
+    target = ApiTarget(**{field.name: given["api_target"].get(field.name) for field in fields(ApiTarget)})
+    read = {field.name: given.get(field.name) for field in fields(Connection)}
+    numbers = {"version": int(given["version"]), "subnet_ids": tuple(given["subnet_ids"])}
+    return Connection(**{**read, **numbers, "api_target": target})
+
+
+def _problems(plan: ServicePlan, value: object) -> list[Problem]:
+    if not isinstance(value, Mapping):
+        rule = "the stack has no output `connection`, so it is no gateway, or was never deployed"
+        remedy = "run pulumi up in the gateway's stack first, or set `gateway` to the stack that is the gateway"
+        return [Problem(where="stack config gateway", rule=rule, remedy=remedy)]
+    given = cast(Mapping[str, Any], value)
+    if given.get("version") != VERSION:
+        rule = f"its connection is of version {VERSION}, which this program reads"
+        remedy = "run pulumi up in the gateway's stack with the same version of servestack as here"
+        return [Problem(where="version", found=str(given.get("version")), rule=rule, remedy=remedy)]
+    return [*_region_problems(plan, str(given.get("region"))), *_zone_problems(plan, str(given.get("region")))]
+
+
+def _region_problems(plan: ServicePlan, region: str) -> list[Problem]:
+    if plan.regions is None or region in plan.regions:
+        return []
+    rule = f"a service runs in the region of its gateway, which is {region}"
+    remedy = f"add {region} to regions, or leave regions out, or use a gateway of another region"
+    return [Problem(where="regions", found=", ".join(plan.regions), rule=rule, remedy=remedy)]
+
+
+def _zone_problems(plan: ServicePlan, region: str) -> list[Problem]:
+    zones = plan.availability_zones
+    if zones is None or any(zone.startswith(region) for zone in zones):
+        return []
+    rule = f"a service runs in the region of its gateway, which is {region}"
+    remedy = f"name a zone of {region}, or leave availability_zones out"
+    return [Problem(where="availability_zones", found=", ".join(zones), rule=rule, remedy=remedy)]

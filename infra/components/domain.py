@@ -1,0 +1,147 @@
+"""The domain of a gateway: its certificate, the wildcard name at the API, and the gateway's own record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+VALIDATION_TTL = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zone:
+    """The hosted zone that holds a domain."""
+
+    id: str
+    name: str
+    name_servers: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainArgs:
+    """Which domain, and what answers at it."""
+
+    domain: str
+    zone: Zone
+    certificate_arn: str | None
+    """`None`: a certificate is made and validated."""
+    rest_api: pulumi.Input[str]
+    stage: pulumi.Input[str]
+
+
+class Domain(pulumi.ComponentResource):
+    """`*.<domain>` at the API. Every run has a record of its own, made by its stack, so that a name without a run does
+    not resolve; here is only the gateway's. The certificate is for `*.<domain>` alone, since nothing answers at the
+    domain itself."""
+
+    target_name: pulumi.Output[str]
+    """What records of runs are aliases of."""
+    target_zone_id: pulumi.Output[str]
+
+    def __init__(self, name: str, args: DomainArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("servestack:domain:Domain", name, None, opts)
+        wildcard = aws.apigateway.DomainName(
+            f"{name}-domain",
+            domain_name=f"*.{args.domain}",
+            regional_certificate_arn=args.certificate_arn or self._certificate(name, args),
+            endpoint_configuration=aws.apigateway.DomainNameEndpointConfigurationArgs(types="REGIONAL"),
+            security_policy="TLS_1_2",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        mapping = aws.apigateway.BasePathMapping(
+            f"{name}-domain",
+            domain_name=wildcard.domain_name,
+            rest_api=args.rest_api,
+            stage_name=args.stage,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        aws.route53.Record(
+            f"{name}-gateway",
+            zone_id=args.zone.id,
+            name=f"gateway.{args.domain}",
+            type="A",
+            aliases=[
+                aws.route53.RecordAliasArgs(
+                    name=wildcard.regional_domain_name,
+                    zone_id=wildcard.regional_zone_id,
+                    evaluate_target_health=False,
+                )
+            ],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[mapping]),
+        )
+        self.target_name = wildcard.regional_domain_name
+        self.target_zone_id = wildcard.regional_zone_id
+        self.register_outputs({"target_name": self.target_name, "target_zone_id": self.target_zone_id})
+
+    def _certificate(self, name: str, args: DomainArgs) -> pulumi.Output[str]:
+        """A validated certificate's ARN. The name at the API waits for the validation, not for the request.
+
+        ACM asks for the same record for a domain and its wildcard, whoever's certificate it is. It may be there
+        already, and it stays, for a certificate whose record is gone is not renewed.
+        """
+        certificate = aws.acm.Certificate(
+            f"{name}-certificate",
+            domain_name=f"*.{args.domain}",
+            validation_method="DNS",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        asked = certificate.domain_validation_options
+        record = aws.route53.Record(
+            f"{name}-certificate",
+            zone_id=args.zone.id,
+            name=asked[0].resource_record_name.apply(str),
+            type=asked[0].resource_record_type.apply(str),
+            records=[asked[0].resource_record_value.apply(str)],
+            ttl=VALIDATION_TTL,
+            allow_overwrite=True,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+        validation = aws.acm.CertificateValidation(
+            f"{name}-certificate",
+            certificate_arn=certificate.arn,
+            validation_record_fqdns=[record.fqdn],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return validation.certificate_arn
+
+
+def find_zone(domain: str, zone_id: str | None, *, provider: pulumi.ProviderResource) -> Zone:
+    """The public hosted zone that holds `domain`: the one with `zone_id`, else that of its longest suffix.
+
+    Raises:
+        RunError: there is none, or the zone with `zone_id` does not hold the domain.
+    """
+    if zone_id is not None:
+        zone = _read_zone(aws.route53.get_zone(zone_id=zone_id, opts=pulumi.InvokeOptions(provider=provider)))
+        if zone.name not in list(_suffixes(domain)):
+            raise pulumi.RunError(
+                f"stack config zone_id: {zone_id} is the zone of {zone.name}, which does not hold {domain}; set the id "
+                "of the zone that does, or remove zone_id so that it is looked up"
+            )
+        return zone
+    for suffix in _suffixes(domain):
+        try:
+            found = aws.route53.get_zone(name=suffix, private_zone=False, opts=pulumi.InvokeOptions(provider=provider))
+        except Exception as error:  # an invoke raises nothing narrower
+            if "no matching" not in str(error):
+                raise
+        else:
+            return _read_zone(found)
+    raise pulumi.RunError(
+        f"domain {domain}: no public hosted zone of this account holds it, looked for "
+        f"{', '.join(_suffixes(domain))}; create one in Route 53 and delegate the domain to it, or set zone_id"
+    )
+
+
+def _read_zone(found: aws.route53.GetZoneResult) -> Zone:
+    return Zone(id=found.zone_id, name=found.name.rstrip("."), name_servers=found.name_servers)
+
+
+def _suffixes(domain: str) -> Iterator[str]:
+    """The domain and what it lies in, the longest first, top-level domains left out."""
+    labels = domain.split(".")
+    for start in range(len(labels) - 1):
+        yield ".".join(labels[start:])

@@ -1,0 +1,134 @@
+"""The gateway stack: everything that the services of one domain and region share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from infra.components.api import Api, ApiArgs
+from infra.components.connection import VERSION
+from infra.components.domain import Domain, DomainArgs, Zone
+from infra.components.existing_network import ExistingNetwork, ExistingNetworkArgs, FoundNetwork
+from infra.components.function import Function, FunctionArgs
+from infra.components.load_balancer import LoadBalancer, LoadBalancerArgs
+from infra.components.network import Network, NetworkArgs
+from infra.components.registry import Registry, RegistryArgs
+from infra.planning import GatewayPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayArgs:
+    """The plan, and what was looked up for it."""
+
+    plan: GatewayPlan
+    layer: str
+    """ARN of the web adapter's layer."""
+    code: Path
+    """The function's zip."""
+    handler: str
+    network: FoundNetwork | Sequence[str]
+    """An existing network, or the zones of one that is made."""
+    zone: Zone | None
+    """The hosted zone; `None` exactly where the plan has no domain."""
+
+
+class Gateway(pulumi.ComponentResource):
+    """Network, load balancer, registry, function, API, and the domain where there is one."""
+
+    url: pulumi.Output[str]
+    api_keys: pulumi.Output[Mapping[str, str]]
+    name_servers: Sequence[str]
+    connection: Mapping[str, pulumi.Input[Any]]
+    """What a service stack reads: `infra.components.connection.Connection`, and nothing else."""
+
+    def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("servestack:gateway:Gateway", name, None, opts)
+        plan = args.plan
+        network = self._network(name, args)
+        balancer = LoadBalancer(
+            name,
+            LoadBalancerArgs(vpc_id=network.vpc_id, subnet_ids=network.subnet_ids, protect=plan.protect),
+            pulumi.ResourceOptions(parent=self),
+        )
+        registry = Registry(
+            name, RegistryArgs(keys=plan.keys, protect=plan.protect), pulumi.ResourceOptions(parent=self)
+        )
+        function = Function(
+            name,
+            FunctionArgs(
+                code=args.code,
+                handler=args.handler,
+                layer=args.layer,
+                memory_size=plan.memory_size,
+                domain=plan.domain,
+                vpc_id=network.vpc_id,
+                subnet_ids=network.subnet_ids,
+                default_security_group=network.default_security_group,
+                dynamodb_prefix_list=network.dynamodb_prefix_list,
+                balancer_dns_name=balancer.dns_name,
+                balancer_security_group=balancer.security_group,
+                table=registry.table,
+                table_arn=registry.table_arn,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        api = Api(
+            name,
+            ApiArgs(
+                function_name=function.function_name,
+                streaming_invoke_arn=function.streaming_invoke_arn,
+                own_address=plan.domain is None,
+                manage_account=plan.manage_api_gateway_account,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        domain = self._domain(name, args, api)
+        self.url = api.own_url if plan.domain is None else pulumi.Output.from_input(f"https://gateway.{plan.domain}")
+        self.api_keys = registry.api_keys
+        self.name_servers = () if args.zone is None else tuple(args.zone.name_servers)
+        self.connection = {
+            "version": VERSION,
+            "region": plan.region,
+            "domain": plan.domain,
+            "vpc_id": network.vpc_id,
+            "subnet_ids": network.subnet_ids,
+            "listener_arn": balancer.listener_arn,
+            "alb_arn_suffix": balancer.arn_suffix,
+            "alb_security_group": balancer.security_group,
+            "table": registry.table,
+            "zone_id": None if args.zone is None else args.zone.id,
+            "api_target": {
+                "url": self.url,
+                "name": None if domain is None else domain.target_name,
+                "zone_id": None if domain is None else domain.target_zone_id,
+            },
+            "auth": plan.auth,
+        }
+        self.register_outputs({"url": self.url, "connection": self.connection})
+
+    def _network(self, name: str, args: GatewayArgs) -> Network | ExistingNetwork:
+        region = args.plan.region
+        if isinstance(args.network, FoundNetwork):
+            found = ExistingNetworkArgs(region=region, found=args.network)
+            return ExistingNetwork(name, found, pulumi.ResourceOptions(parent=self))
+        zones = NetworkArgs(region=region, zones=args.network)
+        return Network(name, zones, pulumi.ResourceOptions(parent=self))
+
+    def _domain(self, name: str, args: GatewayArgs, api: Api) -> Domain | None:
+        if args.plan.domain is None or args.zone is None:
+            return None
+        return Domain(
+            name,
+            DomainArgs(
+                domain=args.plan.domain,
+                zone=args.zone,
+                certificate_arn=args.plan.certificate_arn,
+                rest_api=api.rest_api,
+                stage=api.stage,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )

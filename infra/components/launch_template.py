@@ -1,0 +1,119 @@
+"""What a replica is when it starts: image, disk, role, network, user data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.planning import ServicePlan, boot
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchTemplateArgs:
+    """Everything that a replica is made of and told."""
+
+    plan: ServicePlan
+    region: pulumi.Input[str]
+    vpc_id: pulumi.Input[str]
+    balancer_security_group: pulumi.Input[str]
+    profile_arn: pulumi.Input[str]
+    table: pulumi.Input[str]
+    log_group: pulumi.Input[str]
+    """Name of the run's log group."""
+    parameter_versions: pulumi.Input[Mapping[str, int]]
+    tags: Mapping[str, str]
+    """Of instances, volumes and network interfaces, which the provider's default tags do not reach."""
+    image_provider: pulumi.ProviderResource
+    after: pulumi.Resource
+    """What is there before anything of a service is made."""
+
+
+class LaunchTemplate(pulumi.ComponentResource):
+    """The launch template and the security group of replicas, which admits the load balancer alone: no SSH. Replicas have
+    public addresses to fetch image and weights. The machine image is looked up when the template is made and then left
+    as it is, since a floating one would replace every replica whenever AWS publishes; one that the plan pins is taken."""
+
+    id: pulumi.Output[str]
+    version: pulumi.Output[str]
+    """Its newest. Auto Scaling replaces instances when this changes; it would not for `$Latest`."""
+
+    def __init__(self, name: str, args: LaunchTemplateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("servestack:launch_template:LaunchTemplate", name, None, opts)
+        plan = args.plan
+        user_data = pulumi.Output.all(args.region, args.table, args.log_group, args.parameter_versions).apply(
+            lambda known: boot.user_data(
+                plan, region=known[0], table=known[1], log_group=known[2], parameter_versions=known[3]
+            )
+        )
+        template = aws.ec2.LaunchTemplate(
+            f"{name}-replica",
+            image_id=plan.ami or _newest_image(args.image_provider),
+            update_default_version=True,
+            iam_instance_profile=aws.ec2.LaunchTemplateIamInstanceProfileArgs(arn=args.profile_arn),
+            metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
+                http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
+            ),
+            block_device_mappings=[
+                aws.ec2.LaunchTemplateBlockDeviceMappingArgs(
+                    device_name=boot.ROOT_DEVICE,
+                    ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
+                        volume_type="gp3", volume_size=plan.disk_gb, encrypted="true", delete_on_termination="true"
+                    ),
+                )
+            ],
+            network_interfaces=[
+                aws.ec2.LaunchTemplateNetworkInterfaceArgs(
+                    device_index=0,
+                    associate_public_ip_address="true",
+                    delete_on_termination="true",
+                    security_groups=[self._security_group(name, args)],
+                )
+            ],
+            tag_specifications=[
+                aws.ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=args.tags)
+                for kind in ("instance", "volume", "network-interface")
+            ],
+            user_data=user_data,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=[] if plan.ami else ["imageId"]),
+        )
+        self.id = template.id
+        self.version = template.latest_version.apply(lambda version: str(int(version)))
+        self.register_outputs({"id": self.id, "version": self.version})
+
+    def _security_group(self, name: str, args: LaunchTemplateArgs) -> pulumi.Output[str]:
+        group = aws.ec2.SecurityGroup(
+            f"{name}-replica",
+            vpc_id=args.vpc_id,
+            description="Replicas of a servestack service: the load balancer calls them",
+            tags={"Name": name},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
+        )
+        admitted = aws.vpc.SecurityGroupIngressRule(
+            f"{name}-replica-from-load-balancer",
+            security_group_id=group.id,
+            description="From the load balancer alone",
+            ip_protocol="tcp",
+            from_port=boot.REPLICA_PORT,
+            to_port=boot.REPLICA_PORT,
+            referenced_security_group_id=args.balancer_security_group,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        way_out = aws.vpc.SecurityGroupEgressRule(
+            f"{name}-replica-to-anywhere",
+            security_group_id=group.id,
+            description="To registries, the Hub and AWS",
+            ip_protocol="-1",
+            cidr_ipv4="0.0.0.0/0",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        # Whoever takes the group waits until its rules are there.
+        return pulumi.Output.all(group.id, admitted.id, way_out.id).apply(lambda ids: str(ids[0]))
+
+
+def _newest_image(provider: pulumi.ProviderResource) -> pulumi.Output[str]:
+    """The id of the newest image, which is no secret though it comes out of SSM."""
+    found = aws.ssm.get_parameter_output(name=boot.AMI_PARAMETER, opts=pulumi.InvokeOutputOptions(provider=provider))
+    return pulumi.Output.unsecret(found.value)

@@ -1,0 +1,87 @@
+"""Policy documents, as the JSON text that IAM takes, and every statement that the roles here have.
+
+An Allow on `*` is there only where AWS offers nothing narrower; its `Sid` names the reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infra.planning.table_items import REGISTRY, state_partition
+
+Statement = Mapping[str, Any]
+
+
+def document(*statements: Statement) -> str:
+    """A policy of these statements."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def assumed_by(service: str) -> str:
+    """The trust policy of a role that an AWS service assumes, such as `lambda`."""
+    principal = {"Service": f"{service}.amazonaws.com"}
+    return document({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"})
+
+
+def write_logs(log_group_arn: str) -> Statement:
+    """New streams and events in one log group."""
+    return _allow(["logs:CreateLogStream", "logs:PutLogEvents"], f"{log_group_arn}:*")
+
+
+def read_registry(table_arn: str) -> Statement:
+    """The gateway reads one partition of the table, and writes nothing."""
+    return _allow(["dynamodb:Query"], table_arn, _partition(REGISTRY))
+
+
+def write_state(table_arn: str, run: str) -> Statement:
+    """The replicas of a run say how far they are."""
+    return _allow(["dynamodb:PutItem"], table_arn, _partition(state_partition(run)))
+
+
+def read_parameters(arn: str) -> Statement:
+    """The replicas of a run read its parameters. AWS's own key for SSM needs no statement."""
+    return _allow(["ssm:GetParameter"], arn)
+
+
+def attach_to_network() -> Statement:
+    """Lambda gives the function its addresses in the VPC with the function's role. Lambda looks for these actions on
+    every resource (lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions)."""
+    actions = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    ]
+    return {"Sid": "LambdaAttachesItToTheVpc", **_allow(actions, "*")}
+
+
+def open_sessions() -> Statement:
+    """Session Manager's messages, which know no resources. Nothing of AmazonSSMManagedInstanceCore, which would let a
+    replica read every parameter of the account (service-authorization: ssmmessages, ssm)."""
+    actions = [
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    ]
+    return {"Sid": "SessionManagerKnowsNoResources", **_allow(actions, "*")}
+
+
+def arn_beside(arn: str, service: str, resource: str) -> str:
+    """The ARN of another resource in the partition, region and account of a regional `arn`."""
+    _, partition, _, region, account, _ = arn.split(":", 5)
+    return f"arn:{partition}:{service}:{region}:{account}:{resource}"
+
+
+def _allow(actions: Sequence[str], resource: str, condition: Mapping[str, Any] | None = None) -> Statement:
+    statement: dict[str, Any] = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
+    return statement if condition is None else {**statement, "Condition": condition}
+
+
+def _partition(key: str) -> Mapping[str, Any]:
+    return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [key]}}

@@ -1,0 +1,92 @@
+"""Waiting until a service serves, as a resource: what `infra.readiness` does, at the right place of an update."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pulumi
+from pulumi import dynamic
+
+from infra.planning import ServicePlan
+from infra.readiness import Awaited, Clients, Clock, WallClock, aws_clients, wait_until_serving
+
+WAITED_FOR = ("version", "group", "target_group", "minimum")
+"""A change of one of these makes the service a matter of waiting again; the others only say how."""
+
+
+class ReadinessProvider(dynamic.ResourceProvider):
+    """Waits when the resource is made and when what it waits for has changed; a wait that failed is done again. Deleting
+    does nothing."""
+
+    serialize_as_secret_always = False
+
+    def __init__(self, clients: Callable[[str], Clients] = aws_clients, clock: Callable[[], Clock] = WallClock) -> None:
+        super().__init__()
+        self._clients = clients
+        self._clock = clock
+
+    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
+        self._wait(props)
+        return dynamic.CreateResult(id_=str(props["group"]), outs=props)
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.DiffResult:
+        changed = any(_olds.get(field.name) != _news.get(field.name) for field in fields(Awaited))
+        return dynamic.DiffResult(changes=changed)
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.UpdateResult:
+        if any(_olds.get(name) != _news.get(name) for name in WAITED_FOR):
+            self._wait(_news)
+        return dynamic.UpdateResult(outs=_news)
+
+    def _wait(self, props: Mapping[str, Any]) -> None:
+        awaited = read_awaited(props)
+        wait_until_serving(awaited, self._clients(awaited.region), clock=self._clock(), say=_say)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadinessArgs:
+    """What is waited for: `infra.readiness.Awaited`, of which some is known only when it is there."""
+
+    plan: ServicePlan
+    region: pulumi.Input[str]
+    group: pulumi.Input[str]
+    target_group: pulumi.Input[str]
+    table: pulumi.Input[str]
+    log_group: pulumi.Input[str]
+    version: pulumi.Input[str]
+
+
+class Readiness(dynamic.Resource):
+    """A healthy replica of the launch template's newest version. The update fails with the cause if there is none."""
+
+    def __init__(self, name: str, args: ReadinessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        plan = args.plan
+        inputs: dict[str, pulumi.Input[Any]] = {
+            "run": plan.run,
+            "region": args.region,
+            "group": args.group,
+            "target_group": args.target_group,
+            "table": args.table,
+            "log_group": args.log_group,
+            "version": args.version,
+            "minimum": plan.replicas.minimum,
+            "port": plan.container.port,
+            "boot_timeout": plan.boot_timeout,
+            "on_failure": plan.on_failure,
+        }
+        super().__init__(ReadinessProvider(), name, inputs, opts)
+
+
+def read_awaited(props: Mapping[str, Any]) -> Awaited:
+    """What is waited for, from a resource's properties, in which every number is a float."""
+    numbers = {name: int(props[name]) for name in ("version", "minimum", "port", "boot_timeout")}
+    return Awaited(**{**{field.name: props[field.name] for field in fields(Awaited)}, **numbers})
+
+
+def _say(line: str) -> None:
+    """The engine shows what the process of dynamic resources writes, as it comes."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,82 @@
+"""The table that the gateway routes by, and the API keys in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from gateway_lambda.registry import record
+from infra.planning.table_items import EXPIRES, PARTITION_KEY, SORT_KEY, key_item
+
+KEY_BYTES = 32
+KEY_PREFIX = "ss-"
+"""So that a key is known for one where it should not be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryArgs:
+    """What is in the table from the start."""
+
+    keys: Sequence[str]
+    """Names of the API keys; `alice@2` beside `alice` is a second key of the same holder."""
+    protect: bool
+    """Whether Pulumi and AWS refuse to delete the table: the items of every service are in it."""
+
+
+class Registry(pulumi.ComponentResource):
+    """A table that costs only what is read and written, and for each name in `keys` a random key of which the table has
+    the SHA-256 alone. A key stays as long as its name is there."""
+
+    table: pulumi.Output[str]
+    """Its name."""
+    table_arn: pulumi.Output[str]
+    api_keys: pulumi.Output[Mapping[str, str]]
+    """By name; secret."""
+
+    def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("servestack:registry:Registry", name, None, opts)
+        table = aws.dynamodb.Table(
+            f"{name}-table",
+            billing_mode="PAY_PER_REQUEST",
+            hash_key=PARTITION_KEY,
+            range_key=SORT_KEY,
+            attributes=[
+                aws.dynamodb.TableAttributeArgs(name=PARTITION_KEY, type="S"),
+                aws.dynamodb.TableAttributeArgs(name=SORT_KEY, type="S"),
+            ],
+            ttl=aws.dynamodb.TableTtlArgs(attribute_name=EXPIRES, enabled=True),
+            deletion_protection_enabled=args.protect,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        api_keys: dict[str, pulumi.Output[str]] = {}
+        for key in args.keys:
+            made = random.RandomBytes(f"{name}-key-{key}", length=KEY_BYTES, opts=pulumi.ResourceOptions(parent=self))
+            api_keys[key] = made.base64.apply(api_key)
+            aws.dynamodb.TableItem(
+                f"{name}-key-{key}",
+                table_name=table.name,
+                hash_key=PARTITION_KEY,
+                range_key=SORT_KEY,
+                item=api_keys[key].apply(lambda text, holder=key: key_item(known_key(holder, text))),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.table = table.name
+        self.table_arn = table.arn
+        self.api_keys = pulumi.Output.secret(api_keys)
+        self.register_outputs({"table": self.table})
+
+
+def api_key(random_bytes: str) -> str:
+    """The key made of random bytes in base64: no character of it needs quoting anywhere."""
+    return KEY_PREFIX + base64.urlsafe_b64encode(base64.b64decode(random_bytes)).decode().rstrip("=")
+
+
+def known_key(name: str, key: str) -> record.Key:
+    """What the gateway knows of a key."""
+    return record.Key(name=name, sha256=hashlib.sha256(key.encode()).hexdigest())

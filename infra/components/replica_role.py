@@ -1,0 +1,95 @@
+"""The role of a service's replicas, and the secrets that it may read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.components import policies
+from infra.planning import boot
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicaRoleArgs:
+    """Whose replicas, and what they write."""
+
+    run: str
+    log_group_arn: pulumi.Input[str]
+    table: pulumi.Input[str]
+    """Name of the registry's table."""
+    after: pulumi.Resource
+    """What is there before anything of a service is made."""
+
+
+class ReplicaRole(pulumi.ComponentResource):
+    """A role with one inline policy: its own run's parameters, its log group, its state items, Session Manager's
+    messages. The container cannot take it, because the instance's metadata is one hop too far."""
+
+    profile_arn: pulumi.Output[str]
+    policy: pulumi.Resource
+    """Whoever starts instances waits for it."""
+
+    def __init__(self, name: str, args: ReplicaRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("servestack:replica_role:ReplicaRole", name, None, opts)
+        role = aws.iam.Role(
+            f"{name}-replica",
+            name_prefix=f"{name[:28].rstrip('-')}-replica-",
+            assume_role_policy=policies.assumed_by("ec2"),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
+        )
+        self.policy = aws.iam.RolePolicy(
+            f"{name}-replica",
+            role=role.name,
+            policy=pulumi.Output.all(args.log_group_arn, args.table).apply(
+                lambda known: replica_policy(args.run, log_group_arn=known[0], table=known[1])
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        profile = aws.iam.InstanceProfile(f"{name}-replica", role=role.name, opts=pulumi.ResourceOptions(parent=self))
+        self.profile_arn = profile.arn
+        self.register_outputs({"profile_arn": self.profile_arn})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretsArgs:
+    """What is secret."""
+
+    parameters: Sequence[boot.Parameter]
+    after: pulumi.Resource
+    """What is there before anything of a service is made."""
+
+
+class Secrets(pulumi.ComponentResource):
+    """A SecureString for each value that replicas read when they start. Replicas read the versions that their user data
+    names, so that a changed secret is a new launch template."""
+
+    versions: pulumi.Output[Mapping[str, int]]
+    """By the parameter's name."""
+
+    def __init__(self, name: str, args: SecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("servestack:replica_role:Secrets", name, None, opts)
+        versions: dict[str, pulumi.Output[int]] = {}
+        for parameter in args.parameters:
+            made = aws.ssm.Parameter(
+                f"{name}-{parameter.name.rpartition('/')[2]}",
+                name=parameter.name,
+                type="SecureString",
+                value=pulumi.Output.secret(parameter.value.reveal()),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
+            )
+            versions[parameter.name] = made.version.apply(int)
+        self.versions = pulumi.Output.from_input(versions)
+        self.register_outputs({})
+
+
+def replica_policy(run: str, *, log_group_arn: str, table: str) -> str:
+    """What a replica of `run` may do."""
+    return policies.document(
+        policies.read_parameters(policies.arn_beside(log_group_arn, "ssm", f"parameter{boot.parameter_prefix(run)}*")),
+        policies.write_logs(log_group_arn),
+        policies.write_state(policies.arn_beside(log_group_arn, "dynamodb", f"table/{table}"), run),
+        policies.open_sessions(),
+    )

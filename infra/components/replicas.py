@@ -1,0 +1,107 @@
+"""The replicas of a service: an Auto Scaling group over the plan's offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.planning import ServicePlan
+from infra.planning.plan import Purchase, Roll
+
+DELETION = "60m"
+"""Instances drain for 15 minutes, and large ones end slowly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicasArgs:
+    """What is started, how often, and where."""
+
+    plan: ServicePlan
+    template_id: pulumi.Input[str]
+    template_version: pulumi.Input[str]
+    target_group_arn: pulumi.Input[str]
+    subnet_ids: pulumi.Input[Sequence[str]]
+    tags: Mapping[str, str]
+    after: Sequence[pulumi.Resource]
+    """The load balancer's rule and the role's policy: instances need both."""
+
+
+class Replicas(pulumi.ComponentResource):
+    """The group. Its desired capacity is not set, so that an update leaves what scaling has made of it. It does not wait
+    for capacity, which means exactly as many as wanted and fails a service that has scaled: `Readiness` waits. It is
+    deleted with its instances, and replaced (it has no fixed name) by one that is there before it goes."""
+
+    group: pulumi.Output[str]
+    """Its name."""
+    resource: pulumi.Resource
+
+    def __init__(self, name: str, args: ReplicasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("servestack:replicas:Replicas", name, None, opts)
+        plan = args.plan
+        group = aws.autoscaling.Group(
+            f"{name}-replicas",
+            min_size=plan.replicas.minimum,
+            max_size=plan.replicas.maximum,
+            vpc_zone_identifiers=args.subnet_ids,
+            target_group_arns=[args.target_group_arn],
+            mixed_instances_policy=aws.autoscaling.GroupMixedInstancesPolicyArgs(
+                launch_template=aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateArgs(
+                    launch_template_specification=aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateLaunchTemplateSpecificationArgs(
+                        launch_template_id=args.template_id, version=args.template_version
+                    ),
+                    overrides=[
+                        aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateOverrideArgs(
+                            instance_type=offer.instance_type
+                        )
+                        for offer in plan.offers
+                    ],
+                ),
+                instances_distribution=_distribution(plan.purchase),
+            ),
+            health_check_type="ELB",
+            health_check_grace_period=plan.boot_timeout,
+            capacity_rebalance=plan.purchase.on_demand_percentage_above_base == 0,
+            instance_refresh=_refresh(plan.roll),
+            wait_for_capacity_timeout="0",
+            force_delete=True,
+            enabled_metrics=["GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances"],
+            tags=[
+                aws.autoscaling.GroupTagArgs(key=key, value=value, propagate_at_launch=False)
+                for key, value in args.tags.items()
+            ],
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=list(args.after),
+                custom_timeouts=pulumi.CustomTimeouts(delete=DELETION),
+            ),
+        )
+        self.resource = group
+        self.group = group.name
+        self.register_outputs({"group": self.group})
+
+
+def _distribution(purchase: Purchase) -> aws.autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs:
+    """On demand in the order of the plan's prices; spot where AWS has capacity, at a price."""
+    ceiling = purchase.spot_max_price
+    return aws.autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs(
+        on_demand_allocation_strategy="prioritized",
+        on_demand_base_capacity=purchase.on_demand_base,
+        on_demand_percentage_above_base_capacity=purchase.on_demand_percentage_above_base,
+        spot_allocation_strategy="price-capacity-optimized",
+        spot_max_price=None if ceiling is None else f"{ceiling:g}",
+    )
+
+
+def _refresh(roll: Roll) -> aws.autoscaling.GroupInstanceRefreshArgs:
+    """A new version of the launch template replaces the instances, which the provider starts and does not wait for."""
+    return aws.autoscaling.GroupInstanceRefreshArgs(
+        strategy="Rolling",
+        preferences=aws.autoscaling.GroupInstanceRefreshPreferencesArgs(
+            min_healthy_percentage=roll.min_healthy_percentage,
+            max_healthy_percentage=roll.max_healthy_percentage,
+            instance_warmup=str(roll.warmup),
+        ),
+    )

@@ -1,0 +1,190 @@
+"""The service stack: one run, from its claim to the item that the gateway routes by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.components.connection import Connection
+from infra.components.launch_template import LaunchTemplate, LaunchTemplateArgs
+from infra.components.readiness import Readiness, ReadinessArgs
+from infra.components.replica_role import ReplicaRole, ReplicaRoleArgs, Secrets, SecretsArgs
+from infra.components.replicas import Replicas, ReplicasArgs
+from infra.components.route import Claim, ClaimArgs, Route, RouteArgs
+from infra.components.scaling import Scaler, ScalerArgs
+from infra.components.target_group import TargetGroup, TargetGroupArgs
+from infra.planning import ServicePlan, boot
+
+RETENTION_DAYS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceArgs:
+    """The plan, and where it is deployed to."""
+
+    plan: ServicePlan
+    connection: pulumi.Output[Connection]
+    """Checked. It is the only thing that a service knows of its gateway."""
+    has_domain: bool
+    """Whether the gateway has one, which decides what is made and is therefore known before."""
+    owner: str
+    """Full name of the stack."""
+    tags: Mapping[str, str]
+    """Of instances and their volumes."""
+
+
+class Service(pulumi.ComponentResource):
+    """Claim, then secrets, role and target group, then the rule, the group, waiting until it serves, DNS, and the routing
+    item; and back."""
+
+    log_group: pulumi.Output[str]
+    """Name of the replicas' log group."""
+
+    def __init__(
+        self,
+        name: str,
+        args: ServiceArgs,
+        provider: pulumi.ProviderResource,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("servestack:service:Service", name, None, pulumi.ResourceOptions.merge(opts, _with(provider)))
+        plan, connection = args.plan, args.connection
+        inside = pulumi.ResourceOptions(parent=self)
+        table = connection.apply(lambda one: one.table)
+        vpc_id = connection.apply(lambda one: one.vpc_id)
+        claim = Claim(name, ClaimArgs(run=plan.run, owner=args.owner, table=table), inside).item
+        logs = aws.cloudwatch.LogGroup(
+            f"{name}-replicas",
+            name_prefix=f"/servestack/{name}/",
+            retention_in_days=RETENTION_DAYS,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[claim]),
+        )
+        secrets = Secrets(name, SecretsArgs(parameters=boot.parameters(plan), after=claim), inside)
+        role = ReplicaRole(
+            name, ReplicaRoleArgs(run=plan.run, log_group_arn=logs.arn, table=table, after=claim), inside
+        )
+        targets = TargetGroup(
+            name,
+            TargetGroupArgs(
+                host=connection.apply(lambda one: one.host(plan.run)),
+                health_check=plan.health_check,
+                vpc_id=vpc_id,
+                listener_arn=connection.apply(lambda one: one.listener_arn),
+                after=claim,
+            ),
+            inside,
+        )
+        template = LaunchTemplate(
+            name,
+            LaunchTemplateArgs(
+                plan=plan,
+                region=connection.apply(lambda one: one.region),
+                vpc_id=vpc_id,
+                balancer_security_group=connection.apply(lambda one: one.alb_security_group),
+                profile_arn=role.profile_arn,
+                table=table,
+                log_group=logs.name,
+                parameter_versions=secrets.versions,
+                tags=args.tags,
+                image_provider=provider,
+                after=claim,
+            ),
+            inside,
+        )
+        replicas = Replicas(
+            name,
+            ReplicasArgs(
+                plan=plan,
+                template_id=template.id,
+                template_version=template.version,
+                target_group_arn=targets.arn,
+                subnet_ids=_subnets(plan, connection, provider),
+                tags=args.tags,
+                after=[targets.rule, role.policy],
+            ),
+            inside,
+        )
+        serving = self._serving(name, args, template, targets, replicas, logs)
+        self._scale(name, args, targets, replicas)
+        Route(name, RouteArgs(plan=plan, connection=connection, has_domain=args.has_domain, after=serving), inside)
+        self.log_group = logs.name
+        self.register_outputs({"log_group": self.log_group})
+
+    def _serving(
+        self,
+        name: str,
+        args: ServiceArgs,
+        template: LaunchTemplate,
+        targets: TargetGroup,
+        replicas: Replicas,
+        logs: aws.cloudwatch.LogGroup,
+    ) -> Sequence[pulumi.Resource]:
+        """What the route waits for: replicas, and that one serves, where that is waited for."""
+        if not args.plan.waits:
+            return [targets.rule, replicas.resource]
+        readiness = Readiness(
+            f"{name}-readiness",
+            ReadinessArgs(
+                plan=args.plan,
+                region=args.connection.apply(lambda one: one.region),
+                group=replicas.group,
+                target_group=targets.arn,
+                table=args.connection.apply(lambda one: one.table),
+                log_group=logs.name,
+                version=template.version,
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[targets.rule, replicas.resource]),
+        )
+        return [targets.rule, replicas.resource, readiness]
+
+    def _scale(self, name: str, args: ServiceArgs, targets: TargetGroup, replicas: Replicas) -> None:
+        scaling = args.plan.replicas.scaling
+        if scaling is None:
+            return
+        Scaler(
+            name,
+            ScalerArgs(
+                run=args.plan.run,
+                replicas=args.plan.replicas,
+                group=replicas.group,
+                table=args.connection.apply(lambda one: one.table),
+                balancer_arn_suffix=args.connection.apply(lambda one: one.alb_arn_suffix),
+                target_group_arn_suffix=targets.arn_suffix,
+                after=targets.rule,
+            ),
+            scaling,
+            pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _with(provider: pulumi.ProviderResource) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions(providers=[provider])
+
+
+def _subnets(
+    plan: ServicePlan, connection: pulumi.Output[Connection], provider: pulumi.ProviderResource
+) -> pulumi.Output[Sequence[str]]:
+    """The gateway's subnets, or those of them that lie in the plan's zones."""
+    everywhere = connection.apply(lambda one: list(one.subnet_ids))
+    zones = plan.availability_zones
+    if zones is None:
+        return everywhere
+    filters = [
+        aws.ec2.GetSubnetsFilterArgs(name="subnet-id", values=everywhere),
+        aws.ec2.GetSubnetsFilterArgs(name="availability-zone", values=list(zones)),
+    ]
+    found = aws.ec2.get_subnets_output(filters=filters, opts=pulumi.InvokeOutputOptions(provider=provider))
+    return found.ids.apply(lambda ids: in_zones(ids, zones))
+
+
+def in_zones(ids: Sequence[str], zones: Sequence[str]) -> Sequence[str]:
+    """The ids in a fixed order. Raises RunError where there are none."""
+    if not ids:
+        raise pulumi.RunError(
+            f"availability_zones: the gateway has no subnet in {', '.join(zones)}; name zones in which it has, or "
+            "leave availability_zones out"
+        )
+    return sorted(ids)

@@ -1,0 +1,80 @@
+"""Where the load balancer finds a service's replicas, and by which name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.planning import HealthCheck
+from infra.planning.boot import REPLICA_PORT
+
+DRAINING = 900
+"""Seconds: a generation that runs when its replica is taken away may end, as long as the longest response."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetGroupArgs:
+    """Whose replicas, behind which listener."""
+
+    host: pulumi.Input[str]
+    """The Host header that leads here."""
+    health_check: HealthCheck
+    vpc_id: pulumi.Input[str]
+    listener_arn: pulumi.Input[str]
+    after: pulumi.Resource
+    """What is there before anything of a service is made."""
+
+
+class TargetGroup(pulumi.ComponentResource):
+    """A target group and the rule that leads to it. The group has no fixed name: with one it could not be replaced, being
+    in use. The rule has no priority: the provider takes the next that is free, which two stacks can do at once, and the
+    order means nothing since every rule names another host. No slow start, which AWS refuses beside this algorithm."""
+
+    arn: pulumi.Output[str]
+    arn_suffix: pulumi.Output[str]
+    rule: pulumi.Resource
+    """Whoever registers targets waits for it: without a load balancer they would have no health."""
+
+    def __init__(self, name: str, args: TargetGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("servestack:target_group:TargetGroup", name, None, opts)
+        check = args.health_check
+        group = aws.lb.TargetGroup(
+            f"{name}-replicas",
+            name_prefix=f"{name[:5].rstrip('-')}-",
+            port=REPLICA_PORT,
+            protocol="HTTP",
+            protocol_version="HTTP1",
+            target_type="instance",
+            vpc_id=args.vpc_id,
+            load_balancing_algorithm_type="least_outstanding_requests",
+            deregistration_delay=DRAINING,
+            health_check=aws.lb.TargetGroupHealthCheckArgs(
+                enabled=True,
+                protocol="HTTP",
+                port="traffic-port",
+                path=check.path,
+                matcher=check.matcher,
+                interval=check.interval,
+                timeout=check.timeout,
+                healthy_threshold=check.healthy_threshold,
+                unhealthy_threshold=check.unhealthy_threshold,
+            ),
+            tags={"Name": name},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
+        )
+        self.rule = aws.lb.ListenerRule(
+            f"{name}-host",
+            listener_arn=args.listener_arn,
+            conditions=[
+                aws.lb.ListenerRuleConditionArgs(
+                    host_header=aws.lb.ListenerRuleConditionHostHeaderArgs(values=[args.host])
+                )
+            ],
+            actions=[aws.lb.ListenerRuleActionArgs(type="forward", target_group_arn=group.arn)],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
+        )
+        self.arn = group.arn
+        self.arn_suffix = group.arn_suffix
+        self.register_outputs({"arn": self.arn})

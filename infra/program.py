@@ -1,0 +1,167 @@
+"""The Pulumi program: from stack config to outputs, by way of configuration, plan and component."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from infra.components.connection import checked_connection
+from infra.components.domain import find_zone
+from infra.components.existing_network import STACK_TAG, find_network
+from infra.components.gateway import Gateway, GatewayArgs
+from infra.components.network import available_zones
+from infra.components.service import Service, ServiceArgs
+from infra.configuration import (
+    ConfigurationError,
+    GatewayConfiguration,
+    Secret,
+    apply_settings,
+    load,
+    read_settings,
+)
+from infra.outputs import service_outputs, tail
+from infra.packaging import FunctionPackage, PackagingError, build_function_zip
+from infra.planning import (
+    ChatTemplate,
+    GatewayPlan,
+    ModelRepository,
+    ResolveChatTemplate,
+    ServicePlan,
+    offers_table,
+    plan_gateway,
+    plan_service,
+    resolve_with,
+)
+from infra.planning.adapter_layer import published_layer
+from infra.stack import StackConfig, aws_provider, full_name, gateway_outputs, keep_type, stack_config
+
+ROOT = Path(__file__).parents[1]
+DEFAULT_GATEWAY = "gateway"
+"""The stack that is a service's gateway where nothing says otherwise."""
+
+Outputs = Mapping[str, pulumi.Input[Any]]
+
+
+def _resolve_on_the_hub(wanted: ModelRepository) -> ChatTemplate:
+    from infra.planning.hub import open_on_hub
+
+    return resolve_with(open_on_hub(os.environ))(wanted)
+
+
+def _package() -> FunctionPackage:
+    return build_function_zip(root=ROOT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What the program uses besides Pulumi. `make plan` and tests bring their own."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    """The caller's, for variables that are named without a value."""
+    resolve: ResolveChatTemplate = _resolve_on_the_hub
+    package: Callable[[], FunctionPackage] = _package
+    """Makes the function's zip."""
+
+
+async def deploy(means: Means) -> Outputs:
+    """Deploys what the stack's configuration says, and gives the stack's outputs.
+
+    Raises:
+        RunError: with a report that a user reads.
+    """
+    try:
+        return await _deploy(stack_config(), means)
+    except (ConfigurationError, PackagingError) as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+async def _deploy(config: StackConfig, means: Means) -> Outputs:
+    path = config.get("configuration")
+    if path is None:
+        read_settings(config, "service")
+        raise pulumi.RunError("stack config configuration is not set: pulumi config set configuration PATH")
+    configuration = load(path.reveal() if isinstance(path, Secret) else path)
+    if isinstance(configuration, GatewayConfiguration):
+        settings = read_settings(config, "gateway")
+        configuration = apply_settings(configuration, settings)
+        return await _deploy_gateway(plan_gateway(configuration, name=pulumi.get_stack(), settings=settings), means)
+    settings = read_settings(config, "service")
+    configuration = apply_settings(configuration, settings)
+    plan = plan_service(
+        configuration,
+        run=pulumi.get_stack(),
+        environment=means.environment,
+        resolve=means.resolve,
+        settings=settings,
+    )
+    return await _deploy_service(plan)
+
+
+async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
+    _say(plan.notes)
+    package = means.package()
+    await keep_type("gateway")
+    tags = {STACK_TAG: full_name(), "servestack:gateway": plan.name, **dict(plan.tags)}
+    provider = aws_provider(plan.region, tags)
+    if plan.vpc_id is None or plan.subnet_ids is None:
+        network = available_zones(provider)
+    else:
+        network = find_network(plan.vpc_id, plan.subnet_ids, stack=full_name(), provider=provider)
+    gateway = Gateway(
+        plan.name,
+        GatewayArgs(
+            plan=plan,
+            layer=plan.adapter_layer or published_layer(plan.region) or "",
+            code=package.path,
+            handler=package.handler,
+            network=network,
+            zone=None if plan.domain is None else find_zone(plan.domain, plan.zone_id, provider=provider),
+        ),
+        pulumi.ResourceOptions(providers=[provider]),
+    )
+    return {
+        "url": gateway.url,
+        "openai_base_url": pulumi.Output.concat(gateway.url, "/v1"),
+        "api_keys": gateway.api_keys,
+        "name_servers": list(gateway.name_servers),
+        "connection": gateway.connection,
+    }
+
+
+async def _deploy_service(plan: ServicePlan) -> Outputs:
+    stack = full_name(plan.gateway or DEFAULT_GATEWAY)
+    connection = checked_connection(plan, stack, gateway_outputs(stack))
+    known = await connection.future()
+    if known is None:
+        raise pulumi.RunError(f"stack config gateway: what {stack} is connected by is not known yet; deploy it first")
+    _say([offers_table(plan), *plan.notes])
+    await keep_type("service")
+    tags = {STACK_TAG: full_name(), "servestack:run": plan.run, **dict(plan.tags)}
+    region = connection.apply(lambda one: one.region)
+    service = Service(
+        plan.run,
+        ServiceArgs(
+            plan=plan,
+            connection=connection,
+            has_domain=known.domain is not None,
+            owner=full_name(),
+            tags={"Name": plan.run, **tags},
+        ),
+        aws_provider(region, tags),
+    )
+    outputs = connection.apply(lambda one: dict(service_outputs(plan, one, gateway=stack)))
+    names = service_outputs(plan, known, gateway=stack)
+    return {
+        **{name: outputs[name] for name in names if names[name] is not None},
+        "logs": pulumi.Output.all(service.log_group, region).apply(lambda parts: tail(parts[0], parts[1])),
+    }
+
+
+def _say(lines: Sequence[str]) -> None:
+    for line in lines:
+        pulumi.info(line)
