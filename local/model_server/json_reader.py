@@ -6,12 +6,10 @@ A wrong body is told of by its first problem in reading order, with the path to 
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-from local.model_server.json_text import KEY, JsonText
+from local.model_server.json_text import KEY, JsonText, described
 
 _DEPTH = 128
 """Nested arrays and objects that are read."""
@@ -53,7 +51,7 @@ class JsonReader(JsonText):
             self._mismatch(kind)
         value = self._take_number()
         if isinstance(value, float):
-            self._wrong(f"invalid type: floating point `{_show(value)}`, expected {kind}")
+            self._wrong(f"invalid type: {described(value)}, expected {kind}")
         if not smallest <= value <= largest:
             self._wrong(f"invalid value: integer `{value}`, expected {kind}")
         return value
@@ -238,19 +236,8 @@ class JsonReader(JsonText):
         elif first == b"{":
             found = "map"
         else:
-            value = self.anything()
-            found = (
-                "null" if value is None
-                else f"boolean `{json.dumps(value)}`" if isinstance(value, bool)
-                else f"integer `{value}`" if isinstance(value, int)
-                else f"floating point `{_show(value)}`" if isinstance(value, float)
-                else f"string {json.dumps(value, ensure_ascii=False)}"
-            )  # fmt: skip
+            found = described(self.anything())
         self._wrong(f"invalid type: {found}, expected {expected}")
 
 
 _NUMERIC = frozenset(bytes([byte]) for byte in b"-0123456789")
-
-
-def _show(number: float) -> str:
-    return re.sub(r"e([+-]?)0*", lambda found: "e" + found[1].strip("+"), repr(number))

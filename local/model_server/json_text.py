@@ -171,3 +171,19 @@ class JsonText:
         path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in known).removeprefix(".")
         place = f"{message} at line {line} column {column}"
         raise WrongBody(f"{path}: {place}" if path else place, syntax=syntax)
+
+
+def described(value: float | bool | str | None) -> str:
+    """A value that is neither sequence nor map, in serde's words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return f"boolean `{json.dumps(value)}`"
+        case int():
+            return f"integer `{value}`"
+        case float():
+            shown = re.sub(r"e([+-]?)0*", lambda found: "e" + found[1].strip("+"), repr(value))
+            return f"floating point `{shown}`"
+        case str():
+            return f"string {json.dumps(value, ensure_ascii=False)}"
