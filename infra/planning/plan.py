@@ -206,6 +206,11 @@ class ServicePlan:
     notes: tuple[str, ...]
     """What the user should know of this plan, a sentence each: differences from dstack, things left undecided."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether deploying ends only when a replica serves: not where there may be none."""
+        return self.wait and self.replicas.minimum > 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayPlan:

@@ -4,11 +4,12 @@ readonly NO_GPU='could not select device driver|nvidia-container-cli: (initializ
 readonly OLD_DRIVER='unsatisfied condition: (cuda|driver)|driver version is insufficient'
 readonly GATED='gated repo|GatedRepoError|is restricted\. you must|not in the authorized list|awaiting a review from the repo authors'
 readonly UNKNOWN_MODEL='RepositoryNotFoundError|repository not found for url|is not a valid model identifier|invalid user token|invalid credentials in authorization header'
-readonly GPU_MEMORY='cuda out of memory|OutOfMemoryError|cuda error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|cudaMalloc failed: out of memory|not enough memory to handle|no available memory for the cache|larger than the maximum number of tokens that can be stored in kv cache|less than desired gpu memory utilization'
+readonly GPU_MEMORY='cuda out of memory|torch\.(cuda\.)?OutOfMemoryError|cuda error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|cudaMalloc failed: out of memory|not enough memory to handle|no available memory for the cache|larger than the maximum number of tokens that can be stored in kv cache|less than desired gpu memory utilization'
 
 # explain_end STATUS SERVED: where it has served before, what it wrote is no reason to stop for good.
 explain_end() {
   local output="its output is the log stream $INSTANCE/container"
+  STEP='container ended'
   if [[ $2 == yes ]]; then try_again "the container ended with status $1 after it had served; $output"; fi
   docker logs --tail 2000 "$CONTAINER" >"$WORK/errors" 2>&1 || true
   if says "$GATED"; then

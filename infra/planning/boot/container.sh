@@ -7,7 +7,7 @@ start_container() {
     if [[ ! -e $ROOT$path ]]; then mkdir -p "$ROOT$path"; fi
   done
   report 'starting container'
-  rm -f "$WORK/unreadable"
+  rm -f "$WORK/reading"
   local status=0
   (run_container) >/dev/null 2>"$WORK/errors" || status=$?
   if ((status == 0)); then return; fi

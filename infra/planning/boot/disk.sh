@@ -41,7 +41,8 @@ mount_instance_store() {
 
 move_to_nvme() {
   if mountpoint -q "$ROOT/var/lib/docker" && mountpoint -q "$ROOT/var/lib/containerd"; then return; fi
-  systemctl stop docker.socket docker.service containerd.service || try_again 'docker could not be stopped'
+  systemctl stop docker.socket docker.service containerd.service || true
+  if systemctl is-active --quiet docker.service; then try_again 'docker could not be stopped'; fi
   local name
   for name in docker containerd; do
     mkdir -p "$NVME/$name" "$ROOT/var/lib/$name"

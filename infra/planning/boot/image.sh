@@ -24,7 +24,7 @@ log_in() {
   report 'logging in to the registry'
   local to=()
   if [[ -n $REGISTRY ]]; then to=("$REGISTRY"); fi
-  rm -f "$WORK/unreadable"
+  rm -f "$WORK/reading"
   if (
     read_value "${USERNAME_PARAMETERS[@]}" || exit 1
     username=$VALUE
@@ -44,8 +44,7 @@ follow_pull() {
   local line layers=0 halves=0 percent shown=0
   while IFS= read -r line; do
     case $line in
-      *': Pulling fs layer') layers=$((layers + 1)) ;;
-      *': Already exists') layers=$((layers + 1)) halves=$((halves + 2)) ;;
+      *': Pulling fs layer') layers=$((layers + 1)) && continue ;;
       *': Download complete' | *': Pull complete') halves=$((halves + 1)) ;;
       *) continue ;;
     esac
@@ -80,7 +79,7 @@ says() {
 }
 
 try_again_if_unreadable() {
-  if [[ -s $WORK/unreadable ]]; then
-    try_again "the parameter $(cat "$WORK/unreadable") could not be read from SSM: $(last_line "$WORK/errors")"
+  if [[ -s $WORK/reading ]]; then
+    try_again "the parameter $(cat "$WORK/reading") could not be read from SSM: $(last_line "$WORK/errors")"
   fi
 }

@@ -6,11 +6,9 @@ VALUE=
 read_value() {
   local parameter text value=
   for parameter in "$@"; do
+    printf '%s' "$parameter" >"$WORK/reading" # named where it cannot be read
     text=$(call_aws ssm get-parameter --name "$parameter" --with-decryption --query Parameter.Value --output text &&
-      printf .) || {
-      printf '%s\n' "${parameter%:*}" >"$WORK/unreadable"
-      return 1
-    }
+      printf .) || return 1
     text=${text%.}
     value+=${text%$'\n'}
   done
@@ -18,6 +16,7 @@ read_value() {
     value=$(printf '%s' "${value#base64:}" | base64 --decode && printf .) || return 1
     value=${value%.}
   fi
+  rm -f "$WORK/reading"
   VALUE=$value
 }
 

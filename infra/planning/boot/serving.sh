@@ -27,7 +27,7 @@ serve() {
   if await_good_health; then
     served=yes
     rm -f "$WORK/failures"
-    report 'serving' 100
+    report 'serving'
     wait "$WAITING" || true
   fi
   status=$(cat "$WORK/status")

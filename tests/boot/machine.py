@@ -1,0 +1,155 @@
+"""A machine for the boot script: real bash and coreutils, stubs for everything that would touch the world, a clock of
+its own that moves when something sleeps, and a file system below a temporary folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.planning import ServicePlan
+from infra.planning.boot import parameters, script
+
+STUB = Path(__file__).with_name("stub.sh")
+STUBBED = (
+    "aws", "curl", "date", "df", "docker", "du", "lsblk", "mkfs.xfs", "mount", "mountpoint", "nvidia-smi", "sleep",
+    "systemctl",
+)  # fmt: skip
+REGION, TABLE, LOG_GROUP, INSTANCE = "eu-west-1", "registry", "/servestack/run", "i-0123456789abcdef0"
+FAR_TOO_LONG = 30
+
+ANSWERS = {
+    "curl-token": "printf the-token",
+    "curl-instance": f"printf {INSTANCE}",
+    "curl-health": "printf 000; exit 7",
+    "date": 'cat "$STUBS/clock"',
+    "sleep": 'read -r now <"$STUBS/clock"; printf "%s\\n" "$((now + $1))" >"$STUBS/clock"',
+    "df": "printf 'Avail\\n104857600\\n'",
+    "du": "printf '0\\t/hub\\n'",
+    "lsblk": "printf '/dev/nvme0n1 Amazon Elastic Block Store\\n'",
+    "mountpoint": "exit 1",
+    "nvidia-smi": "printf 'GPU 0: NVIDIA L4 (UUID: GPU-1)\\n'",
+    "docker-image": "exit 1",
+    "docker-wait": 'read -r status <"$STUBS/ended"; printf "%s\\n" "$status"',
+    "aws-ssm-get-parameter": 'name=${words[3]}; cat "$STUBS/parameters/${name//\\//%}" || exit 254; printf "\\n"',
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One start of a stubbed program."""
+
+    key: str
+    """Program and subcommand: `docker-run`, `aws-ssm-get-parameter`, `curl-health`, `mount`."""
+    arguments: tuple[str, ...]
+    environment: dict[str, bytes]
+    """Variables and their bytes."""
+    input: str
+
+
+@dataclass
+class Machine:
+    """Where a boot script runs."""
+
+    root: Path
+    plan: ServicePlan
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in ("bin", "calls", "answers", "counts", "parameters", "root/var/lib", "root/tmp"):
+            (self.root / name).mkdir(parents=True)
+        for name in STUBBED:
+            (self.root / "bin" / name).symlink_to(STUB)
+        os.mkfifo(self.root / "ended")
+        (self.root / "clock").write_text("1700000000\n")
+        for key, answer in ANSWERS.items():
+            self.answer(key, answer)
+        for parameter in parameters(self.plan):
+            selector = f"{parameter.name}:{self.versions[parameter.name]}"
+            (self.root / "parameters" / selector.replace("/", "%")).write_bytes(parameter.value.reveal().encode())
+        (self.root / "boot.sh").write_text(self.script, encoding="ascii")
+
+    @property
+    def versions(self) -> dict[str, int]:
+        return {parameter.name: index for index, parameter in enumerate(parameters(self.plan), start=3)}
+
+    @property
+    def script(self) -> str:
+        return script(self.plan, region=REGION, table=TABLE, log_group=LOG_GROUP, parameter_versions=self.versions)
+
+    @property
+    def file_system(self) -> Path:
+        return self.root / "root"
+
+    def answer(self, key: str, bash: str, *, call: int | None = None) -> None:
+        """What the stub does: every time, or at its `call`-th call."""
+        (self.root / "answers" / (key if call is None else f"{key}.{call}")).write_text(bash + "\n")
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.root / "output").open("ab") as output:
+            process = subprocess.Popen(
+                ["/bin/bash", str(self.root / "boot.sh"), *arguments],
+                env={
+                    "PATH": f"{self.root / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+                    "SERVESTACK_ROOT": str(self.file_system),
+                    "STUBS": str(self.root),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+    def run(self, *arguments: str) -> int:
+        """The script's exit status."""
+        return self.start(*arguments).wait(timeout=FAR_TOO_LONG)
+
+    def container_ends(self, status: int) -> None:
+        """The container, which runs until then, ends."""
+        self.wait_until(lambda: self.calls("docker-wait"))
+        with (self.root / "ended").open("w") as ended:
+            ended.write(f"{status}\n")
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + FAR_TOO_LONG
+        while not condition():
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.01)
+
+    @property
+    def output(self) -> str:
+        return (self.root / "output").read_text(errors="replace")
+
+    def calls(self, *keys: str) -> list[Call]:
+        """What was called, in order; of these programs alone where they are named."""
+        found: list[Call] = []
+        for written in sorted((self.root / "calls").glob("*.environment")):
+            file = written.with_suffix(".call")
+            key, *arguments = file.read_bytes().decode().split("\0")[:-1]
+            if not keys or key in keys:
+                entries = written.read_bytes().split(b"\0")[:-1]
+                pairs = (entry.partition(b"=") for entry in entries)
+                environment = {name.decode(): value for name, _, value in pairs}
+                found.append(Call(key, tuple(arguments), environment, _bytes(file.with_suffix(".input")).decode()))
+        return found
+
+    def call(self, key: str) -> Call:
+        (call,) = self.calls(key)
+        return call
+
+    def end(self) -> None:
+        for process in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _bytes(file: Path) -> bytes:
+    return file.read_bytes() if file.exists() else b""

@@ -1,0 +1,33 @@
+#!/bin/bash
+# Stands for a program: records its arguments, environment and, where it is asked to, its input; then does as it is told.
+# STUBS: calls/ gets what was called, answers/ has what to do (by key and number of the call, else by key), counts/.
+set -u
+name=${0##*/}
+key=$name
+case $name in
+  aws)
+    words=("$@")
+    while [[ ${words[0]} == --* ]]; do words=("${words[@]:2}"); done
+    key=aws-${words[0]}-${words[1]}
+    ;;
+  docker)
+    if [[ $1 == --config ]]; then key=docker-$3; else key=docker-$1; fi
+    ;;
+  curl)
+    case ${*: -1} in
+      */api/token) key=curl-token ;;
+      */meta-data/instance-id) key=curl-instance ;;
+      *) key=curl-health ;;
+    esac
+    ;;
+esac
+call=$STUBS/calls/${EPOCHREALTIME/./}-$BASHPID
+count=1
+if [[ -s $STUBS/counts/$key ]]; then read -r count <"$STUBS/counts/$key"; count=$((count + 1)); fi
+printf '%s\n' "$count" >"$STUBS/counts/$key"
+printf '%s\0' "$key" "$@" >"$call.call"
+if [[ $key == docker-login ]]; then cat >"$call.input"; fi
+cat /proc/$$/environ >"$call.environment" # last: a call with an environment is written whole
+answer=$STUBS/answers/$key
+if [[ -e $answer.$count ]]; then answer=$answer.$count; fi
+if [[ -e $answer ]]; then source "$answer"; fi

@@ -1,0 +1,363 @@
+"""Each way a boot can fail: its cause is the log's last line and in the state item; what cannot heal stops the unit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.boot.machine import INSTANCE, Machine
+
+Boots = Callable[..., Machine]
+
+GIVES_UP, TRIES_AGAIN = 78, 75
+POLL = 5
+OUTPUT = f"its output is the log stream {INSTANCE}/container"
+LOGIN = "registry_auth: {username: alice, password: hunter2}\n"
+IMAGE = "registry.example.com/tgi:3"
+
+
+def says(text: str, status: int = 1) -> str:
+    """A program that writes `text` as an error."""
+    return f"cat >&2 <<'END'\n{text}\nEND\nexit {status}"
+
+
+def ends(status: int) -> str:
+    return f"printf '{status}\\n'"
+
+
+def wrote(text: str) -> dict[str, str]:
+    """A container that ended with status 1 after it wrote `text`."""
+    return {"docker-wait": ends(1), "docker-logs": f"cat <<'END'\nloading\n{text}\nmore\nEND"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "lines", "cause"),
+    [
+        pytest.param(
+            {"nvidia-smi": says("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", 9)},
+            "",
+            "no GPU: nvidia-smi says: NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.",
+            id="no driver",
+        ),
+        pytest.param(
+            {"nvidia-smi": "printf 'No devices found.\\n'"},
+            "",
+            "no GPU: nvidia-smi says: No devices found.",
+            id="no GPU",
+        ),
+        pytest.param(
+            {"docker-pull": says(f"Error response: manifest for {IMAGE} not found: manifest unknown")},
+            "",
+            f"the image {IMAGE} was not found: Error response: manifest for {IMAGE} not found: manifest unknown",
+            id="image not found",
+        ),
+        pytest.param(
+            {"docker-pull": says(f'failed to resolve reference "{IMAGE}": {IMAGE}: not found')},
+            "",
+            f'the image {IMAGE} was not found: failed to resolve reference "{IMAGE}": {IMAGE}: not found',
+            id="image not found by containerd",
+        ),
+        pytest.param(
+            {"docker-pull": says("Error response from daemon: pull access denied for a/b, repository does not exist")},
+            "",
+            f"the image {IMAGE} was not found, or is private, which needs registry_auth: "
+            "Error response from daemon: pull access denied for a/b, repository does not exist",
+            id="image private",
+        ),
+        pytest.param(
+            {"docker-pull": says("registry: denied")},
+            LOGIN,
+            f"the image {IMAGE} was not found, or the user of registry_auth may not pull it: registry: denied",
+            id="image not the user's",
+        ),
+        pytest.param(
+            {"docker-login": says("WARNING\nError: unauthorized: incorrect username or password")},
+            LOGIN,
+            "the registry registry.example.com refused the login of registry_auth: Error: unauthorized: incorrect "
+            "username or password",
+            id="login refused",
+        ),
+        pytest.param(
+            {"docker-pull": says("no matching manifest for linux/amd64 in the manifest list entries")},
+            "",
+            f"the image {IMAGE} has no variant for linux/amd64",
+            id="image of another platform",
+        ),
+        pytest.param(
+            {"docker-pull": says("failed to register layer: write /usr/lib/x.so: no space left on device")},
+            "",
+            f"the disk is too small for the image {IMAGE}: ask for more under resources.disk",
+            id="disk too small",
+        ),
+        pytest.param(
+            {"docker-run": says('docker: could not select device driver "" with capabilities: [[gpu]].', 125)},
+            "",
+            'no GPU for the container: docker: could not select device driver "" with capabilities: [[gpu]].',
+            id="no container toolkit",
+        ),
+        pytest.param(
+            {"docker-run": says("nvidia-container-cli: unsatisfied condition: cuda>=14.0", 125)},
+            "",
+            "the image needs a newer NVIDIA driver than this machine image has: nvidia-container-cli: "
+            "unsatisfied condition: cuda>=14.0",
+            id="driver too old",
+        ),
+        pytest.param(
+            {"docker-run": says('exec: "nope": executable file not found in $PATH: unknown.', 127)},
+            "",
+            'the container\'s command cannot be run: exec: "nope": executable file not found in $PATH: unknown.',
+            id="no such command",
+        ),
+        pytest.param(
+            wrote("huggingface_hub.errors.GatedRepoError: 403 Client Error."),
+            "",
+            "the model is gated: accept its conditions on the Hub, and give the service a token of the account that "
+            f"did; {OUTPUT}",
+            id="gated model",
+        ),
+        pytest.param(
+            wrote("OSError: You are trying to access a gated repo."),
+            "",
+            "the model is gated: accept its conditions on the Hub, and give the service a token of the account that "
+            f"did; {OUTPUT}",
+            id="gated model in transformers",
+        ),
+        *(
+            pytest.param(
+                wrote(line),
+                "",
+                f"out of GPU memory: ask for more under resources.gpu, or for a smaller or quantized model; {OUTPUT}",
+                id=f"out of GPU memory: {line[:20]}",
+            )
+            for line in (
+                "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.",
+                "RuntimeError: Not enough memory to handle 4096 prefill tokens. You need to decrease",
+                "ValueError: No available memory for the cache blocks.",
+                "ValueError: The model's max seq len (131072) is larger than the maximum number of tokens that can be "
+                "stored in KV cache (7000).",
+            )
+        ),
+        pytest.param(
+            wrote("RepositoryNotFoundError: 404 Client Error. Repository Not Found for url: https://huggingface.co/a/b"),
+            "",
+            f"the Hub has no such model, or it is private and the service's token cannot read it; {OUTPUT}",
+            id="model not found",
+        ),
+        pytest.param(
+            wrote("OSError: [Errno 28] No space left on device"),
+            "",
+            f"the disk is full: ask for more under resources.disk; {OUTPUT}",
+            id="disk full",
+        ),
+        pytest.param(
+            {"docker-wait": ends(127)},
+            "",
+            f"a program of the container's command was not found or cannot be run (status 127); {OUTPUT}",
+            id="program not found",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_heal_stops_the_unit_and_is_said(
+    machine: Boots, answers: Mapping[str, str], lines: str, cause: str
+) -> None:
+    boot = booted(machine, answers, lines)
+    assert boot.run("serve") == GIVES_UP
+    assert last_line(boot) == f"stopped, because trying again cannot help: {cause}"
+    assert failed_state(boot) == (cause, True)
+    assert not (boot.file_system / "run/servestack/failures").exists()
+
+
+@pytest.mark.parametrize(
+    ("answers", "lines", "cause"),
+    [
+        pytest.param(
+            {"docker-pull": says("toomanyrequests: You have reached your unauthenticated pull rate limit.")},
+            "",
+            "the registry limits how often images are pulled: toomanyrequests: You have reached your unauthenticated "
+            "pull rate limit.",
+            id="pull limit",
+        ),
+        pytest.param(
+            {"docker-pull": says("dial tcp: lookup registry.example.com: no such host")},
+            "",
+            f"the image {IMAGE} could not be pulled: dial tcp: lookup registry.example.com: no such host",
+            id="registry out of reach",
+        ),
+        pytest.param(
+            {"docker-login": says("net/http: request canceled while waiting for connection")},
+            LOGIN,
+            "the registry registry.example.com could not be logged in to: net/http: request canceled while waiting "
+            "for connection",
+            id="login out of reach",
+        ),
+        pytest.param(
+            {"aws-ssm-get-parameter": says("An error occurred (AccessDeniedException)", 254)},
+            LOGIN,
+            "the parameter /servestack/run/registry-username:3 could not be read from SSM: "
+            "An error occurred (AccessDeniedException)",
+            id="password unreadable",
+        ),
+        pytest.param(
+            {"aws-ssm-get-parameter": says("An error occurred (ParameterNotFound)", 254)},
+            "env: [HF_TOKEN=hf_x]\n",
+            "the parameter /servestack/run/HF_TOKEN:3 could not be read from SSM: "
+            "An error occurred (ParameterNotFound)",
+            id="secret unreadable",
+        ),
+        pytest.param(
+            {"aws-ssm-get-parameter": "printf 'base64:?\\n'"},
+            "env: [HF_TOKEN=hf_x]\n",
+            "the parameter /servestack/run/HF_TOKEN:3 could not be read from SSM: base64: invalid input",
+            id="secret garbled",
+        ),
+        pytest.param(
+            {"docker-run": says("docker: Error response from daemon: awslogs: rate exceeded", 125)},
+            "",
+            "docker could not start the container: docker: Error response from daemon: awslogs: rate exceeded",
+            id="docker refused",
+        ),
+        pytest.param(
+            {"docker-wait": ends(1)}, "", f"the container ended with status 1 before it served; {OUTPUT}", id="ended"
+        ),
+        pytest.param(
+            {"docker-wait": ends(0)}, "", f"the container ended with status 0 before it served; {OUTPUT}", id="done"
+        ),
+        pytest.param(
+            {"docker-wait": ends(137)},
+            "",
+            "the container was killed (status 137), most likely for want of memory: ask for more under "
+            f"resources.memory; {OUTPUT}",
+            id="killed",
+        ),
+        pytest.param(
+            {"docker-wait": "exit 1"},
+            "",
+            f"the container ended with status unknown before it served; {OUTPUT}",
+            id="docker died",
+        ),
+        pytest.param({"systemctl": "exit 1"}, "", "docker could not be started", id="docker not started"),
+    ],
+)
+def test_what_may_heal_is_said_and_tried_again(
+    machine: Boots, answers: Mapping[str, str], lines: str, cause: str
+) -> None:
+    boot = booted(machine, answers, lines)
+    assert boot.run("serve") == TRIES_AGAIN
+    assert last_line(boot) == f"failed, trying again in 10 s: {cause}"
+    assert failed_state(boot) == (cause, False)
+
+
+def test_each_failure_in_a_row_doubles_the_pause_up_to_five_minutes(machine: Boots) -> None:
+    boot = booted(machine, {"docker-wait": ends(1)})
+    for failures in (None, None, None, "4", "5", "60"):
+        if failures is not None:
+            (boot.file_system / "run/servestack/failures").write_text(failures)
+        assert boot.run("serve") == TRIES_AGAIN
+    said = [line.partition(":")[0] for line in lines_of(boot) if line.startswith("failed")]
+    assert said == [f"failed, trying again in {pause} s" for pause in (10, 20, 40, 160, 300, 300)]
+    slept = [int(call.arguments[0]) for call in boot.calls("sleep")]
+    waited_out = [pause for pause in slept if pause != POLL]
+    assert waited_out == [10, 20, 80, 160, 300], "the next start waits it out"
+
+
+def test_a_container_that_ends_after_it_served_is_started_again_whatever_it_wrote(machine: Boots) -> None:
+    boot = booted(machine, {"docker-logs": "printf 'CUDA out of memory\\n'", "curl-health": "printf 200"})
+    (boot.file_system / "run/servestack").mkdir(parents=True)
+    (boot.file_system / "run/servestack/failures").write_text("3")
+    process = boot.start("serve")
+    boot.wait_until(lambda: "serving" in steps(boot))
+    boot.container_ends(1)
+    assert process.wait() == TRIES_AGAIN
+    cause = f"the container ended with status 1 after it had served; {OUTPUT}"
+    assert last_line(boot) == f"failed, trying again in 10 s: {cause}", "serving forgets the failures before it"
+    assert failed_state(boot) == (cause, False)
+    assert steps(boot)[-1] == "container ended"
+
+
+def test_a_port_that_never_opens_is_said_before_the_boot_timeout_and_still_waited_for(machine: Boots) -> None:
+    boot = booted(machine, {}, boot_timeout=60)
+    process = boot.start("serve")
+    cause = (
+        "port 80 never opened: after 45 s nothing of the container listens on it; is it the command's port, on 0.0.0.0?"
+    )
+    boot.wait_until(lambda: lines_of(boot)[-1:] == [f"still waiting: {cause}"])
+    assert failed_state(boot) == (cause, False)
+    assert steps(boot)[-2:] == ["waiting for port 80", "waiting for port 80"]
+    boot.answer("curl-health", "printf 204")
+    boot.wait_until(lambda: steps(boot)[-1] == "serving")
+    assert "cause" not in items(boot)[-1]
+    assert process.poll() is None
+
+
+def test_a_health_check_that_stays_bad_is_said_with_its_answer(machine: Boots) -> None:
+    boot = booted(
+        machine, {"curl-health": "printf 503"}, "model: {name: m, chat_template: T, eos_token: E}\n", boot_timeout=60
+    )
+    boot.start("serve")
+    cause = "GET /health on port 80 answered 503 after 45 s"
+    boot.wait_until(lambda: lines_of(boot)[-1:] == [f"still waiting: {cause}"])
+    assert failed_state(boot) == (cause, False)
+    assert "waiting for GET /health, which answers 503" in steps(boot)
+
+
+def test_without_the_metadata_service_the_unit_tries_again_with_growing_pauses(machine: Boots) -> None:
+    boot = booted(machine, {"curl-token": "exit 22"})
+    assert [boot.run("serve"), boot.run("serve")] == [TRIES_AGAIN, TRIES_AGAIN]
+    assert [call.key for call in boot.calls()] == ["curl-token", "sleep", "curl-token"]
+    assert "the instance metadata service does not answer" in boot.output
+
+
+def test_a_boot_goes_on_where_neither_log_nor_state_can_be_written(machine: Boots) -> None:
+    failing = says("Could not connect to the endpoint URL", 255)
+    names = ("aws-logs-create-log-stream", "aws-logs-put-log-events", "aws-dynamodb-put-item")
+    boot = booted(machine, {**dict.fromkeys(names, failing), "curl-health": "printf 200"})
+    process = boot.start("serve")
+    boot.wait_until(lambda: "servestack: serving\n" in boot.output)
+    boot.container_ends(0)
+    assert process.wait() == TRIES_AGAIN
+
+
+def test_stopping_the_unit_stops_the_container_and_is_no_failure(machine: Boots) -> None:
+    boot = booted(machine, {"curl-health": "printf 200"})
+    process = boot.start("serve")
+    boot.wait_until(lambda: "serving" in steps(boot))
+    process.terminate()
+    assert process.wait() == 0
+    assert boot.call("docker-stop").arguments == ("stop", "-t", "60", "servestack")
+    assert last_line(boot) == "stopping"
+
+
+def booted(machine: Boots, answers: Mapping[str, str], lines: str = "", *, boot_timeout: int = 1800) -> Machine:
+    boot = machine(lines, boot_timeout=boot_timeout)
+    for key, answer in answers.items():
+        boot.answer(key, answer)
+    return boot
+
+
+def lines_of(boot: Machine) -> list[str]:
+    """The messages in the machine's log."""
+    events = [json.loads(call.arguments[-1]) for call in boot.calls("aws-logs-put-log-events")]
+    return [event["message"] for (event,) in events]
+
+
+def last_line(boot: Machine) -> str:
+    written = lines_of(boot)[-1]
+    assert boot.output.rstrip("\n").splitlines()[-1] == f"servestack: {written}"
+    return written
+
+
+def items(boot: Machine) -> list[dict[str, dict[str, object]]]:
+    return [json.loads(call.arguments[-1]) for call in boot.calls("aws-dynamodb-put-item")]
+
+
+def steps(boot: Machine) -> list[object]:
+    return [item["step"]["S"] for item in items(boot)]
+
+
+def failed_state(boot: Machine) -> tuple[object, object]:
+    """Cause, and whether it is final, of the last state item."""
+    item = items(boot)[-1]
+    assert (item["pk"], item["sk"]) == ({"S": "state#run"}, {"S": INSTANCE})
+    return item["cause"]["S"], item["final"]["BOOL"]

@@ -1,0 +1,117 @@
+"""What EC2 is given: one gzip'd script, the same bytes for the same plan, small enough, without secrets."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import gzip
+import random
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.configuration import ServiceConfiguration
+from infra.configuration.reading import load
+from infra.planning import PlanError, ServicePlan, plan_service, unresolved
+from infra.planning.boot import LARGEST_USER_DATA, UserDataTooLarge, bytes_at_most, parameters, script, user_data
+from infra.planning.boot.quoting import quote
+from tests.boot.planned import planned
+from tests.boot.test_serving import EVERYTHING
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/*.dstack.yml"))
+PLACE = {"region": "us-east-1", "table": "servestack-registry-1a2b3c4", "log_group": "/servestack/run-1a2b3c4"}
+SHELLCHECK = Path(sys.executable).with_name("shellcheck")
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda file: file.parent.name)
+def example(request: pytest.FixtureRequest) -> ServicePlan:
+    configuration = load(request.param)
+    assert isinstance(configuration, ServiceConfiguration)
+    return plan_service(configuration, run="run", environment={"HF_TOKEN": "hf_hidden"}, resolve=unresolved)
+
+
+def test_every_example_fits_and_is_what_cloud_init_takes(example: ServicePlan) -> None:
+    compressed = base64.b64decode(made(example), validate=True)
+    assert len(compressed) <= bytes_at_most(example) <= LARGEST_USER_DATA == 16_384
+    text = gzip.decompress(compressed).decode("ascii")
+    assert text == written(example)
+    assert text.startswith("#!/bin/bash\n")
+    assert "\r" not in text, "cloud-init would rewrite line ends"
+    assert "hf_hidden" not in text
+
+
+def test_the_same_plan_makes_the_same_bytes_without_time_or_name_of_a_system(example: ServicePlan) -> None:
+    assert made(example) == made(dataclasses.replace(example))
+    assert base64.b64decode(made(example))[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
+
+
+@pytest.mark.parametrize("lines", ["", EVERYTHING.replace("resources: {gpu: 24GB, shm_size: 1.5GB}\n", "")])
+def test_shellcheck_has_nothing_to_say(lines: str, tmp_path: Path) -> None:
+    file = tmp_path / "boot.sh"
+    file.write_text(written(planned(lines)))
+    checked = subprocess.run([SHELLCHECK, file], capture_output=True, text=True, timeout=60, check=False)
+    assert (checked.stdout, checked.stderr, checked.returncode) == ("", "", 0)
+    assert "shellcheck disable" not in file.read_text()
+
+
+def test_a_new_version_of_a_parameter_changes_user_data() -> None:
+    plan = planned("env: [HF_TOKEN=hf_x]\n")
+    first, second = (user_data(plan, **PLACE, parameter_versions={"/servestack/run/HF_TOKEN": n}) for n in (1, 2))
+    assert first != second
+    assert "/servestack/run/HF_TOKEN:2" in gzip.decompress(base64.b64decode(second)).decode()
+
+
+@pytest.mark.parametrize("versions", [{}, {"/servestack/run/HF_TOKEN": 1, "/servestack/run/B": 1}, {"HF_TOKEN": 1}])
+def test_versions_are_those_of_the_plan_s_parameters(versions: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="parameter_versions has a version for each"):
+        user_data(planned("env: [HF_TOKEN=hf_x]\n"), **PLACE, parameter_versions=versions)
+
+
+@pytest.mark.parametrize(("key", "where"), [("commands: ['{}']", "commands"), ("env: [{}]", "env")])
+def test_what_is_too_large_for_user_data_is_refused_when_planning(key: str, where: str) -> None:
+    noise = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=30_000))
+    text = noise if where == "commands" else ", ".join(f"A{i}={noise[i * 900 : (i + 1) * 900]}" for i in range(33))
+    with pytest.raises(PlanError, match="compressed, and EC2 takes 16384 as user data") as caught:
+        planned(key.format(text) + "\n")
+    assert [problem.where for problem in caught.value.problems] == [where]
+    container = dataclasses.replace(planned().container, arguments=(noise,))
+    with pytest.raises(UserDataTooLarge, match="EC2 takes 16384"):
+        made(dataclasses.replace(planned(), container=container))
+
+
+def test_large_values_go_by_ssm_so_that_many_of_them_fit() -> None:
+    noise = random.Random(2)
+    values = {f"V{i}": "".join(noise.choices(string.ascii_letters, k=8192)) for i in range(12)}
+    plan = planned("env: [" + ", ".join(values) + "]\n", **values)
+    plain = planned("env: {" + ", ".join(f"{name}: {value}" for name, value in values.items()) + "}\n")
+    assert len(made(plan)) < 12_000
+    assert [parameter.name for parameter in parameters(plain)] == [parameter.name for parameter in parameters(plan)]
+
+
+@pytest.mark.parametrize("text", ["", "plain", "it's", 'a "b" $c `d` \\ %', "é日\U0001f600", "\r\n\t\x01\x7f", "$'x'"])
+def test_a_quoted_word_is_one_line_of_ascii_with_the_text_as_its_value(text: str) -> None:
+    quoted = quote(text)
+    assert quoted.isascii()
+    assert quoted.isprintable()
+    ran = subprocess.run(["/bin/bash", "-c", f"printf '%s.' {quoted}"], capture_output=True, check=True)
+    assert ran.stdout == f"{text}.".encode()
+
+
+def test_a_nul_character_cannot_be_quoted() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        quote("a\0b")
+
+
+def made(plan: ServicePlan) -> str:
+    return user_data(plan, **PLACE, parameter_versions=versions(plan))
+
+
+def written(plan: ServicePlan) -> str:
+    return script(plan, **PLACE, parameter_versions=versions(plan))
+
+
+def versions(plan: ServicePlan) -> dict[str, int]:
+    return {parameter.name: 1 for parameter in parameters(plan)}
