@@ -152,7 +152,7 @@ async def _deploy_service(plan: ServicePlan) -> Outputs:
             owner=full_name(),
             tags={"Name": plan.run, **tags},
         ),
-        aws_provider(region, tags),
+        pulumi.ResourceOptions(providers=[aws_provider(region, tags)]),
     )
     outputs = connection.apply(lambda one: dict(service_outputs(plan, one, gateway=stack)))
     names = service_outputs(plan, known, gateway=stack)

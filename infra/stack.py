@@ -1,4 +1,4 @@
-"""The stack that the program runs for: its name, type and configuration, its provider, and the stack that it refers to."""
+"""The stack that the program runs for: its name, type and configuration, its provider, and its gateway's outputs."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pulumi components, one AWS noun a file; `gateway` and `service` compose them. What they make was decided in the plan."""
+"""Pulumi components, one AWS noun a file; `gateway` and `service` compose them. The plan has decided what they make."""

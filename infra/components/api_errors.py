@@ -1,4 +1,4 @@
-"""What the API answers by itself, when a request or a response does not get as far as the function, in OpenAI's shape."""
+"""What the API answers by itself, when a request or a response does not get through, in OpenAI's shape."""
 
 from __future__ import annotations
 

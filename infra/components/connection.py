@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, cast
 
+import msgspec
 import pulumi
 
 from infra.configuration import ConfigurationError, Problem
@@ -21,9 +22,9 @@ class ApiTarget:
 
     url: str
     """Base URL of the OpenAI interface, without `/v1`, and of `/services/<run>/`."""
-    name: str | None
+    name: str | None = None
     """What a run's DNS record is an alias of; `None`: there is no domain."""
-    zone_id: str | None
+    zone_id: str | None = None
     """Of `name`."""
 
 
@@ -33,14 +34,14 @@ class Connection:
 
     version: int
     region: str
-    domain: str | None
+    domain: str | None = None
     vpc_id: str
     subnet_ids: Sequence[str]
     listener_arn: str
     alb_arn_suffix: str
     alb_security_group: str
     table: str
-    zone_id: str | None
+    zone_id: str | None = None
     api_target: ApiTarget
     auth: bool
     """Whether services that do not say need a key."""
@@ -70,11 +71,7 @@ def read_connection(plan: ServicePlan, stack: str, value: object) -> Connection:
     problems = list(_problems(plan, value))
     if problems:
         raise pulumi.RunError(str(ConfigurationError(f"gateway {stack}", problems)))
-    given = cast(Mapping[str, Any], value)
-    target = ApiTarget(**{field.name: given["api_target"].get(field.name) for field in fields(ApiTarget)})
-    read = {field.name: given.get(field.name) for field in fields(Connection)}
-    numbers = {"version": int(given["version"]), "subnet_ids": tuple(given["subnet_ids"])}
-    return Connection(**{**read, **numbers, "api_target": target})
+    return msgspec.convert(value, Connection, strict=False)
 
 
 def _problems(plan: ServicePlan, value: object) -> list[Problem]:
@@ -87,6 +84,11 @@ def _problems(plan: ServicePlan, value: object) -> list[Problem]:
         rule = f"its connection is of version {VERSION}, which this program reads"
         remedy = "run pulumi up in the gateway's stack with the same version of servestack as here"
         return [Problem(where="version", found=str(given.get("version")), rule=rule, remedy=remedy)]
+    try:
+        msgspec.convert(value, Connection, strict=False)
+    except msgspec.ValidationError as error:
+        remedy = "run pulumi up in the gateway's stack, with servestack's own program"
+        return [Problem(where="connection", found=str(error), rule="this is no gateway's connection", remedy=remedy)]
     return [*_region_problems(plan, str(given.get("region"))), *_zone_problems(plan, str(given.get("region")))]
 
 

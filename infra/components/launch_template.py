@@ -26,15 +26,14 @@ class LaunchTemplateArgs:
     parameter_versions: pulumi.Input[Mapping[str, int]]
     tags: Mapping[str, str]
     """Of instances, volumes and network interfaces, which the provider's default tags do not reach."""
-    image_provider: pulumi.ProviderResource
     after: pulumi.Resource
     """What is there before anything of a service is made."""
 
 
 class LaunchTemplate(pulumi.ComponentResource):
-    """The launch template and the security group of replicas, which admits the load balancer alone: no SSH. Replicas have
-    public addresses to fetch image and weights. The machine image is looked up when the template is made and then left
-    as it is, since a floating one would replace every replica whenever AWS publishes; one that the plan pins is taken."""
+    """The launch template and the security group of replicas, which admits the load balancer alone: no SSH. Replicas
+    have public addresses to fetch image and weights. The machine image is looked up when the template is made and then
+    left as it is, since a floating one would replace every replica whenever AWS publishes; a pinned one is taken."""
 
     id: pulumi.Output[str]
     version: pulumi.Output[str]
@@ -50,7 +49,7 @@ class LaunchTemplate(pulumi.ComponentResource):
         )
         template = aws.ec2.LaunchTemplate(
             f"{name}-replica",
-            image_id=plan.ami or _newest_image(args.image_provider),
+            image_id=plan.ami or self._newest_image(),
             update_default_version=True,
             iam_instance_profile=aws.ec2.LaunchTemplateIamInstanceProfileArgs(arn=args.profile_arn),
             metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
@@ -112,8 +111,7 @@ class LaunchTemplate(pulumi.ComponentResource):
         # Whoever takes the group waits until its rules are there.
         return pulumi.Output.all(group.id, admitted.id, way_out.id).apply(lambda ids: str(ids[0]))
 
-
-def _newest_image(provider: pulumi.ProviderResource) -> pulumi.Output[str]:
-    """The id of the newest image, which is no secret though it comes out of SSM."""
-    found = aws.ssm.get_parameter_output(name=boot.AMI_PARAMETER, opts=pulumi.InvokeOutputOptions(provider=provider))
-    return pulumi.Output.unsecret(found.value)
+    def _newest_image(self) -> pulumi.Output[str]:
+        """The id of the newest image, which is no secret though it comes out of SSM."""
+        found = aws.ssm.get_parameter_output(name=boot.AMI_PARAMETER, opts=pulumi.InvokeOutputOptions(parent=self))
+        return pulumi.Output.unsecret(found.value)

@@ -64,7 +64,7 @@ class Network(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         subnets: list[aws.ec2.Subnet] = []
-        routed: list[pulumi.Resource] = [way_out]
+        routed = [way_out.id]
         for zone, block in subnet_blocks(args.zones).items():
             letter = zone.removeprefix(args.region)
             subnet = aws.ec2.Subnet(
@@ -82,7 +82,7 @@ class Network(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
             subnets.append(subnet)
-            routed.append(association)
+            routed.append(association.id)
         endpoint = aws.ec2.VpcEndpoint(
             f"{name}-dynamodb",
             vpc_id=vpc.id,
@@ -95,7 +95,7 @@ class Network(pulumi.ComponentResource):
         self.vpc_id = vpc.id
         # Whoever takes the subnets waits until their routes lead somewhere.
         ids = pulumi.Output.all(*(subnet.id for subnet in subnets))
-        self.subnet_ids = pulumi.Output.all(ids, *(one.id for one in routed)).apply(lambda known: list(known[0]))
+        self.subnet_ids = pulumi.Output.all(ids, *routed).apply(lambda known: list(known[0]))
         self.default_security_group = vpc.default_security_group_id
         self.dynamodb_prefix_list = endpoint.prefix_list_id
         self.register_outputs({"vpc_id": self.vpc_id, "subnet_ids": self.subnet_ids})

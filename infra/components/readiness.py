@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+import msgspec
 import pulumi
 from pulumi import dynamic
 
@@ -18,8 +19,8 @@ WAITED_FOR = ("version", "group", "target_group", "minimum")
 
 
 class ReadinessProvider(dynamic.ResourceProvider):
-    """Waits when the resource is made and when what it waits for has changed; a wait that failed is done again. Deleting
-    does nothing."""
+    """Waits when the resource is made, and when what it waits for has changed; a wait that failed is done again.
+    Deleting does nothing."""
 
     serialize_as_secret_always = False
 
@@ -82,8 +83,7 @@ class Readiness(dynamic.Resource):
 
 def read_awaited(props: Mapping[str, Any]) -> Awaited:
     """What is waited for, from a resource's properties, in which every number is a float."""
-    numbers = {name: int(props[name]) for name in ("version", "minimum", "port", "boot_timeout")}
-    return Awaited(**{**{field.name: props[field.name] for field in fields(Awaited)}, **numbers})
+    return msgspec.convert(props, Awaited, strict=False)
 
 
 def _say(line: str) -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import pulumi
 import pulumi_aws as aws
@@ -68,7 +69,7 @@ class Registry(pulumi.ComponentResource):
             )
         self.table = table.name
         self.table_arn = table.arn
-        self.api_keys = pulumi.Output.secret(api_keys)
+        self.api_keys = pulumi.Output.secret(cast("Mapping[str, str]", api_keys))
         self.register_outputs({"table": self.table})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import pulumi
 import pulumi_aws as aws
@@ -81,7 +82,7 @@ class Secrets(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
             )
             versions[parameter.name] = made.version.apply(int)
-        self.versions = pulumi.Output.from_input(versions)
+        self.versions = pulumi.Output.from_input(cast("Mapping[str, int]", versions))
         self.register_outputs({})
 
 

@@ -30,9 +30,9 @@ class ReplicasArgs:
 
 
 class Replicas(pulumi.ComponentResource):
-    """The group. Its desired capacity is not set, so that an update leaves what scaling has made of it. It does not wait
-    for capacity, which means exactly as many as wanted and fails a service that has scaled: `Readiness` waits. It is
-    deleted with its instances, and replaced (it has no fixed name) by one that is there before it goes."""
+    """The group. Its desired capacity is not set, so that an update leaves what scaling has made of it. It does not
+    wait for capacity, which means exactly as many as wanted and fails a service that has scaled: `Readiness` waits. It
+    is deleted with its instances, and replaced (it has no fixed name) by one that is there before it goes."""
 
     group: pulumi.Output[str]
     """Its name."""
@@ -67,7 +67,11 @@ class Replicas(pulumi.ComponentResource):
             instance_refresh=_refresh(plan.roll),
             wait_for_capacity_timeout="0",
             force_delete=True,
-            enabled_metrics=["GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances"],
+            enabled_metrics=[
+                aws.autoscaling.Metric.GROUP_DESIRED_CAPACITY,
+                aws.autoscaling.Metric.GROUP_IN_SERVICE_INSTANCES,
+                aws.autoscaling.Metric.GROUP_PENDING_INSTANCES,
+            ],
             tags=[
                 aws.autoscaling.GroupTagArgs(key=key, value=value, propagate_at_launch=False)
                 for key, value in args.tags.items()

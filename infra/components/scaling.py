@@ -12,8 +12,8 @@ from infra.planning.plan import Replicas, Scaling
 
 MINUTE = 60
 NAMESPACE, REQUESTS = "servestack", "Requests"
-"""The metric that the gateway writes for runs that may have no replica, by `Table` and `Run`: of those the load balancer
-counts nothing."""
+"""The metric that the gateway writes for runs that may have no replica, by `Table` and `Run`: the load balancer counts
+nothing without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,9 @@ class ScalerArgs:
 
 
 class Scaler(pulumi.ComponentResource):
-    """Adds replicas by target tracking on requests a replica. Takes one away when one less would have sufficed all through
-    `scale_down_delay`: target tracking's own scaling in knows no delay, and never goes to zero. From zero, where there is
-    nothing to track, a request seen by the gateway starts the first."""
+    """Adds replicas by target tracking on requests a replica. Takes one away when one less would have sufficed all
+    through `scale_down_delay`: target tracking's own scaling in knows no delay, and never goes to zero. From zero,
+    where there is nothing to track, a request seen by the gateway starts the first."""
 
     def __init__(
         self, name: str, args: ScalerArgs, scaling: Scaling, opts: pulumi.ResourceOptions | None = None

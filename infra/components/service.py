@@ -37,20 +37,14 @@ class ServiceArgs:
 
 
 class Service(pulumi.ComponentResource):
-    """Claim, then secrets, role and target group, then the rule, the group, waiting until it serves, DNS, and the routing
-    item; and back."""
+    """Claim, then secrets, role and target group, then the rule, the group, waiting until it serves, DNS, and the
+    routing item; and back."""
 
     log_group: pulumi.Output[str]
     """Name of the replicas' log group."""
 
-    def __init__(
-        self,
-        name: str,
-        args: ServiceArgs,
-        provider: pulumi.ProviderResource,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("servestack:service:Service", name, None, pulumi.ResourceOptions.merge(opts, _with(provider)))
+    def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("servestack:service:Service", name, None, opts)
         plan, connection = args.plan, args.connection
         inside = pulumi.ResourceOptions(parent=self)
         table = connection.apply(lambda one: one.table)
@@ -89,7 +83,6 @@ class Service(pulumi.ComponentResource):
                 log_group=logs.name,
                 parameter_versions=secrets.versions,
                 tags=args.tags,
-                image_provider=provider,
                 after=claim,
             ),
             inside,
@@ -101,7 +94,7 @@ class Service(pulumi.ComponentResource):
                 template_id=template.id,
                 template_version=template.version,
                 target_group_arn=targets.arn,
-                subnet_ids=_subnets(plan, connection, provider),
+                subnet_ids=self._subnets(args),
                 tags=args.tags,
                 after=[targets.rule, role.policy],
             ),
@@ -159,25 +152,20 @@ class Service(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
 
-
-def _with(provider: pulumi.ProviderResource) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions(providers=[provider])
-
-
-def _subnets(
-    plan: ServicePlan, connection: pulumi.Output[Connection], provider: pulumi.ProviderResource
-) -> pulumi.Output[Sequence[str]]:
-    """The gateway's subnets, or those of them that lie in the plan's zones."""
-    everywhere = connection.apply(lambda one: list(one.subnet_ids))
-    zones = plan.availability_zones
-    if zones is None:
-        return everywhere
-    filters = [
-        aws.ec2.GetSubnetsFilterArgs(name="subnet-id", values=everywhere),
-        aws.ec2.GetSubnetsFilterArgs(name="availability-zone", values=list(zones)),
-    ]
-    found = aws.ec2.get_subnets_output(filters=filters, opts=pulumi.InvokeOutputOptions(provider=provider))
-    return found.ids.apply(lambda ids: in_zones(ids, zones))
+    def _subnets(self, args: ServiceArgs) -> pulumi.Output[Sequence[str]]:
+        """The gateway's subnets, or those of them that lie in the plan's zones."""
+        everywhere = args.connection.apply(lambda one: list(one.subnet_ids))
+        zones = args.plan.availability_zones
+        if zones is None:
+            return everywhere
+        filters = everywhere.apply(
+            lambda subnets: [
+                aws.ec2.GetSubnetsFilterArgs(name="subnet-id", values=subnets),
+                aws.ec2.GetSubnetsFilterArgs(name="availability-zone", values=list(zones)),
+            ]
+        )
+        found = aws.ec2.get_subnets_output(filters=filters, opts=pulumi.InvokeOutputOptions(parent=self))
+        return found.ids.apply(lambda ids: in_zones(ids, zones))
 
 
 def in_zones(ids: Sequence[str], zones: Sequence[str]) -> Sequence[str]:

@@ -28,9 +28,10 @@ class TargetGroupArgs:
 
 
 class TargetGroup(pulumi.ComponentResource):
-    """A target group and the rule that leads to it. The group has no fixed name: with one it could not be replaced, being
-    in use. The rule has no priority: the provider takes the next that is free, which two stacks can do at once, and the
-    order means nothing since every rule names another host. No slow start, which AWS refuses beside this algorithm."""
+    """A target group and the rule that leads to it. The group has no fixed name: with one it could not be replaced,
+    being in use. The rule has no priority: the provider takes the next that is free, which two stacks can do at once,
+    and the order means nothing since every rule names another host. No slow start, which AWS refuses beside this
+    algorithm."""
 
     arn: pulumi.Output[str]
     arn_suffix: pulumi.Output[str]
