@@ -80,6 +80,7 @@ def scripted_dynamodb(tls: ssl.SSLContext | None = None) -> Iterator[Table]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))

@@ -1,0 +1,71 @@
+"""The function as Lambda runs it: its start script from the unpacked zip, and the real web adapter beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.packaging.contents import START_SCRIPT
+from tests.lambda_function import rest_api
+from tests.lambda_function.runtime_api import Invocation, RuntimeApi, runtime_api
+from tests.support.processes import Process, free_port, running
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function that waits for events."""
+
+    api: RuntimeApi
+    gateway: Process
+    adapter: Process
+
+    def invoke(self, method: str, path: str, **request: object) -> Invocation:
+        """Send a request's event; the parts of the request are those of `rest_api.event`."""
+        return self.api.invoke(rest_api.event(method, path, **request))  # type: ignore[arg-type]
+
+    def ask(self, method: str, path: str, **request: object) -> rest_api.Response:
+        """A request and its whole response."""
+        return rest_api.response(self.invoke(method, path, **request))
+
+
+@contextlib.contextmanager
+def function(task_root: Path, path: Path, environment: Mapping[str, str]) -> Iterator[Function]:
+    """The function in its own environment: nothing of this process's but what Lambda has too.
+
+    `path`: what is on PATH. `environment`: the function's variables and credentials.
+    """
+    adapter = shutil.which("lambda-adapter")
+    if adapter is None:
+        raise AssertionError("require('lambda-adapter') comes before")
+    with runtime_api() as api:
+        given = {
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+            "AWS_LAMBDA_FUNCTION_NAME": "gateway",
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_LOG_GROUP_NAME": "/servestack/gateway",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "1",
+            "AWS_LAMBDA_RUNTIME_API": api.address,
+            "AWS_LWA_INVOKE_MODE": "response_stream",
+            "AWS_LWA_READINESS_CHECK_PROTOCOL": "tcp",
+            "LAMBDA_TASK_ROOT": str(task_root),
+            "PATH": str(path),
+            "PORT": str(free_port()),
+            **environment,
+        }
+        with (
+            running([str(task_root / START_SCRIPT)], env=given, cwd=task_root) as gateway,
+            running([adapter], env=given, cwd=Path(os.sep)) as beside,
+        ):
+            yield Function(api, gateway, beside)
+
+
+def wait_until_ready(running: Function, within: float = 30) -> None:
+    """Until the adapter asks for the first event, as Lambda's initialization ends."""
+    if not running.api.waiting.wait(within):
+        raise AssertionError(
+            f"no event was asked for; gateway: {running.gateway.output}; adapter: {running.adapter.output}"
+        )
