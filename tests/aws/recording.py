@@ -30,10 +30,9 @@ from tests.aws.standin.checking import DYNAMIC, known
 from tests.aws.standin.outputs import digits_of
 from tests.aws.standin.providers import PREFIX, provider_region
 from tests.aws.standin.records import Record
+from tests.aws.steps import STASH, Step, Steps
 
 STACK_REFERENCE = "pulumi:pulumi:StackReference"
-STASH = "pulumi:index:Stash"
-"""Made by the engine itself: its output is the first input that it was given."""
 
 Dynamic = Callable[[Registration], Mapping[str, PropertyValue]]
 """What a dynamic resource (the project's own code) would add to its inputs; that code is not run."""
@@ -45,7 +44,12 @@ class Recording:
 
     run: Run
     cloud: Cloud
-    """The account as the program left it; hand it to the next `record` for a second stack in the same account."""
+    """The account as the program left it; hand it to the next `record` for another stack in the same account, or for
+    the same stack once more."""
+    steps: Mapping[str, Step]
+    """By URN: what was done with each resource, those that the program no longer asks for among them."""
+    kept: tuple[tuple[str, str], ...]
+    """(URN, why) of what should have gone and did not."""
 
     @property
     def resources(self) -> tuple[Registration, ...]:
@@ -62,7 +66,11 @@ class Recording:
 
     @property
     def errors(self) -> tuple[str, ...]:
-        return self.run.errors
+        return (*self.run.errors, *(f"{urn}: {why}" for urn, why in self.kept))
+
+    def changes(self) -> Mapping[str, Step]:
+        """What was done with each resource that is not as it was, by type and logical name: `Vpc network`."""
+        return {_short(urn): step for urn, step in self.steps.items() if step != "same"}
 
     def of(self, type: str) -> tuple[Registration, ...]:
         return tuple(one for one in self.resources if one.type == type)
@@ -152,7 +160,8 @@ def attempt(
     """
     sdk.import_all()
     account = Cloud() if cloud is None else cloud
-    answers = _StandIn(account, {} if references is None else references, dynamic, planted, preview=preview)
+    steps = Steps(account, stack, preview=preview)
+    answers = _StandIn(account, steps, {} if references is None else references, dynamic, planted, preview=preview)
     hidden = {} if secrets is None else secrets
     done = run(
         program,
@@ -163,7 +172,8 @@ def attempt(
         project=project,
         preview=preview,
     )
-    return Recording(run=done, cloud=account)
+    kept = () if done.errors else tuple(steps.finish())
+    return Recording(run=done, cloud=account, steps=dict(steps.taken), kept=kept)
 
 
 class _StandIn:
@@ -172,6 +182,7 @@ class _StandIn:
     def __init__(
         self,
         cloud: Cloud,
+        steps: Steps,
         references: Mapping[str, Mapping[str, PropertyValue]],
         dynamic: Dynamic | None,
         planted: Planted | None,
@@ -179,6 +190,7 @@ class _StandIn:
         preview: bool,
     ) -> None:
         self._cloud = cloud
+        self._steps = steps
         self._references = references
         self._dynamic = dynamic
         self._planted = planted
@@ -191,18 +203,14 @@ class _StandIn:
             self._regions[f"{registration.urn}::{id}"] = provider_region(registration.type, _plain(registration.inputs))
             return id, registration.inputs
         if registration.type == STASH:
-            return digits_of(registration.urn)[:12], {**registration.inputs, "output": registration.inputs.get("input")}
+            return self._steps.stash(registration)
         known(registration.type)
         asked = _plain(registration.inputs)
         if self._planted is not None and self._planted.resource == registration.name:
             asked = plant(asked, self._planted.path, self._planted.value)
-        inputs = self._cloud.checked(registration.type, registration.urn, asked)
-        region = self._region_of(registration.type, registration.provider, inputs.get("region"))
-        if self._preview:
-            state = self._cloud.preview(registration.type, inputs)
-            return None, {**state, **(self._of_dynamic(registration))}
-        made = self._cloud.create(registration.type, registration.urn, inputs, region)
-        return made.id, {**made.outputs, **self._of_dynamic(registration)}
+        region = self._region_of(registration.type, registration.provider, asked.get("region"))
+        id, state = self._steps.register(registration, asked, region)
+        return id, {**state, **self._of_dynamic(registration)}
 
     def read(self, type: str, name: str, id: str, properties: Properties) -> Properties:
         if type != STACK_REFERENCE:
@@ -231,6 +239,11 @@ class _StandIn:
 
 def _plain(properties: Properties) -> dict[str, Any]:
     return {key: without_secrets_marked(value) for key, value in properties.items()}
+
+
+def _short(urn: str) -> str:
+    types, _, name = urn.rpartition("::")
+    return f"{types.rpartition(':')[2]} {name}"
 
 
 def _in_clear(value: PropertyValue) -> Iterator[str]:

@@ -97,6 +97,59 @@ def test_a_preview_makes_nothing_and_knows_no_outputs() -> None:
     assert (seen, recording.cloud.records.all) == ([], [])
 
 
+def test_a_stack_is_deployed_again_as_the_engine_does_it() -> None:
+    def program() -> None:
+        config = pulumi.Config()
+        options = pulumi.ResourceOptions(provider=_provider())
+        vpc = aws.ec2.Vpc("net", cidr_block=config.get("cidr") or "10.0.0.0/16", opts=options)
+        group = aws.ec2.SecurityGroup("group", vpc_id=vpc.id, description="x", opts=options)
+        fixed = aws.cloudwatch.LogGroup(
+            "fixed", name="/fixed", log_group_class=config.get("class") or "STANDARD", opts=options
+        )
+        if config.get_bool("more"):
+            aws.cloudwatch.LogGroup("more", opts=options)
+        aws.cloudwatch.LogGroup(
+            "kept",
+            retention_in_days=config.get_int("days") or 7,
+            tags={"of": group.id},
+            opts=pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(ignore_changes=["retentionInDays"])),
+        )
+        pulumi.export("fixed", fixed.arn)
+
+    first = record(program, {"more": True}, stack="dev")
+    cloud = first.cloud
+    assert first.changes() == dict.fromkeys(
+        ("Vpc net", "SecurityGroup group", "LogGroup fixed", "LogGroup more", "LogGroup kept"), "create"
+    )
+    assert record(program, {"more": True, "days": 30}, stack="dev", cloud=cloud).changes() == {}
+    assert record(program, stack="dev", cloud=cloud).changes() == {"LogGroup more": "delete"}
+
+    moved = {"cidr": "10.1.0.0/16", "class": "INFREQUENT_ACCESS"}
+    ahead = record(program, moved, stack="dev", cloud=cloud, preview=True)
+    wanted = {
+        "Vpc net": "replace",
+        "SecurityGroup group": "replace",
+        "LogGroup fixed": "replace",
+        "LogGroup kept": "update",
+    }
+    assert ahead.changes() == wanted
+    seen = len(cloud.records.history)
+    assert record(program, moved, stack="dev", cloud=cloud).changes() == wanted
+    events = [f"{event} {urn.rpartition('::')[2]}" for event, urn in cloud.records.history[seen:]]
+    assert events.index("delete fixed") < events.index("create fixed")
+    order = ["create net", "create group", "update kept", "delete group", "delete net"]
+    assert [event for event in events if event in order] == order
+
+
+def test_a_stash_keeps_what_it_was_given_first() -> None:
+    def program() -> None:
+        pulumi.export("kept", pulumi.Stash("kind", input=pulumi.Config().require("kind")).output)
+
+    first = record(program, {"kind": "gateway"}, stack="dev")
+    again = record(program, {"kind": "service"}, stack="dev", cloud=first.cloud)
+    assert (first.exports, again.exports) == ({"kept": "gateway"}, {"kept": "gateway"})
+
+
 def test_a_second_stack_reads_the_first_ones_outputs_in_the_same_account() -> None:
     def gateway() -> None:
         table = aws.dynamodb.Table(

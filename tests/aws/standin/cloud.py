@@ -61,7 +61,7 @@ class Cloud:
         complete = _named_by_prefix(type, given, seed)
         self._refuse_beside_others(type, complete, region)
         id, state = self._outputs(type, complete, seed, region)
-        record = Record(type, id, urn, region, seed, dict(given), state)
+        record = Record(type, id, urn, region, seed, dict(given), state, list(inputs.get(DEFAULTS, ())))
         self.records.all.append(record)
         self.records.made[urn] = number + 1
         self._note("create", urn)

@@ -12,6 +12,7 @@ from tests.aws.standin.records import Record, Records
 from tests.aws.standin.world import ExistingVpc, World, default_group
 
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
+_FILTERS = ("association.main", "association.subnet-id", "availability-zone", "subnet-id", "vpc-id")
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,18 @@ def vpc(records: Records, world: World, given: Mapping[str, Any], region: str) -
 
 
 def subnets(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
-    wanted = _filtered(given, "vpc-id")
-    vpcs = [one for one in _vpcs(records, world, region) if wanted is None or one.id in wanted]
-    return {"ids": [subnet for one in vpcs for subnet in one.subnets]}
+    of_vpc, named = _filtered(given, "vpc-id"), _filtered(given, "subnet-id")
+    zones = _filtered(given, "availability-zone")
+    return {
+        "ids": [
+            subnet
+            for one in _vpcs(records, world, region)
+            for subnet, zone in one.subnets.items()
+            if (of_vpc is None or one.id in of_vpc)
+            and (named is None or subnet in named)
+            and (zones is None or zone in zones)
+        ]
+    }
 
 
 def subnet(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
@@ -151,6 +161,8 @@ def _endpoints(records: Records, world: World, region: str) -> Iterator[_Endpoin
 
 def _filtered(given: Mapping[str, Any], name: str) -> list[str] | None:
     """What a filter of this name lets through; `None`: there is no such filter."""
+    if unknown := [one["name"] for one in given.get("filters", ()) if one["name"] not in _FILTERS]:
+        raise refuse(f"the stand-in for AWS does not know the filter {unknown[0]}")
     own = {"vpc-id": "vpcId", "association.subnet-id": "subnetId"}.get(name)
     found = [list(one["values"]) for one in given.get("filters", ()) if one["name"] == name]
     if own in given:

@@ -22,6 +22,8 @@ class Record:
     """What its computed outputs are made of."""
     inputs: dict[str, Any]
     outputs: dict[str, Any]
+    defaults: list[str] = field(default_factory=list[str])
+    """The inputs that the provider filled in itself."""
 
 
 @dataclass
