@@ -18,6 +18,9 @@ HUB_CACHE_PATHS = ("/data", "/root/.cache/huggingface")
 """Where TGI's image and everything else on huggingface_hub keep the Hub's cache."""
 GPU_COUNT_VARIABLES = ("DSTACK_GPUS_NUM", "DSTACK_GPUS_PER_NODE")
 
+OWN_ADDRESS = "127.0.0.1"
+"""Of the one node there is, as its container reaches itself; dstack's containers are on the machine's own network."""
+
 
 def plan_container(
     configuration: ServiceConfiguration, *, run: str, values: Mapping[str, str | Secret], problems: list[Problem]
@@ -72,6 +75,7 @@ def _command(configuration: ServiceConfiguration) -> list[str]:
 def _set_by_dstack(configuration: ServiceConfiguration, run: str) -> dict[str, str]:
     """dstack's own variables that mean something for a service on one machine and are known before it starts."""
     known = {"DSTACK_RUN_NAME": run, "DSTACK_NODE_RANK": "0", "DSTACK_NODES_NUM": "1"}
+    known |= dict.fromkeys(("DSTACK_MASTER_NODE_IP", "DSTACK_NODES_IPS"), OWN_ADDRESS)
     if configuration.working_dir is not None:
         known["DSTACK_WORKING_DIR"] = configuration.working_dir
     return known

@@ -329,6 +329,17 @@ def test_stopping_the_unit_stops_the_container_and_is_no_failure(machine: Boots)
     assert last_line(boot) == "stopping"
 
 
+def test_stopping_the_unit_does_not_wait_for_a_pause_to_end(machine: Boots) -> None:
+    boot = booted(machine, {"sleep": 'read -r _ <"$STUBS/ended"'})
+    (boot.file_system / "run/servestack").mkdir(parents=True)
+    (boot.file_system / "run/servestack/failures").write_text("9")
+    process = boot.start("serve")
+    boot.wait_until(lambda: boot.calls("sleep"))
+    process.terminate()
+    assert process.wait() == 0
+    assert boot.call("sleep").arguments == ("300",)
+
+
 def booted(machine: Boots, answers: Mapping[str, str], lines: str = "", *, boot_timeout: int = 1800) -> Machine:
     boot = machine(lines, boot_timeout=boot_timeout)
     for key, answer in answers.items():

@@ -66,6 +66,7 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
             "--log-opt", "mode=non-blocking", "--log-opt", "max-buffer-size=16m",
             "--mount", f"type=bind,source={hub},target=/root/.cache/huggingface",
             "--env", "DSTACK_RUN_NAME", "--env", "DSTACK_NODE_RANK", "--env", "DSTACK_NODES_NUM",
+            "--env", "DSTACK_MASTER_NODE_IP", "--env", "DSTACK_NODES_IPS",
             "--env", "DSTACK_WORKING_DIR", "--env", "PLAIN", "--env", "DSTACK_GPUS_NUM", "--env", "HF_TOKEN",
             "--env", "DSTACK_GPUS_PER_NODE=2",
             "--workdir", "/work dir", "--user", "nobody:100", "--privileged",

@@ -16,7 +16,13 @@ from tests.planning.conftest import service
 Plan = Callable[..., ServicePlan]
 
 SERVICE = "type: service\nimage: i\nport: 80\n"
-RUN = (("DSTACK_RUN_NAME", "run"), ("DSTACK_NODE_RANK", "0"), ("DSTACK_NODES_NUM", "1"))
+NODE = {
+    "DSTACK_NODE_RANK": "0",
+    "DSTACK_NODES_NUM": "1",
+    "DSTACK_MASTER_NODE_IP": "127.0.0.1",
+    "DSTACK_NODES_IPS": "127.0.0.1",
+}
+RUN = (("DSTACK_RUN_NAME", "run"), *NODE.items())
 
 
 def test_every_part_of_a_container_is_planned(plan: Plan) -> None:
@@ -80,9 +86,8 @@ def test_a_failing_command_stops_those_after_it_and_one_in_the_background_does_n
 def test_a_variable_of_dstack_is_the_configuration_s_where_it_sets_it(plan: Plan) -> None:
     container = plan(f"{SERVICE}env: [DSTACK_GPUS_NUM=2, DSTACK_RUN_NAME=other]\n").container
     assert dict(container.environment) == {
+        **NODE,
         "DSTACK_RUN_NAME": "other",
-        "DSTACK_NODE_RANK": "0",
-        "DSTACK_NODES_NUM": "1",
         "DSTACK_GPUS_NUM": "2",
     }
     assert container.gpu_count_variables == ("DSTACK_GPUS_PER_NODE",)

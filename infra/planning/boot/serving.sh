@@ -9,7 +9,10 @@ serve() {
   trap stop TERM INT
   local failures
   failures=$(count_failures)
-  if ((failures > 0)); then sleep "$(pause_after "$failures")"; fi
+  if ((failures > 0)); then
+    sleep "$(pause_after "$failures")" &
+    wait $! # unlike a program in the foreground, a wait ends at a signal
+  fi
   if ! identify; then
     printf '%s' "$((failures + 1))" >"$WORK/failures"
     printf 'servestack: the instance metadata service does not answer\n' >&2
