@@ -104,15 +104,30 @@ def in_words(error: Exception) -> str:
     return f"{code}: {words[:300]}" if words else code
 
 
-def collected(page: Callable[..., Any], items: str, *, token: str = "NextToken", **arguments: Any) -> Iterator[Any]:  # noqa: S107
-    """Every item of an operation that answers in pages: `items` is where they are, `token` what leads to the next."""
+def collected(
+    page: Callable[..., Any],
+    items: str,
+    *,
+    token: str = "NextToken",  # noqa: S107
+    resume: str | None = None,
+    **arguments: Any,
+) -> Iterator[Any]:
+    """Every item of an operation that answers in pages.
+
+    Args:
+        page: the operation.
+        items: where in an answer they are.
+        token: where an answer says how to go on.
+        resume: the argument by which to go on; `None`: it has the name of `token`.
+        arguments: what is asked.
+    """
     following: dict[str, Any] = {}
     while True:
         answer = page(**arguments, **following)
         yield from answer.get(items, [])
         if not answer.get(token):
             return
-        following = {token: answer[token]}
+        following = {resume or token: answer[token]}
 
 
 def _said(error: Exception) -> Mapping[str, Any]:

@@ -1,0 +1,105 @@
+"""How much GPU memory a model takes, and the smallest GPU that has it: for a service that leaves `gpu` out.
+
+What the Hub says of a repository's weights is a fact about the model that the configuration names, as its chat template
+is, and not about the moment: docs/decisions/2026-11-23-gpu-left-out.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway_lambda.registry.record import Model
+from infra.configuration import Secret
+from infra.planning.chat_template import ModelRepository
+from infra.planning.environment import hub_token
+from infra.planning.plan import Offer
+from infra.planning.repository import is_folder
+
+ROOM = 1.2
+"""Memory that serving takes, in parts of the weights: a fifth more for CUDA, activations and the smallest cache of keys
+and values. TGI and vLLM use whatever is above for more cache, so there is no upper end to it."""
+
+_QUANTIZED_WHILE_LOADING: Mapping[str, float] = {
+    "bitsandbytes": 0.5,
+    "bitsandbytes-nf4": 0.25,
+    "bitsandbytes-fp4": 0.25,
+    "eetq": 0.5,
+    "fp8": 0.5,
+}
+"""What is left of 16-bit weights by TGI's `--quantize` (launcher's arguments); its other values load weights that the
+repository has quantized already."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """A model's weights as they lie on the GPU."""
+
+    repo: str
+    gib: float
+    """2³⁰ bytes."""
+    origin: str
+    """What it is computed from, for messages."""
+
+
+Weigh = Callable[[ModelRepository], Weights | None]
+"""How a model is weighed. `None`: not known, on purpose. Raises `HubError`. The Hub: `hub_weights.weigh_on_hub`."""
+
+
+def unweighed(wanted: ModelRepository) -> Weights | None:
+    """Weighs nothing, on purpose: for a plan that is only shown, or served elsewhere."""
+    del wanted
+
+
+def weighed_repository(
+    model: Model | None, environment: Mapping[str, str | Secret], arguments: Sequence[str]
+) -> ModelRepository | None:
+    """The repository whose weights a container loads: `--model-id` or `MODEL_ID`, else the model's own; `None` where
+    it is not on the Hub, or cannot be told."""
+    given = _option(arguments, "--model-id") or environment.get("MODEL_ID")
+    if given is None and model is not None:
+        given = model.hub_repo or model.name
+    if not isinstance(given, str) or is_folder(given) or given.count("/") != 1 or "$" in given:
+        return None
+    revision = _option(arguments, "--revision") or environment.get("REVISION")
+    return ModelRepository(
+        repo=given, revision=revision if isinstance(revision, str) else None, token=hub_token(environment)
+    )
+
+
+def needed_gib(weights: Weights, environment: Mapping[str, str | Secret], arguments: Sequence[str]) -> float:
+    """GPU memory that serving takes at least, in GiB."""
+    quantize = _option(arguments, "--quantize") or environment.get("QUANTIZE")
+    factor = _QUANTIZED_WHILE_LOADING.get(quantize, 1.0) if isinstance(quantize, str) else 1.0
+    return weights.gib * factor * ROOM
+
+
+def gpu_gib(offer: Offer) -> float:
+    """Memory of all GPUs of an offer, in GiB as EC2 reports it: both TGI and vLLM put a model onto several."""
+    return offer.gpu_count * offer.usable_gpu_memory_gb
+
+
+def smallest_fit(offers: Sequence[Offer], needed: float) -> tuple[Offer, ...]:
+    """The offers with the smallest GPU that has `needed` GiB, else with the smallest number of GPUs that have it
+    together; in the order given. Empty: none has."""
+    fitting = [offer for offer in offers if gpu_gib(offer) >= needed]
+    if not fitting:
+        return ()
+    best = min(_size(offer) for offer in fitting)
+    return tuple(offer for offer in fitting if _size(offer) == best)
+
+
+def _size(offer: Offer) -> tuple[bool, float, int]:
+    """One GPU before several, then by memory as sold."""
+    return offer.gpu_count > 1, offer.gpu_count * offer.gpu_memory_gb, offer.gpu_count
+
+
+def _option(arguments: Sequence[str], name: str) -> str | None:
+    """The value of `--name value` or `--name=value` in an argument vector, or in a shell's command line in one."""
+    words = [word.strip("'\"") for argument in arguments for word in argument.split()]
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        if word == name:
+            return following
+        if word.startswith(f"{name}="):
+            return word.partition("=")[2].strip("'\"")
+    return None

@@ -1,0 +1,95 @@
+"""The name servers of a domain as the world sees them: one question of the domain name system (RFC 1035), over UDP.
+
+The standard library resolves addresses only, and a DNS library would be a dependency for a single question.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+RESOLVERS = Path("/etc/resolv.conf")
+TIMEOUT = 3.0
+"""Seconds a resolver has, as resolvers themselves have it (resolv.conf(5) says 5)."""
+PORT = 53
+_NS, _INTERNET, _RECURSION_WANTED, _HEADER = 2, 1, 0x0100, struct.Struct("!6H")
+_NO_SUCH_NAME = 3
+
+
+def ask_name_servers(domain: str) -> Sequence[str] | None:
+    """The name servers of a domain, asked of this machine's resolvers. Empty: it has none. `None`: nobody answered."""
+    for address in _resolvers():
+        servers = ask_resolver(domain, (address, PORT), timeout=TIMEOUT)
+        if servers is not None:
+            return servers
+    return None
+
+
+def ask_resolver(domain: str, address: tuple[str, int], *, timeout: float) -> Sequence[str] | None:
+    """As `ask_name_servers`, of one resolver at an address and port. `timeout` in seconds."""
+    number = secrets.randbits(16)
+    try:
+        question = _question(number, domain)
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as connection:
+            connection.settimeout(timeout)
+            connection.connect(address)
+            connection.send(question)
+            return _servers(connection.recv(4096), number)
+    except (OSError, ValueError, IndexError, struct.error):
+        return None
+
+
+def _resolvers() -> list[str]:
+    try:
+        lines = RESOLVERS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    words = [line.split() for line in lines]
+    return [word[1].partition("%")[0] for word in words if len(word) > 1 and word[0] == "nameserver"]
+
+
+def _question(number: int, domain: str) -> bytes:
+    labels = [label.encode("idna") for label in domain.split(".")]
+    name = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+    return _HEADER.pack(number, _RECURSION_WANTED, 1, 0, 0, 0) + name + struct.pack("!2H", _NS, _INTERNET)
+
+
+def _servers(answer: bytes, number: int) -> Sequence[str] | None:
+    """The names in an answer's NS records; `None`: the answer is to something else, or says that it failed."""
+    found, flags, questions, answers, _, _ = _HEADER.unpack_from(answer)
+    status = flags & 0xF
+    if found != number or status not in (0, _NO_SUCH_NAME):
+        return None
+    at = _HEADER.size
+    for _ in range(questions):
+        at = _read_name(answer, at)[1] + 4
+    servers: list[str] = []
+    for _ in range(answers):
+        at = _read_name(answer, at)[1]
+        kind, _, _, length = struct.unpack_from("!2HIH", answer, at)
+        at += 10
+        if kind == _NS:
+            servers.append(_read_name(answer, at)[0])
+        at += length
+    return servers
+
+
+def _read_name(message: bytes, at: int) -> tuple[str, int]:
+    """A name and where it ends; the rest of one may lie further up, which is followed a bounded number of times."""
+    labels: list[str] = []
+    end: int | None = None
+    for _ in range(128):
+        length = message[at]
+        if length == 0:
+            return ".".join(labels).lower(), at + 1 if end is None else end
+        if length >= 0xC0:
+            end = at + 2 if end is None else end
+            at = struct.unpack_from("!H", message, at)[0] & 0x3FFF
+            continue
+        labels.append(message[at + 1 : at + 1 + length].decode("ascii"))
+        at += 1 + length
+    raise ValueError("a name without end")

@@ -1,0 +1,93 @@
+"""How many vCPUs of which quota a plan takes: arithmetic, without a question."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from infra.planning import Offer, ServicePlan
+
+Bought = Literal["on-demand", "spot"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """A quota of vCPUs in one region."""
+
+    code: str
+    name: str
+    bought: Bought
+    families: tuple[str, ...]
+    """Letters before the generation's digit: `g`, `vt`."""
+
+    def covers(self, instance_type: str) -> bool:
+        """Whether instances of this type count towards it."""
+        return family(instance_type) in self.families
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What a plan takes of one quota when it is met from the cheapest offer that counts towards it."""
+
+    quota: Quota
+    offer: Offer
+    least: int
+    """vCPUs of the replicas that are started first."""
+    most: int
+    """vCPUs at full size, with the replicas that a roll starts beside them."""
+
+
+def needs(plan: ServicePlan) -> tuple[Need, ...]:
+    """A need for each quota that could serve the plan: those of one way of buying are alternatives, cheapest first."""
+    first, full = _counts(plan, max(1, plan.replicas.minimum)), _counts(plan, at_most(plan))
+    found: list[Need] = []
+    for bought in ("on-demand", "spot"):
+        if full[bought]:
+            for quota in (quota for quota in quotas() if quota.bought == bought):
+                offers = [offer for offer in plan.offers if quota.covers(offer.instance_type)]
+                found.extend(
+                    Need(quota=quota, offer=offer, least=first[bought] * offer.vcpus, most=full[bought] * offer.vcpus)
+                    for offer in offers[:1]
+                )
+    return tuple(sorted(found, key=lambda need: (need.quota.bought, need.offer.price)))
+
+
+def at_most(plan: ServicePlan) -> int:
+    """Replicas that may run at once: all of them, and what a roll adds."""
+    wanted = plan.replicas.maximum
+    return max(wanted, -(-wanted * plan.roll.max_healthy_percentage // 100))
+
+
+def family(instance_type: str) -> str:
+    """`g` of `g6e.xlarge`, `p` of `p5en.48xlarge`."""
+    found = re.match(r"[a-z]+", instance_type)
+    return found[0] if found else ""
+
+
+@cache
+def quotas() -> Sequence[Quota]:
+    """The table of quotas."""
+    lines = Path(__file__).with_name("quotas.csv").read_text(encoding="utf-8").splitlines()
+    return tuple(
+        Quota(
+            code=row["code"],
+            name=row["name"],
+            bought="spot" if row["bought"] == "spot" else "on-demand",
+            families=tuple(row["families"].split()),
+        )
+        for row in csv.DictReader(line for line in lines if not line.startswith("#"))
+    )
+
+
+def _counts(plan: ServicePlan, replicas: int) -> dict[Bought, int]:
+    """How many of so many replicas are bought in which way."""
+    purchase = plan.purchase
+    if purchase.on_demand_percentage_above_base == 100:
+        return {"on-demand": replicas, "spot": 0}
+    on_demand = min(replicas, purchase.on_demand_base)
+    return {"on-demand": on_demand, "spot": replicas - on_demand}

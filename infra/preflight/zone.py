@@ -1,0 +1,104 @@
+"""The hosted zone of a gateway's domain: whether it is there, and whether the world is led to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from infra.planning import GatewayPlan
+from infra.preflight.aws_errors import aws_failures, collected, error_code
+from infra.preflight.clients import AwsClient, NameServers
+from infra.preflight.finding import Finding, ok, refusal, warning
+
+TOPIC = "hosted zone"
+DELEGATION = "delegation"
+
+
+def check_zone(aws: AwsClient, name_servers: NameServers, plan: GatewayPlan) -> list[Finding]:
+    """Findings about the zone; none where the plan has no domain. Raises what boto3 raises."""
+    domain = plan.domain
+    if domain is None:
+        return []
+    route53 = aws("route53", plan.region)
+    found = _zone(route53, domain, plan.zone_id)
+    if isinstance(found, Finding):
+        return [found]
+    zone = route53.get_hosted_zone(Id=found["Id"])
+    id, name = _id(zone["HostedZone"]), _name(zone["HostedZone"])
+    servers = sorted(server.lower().rstrip(".") for server in zone.get("DelegationSet", {}).get("NameServers", []))
+    return [ok(TOPIC, f"{name} ({id}) holds {domain}"), _delegated(plan, name, id, servers, name_servers(name))]
+
+
+def suffixes(domain: str) -> list[str]:
+    """The domain and what it lies in, the longest first, without the top-level domain."""
+    labels = domain.split(".")
+    return [".".join(labels[start:]) for start in range(len(labels) - 1)]
+
+
+def _zone(route53: Any, domain: str, zone_id: str | None) -> dict[str, Any] | Finding:
+    looked_for = suffixes(domain)
+    if zone_id is not None:
+        return _given(route53, domain, zone_id)
+    public = [
+        zone
+        for zone in collected(route53.list_hosted_zones, "HostedZones", token="NextMarker", resume="Marker")  # noqa: S106
+        if not zone.get("Config", {}).get("PrivateZone")
+    ]
+    for suffix in looked_for:
+        zones: list[dict[str, Any]] = [zone for zone in public if _name(zone) == suffix]
+        if len(zones) > 1:
+            ids = ", ".join(sorted(map(_id, zones)))
+            return refusal(
+                TOPIC, f"there are {len(zones)} public zones of {suffix} ({ids}): set zone_id to one of them"
+            )
+        if zones:
+            return zones[0]
+    return refusal(
+        TOPIC,
+        f"no public hosted zone of this account holds {domain} (looked for {', '.join(looked_for)}): make one in Route "
+        "53 and delegate the domain to it, or set zone_id",
+    )
+
+
+def _given(route53: Any, domain: str, zone_id: str) -> dict[str, Any] | Finding:
+    try:
+        zone: dict[str, Any] = route53.get_hosted_zone(Id=zone_id)["HostedZone"]
+    except aws_failures() as error:
+        if error_code(error) not in ("NoSuchHostedZone", "InvalidInput"):
+            raise
+        return refusal(TOPIC, f"there is no hosted zone {zone_id} in this account: correct zone_id, or remove it")
+    if zone.get("Config", {}).get("PrivateZone"):
+        return refusal(TOPIC, f"{zone_id} is a private zone, which the world does not see: set zone_id to a public one")
+    if _name(zone) not in suffixes(domain):
+        return refusal(
+            TOPIC,
+            f"{zone_id} is the zone of {_name(zone)}, which does not hold {domain}: set zone_id to the one that does, "
+            "or remove it",
+        )
+    return zone
+
+
+def _delegated(plan: GatewayPlan, name: str, id: str, servers: Sequence[str], seen: Sequence[str] | None) -> Finding:
+    """What the world sees, against what the zone says."""
+    remedy = f"set the name servers of {name} at its registrar, or in the zone above it, to {', '.join(servers)}"
+    if seen is None:
+        return warning(DELEGATION, f"the domain name system could not be asked, so it is not checked: {remedy}")
+    shown = sorted(server.lower().rstrip(".") for server in seen)
+    if set(shown) == set(servers):
+        return ok(DELEGATION, f"{name} leads to the zone {id}")
+    if set(shown) & set(servers):
+        return warning(DELEGATION, f"{name} is led to {', '.join(shown)}, which are not those of the zone: {remedy}")
+    there = f"is led to {', '.join(shown)}" if shown else "is led nowhere"
+    if plan.certificate_arn is not None:
+        return warning(DELEGATION, f"{name} {there}, and not to the zone {id}, so that nobody finds it: {remedy}")
+    return refusal(
+        DELEGATION, f"{name} {there}, and not to the zone {id}, so that no certificate could be validated: {remedy}"
+    )
+
+
+def _name(zone: dict[str, Any]) -> str:
+    return zone["Name"].rstrip(".").lower()
+
+
+def _id(zone: dict[str, Any]) -> str:
+    return zone["Id"].rpartition("/")[2]
