@@ -1,0 +1,217 @@
+"""What the resources of a program cost in a month: counted from what it registered, at list prices.
+
+At rest is the fewest replicas and no request; at full size, the most replicas all month, and still no request. What
+hangs on traffic is not counted, but named with its price.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from commands.program_monitor import Registration
+from commands.property_values import PropertyValue
+from infra.planning import GatewayPlan, ServicePlan
+
+HOURS = 730
+"""Of a month, as AWS's own calculator takes it: 365 days of 24 hours, a twelfth."""
+TRACKING_ALARMS = 2
+"""Alarms that a target tracking policy makes by itself (EC2 Auto Scaling's guide): one to add, one to remove."""
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """A list price of us-east-1."""
+
+    name: str
+    counted: bool
+    usd: float
+    """US dollars a `unit`."""
+    unit: str
+    what: str
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """One line of the monthly cost."""
+
+    what: str
+    how: str
+    """How many at which price."""
+    at_rest: float
+    """US dollars a month."""
+    full_size: float
+    """US dollars a month."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What a program's resources cost."""
+
+    counted: tuple[Cost, ...]
+    by_use: tuple[Price, ...]
+    """What is not counted, because it hangs on traffic."""
+    unknown: tuple[str, ...]
+    """Types of which nothing is known here."""
+
+    @property
+    def at_rest(self) -> float:
+        return sum(cost.at_rest for cost in self.counted)
+
+    @property
+    def full_size(self) -> float:
+        return sum(cost.full_size for cost in self.counted)
+
+
+def monthly_costs(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Costs:
+    """What `resources`, which providers make, cost in a month."""
+    kinds = read_kinds()
+    prices = read_prices()
+    known = [one for one in resources if one.type in kinds]
+    asked = dict.fromkeys(name for one in known for name in kinds[one.type])
+    counted = [cost for name, count in _COUNTS.items() if name in asked for cost in count(plan, resources)]
+    counted += [
+        Cost(what=f"{len(_of(type, resources))} x {what}", how=how, at_rest=0, full_size=0)
+        for type, (what, how) in _FOR_NOTHING.items()
+        if _of(type, resources)
+    ]
+    return Costs(
+        counted=tuple(counted),
+        by_use=tuple(price for name, price in prices.items() if name in asked and not price.counted),
+        unknown=tuple(sorted({one.type for one in resources} - kinds.keys())),
+    )
+
+
+@cache
+def read_prices() -> Mapping[str, Price]:
+    """Every price of prices.csv by its name."""
+    return {
+        row["name"]: Price(
+            name=row["name"],
+            counted=row["counted"] == "yes",
+            usd=float(row["usd"]),
+            unit=row["unit"],
+            what=row["what"],
+            source=row["source"],
+            as_of=row["as of"],
+        )
+        for row in _rows("prices.csv")
+    }
+
+
+@cache
+def read_kinds() -> Mapping[str, tuple[str, ...]]:
+    """By type: names of the prices that a resource of it has."""
+    return {row["type"]: tuple(filter(None, row["prices"].split("|"))) for row in _rows("kinds.csv")}
+
+
+def _rows(file: str) -> Iterator[dict[str, str]]:
+    lines = (_FOLDER / file).read_text(encoding="utf-8").splitlines()
+    yield from csv.DictReader(line for line in lines if not line.startswith("#"))
+
+
+def _instances(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
+    """At the cheapest offer's price, which is what is bought where it is to be had."""
+    if isinstance(plan, GatewayPlan):
+        return
+    offer = plan.offers[0]
+    what = f"{_range(plan)} x {offer.instance_type}"
+    if plan.purchase.spot_policy != "on-demand":
+        what += ", spot counted as on demand"
+    yield _replicas(plan, what, f"${offer.price:g} an hour", offer.price * HOURS)
+
+
+def _volumes(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
+    if isinstance(plan, GatewayPlan):
+        return
+    price = read_prices()["root volume"]
+    what = f"{_range(plan)} x {price.what}"
+    yield _replicas(plan, what, f"{plan.disk_gb} GB at ${price.usd:g} a GB-month", plan.disk_gb * price.usd)
+
+
+def _addresses(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
+    if isinstance(plan, GatewayPlan):
+        return
+    price = read_prices()["public address"]
+    yield _replicas(plan, f"{_range(plan)} x {price.what}", f"${price.usd:g} an hour", price.usd * HOURS)
+
+
+def _balancers(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
+    price = read_prices()["load balancer"]
+    count = len(_of("aws:lb/loadBalancer:LoadBalancer", resources))
+    if count:
+        yield _always(f"{count} x {price.what}", f"${price.usd:g} an hour", count * price.usd * HOURS)
+
+
+def _alarms(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
+    """An alarm costs by the metrics that it looks at."""
+    price = read_prices()["alarm metric"]
+    looked_at = sum(max(1, len(_metrics(one))) for one in _of("aws:cloudwatch/metricAlarm:MetricAlarm", resources))
+    tracking = [
+        one
+        for one in _of("aws:autoscaling/policy:Policy", resources)
+        if one.inputs.get("policyType") == "TargetTrackingScaling"
+    ]
+    count = looked_at + TRACKING_ALARMS * len(tracking)
+    if count:
+        yield _always(f"{count} x metric of a {price.what}", f"${price.usd:.2f} a month", count * price.usd)
+
+
+def _custom_metrics(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
+    """Metrics that alarms look at and that no service of AWS writes. One costs by the hours in which it is written."""
+    price = read_prices()["custom metric"]
+    looked_at = [metric for one in _of("aws:cloudwatch/metricAlarm:MetricAlarm", resources) for metric in _metrics(one)]
+    own = [metric for metric in looked_at if not str(metric.get("namespace")).startswith("AWS/")]
+    if own:
+        how = f"${price.usd:.2f} a month of requests in every hour"
+        yield Cost(what=f"{len(own)} x {price.what}", how=how, at_rest=0, full_size=len(own) * price.usd)
+
+
+_COUNTS: Mapping[str, Callable[[ServicePlan | GatewayPlan, Sequence[Registration]], Iterable[Cost]]] = {
+    "instance": _instances,
+    "root volume": _volumes,
+    "public address": _addresses,
+    "load balancer": _balancers,
+    "alarm metric": _alarms,
+    "custom metric": _custom_metrics,
+}
+"""How what is counted is counted, in the order in which it is shown."""
+
+
+_FOR_NOTHING: Mapping[str, tuple[str, str]] = {
+    "aws:dynamodb/table:Table": ("DynamoDB table on demand", "a few kilobytes"),
+    "aws:route53/record:Record": ("Route 53 record", "in a zone that is there"),
+    "aws:ec2/vpcEndpoint:VpcEndpoint": ("VPC endpoint of type Gateway", "free, in place of NAT gateways"),
+}
+"""By type: what a reader may expect to pay for while nothing is asked, and does not."""
+
+
+def _of(type: str, resources: Sequence[Registration]) -> list[Registration]:
+    return [one for one in resources if one.type == type]
+
+
+def _metrics(alarm: Registration) -> list[Mapping[str, PropertyValue]]:
+    """What an alarm's expression is made of; nothing where it looks at one metric directly."""
+    queries = alarm.inputs.get("metricQueries")
+    found = [query.get("metric") for query in queries if isinstance(query, dict)] if isinstance(queries, list) else []
+    return [metric for metric in found if isinstance(metric, dict)]
+
+
+def _range(plan: ServicePlan) -> str:
+    low, high = plan.replicas.minimum, plan.replicas.maximum
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _replicas(plan: ServicePlan, what: str, how: str, each: float) -> Cost:
+    return Cost(what=what, how=how, at_rest=plan.replicas.minimum * each, full_size=plan.replicas.maximum * each)
+
+
+def _always(what: str, how: str, cost: float) -> Cost:
+    return Cost(what=what, how=how, at_rest=cost, full_size=cost)
