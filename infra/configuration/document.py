@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from infra.configuration.nodes import DEEPEST, Map, Node, Scalar, Sequence, compose, construct
-from infra.configuration.problem import KeyPath, Problem, UnreadableText, line_at, spell
+from infra.configuration.problem import HIDDEN, KeyPath, Problem, UnreadableText, line_at, spell
 
 LARGEST_FILE = 256 * 1024
 """Bytes. The longest chat templates have about 10 KB; pure Python reads this much YAML in about two seconds."""
@@ -64,7 +64,7 @@ def parse(text: str | bytes) -> Document:
 def _decode(text: str | bytes) -> str:
     if len(text) > LARGEST_FILE:
         rule = f"a configuration has at most {LARGEST_FILE // 1024} KiB"
-        raise UnreadableText(Problem(where="", found="more than that", rule=rule, remedy="check that this is the file"))
+        raise UnreadableText(Problem(where="", found="a larger file", rule=rule, remedy="check that this is the file"))
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8")
@@ -131,7 +131,8 @@ class _Values:
             return
         rule = f"with aliases expanded there are at most {MOST_VALUES:,} values, {DEEPEST} deep, and none holds itself"
         remedy = "write out what aliases stand for, and check that this is the file"
-        raise UnreadableText(Problem(where=spell(path), line=node.line, rule=rule, remedy=remedy))
+        found = "a value that holds itself" if any(node is outer for outer in above) else "more"
+        raise UnreadableText(Problem(where=spell(path), line=node.line, found=found, rule=rule, remedy=remedy))
 
     def _merged(self, node: Node, path: KeyPath) -> Iterator[Map]:
         for source in node.items if isinstance(node, Sequence) else [node]:
@@ -186,6 +187,8 @@ class _Values:
         )
 
     def _report(self, node: Node, path: KeyPath, rule: str, remedy: str, found: str | None = None) -> None:
+        if found is None and isinstance(node, Scalar):
+            found = HIDDEN if is_private(path) else node.text[:40]
         problem = Problem(where=spell(path), line=node.line, found=found, rule=rule, remedy=remedy)
         self._document.problems.append(problem)
         self._document.unread.add(path)

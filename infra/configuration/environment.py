@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 from pydantic import PlainSerializer, PlainValidator, ValidationError, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from infra.configuration.problem import HIDDEN
 from infra.configuration.secret import Secret
 from infra.configuration.section import problem
 
@@ -32,7 +33,7 @@ def read_environment(value: object) -> dict[str, Value]:
         for index, entry in enumerate(cast(list[object], value)):
             _read_entry(index, entry, read, problems)
     else:
-        raise problem("env is a list of NAME=value and NAME, or a map", "write `- NAME=value` below it", found="")
+        raise problem("env is a list of NAME=value and NAME, or a map", "write `- NAME=value` below it", found=HIDDEN)
     if problems:
         raise ValidationError.from_exception_data("env", problems)
     return read
@@ -50,7 +51,7 @@ def shown(name: str, value: Value) -> str | None:
 
 def _read_pair(name: str, item: object, read: dict[str, Value], problems: list[InitErrorDetails]) -> None:
     if not _NAME.fullmatch(name):
-        problems.append(_detail(name, problem(_NAME_RULE, "write the name as the program reads it", found="")))
+        problems.append(_detail(name, problem(_NAME_RULE, "write the name as the program reads it", found=HIDDEN)))
     elif isinstance(item, str | Secret):
         read[name] = item.replace("$${{", "${{") if isinstance(item, str) else item
     elif isinstance(item, int | float) and not isinstance(item, bool):
@@ -60,10 +61,10 @@ def _read_pair(name: str, item: object, read: dict[str, Value], problems: list[I
         problems.append(_detail(name, problem("a variable in a map has a value", remedy, found="nothing")))
     elif isinstance(item, bool):
         rule = "a variable's value is text, and YAML reads true, false, yes, no, on and off as a boolean"
-        problems.append(_detail(name, problem(rule, "quote the value", found="")))
+        problems.append(_detail(name, problem(rule, "quote the value", found=HIDDEN)))
     else:
         rule = "a variable's value is text"
-        problems.append(_detail(name, problem(rule, "write the value on one line, in quotes if need be", found="")))
+        problems.append(_detail(name, problem(rule, "write the value on one line, in quotes if need be", found=HIDDEN)))
 
 
 def _read_entry(index: int, entry: object, read: dict[str, Value], problems: list[InitErrorDetails]) -> None:
@@ -71,13 +72,13 @@ def _read_entry(index: int, entry: object, read: dict[str, Value], problems: lis
         remedy = "write `- NAME=value`"
         if isinstance(entry, Mapping):
             remedy += ", with = in place of the colon, or make env a map by removing the dashes"
-        error = problem("an entry of env's list is NAME=value or NAME", remedy, found="")
+        error = problem("an entry of env's list is NAME=value or NAME", remedy, found=HIDDEN)
         problems.append(_detail(index, error))
         return
     name, equals, value = entry.partition("=")
     if not _NAME.fullmatch(name):
         remedy = "write NAME=value, without spaces around the ="
-        problems.append(_detail(index, problem(_NAME_RULE, remedy, found="")))
+        problems.append(_detail(index, problem(_NAME_RULE, remedy, found=HIDDEN)))
     elif name in read:
         problems.append(_detail(index, problem("a variable is set once", "remove one of the two", found=name)))
     else:

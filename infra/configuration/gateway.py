@@ -67,11 +67,11 @@ class GatewayConfiguration(Written, frozen=True):
         if not isinstance(certificate, Mapping):
             return
         if given.get("domain") is None:
-            yield "certificate", problem("a certificate needs a domain that it is for", "add `domain: …`", found="")
+            yield "certificate", problem("a certificate needs a domain that it is for", "add `domain: …`")
         arn = _ARN.fullmatch(str(cast(Mapping[str, object], certificate).get("arn")))
         if arn and isinstance(given.get("region"), str) and arn[1] != given["region"]:
             rule = f"the certificate is in the gateway's region, and this one is in {arn[1]}"
-            yield "certificate", problem(rule, f"request one in {given['region']}, or leave it out", found="")
+            yield "certificate", problem(rule, f"request one in {given['region']}, or leave it out")
 
     @field_validator("name")
     @classmethod

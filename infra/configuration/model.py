@@ -100,7 +100,7 @@ class ModelConfiguration(Section, frozen=True):
             for key in ("chat_template", "chat_templates", "eos_token"):
                 if given.get(key):
                     rule = f"{key} is for format: tgi, where the gateway writes the prompt"
-                    yield key, problem(rule, "remove it, or write `format: tgi`", found="")
+                    yield key, problem(rule, "remove it, or write `format: tgi`")
         elif "prefix" in given:
             rule = "prefix is for format: openai, where the container has an OpenAI interface of its own"
             yield "prefix", problem(rule, "remove it, or write `format: openai`")
@@ -120,4 +120,4 @@ def _compile(template: str) -> None:
         compile_template(template)
     except TemplateInvalid as error:
         rule = f"a chat template is Jinja that compiles: {error.message}"
-        raise problem(rule, "correct it, or remove it for the model's own from the Hub", found="") from None
+        raise problem(rule, "correct it, or remove it for the model's own from the Hub") from None

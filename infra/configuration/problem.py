@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 LONGEST_TEXT = 500
 """Characters of one line of a report."""
 
+NOTHING = "nothing"
+HIDDEN = "what may be a secret, and is not shown"
+
 KeyPath = tuple[str | int, ...]
 """The way to a value: keys, and indexes into lists."""
 

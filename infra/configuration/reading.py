@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from infra.configuration.document import LARGEST_FILE, Document, parse
 from infra.configuration.gateway import GatewayConfiguration
-from infra.configuration.problem import ConfigurationError, Problem, Source
+from infra.configuration.problem import NOTHING, ConfigurationError, Problem, Source
 from infra.configuration.references import check_references
 from infra.configuration.refusals import TYPES
 from infra.configuration.reporting import problems_of, shown
@@ -19,7 +19,7 @@ from infra.configuration.service import ServiceConfiguration
 
 Configuration = ServiceConfiguration | GatewayConfiguration
 
-_KINDS: Mapping[object, type[Configuration]] = {"service": ServiceConfiguration, "gateway": GatewayConfiguration}
+_KINDS: Mapping[str, type[Configuration]] = {"service": ServiceConfiguration, "gateway": GatewayConfiguration}
 _BEGIN = "begin with `type: service`, or with `type: gateway`"
 
 
@@ -47,18 +47,35 @@ def loads(text: str | bytes, name: str) -> Configuration:
 
 
 def _read(document: Document) -> tuple[Configuration | None, list[Problem]]:
-    data = document.data
-    if not isinstance(data, dict):
-        return None, [] if document.problems else [_not_a_map(data)]
-    kind = cast(dict[str, object], data).get("type")
+    if not isinstance(document.data, dict):
+        return None, [] if document.problems else [_not_a_map(document.data)]
+    data = cast(dict[str, object], document.data)
+    kind = data.get("type")
     references = list(check_references(document))
-    if not isinstance(kind, str) or kind not in _KINDS:
-        return None, [*_wrong_type(kind, document), *references]
+    if isinstance(kind, str) and kind in _KINDS:
+        return _validated(kind, data, document, references)
+    said = [*_wrong_type(kind, document), *references]
+    meant = _meant(kind, data)
+    return None, _validated(meant, {**data, "type": meant}, document, said)[1] if meant else said
+
+
+def _validated(
+    kind: str, data: object, document: Document, said: list[Problem]
+) -> tuple[Configuration | None, list[Problem]]:
+    """`data` as a configuration of type `kind`, and its problems after those that were `said` already."""
     try:
-        return _KINDS[kind].model_validate(data), references
+        return _KINDS[kind].model_validate(data), said
     except ValidationError as error:
-        said = {problem.where for problem in references}
-        return None, [*references, *(p for p in problems_of(error, document) if p.where not in said)]
+        places = {problem.where for problem in said}
+        return None, [*said, *(p for p in problems_of(error, document) if p.where not in places)]
+
+
+def _meant(kind: object, data: Mapping[str, object]) -> str | None:
+    """The type by which the other keys of a configuration without a right one are checked, so that one report has
+    everything that is wrong; None where that would be a guess."""
+    if kind is None:
+        return "gateway" if "backend" in data else "service"
+    return nearest(kind, _KINDS) if isinstance(kind, str) and kind not in TYPES else None
 
 
 def _not_a_map(data: object) -> Problem:
@@ -78,7 +95,9 @@ def _wrong_type(kind: object, document: Document) -> Iterator[Problem]:
     line, found = document.line(("type",)), shown(kind, document.written.get(("type",)))
     if kind is None:
         rule = "`type` is required: service or gateway"
-        yield Problem(where="type", line=line, rule=rule, remedy="add `type: service`, or `type: gateway`")
+        yield Problem(
+            where="type", line=line, found=NOTHING, rule=rule, remedy="add `type: service`, or `type: gateway`"
+        )
     elif isinstance(kind, str) and kind in TYPES:
         rule = f"servestack has services and gateways, and {TYPES[kind]}"
         yield Problem(where="type", line=line, found=found, rule=rule, remedy="use dstack for it")

@@ -16,7 +16,8 @@ SERVICE: Mapping[str, Refusal] = {
     "strip_prefix": Refusal(
         "the path /services/<run name> is always stripped before a request reaches the service", _REMOVE, (True,)
     ),
-    "groups": Refusal("all replicas of a service are alike", "write `replicas:`, and a service for each kind"),
+    "groups": Refusal("all replicas of a service are alike", "write `replicas: 2`, and a service for each kind"),
+    "router": Refusal("the load balancer chooses the replica with the fewest requests", _REMOVE),
     "python": Refusal("servestack has no image of its own, and installs no Python", _OWN_IMAGE),
     "nvcc": Refusal("servestack has no image of its own, and installs no CUDA compiler", _OWN_IMAGE, (None, False)),
     "docker": Refusal("containers do not run docker inside", _OWN_IMAGE, (None, False)),
@@ -55,6 +56,7 @@ GATEWAY: Mapping[str, Refusal] = {
     "instance_type": Refusal("the gateway has no instance: it is a Lambda function behind API Gateway", _REMOVE),
     "public_ip": Refusal("the gateway is reached from the internet", _REMOVE, (True,)),
     "load_balancer": Refusal("API Gateway takes the requests, with a certificate of ACM", _REMOVE),
+    "router": Refusal("the load balancer chooses the replica with the fewest requests", _REMOVE),
     "replicas": Refusal("the gateway is a Lambda function, which scales by itself", _REMOVE, (None, 1)),
 }
 

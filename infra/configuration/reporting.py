@@ -11,7 +11,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from infra.configuration.document import Document, is_private
-from infra.configuration.problem import KeyPath, Problem, spell
+from infra.configuration.problem import HIDDEN, NOTHING, KeyPath, Problem, spell
 from infra.configuration.secret import Secret
 from infra.configuration.section import nearest
 
@@ -71,7 +71,7 @@ def shown(value: object, written: str | None = None) -> str:
     if isinstance(value, list):
         return "a list"
     if value is None:
-        return "nothing"
+        return NOTHING
     if written is None:
         written = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
     elif isinstance(value, bool) and written.lower() not in ("true", "false"):
@@ -87,9 +87,9 @@ def _problem(error: Any, document: Document, place: Callable[[KeyPath], str]) ->
         path = path[:-1]
     value = _value_at(document.data, path)
     rule, remedy = _words(error, value, path)
-    if found is None and not is_private(path):
-        found = shown(value, document.written.get(path))
-    return Problem(where=place(path), line=document.line(path), found=found or None, rule=rule, remedy=remedy)
+    if found is None:
+        found = HIDDEN if is_private(path) else shown(value, document.written.get(path))
+    return Problem(where=place(path), line=document.line(path), found=found, rule=rule, remedy=remedy)
 
 
 def _words(error: Any, value: object, path: KeyPath) -> tuple[str, str]:

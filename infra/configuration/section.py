@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, cast
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from infra.configuration.problem import Source
+from infra.configuration.problem import NOTHING, Source
 
 UNKNOWN = "a key that is not known here"
 
@@ -100,7 +100,7 @@ class Section(BaseModel, frozen=True):
             if field.is_required() and key not in given and key not in meant:
                 example = field.examples[0] if field.examples else "…"
                 why = f": {cls.required[key]}" if key in cls.required else ""
-                yield key, problem(f"`{key}` is required{why}", f"add `{key}: {example}`", found="")
+                yield key, problem(f"`{key}` is required{why}", f"add `{key}: {example}`", found=NOTHING)
 
 
 class Written(Section, frozen=True):
@@ -125,7 +125,7 @@ class Written(Section, frozen=True):
 
 
 def problem(rule: str, remedy: str, *, found: str | None = None) -> PydanticCustomError:
-    """An error that already has its words. `found=""` shows nothing of the value; None shows the value as written."""
+    """An error that already has its words. `found` is what was there; None shows the value as written."""
     context: dict[str, Any] = {"rule": rule, "remedy": remedy}
     if found is not None:
         context["found"] = found

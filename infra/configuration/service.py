@@ -117,7 +117,7 @@ class ServiceConfiguration(Written, frozen=True):
             yield "replicas", problem("replicas that vary need a rule for when they do", remedy)
         if not varies and given.get("scaling") is not None:
             rule = "scaling needs replicas that vary"
-            yield "scaling", problem(rule, "write a range, as in `replicas: 1..4`, or remove scaling", found="")
+            yield "scaling", problem(rule, "write a range, as in `replicas: 1..4`, or remove scaling")
 
     @field_validator("name")
     @classmethod

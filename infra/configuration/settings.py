@@ -99,7 +99,7 @@ class GatewaySettings(Section, frozen=True):
     def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
         if (given.get("vpc_id") is None) != (given.get("subnet_ids") is None):
             here, other = ("vpc_id", "subnet_ids") if given.get("vpc_id") is not None else ("subnet_ids", "vpc_id")
-            yield here, problem("an existing VPC is given with its subnets", f"set {other} too, or neither", found="")
+            yield here, problem("an existing VPC is given with its subnets", f"set {other} too, or neither")
 
 
 StackSettings = ServiceSettings | GatewaySettings

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from infra.configuration.document import Document
 from infra.configuration.environment import read_environment
 from infra.configuration.gateway import GatewayConfiguration
-from infra.configuration.problem import ConfigurationError, KeyPath, Problem, spell
+from infra.configuration.problem import HIDDEN, NOTHING, ConfigurationError, KeyPath, Problem, spell
 from infra.configuration.reporting import problems_of
 from infra.configuration.secret import Secret
 from infra.configuration.service import ServiceConfiguration
@@ -57,7 +57,9 @@ def read_settings(
     except ValidationError as error:
         secret = tuple(place((key,)) for key, value in values.items() if isinstance(value, Secret))
         problems = [_in_words_of_a_stack(problem, kind, place) for problem in problems_of(error, document, place)]
-        shown = [replace(problem, found=None) if problem.where.startswith(secret) else problem for problem in problems]
+        shown = [
+            replace(problem, found=HIDDEN) if problem.where.startswith(secret) else problem for problem in problems
+        ]
         raise ConfigurationError(spelling, shown) from None
 
 
@@ -140,7 +142,7 @@ def _paths(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
 def _in_words_of_a_stack(problem: Problem, kind: str, place: Callable[[KeyPath], str]) -> Problem:
     """Says how to set what is missing, and that a word is one of the other type of stack."""
     other = "gateway" if kind == "service" else "service"
-    if problem.where == "stack config configuration" and problem.found is None:
+    if problem.where == "stack config configuration" and problem.found == NOTHING:
         return replace(problem, remedy="pulumi config set configuration PATH")
     for word in _TYPES[other].model_fields.keys() - _TYPES[kind].model_fields.keys():
         if problem.where == place((word,)):

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from infra.configuration.amounts import Count, Duration, Number, Positive
 from infra.configuration.environment import shown
+from infra.configuration.problem import NOTHING
 from infra.configuration.section import Section, problem
 
 Method = Literal["get", "post", "put", "delete", "patch", "head"]
@@ -70,7 +71,7 @@ class Probe(Section, frozen=True):
         if given.get("body") is not None and given.get("method") in ("get", "head"):
             yield (
                 "body",
-                problem("requests by get and head have no body", "remove it, or write `method: post`", found=""),
+                problem("requests by get and head have no body", "remove it, or write `method: post`", found="a body"),
             )
 
     @field_validator("url", "method", "timeout", "interval", "ready_after", "until_ready", mode="before")
@@ -101,7 +102,7 @@ class PartitioningKey(Section, frozen=True):
         if given.get("type") == "header" and given.get("header") is None:
             yield (
                 "header",
-                problem("`header` is required when requests are counted by one", "add `header: …`", found=""),
+                problem("`header` is required when requests are counted by one", "add `header: …`", found=NOTHING),
             )
         if given.get("type") == "ip_address" and "header" in given:
             yield "header", problem("requests are counted by ip_address here", "remove it, or write `type: header`")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from infra.configuration import Problem, Secret, ServiceConfiguration
+from infra.configuration.problem import NOTHING
 from infra.planning.plan import Container, Mount, RegistryLogin
 
 SHELL = "/bin/sh"
@@ -32,6 +33,7 @@ def plan_container(
             Problem(
                 where="entrypoint",
                 line=configuration.source.line(("entrypoint",)),
+                found=NOTHING,
                 rule="an empty entrypoint without commands leaves nothing to run",
                 remedy="remove it, so that the image's own entrypoint runs, or name a program",
             )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from infra.configuration import Problem, Secret, ServiceConfiguration
+from infra.configuration.problem import NOTHING
 from infra.planning.repository import TOKEN_VARIABLES
 
 LARGEST_VALUE = 8192
@@ -34,6 +35,7 @@ def resolve_environment(
                 Problem(
                     where=f"env.{name}",
                     line=line,
+                    found=NOTHING,
                     rule=f"{name} is named without a value, and is not set where this runs",
                     remedy=f"export {name}=… and run this again, or give the value: with --env {name}=…, or to a "
                     f"stack with `pulumi config set --secret --path env.{name} …`",

@@ -37,6 +37,7 @@ line 4, replicas
   remedy: add `scaling:` with `metric: rps` and `target: …`, or write one number of replicas
 
 line 7, env[1]
+  found:  what may be a secret, and is not shown
   rule:   a variable's name has letters, digits and _, and begins with no digit
   remedy: write NAME=value, without spaces around the =
 
@@ -63,10 +64,12 @@ def test_what_is_missing() -> None:
         == """serve.dstack.yml: 2 problems
 
 line 1, image
+  found:  nothing
   rule:   `image` is required: unlike dstack, servestack has no image of its own
   remedy: add `image: ghcr.io/huggingface/text-generation-inference:latest`
 
 line 1, port
+  found:  nothing
   rule:   `port` is required
   remedy: add `port: 80`"""
     )
@@ -75,12 +78,19 @@ line 1, port
 def test_a_file_without_a_type() -> None:
     assert (
         report("image: nginx\n")
-        == """serve.dstack.yml: 1 problem
+        == """serve.dstack.yml: 2 problems
 
 line 1, type
+  found:  nothing
   rule:   `type` is required: service or gateway
-  remedy: add `type: service`, or `type: gateway`"""
+  remedy: add `type: service`, or `type: gateway`
+
+line 1, port
+  found:  nothing
+  rule:   `port` is required
+  remedy: add `port: 80`"""
     )
+    assert [problem[1] for problem in problems("backend: aws\nregion: 1\n")] == ["type", "region"]
 
 
 def test_types_of_dstacks_that_are_not_served() -> None:
@@ -94,7 +104,15 @@ line 1, type
 destroyed
   remedy: use dstack for it"""
     )
-    assert problems("type: sevice\n") == [(1, "type", '"sevice"', "the type is service or gateway")]
+    assert problems("type: other\nprot: 80\n") == [(1, "type", '"other"', "the type is service or gateway")]
+
+
+def test_a_misspelt_type_hides_no_other_problem() -> None:
+    assert problems("type: sevice\nimage: nginx\nprot: 80\nresources: {gpuu: 24GB}\n") == [
+        (1, "type", '"sevice"', "the type is service or gateway"),
+        (3, "prot", "a key that is not known here", "a misspelt key would do nothing"),
+        (4, "resources.gpuu", "a key that is not known here", "a misspelt key would do nothing"),
+    ]
 
 
 def test_an_empty_file() -> None:
@@ -171,6 +189,7 @@ def test_a_colon_in_a_list_of_variables() -> None:
         == """serve.dstack.yml: 1 problem
 
 line 5, env[0]
+  found:  what may be a secret, and is not shown
   rule:   an entry of env's list is NAME=value or NAME
   remedy: write `- NAME=value`, with = in place of the colon, or make env a map by removing the dashes"""
     )
@@ -182,6 +201,7 @@ def test_variables_in_a_map() -> None:
         == """serve.dstack.yml: 4 problems
 
 line 5, env.DEBUG
+  found:  what may be a secret, and is not shown
   rule:   a variable's value is text, and YAML reads true, false, yes, no, on and off as a boolean
   remedy: quote the value
 
@@ -191,10 +211,12 @@ line 6, env.TOKEN
   remedy: give it a value, or use the list form, where `- TOKEN` takes it from your environment
 
 line 7, env.A-B
+  found:  what may be a secret, and is not shown
   rule:   a variable's name has letters, digits and _, and begins with no digit
   remedy: write the name as the program reads it
 
 line 8, env.LIST
+  found:  what may be a secret, and is not shown
   rule:   a variable's value is text
   remedy: write the value on one line, in quotes if need be"""
     )
@@ -202,7 +224,7 @@ line 8, env.LIST
 
 def test_scaling_and_replicas_go_together() -> None:
     assert problems(f"{SERVICE}scaling: {{metric: rps, target: 1}}\n") == [
-        (4, "scaling", None, "scaling needs replicas that vary")
+        (4, "scaling", "a map", "scaling needs replicas that vary")
     ]
     assert problems(f"{SERVICE}replicas: 4..\nscaling: {{metric: rps, target: 1}}\n") == [
         (4, "replicas", '"4.."', "replicas have an upper bound")
@@ -241,6 +263,7 @@ def test_a_chat_template_that_does_not_compile() -> None:
         == """serve.dstack.yml: 1 problem
 
 line 6, model.chat_template
+  found:  "{% for m in messages %}\\n{{ m.content\\n"
   rule:   a chat template is Jinja that compiles: unexpected end of template, expected 'end of print statement'. \
 (line 2 of the chat template)
   remedy: correct it, or remove it for the model's own from the Hub"""
@@ -257,7 +280,7 @@ def test_what_is_for_the_other_format_of_models() -> None:
         )
     ]
     assert problems(f"{SERVICE}model: {{name: m, format: openai, eos_token: x}}\n") == [
-        (4, "model.eos_token", None, "eos_token is for format: tgi, where the gateway writes the prompt")
+        (4, "model.eos_token", '"x"', "eos_token is for format: tgi, where the gateway writes the prompt")
     ]
 
 
@@ -298,8 +321,8 @@ line 5, certificate
 def test_a_certificate_is_in_the_gateways_region_and_for_a_domain() -> None:
     arn = "arn:aws:acm:eu-west-1:123456789012:certificate/0f"
     assert problems(f"{GATEWAY}certificate: {{arn: '{arn}'}}\n") == [
-        (4, "certificate", None, "a certificate needs a domain that it is for"),
-        (4, "certificate", None, "the certificate is in the gateway's region, and this one is in eu-west-1"),
+        (4, "certificate", "a map", "a certificate needs a domain that it is for"),
+        (4, "certificate", "a map", "the certificate is in the gateway's region, and this one is in eu-west-1"),
     ]
 
 

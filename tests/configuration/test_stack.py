@@ -188,6 +188,7 @@ stack config keys
   remedy: set it for the gateway, and remove it here
 
 stack config configuration
+  found:  nothing
   rule:   `configuration` is required
   remedy: pulumi config set configuration PATH
 
@@ -197,6 +198,7 @@ stack config gpu
   remedy: write for example A10G:2
 
 stack config env.A B
+  found:  what may be a secret, and is not shown
   rule:   a variable's name has letters, digits and _, and begins with no digit
   remedy: write the name as the program reads it
 
@@ -229,6 +231,7 @@ def test_problems_of_the_command_line_name_its_options() -> None:
   remedy: write for example L4,A10G:24GB..:1..2
 
 --env [0]
+  found:  what may be a secret, and is not shown
   rule:   a variable's name has letters, digits and _, and begins with no digit
   remedy: write NAME=value, without spaces around the =
 
@@ -256,6 +259,7 @@ stack config wait
   remedy: set it for the service, and remove it here
 
 stack config vpc_id
+  found:  "vpc-0123456789abcdef0"
   rule:   an existing VPC is given with its subnets
   remedy: set subnet_ids too, or neither
 

@@ -220,17 +220,20 @@ def test_control_characters() -> None:
 
 def test_escapes_that_are_no_text() -> None:
     rule = "text has no NUL character, and no half of a surrogate pair"
-    assert problems(f'{SERVICE}name: "a\\0"\nuser: "\\ud800"\n') == [(4, "name", None, rule), (5, "user", None, rule)]
+    assert problems(f'{SERVICE}name: "a\\0"\nuser: "\\ud800"\n') == [
+        (4, "name", "a\0", rule),
+        (5, "user", "\ud800", rule),
+    ]
 
 
 def test_numbers_that_are_none() -> None:
     assert problems(f"{SERVICE}name: !!int x\nuser: !!bool maybe\nworking_dir: 2024-13-45\n") == [
-        (4, "name", None, "YAML reads this as a number, and it is none"),
-        (5, "user", None, "YAML reads this as true or false, and it is none"),
-        (6, "working_dir", None, "YAML reads this as a date, and it is none"),
+        (4, "name", "x", "YAML reads this as a number, and it is none"),
+        (5, "user", "maybe", "YAML reads this as true or false, and it is none"),
+        (6, "working_dir", "2024-13-45", "YAML reads this as a date, and it is none"),
     ]
     assert problems(f"{SERVICE}max_price: {'9' * 5000}\n") == [
-        (4, "max_price", None, "YAML reads this as a number, which is too long")
+        (4, "max_price", "9" * 40, "YAML reads this as a number, which is too long")
     ]
     assert problems(f"{SERVICE}max_price: .inf\nresources: {{memory: .nan}}\n") == [
         (4, "max_price", ".inf", "a finite number is wanted"),
@@ -243,7 +246,7 @@ def test_a_file_that_is_too_large() -> None:
         report(SERVICE + "#" * (256 * 1024))
         == """serve.dstack.yml: 1 problem
 
-  found:  more than that
+  found:  a larger file
   rule:   a configuration has at most 256 KiB
   remedy: check that this is the file"""
     )
