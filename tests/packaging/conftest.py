@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-
-from tests.support.processes import ROOT
 
 NOWHERE = "http://127.0.0.1:9/simple"
 
@@ -42,11 +39,14 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """The gateway's own sources and one package."""
+    """A small gateway and one package."""
     root = tmp_path / "project"
     wheels = tmp_path / "wheels"
     wheels.mkdir(parents=True)
-    shutil.copytree(ROOT / "gateway_lambda", root / "gateway_lambda", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("__init__.py", "__main__.py", "app.py", "registry/__init__.py", "registry/table.py"):
+        path = root / "gateway_lambda" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"NAME = {name!r}\n")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     monkeypatch.setenv("PIP_INDEX_URL", NOWHERE)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
