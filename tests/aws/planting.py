@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from commands.property_values import UNKNOWN
+from tests.aws.standin.paths import is_list
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ def plant(inputs: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     *way, last = path.split(".")
     at: Any = planted
     for step in way:
-        at = at[int(step)] if isinstance(at, list) else at.setdefault(step, {})
-    if isinstance(at, list):
+        at = at[int(step)] if is_list(at) else at.setdefault(step, {})
+    if is_list(at):
         at[int(last) : int(last) + 1] = [] if value is UNKNOWN else [value]
     elif value is UNKNOWN:
         del at[last]

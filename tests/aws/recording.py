@@ -162,7 +162,7 @@ def attempt(
     account = Cloud() if cloud is None else cloud
     steps = Steps(account, stack, preview=preview)
     answers = _StandIn(account, steps, {} if references is None else references, dynamic, planted, preview=preview)
-    hidden = {} if secrets is None else secrets
+    hidden: Mapping[str, object] = {} if secrets is None else secrets
     done = run(
         program,
         answers,

@@ -44,7 +44,7 @@ def test_every_computed_output_is_answered_or_left_out_on_purpose(type: str) -> 
 
 @pytest.mark.parametrize("table", ["calls", "limits", "outputs", "references", "replacing", "unique"])
 def test_every_row_is_of_a_known_type_and_property(table: str) -> None:
-    unknown = []
+    unknown: list[str] = []
     for row in rows(table):
         assert None not in row.values(), f"{table}: a cell is missing in {row}"
         names = set(sdk.input_types(sdk.arguments_class(row["type"]))) | {"id"} | sdk.output_names(row["type"])

@@ -48,7 +48,7 @@ class Deployment:
         is asked for, it is given plugins that run already, which takes seconds off each command.
         """
         self.folder = folder
-        self._environment = {} if environment is None else environment
+        self._environment: Mapping[str, str] = {} if environment is None else environment
         self._running: list[grpc.Server] = []
         self._work, self._account = folder / "project", folder / "account"
         for made in (self._work, self._account, folder / "state", folder / "bin", folder / "home"):

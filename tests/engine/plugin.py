@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
@@ -155,7 +155,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return account.region(own if isinstance(own, str) else self._region) if type.startswith("aws:") else "global"
 
     @contextlib.contextmanager
-    def _account(self) -> Iterator[Cloud]:
+    def _account(self) -> Generator[Cloud]:
         """The account, alone, written back when nothing was refused."""
         with (self._folder / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -185,7 +185,7 @@ def main(package: str) -> None:
 
 
 @contextlib.contextmanager
-def _spoken(context: Any) -> Iterator[None]:
+def _spoken(context: Any) -> Generator[None]:
     """A refusal becomes the error that the engine shows."""
     try:
         yield

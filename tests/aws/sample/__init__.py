@@ -15,6 +15,7 @@ from tests.aws.sample.network import NETWORK
 from tests.aws.sample.service import SERVICE
 from tests.aws.sample.writing import REGION, Resources
 from tests.aws.standin import Cloud
+from tests.aws.standin.paths import is_list, is_object
 
 ALL: Resources = (*NETWORK, *FUNCTION, *API, *SERVICE)
 
@@ -33,9 +34,9 @@ def deploy(cloud: Cloud, planted: Planted | None = None) -> None:
 
 
 def _filled(value: Any, made: Mapping[str, Mapping[str, Any]]) -> Any:
-    if isinstance(value, dict):
+    if is_object(value):
         return {key: _filled(item, made) for key, item in value.items()}
-    if isinstance(value, list):
+    if is_list(value):
         return [_filled(item, made) for item in value]
     if not isinstance(value, str) or not value.startswith("="):
         return value

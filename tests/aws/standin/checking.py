@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.aws.standin import limits, models, sdk
-from tests.aws.standin.paths import value_at
+from tests.aws.standin.paths import is_list, is_object, value_at
 from tests.aws.standin.problem import NotAccepted, Problem, refuse
 from tests.aws.standin.rules import Rule, api, balancing, data, functions, instances, network, permissions
 from tests.aws.standin.tables import types
@@ -57,9 +57,9 @@ def _problems_with(token: str, inputs: Mapping[str, Any]) -> Iterator[Problem]:
 def _tags(token: str, inputs: Mapping[str, Any]) -> Iterator[Problem]:
     """50 tags, 128 and 256 characters, and `aws:` is AWS's own (the page of `_TAG`)."""
     tags = value_at(inputs, "tags")
-    if token == "aws:autoscaling/group:Group" and isinstance(tags, list):
+    if token == "aws:autoscaling/group:Group" and is_list(tags):
         tags = {tag.get("key"): tag.get("value") for tag in tags}
-    if not isinstance(tags, Mapping):
+    if not is_object(tags):
         return
     if len(tags) > 50:
         yield Problem("tags", f"TooManyTags: a resource has at most 50 tags, got {len(tags)}")
@@ -67,7 +67,7 @@ def _tags(token: str, inputs: Mapping[str, Any]) -> Iterator[Problem]:
         where = f"tags[{key!r}]"
         if str(key).lower().startswith("aws:"):
             yield Problem(where, "Tag keys starting with 'aws:' are reserved for system use")
-        if not isinstance(key, str) or not 1 <= len(key) <= 128 or not _TAG.fullmatch(key):
+        if not 1 <= len(key) <= 128 or not _TAG.fullmatch(key):
             yield Problem(where, "InvalidTag: 1 to 128 letters, digits, spaces and _.:/=+-@")
         if isinstance(value, str) and (len(value) > 256 or not _TAG.fullmatch(value)):
             yield Problem(where, "InvalidTag: a value has at most 256 letters, digits, spaces and _.:/=+-@")

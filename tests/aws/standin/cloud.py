@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import botocore.session
 
@@ -202,4 +202,4 @@ def _named_by_prefix(type: str, given: dict[str, Any], seed: str) -> dict[str, A
 
 @functools.cache
 def _regions() -> frozenset[str]:
-    return frozenset(botocore.session.get_session().get_available_regions("ec2"))
+    return frozenset(cast(Any, botocore.session).get_session().get_available_regions("ec2"))

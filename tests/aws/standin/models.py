@@ -9,10 +9,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import botocore.session
-from botocore.model import Shape
 
 from tests.aws.standin.paths import values_at
 from tests.aws.standin.problem import Problem
@@ -32,7 +31,7 @@ def problems_with(token: str, inputs: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 @functools.cache
-def member(call: str, path: str) -> Shape:
+def member(call: str, path: str) -> Any:
     """The shape of `path` (`Matcher.HttpCode`, `Tags[].Key`, `Variables{key}`) in the input of `service:Operation`."""
     service, _, operation = call.partition(":")
     shape: Any = _session().get_service_model(service).operation_model(operation).input_shape
@@ -49,11 +48,11 @@ def member(call: str, path: str) -> Shape:
 
 
 @functools.cache
-def _session() -> botocore.session.Session:
-    return botocore.session.get_session()
+def _session() -> Any:
+    return cast(Any, botocore.session).get_session()
 
 
-def _against(shape: Shape, value: Any) -> str | None:
+def _against(shape: Any, value: Any) -> str | None:
     """Why AWS would refuse `value`, or `None`. A number may come as a string, where the provider has it so."""
     rules = shape.metadata
     if shape.type_name in ("integer", "long", "double", "float"):

@@ -163,7 +163,7 @@ def _filtered(given: Mapping[str, Any], name: str) -> list[str] | None:
     """What a filter of this name lets through; `None`: there is no such filter."""
     if unknown := [one["name"] for one in given.get("filters", ()) if one["name"] not in _FILTERS]:
         raise refuse(f"the stand-in for AWS does not know the filter {unknown[0]}")
-    own = {"vpc-id": "vpcId", "association.subnet-id": "subnetId"}.get(name)
+    own = {"vpc-id": "vpcId", "association.subnet-id": "subnetId"}.get(name, name)
     found = [list(one["values"]) for one in given.get("filters", ()) if one["name"] == name]
     if own in given:
         found.append([given[own]])

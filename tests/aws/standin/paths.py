@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from commands.property_values import UnknownValue
 
@@ -28,10 +28,18 @@ def given(properties: Mapping[str, Any], path: str) -> bool:
     for key in path.split("."):
         if isinstance(value, UnknownValue):
             return True
-        if not isinstance(value, Mapping) or key not in value:
+        if not is_object(value) or key not in value:
             return False
         value = value[key]
     return value is not None
+
+
+def is_object(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 def _below(where: str, value: Any, steps: list[str]) -> Iterator[tuple[str, Any]]:
@@ -42,13 +50,13 @@ def _below(where: str, value: Any, steps: list[str]) -> Iterator[tuple[str, Any]
         return
     step, rest = steps[0], steps[1:]
     if step == "[]":
-        for index, item in enumerate(value if isinstance(value, list) else ()):
+        for index, item in enumerate(value if is_list(value) else ()):
             yield from _below(f"{where}[{index}]", item, rest)
     elif step == "{}":
-        for key, item in value.items() if isinstance(value, Mapping) else ():
+        for key, item in value.items() if is_object(value) else ():
             yield from _below(f"{where}[{key!r}]", item, rest)
     elif step == "{key}":
-        for key in value if isinstance(value, Mapping) else ():
+        for key in value if is_object(value) else ():
             yield f"{where}[{key!r}]", key
-    elif isinstance(value, Mapping) and step in value:
+    elif is_object(value) and step in value:
         yield from _below(f"{where}.{step}" if where else step, value[step], rest)

@@ -16,9 +16,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pulumi
-from pulumi import _types as generated
+from pulumi import _types as generated  # pyright: ignore[reportPrivateUsage]
 
 from commands.property_values import FileValue, UnknownValue
+from tests.aws.standin.paths import is_list, is_object
 from tests.aws.standin.problem import Problem
 from tests.aws.standin.tables import types
 
@@ -95,23 +96,23 @@ def _value(declared: Any, value: Any, where: str) -> Iterator[Problem]:
     shape = _plain(declared)
     origin = typing.get_origin(shape)
     if origin in (list, collections.abc.Sequence):
-        if not isinstance(value, list):
+        if not is_list(value):
             yield Problem(where, f"expected a list, got {_said(value)}")
             return
         for index, item in enumerate(value):
             yield from _value(typing.get_args(shape)[0], item, f"{where}[{index}]")
     elif origin in (dict, collections.abc.Mapping):
-        if not isinstance(value, Mapping):
+        if not is_object(value):
             yield Problem(where, f"expected an object, got {_said(value)}")
             return
         for key, item in value.items():
             yield from _value(typing.get_args(shape)[1], item, f"{where}[{key!r}]")
-    elif isinstance(shape, type) and generated.is_input_type(shape):
-        if not isinstance(value, Mapping):
+    elif inspect.isclass(shape) and generated.is_input_type(shape):
+        if not is_object(value):
             yield Problem(where, f"expected an object, got {_said(value)}")
             return
         yield from _object(shape, value, where)
-    elif isinstance(shape, type) and issubclass(shape, (pulumi.Asset, pulumi.Archive)):
+    elif inspect.isclass(shape) and issubclass(shape, (pulumi.Asset, pulumi.Archive)):
         if not isinstance(value, FileValue):
             yield Problem(where, f"expected an asset or an archive, got {_said(value)}")
     elif shape in _SCALARS and not _is(value, shape):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.aws.standin.paths import given, value_at, values_at
+from tests.aws.standin.paths import given, is_list, is_object, value_at, values_at
 from tests.aws.standin.problem import Problem
 from tests.aws.standin.rules import Rules
 
@@ -48,7 +48,7 @@ def _item_is_typed(inputs: Mapping[str, Any]) -> Iterator[Problem]:
     except (TypeError, ValueError) as error:
         yield Problem("item", f'Invalid format of "item": Decoding failed: {error}')
         return
-    if not isinstance(item, dict):
+    if not is_object(item):
         yield Problem("item", 'Invalid format of "item": an object is wanted')
         return
     if problems := list(_typed("item", item)):
@@ -67,7 +67,7 @@ def _item_is_typed(inputs: Mapping[str, Any]) -> Iterator[Problem]:
 def _typed(where: str, item: Mapping[str, Any]) -> Iterator[Problem]:
     for name, value in item.items():
         at = f"{where}.{name}"
-        if not isinstance(value, dict) or len(value) != 1 or not value.keys() <= _ATTRIBUTE_TYPES:
+        if not is_object(value) or len(value) != 1 or not value.keys() <= _ATTRIBUTE_TYPES:
             yield Problem(
                 at, 'ValidationException: Supplied AttributeValue must contain exactly one type, as {"S": "…"}'
             )
@@ -77,7 +77,7 @@ def _typed(where: str, item: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(at, f"{kind} takes a string, got {content!r}")
         elif kind == "N" and not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", content):
             yield Problem(at, f"ValidationException: {content!r} can't be converted to a numeric value")
-        elif kind == "M":
+        elif kind == "M" and is_object(content):
             yield from _typed(at, content)
         elif kind in ("SS", "NS", "BS") and not content:
             yield Problem(at, "ValidationException: An set may not be empty")
@@ -158,15 +158,15 @@ def _body_is_a_dashboard(inputs: Mapping[str, Any]) -> Iterator[Problem]:
     except (TypeError, ValueError) as error:
         yield Problem("dashboardBody", f"InvalidParameterInput: The dashboard body is invalid JSON: {error}")
         return
-    widgets = body.get("widgets") if isinstance(body, dict) else None
-    if not isinstance(widgets, list) or len(widgets) > 500:
+    widgets = body.get("widgets") if is_object(body) else None
+    if not is_list(widgets) or len(widgets) > 500:
         yield Problem("dashboardBody", "InvalidParameterInput: should have a list of at most 500 widgets")
         return
     for index, widget in enumerate(widgets):
         where = f"dashboardBody.widgets[{index}]"
         if widget.get("type") not in ("metric", "text", "log", "alarm", "explorer"):
             yield Problem(where, f"InvalidParameterInput: Invalid widget type {widget.get('type')!r}")
-        if not isinstance(widget.get("properties"), dict):
+        if not is_object(widget.get("properties")):
             yield Problem(where, "InvalidParameterInput: should have required property 'properties'")
         if not 1 <= widget.get("width", 6) <= 24 or not 0 <= widget.get("x", 0) <= 23:
             yield Problem(where, "InvalidParameterInput: width is 1 to 24, x is 0 to 23")

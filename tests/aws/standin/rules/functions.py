@@ -109,7 +109,7 @@ def _layers_fit_the_architecture(inputs: Mapping[str, Any]) -> Iterator[Problem]
     architecture = (value_at(inputs, "architectures") or ["x86_64"])[0]
     for index, layer in enumerate(value_at(inputs, "layers") or ()):
         other = "X86" if architecture == "arm64" else "Arm64"
-        if isinstance(layer, str) and f"LambdaAdapterLayer{other}:" in layer:
+        if f"LambdaAdapterLayer{other}:" in layer:
             yield Problem(
                 f"layers[{index}]", f"a layer for {other} in a function for {architecture}: exec format error"
             )

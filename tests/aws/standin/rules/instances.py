@@ -162,8 +162,8 @@ def _metric_is_one(inputs: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _steps_meet(inputs: Mapping[str, Any]) -> Iterator[Problem]:
     """autoscaling/ec2/userguide/as-scaling-simple-step.html: steps neither overlap nor leave a gap; bounds in order."""
-    steps = value_at(inputs, "stepAdjustments") or []
-    bounds = []
+    steps: list[Any] = value_at(inputs, "stepAdjustments") or []
+    bounds: list[tuple[float | None, float | None]] = []
     for index, step in enumerate(steps):
         low, high = value_at(step, "metricIntervalLowerBound"), value_at(step, "metricIntervalUpperBound")
         bounds.append((float(low) if low not in (None, "") else None, float(high) if high not in (None, "") else None))

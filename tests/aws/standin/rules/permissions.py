@@ -9,11 +9,11 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import botocore.session
 
-from tests.aws.standin.paths import value_at
+from tests.aws.standin.paths import is_list, is_object, value_at
 from tests.aws.standin.problem import Problem
 from tests.aws.standin.rules import Rules
 
@@ -48,7 +48,7 @@ def _policy(where: str, text: Any, most: int, *, trust: bool) -> Iterator[Proble
     except (TypeError, ValueError) as error:
         yield Problem(where, f'"{where}" contains an invalid JSON policy: {error}')
         return
-    if not isinstance(policy, dict) or policy.keys() - {"Version", "Id", "Statement"} or "Statement" not in policy:
+    if not is_object(policy) or policy.keys() - {"Version", "Id", "Statement"} or "Statement" not in policy:
         yield Problem(where, "MalformedPolicyDocument: Syntax errors in policy: Version and Statement are wanted")
         return
     if (size := len(re.sub(r"\s", "", text))) > most:
@@ -57,13 +57,13 @@ def _policy(where: str, text: Any, most: int, *, trust: bool) -> Iterator[Proble
         reason = "policy variables and some conditions have no effect without Version 2012-10-17"
         yield Problem(where, f"MalformedPolicyDocument: {reason}")
     statements = policy["Statement"]
-    for index, statement in enumerate(statements if isinstance(statements, list) else [statements]):
+    for index, statement in enumerate(_flat(statements)):
         for reason in _statement(statement, trust=trust):
             yield Problem(f"{where} Statement[{index}]", f"MalformedPolicyDocument: {reason}")
 
 
 def _statement(statement: Any, *, trust: bool) -> Iterator[str]:
-    if not isinstance(statement, dict) or statement.keys() - _PARTS:
+    if not is_object(statement) or statement.keys() - _PARTS:
         yield f"Syntax errors in policy: unknown elements {sorted(set(statement) - _PARTS)}"
         return
     if statement.get("Effect") not in ("Allow", "Deny"):
@@ -96,7 +96,7 @@ def _who_and_what(statement: Mapping[str, Any], *, trust: bool) -> Iterator[str]
     if not trust and ("Resource" in statement) == ("NotResource" in statement):
         yield "Policy statement must contain resources."
     principal = statement.get("Principal")
-    for service in _flat(principal.get("Service", [])) if trust and isinstance(principal, Mapping) else ():
+    for service in _flat(principal.get("Service", [])) if trust and is_object(principal) else ():
         if not re.fullmatch(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?", service):
             yield f"Invalid principal in policy: SERVICE {service!r}"
 
@@ -118,15 +118,15 @@ def _listed(statement: Mapping[str, Any], *names: str) -> list[Any]:
 
 
 def _flat(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+    return value if is_list(value) else [value]
 
 
 @functools.cache
 def _operations() -> Mapping[str, frozenset[str]]:
     """By IAM's prefix, the names of actions in lower case: botocore's operations, and actions that are no operation."""
-    session = botocore.session.get_session()
+    session = cast(Any, botocore.session).get_session()
     services = {"dynamodb": "dynamodb", "ssm": "ssm", "logs": "logs", "autoscaling": "autoscaling", "sts": "sts"}
-    named = {
+    named: dict[str, set[str]] = {
         prefix: {name.lower() for name in session.get_service_model(service).operation_names}
         for prefix, service in services.items()
     }

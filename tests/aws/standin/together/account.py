@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.aws.standin.paths import is_list
 from tests.aws.standin.problem import Problem
 from tests.aws.standin.records import Record, Records
 from tests.aws.standin.together import Questions
@@ -110,13 +111,15 @@ def _allowed(records: Records, role: Record, action: str) -> bool:
     ]
     policies += [one["policy"] for one in role.outputs.get("inlinePolicies", ()) if "policy" in one]
     for policy in policies:
-        statements = json.loads(policy)["Statement"]
-        for statement in statements if isinstance(statements, list) else [statements]:
-            actions = statement.get("Action", [])
-            listed = actions if isinstance(actions, list) else [actions]
+        for statement in _flat(json.loads(policy)["Statement"]):
+            listed = _flat(statement.get("Action", []))
             if statement["Effect"] == "Allow" and any(fnmatch.fnmatch(action.lower(), one.lower()) for one in listed):
                 return True
     return False
+
+
+def _flat(value: Any) -> list[Any]:
+    return value if is_list(value) else [value]
 
 
 QUESTIONS: Questions = {
