@@ -12,7 +12,7 @@ import pulumi
 
 from infra.components.connection import checked_connection
 from infra.components.domain import find_zone
-from infra.components.existing_network import STACK_TAG, find_network
+from infra.components.existing_network import find_network
 from infra.components.gateway import Gateway, GatewayArgs
 from infra.components.network import available_zones
 from infra.components.service import Service, ServiceArgs
@@ -38,6 +38,7 @@ from infra.planning import (
     resolve_with,
 )
 from infra.planning.adapter_layer import published_layer
+from infra.planning.resource_tags import GATEWAY_TAG, RUN_TAG, STACK_TAG
 from infra.stack import StackConfig, aws_provider, full_name, gateway_outputs, keep_type, stack_config
 
 ROOT = Path(__file__).parents[1]
@@ -103,10 +104,10 @@ async def _deploy(config: StackConfig, means: Means) -> Outputs:
 
 
 async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
-    _say(plan.notes)
     package = means.package()
     await keep_type("gateway")
-    tags = {STACK_TAG: full_name(), "servestack:gateway": plan.name, **dict(plan.tags)}
+    _say(plan.notes)
+    tags = {STACK_TAG: full_name(), GATEWAY_TAG: plan.name, **dict(plan.tags)}
     provider = aws_provider(plan.region, tags)
     if plan.vpc_id is None or plan.subnet_ids is None:
         network = available_zones(provider)
@@ -139,9 +140,9 @@ async def _deploy_service(plan: ServicePlan) -> Outputs:
     known = await connection.future()
     if known is None:
         raise pulumi.RunError(f"stack config gateway: what {stack} is connected by is not known yet; deploy it first")
-    _say([offers_table(plan), *plan.notes])
     await keep_type("service")
-    tags = {STACK_TAG: full_name(), "servestack:run": plan.run, **dict(plan.tags)}
+    _say([offers_table(plan), *plan.notes])
+    tags = {STACK_TAG: full_name(), RUN_TAG: plan.run, **dict(plan.tags)}
     region = connection.apply(lambda one: one.region)
     service = Service(
         plan.run,

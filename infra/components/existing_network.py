@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-STACK_TAG = "servestack:stack"
-"""The tag by which an endpoint is known as the stack's own, and not taken for somebody else's on the next run."""
+from infra.planning.resource_tags import STACK_TAG
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +65,8 @@ class ExistingNetwork(pulumi.ComponentResource):
 def find_network(
     vpc_id: str, subnet_ids: Sequence[str], *, stack: str, provider: pulumi.ProviderResource
 ) -> FoundNetwork:
-    """Looks at the network that the configuration names. `stack`: full name of this stack, as in its `STACK_TAG`.
+    """Looks at the network that the configuration names. `stack`: full name of this stack, as in its `STACK_TAG`, by
+    which an endpoint of its own is not taken for somebody else's.
 
     Raises:
         RunError: a subnet is not one of the VPC.

@@ -17,6 +17,7 @@ from infra.components.function import Function, FunctionArgs
 from infra.components.load_balancer import LoadBalancer, LoadBalancerArgs
 from infra.components.network import Network, NetworkArgs
 from infra.components.registry import Registry, RegistryArgs
+from infra.components.teardown import Teardown, TeardownArgs
 from infra.planning import GatewayPlan
 
 
@@ -87,6 +88,12 @@ class Gateway(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         domain = self._domain(name, args, api)
+        everything = [network, balancer, registry, function, api, *([] if domain is None else [domain])]
+        Teardown(
+            f"{name}-teardown",
+            TeardownArgs(region=plan.region, table=registry.table),
+            pulumi.ResourceOptions(parent=self, depends_on=everything, protect=plan.protect),
+        )
         self.url = api.own_url if plan.domain is None else pulumi.Output.from_input(f"https://gateway.{plan.domain}")
         self.api_keys = registry.api_keys
         self.name_servers = () if args.zone is None else tuple(args.zone.name_servers)
