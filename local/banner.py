@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,10 @@ SHOWN_OFFERS = 3
 QUESTION = "What is your favourite condiment?"
 LENGTH = 60
 """Tokens that the pasted requests ask for: a few seconds on a CPU."""
+
+
+_INDENT = 11
+"""Columns before what is said of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +34,15 @@ class Run:
     """`tgi`, `openai` or `http`: the interface at the run's own address."""
 
 
-def banner(runs: Sequence[Run], *, port: int, key: str | None) -> str:
-    """Everything that a user needs once the runs are served."""
-    lines = [line for run in runs for line in (*_described(run, port), "")]
-    lines += _openai_address(runs, port)
+def banner(runs: Sequence[Run], *, port: int, key: str | None, columns: int | None = None) -> str:
+    """Everything that a user needs once the runs are served.
+
+    `columns` is the width of the terminal, by which prose is broken; None breaks none, and what is to be pasted is
+    never broken.
+    """
+    prose = [line for run in runs for line in (*_described(run, port), "")]
+    prose += _openai_address(runs, port)
+    lines = [part for line in prose for part in _broken(line, columns)]
     if key is not None:
         lines += [f"API key (made for this start, shown once): {key}", ""]
     for run in runs:
@@ -42,6 +52,19 @@ def banner(runs: Sequence[Run], *, port: int, key: str | None) -> str:
             lines += [*_python(run.plan.model.name, port, key), ""]
             break
     return "\n".join([*lines, "Ctrl-C ends everything."])
+
+
+def _broken(line: str, columns: int | None) -> list[str]:
+    if columns is None or len(line) < columns:
+        return [line]
+    indent = _INDENT if line.startswith(" ") else 2
+    return textwrap.wrap(
+        line,
+        max(columns - 1, 2 * _INDENT),
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _described(run: Run, port: int) -> Iterator[str]:
@@ -105,6 +128,7 @@ def _joined(parts: Sequence[str]) -> list[str]:
 
 def _python(model: str, port: int, key: str | None) -> list[str]:
     return [
+        "# pip install openai",
         "from openai import OpenAI",
         "",
         f'client = OpenAI(base_url="http://127.0.0.1:{port}/v1", api_key={json.dumps(key or "none")})',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -86,7 +87,8 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
             await processes.start("gateway", command, environment={**shared, **gateway})
             address = f"http://127.0.0.1:{port}"
             await processes.until_serving("gateway", address, "/v1/models", lambda status: status < 500)
-            say(f"\n{banner(_served(runs, upstreams), port=port, key=key)}")
+            columns = shutil.get_terminal_size().columns if out.isatty() else None
+            say(f"\n{banner(_served(runs, upstreams), port=port, key=key, columns=columns)}")
             await processes.until_ended()
 
 

@@ -43,6 +43,7 @@ API key (made for this start, shown once): sk-x
     -H 'Content-Type: application/json' \
     -H 'Authorization: Bearer sk-x'
 
+# pip install openai
 from openai import OpenAI
 
 client = OpenAI(base_url="http://127.0.0.1:8000/v1", api_key="sk-x")
@@ -55,6 +56,19 @@ print(completion.choices[0].message.content)
 
 Ctrl-C ends everything."""
     )
+
+
+def test_prose_is_broken_at_the_width_of_a_terminal_and_what_is_pasted_is_not() -> None:
+    wide, narrow = (banner([_run()], port=8000, key=None, columns=columns) for columns in (None, 80))
+    prose = narrow[: narrow.index("\ncurl ")]
+    assert max(map(len, prose.splitlines())) < 80
+    assert " ".join(narrow.split()) == " ".join(wide.split())
+    assert narrow[narrow.index("\ncurl ") :] == wide[wide.index("\ncurl ") :]
+    assert prose.splitlines()[1:4] == [
+        "  on AWS   ghcr.io/huggingface/text-generation-inference:latest, on g4dn.xlarge",
+        "           (T4, 16 GB, $0.53 an hour), g4dn.2xlarge (T4, 16 GB, $0.75 an hour),",
+        "           g6.xlarge (L4, 24 GB, $0.80 an hour) or 37 more",
+    ]
 
 
 def test_many_offers_are_counted_and_not_listed() -> None:
