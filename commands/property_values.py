@@ -187,7 +187,7 @@ def _marked(value: SecretValue | FileValue | ResourceReference) -> Properties:
     if isinstance(value, SecretValue):
         return {_SIGNATURE: _SECRET, "value": value.value}
     if isinstance(value, ResourceReference):
-        return {_SIGNATURE: _RESOURCE, "urn": value.urn, "id": value.id}
+        return _without_null({_SIGNATURE: _RESOURCE, "urn": value.urn, "id": value.id})
     form: Properties = {
         _SIGNATURE: _ARCHIVE if value.archive else _ASSET,
         "path": value.path,
@@ -196,4 +196,8 @@ def _marked(value: SecretValue | FileValue | ResourceReference) -> Properties:
         "assets": None if value.members is None else dict(value.members),
         "hash": value.hash,
     }
+    return _without_null(form)
+
+
+def _without_null(form: Properties) -> Properties:
     return {key: item for key, item in form.items() if item is not None}

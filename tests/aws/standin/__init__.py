@@ -1,8 +1,10 @@
 """A stand-in for AWS, as its Pulumi provider shows it: plain Python, no engine, no network.
 
-It refuses what the SDK, botocore's model of the calls, or AWS's documents refuse, answers with computed outputs, knows
-which changes replace, and keeps what was made, for the rules that hold between resources. `Cloud` is the way in; the
-CSV tables beside the modules are what it knows, each row with its source.
+It refuses what the SDK, botocore's model of the calls, or AWS's documents refuse, and a few things that AWS takes and
+that never work (streams of an edge-optimized API, an instance refresh on `$Latest`, a start script that is not
+executable). It answers with computed outputs, knows which changes replace, and keeps what was made, for the rules that
+hold between resources. `Cloud` is the way in; the CSV tables beside the modules are what it knows, each row with its
+source.
 """
 
 from tests.aws.standin.cloud import Cloud
