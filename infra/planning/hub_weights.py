@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from huggingface_hub import HfApi, ModelInfo, constants
 
@@ -103,7 +103,7 @@ def _explained(error: Exception, repo: str, revision: str | None, token: Secret 
 
 def _weights(repo: str, info: ModelInfo) -> Weights:
     counts = {} if info.safetensors is None else info.safetensors.parameters
-    config: Mapping[str, object] = info.config or {}  # pyright: ignore[reportUnknownMemberType]
+    config = cast("Mapping[str, object]", info.config or {})  # pyright: ignore[reportUnknownMemberType]
     quantized = "quantization_config" in config or any(kind not in _BYTES for kind in counts)
     if counts and not quantized:
         total = sum(_BYTES[kind] * count for kind, count in counts.items())

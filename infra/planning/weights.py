@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from gateway_lambda.registry.record import Model
 from infra.configuration import Secret
@@ -97,7 +98,7 @@ def _size(offer: Offer) -> tuple[bool, float, int]:
 def _option(arguments: Sequence[str], name: str) -> str | None:
     """The value of `--name value` or `--name=value` in an argument vector, or in a shell's command line in one."""
     words = [word.strip("'\"") for argument in arguments for word in argument.split()]
-    for word, following in zip(words, [*words[1:], None], strict=True):
+    for word, following in zip_longest(words, words[1:]):
         if word == name:
             return following
         if word.startswith(f"{name}="):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import cache
 from typing import Any
 
 from infra.preflight.aws_errors import aws_failures, error_code, in_words, is_expired, kind_of
@@ -60,13 +61,14 @@ def _check_region(aws: AwsClient, region: str) -> list[Finding]:
     return [ok(REGION, region)]
 
 
-def _regions() -> list[str]:
+@cache
+def _regions() -> tuple[str, ...]:
     """The regions that botocore's own list has; new ones come with its next version."""
     import boto3
 
     session: Any = boto3.Session()
-    return [
+    return tuple(
         region
         for partition in session.get_available_partitions()
         for region in session.get_available_regions("ec2", partition_name=partition)
-    ]
+    )

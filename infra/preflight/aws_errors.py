@@ -60,6 +60,7 @@ def error_code(error: Exception) -> str:
 
 def kind_of(error: Exception) -> Kind:
     """What sort of trouble it is."""
+    from botocore.exceptions import ConnectionError as NotConnected
     from botocore.exceptions import (
         CredentialRetrievalError,
         HTTPClientError,
@@ -82,7 +83,7 @@ def kind_of(error: Exception) -> Kind:
     )
     if isinstance(error, nobody):
         return "credentials"
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, HTTPClientError | NotConnected):
         return "passing"
     code = error_code(error)
     if code in _PASSING or _status(error) >= 500:

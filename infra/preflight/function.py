@@ -40,16 +40,10 @@ def check_concurrency(aws: AwsClient, region: str) -> list[Finding]:
 
 
 def check_layer(aws: AwsClient, plan: GatewayPlan) -> list[Finding]:
-    """Whether the function could be made with the web adapter's layer."""
+    """Whether the function could be made with the web adapter's layer; planning refuses a region that has none."""
     arn = plan.adapter_layer or published_layer(plan.region)
     if arn is None:
-        return [
-            refusal(
-                LAYER,
-                f"the web adapter is not published in {plan.region}: publish its release as a layer of your own, and "
-                "set the stack config adapter_layer to that layer version's ARN",
-            )
-        ]
+        return []
     try:
         found: Any = aws("lambda", plan.region).get_layer_version_by_arn(Arn=arn)
     except aws_failures() as error:

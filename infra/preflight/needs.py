@@ -36,10 +36,12 @@ class Need:
 
     quota: Quota
     offer: Offer
+    count: int
+    """Replicas that are bought so, at full size and with those that a roll starts beside them."""
     least: int
-    """vCPUs of the replicas that are started first."""
+    """vCPUs of the replicas that are started first; 0 where they are bought otherwise."""
     most: int
-    """vCPUs at full size, with the replicas that a roll starts beside them."""
+    """vCPUs of `count` replicas."""
 
 
 def needs(plan: ServicePlan) -> tuple[Need, ...]:
@@ -51,7 +53,13 @@ def needs(plan: ServicePlan) -> tuple[Need, ...]:
             for quota in (quota for quota in quotas() if quota.bought == bought):
                 offers = [offer for offer in plan.offers if quota.covers(offer.instance_type)]
                 found.extend(
-                    Need(quota=quota, offer=offer, least=first[bought] * offer.vcpus, most=full[bought] * offer.vcpus)
+                    Need(
+                        quota=quota,
+                        offer=offer,
+                        count=full[bought],
+                        least=first[bought] * offer.vcpus,
+                        most=full[bought] * offer.vcpus,
+                    )
                     for offer in offers[:1]
                 )
     return tuple(sorted(found, key=lambda need: (need.quota.bought, need.offer.price)))

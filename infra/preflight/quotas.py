@@ -18,6 +18,9 @@ RUN_TAG, STACK_TAG = "servestack:run", "servestack:stack"
 """Tags of replicas, by which a service's own are not counted as somebody else's."""
 
 
+_BOUGHT = {"on-demand": "on demand", "spot": "spot"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Room:
     """What is left of a quota."""
@@ -55,7 +58,7 @@ def _finding(plan: ServicePlan, region: str, alternatives: Sequence[Need], room:
         return ok(TOPIC, f"{_state(first, rooms[0], region)}; {_full(plan, first)}")
     ask = _ask(first, rooms[0], region)
     for need, found in zip(alternatives, rooms, strict=True):
-        if found.free >= max(need.least, 1):
+        if found.free >= need.least:
             other = "" if need is first else f" ({need.offer.instance_type} of {need.quota.name} can start)"
             return warning(TOPIC, f"{_state(first, rooms[0], region)}, too few{other}: {_full(plan, first)}; {ask}")
     return refusal(
@@ -70,7 +73,7 @@ def _state(need: Need, room: Room, region: str) -> str:
 
 
 def _first(need: Need) -> str:
-    return f"to begin with, {need.offer.instance_type} takes {max(need.least, need.offer.vcpus)}"
+    return f"to begin with, {need.offer.instance_type} takes {need.least}"
 
 
 def _full(plan: ServicePlan, need: Need) -> str:
@@ -78,7 +81,8 @@ def _full(plan: ServicePlan, need: Need) -> str:
     replicas = "1 replica" if most == 1 else f"{most} replicas"
     extra = most - plan.replicas.maximum
     roll = f" ({plan.replicas.maximum} and {extra} more while they are replaced)" if extra else ""
-    return f"{replicas}{roll} of {need.offer.instance_type} take {need.most}"
+    part = "" if need.count == most else f", {need.count} of them {_BOUGHT[need.quota.bought]},"
+    return f"{replicas}{roll} of {need.offer.instance_type}{part} take {need.most}"
 
 
 def _ask(need: Need, room: Room, region: str) -> str:

@@ -1,0 +1,96 @@
+"""The two questions that preflight asks the Hub, answered on loopback as huggingface.co answers them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+TOKEN = "hf_AGoodTokenOfSomebody"
+OTHER_TOKEN = "hf_AnotherGoodTokenWithoutAccess"
+
+
+@dataclass
+class Model:
+    """What the Hub says of a repository."""
+
+    info: dict[str, Any]
+    gated: bool = False
+
+
+@dataclass
+class Hub:
+    """The models that there are."""
+
+    url: str = ""
+    models: dict[str, Model] = field(default_factory=dict)
+    failures: list[int] = field(default_factory=list)
+    """Statuses that the next requests get, whatever they ask."""
+    asked: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def serve_hub() -> Iterator[Hub]:
+    hub = Hub()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
+    server.daemon_threads = True
+    hub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def safetensors(**parameters: int) -> dict[str, Any]:
+    """What the Hub says of plain weights: how many parameters of which type."""
+    return {"safetensors": {"parameters": parameters, "total": sum(parameters.values())}, "siblings": []}
+
+
+def files(config: dict[str, Any] | None = None, **sizes: int) -> dict[str, Any]:
+    """What it says of weights that have files alone; `_` of a name stands for its last dot."""
+    siblings = [{"rfilename": ".".join(name.rsplit("_", 1)), "size": size} for name, size in sizes.items()]
+    return {"siblings": siblings, "config": config or {}}
+
+
+def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            address = urlsplit(self.path)
+            hub.asked.append(self.path)
+            token = (self.headers.get("authorization") or "").removeprefix("Bearer ") or None
+            if hub.failures:
+                return self._send(hub.failures.pop(0), {})
+            if token not in (None, TOKEN, OTHER_TOKEN):
+                return self._send(401, {}, {"X-Error-Message": "Invalid credentials in Authorization header"})
+            name, _, question = address.path.removeprefix("/api/models/").partition("/auth-check")
+            checks = address.path.endswith("/auth-check")
+            model = hub.models.get(name.partition("/revision/")[0])
+            if model is None or question:
+                return self._send(401 if token is None else 404, {}, {"X-Error-Code": "RepoNotFound"})
+            if checks and model.gated and token != TOKEN:
+                return self._send(401 if token is None else 403, {}, {"X-Error-Code": "GatedRepo"})
+            return self._send(200, {} if checks else {"id": name, "sha": "0" * 40, **model.info})
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+        def _send(self, status: int, value: object, headers: dict[str, str] | None = None) -> None:
+            body = json.dumps(value).encode()
+            self.send_response(status)
+            for header, text in {"Content-Length": str(len(body)), **(headers or {})}.items():
+                self.send_header(header, text)
+            self.end_headers()
+            self.wfile.write(body)
+
+    return Handler

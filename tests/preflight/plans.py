@@ -1,0 +1,45 @@
+"""Plans to ask about, and the clients to ask with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.configuration import GatewayConfiguration, GatewaySettings, ServiceConfiguration, ServiceSettings
+from infra.configuration.reading import loads
+from infra.planning import GatewayPlan, ServicePlan, plan_gateway, plan_service, unresolved
+from infra.planning.weights import unweighed
+from infra.preflight import Clients, Place
+
+PLACE = Place(
+    region="us-east-1",
+    table="gateway-table",
+    subnet_ids=("subnet-0a", "subnet-0b"),
+    owner="organization/servestack/yellow-cat-1",
+)
+WEB = "type: service\nimage: nginx\nport: 80\n"
+"""A service without a model."""
+
+
+def service_plan(
+    text: str = f"{WEB}resources: {{gpu: 24GB}}\n", *, run: str = "yellow-cat-1", **said: Any
+) -> ServicePlan:
+    configuration = loads(text, "test.dstack.yml")
+    assert isinstance(configuration, ServiceConfiguration)
+    settings = ServiceSettings(configuration="test.dstack.yml", **said)
+    return plan_service(configuration, run=run, environment={}, resolve=unresolved, settings=settings)
+
+
+def gateway_plan(domain: str | None = "gpu.example.com", region: str = "us-east-1", **said: Any) -> GatewayPlan:
+    written = "" if domain is None else f"domain: {domain}\n"
+    configuration = loads(
+        f"type: gateway\nname: gateway\nbackend: aws\nregion: {region}\n{written}", "gateway.dstack.yml"
+    )
+    assert isinstance(configuration, GatewayConfiguration)
+    settings = GatewaySettings(configuration="gateway.dstack.yml", **said)
+    return plan_gateway(configuration, name="gateway", settings=settings)
+
+
+def clients(aws: Any, **changed: Any) -> Clients:
+    """With a domain name system that answers nothing and a Hub that lets everybody read."""
+    given: dict[str, Any] = {"name_servers": lambda domain: None, "check_access": lambda repo, token: None}
+    return Clients(aws=aws, **{**given, "weigh": unweighed, **changed})

@@ -1,0 +1,293 @@
+"""What is asked about a gateway, and what is said to each answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+
+from infra.preflight import Finding, refuses, report, run_preflight
+from tests.preflight.canned import ACCOUNT, Answers, CannedAws, Refused
+from tests.preflight.plans import clients, gateway_plan
+
+LAYER = "arn:aws:lambda:us-east-1:753240598075:layer:LambdaAdapterLayerArm64:30"
+SERVERS = ["ns-1.awsdns-1.com", "ns-2.awsdns-2.net", "ns-3.awsdns-3.org", "ns-4.awsdns-4.co.uk"]
+ZONE: dict[str, Any] = {"Id": "/hostedzone/Z0123456789", "Name": "example.com.", "CallerReference": "1"}
+GOOD: Answers = {
+    **ACCOUNT,
+    "route53.ListHostedZones": {"HostedZones": [ZONE], "Marker": "", "IsTruncated": False, "MaxItems": "100"},
+    "route53.GetHostedZone": {"HostedZone": ZONE, "DelegationSet": {"NameServers": SERVERS}},
+    "lambda.GetAccountSettings": {
+        "AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
+    },
+    "lambda.GetLayerVersionByArn": {"LayerVersionArn": LAYER, "CompatibleArchitectures": ["arm64"]},
+}
+REMEDY = f"set the name servers of example.com at its registrar, or in the zone above it, to {', '.join(SERVERS)}"
+
+
+def asked(answers: Answers, *, servers: list[str] | None = SERVERS, **said: Any) -> tuple[Finding, ...]:
+    given = clients(CannedAws({**GOOD, **answers}), name_servers=lambda domain: servers)
+    return run_preflight(gateway_plan(**said), given)
+
+
+def one(findings: tuple[Finding, ...], topic: str) -> tuple[str, str]:
+    found = [(finding.level, finding.message) for finding in findings if finding.topic == topic]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_everything_is_well() -> None:
+    findings = asked({})
+    assert report(findings) == (
+        "ok       credentials         account 123456789012 as arn:aws:iam::123456789012:user/ana\n"
+        "ok       region              us-east-1\n"
+        "ok       hosted zone         example.com (Z0123456789) holds gpu.example.com\n"
+        "ok       delegation          example.com leads to the zone Z0123456789\n"
+        "ok       Lambda concurrency  1000 functions may run at once, each of them one request in flight\n"
+        f"ok       adapter layer       {LAYER}"
+    )
+    assert not refuses(findings)
+
+
+def test_all_problems_are_said_together() -> None:
+    findings = asked(
+        {
+            "route53.ListHostedZones": {"HostedZones": [], "Marker": "", "IsTruncated": False, "MaxItems": "100"},
+            "lambda.GetAccountSettings": {
+                "AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
+            },
+            "lambda.GetLayerVersionByArn": Refused("AccessDeniedException", "no resource-based policy allows it", 403),
+        }
+    )
+    assert report(findings) == (
+        "ok       credentials         account 123456789012 as arn:aws:iam::123456789012:user/ana\n"
+        "ok       region              us-east-1\n"
+        "WARNING  Lambda concurrency  10 functions may run at once, and a request in flight takes one, a "
+        "stream until its "
+        "end: the next is 429; ask for 1000 (quota Concurrent executions, L-B99A9384): aws service-quotas "
+        "request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000 "
+        "--region us-east-1\n"
+        "REFUSED  hosted zone         no public hosted zone of this account holds gpu.example.com (looked for "
+        "gpu.example.com, example.com): make one in Route 53 and delegate the domain to it, or set zone_id\n"
+        f"REFUSED  adapter layer       {LAYER} cannot be read (AccessDeniedException: no resource-based "
+        "policy allows it): "
+        "set adapter_layer to a copy of your own, or allow the caller lambda:GetLayerVersion, which making "
+        "the function "
+        "takes too"
+    )
+    assert refuses(findings)
+
+
+def test_a_gateway_without_a_domain_asks_nothing_about_one() -> None:
+    assert [finding.topic for finding in asked({}, domain=None)] == [
+        "credentials",
+        "region",
+        "Lambda concurrency",
+        "adapter layer",
+    ]
+
+
+def test_with_preflight_off_nothing_is_asked() -> None:
+    aws = CannedAws({})
+    assert (run_preflight(gateway_plan(preflight=False), clients(aws)), aws.asked) == ((), [])
+
+
+CREDENTIALS = [
+    (
+        Refused("ExpiredToken", "The security token included in the request is expired", 403),
+        "the AWS credentials have expired (ExpiredToken): run aws sso login, or export new ones",
+    ),
+    (
+        NoCredentialsError(),
+        "there are no AWS credentials (NoCredentialsError: Unable to locate credentials): run aws configure, or export "
+        "AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+    (
+        Refused("InvalidClientTokenId", "The security token included in the request is invalid.", 403),
+        "AWS does not accept the credentials (InvalidClientTokenId: The security token included in the request is "
+        "invalid.): look for a revoked or mistyped key, a clock that is wrong, or a region that the account has not "
+        "enabled",
+    ),
+    (
+        EndpointConnectionError(endpoint_url="https://sts.us-east-1.amazonaws.com/"),
+        "AWS cannot be reached (EndpointConnectionError: Could not connect to the endpoint URL: "
+        '"https://sts.us-east-1.amazonaws.com/"): look at the network, and try again',
+    ),
+]
+
+
+@pytest.mark.parametrize(("answer", "message"), CREDENTIALS, ids=["expired", "none", "unknown", "no network"])
+def test_where_the_credentials_are_refused_nothing_else_is_asked(answer: Any, message: str) -> None:
+    aws = CannedAws({**GOOD, "sts.GetCallerIdentity": answer})
+    findings = run_preflight(gateway_plan(), clients(aws))
+    assert findings == (Finding(level="refusal", topic="credentials", message=message),)
+    assert aws.asked == ["sts.GetCallerIdentity"]
+
+
+def test_a_region_that_does_not_exist_is_refused_with_the_nearest() -> None:
+    assert asked({}, region="us-east-7") == (
+        Finding(
+            level="refusal",
+            topic="region",
+            message="us-east-7 is no region of AWS that boto3 knows: write us-east-2, or another in `region`",
+        ),
+    )
+
+
+def test_a_region_that_the_account_has_not_enabled_is_refused_with_the_command() -> None:
+    answer = {"Regions": [{"RegionName": "af-south-1", "OptInStatus": "not-opted-in"}]}
+    assert one(asked({"ec2.DescribeRegions": answer}, region="af-south-1"), "region") == (
+        "refusal",
+        "the account has not enabled af-south-1: aws account enable-region --region-name af-south-1",
+    )
+
+
+def zones(*found: dict[str, Any]) -> dict[str, Any]:
+    return {"HostedZones": list(found), "Marker": "", "IsTruncated": False, "MaxItems": "100"}
+
+
+def test_the_zone_of_the_longest_suffix_holds_the_domain() -> None:
+    longer = {"Id": "/hostedzone/Z9", "Name": "gpu.example.com.", "CallerReference": "2"}
+    answer: Answers = {
+        "route53.ListHostedZones": zones(ZONE, longer),
+        "route53.GetHostedZone": {"HostedZone": longer, "DelegationSet": {"NameServers": SERVERS}},
+    }
+    assert one(asked(answer), "hosted zone") == ("ok", "gpu.example.com (Z9) holds gpu.example.com")
+
+
+def test_a_private_zone_and_one_of_another_domain_with_the_same_end_hold_nothing() -> None:
+    private = {**ZONE, "Config": {"PrivateZone": True}}
+    other = {"Id": "/hostedzone/Z9", "Name": "ple.com.", "CallerReference": "2"}
+    assert one(asked({"route53.ListHostedZones": zones(private, other)}), "hosted zone")[0] == "refusal"
+
+
+def test_two_zones_of_one_name_are_refused_with_both_ids() -> None:
+    twin = {**ZONE, "Id": "/hostedzone/Z9"}
+    assert one(asked({"route53.ListHostedZones": zones(ZONE, twin)}), "hosted zone") == (
+        "refusal",
+        "there are 2 public zones of example.com (Z0123456789, Z9): set zone_id to one of them",
+    )
+
+
+def test_zones_are_read_page_by_page() -> None:
+    def page(request: Any) -> dict[str, Any]:
+        if "marker" in str(request["query"]).lower() or "marker" in str(request["path"]).lower():
+            return zones(ZONE)
+        return {**zones(), "IsTruncated": True, "NextMarker": "Z0123456789"}
+
+    assert one(asked({"route53.ListHostedZones": page}), "hosted zone")[0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            Refused("NoSuchHostedZone", "No hosted zone found", 404),
+            "there is no hosted zone Z00000000 in this account: correct zone_id, or remove it",
+        ),
+        (
+            {"HostedZone": {**ZONE, "Name": "other.org."}},
+            "Z00000000 is the zone of other.org, which does not hold gpu.example.com: set zone_id to the one "
+            "that does, "
+            "or remove it",
+        ),
+        (
+            {"HostedZone": {**ZONE, "Config": {"PrivateZone": True}}},
+            "Z00000000 is a private zone, which the world does not see: set zone_id to a public one",
+        ),
+    ],
+)
+def test_a_zone_that_is_given_and_wrong_is_refused(answer: Any, message: str) -> None:
+    findings = asked({"route53.GetHostedZone": answer}, zone_id="Z00000000")
+    assert one(findings, "hosted zone") == ("refusal", message)
+
+
+@pytest.mark.parametrize(
+    ("servers", "level", "message"),
+    [
+        (
+            None,
+            "warning",
+            f"the domain name system could not be asked, so it is not checked: {REMEDY}",
+        ),
+        (
+            [],
+            "refusal",
+            f"example.com is led nowhere, and not to the zone Z0123456789, so that no certificate could be validated: "
+            f"{REMEDY}",
+        ),
+        (
+            ["b.iana-servers.net", "a.iana-servers.net"],
+            "refusal",
+            "example.com is led to a.iana-servers.net, b.iana-servers.net, and not to the zone Z0123456789, so that no "
+            f"certificate could be validated: {REMEDY}",
+        ),
+        (
+            [SERVERS[0], "ns.old.example"],
+            "warning",
+            f"example.com is led to ns-1.awsdns-1.com, ns.old.example, which are not those of the zone: {REMEDY}",
+        ),
+        ([server.upper() + "." for server in SERVERS], "ok", "example.com leads to the zone Z0123456789"),
+    ],
+)
+def test_delegation_is_what_the_world_sees(servers: list[str] | None, level: str, message: str) -> None:
+    assert one(asked({}, servers=servers), "delegation") == (level, message)
+
+
+def test_no_function_at_all_is_refused() -> None:
+    limits = {"AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 0}}
+    level, message = one(asked({"lambda.GetAccountSettings": limits}), "Lambda concurrency")
+    assert (level, message.partition(":")[0]) == (
+        "refusal",
+        "0 functions may run at once, of 10 with the reserved, so that no request would be answered",
+    )
+
+
+def test_a_layer_for_another_processor_is_refused() -> None:
+    arn = "arn:aws:lambda:us-east-1:123456789012:layer:adapter:1"
+    answer = {"LayerVersionArn": arn, "CompatibleArchitectures": ["x86_64"]}
+    assert one(asked({"lambda.GetLayerVersionByArn": answer}, adapter_layer=arn), "adapter layer") == (
+        "refusal",
+        f"{arn} is for x86_64, and the function runs on arm64",
+    )
+
+
+def test_a_layer_that_does_not_exist_is_refused() -> None:
+    arn = "arn:aws:lambda:us-east-1:123456789012:layer:adapter:1"
+    answer = Refused("ResourceNotFoundException", "The resource you requested does not exist.", 404)
+    assert one(asked({"lambda.GetLayerVersionByArn": answer}, adapter_layer=arn), "adapter layer") == (
+        "refusal",
+        f"{arn} cannot be read (ResourceNotFoundException: The resource you requested does not exist.): correct "
+        "adapter_layer",
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (Refused("AccessDenied", "User: ana", 403), "not checked: the caller may not ask (AccessDenied: User: ana)"),
+        (
+            Refused("Throttling", "Rate exceeded"),
+            "not checked: AWS does not answer (Throttling: Rate exceeded)",
+        ),
+    ],
+)
+def test_what_aws_does_not_answer_is_a_warning_and_the_rest_goes_on(answer: Refused, message: str) -> None:
+    findings = asked({"route53.ListHostedZones": answer, "lambda.GetAccountSettings": answer})
+    assert [(finding.level, finding.topic) for finding in findings] == [
+        ("ok", "credentials"),
+        ("ok", "region"),
+        ("warning", "hosted zone"),
+        ("warning", "Lambda concurrency"),
+        ("ok", "adapter layer"),
+    ]
+    assert one(findings, "hosted zone")[1] == message
+
+
+def test_credentials_that_expire_meanwhile_are_refused_where_they_were_needed() -> None:
+    findings = asked({"route53.ListHostedZones": Refused("ExpiredTokenException", "expired", 403)})
+    assert one(findings, "hosted zone") == (
+        "refusal",
+        "the AWS credentials have expired (ExpiredTokenException): run aws sso login, or export new ones",
+    )

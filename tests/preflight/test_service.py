@@ -1,0 +1,260 @@
+"""What is asked about a service, and what is said to each answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra.planning.table_items import claim_item
+from infra.preflight import Finding, refuses, report, run_preflight
+from tests.preflight.canned import ACCOUNT, Answers, CannedAws, Refused
+from tests.preflight.plans import PLACE, WEB, clients, service_plan
+
+ZONES = ("us-east-1a", "us-east-1b")
+OWN_TAGS = [
+    {"Key": "servestack:run", "Value": "yellow-cat-1"},
+    {"Key": "servestack:stack", "Value": "organization/servestack/yellow-cat-1"},
+]
+
+
+def claims(*runs: str, owner: str = "organization/servestack/another") -> dict[str, Any]:
+    import json
+
+    return {"Items": [json.loads(claim_item(run, owner)) for run in runs]}
+
+
+def sold(*kinds: str, zones: tuple[str, ...] = ZONES) -> dict[str, Any]:
+    return {
+        "InstanceTypeOfferings": [
+            {"InstanceType": kind, "LocationType": "availability-zone", "Location": zone}
+            for kind in kinds
+            for zone in zones
+        ]
+    }
+
+
+def quota(value: float) -> dict[str, Any]:
+    return {"Quota": {"ServiceCode": "ec2", "Value": value}}
+
+
+def running(*instances: dict[str, Any]) -> dict[str, Any]:
+    return {"Reservations": [{"Instances": [instance]} for instance in instances]}
+
+
+PLAN = service_plan(f"{WEB}resources: {{gpu: A10G}}\ninstance_types: [g5.xlarge, g5.2xlarge]\n")
+GOOD: Answers = {
+    **ACCOUNT,
+    "dynamodb.Query": claims(),
+    "ec2.DescribeSubnets": {
+        "Subnets": [{"SubnetId": f"subnet-0{zone[-1]}", "AvailabilityZone": zone} for zone in ZONES]
+    },
+    "ec2.DescribeInstanceTypeOfferings": sold("g5.xlarge", "g5.2xlarge"),
+    "ec2.DescribeInstances": running(),
+    "service-quotas.GetServiceQuota": quota(64),
+}
+
+
+def asked(answers: Answers, plan: Any = PLAN) -> tuple[Finding, ...]:
+    return run_preflight(plan, clients(CannedAws({**GOOD, **answers})), PLACE)
+
+
+def one(findings: tuple[Finding, ...], topic: str) -> tuple[str, str]:
+    found = [(finding.level, finding.message) for finding in findings if finding.topic == topic]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_everything_is_well() -> None:
+    findings = asked({})
+    assert report(findings) == (
+        "ok       credentials  account 123456789012 as arn:aws:iam::123456789012:user/ana\n"
+        "ok       region       us-east-1\n"
+        "ok       run name     yellow-cat-1 is free\n"
+        "ok       services     0 of the gateway's 100 are taken\n"
+        "ok       offers       all 2 are sold here: g5.xlarge in us-east-1a, us-east-1b; g5.2xlarge in us-east-1a, "
+        "us-east-1b\n"
+        "ok       GPU quota    Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 64 vCPUs, 0 in use by "
+        "others; 2 replicas (1 and 1 more while they are replaced) of g5.xlarge take 8"
+    )
+    assert not refuses(findings)
+
+
+def test_all_problems_are_said_together() -> None:
+    findings = asked(
+        {
+            "dynamodb.Query": claims("yellow-cat-1"),
+            "ec2.DescribeInstanceTypeOfferings": sold("g5.xlarge", zones=("us-east-1f",)),
+            "service-quotas.GetServiceQuota": quota(0),
+        }
+    )
+    assert report([finding for finding in findings if finding.level == "refusal"]) == (
+        "REFUSED  run name   yellow-cat-1 is taken by the stack organization/servestack/another: set another "
+        "name in the "
+        "configuration, or destroy that stack\n"
+        "REFUSED  offers     none of them is sold in us-east-1a, us-east-1b: in us-east-1 they are sold in us-east-1f: "
+        "give the gateway a subnet there, or ask for another GPU\n"
+        "REFUSED  GPU quota  Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 0 vCPUs, 0 in "
+        "use by others, "
+        "and a replica cannot start: to begin with, g5.xlarge takes 4, 2 replicas (1 and 1 more while they "
+        "are replaced) "
+        "of g5.xlarge take 8; ask for 8: aws service-quotas request-service-quota-increase --service-code ec2 "
+        "--quota-code L-DB2E81BA --desired-value 8 --region us-east-1"
+    )
+
+
+def test_a_service_without_a_place_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="takes a place"):
+        run_preflight(PLAN, clients(CannedAws({})))
+
+
+def test_the_stacks_own_run_name_is_free_for_it() -> None:
+    answer = {"dynamodb.Query": claims("yellow-cat-1", owner=PLACE.owner)}
+    assert one(asked(answer), "run name") == ("ok", "yellow-cat-1 is this stack's")
+
+
+def test_the_hundred_and_first_service_is_refused_with_the_count() -> None:
+    hundred = claims(*(f"run-{number}" for number in range(100)))
+    assert one(asked({"dynamodb.Query": hundred}), "services") == (
+        "refusal",
+        "the gateway has 100 services, and a load balancer takes 100: destroy one, or make another gateway "
+        "with a domain "
+        "of its own",
+    )
+
+
+def test_one_of_a_hundred_services_may_be_updated() -> None:
+    hundred = claims("yellow-cat-1", *(f"run-{number}" for number in range(99)), owner=PLACE.owner)
+    assert one(asked({"dynamodb.Query": hundred}), "services")[0] == "ok"
+
+
+def test_the_hundredth_service_is_well() -> None:
+    answer = {"dynamodb.Query": claims(*(f"run-{number}" for number in range(99)))}
+    assert one(asked(answer), "services") == ("ok", "99 of the gateway's 100 are taken")
+
+
+def test_offers_of_which_some_are_sold_here_are_told_apart() -> None:
+    assert one(asked({"ec2.DescribeInstanceTypeOfferings": sold("g5.xlarge", zones=("us-east-1b",))}), "offers") == (
+        "ok",
+        "1 of 2 are sold here: g5.xlarge in us-east-1b; not: g5.2xlarge",
+    )
+    assert one(asked({"ec2.DescribeInstanceTypeOfferings": sold("g5.2xlarge")}), "offers") == (
+        "warning",
+        "1 of 2 are sold here: g5.2xlarge in us-east-1a, us-east-1b; not: g5.xlarge. The cheapest is not, so that the "
+        "table's first line cannot be had",
+    )
+
+
+def test_offers_that_are_sold_nowhere_in_the_region_are_refused_with_the_nearest_region_that_has_them() -> None:
+    regions = ["ap-south-1", "eu-west-1", "us-west-2", "us-east-1", "us-east-2"]
+    answers: Answers = {
+        "ec2.DescribeRegions": {"Regions": [{"RegionName": name, "OptInStatus": "opted-in"} for name in regions]},
+        "ec2.DescribeInstanceTypeOfferings": sold(),
+        "ec2@us-east-2.DescribeInstanceTypeOfferings": Refused("UnauthorizedOperation", "no", 403),
+        "ec2@us-west-2.DescribeInstanceTypeOfferings": sold("g5.xlarge", zones=("us-west-2a",)),
+    }
+    assert one(asked(answers), "offers") == (
+        "refusal",
+        "none of them is sold in us-east-1a, us-east-1b: us-west-2 has some: deploy a gateway there, or ask "
+        "for another "
+        "GPU",
+    )
+    everywhere = {**answers, "ec2@us-west-2.DescribeInstanceTypeOfferings": sold()}
+    assert one(asked(everywhere), "offers")[1].endswith("ask for another GPU, or deploy a gateway in another region")
+
+
+def test_offers_are_looked_for_in_the_zones_that_the_configuration_names() -> None:
+    text = f"{WEB}resources: {{gpu: A10G}}\ninstance_types: [g5.xlarge]\navailability_zones: [us-east-1b]\n"
+    answer = {"ec2.DescribeInstanceTypeOfferings": sold("g5.xlarge", zones=("us-east-1a",))}
+    assert one(asked(answer, service_plan(text)), "offers")[1].startswith("none of them is sold in us-east-1b: ")
+
+
+def test_what_others_use_of_a_quota_is_taken_off_and_the_services_own_replicas_are_not() -> None:
+    """A metal type that the catalog lacks counts by its processors; a spot instance counts towards another quota."""
+    there = running(
+        {"InstanceType": "g5.xlarge"},
+        {"InstanceType": "g4ad.xlarge", "CpuOptions": {"CoreCount": 2, "ThreadsPerCore": 2}},
+        {"InstanceType": "g5.48xlarge", "Tags": OWN_TAGS},
+        {"InstanceType": "g5.12xlarge", "InstanceLifecycle": "spot"},
+        {"InstanceType": "p4d.24xlarge"},
+    )
+    answers: Answers = {"ec2.DescribeInstances": there, "service-quotas.GetServiceQuota": quota(15)}
+    assert one(asked(answers), "GPU quota") == (
+        "warning",
+        "Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 15 vCPUs, 8 in use by others, too "
+        "few: 2 replicas "
+        "(1 and 1 more while they are replaced) of g5.xlarge take 8; ask for 16: aws service-quotas "
+        "request-service-quota-increase --service-code ec2 --quota-code L-DB2E81BA --desired-value 16 "
+        "--region us-east-1",
+    )
+
+
+def test_each_way_of_buying_has_its_own_quota() -> None:
+    text = (
+        f"{WEB}resources: {{gpu: A10G}}\ninstance_types: [g5.xlarge]\nspot_policy: auto\nreplicas: 1..4\n"
+        "scaling: {metric: rps, target: 1}\n"
+    )
+
+    def by_code(request: Any) -> dict[str, Any]:
+        return quota(0 if "L-3819A6DF" in str(request["body"]) else 64)
+
+    findings = asked({"service-quotas.GetServiceQuota": by_code}, service_plan(text))
+    found = [(finding.level, finding.message) for finding in findings if finding.topic == "GPU quota"]
+    assert found == [
+        (
+            "ok",
+            "Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 64 vCPUs, 0 in use by others; "
+            "8 replicas (4 and 4 more while they are replaced) of g5.xlarge, 1 of them on demand, take 4",
+        ),
+        (
+            "warning",
+            "All G and VT Spot Instance Requests (L-3819A6DF) in us-east-1: 0 vCPUs, 0 in use by others, too few: "
+            "8 replicas (4 and 4 more while they are replaced) of g5.xlarge, 7 of them spot, take 28; ask for 28: aws "
+            "service-quotas request-service-quota-increase --service-code ec2 --quota-code L-3819A6DF "
+            "--desired-value 28 --region us-east-1",
+        ),
+    ]
+
+
+def test_another_family_with_room_is_named_where_the_cheapest_has_none() -> None:
+    text = f"{WEB}instance_types: [g6e.xlarge, p4d.24xlarge]\n"
+
+    def by_code(request: Any) -> dict[str, Any]:
+        return quota(0 if "L-DB2E81BA" in str(request["body"]) else 192)
+
+    level, message = one(asked({"service-quotas.GetServiceQuota": by_code}, service_plan(text)), "GPU quota")
+    assert level == "warning"
+    assert ", too few (p4d.24xlarge of Running On-Demand P instances can start): " in message
+
+
+def test_a_quota_that_was_never_changed_is_aws_own() -> None:
+    answers: Answers = {
+        "service-quotas.GetServiceQuota": Refused("NoSuchResourceException", "The quota does not exist", 400),
+        "service-quotas.GetAWSDefaultServiceQuota": quota(64),
+    }
+    assert one(asked(answers), "GPU quota")[0] == "ok"
+
+
+def test_a_service_that_never_runs_needs_no_quota() -> None:
+    findings = asked({}, service_plan(f"{WEB}resources: {{gpu: A10G}}\nreplicas: 0\n"))
+    assert [finding for finding in findings if finding.topic == "GPU quota"] == []
+
+
+def test_credentials_that_are_refused_leave_only_the_hub_to_ask() -> None:
+    aws = CannedAws({**GOOD, "sts.GetCallerIdentity": Refused("ExpiredToken", "expired", 403)})
+    findings = run_preflight(PLAN, clients(aws), PLACE)
+    assert [(finding.level, finding.topic) for finding in findings] == [("refusal", "credentials")]
+    assert aws.asked == ["sts.GetCallerIdentity"]
+
+
+def test_what_the_caller_may_not_ask_is_a_warning() -> None:
+    denied = Refused("AccessDeniedException", "User: ana", 403)
+    findings = asked({"service-quotas.GetServiceQuota": denied, "dynamodb.Query": denied})
+    assert [(finding.level, finding.topic) for finding in findings] == [
+        ("ok", "credentials"),
+        ("ok", "region"),
+        ("warning", "run name"),
+        ("ok", "offers"),
+        ("warning", "GPU quota"),
+    ]
+    assert not refuses(findings)
