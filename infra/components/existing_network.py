@@ -15,6 +15,8 @@ from infra.planning.resource_tags import STACK_TAG
 class FoundNetwork:
     """What AWS says of a VPC that the configuration names."""
 
+    stack: str
+    """Full name of the stack that has looked, by which its own endpoint is known the next time."""
     vpc_id: str
     subnet_ids: Sequence[str]
     default_security_group: str
@@ -52,7 +54,7 @@ class ExistingNetwork(pulumi.ComponentResource):
                 service_name=f"com.amazonaws.{args.region}.dynamodb",
                 vpc_endpoint_type="Gateway",
                 route_table_ids=list(found.tables_without_endpoint),
-                tags={"Name": f"{name}-dynamodb"},
+                tags={"Name": f"{name}-dynamodb", STACK_TAG: found.stack},
                 opts=pulumi.ResourceOptions(parent=self),
             ).prefix_list_id
         self.vpc_id = pulumi.Output.from_input(found.vpc_id)
@@ -77,6 +79,7 @@ def find_network(
     endpoints = {table: list(_foreign_endpoints(table, stack, options)) for table in tables}
     prefix_lists = sorted(one.prefix_list_id for found in endpoints.values() for one in found)
     return FoundNetwork(
+        stack=stack,
         vpc_id=vpc_id,
         subnet_ids=subnet_ids,
         default_security_group=aws.ec2.get_security_group(vpc_id=vpc_id, name="default", opts=options).id,

@@ -1,0 +1,373 @@
+"""What a gateway's stack makes, asserted on what the program asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+import pytest
+
+from infra.components.registry import api_key
+from tests.aws.recording import Recording
+from tests.components.deploying import is_secret, item, plain
+
+OPEN = "0.0.0.0/0"
+
+
+def test_the_network_is_public_subnets_in_every_zone_without_nat(gateway: Recording) -> None:
+    subnets = [(one.inputs["availabilityZone"], one.inputs["cidrBlock"]) for one in gateway.of("aws:ec2/subnet:Subnet")]
+    assert sorted(subnets) == [
+        ("us-east-1a", "10.0.0.0/20"),
+        ("us-east-1b", "10.0.16.0/20"),
+        ("us-east-1c", "10.0.32.0/20"),
+    ]
+    assert gateway.one("aws:ec2/vpc:Vpc").inputs["cidrBlock"] == "10.0.0.0/16"
+    route = gateway.one("aws:ec2/route:Route").inputs
+    assert (route["destinationCidrBlock"], route["gatewayId"]) == (
+        OPEN,
+        gateway.made(gateway.one("aws:ec2/internetGateway:InternetGateway")).id,
+    )
+    assert len(gateway.of("aws:ec2/routeTableAssociation:RouteTableAssociation")) == 3
+    assert not [one.type for one in gateway.resources if "nat" in one.type.lower() or "eip" in one.type.lower()]
+
+
+def test_dynamodb_is_reached_through_an_endpoint_in_the_subnets_route_table(gateway: Recording) -> None:
+    endpoint = gateway.one("aws:ec2/vpcEndpoint:VpcEndpoint").inputs
+    assert (endpoint["vpcEndpointType"], endpoint["serviceName"]) == ("Gateway", "com.amazonaws.us-east-1.dynamodb")
+    assert endpoint["routeTableIds"] == [gateway.made(gateway.one("aws:ec2/routeTable:RouteTable")).id]
+
+
+def test_the_load_balancer_is_internal_and_waits_longer_than_any_response(gateway: Recording) -> None:
+    balancer = gateway.one("aws:lb/loadBalancer:LoadBalancer")
+    assert (balancer.inputs["internal"], balancer.inputs["loadBalancerType"]) == (True, "application")
+    assert balancer.inputs["idleTimeout"] > 900
+    assert "name" not in balancer.inputs
+    assert len(balancer.inputs["subnets"]) == 3
+
+
+def test_the_only_listener_answers_404_in_json(gateway: Recording) -> None:
+    listener = gateway.one("aws:lb/listener:Listener").inputs
+    (action,) = listener["defaultActions"]
+    fixed = action["fixedResponse"]
+    assert (listener["protocol"], listener["port"], action["type"]) == ("HTTP", 80, "fixed-response")
+    assert (fixed["statusCode"], fixed["contentType"]) == ("404", "application/json")
+    assert json.loads(fixed["messageBody"])["error"].keys() == {"message", "type", "param", "code"}
+
+
+def test_security_groups_let_the_function_through_to_balancer_and_table_and_nothing_else(gateway: Recording) -> None:
+    group = {one.name: gateway.made(one).id for one in gateway.of("aws:ec2/securityGroup:SecurityGroup")}
+    admitted = [
+        (
+            one.inputs["securityGroupId"],
+            one.inputs["referencedSecurityGroupId"],
+            one.inputs["fromPort"],
+            one.inputs["toPort"],
+        )
+        for one in gateway.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    ]
+    assert admitted == [(group["gateway-load-balancer"], group["gateway-function"], 80, 80)]
+    out = {
+        one.name: (one.inputs["securityGroupId"], one.inputs.get("cidrIpv4"), one.inputs.get("fromPort"))
+        for one in gateway.of("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")
+    }
+    assert out == {
+        "gateway-load-balancer-to-replicas": (group["gateway-load-balancer"], OPEN, 1),
+        "gateway-function-to-load-balancer": (group["gateway-function"], None, 80),
+        "gateway-function-to-dynamodb": (group["gateway-function"], None, 443),
+    }
+    prefix_list = gateway.made(gateway.one("aws:ec2/vpcEndpoint:VpcEndpoint")).outputs["prefixListId"]
+    to_table = gateway.one("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "gateway-function-to-dynamodb")
+    assert to_table.inputs["prefixListId"] == prefix_list
+
+
+def test_the_table_is_paid_by_request_and_expires_what_replicas_say(gateway: Recording) -> None:
+    table = gateway.one("aws:dynamodb/table:Table")
+    assert table.inputs == {
+        "billingMode": "PAY_PER_REQUEST",
+        "hashKey": "pk",
+        "rangeKey": "sk",
+        "attributes": [{"name": "pk", "type": "S"}, {"name": "sk", "type": "S"}],
+        "ttl": {"attributeName": "ttl", "enabled": True},
+        "deletionProtectionEnabled": True,
+    }
+
+
+def test_a_key_is_random_and_the_table_has_its_digest_alone(gateway: Recording) -> None:
+    made = gateway.one("random:index/randomBytes:RandomBytes", "gateway-key-default")
+    assert made.inputs == {"length": 32}
+    key = api_key(gateway.made(made).outputs["base64"])
+    assert re.fullmatch(r"ss-[A-Za-z0-9_-]{43}", key)
+    entry = gateway.one("aws:dynamodb/tableItem:TableItem")
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    assert item(entry) == {
+        "pk": "registry",
+        "sk": "key#default",
+        "record": {"name": "default", "sha256": digest},
+    }
+    assert is_secret(entry.inputs["item"])
+    assert is_secret(gateway.exports["api_keys"])
+    assert plain(gateway.exports["api_keys"]) == {"default": key}
+    assert key not in "".join(text for _, text in gateway.texts())
+
+
+def test_the_function_runs_the_adapter_in_streaming_mode_in_the_network(gateway: Recording) -> None:
+    function = gateway.one("aws:lambda/function:Function")
+    table = gateway.made(gateway.one("aws:dynamodb/table:Table")).id
+    balancer = gateway.made(gateway.one("aws:lb/loadBalancer:LoadBalancer")).outputs["dnsName"]
+    assert function.inputs["environment"]["variables"] == {
+        "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
+        "AWS_LWA_INVOKE_MODE": "response_stream",
+        "AWS_LWA_READINESS_CHECK_PROTOCOL": "tcp",
+        "GATEWAY_REGISTRY": f"dynamodb:{table}",
+        "GATEWAY_DOMAIN": "example.com",
+        "GATEWAY_UPSTREAM": f"http://{balancer}",
+        "GATEWAY_PLAIN_TIMEOUT": "285",
+        "PORT": "8000",
+    }
+    assert {
+        name: function.inputs[name] for name in ("runtime", "architectures", "handler", "memorySize", "timeout")
+    } == {
+        "runtime": "python3.13",
+        "architectures": ["arm64"],
+        "handler": "run.sh",
+        "memorySize": 512,
+        "timeout": 900,
+    }
+    assert function.inputs["layers"] == ["arn:aws:lambda:us-east-1:753240598075:layer:LambdaAdapterLayerArm64:30"]
+    assert function.inputs["code"].path.endswith(".zip")
+    assert len(function.inputs["vpcConfig"]["subnetIds"]) == 3
+
+
+def test_the_function_writes_plain_text_to_a_log_of_its_own_that_ends(gateway: Recording) -> None:
+    function = gateway.one("aws:lambda/function:Function")
+    log = gateway.one("aws:cloudwatch/logGroup:LogGroup", "gateway-function")
+    assert function.inputs["loggingConfig"] == {"logFormat": "Text", "logGroup": gateway.made(log).id}
+    assert log.inputs["retentionInDays"] == 30
+
+
+def test_the_function_gives_up_its_security_group_when_it_is_deleted(gateway: Recording) -> None:
+    function = gateway.one("aws:lambda/function:Function")
+    default = gateway.made(gateway.one("aws:ec2/vpc:Vpc")).outputs["defaultSecurityGroupId"]
+    assert function.inputs["replaceSecurityGroupsOnDestroy"] is True
+    assert function.inputs["replacementSecurityGroupIds"] == [default]
+    waiting = [
+        one.timeouts.get("delete")
+        for one in gateway.resources
+        if one.type in ("aws:ec2/subnet:Subnet", "aws:ec2/securityGroup:SecurityGroup")
+    ]
+    assert waiting == ["45m"] * 5
+
+
+def test_the_api_is_regional_and_keeps_json_as_text(gateway: Recording) -> None:
+    api = gateway.one("aws:apigateway/restApi:RestApi").inputs
+    assert api["endpointConfiguration"] == {"types": "REGIONAL"}
+    assert api["binaryMediaTypes"] == ["multipart/form-data", "application/octet-stream", "image/*", "audio/*"]
+    assert api["disableExecuteApiEndpoint"] is True
+    assert "minimumCompressionSize" not in api, "compression is not possible for streamed responses"
+
+
+def test_root_and_every_path_stream_from_the_function_for_fifteen_minutes(gateway: Recording) -> None:
+    api = gateway.made(gateway.one("aws:apigateway/restApi:RestApi"))
+    proxy = gateway.one("aws:apigateway/resource:Resource")
+    assert proxy.inputs["pathPart"] == "{proxy+}"
+    resources = {api.outputs["rootResourceId"], gateway.made(proxy).id}
+    methods = gateway.of("aws:apigateway/method:Method")
+    assert {(one.inputs["resourceId"], one.inputs["httpMethod"], one.inputs["authorization"]) for one in methods} == {
+        (resource, "ANY", "NONE") for resource in resources
+    }
+    streaming = gateway.made(gateway.one("aws:lambda/function:Function")).outputs["responseStreamingInvokeArn"]
+    integrations = gateway.of("aws:apigateway/integration:Integration")
+    assert {one.inputs["resourceId"] for one in integrations} == resources
+    for integration in integrations:
+        assert {name: integration.inputs[name] for name in integration.inputs if name != "resourceId"} == {
+            "restApi": api.id,
+            "httpMethod": "ANY",
+            "type": "AWS_PROXY",
+            "integrationHttpMethod": "POST",
+            "uri": streaming,
+            "responseTransferMode": "STREAM",
+            "timeoutMilliseconds": 900_000,
+        }
+
+
+def test_only_this_api_may_invoke_the_function(gateway: Recording) -> None:
+    permission = gateway.one("aws:lambda/permission:Permission").inputs
+    execution = gateway.made(gateway.one("aws:apigateway/restApi:RestApi")).outputs["executionArn"]
+    assert permission["action"] == "lambda:InvokeFunction"
+    assert permission["principal"] == "apigateway.amazonaws.com"
+    assert permission["sourceArn"] == f"{execution}/*/*"
+
+
+def test_the_api_s_own_errors_have_openai_s_shape(gateway: Recording) -> None:
+    responses = {one.inputs["responseType"]: one.inputs for one in gateway.of("aws:apigateway/response:Response")}
+    assert responses.keys() == {
+        "DEFAULT_4XX",
+        "DEFAULT_5XX",
+        "INTEGRATION_FAILURE",
+        "INTEGRATION_TIMEOUT",
+        "REQUEST_TOO_LARGE",
+        "THROTTLED",
+    }
+    for inputs in responses.values():
+        body = inputs["responseTemplates"]["application/json"].replace("$context.error.messageString", '"said"')
+        assert json.loads(body)["error"].keys() == {"message", "type", "param", "code"}
+    assert {kind: inputs.get("statusCode") for kind, inputs in responses.items() if "statusCode" in inputs} == {
+        "INTEGRATION_FAILURE": "502",
+        "INTEGRATION_TIMEOUT": "504",
+        "REQUEST_TOO_LARGE": "413",
+        "THROTTLED": "429",
+    }
+
+
+def test_a_deployment_waits_for_everything_that_it_deploys(gateway: Recording) -> None:
+    waited = gateway.waits_for(gateway.one("aws:apigateway/deployment:Deployment"))
+    parts = [
+        one.urn
+        for one in gateway.resources
+        if one.type.startswith("aws:apigateway/")
+        and one.type.partition("/")[2].split(":")[0] in ("method", "integration", "response", "resource")
+    ]
+    assert len(parts) == 11
+    assert set(parts) <= waited
+
+
+def test_the_stage_logs_every_request_without_headers_or_bodies(gateway: Recording) -> None:
+    stage = gateway.one("aws:apigateway/stage:Stage")
+    settings = stage.inputs["accessLogSettings"]
+    log = gateway.one("aws:cloudwatch/logGroup:LogGroup", "gateway-access")
+    assert settings["destinationArn"] == gateway.made(log).outputs["arn"]
+    written = json.loads(settings["format"])
+    assert written["requestId"] == "$context.requestId"
+    assert all(value.startswith("$context.") for value in written.values())
+    assert gateway.one("aws:apigateway/account:Account").urn in gateway.waits_for(stage)
+    assert gateway.one("aws:lambda/permission:Permission").urn in gateway.waits_for(stage)
+
+
+def test_the_stage_is_throttled_and_traces_no_data(gateway: Recording) -> None:
+    settings = gateway.one("aws:apigateway/methodSettings:MethodSettings").inputs
+    assert settings["methodPath"] == "*/*"
+    assert settings["settings"] == {
+        "metricsEnabled": True,
+        "loggingLevel": "OFF",
+        "dataTraceEnabled": False,
+        "throttlingRateLimit": 1000,
+        "throttlingBurstLimit": 1000,
+    }
+
+
+def test_a_wildcard_certificate_is_validated_in_the_zone_before_the_domain_uses_it(gateway: Recording) -> None:
+    certificate = gateway.one("aws:acm/certificate:Certificate")
+    assert certificate.inputs == {"domainName": "*.example.com", "validationMethod": "DNS"}
+    (asked,) = gateway.made(certificate).outputs["domainValidationOptions"]
+    record = gateway.one("aws:route53/record:Record", "gateway-certificate")
+    assert (record.inputs["name"], record.inputs["type"], record.inputs["records"], record.inputs["zoneId"]) == (
+        asked["resourceRecordName"],
+        asked["resourceRecordType"],
+        [asked["resourceRecordValue"]],
+        "Z0123456789ABCDEFGHIJ",
+    )
+    assert (record.inputs["allowOverwrite"], record.retain_on_delete) == (True, True)
+    domain = gateway.one("aws:apigateway/domainName:DomainName")
+    assert gateway.one("aws:acm/certificateValidation:CertificateValidation").urn in gateway.waits_for(domain)
+    assert domain.inputs == {
+        "domainName": "*.example.com",
+        "regionalCertificateArn": gateway.made(certificate).outputs["arn"],
+        "endpointConfiguration": {"types": "REGIONAL"},
+        "securityPolicy": "TLS_1_2",
+    }
+
+
+def test_the_domain_leads_to_the_stage_and_only_the_gateway_has_a_record_yet(gateway: Recording) -> None:
+    mapping = gateway.one("aws:apigateway/basePathMapping:BasePathMapping").inputs
+    assert (mapping["domainName"], mapping["stageName"]) == ("*.example.com", "live")
+    assert "basePath" not in mapping
+    domain = gateway.made(gateway.one("aws:apigateway/domainName:DomainName")).outputs
+    record = gateway.one("aws:route53/record:Record", "gateway-gateway").inputs
+    assert record == {
+        "zoneId": "Z0123456789ABCDEFGHIJ",
+        "name": "gateway.example.com",
+        "type": "A",
+        "aliases": [
+            {
+                "name": domain["regionalDomainName"],
+                "zoneId": domain["regionalZoneId"],
+                "evaluateTargetHealth": False,
+            }
+        ],
+    }
+
+
+def test_table_and_load_balancer_are_protected_and_what_is_deleted_first(gateway: Recording) -> None:
+    assert {one.name for one in gateway.resources if one.protect} == {
+        "gateway-table",
+        "gateway-load-balancer",
+        "gateway-teardown",
+    }
+    assert gateway.one("aws:lb/loadBalancer:LoadBalancer").inputs["enableDeletionProtection"] is True
+    teardown = gateway.one("pulumi-python:dynamic:Resource")
+    aws = {one.urn for one in gateway.resources if one.type.startswith(("aws:", "random:"))}
+    assert aws <= gateway.waits_for(teardown), "a refusal must come before anything is deleted"
+
+
+def test_the_setting_that_every_api_s_logs_need_stays_when_the_stack_goes(gateway: Recording) -> None:
+    assert sorted(one.type for one in gateway.resources if one.retain_on_delete) == [
+        "aws:apigateway/account:Account",
+        "aws:iam/role:Role",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        "aws:route53/record:Record",
+    ]
+
+
+def test_everything_is_made_in_the_region_by_one_provider_with_the_stack_s_tags(gateway: Recording) -> None:
+    (provider,) = [one for one in gateway.run.registrations if one.type == "pulumi:providers:aws"]
+    assert provider.inputs["region"] == "us-east-1"
+    tags = provider.inputs["defaultTags"]
+    assert (json.loads(tags) if isinstance(tags, str) else tags) == {
+        "tags": {"servestack:stack": "organization/servestack/gateway", "servestack:gateway": "gateway"}
+    }
+    others = {one.provider.split("::")[3] for one in gateway.resources if one.type.startswith("aws:")}
+    assert others == {"aws"}
+
+
+def test_every_child_has_a_component_for_its_parent(gateway: Recording) -> None:
+    roots = [one.name for one in gateway.run.registrations if "pulumi:pulumi:Stack::" in one.parent]
+    assert sorted(roots) == ["aws", "gateway", "type"]
+
+
+def test_the_outputs_are_those_of_the_design(gateway: Recording) -> None:
+    connection = gateway.exports["connection"]
+    assert gateway.exports.keys() == {"url", "openai_base_url", "api_keys", "name_servers", "connection"}
+    assert (gateway.exports["url"], gateway.exports["openai_base_url"]) == (
+        "https://gateway.example.com",
+        "https://gateway.example.com/v1",
+    )
+    assert len(gateway.exports["name_servers"]) == 4
+    domain = gateway.made(gateway.one("aws:apigateway/domainName:DomainName")).outputs
+    balancer = gateway.made(gateway.one("aws:lb/loadBalancer:LoadBalancer")).outputs
+    groups = {one.name: gateway.made(one).id for one in gateway.of("aws:ec2/securityGroup:SecurityGroup")}
+    assert {**connection, "subnet_ids": sorted(connection["subnet_ids"])} == {
+        "version": 1,
+        "region": "us-east-1",
+        "domain": "example.com",
+        "vpc_id": gateway.made(gateway.one("aws:ec2/vpc:Vpc")).id,
+        "subnet_ids": sorted(gateway.made(one).id for one in gateway.of("aws:ec2/subnet:Subnet")),
+        "listener_arn": gateway.made(gateway.one("aws:lb/listener:Listener")).id,
+        "alb_arn_suffix": balancer["arnSuffix"],
+        "alb_security_group": groups["gateway-load-balancer"],
+        "table": gateway.made(gateway.one("aws:dynamodb/table:Table")).id,
+        "zone_id": "Z0123456789ABCDEFGHIJ",
+        "api_target": {
+            "url": "https://gateway.example.com",
+            "name": domain["regionalDomainName"],
+            "zone_id": domain["regionalZoneId"],
+        },
+        "auth": True,
+    }
+
+
+@pytest.mark.parametrize("type", ["aws:lb/loadBalancer:LoadBalancer", "aws:lambda/function:Function"])
+def test_whoever_takes_the_subnets_waits_for_their_routes(gateway: Recording, type: str) -> None:
+    waited = gateway.waits_for(gateway.one(type))
+    routes = [*gateway.of("aws:ec2/route:Route"), *gateway.of("aws:ec2/routeTableAssociation:RouteTableAssociation")]
+    assert {one.urn for one in routes} <= waited

@@ -1,0 +1,209 @@
+"""What differs between gateways: domain, network, certificate, keys, protection, the account's setting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.aws.standin import Cloud, World
+from tests.aws.standin.world import ExistingEndpoint, ExistingVpc
+from tests.components.deploying import Account, item, plain
+
+GATEWAY = "type: gateway\nbackend: aws\nregion: us-east-1\n"
+WITH_DOMAIN = f"{GATEWAY}domain: example.com\n"
+VPC = "vpc-0123456789abcdef0"
+SUBNETS = {"subnet-0000000000000000a": "us-east-1a", "subnet-0000000000000000b": "us-east-1b"}
+MAIN, OWN = "rtb-00000000000000001", "rtb-00000000000000002"
+
+
+def test_without_a_domain_the_api_s_own_address_serves(account: Account) -> None:
+    gateway = account.up("gateway", {"configuration": account.written("gateway.yml", GATEWAY)})
+    api = gateway.one("aws:apigateway/restApi:RestApi")
+    assert api.inputs["disableExecuteApiEndpoint"] is False
+    made = [one.type for one in gateway.resources]
+    assert not {type for type in made if type.startswith(("aws:acm", "aws:route53"))}
+    assert "aws:apigateway/domainName:DomainName" not in made
+    url = f"https://{gateway.made(api).id}.execute-api.us-east-1.amazonaws.com/live"
+    assert (gateway.exports["url"], gateway.exports["openai_base_url"]) == (url, f"{url}/v1")
+    connection = gateway.exports["connection"]
+    assert connection["api_target"] == {"url": url}
+    assert connection.keys() & {"domain", "zone_id"} == set()
+    assert "GATEWAY_DOMAIN" not in gateway.one("aws:lambda/function:Function").inputs["environment"]["variables"]
+    assert [call.token for call in gateway.run.calls if "route53" in call.token] == []
+
+
+def test_the_zone_is_that_of_the_longest_suffix(tmp_path: Path) -> None:
+    zones = {"example.com": "Z0EXAMPLE0", "ai.example.com": "Z0AI0EXAMPLE", "com": "Z0COM0"}
+    account = Account(tmp_path, Cloud(World(zones=zones)))
+    text = f"{GATEWAY}domain: llm.ai.example.com\n"
+    gateway = account.up("gateway", {"configuration": account.written("gateway.yml", text)})
+    assert gateway.exports["connection"]["zone_id"] == "Z0AI0EXAMPLE"
+    assert {one.inputs["zoneId"] for one in gateway.of("aws:route53/record:Record")} == {"Z0AI0EXAMPLE"}
+
+
+def test_a_zone_is_taken_that_is_named_in_stack_config(tmp_path: Path) -> None:
+    zones = {"example.com": "Z0EXAMPLE0", "ai.example.com": "Z0AI0EXAMPLE"}
+    account = Account(tmp_path, Cloud(World(zones=zones)))
+    text = f"{GATEWAY}domain: llm.ai.example.com\n"
+    config = {"configuration": account.written("gateway.yml", text), "zone_id": "Z0EXAMPLE0"}
+    assert account.up("gateway", config).exports["connection"]["zone_id"] == "Z0EXAMPLE0"
+
+
+def test_a_certificate_that_is_there_is_used_as_it_is(tmp_path: Path) -> None:
+    arn = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000"
+    account = Account(tmp_path, Cloud(World(certificates=(arn,))))
+    text = f"{WITH_DOMAIN}certificate: {{type: acm, arn: '{arn}'}}\n"
+    gateway = account.up("gateway", {"configuration": account.written("gateway.yml", text)})
+    assert gateway.one("aws:apigateway/domainName:DomainName").inputs["regionalCertificateArn"] == arn
+    assert not [one.type for one in gateway.resources if one.type.startswith("aws:acm/")]
+    assert [one.name for one in gateway.of("aws:route53/record:Record")] == ["gateway-gateway"]
+
+
+def existing(**changes: object) -> World:
+    """A VPC whose first subnet has a route table of its own; the other is in the main one."""
+    given = {
+        "id": VPC,
+        "region": "us-east-1",
+        "subnets": SUBNETS,
+        "main_route_table": MAIN,
+        "route_tables": {OWN: (next(iter(SUBNETS)),)},
+        **changes,
+    }
+    return World(vpcs=(ExistingVpc(**given),))  # type: ignore[arg-type]
+
+
+def endpoint(service: str, *route_tables: str) -> ExistingEndpoint:
+    return ExistingEndpoint(id=f"vpce-{service.encode().hex():0>17}", service=service, route_tables=route_tables)
+
+
+def in_existing(account: Account, **config: object) -> dict[str, object]:
+    path = account.written("gateway.yml", WITH_DOMAIN)
+    return {"configuration": path, "vpc_id": VPC, "subnet_ids": ",".join(SUBNETS), **config}
+
+
+def test_an_existing_network_gets_an_endpoint_in_the_subnets_own_route_tables_and_nothing_else(tmp_path: Path) -> None:
+    account = Account(tmp_path, Cloud(existing()))
+    gateway = account.up("gateway", in_existing(account))
+    network = (
+        "aws:ec2/vpc:Vpc",
+        "aws:ec2/subnet:Subnet",
+        "aws:ec2/route:Route",
+        "aws:ec2/internetGateway:InternetGateway",
+    )
+    assert [one.type for one in gateway.resources if one.type in network] == []
+    endpoint = gateway.one("aws:ec2/vpcEndpoint:VpcEndpoint").inputs
+    assert (endpoint["vpcId"], sorted(endpoint["routeTableIds"])) == (VPC, [MAIN, OWN])
+    connection = gateway.exports["connection"]
+    assert (connection["vpc_id"], connection["subnet_ids"]) == (VPC, list(SUBNETS))
+    assert gateway.one("aws:lambda/function:Function").inputs["vpcConfig"]["subnetIds"] == list(SUBNETS)
+
+
+def test_an_endpoint_that_is_there_already_is_used(tmp_path: Path) -> None:
+    account = Account(tmp_path, Cloud(existing(endpoints=(endpoint("dynamodb", MAIN, OWN), endpoint("s3", MAIN)))))
+    gateway = account.up("gateway", in_existing(account))
+    assert gateway.of("aws:ec2/vpcEndpoint:VpcEndpoint") == ()
+    to_table = gateway.one("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "gateway-function-to-dynamodb")
+    assert str(to_table.inputs["prefixListId"]).startswith("pl-")
+
+
+def test_an_endpoint_that_some_of_the_route_tables_have_is_added_to_the_others(tmp_path: Path) -> None:
+    account = Account(tmp_path, Cloud(existing(endpoints=(endpoint("dynamodb", MAIN), endpoint("s3", OWN)))))
+    gateway = account.up("gateway", in_existing(account))
+    assert gateway.one("aws:ec2/vpcEndpoint:VpcEndpoint").inputs["routeTableIds"] == [OWN]
+
+
+def test_the_stack_s_own_endpoint_is_not_taken_for_somebody_else_s(tmp_path: Path) -> None:
+    account = Account(tmp_path, Cloud(existing()))
+    account.up("gateway", in_existing(account))
+    assert account.up("gateway", in_existing(account)).changes() == {}
+
+
+def test_a_subnet_of_another_network_is_refused(tmp_path: Path) -> None:
+    account = Account(tmp_path, Cloud(existing(subnets={"subnet-0000000000000000a": "us-east-1a"})))
+    (error, *_) = account.attempt("gateway", in_existing(account)).errors
+    assert "subnet-0000000000000000b is none of the subnets of vpc-0123456789abcdef0" in error
+
+
+def test_nothing_is_protected_where_that_is_switched_off(account: Account) -> None:
+    gateway = account.up("gateway", {"configuration": account.written("gateway.yml", GATEWAY), "protect": "false"})
+    assert [one.name for one in gateway.resources if one.protect] == []
+    assert gateway.one("aws:lb/loadBalancer:LoadBalancer").inputs["enableDeletionProtection"] is False
+    assert gateway.one("aws:dynamodb/table:Table").inputs["deletionProtectionEnabled"] is False
+
+
+def test_the_account_s_setting_can_be_somebody_else_s(tmp_path: Path) -> None:
+    account = Account(tmp_path, Cloud(World(api_gateway_role=True)))
+    config = {"configuration": account.written("gateway.yml", GATEWAY), "manage_api_gateway_account": "false"}
+    gateway = account.up("gateway", config)
+    assert gateway.of("aws:apigateway/account:Account") == ()
+    assert gateway.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment") == ()
+    assert [one.name for one in gateway.of("aws:iam/role:Role")] == ["gateway-function"]
+    assert "accessLogSettings" in gateway.one("aws:apigateway/stage:Stage").inputs
+
+
+def test_a_second_key_of_a_holder_leaves_the_first_as_it_is(account: Account) -> None:
+    path = account.written("gateway.yml", GATEWAY)
+    before = account.up("gateway", {"configuration": path, "keys": "alice,bob"})
+    rotated = account.up("gateway", {"configuration": path, "keys": "alice,alice@2,bob"})
+    assert rotated.changes() == {
+        "RandomBytes gateway-key-alice@2": "create",
+        "TableItem gateway-key-alice@2": "create",
+    }
+    keys, later = plain(before.exports["api_keys"]), plain(rotated.exports["api_keys"])
+    assert {name: later[name] for name in keys} == keys
+    assert len(set(later.values())) == 3
+    names = {item(one)["record"]["name"] for one in rotated.of("aws:dynamodb/tableItem:TableItem")}
+    assert names == {"alice", "alice@2", "bob"}
+    done = account.up("gateway", {"configuration": path, "keys": "alice@2,bob"})
+    assert done.changes() == {"RandomBytes gateway-key-alice": "delete", "TableItem gateway-key-alice": "delete"}
+
+
+def test_a_gateway_may_have_no_keys(account: Account) -> None:
+    gateway = account.up("gateway", {"configuration": account.written("gateway.yml", GATEWAY), "keys": "[]"})
+    assert plain(gateway.exports["api_keys"]) == {}
+
+
+def test_services_are_open_by_default_where_the_gateway_says_so(account: Account) -> None:
+    config = {"configuration": account.written("gateway.yml", GATEWAY), "auth": "false"}
+    assert account.up("gateway", config).exports["connection"]["auth"] is False
+
+
+def test_memory_layer_name_and_tags_are_the_plan_s(account: Account) -> None:
+    layer = "arn:aws:lambda:me-south-1:123456789012:layer:adapter:1"
+    text = "type: gateway\nname: inference\nbackend: aws\nregion: me-south-1\ntags: {team: research}\n"
+    config = {"configuration": account.written("gateway.yml", text), "adapter_layer": layer, "memory_size": "1024"}
+    gateway = account.up("gw", config)
+    function = gateway.one("aws:lambda/function:Function", "inference-function").inputs
+    assert (function["memorySize"], function["layers"]) == (1024, [layer])
+    (provider,) = [one for one in gateway.run.registrations if one.type == "pulumi:providers:aws"]
+    assert "research" in str(provider.inputs["defaultTags"])
+    assert provider.inputs["region"] == "me-south-1"
+
+
+@pytest.mark.parametrize(
+    ("changed", "changes"),
+    [
+        (
+            {"memory_size": "1024"},
+            {"Function gateway-function": "update"},
+        ),
+        ({"domain": "example.com"}, None),
+    ],
+)
+def test_a_changed_setting_changes_what_it_is_about(
+    account: Account, changed: dict[str, str], changes: dict[str, str] | None
+) -> None:
+    path = account.written("gateway.yml", GATEWAY)
+    account.up("gateway", {"configuration": path})
+    made = account.up("gateway", {"configuration": path, **changed}).changes()
+    if changes is not None:
+        assert made == changes
+    else:
+        assert {name for name, step in made.items() if step not in ("create", "update")} == set()
+        assert made["DomainName gateway-domain"] == "create"
+        assert made["RestApi gateway-api"] == "update"
+
+
+def test_a_name_of_the_greatest_length_fits_everything(account: Account) -> None:
+    account.up("gateway", {"configuration": account.written("gateway.yml", f"{GATEWAY}name: {'n' * 41}\n")})
