@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -93,9 +94,11 @@ def _nearest(flag: str, parser: argparse.ArgumentParser) -> str:
 def _url(text: str) -> str:
     try:
         parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        more = parts.query or parts.fragment or parts.username is not None
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not more
     except ValueError:
         good = False
     if good:
         return text.rstrip("/")
-    raise argparse.ArgumentTypeError(f"{text!r} is no address: write it as http://127.0.0.1:3000")
+    shown = re.sub("//.*@", "//***@", text)
+    raise argparse.ArgumentTypeError(f"{shown!r} is no address: write it as http://127.0.0.1:3000")

@@ -60,7 +60,7 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
     own = stand_in.own_template() if stands_in else None
     docker = find_docker() if arguments.docker else None
     said = None if arguments.upstream is None else ask_upstream(arguments.upstream)
-    runs = plan_runs(arguments, environment=environment, resolve=chat_templates(own, environment))
+    runs = plan_runs(arguments, environment=environment, resolve=chat_templates(own, environment, say))
     port = check_port(arguments.port)
     upstreams: list[Upstream] = []
     if arguments.upstream is not None and said is not None:

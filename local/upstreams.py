@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from infra.planning.chat_template import ChatTemplate, ResolveChatTemplate
+from infra.planning.chat_template import ChatTemplate, ModelRepository, ResolveChatTemplate
 from infra.planning.plan import ServicePlan
 from local import stand_in
 from local.asking import Answer, get, status_in
@@ -87,15 +87,26 @@ async def start_containers(
     return upstreams
 
 
-def chat_templates(own: ChatTemplate | None, environment: Mapping[str, str]) -> ResolveChatTemplate:
-    """How planning finds the chat template of a model that has none: the stand-in's own, else the Hub's."""
+def chat_templates(
+    own: ChatTemplate | None, environment: Mapping[str, str], say: Callable[[str], None]
+) -> ResolveChatTemplate:
+    """How planning finds the chat template of a model that has none: the stand-in's own, else the Hub's.
+
+    `say` is told what is fetched, which takes seconds.
+    """
     if own is not None:
         return stand_in.resolve_as(own)
     # Imported here: with the stand-in nothing is asked of the Hub, and its library takes time and memory.
     from infra.planning.chat_template import resolve_with
     from infra.planning.hub import open_on_hub
 
-    return resolve_with(open_on_hub(environment))
+    resolve = resolve_with(open_on_hub(environment))
+
+    def fetch(wanted: ModelRepository) -> ChatTemplate:
+        say(f"Fetching the chat template of {wanted.repo} from the Hub …")
+        return resolve(wanted)
+
+    return fetch
 
 
 async def _start_container(

@@ -13,6 +13,7 @@ import msgspec
 from gateway_lambda.registry.record import Limits, Model
 from gateway_lambda.templates import TemplateInvalid, compile_template
 from infra.configuration import ModelConfiguration, Problem, Secret, ServiceConfiguration
+from infra.configuration.problem import NOTHING
 from infra.planning.chat_template import ChatTemplate, ModelRepository, ResolveChatTemplate
 from infra.planning.environment import hub_token
 from infra.planning.repository import HubError
@@ -168,6 +169,7 @@ def _unresolved(
     return Problem(
         where=f"model.{missing}",
         line=configuration.source.line(("model",)),
+        found=NOTHING,
         rule=f"it is not given, and cannot be resolved: {error.rule}",
         remedy=f"{error.remedy}{hint}",
     )

@@ -1,8 +1,8 @@
 """The plan: everything that will be deployed, as plain frozen data, decided before Pulumi creates anything.
 
 `infra.planning.service.plan_service` makes a `ServicePlan`, `infra.planning.gateway.plan_gateway` a `GatewayPlan`.
-Nothing here behaves; components, `make local`, `make plan` and tests read the same values. Environment variables and
-tags are tuples of (name, value) in the configuration's order; `dict(...)` makes them a mapping.
+Nothing here behaves; whoever reads a plan reads the same values. Environment variables and tags are tuples of
+(name, value) in the configuration's order; `dict(...)` makes them a mapping.
 """
 
 from __future__ import annotations

@@ -43,6 +43,8 @@ def test_one_configuration_and_nothing_else_means_port_8000_and_the_stand_in() -
         ("a.yml --port ８０", "is no port"),
         ("a.yml --upstream localhost:3000", "is no address: write it as http://127.0.0.1:3000"),
         ("a.yml --upstream http://", "is no address"),
+        ("a.yml --upstream http://127.0.0.1:3000/?a=b", "is no address"),
+        ("a.yml --upstream http://user:secret@127.0.0.1:3000", "'http://***@127.0.0.1:3000' is no address"),
         ("a.yml --upstream http://127.0.0.1:x", "is no address"),
         ("a.yml --docker --upstream http://127.0.0.1:3000", "not allowed with argument"),
         ("a.yml b.yml --name one", "--name names one run: give one configuration with it"),

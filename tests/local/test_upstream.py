@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from tests.support.local_service import LLAMA_2, LLAMA_2_MODEL, LocalService, serving
+from tests.support.local_service import LLAMA_2, LLAMA_2_MODEL, MISTRAL, MISTRAL_MODEL, LocalService, serving
 from tests.support.processes import free_port, python, running
 from tests.support.recording_tgi import ANSWER, MODEL_ID, RecordingTgi, recording_tgi
 
@@ -97,6 +97,15 @@ def test_an_upstream_that_is_not_there_is_an_error_with_a_remedy() -> None:
             f"--upstream {url}: nothing answers there ([Errno 111] Connection refused). "
             "Start it, or correct the address.\n"
         )
+
+
+def test_what_is_fetched_from_the_hub_is_said_before_it_comes(tgi: RecordingTgi) -> None:
+    command = python("-m", "local", MISTRAL, "--port", "0", "--upstream", tgi.url)
+    with running(command, env={"HF_ENDPOINT": f"http://127.0.0.1:{free_port()}"}) as process:
+        assert process.wait() == 1
+        said, report = process.output.split("\n", 1)
+        assert said == f"Fetching the chat template of {MISTRAL_MODEL} from the Hub …"
+        assert report.startswith(f"{MISTRAL}: 1 problem\n\nline 11, model.chat_template\n  found:  nothing\n")
 
 
 def test_a_server_that_is_no_tgi_is_refused_for_a_model_that_wants_one() -> None:
