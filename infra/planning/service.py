@@ -16,11 +16,13 @@ from infra.planning.chat_model import plan_model
 from infra.planning.chat_template import ResolveChatTemplate
 from infra.planning.container import plan_container
 from infra.planning.environment import resolve_environment
+from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.health import plan_health_check
 from infra.planning.offers import asks_for_gpu, find_offers, requirement_of
 from infra.planning.operation import operation_notes, plan_roll
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
 from infra.planning.relaxation import no_offer
+from infra.planning.weights import Weigh, unweighed
 
 MOST_OFFERS = 40
 """Instance types that an Auto Scaling group takes (botocore: LaunchTemplateOverrides)."""
@@ -34,6 +36,7 @@ def plan_service(
     resolve: ResolveChatTemplate,
     settings: ServiceSettings | None = None,
     catalog: Sequence[InstanceType] | None = None,
+    weigh: Weigh = unweighed,
 ) -> ServicePlan:
     """Decides everything that will be deployed.
 
@@ -45,6 +48,8 @@ def plan_service(
             most once, and not at all where nothing is to be found.
         settings: what only stack config says (`ami`, `boot_timeout`, …); `None`: their defaults.
         catalog: the instance types there are; `None`: the committed catalog.
+        weigh: finds how large a model is where `gpu` is left out. The Hub: `hub_weights.weigh_on_hub`. Called at most
+            once; without it every GPU is offered.
 
     Raises:
         PlanError: with every problem, each with its place and remedy.
@@ -61,6 +66,9 @@ def plan_service(
     replicas = plan_replicas(configuration)
     health_check = plan_health_check(configuration, problems)
     model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
+    found, chosen = choose_gpu(
+        configuration, found, model=model, container=container, values=values, weigh=weigh, problems=problems
+    )
     if problems:
         raise PlanError(configuration.source.name, problems)
     plan = ServicePlan(
@@ -90,7 +98,8 @@ def plan_service(
         wait=settings.wait,
         preflight=settings.preflight,
         notes=(
-            *_offer_notes(configuration, found),
+            *chosen,
+            *_offer_notes(found),
             *purchase_notes(purchase, replicas),
             *operation_notes(replicas, settings),
             *_rate_limit_notes(configuration),
@@ -164,18 +173,10 @@ def _check_user_data(configuration: ServiceConfiguration, plan: ServicePlan) -> 
     raise PlanError(configuration.source.name, [problem])
 
 
-def _offer_notes(configuration: ServiceConfiguration, found: Sequence[Offer]) -> list[str]:
-    notes: list[str] = []
-    if not asks_for_gpu(configuration):
-        notes.append(
-            "gpu is left out, so every GPU that satisfies the rest is offered, the cheapest first, whether the model "
-            "fits into its memory or not. Say gpu, for example 24GB, to be sure."
-        )
-    if len(found) > MOST_OFFERS:
-        notes.append(
-            f"{len(found)} instance types are offers; the {MOST_OFFERS} cheapest are used, which is AWS's limit."
-        )
-    return notes
+def _offer_notes(found: Sequence[Offer]) -> list[str]:
+    if len(found) <= MOST_OFFERS:
+        return []
+    return [f"{len(found)} instance types are offers; the {MOST_OFFERS} cheapest are used, which is AWS's limit."]
 
 
 def _rate_limit_notes(configuration: ServiceConfiguration) -> list[str]:

@@ -91,7 +91,7 @@ def smallest_fit(offers: Sequence[Offer], needed: float) -> tuple[Offer, ...]:
 
 
 def _size(offer: Offer) -> tuple[bool, float, int]:
-    """One GPU before several, then by memory as sold."""
+    """One GPU before several, then by memory together as sold, then the fewest of them."""
     return offer.gpu_count > 1, offer.gpu_count * offer.gpu_memory_gb, offer.gpu_count
 
 
