@@ -17,14 +17,24 @@ RESOLVE := uv pip compile -q --upgrade --universal --python-version 3.11 --no-an
 CONFIG ?= examples/mistral/serve.dstack.yml
 PORT ?= 8000
 ARGS ?=
+STACK ?=
 
-.PHONY: help setup local test check bench bench-peers pins clean
+.PHONY: help setup local plan smoke wait test check bench bench-peers pins clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
 
 local: $(VENV)/.installed-local ## serve CONFIG on 127.0.0.1:PORT with a small real model (ARGS="--gpu 24GB --env NAME=value …")
 	@exec $(BIN)/python -m local $(CONFIG) --port $(PORT) $(ARGS)
+
+plan: $(VENV)/.installed-deploy ## show what CONFIG would create and cost, without account and network (ARGS="--gpu 24GB …")
+	@exec $(BIN)/python -m commands.plan $(CONFIG) $(ARGS)
+
+smoke: setup ## try a deployed service, STACK, from outside; a table to paste (ARGS="--url … --key …": any service)
+	@exec $(BIN)/python -m commands.smoke $(STACK) $(ARGS)
+
+wait: $(VENV)/.installed-deploy ## wait until a service, STACK, serves, or say why it does not
+	@exec $(BIN)/python -m commands.wait $(STACK)
 
 setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-dev ## make .venv with everything, pinned
 

@@ -1,0 +1,1 @@
+"""`make smoke`: a deployed service tried from outside, as its users will use it."""

@@ -1,0 +1,76 @@
+"""The checks in their order, and running them: one that fails stops none of the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import httpx
+import openai
+
+from commands.smoke.chat import Chat
+from commands.smoke.curl import try_curl
+from commands.smoke.long_stream import LongStream
+from commands.smoke.outcome import CheckFailed, CheckShort, CheckSkipped, Outcome, Result, Say
+from commands.smoke.service import WRONG_KEY, Service
+from commands.smoke.target import Target
+
+Check = tuple[str, Callable[[], str]]
+"""What is checked, and the check, which returns a note or raises."""
+
+
+def checks(
+    target: Target, *, health: str | None, no_content: str | None, stream_seconds: float, say: Say
+) -> Sequence[Check]:
+    """Every check of a service, the quick ones first."""
+    service = Service(target, health=health, no_content=no_content)
+    chat = Chat(target)
+    return (
+        ("health", service.health),
+        ("curl", lambda: try_curl(target)),
+        ("model list", chat.models),
+        ("SDK, plain", chat.plain),
+        ("SDK, streaming", chat.streaming),
+        ("time between chunks", chat.unbuffered),
+        ("wrong key: 401", service.wrong_key),
+        ("4 MB request", service.large_request),
+        ("404", service.not_found),
+        ("HEAD", service.head),
+        ("204", service.no_content),
+        (f"stream of {stream_seconds:g} s", LongStream(target, stream_seconds, say).lasts),
+    )
+
+
+def run(target: Target, asked: Sequence[Check], say: Say) -> list[Outcome]:
+    """Runs every check, and says each one's outcome as it comes. No note holds the key."""
+    outcomes: list[Outcome] = []
+    for name, check in asked:
+        say(f"{name} …")
+        began = time.monotonic()
+        result, note = _tried(check)
+        note = _without_key(note, target)
+        outcomes.append(Outcome(check=name, result=result, seconds=time.monotonic() - began, note=note))
+        say(f"  {result}: {note}")
+    return outcomes
+
+
+def _tried(check: Callable[[], str]) -> tuple[Result, str]:
+    try:
+        return "ok", check()
+    except CheckSkipped as skipped:
+        return "skipped", str(skipped)
+    except CheckShort as short:
+        return "short", str(short)
+    except CheckFailed as failed:
+        return "FAILED", str(failed)
+    except openai.APIStatusError as error:
+        return "FAILED", f"{error.status_code}: {error.message}"
+    except (openai.OpenAIError, httpx.HTTPError) as error:
+        cause = error.__cause__ or error
+        return "FAILED", f"{type(cause).__name__}: {cause}"
+
+
+def _without_key(note: str, target: Target) -> str:
+    """One line, without what must not be shown: what answers may repeat what it was sent."""
+    line = " ".join(note.split())[:300]
+    return line if target.key is None else line.replace(target.key.reveal(), "***").replace(WRONG_KEY, "***")

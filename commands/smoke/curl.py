@@ -1,0 +1,59 @@
+"""The check with curl: what a user pastes first."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from commands.smoke.outcome import CheckFailed, CheckSkipped
+from commands.smoke.target import Target
+
+PATIENCE = 120
+"""Seconds."""
+
+
+def try_curl(target: Target) -> str:
+    """The command that the stack says to paste, else one like it. A key goes in through a pipe, in no process list."""
+    if target.curl is not None:
+        # As it is pasted: it reads its key itself. curl's own options may stand in any place.
+        pasted = f"curl --silent --show-error --write-out '\\n%{{http_code}}' {target.curl.removeprefix('curl ')}"
+        return _answered(["bash", "-c", pasted], "", what="the stack's curl")
+    if target.url is None:
+        raise CheckSkipped("a gateway alone is tried")
+    command = ["curl", "--silent", "--show-error", "--write-out", "\n%{http_code}", "--config", "-"]
+    return _answered(command, _config(target), what="curl")
+
+
+def _config(target: Target) -> str:
+    """The request in the form of a curl config file."""
+    lines = [f"header = {_quoted(f'{name}: {value}')}" for name, value in target.headers.items()]
+    if target.model is None:
+        return "\n".join([f"url = {_quoted(f'{target.url}/')}", *lines])
+    body = {"model": target.model, "messages": [{"role": "user", "content": "Say yes."}], "max_tokens": 8}
+    return "\n".join(
+        [
+            f"url = {_quoted(f'{target.openai_base_url}/chat/completions')}",
+            *lines,
+            f"header = {_quoted('Content-Type: application/json')}",
+            f"data = {_quoted(json.dumps(body))}",
+        ]
+    )
+
+
+def _answered(command: list[str], given: str, *, what: str) -> str:
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except FileNotFoundError:
+        raise CheckSkipped(f"there is no {command[0]} command") from None
+    except subprocess.TimeoutExpired:
+        raise CheckFailed(f"{what} has no answer after {PATIENCE} s") from None
+    body, _, status = done.stdout.rpartition("\n")
+    if done.returncode != 0:
+        raise CheckFailed(f"{what} ends with {done.returncode}: {done.stderr.strip()[-200:]}")
+    if not "200" <= status < "500" or ('"choices"' not in body and status != "200"):
+        raise CheckFailed(f"{what} is answered with {status}")
+    return f"{what} is answered with {status}, {len(body.encode())} bytes"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,35 @@
+"""The report: a table to paste into an issue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from commands.smoke.outcome import Outcome
+from commands.smoke.target import Target
+
+
+def report(target: Target, outcomes: Sequence[Outcome], *, at: datetime) -> str:
+    """What was tried and what came of it, in Markdown. No final newline."""
+    failed = sum(outcome.result == "FAILED" for outcome in outcomes)
+    tried = sum(outcome.result != "skipped" for outcome in outcomes)
+    rows = [("check", "result", "time", "note")]
+    rows += [(one.check, one.result, f"{one.seconds:.2f} s", one.note.replace("|", "\\|")) for one in outcomes]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    table = [_row(row, widths) for row in rows]
+    return "\n".join(
+        [
+            f"{target.url or target.openai_base_url}, {target.model or 'no model'}, {at:%Y-%m-%d %H:%M} UTC",
+            "",
+            table[0],
+            "|" + "|".join("-" * (width + 2) for width in widths) + "|---|",
+            *table[1:],
+            "",
+            f"{failed} of {tried} failed." if failed else f"All {tried} good.",
+        ]
+    )
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
+    return f"| {' | '.join(padded)} | {cells[-1]} |"
