@@ -137,9 +137,9 @@ def stopping() -> ServiceError:
     return unavailable("the gateway is being stopped; try again shortly")
 
 
-def unreachable(message: str) -> ServiceError:
-    """Connecting failed, or the connection ended before the first byte of an answer."""
-    return ServiceError(502, message, "upstream_unreachable", another=True)
+def unreachable(message: str, *, another: bool = True) -> ServiceError:
+    """Connecting failed, or the connection ended before the first byte of an answer, or what came was no HTTP."""
+    return ServiceError(502, message, "upstream_unreachable", another=another)
 
 
 def timed_out(message: str) -> ServiceError:

@@ -36,7 +36,7 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
     read_fields(request, body, _ROWS)
     if request.messages is None:
         raise invalid_type("messages", None, "a list of messages")
-    if request.top_logprobs and not request.logprobs:
+    if body.get("top_logprobs") is not None and not request.logprobs:
         raise invalid_value("top_logprobs", request.top_logprobs, "logprobs to be true beside it")
     request.max_tokens = _limit(request)
     if request.add_generation_prompt and request.continue_final_message:

@@ -57,7 +57,9 @@ def stop_sequences(value: object, param: str) -> list[str]:
     """One non-empty string, or a list of up to four; order kept, duplicates removed."""
     if type(value) is str:
         value = [value]
-    found = sequence(value, param)
+    if type(value) is not list:
+        raise invalid_type(param, value, "a string or a list of strings")
+    found = cast("list[Any]", value)
     if len(found) > 4:
         raise invalid_value(param, found, "at most 4 strings")
     for text in found:

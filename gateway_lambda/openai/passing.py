@@ -20,7 +20,10 @@ from gateway_lambda.runs import Run
 from gateway_lambda.upstream.client import Reply, Upstream
 from gateway_lambda.upstream.replica import Replica
 
-_FORM_MODEL = re.compile(rb'name="?model"?[^\n]*\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)\r\n')
+_BOUNDARY = re.compile(rb'boundary="?([^";,\s]+)', re.IGNORECASE)
+_NAMED_MODEL = re.compile(rb'^content-disposition:[^\r\n]*[;\s]name="?model["\s;\r]', re.IGNORECASE | re.MULTILINE)
+_MOST_PARTS = 100
+_LONGEST_NAME = 1000
 _LONGEST_MESSAGE = 2000
 """Characters of an upstream's text that are passed on."""
 _BUSY = (429, 503)
@@ -34,13 +37,26 @@ class _Named(msgspec.Struct):
 
 def named_model(exchange: Exchange, body: bytes) -> Any:
     """The `model` of a request in JSON, or of a form; None where there is none. Raises `RequestError`."""
-    if (exchange.header(b"content-type") or b"").startswith(b"multipart/"):
-        found = _FORM_MODEL.search(body)
-        return found[1].decode("utf-8", "replace") if found else None
+    kind = exchange.header(b"content-type") or b""
+    if kind.lower().startswith(b"multipart/"):
+        return _model_of_form(kind, body)
     try:
         return msgspec.json.decode(body, type=_Named).model
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return decode_object(body).get("model")
+
+
+def _model_of_form(kind: bytes, body: bytes) -> str | None:
+    """The field `model` of a form whose content type is `kind`."""
+    boundary = _BOUNDARY.search(kind)
+    if boundary is None:
+        return None
+    parts = (b"\r\n" + body).split(b"\r\n--" + boundary[1], _MOST_PARTS)
+    for part in parts[1:]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        if len(value) <= _LONGEST_NAME and _NAMED_MODEL.search(head + b"\r"):
+            return value.decode("utf-8", "replace")
+    return None
 
 
 def decode_object(body: bytes) -> dict[str, Any]:

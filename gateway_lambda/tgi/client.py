@@ -34,7 +34,8 @@ class TgiClient:
         self._upstream = upstream
         self._idle_timeout = settings.idle_timeout
         self._plain_timeout = settings.plain_timeout
-        self._short_timeout = settings.connect_timeout
+        self._short_timeout = 2 * settings.connect_timeout
+        """For a question that is quickly answered. Connecting gives up before it does."""
 
     async def on_a_replica(self, run: Run, ask: Callable[[Replica], Awaitable[_Answer]]) -> _Answer:
         """What `ask` gets of a replica, or of a second one."""

@@ -97,33 +97,49 @@ class EventReader:
     other fields.
     """
 
-    __slots__ = ("_after_cr", "_data", "_pending")
+    __slots__ = ("_after_cr", "_data", "_held", "_pending")
 
     def __init__(self) -> None:
-        self._pending = b""
+        self._pending: list[bytes] = []
+        """A line that has not ended, as it came."""
         self._data: list[bytes] = []
+        """The data lines of an event that has not ended."""
+        self._held = 0
+        """Bytes of both, at least."""
         self._after_cr = False
 
     def feed(self, read: bytes) -> list[bytes]:
         """The events that `read` completes. Raises `ServiceError` for a line without end."""
-        if not self._pending and not self._data and read.endswith(b"\n\n") and b"\r" not in read:
+        if not self._held and read.endswith(b"\n\n") and b"\r" not in read:
             blocks = read.split(b"\n\n")
             if all(block[:5] == b"data:" and b"\n" not in block for block in blocks[:-1]):
                 self._after_cr = False
                 return [block[5:] for block in blocks[:-1]]
         return self._feed_lines(read)
 
+    def rest(self) -> list[bytes]:
+        """At the stream's end: an event that is whole but for the empty line behind it."""
+        for data in self._feed_lines(b"\n\n"):
+            if _is_json(data):
+                return [data]
+        return []
+
     def _feed_lines(self, read: bytes) -> list[bytes]:
         if self._after_cr and read:
             self._after_cr = False
             read = read.removeprefix(b"\n")
-        text = self._pending + read
-        self._after_cr = text.endswith(b"\r")
-        if b"\r" in text:
-            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, self._pending = text.split(b"\n")
-        if len(self._pending) > _MAX_PENDING:
+        self._after_cr = read.endswith(b"\r")
+        if b"\r" in read:
+            read = read.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        self._held += len(read)
+        if self._held > _MAX_PENDING:
             raise _garbage(f"an event of more than {_MAX_PENDING} bytes")
+        first, *others = read.split(b"\n")
+        self._pending.append(first)
+        if not others:
+            return []
+        lines = [b"".join(self._pending), *others]
+        self._pending = [lines.pop()]
         found: list[bytes] = []
         for line in lines:
             if line[:5] == b"data:":
@@ -131,7 +147,17 @@ class EventReader:
             elif not line and self._data:
                 found.append(b"\n".join(self._data))
                 self._data.clear()
+        if not self._data:
+            self._held = len(self._pending[0])
         return found
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data)
+    except _UNREADABLE:
+        return False
+    return True
 
 
 def _garbage(problem: object) -> ServiceError:

@@ -83,6 +83,9 @@ class TokenStream:
                 raise timed_out("the upstream sent nothing for too long") from None
             raise
         self.waiting_since = None
-        if not piece:
-            raise ServiceError(500, "the upstream's stream ended before the answer did", "upstream_incomplete")
-        return self._reader.feed(piece)
+        if piece:
+            return self._reader.feed(piece)
+        rest = self._reader.rest()
+        if rest:
+            return rest
+        raise ServiceError(500, "the upstream's stream ended before the answer did", "upstream_incomplete")

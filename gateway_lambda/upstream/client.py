@@ -131,8 +131,8 @@ class Upstream:
         """Ask a replica, wait for the head of its response.
 
         `target`: raw path and query. `headers`: lines, each with its end; they give the length of `body`, or that it
-        is chunked. `repeatable`: the request may be sent once more when a connection that was used before turns out
-        to be dead. Raises `ServiceError`, whose `another` is true when no byte of a response was seen.
+        is chunked. `repeatable`: the request may be sent once more, on a new connection, when one that was used before
+        turns out to be dead. Raises `ServiceError`, whose `another` is true when no byte of a response was seen.
         """
         try:
             head = replica.head(method, target)
@@ -140,12 +140,13 @@ class Upstream:
             _LOG.error("%s cannot be asked: %s", replica.base, problem)
             raise ServiceError(502, "the run's address cannot be used", "upstream_misconfigured") from None
         whole = body if isinstance(body, bytes) else b""
+        again = False
         replica.in_flight += 1
         response = sending = None
         try:
             while True:
-                connection = await self._connect(replica)
-                repeats = repeatable and connection.used and isinstance(body, bytes)
+                connection = await self._connect(replica, fresh=again)
+                again = repeatable and connection.used and isinstance(body, bytes)
                 response = connection.send(b"%s%s\r\n%s" % (head, headers, whole), bodyless=method == b"HEAD")
                 if not isinstance(body, bytes):
                     chunked = b"\r\ntransfer-encoding: chunked\r\n" in headers
@@ -153,9 +154,9 @@ class Upstream:
                 try:
                     await response.head()
                 except BrokenOff as problem:
-                    if not repeats or problem.answered:
+                    if not again or problem.answered:
                         _LOG.warning("%s gave no answer: %s", replica.base, problem)
-                        raise unreachable("the run's replica closed the connection before it answered") from None
+                        raise _no_answer(problem) from None
                 else:
                     return Reply(replica, response, sending)
         except BaseException as problem:
@@ -167,12 +168,18 @@ class Upstream:
                 sending.cancel()
             raise
 
-    async def _connect(self, replica: Replica) -> Connection:
+    async def _connect(self, replica: Replica, *, fresh: bool) -> Connection:
         try:
-            return await replica.connection(self._settings.connect_timeout)
+            return await replica.connection(self._settings.connect_timeout, fresh=fresh)
         except (OSError, TimeoutError) as problem:
-            _LOG.warning("connecting to %s failed: %s", replica.base, problem)
+            _LOG.warning("connecting to %s failed: %s", replica.base, str(problem) or "it took too long")
             raise unreachable("no connection to the run's replica; it may be starting or gone") from None
+
+
+def _no_answer(problem: BrokenOff) -> ServiceError:
+    if problem.answered:
+        return unreachable("the run's replica answered with what is no HTTP response", another=False)
+    return unreachable("the run's replica closed the connection before it answered")
 
 
 def _load(replica: Replica) -> int:

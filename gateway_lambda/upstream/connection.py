@@ -12,8 +12,10 @@ from gateway_lambda.upstream.response import Response, State
 
 _HIGH_WATER = 64 * 1024
 """Bytes of a body that wait to be read. Above, the connection is not read from, so that the replica has to wait."""
-_MAX_HEAD = 256 * 1024
-"""Bytes of a response's headers."""
+_MAX_BESIDE_BODY = 256 * 1024
+"""Bytes in a row that are no body: headers, trailers, sizes of chunks. More would only fill the memory."""
+_LAST_STATUS = 599
+"""Those above mean nothing (RFC 9110 §15), and servers cannot send them on."""
 
 
 class Owner:
@@ -42,7 +44,8 @@ class Connection(asyncio.Protocol):
         self._response: Response | None = None
         self._bodyless = False
         self._sending = False
-        self._head_size = 0
+        self._beside_body = 0
+        """Bytes that have come since the last piece of a body."""
         self._ended_by_us = False
         self._reading_paused = False
         self._writable: asyncio.Future[None] | None = None
@@ -60,7 +63,7 @@ class Connection(asyncio.Protocol):
         """Send a request's head, with a body that is there; its response comes. `bodyless`: to a HEAD request."""
         response = self._response = Response(self.end, self.resume_reading)
         self._bodyless = bodyless
-        self._head_size = 0
+        self._beside_body = 0
         if self.usable:
             cast("asyncio.Transport", self._transport).write(head)
         else:
@@ -105,10 +108,14 @@ class Connection(asyncio.Protocol):
         if self._response is None:
             self.end()
             return
+        self._response.seen = True
+        self._beside_body += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
             self._break_off(f"what came is no HTTP response: {problem}")
+        if self._beside_body > _MAX_BESIDE_BODY:
+            self._break_off("headers without end")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -135,24 +142,26 @@ class Connection(asyncio.Protocol):
             self.end()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_size += len(name) + len(value)
-        if self._head_size > _MAX_HEAD:
-            raise ValueError("headers without end")
-        if self._response is not None:
+        """Trailers are left out: what comes behind a body is no header (RFC 9110 §6.5.1)."""
+        if self._response is not None and self._response.state is State.HEAD:
             self._response.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         response = self._response
         if response is None:
             return
-        response.status = self._parser.get_status_code()
-        if response.status < 200:
+        status = self._parser.get_status_code()
+        if status > _LAST_STATUS:
+            raise ValueError(f"status {status}")
+        response.status = status
+        if status < 200:
             return
         response.begin()
         if self._bodyless:
             self._finish(keep=False)
 
     def on_body(self, body: bytes) -> None:
+        self._beside_body = 0
         response = self._response
         if response is not None and response.add(body) > _HIGH_WATER and not self._reading_paused and self.usable:
             self._reading_paused = True

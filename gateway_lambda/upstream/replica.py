@@ -40,10 +40,13 @@ class Replica(Owner):
             raise BadAddress(parts.problem)
         return b"%s %s%s HTTP/1.1\r\nhost: %s\r\n" % (method, parts.path, target, parts.host)
 
-    async def connection(self, patience: float) -> Connection:
-        """A connection that was idle, else a new one within `patience` seconds. Raises `OSError`, `TimeoutError`."""
+    async def connection(self, patience: float, *, fresh: bool = False) -> Connection:
+        """A connection that was idle, unless it has to be `fresh`; else a new one within `patience` seconds.
+
+        Raises `OSError`, `TimeoutError`.
+        """
         loop = asyncio.get_running_loop()
-        while self._idle:
+        while self._idle and not fresh:
             connection = self._idle.pop()
             if connection.usable and loop.time() - connection.free_since <= _IDLE_FOR:
                 return connection

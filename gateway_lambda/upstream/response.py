@@ -10,7 +10,7 @@ from gateway_lambda.errors import Header
 
 
 class BrokenOff(Exception):
-    """The connection ended, or what came is no HTTP. `answered`: some of the response had arrived."""
+    """The connection ended, or what came is no HTTP. `answered`: a byte had arrived."""
 
     def __init__(self, reason: str, *, answered: bool) -> None:
         super().__init__(reason)
@@ -31,7 +31,7 @@ class State(Enum):
 class Response:
     """What a replica answers. Bytes that arrived are read before the end, or the break, that came after them."""
 
-    __slots__ = ("_broken", "_caught_up", "_end", "_pieces", "_size", "_waiter", "headers", "state", "status")
+    __slots__ = ("_broken", "_caught_up", "_end", "_pieces", "_size", "_waiter", "headers", "seen", "state", "status")
 
     def __init__(self, end: Callable[[], None], caught_up: Callable[[], None]) -> None:
         """`end` closes the connection; `caught_up` is called when a reader has taken all that had arrived."""
@@ -39,6 +39,8 @@ class Response:
         self.headers: list[Header] = []
         """As they came, in order."""
         self.state = State.HEAD
+        self.seen = False
+        """A byte has arrived, if only of a 1xx response."""
         self._end = end
         self._caught_up = caught_up
         self._pieces: list[bytes] = []
@@ -100,7 +102,7 @@ class Response:
 
     def break_off(self, reason: str) -> None:
         """Nothing more will come."""
-        self._broken = BrokenOff(reason, answered=self.state is not State.HEAD)
+        self._broken = BrokenOff(reason, answered=self.seen)
         self.state = State.BROKEN
         self._wake()
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ import uvicorn
 from gateway_lambda.app import make_app
 from gateway_lambda.registry.file import FileRegistry
 from gateway_lambda.settings import Settings
-from tests.gateway.scripted_tgi import Tgi
+from tests.gateway.scripted_tgi import Asked, Tgi
 
 _Result = TypeVar("_Result")
 
@@ -35,20 +36,20 @@ class Loop:
     """An event loop that runs in a thread of its own."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="gateway under test", daemon=True)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="gateway under test", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
     def call(self, function: Any) -> None:
-        self._loop.call_soon_threadsafe(function)
+        self.loop.call_soon_threadsafe(function)
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
-        self._loop.close()
+        self.loop.close()
 
 
 class Bench:
@@ -158,6 +159,22 @@ class Bench:
         data = {"model": "m", "messages": HI, **merged} if body is None else body
         content = data if isinstance(data, bytes) else json.dumps(data).encode()
         return self.http.post(self.url + path, content=content, headers={"content-type": "application/json"})
+
+    def leave(self, **merged: Any) -> None:
+        """Send the base request with `merged` fields, and close the connection once an upstream has it."""
+        body = json.dumps({"model": "m", "messages": HI, **merged})
+        url = httpx.URL(self.url)
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+        seen = len(self._posted())
+        with socket.create_connection((url.host, self.port)) as connection:
+            connection.sendall((head + body).encode())
+            give_up = time.monotonic() + 20
+            while len(self._posted()) == seen:
+                assert time.monotonic() < give_up, "the request reached no upstream"
+                time.sleep(0.01)
+
+    def _posted(self) -> list[Asked]:
+        return [asked for asked in self.tgi.asked if asked.method == "POST"]
 
     def events(self, **merged: Any) -> list[Any]:
         """The data of a stream's events, decoded, `[DONE]` as it is."""

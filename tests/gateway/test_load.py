@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 import threading
-import time
 from typing import Any
 
 import httpx
@@ -18,37 +17,41 @@ BODY = {"model": "m", "messages": HI}
 
 
 def test_five_hundred_streams_at_once_are_all_served_and_none_is_starved(bench: Bench) -> None:
+    """No stream goes on behind its first token until each has had its own: none waits for another to end."""
     tokens = events(*["t"] * 5, "</s>*")
+    begun = 0
+    all_begun = asyncio.Event()
 
     async def script(asked: Asked, write: Write) -> None:
         await write(STREAM_HEAD)
-        for each in tokens:
+        for number, each in enumerate(tokens):
             await write(b"%x\r\n%s\r\n" % (len(each), each))
-            await asyncio.sleep(0.2)
+            if number == 0:
+                await all_begun.wait()
         await write(b"0\r\n\r\n")
 
     body = json.dumps({**BODY, "stream": True}).encode()
     request = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
-    async def one() -> tuple[float, int]:
+    async def one() -> int:
+        nonlocal begun
         reader, writer = await asyncio.open_connection("127.0.0.1", bench.port)
-        began = time.monotonic()
         writer.write(request)
         await reader.readuntil(b'"content":"t"')
-        first = time.monotonic() - began
+        begun += 1
+        if begun == 500:
+            bench.loop.call(all_begun.set)
         rest = await reader.readuntil(b"data: [DONE]\n\n")
         writer.close()
-        return first, 1 + rest.count(b'"content":"t"')
+        return 1 + rest.count(b'"content":"t"')
 
-    async def all_of_them() -> list[tuple[float, int]]:
-        return await asyncio.gather(*(one() for _ in range(500)))
+    async def all_of_them() -> list[int]:
+        async with asyncio.timeout(25):
+            return await asyncio.gather(*(one() for _ in range(500)))
 
-    bench.tgi.usual = script
     bench.post()
-    found = asyncio.run(all_of_them())
-    assert {count for _, count in found} == {5}
-    firsts = sorted(first for first, _ in found)
-    assert firsts[-1] <= 3 * firsts[250], "the slowest first token comes in the time of the others"
+    bench.tgi.usual = script
+    assert asyncio.run(all_of_them()) == [5] * 500
 
 
 def test_clients_that_leave_leave_nothing_behind(bench: Bench) -> None:
@@ -62,7 +65,7 @@ def test_clients_that_leave_leave_nothing_behind(bench: Bench) -> None:
     for _ in range(20):
         with bench.http.stream("POST", f"{bench.url}/v1/chat/completions", json={**BODY, "stream": True}) as found:
             next(found.iter_raw())
-    assert all(asked.closed.wait(2) for asked in bench.tgi.generated)
+    assert all(asked.closed.wait(10) for asked in bench.tgi.generated)
     bench.tgi.usual = answer("Hi", "</s>*")
     assert bench.post().status_code == 200
     assert bench.loop.run(_other_tasks()) == []
@@ -101,7 +104,7 @@ def test_a_stream_waits_for_a_client_that_does_not_read(bench: Bench) -> None:
             before = sent
             settled.wait(0.3)
     assert sent < 50_000_000
-    assert bench.tgi.generated[0].closed.wait(1)
+    assert bench.tgi.generated[0].closed.wait(10)
 
 
 def test_a_body_that_comes_slowly_is_waited_for_and_one_that_never_ends_harms_nobody(bench: Bench) -> None:

@@ -205,6 +205,9 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("reserved", {"chat_template_kwargs": {"messages": 1}}, "chat_template_kwargs", "invalid_value"),
     ("stream-string", {"stream": "yes"}, "stream", "invalid_type"),
     ("P60", {"stream_options": {"include_usage": True}}, "stream_options", "invalid_value"),
+    ("top_logprobs-none-alone", {"top_logprobs": 0}, "top_logprobs", "invalid_value"),
+    ("top_logprobs-without", {"top_logprobs": 0, "logprobs": False}, "top_logprobs", "invalid_value"),
+    ("stop-number", {"stop": 5}, "stop", "invalid_type"),
     ("top_logprobs-alone", {"top_logprobs": 2}, "top_logprobs", "invalid_value"),
 ]
 

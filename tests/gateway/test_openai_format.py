@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 
 import httpx
 import openai
@@ -82,6 +81,38 @@ def test_any_route_goes_to_the_model_that_the_body_names(served: Bench, prefix: 
     assert httpx.get(f"{served.url}/v1/embeddings").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'--x\r\ncontent-disposition: form-data; name="model"\r\n\r\nm\r\n--x--\r\n',
+        b"--x\r\nContent-Disposition: form-data; name=model\r\nContent-Type: text/plain\r\n\r\nm\r\n--x--\r\n",
+        b'before\r\n--x\r\ncontent-disposition: form-data; name="a"\r\n\r\nname="model"\r\n\r\nn\r\n'
+        b'--x\r\ncontent-disposition: form-data; name="model"\r\n\r\nm\r\n--x--',
+    ],
+)
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", 'Multipart/Form-Data; charset=a; boundary="x"'])
+def test_a_form_is_read_as_its_boundary_says(served: Bench, body: bytes, kind: str) -> None:
+    url = f"{served.url}/v1/audio/transcriptions"
+    assert httpx.post(url, content=body, headers={"content-type": kind}).status_code == 200
+    assert served.tgi.asked[-1].body == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b'name="model"\r\n' * 500_000,
+        b'--x\r\ncontent-disposition: form-data; name="model"\r\n' * 100_000,
+        b'--x\r\ncontent-disposition: form-data; name="models"\r\n\r\nm\r\n--x--',
+        b'--x\r\ncontent-disposition: form-data; name="file"; filename="model"\r\n\r\nm\r\n--x--',
+    ],
+)
+def test_a_form_without_a_model_is_no_route_and_takes_no_time(served: Bench, body: bytes) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    response = httpx.post(f"{served.url}/v1/audio/transcriptions", content=body, headers=headers)
+    assert response.status_code == 404
+
+
 def test_a_form_names_its_model_too(served: Bench) -> None:
     files = {"file": ("a.wav", b"\x00model\r\n\r\n\xff", "audio/wav")}
     response = httpx.post(f"{served.url}/v1/audio/transcriptions", data={"model": "m", "language": "en"}, files=files)
@@ -154,7 +185,7 @@ def test_a_second_replica_is_asked_before_the_first_byte(served: Bench) -> None:
 
 
 def test_an_upstream_that_hangs_up_or_never_answers_is_an_error(served: Bench) -> None:
-    served.serve(plain_timeout=0.2)
+    served.serve(plain_timeout=1)
     served.tgi.usual = hang_up
     assert served.post().json()["error"]["code"] == "upstream_unreachable"
     served.tgi.usual = never
@@ -163,12 +194,10 @@ def test_an_upstream_that_hangs_up_or_never_answers_is_an_error(served: Bench) -
     served.tgi.usual = stream(CHUNKS[0], asyncio.Event().wait())
     with pytest.raises(httpx.RemoteProtocolError):
         served.post(stream=True)
-    assert served.tgi.asked[-1].closed.wait(1)
+    assert served.tgi.asked[-1].closed.wait(10)
 
 
 def test_the_upstream_is_closed_when_the_client_leaves(served: Bench) -> None:
     served.tgi.usual = never
-    body: dict[str, Any] = {"model": "m", "messages": HI}
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{served.url}/v1/chat/completions", json=body, timeout=0.3)
-    assert served.tgi.asked[-1].closed.wait(1)
+    served.leave()
+    assert served.tgi.asked[-1].closed.wait(10)

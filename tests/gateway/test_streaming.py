@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import httpx
@@ -97,7 +96,7 @@ def test_p62_a_stop_string_ends_the_stream_and_the_upstreams_work(bench: Bench) 
     found = bench.events(stop=["###"], stream_options={"include_usage": True})
     assert deltas(found[:-2]) == [HELLO[0], ({"content": "A"}, None), ({}, "stop")]
     assert found[-2]["usage"]["completion_tokens"] == 3
-    assert bench.tgi.generated[0].closed.wait(1)
+    assert bench.tgi.generated[0].closed.wait(10)
 
 
 def test_p63_what_looked_like_a_stop_is_delivered(bench: Bench) -> None:
@@ -174,6 +173,27 @@ def test_p68_an_error_after_tokens_is_an_event_and_no_end(bench: Bench) -> None:
     assert failed.value.code == "generation_failed"
 
 
+def test_a_last_event_without_its_empty_line_is_taken_at_a_proper_end(bench: Bench) -> None:
+    first, last = events("a", "b", finish="length")
+    for missing in (1, 2):
+        bench.tgi.replies.append(stream(first, last[:-missing]))
+        assert deltas(bench.events()) == [
+            HELLO[0],
+            ({"content": "a"}, None),
+            ({"content": "b"}, None),
+            ({}, "length"),
+            "[DONE]",
+        ]
+
+
+def test_an_event_without_end_is_given_up(bench: Bench) -> None:
+    lines = b"data:" + b"x" * 100_000 + b"\n"
+    for endless in (lines, b"x" * 100_000):
+        bench.tgi.replies.append(stream(*events("a", finish=None), *[endless] * 200))
+        assert bench.events()[-1]["error"]["code"] == "upstream_error"
+        assert bench.tgi.generated[-1].closed.wait(10)
+
+
 @pytest.mark.parametrize("cut", [stream, broken_stream])
 @pytest.mark.parametrize("half", [b"", b'data:{"index":3,"tok'])
 def test_p69_an_upstream_that_leaves_early_is_an_error(bench: Bench, cut: Any, half: bytes) -> None:
@@ -185,25 +205,33 @@ def test_p69_an_upstream_that_leaves_early_is_an_error(bench: Bench, cut: Any, h
 
 
 def test_p70_silence_is_filled_with_comments(bench: Bench) -> None:
-    """The times of §12 over 20: begin after 0.05 s, comments every 0.1 s, silence for 0.6 s."""
+    """The times of §12 over 20: begin after 0.05 s, comments every 0.1 s; the silence lasts for three of them."""
     bench.serve(commit_after=0.05, keep_alive=0.1)
+    go_on = asyncio.Event()
 
     async def slowly(asked: Asked, write: Write) -> None:
-        await asyncio.sleep(0.6)
+        await go_on.wait()
         await answer("Hel", "lo", " world", "</s>*")(asked, write)
 
     bench.tgi.replies.append(slowly)
-    began = time.monotonic()
     with httpx.stream(
         "POST", f"{bench.url}/v1/chat/completions", json={"model": "m", "messages": HI, "stream": True}
     ) as response:
         lines = response.iter_lines()
         assert '"role":"assistant"' in next(lines)
-        assert time.monotonic() - began < 0.4
-        rest = list(lines)
-    assert 3 <= rest.count(": keep-alive") <= 6
-    assert rest.index("data: [DONE]") > max(at for at, line in enumerate(rest) if line == ": keep-alive")
-    assert [line for line in rest if "Hel" in line]
+        silence = [next(lines) for _ in range(7)]
+        assert [line for line in silence if line] == [": keep-alive"] * 3
+        bench.loop.call(go_on.set)
+        rest = [line for line in lines if line.startswith("data: ")]
+    assert [
+        each if isinstance(each, str) else each[0].get("content") for each in deltas(read_events("\n".join(rest)))
+    ] == [
+        "Hel",
+        "lo",
+        " world",
+        None,
+        "[DONE]",
+    ]
 
 
 def test_p71_the_upstream_is_closed_when_the_client_leaves(bench: Bench) -> None:
@@ -212,23 +240,22 @@ def test_p71_the_upstream_is_closed_when_the_client_leaves(bench: Bench) -> None
         found = client.chat.completions.create(model="m", messages=HI, stream=True)  # type: ignore[call-overload]
         next(found)
         found.close()
-        assert bench.tgi.generated[0].closed.wait(1)
+        assert bench.tgi.generated[0].closed.wait(10)
 
 
 def test_p71_the_upstream_is_closed_when_the_client_leaves_before_the_first_token(bench: Bench) -> None:
     bench.tgi.replies.append(never)
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{bench.url}/v1/chat/completions", json={"model": "m", "messages": HI, "stream": True}, timeout=0.3)
-    assert bench.tgi.generated[0].closed.wait(1)
+    bench.leave(stream=True)
+    assert bench.tgi.generated[0].closed.wait(10)
 
 
 def test_an_upstream_that_falls_silent_is_given_up(bench: Bench) -> None:
-    bench.serve(idle_timeout=0.2, keep_alive=0.1)
+    bench.serve(idle_timeout=1, keep_alive=0.1)
     bench.tgi.replies.append(stream(*events("a", finish=None), asyncio.Event().wait()))
     found = bench.events()
     assert [each["choices"][0]["delta"].get("content") for each in found[:-1]] == ["", "a"]
     assert found[-1]["error"]["code"] == "upstream_timeout"
-    assert bench.tgi.generated[0].closed.wait(1)
+    assert bench.tgi.generated[0].closed.wait(10)
 
 
 def test_an_upstream_that_never_begins_is_a_timeout(bench: Bench) -> None:
@@ -240,10 +267,11 @@ def test_an_upstream_that_never_begins_is_a_timeout(bench: Bench) -> None:
 
 
 def test_comments_of_the_upstream_count_as_life(bench: Bench) -> None:
-    bench.serve(idle_timeout=0.3, keep_alive=5)
+    """1.2 s of comments, where more than 1 s of silence is too much."""
+    bench.serve(idle_timeout=1, keep_alive=5)
 
-    comments = [piece for _ in range(6) for piece in (asyncio.sleep(0.1), b":\n\n")]
-    more = [piece for _ in range(6) for piece in (asyncio.sleep(0.1), b":\n\n")]
+    comments = [piece for _ in range(6) for piece in (asyncio.sleep(0.2), b":\n\n")]
+    more = [piece for _ in range(6) for piece in (asyncio.sleep(0.2), b":\n\n")]
     bench.tgi.replies.append(stream(*more, events("a", finish=None)[0], *comments, events("b")[0]))
     assert deltas(bench.events())[1:] == [({"content": "a"}, None), ({"content": "b"}, None), ({}, "stop"), "[DONE]"]
 
