@@ -1,0 +1,314 @@
+"""What a service's stack makes, asserted on what the program asked for."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import itertools
+import json
+
+import pytest
+
+from infra.planning.boot import AMI_PARAMETER
+from tests.aws.recording import Recording
+from tests.components.deploying import GATEWAY, TOKEN, is_secret, item, plain
+
+OFFERS_OF_24_GB = [
+    "g6.xlarge", "g6.2xlarge", "g5.xlarge", "g5.2xlarge", "g6.4xlarge", "gr6.4xlarge", "g5.4xlarge", "g6.8xlarge",
+    "gr6.8xlarge", "g5.8xlarge", "g6.16xlarge", "g5.16xlarge", "g6.12xlarge", "g5.12xlarge", "g6.24xlarge",
+    "g5.24xlarge", "g6.48xlarge", "g5.48xlarge",
+]  # fmt: skip
+
+
+def kinds(recording: Recording) -> list[str]:
+    return sorted(one.type.rpartition(":")[2] for one in recording.resources)
+
+
+def test_what_is_made_is_one_service(service: Recording) -> None:
+    assert kinds(service) == [
+        "Group",
+        "InstanceProfile",
+        "LaunchTemplate",
+        "ListenerRule",
+        "LogGroup",
+        "Parameter",
+        "Record",
+        "Resource",
+        "Role",
+        "RolePolicy",
+        "SecurityGroup",
+        "SecurityGroupEgressRule",
+        "SecurityGroupIngressRule",
+        "Stash",
+        "TableItem",
+        "TableItem",
+        "TargetGroup",
+    ]
+
+
+def test_the_run_name_is_part_of_every_name(service: Recording) -> None:
+    names = [
+        one.name for one in service.run.registrations if one.type not in ("pulumi:providers:aws", "pulumi:index:Stash")
+    ]
+    assert [name for name in names if not name.startswith("yellow-cat-1")] == []
+
+
+def test_the_claim_is_this_stack_s_and_comes_before_everything(service: Recording) -> None:
+    claim = service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-claim")
+    assert item(claim) == {
+        "pk": "registry",
+        "sk": "claim#yellow-cat-1",
+        "owner": "organization/servestack/yellow-cat-1",
+    }
+    others = [one for one in service.resources if one is not claim and one.type != "pulumi:index:Stash"]
+    assert [one.name for one in others if claim.urn not in service.waits_for(one)] == []
+
+
+def test_the_order_is_secrets_rule_group_readiness_address_route(service: Recording) -> None:
+    order = [
+        service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-claim"),
+        service.one("aws:ssm/parameter:Parameter"),
+        service.one("aws:ec2/launchTemplate:LaunchTemplate"),
+        service.one("aws:autoscaling/group:Group"),
+        service.one("pulumi-python:dynamic:Resource"),
+        service.one("aws:route53/record:Record"),
+        service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-run"),
+    ]
+    for before, after in itertools.pairwise(order):
+        assert before.urn in service.waits_for(after), f"{after.name} does not wait for {before.name}"
+    rule = service.one("aws:lb/listenerRule:ListenerRule")
+    assert service.one("aws:lb/targetGroup:TargetGroup").urn in service.waits_for(rule)
+    assert rule.urn in service.waits_for(order[3])
+
+
+def test_the_routing_item_waits_for_everything_but_the_claim_alone(service: Recording) -> None:
+    last = service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-run")
+    waited = service.waits_for(last)
+    rest = [one for one in service.resources if one is not last and one.type != "pulumi:index:Stash"]
+    assert [one.name for one in rest if one.urn not in waited] == []
+
+
+def test_the_group_waits_for_the_policy_of_its_role(service: Recording) -> None:
+    group = service.one("aws:autoscaling/group:Group")
+    assert service.one("aws:iam/rolePolicy:RolePolicy").urn in service.waits_for(group)
+
+
+def test_the_target_group_has_no_fixed_name_and_waits_for_generations_to_end(service: Recording) -> None:
+    group = service.one("aws:lb/targetGroup:TargetGroup").inputs
+    assert "name" not in group
+    assert {
+        name: group.get(name) for name in ("port", "protocol", "targetType", "deregistrationDelay", "slowStart")
+    } == {
+        "port": 8000,
+        "protocol": "HTTP",
+        "targetType": "instance",
+        "deregistrationDelay": 900,
+        "slowStart": None,
+    }
+    assert group["loadBalancingAlgorithmType"] == "least_outstanding_requests"
+    assert group["healthCheck"] == {
+        "enabled": True,
+        "protocol": "HTTP",
+        "port": "traffic-port",
+        "path": "/health",
+        "matcher": "200",
+        "interval": 10,
+        "timeout": 5,
+        "healthyThreshold": 2,
+        "unhealthyThreshold": 3,
+    }
+
+
+def test_the_rule_names_the_run_s_host_and_no_priority(service: Recording) -> None:
+    rule = service.one("aws:lb/listenerRule:ListenerRule")
+    target = service.made(service.one("aws:lb/targetGroup:TargetGroup")).id
+    assert "priority" not in rule.inputs
+    assert rule.inputs["conditions"] == [{"hostHeader": {"values": ["yellow-cat-1.example.com"]}}]
+    assert rule.inputs["actions"] == [{"type": "forward", "targetGroupArn": target}]
+
+
+def test_the_group_is_the_offers_by_price_on_demand_in_every_zone(service: Recording) -> None:
+    group = service.one("aws:autoscaling/group:Group").inputs
+    template = service.made(service.one("aws:ec2/launchTemplate:LaunchTemplate"))
+    policy = group["mixedInstancesPolicy"]
+    assert policy["launchTemplate"]["launchTemplateSpecification"] == {"launchTemplateId": template.id, "version": "1"}
+    assert policy["launchTemplate"]["overrides"] == [{"instanceType": name} for name in OFFERS_OF_24_GB]
+    assert policy["instancesDistribution"] == {
+        "onDemandAllocationStrategy": "prioritized",
+        "onDemandBaseCapacity": 0,
+        "onDemandPercentageAboveBaseCapacity": 100,
+        "spotAllocationStrategy": "price-capacity-optimized",
+    }
+    assert len(group["vpcZoneIdentifiers"]) == 3
+    assert (group["minSize"], group["maxSize"]) == (1, 1)
+    assert "desiredCapacity" not in group, "an update would undo what scaling has done"
+
+
+def test_the_group_judges_health_by_the_balancer_after_the_boot_timeout_and_waits_for_nothing(
+    service: Recording,
+) -> None:
+    group = service.one("aws:autoscaling/group:Group")
+    assert (group.inputs["healthCheckType"], group.inputs["healthCheckGracePeriod"]) == ("ELB", 1800)
+    assert (group.inputs["waitForCapacityTimeout"], group.inputs["forceDelete"]) == ("0", True)
+    assert group.timeouts["delete"] == "60m"
+    assert group.inputs["instanceRefresh"] == {
+        "strategy": "Rolling",
+        "preferences": {"minHealthyPercentage": 100, "maxHealthyPercentage": 200, "instanceWarmup": "900"},
+    }
+
+
+def test_a_replica_has_an_encrypted_disk_a_public_address_and_its_role_out_of_the_container_s_reach(
+    service: Recording,
+) -> None:
+    template = service.one("aws:ec2/launchTemplate:LaunchTemplate").inputs
+    assert template["metadataOptions"] == {
+        "httpEndpoint": "enabled",
+        "httpTokens": "required",
+        "httpPutResponseHopLimit": 1,
+    }
+    assert template["blockDeviceMappings"] == [
+        {
+            "deviceName": "/dev/xvda",
+            "ebs": {"volumeType": "gp3", "volumeSize": 100, "encrypted": "true", "deleteOnTermination": "true"},
+        }
+    ]
+    (interface,) = template["networkInterfaces"]
+    group = service.made(service.one("aws:ec2/securityGroup:SecurityGroup")).id
+    assert (interface["associatePublicIpAddress"], interface["securityGroups"]) == ("true", [group])
+    assert "keyName" not in template
+    assert "instanceMarketOptions" not in template, "the group's policy says what is spot"
+
+
+def test_only_the_load_balancer_reaches_a_replica(service: Recording) -> None:
+    rule = service.one("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").inputs
+    balancer = next(
+        record.id for record in service.cloud.records.all if record.urn.endswith("SecurityGroup::gateway-load-balancer")
+    )
+    assert rule["referencedSecurityGroupId"] == balancer
+    assert (rule["ipProtocol"], rule["fromPort"], rule["toPort"]) == ("tcp", 8000, 8000)
+
+
+def test_the_machine_image_is_looked_up_once_and_then_left(service: Recording) -> None:
+    template = service.one("aws:ec2/launchTemplate:LaunchTemplate")
+    newest = service.cloud.world.parameters[AMI_PARAMETER]
+    assert template.inputs["imageId"] == newest, "no secret, though it comes out of SSM"
+    assert template.ignore_changes == ("imageId",)
+    (call,) = [one for one in service.run.calls if one.token == "aws:ssm/getParameter:getParameter"]
+    assert call.arguments["name"] == AMI_PARAMETER
+
+
+def test_a_secret_is_a_secure_parameter_and_nowhere_else(service: Recording) -> None:
+    parameter = service.one("aws:ssm/parameter:Parameter")
+    assert (parameter.inputs["type"], parameter.inputs["name"]) == (
+        "SecureString",
+        "/servestack/yellow-cat-1/HUGGING_FACE_HUB_TOKEN",
+    )
+    assert is_secret(parameter.inputs["value"])
+    assert plain(parameter.inputs["value"]) == TOKEN
+    assert [where for where, text in service.texts() if TOKEN in text] == []
+    assert TOKEN not in str(service.exports)
+    assert TOKEN not in script(service)
+
+
+def script(service: Recording) -> str:
+    """The boot script that the launch template carries."""
+    text = service.one("aws:ec2/launchTemplate:LaunchTemplate").inputs["userData"]
+    return gzip.decompress(base64.b64decode(text)).decode()
+
+
+def test_user_data_names_table_log_and_the_parameter_s_version(service: Recording) -> None:
+    lines = script(service).splitlines()
+    table = service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-claim").inputs["tableName"]
+    log = service.made(service.one("aws:cloudwatch/logGroup:LogGroup")).id
+    assert f"readonly TABLE=$'{table}'" in lines
+    assert f"readonly LOG_GROUP=$'{log}'" in lines
+    assert "readonly REGION=$'us-east-1'" in lines
+    assert [line for line in lines if "/servestack/yellow-cat-1/HUGGING_FACE_HUB_TOKEN:1" in line]
+
+
+def test_readiness_waits_for_the_template_s_version(service: Recording) -> None:
+    readiness = service.one("pulumi-python:dynamic:Resource")
+    given = {name: plain(value) for name, value in readiness.inputs.items() if name != "__provider"}
+    assert given == {
+        "run": "yellow-cat-1",
+        "region": "us-east-1",
+        "group": service.made(service.one("aws:autoscaling/group:Group")).id,
+        "target_group": service.made(service.one("aws:lb/targetGroup:TargetGroup")).id,
+        "table": service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-claim").inputs["tableName"],
+        "log_group": service.made(service.one("aws:cloudwatch/logGroup:LogGroup")).id,
+        "version": "1",
+        "minimum": 1,
+        "port": 80,
+        "boot_timeout": 1800,
+        "on_failure": "stop",
+    }
+
+
+def test_the_address_is_an_alias_of_the_gateway_s(service: Recording) -> None:
+    record = service.one("aws:route53/record:Record").inputs
+    (alias,) = record["aliases"]
+    assert (record["name"], record["type"], record["zoneId"]) == (
+        "yellow-cat-1.example.com",
+        "A",
+        "Z0123456789ABCDEFGHIJ",
+    )
+    assert alias["name"].endswith(".execute-api.us-east-1.amazonaws.com")
+    assert alias["evaluateTargetHealth"] is False
+    assert not record.get("allowOverwrite"), "two stacks must not take a name from each other"
+
+
+def test_the_routing_item_is_what_the_gateway_reads(service: Recording) -> None:
+    entry = item(service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-run"))
+    model = entry["record"].pop("model")
+    assert entry == {
+        "pk": "registry",
+        "sk": "run#yellow-cat-1",
+        "record": {"run": "yellow-cat-1", "host": "yellow-cat-1.example.com"},
+    }
+    assert (model["name"], model["chat_template"], model["eos_token"]) == (
+        "mistralai/Mistral-7B-Instruct-v0.1",
+        "{{ messages }}",
+        "</s>",
+    )
+
+
+def test_instances_and_volumes_have_the_stack_s_tags(service: Recording) -> None:
+    tags = {
+        "Name": "yellow-cat-1",
+        "servestack:stack": "organization/servestack/yellow-cat-1",
+        "servestack:run": "yellow-cat-1",
+    }
+    template = service.one("aws:ec2/launchTemplate:LaunchTemplate").inputs
+    assert template["tagSpecifications"] == [
+        {"resourceType": kind, "tags": tags} for kind in ("instance", "volume", "network-interface")
+    ]
+    group = service.one("aws:autoscaling/group:Group").inputs
+    assert group["tags"] == [{"key": key, "value": value, "propagateAtLaunch": False} for key, value in tags.items()]
+    (provider,) = [one for one in service.run.registrations if one.type == "pulumi:providers:aws"]
+    defaults = provider.inputs["defaultTags"]
+    given = json.loads(defaults) if isinstance(defaults, str) else defaults
+    assert given == {"tags": {key: value for key, value in tags.items() if key != "Name"}}
+
+
+def test_the_outputs_are_those_of_the_design(service: Recording) -> None:
+    log = service.made(service.one("aws:cloudwatch/logGroup:LogGroup")).id
+    assert {name: value for name, value in service.exports.items() if name != "curl"} == {
+        "url": "https://yellow-cat-1.example.com",
+        "model": "mistralai/Mistral-7B-Instruct-v0.1",
+        "openai_base_url": "https://gateway.example.com/v1",
+        "instance_types": OFFERS_OF_24_GB,
+        "hourly_price": 0.8048,
+        "logs": f"aws logs tail {log} --follow --region us-east-1",
+    }
+
+
+def test_the_curl_command_asks_the_gateway_s_stack_for_a_key(service: Recording) -> None:
+    curl = str(service.exports["curl"])
+    assert curl.startswith('curl -H "Authorization: Bearer $(pulumi stack output api_keys --show-secrets --json')
+    assert f"--stack {GATEWAY} " in curl
+    assert curl.endswith("https://gateway.example.com/v1/chat/completions")
+
+
+@pytest.mark.parametrize("word", ["protect", "retain_on_delete"])
+def test_nothing_of_a_service_is_kept(service: Recording, word: str) -> None:
+    assert [one.name for one in service.resources if getattr(one, word)] == []
