@@ -10,6 +10,7 @@ from infra.preflight.aws_errors import aws_failures, in_words, kind_of
 from infra.readiness.awaited import Awaited
 from infra.readiness.clients import Clients
 from infra.readiness.seen import Activity, Group, Refresh, Replica, Seen, State, Target
+from infra.readiness.stopping import FROZEN
 
 RECENT = 20
 """Activities that are asked for, the newest: a group starts and ends a few instances between two looks."""
@@ -58,7 +59,7 @@ class Looker:
             minimum=group["MinSize"],
             desired=group["DesiredCapacity"],
             maximum=group["MaxSize"],
-            suspended=any(process["ProcessName"] == "Launch" for process in group.get("SuspendedProcesses", [])),
+            suspended=any(process["ProcessName"] in FROZEN for process in group.get("SuspendedProcesses", [])),
             replicas=tuple(_replica(instance) for instance in group.get("Instances", [])),
         )
 

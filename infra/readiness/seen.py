@@ -80,7 +80,7 @@ class Group:
     desired: int
     maximum: int
     suspended: bool
-    """Whether it may not start instances."""
+    """Whether it may not start or end instances: a failed update was stopped."""
     replicas: tuple[Replica, ...]
 
 

@@ -13,6 +13,10 @@ from infra.readiness.verdict import healthy_replicas
 
 STOPPING = 300.0
 """Seconds for which instances are watched while they end: EC2 bills them until then, and most take two minutes."""
+FROZEN = ("Launch", "Terminate")
+"""Processes that are suspended where something still serves. Without `Terminate`, a group with one instance too many
+would end the one of the oldest launch template first, which is the one that serves (EC2 Auto Scaling, default
+termination policy)."""
 ATTEMPTS = 5
 PAUSE = 10.0
 """Seconds between two attempts, and two looks."""
@@ -30,8 +34,8 @@ def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen | None) ->
         if last is not None and serving:
             _freeze(awaited, clients, clock, last, serving)
             return (
-                f"{_still(len(serving))} billed as before. No other instance is running or started any more, until "
-                "pulumi up or make wait runs again."
+                f"{_still(len(serving))} billed as before. The others are ended, and the group starts and ends nothing "
+                "by itself until pulumi up or make wait waits for it again."
             )
         _cancel_refresh(awaited, clients, clock)
         _attempt(
@@ -55,10 +59,11 @@ def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen | None) ->
 
 
 def _freeze(awaited: Awaited, clients: Clients, clock: Clock, last: Seen, serving: set[str]) -> None:
+    """First nothing more happens by itself, so that no other instance is ended than those that do not serve."""
     name = awaited.group
     _attempt(
         clock,
-        lambda: clients.autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["Launch"]),
+        lambda: clients.autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=FROZEN),
     )
     _cancel_refresh(awaited, clients, clock)
     idle = [replica.instance for replica in last.group.replicas if replica.instance not in serving]

@@ -10,7 +10,7 @@ from infra.readiness.clients import Clients, Clock
 from infra.readiness.looking import GroupGone, Looker
 from infra.readiness.progress import changes
 from infra.readiness.seen import Group, Seen
-from infra.readiness.stopping import stop
+from infra.readiness.stopping import FROZEN, stop
 from infra.readiness.verdict import Failure, Judge
 
 POLL = 10.0
@@ -104,7 +104,7 @@ class _Wait:
         """A failed run left the group at zero, or frozen."""
         awaited = self._awaited
         if group.suspended:
-            self._clients.autoscaling.resume_processes(AutoScalingGroupName=awaited.group, ScalingProcesses=["Launch"])
+            self._clients.autoscaling.resume_processes(AutoScalingGroupName=awaited.group, ScalingProcesses=FROZEN)
         desired = max(group.desired, awaited.minimum)
         if (group.minimum, group.desired) == (awaited.minimum, desired):
             return

@@ -7,7 +7,7 @@ from typing import Any
 from infra.configuration import GatewayConfiguration, GatewaySettings, ServiceConfiguration, ServiceSettings
 from infra.configuration.reading import loads
 from infra.planning import GatewayPlan, ServicePlan, plan_gateway, plan_service, unresolved
-from infra.planning.weights import unweighed
+from infra.planning.weights import Weigh, unweighed
 from infra.preflight import Clients, Place
 
 PLACE = Place(
@@ -21,12 +21,16 @@ WEB = "type: service\nimage: nginx\nport: 80\n"
 
 
 def service_plan(
-    text: str = f"{WEB}resources: {{gpu: 24GB}}\n", *, run: str = "yellow-cat-1", **said: Any
+    text: str = f"{WEB}resources: {{gpu: 24GB}}\n",
+    *,
+    run: str = "yellow-cat-1",
+    weigh: Weigh = unweighed,
+    **said: Any,
 ) -> ServicePlan:
     configuration = loads(text, "test.dstack.yml")
     assert isinstance(configuration, ServiceConfiguration)
     settings = ServiceSettings(configuration="test.dstack.yml", **said)
-    return plan_service(configuration, run=run, environment={}, resolve=unresolved, settings=settings)
+    return plan_service(configuration, run=run, environment={}, resolve=unresolved, settings=settings, weigh=weigh)
 
 
 def gateway_plan(domain: str | None = "gpu.example.com", region: str = "us-east-1", **said: Any) -> GatewayPlan:

@@ -346,11 +346,10 @@ def test_a_failed_refresh_leaves_the_replicas_that_serve_and_ends_the_others() -
     assert ended == (
         "yellow-cat-1 does not serve: replacing the replicas ended as Failed at 0 %: It could not become healthy in "
         "time.\n"
-        "  1 replica of the version before still serves and is billed as before. No other instance is "
-        "running or started "
-        "any more, until pulumi up or make wait runs again."
+        "  1 replica of the version before still serves and is billed as before. The others are ended, and the group "
+        "starts and ends nothing by itself until pulumi up or make wait waits for it again."
     )
-    assert cloud.done == ["suspend Launch", f"terminate {A}"]
+    assert cloud.done == ["suspend Launch Terminate", f"terminate {A}"]
     assert (cloud.minimum, cloud.desired) == (1, 1)
     assert said[-2] == "[ 5:00] replacing replicas, Failed, 0 %: It could not become healthy in time."
 
@@ -364,7 +363,7 @@ def test_a_new_version_that_gives_up_stops_the_refresh_too() -> None:
         ]
     )
     assert str(waits(cloud)[0]).startswith("yellow-cat-1 does not serve: the image was not found\n")
-    assert cloud.done == ["suspend Launch", "cancel refresh", f"terminate {A}"]
+    assert cloud.done == ["suspend Launch Terminate", "cancel refresh", f"terminate {A}"]
 
 
 def test_a_refresh_that_failed_before_the_wait_began_is_no_reason() -> None:
@@ -375,10 +374,12 @@ def test_a_refresh_that_failed_before_the_wait_began_is_no_reason() -> None:
 
 
 def test_a_group_that_a_failed_run_left_at_zero_is_put_where_the_plan_has_it() -> None:
-    cloud = Cloud([(20, starts(A)), (30, health(A, "healthy"))], minimum=0, desired=0, suspended=["Launch"])
+    cloud = Cloud(
+        [(20, starts(A)), (30, health(A, "healthy"))], minimum=0, desired=0, suspended=["Launch", "Terminate"]
+    )
     ended, said = waits(cloud)
     assert ended == Served(instance=A, seconds=30)
-    assert cloud.done == ["resume Launch", "update min=1 desired=1"]
+    assert cloud.done == ["resume Launch Terminate", "update min=1 desired=1"]
     assert said[1] == "[ 0:00] the group has a minimum of 1 and 1 wanted now"
 
 

@@ -1,0 +1,268 @@
+"""What is asked of the Hub about a service's model, with the real huggingface_hub against a Hub on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.configuration import Secret
+from infra.planning import HubError, PlanError
+from infra.planning.chat_template import ModelRepository
+from infra.planning.hub_weights import access_on_hub, weigh_on_hub
+from infra.planning.weights import Weigh
+from infra.preflight import Finding
+from infra.preflight.model import check_model
+from tests.preflight.canned import CannedAws
+from tests.preflight.hub import OTHER_TOKEN, TOKEN, Hub, Model, files, safetensors, serve_hub
+from tests.preflight.plans import clients, service_plan
+
+GIB = 2**30
+MISTRAL = "mistralai/Mistral-7B-Instruct-v0.3"
+SEVEN = safetensors(BF16=7_248_023_552)
+"""Of that model, as the Hub counts it: 13.5 GiB."""
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with serve_hub() as served:
+        served.models[MISTRAL] = Model(SEVEN)
+        yield served
+
+
+def weigh(hub: Hub) -> Weigh:
+    return weigh_on_hub({"HF_ENDPOINT": hub.url}, pauses=(0, 0))
+
+
+def plan(resources: str = "gpu: 24GB", env: str = "", token: str | None = None, **said: Any) -> Any:
+    secret = "" if token is None else f"  HF_TOKEN: {token}\n"
+    text = (
+        "type: service\nimage: ghcr.io/huggingface/text-generation-inference:3.3.6\nport: 80\n"
+        f"env:\n  MODEL_ID: {MISTRAL}\n{env}{secret}commands: [text-generation-launcher]\n"
+    )
+    return service_plan(f"{text}resources: {{{resources}}}\n" if resources else text, **said)
+
+
+def asked(hub: Hub, **said: Any) -> list[Finding]:
+    hub_clients = {"check_access": access_on_hub({"HF_ENDPOINT": hub.url}, pauses=(0, 0)), "weigh": weigh(hub)}
+    findings = check_model(clients(CannedAws({}), **hub_clients), plan(**said))
+    assert all(TOKEN not in str(finding) and OTHER_TOKEN not in str(finding) for finding in findings)
+    return findings
+
+
+def found(findings: list[Finding]) -> list[tuple[str, str, str]]:
+    return [(finding.level, finding.topic, finding.message) for finding in findings]
+
+
+def test_a_model_that_everybody_may_read_and_that_fits_is_well(hub: Hub) -> None:
+    assert found(asked(hub)) == [
+        ("ok", "Hub model", f"{MISTRAL} can be read by everybody"),
+        (
+            "ok",
+            "GPU memory",
+            f"{MISTRAL} takes 16.2 GiB (13.5 GiB of weights, 7.2 billion parameters); the smallest offer has 22.4",
+        ),
+    ]
+
+
+def test_a_gated_model_is_read_with_a_token_that_may(hub: Hub) -> None:
+    hub.models[MISTRAL].gated = True
+    assert found(asked(hub, token=TOKEN))[0] == ("ok", "Hub model", f"{MISTRAL} can be read by the service's token")
+
+
+@pytest.mark.parametrize(
+    ("gated", "token", "message"),
+    [
+        (True, None, f"{MISTRAL} is gated (401), and the service has no Hub token: accept its conditions at "),
+        (
+            True,
+            OTHER_TOKEN,
+            f"{MISTRAL} is gated (403), and the account of the service's Hub token has no access to it: ask for "
+            "access at ",
+        ),
+        (
+            False,
+            "hf_expired",
+            "the Hub does not accept the service's token (401): it is expired, revoked or misspelt: make a new one at ",
+        ),
+        (False, '"hf_with a space"', "the service's Hub token is empty, or has a space, a line break or another "),
+    ],
+    ids=["gated, no token", "gated for the token", "expired token", "no token at all"],
+)
+def test_a_model_that_the_service_may_not_read_is_refused(
+    hub: Hub, gated: bool, token: str | None, message: str
+) -> None:
+    hub.models[MISTRAL].gated = gated
+    [finding] = asked(hub, token=token)
+    assert (finding.level, finding.topic, finding.message[: len(message)]) == ("refusal", "Hub model", message)
+    assert "hf_expired" not in finding.message
+    assert "hf_with" not in finding.message
+
+
+def test_a_model_that_does_not_exist_is_refused(hub: Hub) -> None:
+    del hub.models[MISTRAL]
+    [finding] = asked(hub)
+    assert finding.level == "refusal"
+    assert finding.message.startswith(f"there is no {MISTRAL} on the Hub that is open to everyone (401)")
+
+
+def test_a_hub_that_does_not_answer_is_a_warning(hub: Hub) -> None:
+    hub.failures = [503, 503, 503]
+    assert found(asked(hub)) == [
+        (
+            "warning",
+            "Hub model",
+            f"the Hub at {hub.url} answered 503, asked about {MISTRAL}, so it is not checked whether replicas may "
+            "fetch it",
+        )
+    ]
+
+
+def test_a_hub_that_answers_the_second_time_is_well(hub: Hub) -> None:
+    hub.failures = [503]
+    assert [finding.level for finding in asked(hub)] == ["ok", "ok"]
+
+
+def test_a_model_that_some_offers_have_no_memory_for_is_a_warning_with_the_numbers(hub: Hub) -> None:
+    assert found(asked(hub, resources="gpu: 16GB..24GB, cpu: 4..4"))[1] == (
+        "warning",
+        "GPU memory",
+        f"{MISTRAL} takes 16.2 GiB (13.5 GiB of weights, 7.2 billion parameters), which g4dn.xlarge with 16.0 may not "
+        "have: AWS may start any of the offers; set gpu to 24GB to be sure",
+    )
+
+
+def test_a_model_that_no_offer_has_memory_for_is_a_warning_with_the_largest(hub: Hub) -> None:
+    hub.models[MISTRAL] = Model(safetensors(BF16=70_553_706_496))
+    assert found(asked(hub, resources="gpu: A10G:1"))[1] == (
+        "warning",
+        "GPU memory",
+        f"{MISTRAL} takes 157.7 GiB (131.4 GiB of weights, 70.6 billion parameters), and the largest offer, g5.xlarge "
+        "with 22.4: replicas will most likely run out of GPU memory; ask for more under resources.gpu, or for a "
+        "quantized model",
+    )
+
+
+def test_a_repository_without_weights_is_a_warning(hub: Hub) -> None:
+    hub.models[MISTRAL] = Model(files(README_md=100))
+    assert found(asked(hub))[1] == (
+        "warning",
+        "GPU memory",
+        f"{MISTRAL} has no weights whose size the Hub knows, so it is not checked whether it fits: say what the model "
+        "needs under resources.gpu",
+    )
+
+
+def test_a_service_without_a_model_asks_nothing(hub: Hub) -> None:
+    given = clients(CannedAws({}), check_access=access_on_hub({"HF_ENDPOINT": hub.url}))
+    assert check_model(given, service_plan()) == []
+    assert hub.asked == []
+
+
+WEIGHTS = {
+    "16 bits": (safetensors(BF16=GIB), 2.0),
+    "32 bits, loaded as 16": (safetensors(F32=GIB), 2.0),
+    "a few indexes beside": (safetensors(F16=GIB, F32=2**20), 2.002),
+    "quantized, by its files": (
+        {**safetensors(I32=GIB, F16=2**20), "siblings": [{"rfilename": "model.safetensors", "size": GIB}]},
+        1.0,
+    ),
+    "quantized, as its configuration says": (
+        {
+            **safetensors(BF16=GIB),
+            "config": {"quantization_config": {"quant_method": "fp8"}},
+            "siblings": [{"rfilename": "model.safetensors", "size": GIB}],
+        },
+        1.0,
+    ),
+    "shards beside the same weights in one file": (
+        {
+            "siblings": [
+                {"rfilename": "model-00001-of-00002.safetensors", "size": GIB},
+                {"rfilename": "model-00002-of-00002.safetensors", "size": GIB},
+                {"rfilename": "consolidated.safetensors", "size": 2 * GIB},
+                {"rfilename": "onnx/model.safetensors", "size": GIB},
+                {"rfilename": "pytorch_model.bin", "size": 2 * GIB},
+            ]
+        },
+        2.0,
+    ),
+    "only in one file": (files(consolidated_safetensors=GIB), 1.0),
+    "pickled": (files(pytorch_model_bin=GIB, training_args_bin=5), 1.0),
+}
+
+
+@pytest.mark.parametrize(("info", "gib"), WEIGHTS.values(), ids=WEIGHTS)
+def test_weights_are_what_lies_on_the_gpu(hub: Hub, info: dict[str, Any], gib: float) -> None:
+    hub.models[MISTRAL] = Model(info)
+    weights = weigh(hub)(ModelRepository(repo=MISTRAL, revision=None, token=None))
+    assert weights is not None
+    assert weights.gib == pytest.approx(gib, abs=0.001)
+
+
+def test_a_revision_is_asked_for(hub: Hub) -> None:
+    weigh(hub)(ModelRepository(repo=MISTRAL, revision="v1", token=None))
+    assert hub.asked == [f"/api/models/{MISTRAL}/revision/v1?blobs=true"]
+
+
+def test_a_token_is_never_in_an_error(hub: Hub) -> None:
+    with pytest.raises(HubError) as caught:
+        weigh(hub)(ModelRepository(repo="nobody/nothing", revision=None, token=Secret(TOKEN)))
+    assert TOKEN not in f"{caught.value!r} {caught.value}"
+    assert caught.value.__cause__ is None
+
+
+def test_where_gpu_is_left_out_the_smallest_that_fits_is_chosen_and_said(hub: Hub) -> None:
+    chosen = plan(resources="", weigh=weigh(hub))
+    assert {(offer.gpu_count, offer.gpu_memory_gb) for offer in chosen.offers} == {(1, 24)}
+    assert chosen.offers[0].instance_type == "g6.xlarge"
+    assert chosen.notes[0] == (
+        f"gpu is left out: {MISTRAL} takes 16.2 GiB of GPU memory (13.5 of weights, 7.2 billion parameters), so the "
+        "smallest that fits is chosen, 24GB (A10G, L4). Say gpu to choose."
+    )
+
+
+def test_what_is_quantized_while_loading_takes_less(hub: Hub) -> None:
+    chosen = plan(resources="", env="  QUANTIZE: bitsandbytes-nf4\n", weigh=weigh(hub))
+    assert {offer.gpu_memory_gb for offer in chosen.offers} == {16}
+
+
+def test_a_model_for_several_gpus_gets_the_smallest_number_that_has_it(hub: Hub) -> None:
+    hub.models[MISTRAL] = Model(safetensors(BF16=70_553_706_496))
+    chosen = plan(resources="", weigh=weigh(hub))
+    assert {(offer.gpu, offer.gpu_count) for offer in chosen.offers} == {("H200", 1)} or {
+        offer.gpu_count for offer in chosen.offers
+    } != {1}
+    assert all(offer.gpu_count * offer.usable_gpu_memory_gb >= 157.7 for offer in chosen.offers)
+
+
+def test_a_model_that_nothing_fits_is_refused_by_the_plan(hub: Hub) -> None:
+    hub.models[MISTRAL] = Model(safetensors(BF16=10**13))
+    with pytest.raises(PlanError) as caught:
+        plan(resources="", weigh=weigh(hub))
+    assert "resources.gpu\n  rule:   it is left out, and no offer fits: mistralai/Mistral-7B" in str(caught.value)
+
+
+def test_where_gpu_is_left_out_and_the_hub_does_not_answer_the_plan_says_to_set_it(hub: Hub) -> None:
+    hub.failures = [503, 503, 503]
+    with pytest.raises(PlanError) as caught:
+        plan(resources="", weigh=weigh(hub))
+    assert str(caught.value) == (
+        "test.dstack.yml: 1 problem\n\n"
+        "resources.gpu\n"
+        f"  rule:   it is left out, and cannot be chosen: the Hub at {hub.url} answered 503, asked about {MISTRAL}\n"
+        "  remedy: set gpu, for example 24GB, or try again with the network up"
+    )
+
+
+def test_a_gpu_that_is_said_is_not_weighed(hub: Hub) -> None:
+    assert len(plan(resources="gpu: 1", weigh=weigh(hub)).offers) > 20
+    assert hub.asked == []
+
+
+def test_instance_types_that_are_named_are_all_kept(hub: Hub) -> None:
+    text = "type: service\nimage: x\nport: 80\nenv: [MODEL_ID=a/b]\ninstance_types: [g4dn.xlarge, p4d.24xlarge]\n"
+    named = service_plan(text, weigh=weigh(hub))
+    assert [offer.instance_type for offer in named.offers] == ["g4dn.xlarge", "p4d.24xlarge"]
+    assert hub.asked == []
