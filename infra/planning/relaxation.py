@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from infra.configuration import Problem, Source
 from infra.planning.catalog import InstanceType
@@ -33,19 +33,19 @@ def no_offer(catalog: Sequence[InstanceType], requirement: Requirement, source: 
             remedy=f"the nearest it has: {', '.join(_nearest(wanted, known))}",
         )
     candidates = [(instance, tuple(misses(instance, requirement))) for instance in catalog]
+    candidates.sort(key=_nearness_to(_named_memory(catalog, requirement)))
     ways = _ways_out(candidates)
     if ways:
         key = ways[0][1].key
         changes = [f"{_relaxed(miss, requirement)}, for {describe(instance)}" for instance, miss in ways]
-        alone = len({miss.key for _, miss in ways}) == 1
         return Problem(
             where=key,
             line=written_line(source, key),
             found=_wanted(key, requirement),
             rule="no EC2 instance type of the catalog satisfies this and the rest of what is asked for",
-            remedy=changes[0] if alone else "one of: " + "; ".join(changes),
+            remedy=changes[0] if len(changes) == 1 else "one of: " + "; ".join(changes),
         )
-    instance, missed = min(candidates, key=_by_nearness)
+    instance, missed = candidates[0]
     changes = ", and ".join(_relaxed(miss, requirement) for miss in missed)
     return Problem(
         where=", ".join(miss.key for miss in missed),
@@ -56,24 +56,36 @@ def no_offer(catalog: Sequence[InstanceType], requirement: Requirement, source: 
     )
 
 
-def _by_nearness(candidate: _Candidate) -> tuple[int, float, float, str]:
-    instance, missed = candidate
-    return len(missed), sum(miss.distance for miss in missed), instance.price, instance.name
+def _named_memory(catalog: Sequence[InstanceType], requirement: Requirement) -> float:
+    """GB of the largest GPU among the wanted names; 0 where none is named."""
+    named = {name.lower() for name in requirement.gpu_names or ()}
+    return max((instance.gpu_memory_gb for instance in catalog if instance.gpu.lower() in named), default=0)
+
+
+def _nearness_to(gpu_memory: float) -> Callable[[_Candidate], tuple[int, float, float, float, str]]:
+    """The order of how little is asked. In place of a named GPU the nearest is one with no less memory, `gpu_memory`,
+    since a model that needs the named one fits into no smaller."""
+
+    def nearness(candidate: _Candidate) -> tuple[int, float, float, float, str]:
+        instance, missed = candidate
+        renamed = any(miss.key == "resources.gpu.name" for miss in missed)
+        lacking = max(0, gpu_memory - instance.gpu_memory_gb) if renamed else 0
+        return len(missed), sum(miss.distance for miss in missed), lacking, instance.price, instance.name
+
+    return nearness
 
 
 def _ways_out(candidates: Iterable[_Candidate]) -> list[tuple[InstanceType, Miss]]:
-    """For each requirement that alone stands in the way: the instance type it has to be relaxed least for.
+    """For each requirement that alone stands in the way: the instance type it has to be relaxed least for, down and up.
 
-    The list is in the order of how little is asked; a list of instance types or GPU names comes last, because to
-    leave what was named is more than to change a number.
+    Candidates come, and ways go, in the order of how little is asked; a list of instance types or GPU names comes
+    last, because to leave what was named is more than to change a number.
     """
-    nearest: dict[Key, _Candidate] = {}
-    for candidate in sorted(candidates, key=_by_nearness):
-        missed = candidate[1]
+    ways: dict[tuple[Key, bool], tuple[InstanceType, Miss]] = {}
+    for instance, missed in candidates:
         if len(missed) == 1:
-            nearest.setdefault(missed[0].key, candidate)
-    ways = sorted(nearest.values(), key=_by_nearness)
-    return [(instance, missed[0]) for instance, missed in ways[:SHOWN]]
+            ways.setdefault((missed[0].key, missed[0].above), (instance, missed[0]))
+    return sorted(ways.values(), key=lambda way: way[1].key in _WHAT)[:SHOWN]
 
 
 _WHAT: dict[Key, str] = {"instance_types": "names", "resources.gpu.name": "GPUs"}

@@ -83,6 +83,8 @@ class Miss:
     """What the instance type has instead."""
     distance: float
     """0 for just missed; comparable among misses of one key. A name that is not among the wanted ones is at 1."""
+    above: bool = False
+    """Whether the instance type has more than is asked for."""
 
 
 def misses(instance: InstanceType, requirement: Requirement) -> Iterator[Miss]:
@@ -153,7 +155,7 @@ def lowest_price(instance: InstanceType, requirement: Requirement) -> float:
 
 
 def _outside(key: Key, has: float, bounds: Bounds) -> Miss:
-    return Miss(key=key, has=has, distance=bounds.distance(has))
+    return Miss(key=key, has=has, distance=bounds.distance(has), above=bounds.high is not None and has > bounds.high)
 
 
 def _lowered(names: tuple[str, ...]) -> frozenset[str]:

@@ -131,6 +131,13 @@ def test_a_disk_that_cannot_be_had_is_refused(plan: Plan, disk: str) -> None:
             "resources.gpu.count",
             "lower gpu count by 1 to 1..2, for p5.4xlarge (H100:80GB:1, 16 vCPU, 256GB, $6.88/h)",
         ),
+        (
+            resources("gpu: 'H100:4'"),
+            "resources.gpu.count",
+            "one of: lower gpu count by 3 to 1..4, for p5.4xlarge (H100:80GB:1, 16 vCPU, 256GB, $6.88/h); "
+            "raise gpu count by 4 to 4..8, for p5.48xlarge (H100:80GB:8, 192 vCPU, 2048GB, $55.04/h); "
+            "add RTXPRO6000 to gpu name, for g7e.24xlarge (RTXPRO6000:96GB:4, ",
+        ),
         (resources("gpu: H1000"), "resources.gpu.name", "the nearest it has: H100, H200"),
         (
             resources("gpu: 24GB") + "instance_types: [g5.xlrge]\n",
