@@ -59,7 +59,7 @@ def test_a_snippet_of_the_readme_works(block: Block, service: LocalService) -> N
 
 
 def test_what_the_banner_offers_to_paste_works(service: LocalService) -> None:
-    curl, python = re.findall(r"^(curl .*?)\n\n(from openai.*?)\n\nCtrl-C", service.banner, re.MULTILINE | re.DOTALL)[0]
+    curl, python = re.findall(r"^(curl .*?)\n\n(# pip install openai\nfrom openai.*?)\n\nCtrl-C", service.banner, re.MULTILINE | re.DOTALL)[0]
     assert "generated_text" in _bash(curl)
     answer = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, timeout=100, check=False)
     assert (answer.returncode, answer.stderr) == (0, "")
