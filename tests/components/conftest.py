@@ -27,8 +27,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Recording:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     """The document's first service, with its settings and a secret token, behind the example's gateway."""
     account = Account(tmp_path_factory.mktemp("account"))
-    account.up("gateway", {"configuration": str(EXAMPLES / "gateway.dstack.yml")})
-    return account.up(
+    return account.with_gateway((EXAMPLES / "gateway.dstack.yml").read_text()).up(
         "yellow-cat-1",
         {"configuration": str(EXAMPLES / "mistral" / "serve.dstack.yml"), "gpu": "24GB"},
         secrets={"env": {"HUGGING_FACE_HUB_TOKEN": TOKEN}},
@@ -41,8 +40,9 @@ def deploy(account: Account) -> Callable[..., Recording]:
 
     def deployed(text: str, stack: str = "run", gateway: str = "", **config: object) -> Recording:
         domain = gateway or "domain: example.com\n"
-        account.up("gateway", {"configuration": account.written("gateway.yml", GATEWAY + domain)})
-        return account.up(stack, {"configuration": account.written("serve.yml", text), **config})
+        return account.with_gateway(GATEWAY + domain).up(
+            stack, {"configuration": account.written("serve.yml", text), **config}
+        )
 
     return deployed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import zipfile
 from collections.abc import Mapping
@@ -49,6 +50,10 @@ def program(folder: Path, environment: Mapping[str, str] | None = None) -> Progr
     return lambda: pulumi.run(lambda: deploy(means))
 
 
+_DEPLOYED: dict[str, Any] = {}
+"""Records and outputs of gateways, by configuration."""
+
+
 class Account:
     """One account in which stacks are deployed one after the other, and whose outputs refer to each other."""
 
@@ -78,6 +83,18 @@ class Account:
         if not recording.errors and not arguments.get("preview"):
             self.outputs[f"organization/servestack/{stack}"] = recording.exports
         return recording
+
+    def with_gateway(self, text: str) -> Account:
+        """This account, with a gateway of this configuration in its stack `gateway`. Each text is deployed once and
+        then copied: what the gateway's program does is not what is tested here."""
+        if text not in _DEPLOYED:
+            first = Account(self._folder)
+            first.up("gateway", {"configuration": first.written("gateway.yml", text)})
+            _DEPLOYED[text] = (first.cloud.records, first.outputs)
+        records, outputs = copy.deepcopy(_DEPLOYED[text])
+        self.cloud = Cloud(self.cloud.world, records)
+        self.outputs |= outputs
+        return self
 
     def written(self, name: str, text: str) -> str:
         """The path of a configuration with this text."""

@@ -244,14 +244,14 @@ def test_credentials_of_the_image_s_registry_are_parameters(deploy: Deploy) -> N
 
 def test_a_variable_of_the_caller_s_is_a_secret(account: Account, tmp_path: Any) -> None:
     account = Account(tmp_path, environment={"API_SECRET": TOKEN})
-    account.up("gateway", {"configuration": account.written("gateway.yml", GATEWAY)})
+    account.with_gateway(GATEWAY)
     service = account.up("run", {"configuration": account.written("serve.yml", f"{WEB}env: [API_SECRET]\n")})
     assert plain(service.one("aws:ssm/parameter:Parameter").inputs["value"]) == TOKEN
     assert [where for where, text in service.texts() if TOKEN in text] == []
 
 
 def test_a_changed_secret_rolls_the_replicas(account: Account) -> None:
-    account.up("gateway", {"configuration": account.written("gateway.yml", GATEWAY)})
+    account.with_gateway(GATEWAY)
     config = {"configuration": account.written("serve.yml", WEB)}
     account.up("run", config, secrets={"env": {"TOKEN": "one"}})
     changed = account.up("run", config, secrets={"env": {"TOKEN": "two"}})
@@ -265,7 +265,7 @@ def test_a_changed_secret_rolls_the_replicas(account: Account) -> None:
 
 
 def test_a_new_run_name_makes_everything_new_and_then_deletes_the_old(account: Account) -> None:
-    account.up("gateway", {"configuration": account.written("gateway.yml", GATEWAY)})
+    account.with_gateway(GATEWAY)
     before = account.up("run", {"configuration": account.written("serve.yml", WEB)})
     renamed = account.up("run", {"configuration": account.written("serve.yml", f"{WEB}name: other\n")})
     aws = [one for one in before.resources if one.type.startswith("aws:")]
@@ -275,7 +275,7 @@ def test_a_new_run_name_makes_everything_new_and_then_deletes_the_old(account: A
 
 
 def test_only_connection_is_read_from_the_gateway_s_stack(account: Account) -> None:
-    account.up("gateway", {"configuration": account.written("gateway.yml", GATEWAY)})
+    account.with_gateway(GATEWAY)
     outputs = account.outputs["organization/servestack/gateway"]
     account.outputs["organization/servestack/gateway"] = {"connection": outputs["connection"]}
     account.up("run", {"configuration": account.written("serve.yml", WEB)})
@@ -289,7 +289,7 @@ def test_a_gateway_s_stack_may_be_of_another_name_or_project(account: Account) -
 
 
 def test_a_second_service_beside_the_first(account: Account) -> None:
-    account.up("gateway", {"configuration": account.written("gateway.yml", GATEWAY)})
+    account.with_gateway(GATEWAY)
     config = {"configuration": account.written("serve.yml", WEB)}
     for stack in ("one", "two", "three"):
         account.up(stack, config)
@@ -298,7 +298,7 @@ def test_a_second_service_beside_the_first(account: Account) -> None:
 
 
 def test_at_preview_what_is_known_is_asked_for_and_nothing_is_made(account: Account) -> None:
-    account.up("gateway", {"configuration": account.written("gateway.yml", GATEWAY)})
+    account.with_gateway(GATEWAY)
     made = len(account.cloud.records.all)
     config = {"configuration": str(EXAMPLES / "mistral" / "serve.dstack.yml"), "gpu": "24GB"}
     preview = account.up("run", config, preview=True)
