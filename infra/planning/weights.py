@@ -15,7 +15,7 @@ from infra.configuration import Secret
 from infra.planning.chat_template import ModelRepository
 from infra.planning.environment import hub_token
 from infra.planning.plan import Offer
-from infra.planning.repository import is_folder
+from infra.planning.repository import HubOutOfReachError, is_folder
 
 ROOM = 1.2
 """Memory that serving takes, in parts of the weights: a fifth more for CUDA, activations and the smallest cache of keys
@@ -50,6 +50,18 @@ Weigh = Callable[[ModelRepository], Weights | None]
 def unweighed(wanted: ModelRepository) -> Weights | None:
     """Weighs nothing, on purpose: for a plan that is only shown, or served elsewhere."""
     del wanted
+
+
+def unweighed_out_of_reach(weigh: Weigh) -> Weigh:
+    """As `weigh`, but what nothing can be known of now is left unknown; what is wrong is still said."""
+
+    def weigh_or_leave(wanted: ModelRepository) -> Weights | None:
+        try:
+            return weigh(wanted)
+        except HubOutOfReachError:
+            return None
+
+    return weigh_or_leave
 
 
 def weighed_repository(

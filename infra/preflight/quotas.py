@@ -104,15 +104,12 @@ def _limit(client: Any, code: str) -> int:
 
 
 def _running(ec2: Any, run: str, owner: str) -> list[tuple[str, bool, int]]:
-    """(type, whether it is spot, vCPUs) of every GPU instance that counts, but for the service's own."""
+    """(type, whether it is spot, vCPUs) of every instance that counts towards some quota, but for the service's own."""
     known = {instance.name: instance.vcpus for instance in read_catalog()}
-    filters = [
-        {"Name": "instance-state-name", "Values": ["pending", "running"]},
-        {"Name": "instance-type", "Values": ["g*", "p*", "vt*"]},
-    ]
+    counting = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     return [
         (kind, instance.get("InstanceLifecycle") == "spot", known.get(kind) or _vcpus(instance))
-        for reservation in collected(ec2.describe_instances, "Reservations", Filters=filters)
+        for reservation in collected(ec2.describe_instances, "Reservations", Filters=counting)
         for instance in reservation["Instances"]
         for kind in [instance["InstanceType"]]
         if not _is_own(instance, run, owner)

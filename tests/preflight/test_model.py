@@ -11,7 +11,7 @@ from infra.configuration import Secret
 from infra.planning import HubError, PlanError
 from infra.planning.chat_template import ModelRepository
 from infra.planning.hub_weights import access_on_hub, weigh_on_hub
-from infra.planning.weights import Weigh
+from infra.planning.weights import Weigh, unweighed_out_of_reach
 from infra.preflight import Finding
 from infra.preflight.model import check_model
 from tests.preflight.canned import CannedAws
@@ -231,10 +231,9 @@ def test_what_is_quantized_while_loading_takes_less(hub: Hub) -> None:
 def test_a_model_for_several_gpus_gets_the_smallest_number_that_has_it(hub: Hub) -> None:
     hub.models[MISTRAL] = Model(safetensors(BF16=70_553_706_496))
     chosen = plan(resources="", weigh=weigh(hub))
-    assert {(offer.gpu, offer.gpu_count) for offer in chosen.offers} == {("H200", 1)} or {
-        offer.gpu_count for offer in chosen.offers
-    } != {1}
-    assert all(offer.gpu_count * offer.usable_gpu_memory_gb >= 157.7 for offer in chosen.offers)
+    assert {(offer.gpu, offer.gpu_count) for offer in chosen.offers} == {("RTXPRO6000", 2)}, (
+        "2 x 96, 4 x 48 and 8 x 24 GB are as much"
+    )
 
 
 def test_a_model_that_nothing_fits_is_refused_by_the_plan(hub: Hub) -> None:
@@ -254,6 +253,16 @@ def test_where_gpu_is_left_out_and_the_hub_does_not_answer_the_plan_says_to_set_
         f"  rule:   it is left out, and cannot be chosen: the Hub at {hub.url} answered 503, asked about {MISTRAL}\n"
         "  remedy: set gpu, for example 24GB, or try again with the network up"
     )
+
+
+def test_a_plan_that_is_only_shown_goes_on_with_every_gpu_and_says_so(hub: Hub) -> None:
+    hub.failures = [503, 503, 503]
+    shown = plan(resources="", weigh=unweighed_out_of_reach(weigh(hub)))
+    assert len(shown.offers) > 20
+    assert shown.notes[0].startswith("gpu is left out, so every GPU that satisfies the rest is offered")
+    with pytest.raises(PlanError, match="there is no nobody/nothing on the Hub"):
+        text = "type: service\nimage: x\nport: 80\nenv: [MODEL_ID=nobody/nothing]\n"
+        service_plan(text, weigh=unweighed_out_of_reach(weigh(hub)))
 
 
 def test_a_gpu_that_is_said_is_not_weighed(hub: Hub) -> None:
