@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from functools import partial
 from urllib.parse import urlsplit
@@ -51,12 +52,8 @@ class Replica(Owner):
             if connection.usable and loop.time() - connection.free_since <= _IDLE_FOR:
                 return connection
             connection.end()
-        parts = self._parts
         async with asyncio.timeout(patience):
-            _, connection = await loop.create_connection(
-                partial(Connection, self), parts.name, parts.port, ssl=parts.tls
-            )
-        return connection
+            return await self._connect(patience)
 
     def close(self) -> None:
         """End all connections."""
@@ -78,6 +75,28 @@ class Replica(Owner):
             self._idle.remove(connection)
         if not by_us and not self._open:
             self.lost = True
+
+    async def _connect(self, patience: float) -> Connection:
+        """One address of the name after the other, none for longer than its share of `patience`."""
+        loop = asyncio.get_running_loop()
+        parts = self._parts
+        found = await loop.getaddrinfo(parts.name, parts.port, type=socket.SOCK_STREAM)
+        problem: OSError | TimeoutError = OSError("the name has no address")
+        for family, _, _, _, address in found:
+            try:
+                async with asyncio.timeout(patience / len(found)):
+                    _, connection = await loop.create_connection(
+                        partial(Connection, self),
+                        str(address[0]),
+                        parts.port,
+                        family=family,
+                        ssl=parts.tls,
+                        server_hostname=parts.name if parts.tls else None,
+                    )
+                return connection
+            except (OSError, TimeoutError) as failed:
+                problem = failed
+        raise problem
 
 
 class _Parts:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+from typing import Any
 
 import httpx
 import pytest
@@ -190,6 +193,27 @@ def test_an_address_that_cannot_be_used_is_the_deployers_fault(bench: Bench, add
     bench.register(bench.service(model=None, url=address))
     found = ask(bench)
     assert (found.status_code, found.json()["error"]["code"]) == (502, "upstream_misconfigured")
+
+
+def test_a_name_with_a_dead_address_is_reached_at_its_next_one(served: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first address takes no connection and refuses none, as a machine that is gone."""
+
+    async def addresses(host: str, port: int, **options: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in ("127.0.0.2", "127.0.0.1")]
+
+    with contextlib.ExitStack() as held:
+        dead = held.enter_context(socket.socket())
+        dead.bind(("127.0.0.2", served.tgi.port))
+        dead.listen(0)
+        for _ in range(3):
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(dead.getsockname())
+        served.serve(connect_timeout=2)
+        monkeypatch.setattr(served.loop.loop, "getaddrinfo", addresses)
+        served.register(served.service(model=None, url=f"http://replicas.example:{served.tgi.port}"))
+        assert ask(served).status_code == 200
+    assert served.tgi.asked[-1].header("host") == f"replicas.example:{served.tgi.port}"
 
 
 def test_an_addresss_path_comes_before_the_requests(served: Bench) -> None:
