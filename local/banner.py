@@ -95,7 +95,18 @@ def _openai_address(runs: Sequence[Run], port: int) -> list[str]:
     if not any(run.plan.model for run in runs):
         return ["No configuration has a `model:` mapping, so the OpenAI interface serves no model.", ""]
     base = f"http://127.0.0.1:{port}"
-    return [f"OpenAI interface: {base}/v1, also {base} and http://gateway.localhost:{port}", ""]
+    by_name = f"http://gateway.localhost:{port} (in browsers and curl)"
+    return [f"OpenAI interface: {base}/v1, also {base} and {by_name}", *_shared_models(runs), ""]
+
+
+def _shared_models(runs: Sequence[Run]) -> Iterator[str]:
+    by_model: dict[str, list[str]] = {}
+    for run in runs:
+        if run.plan.model is not None:
+            by_model.setdefault(run.plan.model.name, []).append(run.plan.run)
+    for model, names in by_model.items():
+        if len(names) > 1:
+            yield f"{model} is the model of {' and '.join(names)}: the OpenAI interface asks {names[0]}."
 
 
 def _curl(run: Run, port: int, key: str | None) -> list[str]:

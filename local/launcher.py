@@ -103,11 +103,12 @@ def _registry(
     runs: Sequence[PlannedRun], upstreams: Sequence[Upstream], *, key: str | None, own: ChatTemplate | None
 ) -> Registry:
     services: list[Service] = []
+    created = int(time.time())
     for run, upstream in zip(runs, upstreams, strict=True):
         record = service_record(run.plan, url=upstream.url)
         model = record.model
         if model is not None:
-            model = msgspec.structs.replace(model, created=int(time.time()))
+            model = msgspec.structs.replace(model, created=created)
             model = model if own is None else stand_in.as_served(model, own)
         services.append(msgspec.structs.replace(record, auth=key is not None, model=model))
     return Registry(keys=[] if key is None else [key_record(key)], services=services)

@@ -32,7 +32,7 @@ g5.2xlarge (A10G, 24 GB, $1.21 an hour)
   run      http://127.0.0.1:8000/services/llama/ and http://llama.localhost:8000/
   model    TheBloke/Llama-2-13B-chat-GPTQ
 
-OpenAI interface: http://127.0.0.1:8000/v1, also http://127.0.0.1:8000 and http://gateway.localhost:8000
+OpenAI interface: http://127.0.0.1:8000/v1, also http://127.0.0.1:8000 and http://gateway.localhost:8000 (in browsers and curl)
 
 API key (made for this start, shown once): sk-x
 
@@ -69,6 +69,13 @@ def test_prose_is_broken_at_the_width_of_a_terminal_and_what_is_pasted_is_not() 
         "           (T4, 16 GB, $0.53 an hour), g4dn.2xlarge (T4, 16 GB, $0.75 an hour),",
         "           g6.xlarge (L4, 24 GB, $0.80 an hour) or 37 more",
     ]
+
+
+def test_runs_that_share_a_model_are_said_to_and_the_first_answers() -> None:
+    runs = [_run(), _run("--name", "other")]
+    assert "TheBloke/Llama-2-13B-chat-GPTQ is the model of llama and other: the OpenAI interface asks llama." in (
+        banner(runs, port=8000, key=None).splitlines()
+    )
 
 
 def test_many_offers_are_counted_and_not_listed() -> None:
