@@ -14,12 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from infra.planning.table_items import PARTITION_KEY, REGISTRY, SORT_KEY
+from infra.preflight.aws_errors import aws_failures
 from infra.readiness import Awaited, Clients, Clock, NotServingError, WallClock, aws_clients, wait_until_serving
 
 GROUP = "aws:autoscaling/group:Group"
 LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 TABLE_ITEM = "aws:dynamodb/tableItem:TableItem"
+PROJECT = "servestack"
+"""As in Pulumi.yaml."""
 _CLAIM = "claim#"
 
 Pulumi = Callable[[Sequence[str]], str]
@@ -33,7 +36,7 @@ def main(
     arguments: Sequence[str],
     *,
     pulumi: Pulumi | None = None,
-    clients: Callable[[str], Clients] = aws_clients,
+    clients: Callable[[str, str | None], Clients] = aws_clients,
     clock: Clock | None = None,
 ) -> int:
     """The command; 0 when the service serves, 1 when it does not, 2 when there is nothing to wait for."""
@@ -45,11 +48,12 @@ def main(
         state = json.loads(ask(["stack", "export", "--stack", stack]))
         config = json.loads(ask(["config", "--json", "--stack", stack]))
         awaited = awaited_of(stack, state, config)
-        wait_until_serving(awaited, clients(awaited.region), clock=clock or WallClock(), say=_say)
+        made = clients(awaited.region, _value(config, "aws:profile"))
+        wait_until_serving(awaited, made, clock=clock or WallClock(), say=_say)
     except WaitError as error:
         print(error, file=sys.stderr)
         return 2
-    except NotServingError as error:
+    except (NotServingError, *aws_failures()) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -88,7 +92,7 @@ def awaited_of(stack: str, state: Mapping[str, Any], config: Mapping[str, Any]) 
         minimum=minimum,
         port=None,
         boot_timeout=int(group["healthCheckGracePeriod"]),
-        on_failure="keep" if _value(config, "on_failure") == "keep" else "stop",
+        on_failure="keep" if _value(config, f"{PROJECT}:on_failure") == "keep" else "stop",
     )
 
 
@@ -126,8 +130,8 @@ def _claim(stack: str, resources: Sequence[Mapping[str, Any]]) -> tuple[str, str
     raise WaitError(f"{stack} has no claim of a run name in its state: run pulumi up --stack {stack}")
 
 
-def _value(config: Mapping[str, Any], key: str) -> object:
-    return next((entry.get("value") for name, entry in config.items() if name.rpartition(":")[2] == key), None)
+def _value(config: Mapping[str, Any], key: str) -> str | None:
+    return config.get(key, {}).get("value")
 
 
 def _say(line: str) -> None:

@@ -81,13 +81,13 @@ class WallClock:
         time.sleep(seconds)
 
 
-def aws_clients(region: str) -> Clients:
-    """Clients with the caller's own credentials. boto3 is imported here, since most who import this only wait."""
+def aws_clients(region: str, profile: str | None = None) -> Clients:
+    """Clients with the caller's own credentials, or those of a profile. boto3 is imported only here."""
     import boto3
     from botocore.config import Config
 
     patient = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=20)
-    session: Any = boto3.Session(region_name=region)
+    session: Any = boto3.Session(region_name=region, profile_name=profile)
     return Clients(
         autoscaling=session.client("autoscaling", config=patient),
         elbv2=session.client("elbv2", config=patient),

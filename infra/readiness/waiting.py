@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from infra.preflight.aws_errors import aws_failures, error_code, in_words, is_expired, kind_of
+from infra.preflight.account import explain_credentials
+from infra.preflight.aws_errors import aws_failures, error_code, in_words, kind_of
 from infra.readiness.awaited import Awaited, NotServingError, Served
 from infra.readiness.clients import Clients, Clock
 from infra.readiness.looking import GroupGone, Looker
@@ -126,18 +127,16 @@ class _Wait:
         awaited = self._awaited
         match kind_of(error):
             case "credentials":
-                what = (
-                    "the AWS credentials have expired" if is_expired(error) else "AWS does not accept the credentials"
-                )
-                remedy = "renew them, and run pulumi up or make wait again"
+                what, remedy = explain_credentials(error), "then run pulumi up or make wait again"
             case "denied":
-                what, remedy = "the AWS credentials may not ask or do this", "allow it, and run pulumi up again"
+                what = f"the AWS credentials may not ask or do this ({in_words(error)})"
+                remedy = "allow it, and run pulumi up again"
             case "passing":
-                what, remedy = "AWS does not answer", "run pulumi up again later"
+                what, remedy = f"AWS does not answer ({in_words(error)})", "run pulumi up again later"
             case "other":
-                what, remedy = "AWS refuses", "run pulumi up --refresh"
+                what, remedy = f"AWS refuses ({in_words(error)})", "run pulumi up --refresh"
         return NotServingError(
-            f"it is not known whether {awaited.run} serves: {what} ({in_words(error)})\n"
+            f"it is not known whether {awaited.run} serves: {what}\n"
             f"  remedy: {remedy}\n"
             f"  Nothing was stopped: replicas go on, and are billed."
         )

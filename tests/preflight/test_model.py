@@ -260,8 +260,8 @@ def test_a_plan_that_is_only_shown_goes_on_with_every_gpu_and_says_so(hub: Hub) 
     shown = plan(resources="", weigh=unweighed_out_of_reach(weigh(hub)))
     assert len(shown.offers) > 20
     assert shown.notes[0].startswith("gpu is left out, so every GPU that satisfies the rest is offered")
+    text = "type: service\nimage: x\nport: 80\nenv: [MODEL_ID=nobody/nothing]\n"
     with pytest.raises(PlanError, match="there is no nobody/nothing on the Hub"):
-        text = "type: service\nimage: x\nport: 80\nenv: [MODEL_ID=nobody/nothing]\n"
         service_plan(text, weigh=unweighed_out_of_reach(weigh(hub)))
 
 

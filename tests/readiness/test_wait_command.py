@@ -16,6 +16,7 @@ from tests.readiness import cloud as scripted
 from tests.readiness.cloud import Cloud, health, says, starts, together
 
 A = "i-0aaaaaaaaaaaaaaaa"
+PROFILE = {"aws:profile": {"value": "work", "secret": False}}
 CLAIM = claim_item("yellow-cat-1", "organization/servestack/yellow-cat-1")
 RESOURCES: dict[str, dict[str, Any]] = {
     GROUP: {
@@ -87,14 +88,14 @@ def test_what_is_no_service_that_could_be_waited_for_is_said(exported: dict[str,
 def test_the_command_prints_progress_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
     cloud = Cloud([(10, together(starts(A), health(A, "healthy")))])
     asked: list[Sequence[str]] = []
-    ended = main(["cat"], pulumi=pulumi(state(), asked=asked), clients=_clients(cloud), clock=cloud)
+    ended = main(["cat"], pulumi=pulumi(state(), PROFILE, asked), clients=_clients(cloud), clock=cloud)
     assert (ended, capsys.readouterr().out.splitlines()[-1]) == (0, "[ 0:10] yellow-cat-1 serves")
     assert asked == [["stack", "export", "--stack", "cat"], ["config", "--json", "--stack", "cat"]]
 
 
 def test_the_command_ends_with_1_where_the_service_does_not_serve(capsys: pytest.CaptureFixture[str]) -> None:
     cloud = Cloud([(10, together(starts(A), says(A, "pulling image", cause="no such image", final=True)))])
-    assert main(["cat"], pulumi=pulumi(state()), clients=_clients(cloud), clock=cloud) == 1
+    assert main(["cat"], pulumi=pulumi(state(), PROFILE), clients=_clients(cloud), clock=cloud) == 1
     assert capsys.readouterr().err.startswith("yellow-cat-1 does not serve: no such image\n")
 
 
@@ -116,8 +117,8 @@ def test_a_machine_without_pulumi_is_told_to_install_it(monkeypatch: pytest.Monk
 
 
 def _clients(cloud: Cloud) -> Any:
-    def clients(region: str) -> Clients:
-        assert region == "us-east-1"
+    def clients(region: str, profile: str | None) -> Clients:
+        assert (region, profile) == ("us-east-1", "work")
         return cloud.clients()
 
     return clients

@@ -426,10 +426,10 @@ def test_credentials_that_expire_meanwhile_end_the_wait_and_stop_nothing(operati
     expired = refusal("ExpiredToken", "The security token included in the request is expired")
     cloud = Cloud([(0, starts(A)), (30, fails(operation, expired))])
     assert waits(cloud) == (
-        "it is not known whether yellow-cat-1 serves: the AWS credentials have expired (ExpiredToken: The "
-        "security token "
-        "included in the request is expired)\n"
-        "  remedy: renew them, and run pulumi up or make wait again\n"
+        "it is not known whether yellow-cat-1 serves: the AWS credentials have expired (ExpiredToken): run "
+        "aws sso login, or "
+        "export new ones\n"
+        "  remedy: then run pulumi up or make wait again\n"
         "  Nothing was stopped: replicas go on, and are billed.",
         [FIRST, f"[ 0:00] {STARTED}"],
     )
