@@ -38,8 +38,18 @@ from infra.planning import (
     resolve_with,
 )
 from infra.planning.adapter_layer import published_layer
+from infra.planning.boot import LARGEST_USER_DATA, bytes_at_most
 from infra.planning.resource_tags import GATEWAY_TAG, RUN_TAG, STACK_TAG
-from infra.stack import StackConfig, aws_provider, full_name, gateway_outputs, keep_type, stack_config
+from infra.preflight import Clients, Place, real_clients, refuses, report, run_preflight
+from infra.stack import (
+    StackConfig,
+    aws_profile,
+    aws_provider,
+    full_name,
+    gateway_outputs,
+    keep_type,
+    stack_config,
+)
 
 ROOT = Path(__file__).parents[1]
 DEFAULT_GATEWAY = "gateway"
@@ -58,6 +68,10 @@ def _package() -> FunctionPackage:
     return build_function_zip(root=ROOT)
 
 
+def _clients(profile: str | None) -> Clients:
+    return real_clients(os.environ, profile=profile)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Means:
     """What the program uses besides Pulumi. `make plan` and tests bring their own."""
@@ -67,6 +81,8 @@ class Means:
     resolve: ResolveChatTemplate = _resolve_on_the_hub
     package: Callable[[], FunctionPackage] = _package
     """Makes the function's zip."""
+    clients: Callable[[str | None], Clients] = _clients
+    """Who preflight asks, with an AWS profile or the caller's own credentials."""
 
 
 async def deploy(means: Means) -> Outputs:
@@ -100,10 +116,12 @@ async def _deploy(config: StackConfig, means: Means) -> Outputs:
         resolve=means.resolve,
         settings=settings,
     )
-    return await _deploy_service(plan)
+    _check_user_data(plan)
+    return await _deploy_service(plan, means)
 
 
 async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
+    _ask(plan, means)
     package = means.package()
     await keep_type("gateway")
     _say(plan.notes)
@@ -122,6 +140,7 @@ async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
             handler=package.handler,
             network=network,
             zone=None if plan.domain is None else find_zone(plan.domain, plan.zone_id, provider=provider),
+            profile=aws_profile(),
         ),
         pulumi.ResourceOptions(providers=[provider]),
     )
@@ -134,12 +153,14 @@ async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
     }
 
 
-async def _deploy_service(plan: ServicePlan) -> Outputs:
+async def _deploy_service(plan: ServicePlan, means: Means) -> Outputs:
     stack = full_name(plan.gateway or DEFAULT_GATEWAY)
     connection = checked_connection(plan, stack, gateway_outputs(stack))
     known = await connection.future()
     if known is None:
         raise pulumi.RunError(f"stack config gateway: what {stack} is connected by is not known yet; deploy it first")
+    place = Place(region=known.region, table=known.table, subnet_ids=known.subnet_ids, owner=full_name())
+    _ask(plan, means, place)
     await keep_type("service")
     _say([offers_table(plan), *plan.notes])
     tags = {STACK_TAG: full_name(), RUN_TAG: plan.run, **dict(plan.tags)}
@@ -152,6 +173,7 @@ async def _deploy_service(plan: ServicePlan) -> Outputs:
             has_domain=known.domain is not None,
             owner=full_name(),
             tags={"Name": plan.run, **tags},
+            profile=aws_profile(),
         ),
         pulumi.ResourceOptions(providers=[aws_provider(region, tags)]),
     )
@@ -161,6 +183,26 @@ async def _deploy_service(plan: ServicePlan) -> Outputs:
         **{name: outputs[name] for name in names if names[name] is not None},
         "logs": pulumi.Output.all(service.log_group, region).apply(lambda parts: tail(parts[0], parts[1])),
     }
+
+
+def _ask(plan: GatewayPlan | ServicePlan, means: Means, place: Place | None = None) -> None:
+    """Asks AWS and the Hub whether the plan can be deployed; of what is, nothing hangs on the answers. Raises RunError
+    where one refuses."""
+    if not plan.preflight:
+        return
+    findings = run_preflight(plan, means.clients(aws_profile()), place)
+    if refuses(findings):
+        raise pulumi.RunError(f"preflight refuses (pulumi config set preflight false skips it):\n{report(findings)}")
+    _say([report(findings)])
+
+
+def _check_user_data(plan: ServicePlan) -> None:
+    size = bytes_at_most(plan)
+    if size > LARGEST_USER_DATA:
+        raise pulumi.RunError(
+            f"the boot script has {size} bytes and EC2 takes {LARGEST_USER_DATA}: shorten commands, entrypoint and "
+            "the values of env, or put them into the image"
+        )
 
 
 def _say(lines: Sequence[str]) -> None:

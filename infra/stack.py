@@ -54,13 +54,18 @@ def aws_provider(region: pulumi.Input[str], tags: Mapping[str, str]) -> aws.Prov
     Raises:
         RunError: `aws:region` says something else; while deploying, where the region is an output.
     """
-    settings = pulumi.Config("aws")
+    given = pulumi.Config("aws").get("region")
     return aws.Provider(
         "aws",
-        region=pulumi.Output.from_input(region).apply(lambda known: _same_region(known, settings.get("region"))),
-        profile=settings.get("profile"),
+        region=pulumi.Output.from_input(region).apply(lambda known: _same_region(known, given)),
+        profile=aws_profile(),
         default_tags=aws.ProviderDefaultTagsArgs(tags=tags),
     )
+
+
+def aws_profile() -> str | None:
+    """The AWS profile that the stack names as `aws:profile`; `None`: the caller's own credentials are used."""
+    return pulumi.Config("aws").get("profile")
 
 
 def gateway_outputs(stack: str) -> pulumi.Output[Any]:

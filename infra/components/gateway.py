@@ -35,6 +35,8 @@ class GatewayArgs:
     """An existing network, or the zones of one that is made."""
     zone: Zone | None
     """The hosted zone; `None` exactly where the plan has no domain."""
+    profile: str | None = None
+    """The AWS profile that everything is done with; `None`: the caller's own."""
 
 
 class Gateway(pulumi.ComponentResource):
@@ -91,7 +93,7 @@ class Gateway(pulumi.ComponentResource):
         everything = [network, balancer, registry, function, api, *([] if domain is None else [domain])]
         Teardown(
             f"{name}-teardown",
-            TeardownArgs(region=plan.region, table=registry.table),
+            TeardownArgs(region=plan.region, table=registry.table, profile=args.profile),
             pulumi.ResourceOptions(parent=self, depends_on=everything, protect=plan.protect),
         )
         self.url = api.own_url if plan.domain is None else pulumi.Output.from_input(f"https://gateway.{plan.domain}")

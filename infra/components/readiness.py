@@ -24,7 +24,9 @@ class ReadinessProvider(dynamic.ResourceProvider):
 
     serialize_as_secret_always = False
 
-    def __init__(self, clients: Callable[[str], Clients] = aws_clients, clock: Callable[[], Clock] = WallClock) -> None:
+    def __init__(
+        self, clients: Callable[[str, str | None], Clients] = aws_clients, clock: Callable[[], Clock] = WallClock
+    ) -> None:
         super().__init__()
         self._clients = clients
         self._clock = clock
@@ -44,7 +46,8 @@ class ReadinessProvider(dynamic.ResourceProvider):
 
     def _wait(self, props: Mapping[str, Any]) -> None:
         awaited = read_awaited(props)
-        wait_until_serving(awaited, self._clients(awaited.region), clock=self._clock(), say=_say)
+        clients = self._clients(awaited.region, props.get("profile"))
+        wait_until_serving(awaited, clients, clock=self._clock(), say=_say)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,8 @@ class ReadinessArgs:
     table: pulumi.Input[str]
     log_group: pulumi.Input[str]
     version: pulumi.Input[str]
+    profile: str | None
+    """The AWS profile that is asked with; `None`: the caller's own."""
 
 
 class Readiness(dynamic.Resource):
@@ -77,6 +82,7 @@ class Readiness(dynamic.Resource):
             "port": plan.container.port,
             "boot_timeout": plan.boot_timeout,
             "on_failure": plan.on_failure,
+            **({} if args.profile is None else {"profile": args.profile}),
         }
         super().__init__(ReadinessProvider(), name, inputs, opts)
 

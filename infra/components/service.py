@@ -34,6 +34,8 @@ class ServiceArgs:
     """Full name of the stack."""
     tags: Mapping[str, str]
     """Of instances and their volumes."""
+    profile: str | None = None
+    """The AWS profile that everything is done with; `None`: the caller's own."""
 
 
 class Service(pulumi.ComponentResource):
@@ -128,6 +130,7 @@ class Service(pulumi.ComponentResource):
                 table=args.connection.apply(lambda one: one.table),
                 log_group=logs.name,
                 version=template.version,
+                profile=args.profile,
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[targets.rule, replicas.resource]),
         )

@@ -30,10 +30,10 @@ class Table(Protocol):
     ) -> Mapping[str, Any]: ...
 
 
-def _client(region: str) -> Table:
+def _client(region: str, profile: str | None) -> Table:
     import boto3
 
-    session: Any = boto3.Session(region_name=region)
+    session: Any = boto3.Session(region_name=region, profile_name=profile)
     return session.client("dynamodb")
 
 
@@ -42,7 +42,7 @@ class TeardownProvider(dynamic.ResourceProvider):
 
     serialize_as_secret_always = False
 
-    def __init__(self, client: Callable[[str], Table] = _client) -> None:
+    def __init__(self, client: Callable[[str, str | None], Table] = _client) -> None:
         super().__init__()
         self._client = client
 
@@ -50,13 +50,15 @@ class TeardownProvider(dynamic.ResourceProvider):
         return dynamic.CreateResult(id_=str(props["table"]), outs=props)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.DiffResult:
-        return dynamic.DiffResult(changes=any(_olds.get(name) != _news.get(name) for name in ("table", "region")))
+        return dynamic.DiffResult(
+            changes=any(_olds.get(name) != _news.get(name) for name in ("table", "region", "profile"))
+        )
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.UpdateResult:
         return dynamic.UpdateResult(outs=_news)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        runs = routed_runs(self._client(str(_props["region"])), str(_props["table"]))
+        runs = routed_runs(self._client(str(_props["region"]), _props.get("profile")), str(_props["table"]))
         if runs:
             more = f" and {len(runs) - SHOWN} more" if len(runs) > SHOWN else ""
             raise RuntimeError(
@@ -71,13 +73,20 @@ class TeardownArgs:
 
     region: str
     table: pulumi.Input[str]
+    profile: str | None
+    """The AWS profile that is asked with; `None`: the caller's own."""
 
 
 class Teardown(dynamic.Resource):
     """Made after everything else of a gateway, and therefore deleted before it: a refusal here leaves all as it is."""
 
     def __init__(self, name: str, args: TeardownArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(TeardownProvider(), name, {"region": args.region, "table": args.table}, opts)
+        inputs: dict[str, pulumi.Input[Any]] = {
+            "region": args.region,
+            "table": args.table,
+            **({} if args.profile is None else {"profile": args.profile}),
+        }
+        super().__init__(TeardownProvider(), name, inputs, opts)
 
 
 def routed_runs(table: Table, name: str) -> list[str]:

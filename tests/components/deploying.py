@@ -15,6 +15,7 @@ from commands.in_process import Program
 from commands.property_values import PropertyValue, SecretValue, without_secrets_marked
 from infra.packaging import FunctionPackage
 from infra.planning import ChatTemplate, ModelRepository, Tokens
+from infra.preflight import Clients
 from infra.program import Means, deploy
 from tests.aws.recording import Recording, attempt
 from tests.aws.standin import Cloud
@@ -42,10 +43,13 @@ def package(folder: Path) -> FunctionPackage:
     return FunctionPackage(path=path, sha256="", size=path.stat().st_size, handler="run.sh", compiled_by=None)
 
 
-def program(folder: Path, environment: Mapping[str, str] | None = None) -> Program:
+def program(folder: Path, environment: Mapping[str, str] | None = None, *, clients: Clients | None = None) -> Program:
     """The program, as `__main__.py` runs it, with means of the tests' own."""
     means = Means(
-        environment={} if environment is None else environment, resolve=template_of, package=lambda: package(folder)
+        environment={} if environment is None else environment,
+        resolve=template_of,
+        package=lambda: package(folder),
+        **({} if clients is None else {"clients": lambda profile: clients}),
     )
     return lambda: pulumi.run(lambda: deploy(means))
 
@@ -70,11 +74,13 @@ class Account:
             raise AssertionError("the program failed:\n" + "\n".join(recording.errors))
         return recording
 
-    def attempt(self, stack: str, config: Mapping[str, object], **arguments: Any) -> Recording:
-        """Deploy a stack, whatever comes of it."""
+    def attempt(
+        self, stack: str, config: Mapping[str, object], *, clients: Clients | None = None, **arguments: Any
+    ) -> Recording:
+        """Deploy a stack, whatever comes of it. Without `clients` nothing is asked before."""
         recording = attempt(
-            program(self._folder, self._environment),
-            config,
+            program(self._folder, self._environment, clients=clients),
+            {**({} if clients else {"preflight": "false"}), **config},
             stack=stack,
             cloud=self.cloud,
             references=self.outputs,
