@@ -49,6 +49,7 @@ MEASURES: Final = (
     Measure("memory", "resident memory", "MB", 1e-6, 1),
     Measure("memory_after_crowd", "resident memory after 500 streams at once", "MB", 1e-6, 1),
     Measure("start", "from start to first answer", "s", 1, 2),
+    Measure("cold_start", "cold start to first byte, behind the web adapter", "s", 1, 2),
     Measure("import_cpu", "CPU of importing the application", "s", 1, 2),
 )
 """In the table's order."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from bench import contenders
 from bench.accounting import resident_bytes
+from bench.cold_start import cold_start
 from bench.contenders import Contender
 from bench.measures import Effort, Entry, Measuring, Samples, import_cpu, percentile, ratio
 from bench.processes import Generator, canned_upstream, free_port, load_generator, running, wait_for_answer
@@ -127,6 +128,10 @@ def _measure(
         if entry.contender.imports
     }
     targets = _targets(rows, samples, passthrough)
+    cold = cold_start(effort.rounds)
+    if cold is not None:
+        rows["cold_start"] = {GATEWAY: cold}
+        targets.append(Target("cold start to first byte behind the web adapter", cold, 0.6, "s"))
     targets.append(Target("slowest first token of all streams at once / median", statistics.median(fairness), 3))
     targets.append(
         Target(f"memory growth over 100,000 requests ({requests:,} sent)", growth * 1e5 / requests / 1e6, 1, "MB")
