@@ -45,6 +45,7 @@ class _Wait:
         self._began = clock.now()
         self._looker = Looker(awaited, clients)
         self._judge = Judge(awaited, self._began)
+        self._stopping = False
 
     def run(self) -> Served:
         try:
@@ -52,7 +53,10 @@ class _Wait:
         except (NotServingError, GeneratorExit):
             raise
         except BaseException as error:
-            self._say(f"interrupted ({type(error).__name__}): nothing was stopped, replicas go on and are billed")
+            done = (
+                "it may be stopped or not" if self._stopping else "nothing was stopped, replicas go on and are billed"
+            )
+            self._say(f"interrupted ({type(error).__name__}): {done}")
             raise
 
     def _run(self) -> Served:
@@ -157,6 +161,7 @@ class _Wait:
             lines.append("  on_failure is keep: replicas go on, and are billed.")
         else:
             self._say(f"does not serve: {failure.what}; stopping what is billed")
+            self._stopping = True
             lines.append(f"  {stop(awaited, self._clients, self._clock, seen)}")
         return "\n".join(lines)
 

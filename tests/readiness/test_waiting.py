@@ -539,3 +539,15 @@ def test_an_interruption_says_what_goes_on_and_passes_through() -> None:
         wait_until_serving(AWAITED, cloud.clients(), clock=cloud, say=said.append)
     assert said[-1] == "[ 0:00] interrupted (KeyboardInterrupt): nothing was stopped, replicas go on and are billed"
     assert cloud.done == []
+
+
+def test_an_interruption_while_it_is_stopped_says_that_it_may_be() -> None:
+    class Interrupted(Cloud):
+        def describe_instances(self, **_: object) -> dict[str, object]:
+            raise KeyboardInterrupt
+
+    cloud = Interrupted([(0, together(starts(A), says(A, "machine ready", cause="no GPU", final=True)))])
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        wait_until_serving(AWAITED, cloud.clients(), clock=cloud, say=said.append)
+    assert said[-1] == "[ 0:00] interrupted (KeyboardInterrupt): it may be stopped or not"
