@@ -31,6 +31,10 @@ class Progress:
     ) -> None:
         self._timer.cancel()
 
+    def join(self) -> None:
+        """Wait until `patience` is over."""
+        self._timer.join()
+
     def stage(self, what: str) -> None:
         """From now on, `what` is being done."""
         with self._lock:

@@ -15,8 +15,6 @@ def main(line: list[str]) -> int:
         from commands.smoke.arguments import read_arguments
 
         arguments = read_arguments(line, os.environ)
-        from commands.smoke.checks import checks, run
-        from commands.smoke.report import report
         from commands.smoke.target import CannotTry, run_pulumi, target_at, target_of_stack
 
         try:
@@ -32,6 +30,9 @@ def main(line: list[str]) -> int:
         except CannotTry as error:
             _say(str(error))
             return 1
+        from commands.smoke.checks import checks, run
+        from commands.smoke.report import report
+
         asked = checks(
             target,
             health=arguments.health,

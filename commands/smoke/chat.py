@@ -40,7 +40,10 @@ class Chat:
         """An answer in one piece."""
         with self._client() as client:
             answer = client.chat.completions.create(
-                model=self._model(), messages=[{"role": "user", "content": _COUNT}], max_tokens=SHORT
+                model=self._model(),
+                messages=[{"role": "user", "content": _COUNT}],
+                max_tokens=SHORT,
+                temperature=0,
             )
         choice, usage = answer.choices[0], answer.usage
         if not (choice.message.content or "").strip():
@@ -73,6 +76,7 @@ class Chat:
                 model=self._model(),
                 messages=[{"role": "user", "content": prompt}],
                 max_tokens=tokens,
+                temperature=0,
                 stream=True,
                 extra_body=extra,
             ) as stream,

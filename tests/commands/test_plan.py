@@ -1,0 +1,241 @@
+"""`make plan` over the examples: its whole output, and what it says instead of a plan."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from commands.in_process import Run
+from commands.plan.__main__ import main
+from commands.plan.arguments import read_arguments
+from commands.plan.costs import monthly_costs, read_kinds, read_prices
+from commands.plan.planned import Planned, plan_configuration
+from commands.plan.progress import Progress
+from commands.plan.report import created, report
+from commands.program_monitor import Registration
+from infra.configuration import Secret
+from infra.planning import ServicePlan, resolve_with, unresolved
+from infra.planning.hub import open_on_hub
+from tests.planning.hub_server import Repository, serve_hub
+from tests.support.processes import ROOT, python, running
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws")
+"""pulumi_aws warns of parts of its own when they are imported."""
+
+EXAMPLES = {
+    "gateway": ["examples/gateway.dstack.yml"],
+    "gateway-without-domain": [
+        "examples/gateway-without-domain.dstack.yml",
+        "--vpc-id=vpc-12345678",
+        "--subnet-ids=subnet-12345678,subnet-23456789",
+    ],
+    "mistral": ["examples/mistral/serve.dstack.yml", "--gpu", "24GB", "--env", "HUGGING_FACE_HUB_TOKEN=hf_unspeakable"],
+    "llama-2": ["examples/llama-2/serve.dstack.yml", "--gpu", "24GB", "--spot-policy=spot", "--stack", "quantized"],
+    "autoscaling": ["examples/autoscaling/serve.dstack.yml", "--regions=eu-west-1", "--offers", "1"],
+}
+"""File of plans/ -> the command line. Made anew: `python -m commands.plan LINE > tests/commands/plans/FILE.txt`, with
+HF_ENDPOINT=http://127.0.0.1:9."""
+CHATTY = "examples/mistral/serve.dstack.yml"
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_planned(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(EXAMPLES[name])
+    assert (status, capsys.readouterr().out) == (0, (ROOT / f"tests/commands/plans/{name}.txt").read_text())
+
+
+def test_no_value_of_the_environment_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    main(EXAMPLES["mistral"])
+    printed = capsys.readouterr()
+    assert "unspeakable" not in printed.out + printed.err
+    assert "hf_unspeakable" not in repr(read_arguments(EXAMPLES["mistral"]))
+
+
+def test_the_price_of_every_kind_that_an_example_creates_is_known() -> None:
+    for example in sorted(Path("examples").rglob("*.dstack.yml")):
+        planned = _planned(str(example), env={"HF_TOKEN": "hf_x"})
+        assert monthly_costs(planned.plan, created(planned)).unknown == ()
+
+
+def test_every_price_that_a_kind_has_is_in_the_table() -> None:
+    named = {price for prices in read_kinds().values() for price in prices}
+    assert named - {"instance"} == read_prices().keys(), "instances' prices are in the catalog"
+
+
+def test_zero_replicas_at_rest_cost_nothing_but_their_alarms(tmp_path: Path) -> None:
+    planned = _planned(
+        _written(tmp_path, "replicas: 0..2", "scaling: {metric: rps, target: 1}", "model: {name: m, format: openai}")
+    )
+    costs = monthly_costs(planned.plan, created(planned))
+    assert isinstance(planned.plan, ServicePlan)
+    hour = planned.plan.offers[0].price
+    assert [(cost.what, round(cost.at_rest, 2), round(cost.full_size, 2)) for cost in costs.counted] == [
+        ("0 to 2 x g6.xlarge", 0, round(2 * hour * 730, 2)),
+        ("0 to 2 x EBS gp3 volume", 0, 16),
+        ("0 to 2 x public IPv4 address", 0, 7.3),
+        ("6 x metric of a CloudWatch alarm of standard resolution", 0.6, 0.6),
+        ("1 x CloudWatch custom metric", 0, 0.3),
+        ("1 x Route 53 record", 0, 0),
+    ]
+
+
+def test_a_kind_whose_price_is_not_known_is_named() -> None:
+    planned = _planned(CHATTY)
+    strange = _registration(planned.run, "aws:ec2/natGateway:NatGateway")
+    text = report(replace(planned, run=replace(planned.run, registrations=(strange,))), offers=1)
+    assert "Not counted, because its price is not known here: aws:ec2/natGateway:NatGateway." in text
+
+
+def test_secrets_of_the_command_line_become_parameters() -> None:
+    planned = _planned(CHATTY, settings={"env": Secret('["A_TOKEN=x", "OTHER=y"]')})
+    parameters = [one.name for one in created(planned) if one.type == "aws:ssm/parameter:Parameter"]
+    assert parameters == ["yellow-cat-1-A_TOKEN", "yellow-cat-1-OTHER"]
+
+
+def test_a_template_that_the_hub_has_is_not_listed(tmp_path: Path) -> None:
+    files = {"tokenizer_config.json": b'{"chat_template": "{{ messages }}", "eos_token": "</s>"}'}
+    with serve_hub() as hub:
+        hub.repositories["mistralai/Mistral-7B-Instruct-v0.1"] = Repository(files)
+        opened = open_on_hub({"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path)}, pauses=())
+        stages: list[str] = []
+        planned = plan_configuration(
+            CHATTY, {}, stack=None, environment={}, resolve=resolve_with(opened), stage=stages.append
+        )
+        asked = len(hub.requests)
+    assert planned.unresolved == ()
+    assert "unresolved" not in report(planned, offers=1).lower()
+    assert stages == [
+        f"reading {CHATTY}",
+        "asking the Hub for the chat template of mistralai/Mistral-7B-Instruct-v0.1",
+        "running the program that pulumi up runs",
+    ], "the program is given what the plan found"
+    assert asked > 0
+
+
+def test_what_the_hub_refuses_is_wrong_here_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serve_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+        status = main([CHATTY])
+    printed = capsys.readouterr()
+    assert (status, printed.out) == (1, "")
+    assert "line 11, model.chat_template" in printed.err
+    assert "there is no mistralai/Mistral-7B-Instruct-v0.1 on the Hub that is open to everyone (401)" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            ["nowhere.dstack.yml"],
+            "nowhere.dstack.yml: 1 problem\n\n"
+            "  found:  no such file or directory\n"
+            "  rule:   a configuration is a file that can be read\n"
+            "  remedy: check the path; it is relative to the current folder\n",
+        ),
+        (
+            [CHATTY, "--vpc-id", "vpc-12345678"],
+            "command line: 1 problem\n\n"
+            "--vpc-id\n"
+            "  rule:   `vpc_id` is a setting of a gateway, and this configuration is a service\n"
+            "  remedy: set it for the gateway, and remove it here\n",
+        ),
+        (
+            [CHATTY, "--stack", "services"],
+            f"{CHATTY}: 1 problem\n\n"
+            "run name\n"
+            "  found:  'services'\n"
+            "  rule:   a run name is none of gateway, services, v1, www, which the gateway itself uses\n"
+            "  remedy: choose another name\n",
+        ),
+    ],
+)
+def test_what_cannot_be_planned_is_reported(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (main(line), capsys.readouterr()) == (1, ("", said))
+
+
+def test_every_problem_of_the_command_line_is_reported_together(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([CHATTY, "--max-price", "cheap", "--cpu", "none", "--wait", "maybe"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert [line for line in printed.err.splitlines() if line.startswith("-")] == ["--cpu", "--max-price", "--wait"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ([CHATTY, "--gpuu", "24GB"], "unrecognized arguments: --gpuu 24GB (nearest: --gpu)"),
+        ([], "the following arguments are required: CONFIG"),
+        ([CHATTY, "--offers", "0"], "argument --offers: '0' is no number of offers: a whole number from 1"),
+        ([CHATTY, "--stack", "a/b"], "argument --stack: 'a/b' is no stack's name: letters, digits, -, _ and ."),
+    ],
+)
+def test_a_wrong_command_line_is_explained(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(line)
+    assert (ended.value.code, capsys.readouterr().err.splitlines()[-1].partition("error: ")[2]) == (2, said)
+
+
+def test_a_switch_may_stand_alone_and_may_be_turned_off() -> None:
+    given = read_arguments([CHATTY, "--auth", "--wait", "false", "--max-price=1.5"]).settings
+    assert given == {"auth": "true", "wait": "false", "max_price": "1.5"}
+
+
+def test_progress_is_silent_until_it_takes_long() -> None:
+    said: list[str] = []
+    with Progress(said.append, patience=3600) as progress:
+        progress.stage("reading")
+    assert said == []
+    with Progress(said.append, patience=0) as progress:
+        progress.join()
+        progress.stage("reading")
+        progress.stage("running")
+    assert said == ["reading …", "running …"]
+
+
+def test_make_plan_prints_nothing_but_the_plan() -> None:
+    line = ["make", "plan", f"CONFIG={EXAMPLES['llama-2'][0]}", f"ARGS={' '.join(EXAMPLES['llama-2'][1:])}"]
+    done = subprocess.run(line, cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stdout) == (0, (ROOT / "tests/commands/plans/llama-2.txt").read_text())
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    with running(["bash", "-c", f"{' '.join(python('-m', 'commands.plan', CHATTY))} | head -1"]) as process:
+        assert process.wait() == 0
+        assert "Traceback" not in process.output
+        assert process.output.count("Configuration") == 1
+
+
+def _planned(
+    path: str, *, env: dict[str, str] | None = None, settings: dict[str, str | Secret] | None = None
+) -> Planned:
+    return plan_configuration(
+        path, settings or {}, stack=None, environment=env or {}, resolve=unresolved, stage=lambda _: None
+    )
+
+
+def _written(folder: Path, *lines: str) -> str:
+    path = folder / "serve.dstack.yml"
+    rest = ["type: service", "name: sleepy", "image: vllm/vllm-openai:v0.11.0", "commands: [serve]", "port: 8000"]
+    path.write_text("\n".join([*rest, "resources: {gpu: 24GB}", *lines]))
+    return str(path)
+
+
+def _registration(run: Run, type: str) -> Registration:
+    one = next(one for one in run.registrations if one.type.startswith("aws:"))
+    return replace(one, type=type, name="strange")
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
