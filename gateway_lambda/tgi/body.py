@@ -25,7 +25,6 @@ def encode_body(
     `limit`: new tokens; None, which is sent, lets versions of all ages go on to the end of the context.
     `stop_strings`: the model's own end markers.
 
-
     Keys come in a fixed order, optional ones only where they carry a value, so that equal requests are equal bytes.
     """
     parameters: dict[str, Any] = {

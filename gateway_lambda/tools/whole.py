@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.tools.call_parser import CallParser
 from gateway_lambda.tools.deltas import CallArguments, CallStart, Content, Delta
 from gateway_lambda.tools.forms import normal_arguments
 
@@ -36,11 +35,6 @@ class Answer(msgspec.Struct, frozen=True):
         if self.calls:
             message["tool_calls"] = [call.plain() for call in self.calls]
         return message
-
-
-def read_answer(text: str, parser: CallParser) -> Answer:
-    """The answer that a whole text is. `parser` is a new one."""
-    return gather([*parser.feed(text), *parser.finish()])
 
 
 def gather(deltas: Iterable[Delta]) -> Answer:

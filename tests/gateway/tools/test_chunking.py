@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gateway_lambda.tools.call_parser import CallParser
 from gateway_lambda.tools.forms import FORMS
-from gateway_lambda.tools.whole import Answer, gather, read_answer
+from gateway_lambda.tools.whole import Answer, gather
+from tests.gateway.tools.reading import read_answer
 
 _PARTS = [
     *("<tool_call>", "</tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<tool", "_call>", "</tool_", "[TOOL", "<", "["),

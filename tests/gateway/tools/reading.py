@@ -1,0 +1,11 @@
+"""A whole text through a parser."""
+
+from __future__ import annotations
+
+from gateway_lambda.tools.call_parser import CallParser
+from gateway_lambda.tools.whole import Answer, gather
+
+
+def read_answer(text: str, parser: CallParser) -> Answer:
+    """The answer that a whole text is. `parser` is a new one."""
+    return gather([*parser.feed(text), *parser.finish()])
