@@ -1,14 +1,20 @@
-"""The pages as tests read them: fenced code blocks, inline code, links."""
+"""The pages as tests read them: fenced code blocks, inline code, links, headings, tables."""
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.processes import ROOT
 
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/local.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")),
+)
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,26 @@ def inline_code(page: str) -> list[str]:
 
 
 def links(page: str) -> list[str]:
-    """Targets of links, those within the project relative to its root."""
+    """Targets of links, those within the project relative to its root, with their fragment."""
     folder = Path(page).parent
     targets = re.findall(r"\]\(([^)\s]+)\)", _without_blocks(page))
-    return [target if "://" in target else str(folder / target.partition("#")[0]) for target in targets]
+    return [
+        target if "://" in target else page + target if target.startswith("#") else os.path.normpath(folder / target)
+        for target in targets
+    ]
+
+
+def anchors(page: str) -> set[str]:
+    """Fragments that lead to a heading of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", _without_blocks(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def first_column(page: str, header: str) -> list[str]:
+    """Names in backticks in the first column of the table whose first header cell is `header`."""
+    _, _, rest = read(page).partition(f"\n| {header} |")
+    table = rest.split("\n\n", 1)[0].splitlines()[2:]
+    return [name for row in table for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
 
 
 def read(page: str) -> str:

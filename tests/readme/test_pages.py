@@ -8,27 +8,39 @@ import subprocess
 import pytest
 
 from local.arguments import read_arguments
-from tests.readme.markdown import PAGES, blocks, inline_code, links, read
+from tests.readme.markdown import PAGES, anchors, blocks, inline_code, links, read
 from tests.support.processes import ROOT
 
 MAKE_TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_link_into_the_project_leads_to_a_file(page: str) -> None:
-    assert [link for link in links(page) if "://" not in link and not (ROOT / link).exists()] == []
+def test_every_link_into_the_project_leads_to_a_file_and_a_heading(page: str) -> None:
+    broken: list[str] = []
+    for link in links(page):
+        target, _, anchor = link.partition("#")
+        if "://" not in link and (not (ROOT / target).exists() or (anchor and anchor not in anchors(target))):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("folder", ["docs", "docs/decisions"])
+def test_every_page_is_in_its_folder_s_list(folder: str) -> None:
+    there = {str(page.relative_to(ROOT)) for page in (ROOT / folder).glob("*.md")} - {f"{folder}/README.md"}
+    assert there - set(links(f"{folder}/README.md")) == set(), f"add a line for it to {folder}/README.md"
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_make_target_that_is_named_exists(page: str) -> None:
-    named = {code.split()[1] for code in inline_code(page) if re.match(r"make [a-z]", code)}
+    written = [*inline_code(page), *(line for block in blocks(page) for line in block.commands)]
+    named = {code.split()[1] for code in written if re.match(r"make [a-z]", code)}
     assert named - MAKE_TARGETS == set()
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_has_a_language_that_a_test_runs_or_is_a_picture(page: str) -> None:
-    assert {block.language for block in blocks(page)} <= {"shell", "python", "text"}
-    assert page == "README.md" or not blocks(page), "commands stand in the README, where they are run"
+    languages = {"shell", "python", "text"} if page == "README.md" else {"shell", "yaml", ""}
+    assert {block.language for block in blocks(page)} <= languages
 
 
 def test_the_readme_begins_with_the_two_commands() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,18 @@ pytestmark = pytest.mark.xdist_group("readme")
 COMMANDS = [(block, command) for block in blocks("README.md", "shell") for command in block.commands]
 SERVED = 'make local ARGS="--gpu 24GB"'
 """The command whose run the other snippets are for."""
+PLANNED = "make plan"
+"""Its output stands in the README."""
+DRY = {
+    "make setup": "-m venv|Nothing to be done",
+    "make test": "-m pytest",
+    "make smoke": "commands.smoke",
+    "make wait": "commands.wait",
+}
+"""Commands that are not run but shown by `make -n`, and what make would run: they install, test or need an account."""
+ELSEWHERE = ("pulumi ", "export ")
+"""Commands of a deployment, which tests/readme/test_deploying.py runs."""
+INSTALLS = "curl -fsSL https://get.pulumi.com | sh"
 
 
 def _named(value: Block | str) -> str:
@@ -34,9 +47,17 @@ def service() -> Iterator[LocalService]:
 
 @pytest.mark.parametrize(("block", "command"), COMMANDS, ids=_named)
 def test_a_command_of_the_readme_works(block: Block, command: str, request: pytest.FixtureRequest) -> None:
-    if command == "make test":
-        dry = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True)
-        assert "-m pytest" in dry.stdout, "these tests are being run by it"
+    first_words = " ".join(command.split()[:2])
+    if command == INSTALLS or command.startswith(ELSEWHERE):
+        subprocess.run(["bash", "-n", "-c", command], check=True)
+    elif first_words in DRY:
+        words = shlex.split(command)
+        dry = subprocess.run([*words[:1], "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert re.search(DRY[first_words], dry.stdout), dry.stdout
+    elif first_words == PLANNED:
+        shown = [line for line in _output_after(block).splitlines() if line != "…"]
+        printed = _bash(command).splitlines()
+        assert [line for line in shown if line not in printed] == [], "paste what the command prints now"
     elif command == SERVED:
         assert request.getfixturevalue("service").run == "yellow-cat-1"
     elif command.startswith("make local"):
@@ -53,13 +74,22 @@ def test_a_command_of_the_readme_works(block: Block, command: str, request: pyte
 @pytest.mark.parametrize("block", blocks("README.md", "python"), ids=_named)
 def test_a_snippet_of_the_readme_works(block: Block, service: LocalService) -> None:
     program = _at(block.text, service)
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False)
+    address = {"OPENAI_BASE_URL": f"{service.url}/v1", "OPENAI_API_KEY": "ss-example"}
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **(address if "OpenAI()" in program else {})},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
     assert (answer.returncode, answer.stderr) == (0, "")
     assert answer.stdout.strip()
 
 
 def test_what_the_banner_offers_to_paste_works(service: LocalService) -> None:
-    curl, python = re.findall(r"^(curl .*?)\n\n(# pip install openai\nfrom openai.*?)\n\nCtrl-C", service.banner, re.MULTILINE | re.DOTALL)[0]
+    pasted = r"^(curl .*?)\n\n(# pip install openai\nfrom openai.*?)\n\nCtrl-C"
+    curl, python = re.findall(pasted, service.banner, re.MULTILINE | re.DOTALL)[0]
     assert "generated_text" in _bash(curl)
     answer = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, timeout=100, check=False)
     assert (answer.returncode, answer.stderr) == (0, "")
@@ -72,6 +102,11 @@ def _started(command: str) -> Iterator[LocalService]:
     command = re.sub(r" PORT=\d+", "", command) + " PORT=0"
     with running(["bash", "-c", f"exec {command}"]) as process:
         yield described(process, process.wait_for(READY))
+
+
+def _output_after(block: Block) -> str:
+    """The text block that comes next."""
+    return next(text.text for text in blocks("README.md", "text") if text.line > block.line)
 
 
 def _at(text: str, service: LocalService) -> str:
