@@ -16,6 +16,7 @@ from infra.components.existing_network import find_network
 from infra.components.gateway import Gateway, GatewayArgs
 from infra.components.network import available_zones
 from infra.components.service import Service, ServiceArgs
+from infra.components.subnets import find_subnets
 from infra.configuration import (
     ConfigurationError,
     GatewayConfiguration,
@@ -38,7 +39,6 @@ from infra.planning import (
     resolve_with,
 )
 from infra.planning.adapter_layer import published_layer
-from infra.planning.boot import LARGEST_USER_DATA, bytes_at_most
 from infra.planning.resource_tags import GATEWAY_TAG, RUN_TAG, STACK_TAG
 from infra.preflight import Clients, Place, real_clients, refuses, report, run_preflight
 from infra.stack import (
@@ -116,7 +116,6 @@ async def _deploy(config: StackConfig, means: Means) -> Outputs:
         resolve=means.resolve,
         settings=settings,
     )
-    _check_user_data(plan)
     return await _deploy_service(plan, means)
 
 
@@ -165,17 +164,21 @@ async def _deploy_service(plan: ServicePlan, means: Means) -> Outputs:
     _say([offers_table(plan), *plan.notes])
     tags = {STACK_TAG: full_name(), RUN_TAG: plan.run, **dict(plan.tags)}
     region = connection.apply(lambda one: one.region)
+    provider = aws_provider(region, tags)
+    subnet_ids = find_subnets(plan, connection, provider=provider)
+    await subnet_ids.future()
     service = Service(
         plan.run,
         ServiceArgs(
             plan=plan,
             connection=connection,
+            subnet_ids=subnet_ids,
             has_domain=known.domain is not None,
             owner=full_name(),
             tags={"Name": plan.run, **tags},
             profile=aws_profile(),
         ),
-        pulumi.ResourceOptions(providers=[aws_provider(region, tags)]),
+        pulumi.ResourceOptions(providers=[provider]),
     )
     outputs = connection.apply(lambda one: dict(service_outputs(plan, one, gateway=stack)))
     names = service_outputs(plan, known, gateway=stack)
@@ -194,15 +197,6 @@ def _ask(plan: GatewayPlan | ServicePlan, means: Means, place: Place | None = No
     if refuses(findings):
         raise pulumi.RunError(f"preflight refuses (pulumi config set preflight false skips it):\n{report(findings)}")
     _say([report(findings)])
-
-
-def _check_user_data(plan: ServicePlan) -> None:
-    size = bytes_at_most(plan)
-    if size > LARGEST_USER_DATA:
-        raise pulumi.RunError(
-            f"the boot script has {size} bytes and EC2 takes {LARGEST_USER_DATA}: shorten commands, entrypoint and "
-            "the values of env, or put them into the image"
-        )
 
 
 def _say(lines: Sequence[str]) -> None:

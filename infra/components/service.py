@@ -28,6 +28,8 @@ class ServiceArgs:
     plan: ServicePlan
     connection: pulumi.Output[Connection]
     """Checked. It is the only thing that a service knows of its gateway."""
+    subnet_ids: pulumi.Input[Sequence[str]]
+    """Those of the gateway's in which replicas may run."""
     has_domain: bool
     """Whether the gateway has one, which decides what is made and is therefore known before."""
     owner: str
@@ -96,7 +98,7 @@ class Service(pulumi.ComponentResource):
                 template_id=template.id,
                 template_version=template.version,
                 target_group_arn=targets.arn,
-                subnet_ids=self._subnets(args),
+                subnet_ids=args.subnet_ids,
                 tags=args.tags,
                 after=[targets.rule, role.policy],
             ),
@@ -154,28 +156,3 @@ class Service(pulumi.ComponentResource):
             scaling,
             pulumi.ResourceOptions(parent=self),
         )
-
-    def _subnets(self, args: ServiceArgs) -> pulumi.Output[Sequence[str]]:
-        """The gateway's subnets, or those of them that lie in the plan's zones."""
-        everywhere = args.connection.apply(lambda one: list(one.subnet_ids))
-        zones = args.plan.availability_zones
-        if zones is None:
-            return everywhere
-        filters = everywhere.apply(
-            lambda subnets: [
-                aws.ec2.GetSubnetsFilterArgs(name="subnet-id", values=subnets),
-                aws.ec2.GetSubnetsFilterArgs(name="availability-zone", values=list(zones)),
-            ]
-        )
-        found = aws.ec2.get_subnets_output(filters=filters, opts=pulumi.InvokeOutputOptions(parent=self))
-        return found.ids.apply(lambda ids: in_zones(ids, zones))
-
-
-def in_zones(ids: Sequence[str], zones: Sequence[str]) -> Sequence[str]:
-    """The ids in a fixed order. Raises RunError where there are none."""
-    if not ids:
-        raise pulumi.RunError(
-            f"availability_zones: the gateway has no subnet in {', '.join(zones)}; name zones in which it has, or "
-            "leave availability_zones out"
-        )
-    return sorted(ids)

@@ -1,0 +1,208 @@
+"""Bad input: a message that says what to do, and nothing made."""
+
+from __future__ import annotations
+
+import random
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from infra.preflight import Clients
+from tests.aws.recording import Recording
+from tests.aws.standin import Cloud, World
+from tests.components.conftest import GATEWAY
+from tests.components.deploying import EXAMPLES, Account
+
+WEB = "type: service\nimage: nginx\nport: 80\nresources: {gpu: 24GB}\n"
+WITH_DOMAIN = f"{GATEWAY}domain: example.com\n"
+
+
+def refused(recording: Recording) -> str:
+    """What was said; nothing of AWS may have been asked for."""
+    assert [one.urn for one in recording.resources if not one.type.startswith("pulumi:")] == []
+    assert recording.exports == {}
+    return "\n".join(recording.errors)
+
+
+def test_a_service_without_its_gateway(account: Account) -> None:
+    config = {"configuration": account.written("serve.yml", WEB), "gateway": "gatway"}
+    assert "unknown stack 'organization/servestack/gatway'" in refused(account.attempt("run", config))
+
+
+def test_a_gateway_s_stack_that_was_never_deployed(account: Account) -> None:
+    account.outputs["organization/servestack/gateway"] = {}
+    said = refused(account.attempt("run", {"configuration": account.written("serve.yml", WEB)}))
+    assert "the stack has no output `connection`" in said
+    assert "run pulumi up in the gateway's stack first" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": 2}, r"found:  2.*version 1.*same version of servestack"),
+        ({"version": None}, r"found:  None"),
+        ({"table": None}, r"this is no gateway's connection"),
+        ({"subnet_ids": "subnet-1"}, r"this is no gateway's connection"),
+    ],
+)
+def test_a_gateway_of_another_version(account: Account, change: dict[str, object], message: str) -> None:
+    account.with_gateway(GATEWAY)
+    outputs = account.outputs["organization/servestack/gateway"]
+    connection = {**outputs["connection"], **change}  # type: ignore[dict-item]
+    outputs["connection"] = {name: value for name, value in connection.items() if value is not None}
+    said = refused(account.attempt("run", {"configuration": account.written("serve.yml", WEB)}))
+    assert re.search(message, said, re.DOTALL)
+    assert "gateway organization/servestack/gateway: 1 problem" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "config", "message"),
+    [
+        ("regions: [eu-west-1]", {}, r"regions\n  found:  eu-west-1\n  rule:   .*which is us-east-1"),
+        ("", {"regions": "eu-west-1,eu-west-2"}, r"regions\n  found:  eu-west-1, eu-west-2"),
+        ("availability_zones: [eu-west-1a]", {}, r"availability_zones\n  found:  eu-west-1a"),
+        ("", {"aws:region": "eu-west-1"}, r"aws:region: found eu-west-1, and the gateway is in us-east-1"),
+        ("availability_zones: [us-east-1f]", {}, r"the gateway has no subnet in us-east-1f"),
+    ],
+)
+def test_a_region_that_contradicts_the_gateway_s(
+    account: Account, text: str, config: dict[str, str], message: str
+) -> None:
+    account.with_gateway(GATEWAY)
+    config = {"configuration": account.written("serve.yml", f"{WEB}{text}\n"), **config}
+    said = refused(account.attempt("run", config))
+    assert re.search(message, said), said
+
+
+def test_several_contradictions_are_said_together(account: Account) -> None:
+    account.with_gateway(GATEWAY)
+    text = f"{WEB}regions: [eu-west-1]\navailability_zones: [eu-west-1a]\n"
+    said = refused(account.attempt("run", {"configuration": account.written("serve.yml", text)}))
+    assert "2 problems" in said
+
+
+def test_a_region_of_stack_config_that_contradicts_the_gateway_s_own(account: Account) -> None:
+    config = {"configuration": account.written("gateway.yml", GATEWAY), "aws:region": "eu-west-1"}
+    assert "aws:region: found eu-west-1" in refused(account.attempt("gateway", config))
+
+
+def test_a_run_name_that_another_stack_has(account: Account) -> None:
+    """The claim fails, and everything else waits for it."""
+    account.with_gateway(GATEWAY)
+    config = {"configuration": account.written("serve.yml", f"{WEB}name: taken\n")}
+    account.up("one", config)
+    second = account.attempt("two", config)
+    assert "ConditionalCheckFailedException" in "\n".join(second.errors)
+    assert [one.name for one in second.resources if one.type.startswith("aws:")] == ["taken-claim"]
+
+
+@pytest.mark.parametrize("name", ["gateway", "services", "v1", "www"])
+def test_a_reserved_run_name(account: Account, name: str) -> None:
+    account.with_gateway(GATEWAY)
+    said = refused(account.attempt("run", {"configuration": account.written("serve.yml", f"{WEB}name: {name}\n")}))
+    assert "a run name is none of gateway, services, v1, www" in said
+
+
+@pytest.mark.parametrize("stack", ["Yellow_Cat", "v1"])
+def test_a_stack_whose_name_is_no_run_name(account: Account, stack: str) -> None:
+    account.with_gateway(GATEWAY)
+    assert "run name" in refused(account.attempt(stack, {"configuration": account.written("serve.yml", WEB)}))
+
+
+@pytest.mark.parametrize("domain", ["llm.example.org", "example.co.uk", "sub.llm.example.net"])
+def test_a_domain_that_no_zone_holds(account: Account, domain: str) -> None:
+    text = f"{GATEWAY}domain: {domain}\n"
+    said = refused(account.attempt("gateway", {"configuration": account.written("gateway.yml", text)}))
+    assert f"domain {domain}: no public hosted zone of this account holds it, looked for {domain}" in said
+    assert "or set zone_id" in said
+
+
+def test_a_zone_that_does_not_hold_the_domain(tmp_path: Path) -> None:
+    account = Account(tmp_path, Cloud(World(zones={"example.com": "Z0EXAMPLE0", "ample.com": "Z0AMPLE0"})))
+    config = {"configuration": account.written("gateway.yml", WITH_DOMAIN), "zone_id": "Z0AMPLE0"}
+    assert "Z0AMPLE0 is the zone of ample.com, which does not hold example.com" in refused(
+        account.attempt("gateway", config)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "config", "message"),
+    [
+        (f"{WEB}max_price: 0.1\n", {}, r"max_price"),
+        (WEB, {"max_price": "0.1"}, r"max_price"),
+        (f"{WEB}replicas: 3..1\nscaling: {{metric: rps, target: 1}}\n", {}, r"replicas"),
+        (WEB, {"gpu": "A10G:100"}, r"gpu"),
+        ("type: service\nimage: nginx\n", {}, r"port"),
+        ("type: task\n", {}, r"type"),
+        ("type: service\nimage: nginx\nport: 80\nfleets: [a]\n", {}, r"fleets"),
+        (WEB, {"gatewey": "x"}, r"stack config gatewey\n.*\n.*\n  remedy: did you mean `gateway`\?"),
+        (WEB, {"keys": "a"}, r"`keys` is a setting of a gateway, and this configuration is a service"),
+        (GATEWAY, {"gpu": "24GB"}, r"`gpu` is a setting of a service, and this configuration is a gateway"),
+        (WEB, {"boot_timeout": "soon"}, r"stack config boot_timeout"),
+    ],
+)
+def test_a_configuration_or_setting_that_cannot_be_deployed(
+    account: Account, text: str, config: dict[str, str], message: str
+) -> None:
+    account.with_gateway(GATEWAY)
+    said = refused(account.attempt("run", {"configuration": account.written("serve.yml", text), **config}))
+    assert re.search(message, said), said
+
+
+def test_no_configuration_and_one_that_is_not_there(account: Account) -> None:
+    assert "pulumi config set configuration PATH" in refused(account.attempt("run", {}))
+    assert "no-such-file.yml" in refused(account.attempt("run", {"configuration": "no-such-file.yml"}))
+
+
+def test_a_boot_script_that_is_too_long(account: Account) -> None:
+    noise = random.Random(0).choices(string.ascii_letters + string.digits, k=60_000)
+    commands = "\n".join(f"  - echo {''.join(noise[start : start + 3000])}" for start in range(0, 60_000, 3000))
+    account.with_gateway(GATEWAY)
+    said = refused(
+        account.attempt("run", {"configuration": account.written("serve.yml", f"{WEB}commands:\n{commands}\n")})
+    )
+    assert "EC2 takes 16384" in said
+
+
+def test_a_stack_keeps_its_type(account: Account) -> None:
+    account.with_gateway(GATEWAY)
+    account.up("run", {"configuration": account.written("serve.yml", WEB)})
+    changed = account.attempt("run", {"configuration": account.written("gateway.yml", GATEWAY)})
+    assert "its type is gateway, and this stack is a service; a stack keeps its type" in "\n".join(changed.errors)
+    assert [one.type for one in changed.resources if one.type.startswith("aws:")] == []
+
+
+def expired() -> Clients:
+    """What is asked with a token that has expired."""
+    from botocore.exceptions import ClientError
+
+    class Service:
+        def __getattr__(self, name: str) -> object:
+            def ask(**_: object) -> object:
+                raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "The token is expired"}}, name)
+
+            return ask
+
+    return Clients(
+        aws=lambda service, region: Service(),
+        name_servers=lambda domain: None,
+        check_access=lambda repo, token: None,
+        weigh=lambda *_: None,  # type: ignore[arg-type, return-value]
+    )
+
+
+def test_an_expired_token(account: Account) -> None:
+    config = {"configuration": str(EXAMPLES / "gateway.dstack.yml")}
+    said = refused(account.attempt("gateway", config, clients=expired()))
+    assert "expired" in said
+    assert "preflight false" in said
+    account.with_gateway(GATEWAY)
+    service = account.attempt("run", {"configuration": account.written("serve.yml", WEB)}, clients=expired())
+    assert "expired" in refused(service)
+
+
+def test_nothing_is_asked_where_preflight_is_off(account: Account) -> None:
+    config = {"configuration": str(EXAMPLES / "gateway.dstack.yml"), "preflight": "false"}
+    assert account.attempt("gateway", config, clients=expired()).errors == ()
