@@ -15,6 +15,7 @@ from pathlib import Path
 from commands.program_monitor import Registration
 from commands.property_values import PropertyValue
 from infra.planning import GatewayPlan, ServicePlan
+from infra.planning.text import number
 
 HOURS = 730
 """Of a month, as AWS's own calculator takes it: 365 days of 24 hours, a twelfth."""
@@ -125,7 +126,7 @@ def _instances(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration
     what = f"{_range(plan)} x {offer.instance_type}"
     if plan.purchase.spot_policy != "on-demand":
         what += ", spot counted as on demand"
-    yield _replicas(plan, what, f"${offer.price:g} an hour", offer.price * HOURS)
+    yield _replicas(plan, what, f"${number(offer.price)} an hour", offer.price * HOURS)
 
 
 def _volumes(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:

@@ -200,6 +200,13 @@ def test_a_gateway_alone_is_tried_for_what_it_answers_itself() -> None:
     }
 
 
+def test_a_gateway_with_open_services_tells_everyone_of_models() -> None:
+    with serve_broken() as server:
+        target = Target(url=None, openai_base_url=f"{server.url}/v1", model=None, key=Secret(KEY), curl=None)
+        outcome = _one(_run(target, only="wrong key: 401"))
+    assert outcome.result == "skipped"
+
+
 def test_a_path_with_204_may_be_named() -> None:
     with serve_broken(statuses={"GET /nothing": 204}) as server:
         outcome = _one(_run(server.target(), no_content="/nothing", only="204"))
