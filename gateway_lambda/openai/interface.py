@@ -24,6 +24,8 @@ from gateway_lambda.upstream.client import Upstream
 _Answer = Callable[[Exchange, Mapping[str, Any], Run, ReadyModel, TgiClient, Settings], Awaitable[None]]
 _ANSWERS: dict[bytes, _Answer] = {b"/chat/completions": chat_completions, b"/completions": completions}
 
+_ROUTES = "there are /v1/models, /v1/chat/completions, /v1/completions, and a run's own routes under /services/<run>/"
+
 
 class Interface:
     """Answers requests that name a model instead of a run."""
@@ -116,7 +118,7 @@ class Interface:
 
 
 def _no_route(exchange: Exchange, more: str = "") -> RequestError:
-    return not_found(f"there is no route {exchange.path[:200].decode('latin-1')!r} here{more}")
+    return not_found(f"there is no route {exchange.path[:200].decode('latin-1')!r} here{more}; {_ROUTES}")
 
 
 def _allow(exchange: Exchange, *methods: bytes) -> None:
