@@ -15,6 +15,7 @@ from gateway_lambda.routing import place
 from gateway_lambda.runs import Runs
 from gateway_lambda.settings import Settings
 from gateway_lambda.upstream.client import Upstream
+from gateway_lambda.wanted import Wanted
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Gateway:
         self._settings = settings
         self._registry = registry
         self._upstream = Upstream(settings)
-        self._runs = Runs(self._upstream)
+        self._runs = Runs(self._upstream, Wanted(settings.registry))
         self._interface = Interface(settings, registry, self._runs, self._upstream)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

@@ -10,6 +10,7 @@ from gateway_lambda.tgi.info import Known
 from gateway_lambda.tgi.stops import Stops
 from gateway_lambda.upstream.client import Upstream
 from gateway_lambda.upstream.replica import Replica
+from gateway_lambda.wanted import Wanted
 
 
 class ReadyModel:
@@ -60,8 +61,9 @@ class Run:
 class Runs:
     """The runs in use; each is made at its first request and dropped when its record changes."""
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, wanted: Wanted) -> None:
         self._upstream = upstream
+        self._wanted = wanted
         self._table: Table | None = None
         self._runs: dict[str, Run] = {}
 
@@ -72,7 +74,8 @@ class Runs:
                 replica.close()
 
     def of(self, service: Service, table: Table) -> Run:
-        """The run of a service that `table` holds."""
+        """The run of a service that `table` holds, for a request to it."""
+        self._wanted.note(service)
         if table is not self._table:
             self._runs = {name: run for name, run in self._runs.items() if table.run(name) is run.service}
             self._table = table
