@@ -18,8 +18,6 @@ import yaml
 from infra.configuration import (
     ConfigurationError,
     GatewayConfiguration,
-    GatewaySettings,
-    ServiceSettings,
     apply_settings,
     load,
     read_settings,
@@ -163,13 +161,14 @@ def _part(config: Mapping[str, Any], stack: str) -> str | None:
     """Whether reading or planning refuses it."""
     try:
         configuration = load(config["configuration"])
-        kind: Any = stack
-        settings: Any = read_settings({key: _text(value) for key, value in config.items()}, kind)
-        configuration = apply_settings(configuration, settings)
-        if isinstance(configuration, GatewayConfiguration) and isinstance(settings, GatewaySettings):
-            plan_gateway(configuration, name=STACKS[stack], settings=settings)
-        elif isinstance(settings, ServiceSettings) and not isinstance(configuration, GatewayConfiguration):
-            plan_service(configuration, run=STACKS[stack], environment={}, resolve=template_of, settings=settings)
+        texts = {key: _text(value) for key, value in config.items()}
+        if isinstance(configuration, GatewayConfiguration):
+            settings = read_settings(texts, "gateway")
+            plan_gateway(apply_settings(configuration, settings), name=STACKS[stack], settings=settings)
+        else:
+            settings = read_settings(texts, "service")
+            changed = apply_settings(configuration, settings)
+            plan_service(changed, run=STACKS[stack], environment={}, resolve=template_of, settings=settings)
     except PlanError:
         return "plan"
     except ConfigurationError:

@@ -1,0 +1,160 @@
+"""The real program under the real engine: a gateway without a domain in an existing VPC, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pulumi import automation
+
+from tests.aws.standin.world import ExistingEndpoint, ExistingVpc, World
+from tests.engine.deployment import refusal
+from tests.engine.stacks import GATEWAY_WITHOUT_DOMAIN, MODEL, TOKEN, WEB, Stacks, in_order
+from tests.support.requirements import require
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600), pytest.mark.xdist_group("engine-variants")]
+
+VPC, SUBNETS = "vpc-0123456789abcdef0", ("subnet-0123456789abcdef0", "subnet-0123456789abcdef1")
+THERE = World(
+    vpcs=(
+        ExistingVpc(
+            id=VPC,
+            region="eu-central-1",
+            subnets=dict(zip(SUBNETS, ("eu-central-1a", "eu-central-1b"), strict=True)),
+            endpoints=(
+                ExistingEndpoint(
+                    id="vpce-0123456789abcdef0", service="dynamodb", route_tables=("rtb-0000000000000000a",)
+                ),
+            ),
+        ),
+    )
+)
+PROTECTED = {"vpc_id": VPC, "subnet_ids": ",".join(SUBNETS), "auth": "false", "protect": "true"}
+
+
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
+    """An account with a VPC of someone's, and a protected gateway in it that leaves its services open."""
+    require("pulumi")
+    made = Stacks(tmp_path_factory.mktemp("variants") / "stacks", world=THERE)
+    try:
+        made.gateway(GATEWAY_WITHOUT_DOMAIN, **PROTECTED).up()
+        yield made
+    finally:
+        made.close()
+
+
+def test_an_existing_network_is_used_and_nothing_of_one_is_made(stacks: Stacks) -> None:
+    types = {record.type.rpartition(":")[2] for record in stacks.deployment.account().records.all}
+    assert types.isdisjoint({"Vpc", "Subnet", "InternetGateway", "RouteTable", "Route", "VpcEndpoint"})
+    assert stacks.one("gateway", "LoadBalancer", "gateway-load-balancer").inputs["subnets"] == list(SUBNETS)
+
+
+def test_without_a_domain_a_service_answers_below_the_api_s_address_and_is_not_waited_for_if_so_asked(
+    stacks: Stacks,
+) -> None:
+    asked = len(stacks.asked.actions)
+    up = stacks.stack("llm", MODEL, {"wait": "false"}, {"env.HUGGING_FACE_HUB_TOKEN": TOKEN}).up()
+    base = up.outputs["openai_base_url"].value.removesuffix("/v1")
+    assert base.startswith("https://")
+    assert ".execute-api.eu-central-1.amazonaws.com" in base
+    assert up.outputs["url"].value == f"{base}/services/llm"
+    curl = up.outputs["curl"].value
+    assert f"{base}/v1/chat/completions" in curl
+    assert "Authorization" not in curl, "the gateway's services are open unless they say otherwise"
+    assert stacks.asked.actions[asked:] == []
+    assert not any("Record" in name for _, name in stacks.events() if "llm" in name)
+    assert stacks.one("llm", "ListenerRule", "llm-host").inputs["conditions"] == [
+        {"hostHeader": {"values": ["llm.internal"]}}
+    ]
+
+
+def test_stack_config_closes_a_service_that_its_gateway_leaves_open_in_place(stacks: Stacks) -> None:
+    before = stacks.happened()
+    up = stacks.stack("llm", MODEL, {"wait": "false", "auth": "true"}, {"env.HUGGING_FACE_HUB_TOKEN": TOKEN}).up()
+    assert stacks.events(before) == [("update", "TableItem llm-run")]
+    assert "Authorization: Bearer $(pulumi stack output api_keys" in up.outputs["curl"].value
+
+
+@pytest.mark.parametrize(
+    ("stack", "configuration", "config", "says"),
+    [
+        ("fresh", WEB, {"gpus": "24GB"}, ["gpus", "gpu"]),
+        ("fresh", f"{WEB}regions: [us-east-1]\n", {}, ["regions", "the region of its gateway, which is eu-central-1"]),
+        ("fresh", WEB, {"aws:region": "us-east-1"}, ["aws:region", "the gateway is in eu-central-1"]),
+        ("fresh", WEB, {"gateway": "nowhere"}, ["nowhere"]),
+        ("gateway", f"name: web\n{WEB}", {}, ["a stack keeps its type"]),
+    ],
+    ids=[
+        "an unknown key of stack config",
+        "a region that contradicts",
+        "a region of the provider that contradicts",
+        "a gateway that is no stack",
+        "another type than the stack has",
+    ],
+)
+def test_what_contradicts_is_refused_before_anything_is_made(
+    stacks: Stacks, stack: str, configuration: str, config: dict[str, str], says: list[str]
+) -> None:
+    before = stacks.happened()
+    with pytest.raises(automation.CommandError) as failed:
+        stacks.stack(stack, configuration, config).up()
+    shown = refusal(failed.value)
+    assert [word for word in says if word not in shown] == []
+    assert "Traceback" not in shown or "unknown stack" in shown, "of a stack that is not there the engine speaks itself"
+    assert stacks.happened() == before
+
+
+def test_without_a_configuration_the_engine_names_what_is_missing(stacks: Stacks) -> None:
+    with pytest.raises(automation.CommandError) as failed:
+        stacks.deployment.stack("empty", {}).up()
+    assert "Stack 'empty' is missing configuration value 'configuration'" in refusal(failed.value)
+
+
+def test_a_second_key_of_a_holder_is_made_beside_the_first(stacks: Stacks) -> None:
+    before, first = stacks.happened(), _keys(stacks)
+    up = stacks.gateway(GATEWAY_WITHOUT_DOMAIN, **PROTECTED, keys="default,default@2").up()
+    assert sorted(stacks.events(before)) == [
+        ("create", "RandomBytes gateway-key-default@2"),
+        ("create", "TableItem gateway-key-default@2"),
+    ]
+    keys = up.outputs["api_keys"].value
+    assert keys.keys() == {"default", "default@2"}
+    assert set(_keys(stacks)) > set(first), "the first one is as it was"
+    assert not any(key in stacks.deployment.state("gateway") for key in keys.values())
+
+
+def test_a_protected_gateway_is_destroyed_after_its_protection_is_taken_away(stacks: Stacks) -> None:
+    stacks.stack("llm", MODEL, {"wait": "false"}, {"env.HUGGING_FACE_HUB_TOKEN": TOKEN}).destroy()
+    there = stacks.there("gateway")
+    with pytest.raises(automation.CommandError) as failed:
+        stacks.gateway(GATEWAY_WITHOUT_DOMAIN, **PROTECTED).destroy()
+    assert "protect" in refusal(failed.value)
+    assert stacks.there("gateway") == there
+
+    before = stacks.happened()
+    gateway = stacks.gateway(GATEWAY_WITHOUT_DOMAIN, **{**PROTECTED, "protect": "false"}, keys="default@2")
+    gateway.up()
+    assert sorted(stacks.events(before)) == [
+        ("delete", "RandomBytes gateway-key-default"),
+        ("delete", "TableItem gateway-key-default"),
+        ("update", "LoadBalancer gateway-load-balancer"),
+        ("update", "Table gateway-table"),
+    ], "and the first key has been rotated away"
+    before = stacks.happened()
+    gateway.destroy()
+    assert set(stacks.there("gateway")) == {"gateway-api-logs"}, "the account's own log role stays"
+    assert in_order(
+        stacks.events(before),
+        ("delete", "Listener gateway-listener"),
+        ("delete", "LoadBalancer gateway-load-balancer"),
+        ("delete", "SecurityGroup gateway-load-balancer"),
+    )
+
+
+def _keys(stacks: Stacks) -> list[str]:
+    """The registry's items of keys."""
+    items = [
+        record.inputs["item"] for record in stacks.deployment.account().records.of("aws:dynamodb/tableItem:TableItem")
+    ]
+    return sorted(item for item in items if "key#" in item)
