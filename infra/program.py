@@ -33,6 +33,8 @@ from infra.planning import (
     ModelRepository,
     ResolveChatTemplate,
     ServicePlan,
+    Weigh,
+    Weights,
     offers_table,
     plan_gateway,
     plan_service,
@@ -64,6 +66,12 @@ def _resolve_on_the_hub(wanted: ModelRepository) -> ChatTemplate:
     return resolve_with(open_on_hub(os.environ))(wanted)
 
 
+def _weigh_on_the_hub(wanted: ModelRepository) -> Weights | None:
+    from infra.planning.hub_weights import weigh_on_hub
+
+    return weigh_on_hub(os.environ)(wanted)
+
+
 def _package() -> FunctionPackage:
     return build_function_zip(root=ROOT)
 
@@ -79,6 +87,8 @@ class Means:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     """The caller's, for variables that are named without a value."""
     resolve: ResolveChatTemplate = _resolve_on_the_hub
+    weigh: Weigh = _weigh_on_the_hub
+    """Finds how large a model is where `gpu` is left out."""
     package: Callable[[], FunctionPackage] = _package
     """Makes the function's zip."""
     clients: Callable[[str | None], Clients] = _clients
@@ -115,6 +125,7 @@ async def _deploy(config: StackConfig, means: Means) -> Outputs:
         environment=means.environment,
         resolve=means.resolve,
         settings=settings,
+        weigh=means.weigh,
     )
     return await _deploy_service(plan, means)
 

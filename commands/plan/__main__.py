@@ -24,8 +24,9 @@ def main(line: list[str]) -> int:
             from commands.plan.planned import CannotPlan, plan_configuration
             from commands.plan.report import report
             from infra.configuration import ConfigurationError
-            from infra.planning import resolve_with
+            from infra.planning import resolve_with, unweighed_out_of_reach
             from infra.planning.hub import open_on_hub
+            from infra.planning.hub_weights import weigh_on_hub
 
             try:
                 planned = plan_configuration(
@@ -34,6 +35,7 @@ def main(line: list[str]) -> int:
                     stack=arguments.stack,
                     environment=os.environ,
                     resolve=resolve_with(open_on_hub(os.environ, pauses=())),
+                    weigh=unweighed_out_of_reach(weigh_on_hub(os.environ, pauses=())),
                     stage=progress.stage,
                 )
             except (ConfigurationError, CannotPlan) as error:

@@ -19,6 +19,7 @@ from infra.planning import (
     ModelRepository,
     ResolveChatTemplate,
     ServicePlan,
+    Weigh,
     generated_run_name,
     plan_gateway,
     plan_service,
@@ -63,6 +64,7 @@ def plan_configuration(
     stack: str | None,
     environment: Mapping[str, str],
     resolve: ResolveChatTemplate,
+    weigh: Weigh,
     stage: Callable[[str], None],
 ) -> Planned:
     """Plans a configuration and runs the program for it.
@@ -73,6 +75,7 @@ def plan_configuration(
         stack: the stack's name; `None`: `gateway`, and for a service its run's name.
         environment: the caller's own, for variables that are named without a value.
         resolve: finds the chat template of a model that has none. What it cannot reach is left unresolved.
+        weigh: finds how large a model is where `gpu` is left out.
         stage: is told what is being done.
 
     Raises:
@@ -81,10 +84,10 @@ def plan_configuration(
     """
     stage(f"reading {path}")
     templates = _Templates(resolve, stage)
-    plan, stack = _plan(path, settings, stack, environment, templates)
+    plan, stack = _plan(path, settings, stack, environment, templates, weigh)
     stage("running the program that pulumi up runs")
     assumptions = Assumptions(plan)
-    means = Means(environment=environment, resolve=templates, package=_no_package)
+    means = Means(environment=environment, resolve=templates, weigh=weigh, package=_no_package)
     done = run(
         _program(means),
         assumptions,
@@ -138,7 +141,12 @@ class _Templates:
 
 
 def _plan(
-    path: str, settings: Settings, stack: str | None, environment: Mapping[str, str], resolve: ResolveChatTemplate
+    path: str,
+    settings: Settings,
+    stack: str | None,
+    environment: Mapping[str, str],
+    resolve: ResolveChatTemplate,
+    weigh: Weigh,
 ) -> tuple[ServicePlan | GatewayPlan, str]:
     """The plan, as the program makes it, and the stack's name."""
     configuration = load(path)
@@ -150,7 +158,7 @@ def _plan(
     given = read_settings(values, "service", "command line")
     configuration = apply_settings(configuration, given)
     name = stack or configuration.name or generated_run_name(Path(path))
-    plan = plan_service(configuration, run=name, environment=environment, resolve=resolve, settings=given)
+    plan = plan_service(configuration, run=name, environment=environment, resolve=resolve, settings=given, weigh=weigh)
     return plan, name
 
 

@@ -21,6 +21,7 @@ from infra.planning.run_names import generated_run_name
 from infra.planning.service import plan_service, service_record
 from infra.planning.special_tokens import Tokens
 from infra.planning.table import offers_table
+from infra.planning.weights import Weigh, Weights, unweighed, unweighed_out_of_reach
 
 __all__ = [
     "PRICES_AS_OF",
@@ -40,6 +41,8 @@ __all__ = [
     "ResolveChatTemplate",
     "ServicePlan",
     "Tokens",
+    "Weigh",
+    "Weights",
     "find_chat_template",
     "generated_run_name",
     "offers_table",
@@ -50,4 +53,6 @@ __all__ = [
     "service_record",
     "unresolved",
     "unresolved_out_of_reach",
+    "unweighed",
+    "unweighed_out_of_reach",
 ]

@@ -18,7 +18,7 @@ from commands.plan.progress import Progress
 from commands.plan.report import created, report
 from commands.program_monitor import Registration
 from infra.configuration import Secret
-from infra.planning import ServicePlan, resolve_with, unresolved
+from infra.planning import ServicePlan, resolve_with, unresolved, unweighed
 from infra.planning.hub import open_on_hub
 from tests.planning.hub_server import Repository, serve_hub
 from tests.support.processes import ROOT, python, running
@@ -108,7 +108,13 @@ def test_a_template_that_the_hub_has_is_not_listed(tmp_path: Path) -> None:
         opened = open_on_hub({"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path)}, pauses=())
         stages: list[str] = []
         planned = plan_configuration(
-            CHATTY, {}, stack=None, environment={}, resolve=resolve_with(opened), stage=stages.append
+            CHATTY,
+            {},
+            stack=None,
+            environment={},
+            resolve=resolve_with(opened),
+            weigh=unweighed,
+            stage=stages.append,
         )
         asked = len(hub.requests)
     assert planned.unresolved == ()
@@ -221,7 +227,13 @@ def _planned(
     path: str, *, env: dict[str, str] | None = None, settings: dict[str, str | Secret] | None = None
 ) -> Planned:
     return plan_configuration(
-        path, settings or {}, stack=None, environment=env or {}, resolve=unresolved, stage=lambda _: None
+        path,
+        settings or {},
+        stack=None,
+        environment=env or {},
+        resolve=unresolved,
+        weigh=unweighed,
+        stage=lambda _: None,
     )
 
 

@@ -14,7 +14,7 @@ import pulumi
 from commands.in_process import Program
 from commands.property_values import PropertyValue, SecretValue, without_secrets_marked
 from infra.packaging import FunctionPackage
-from infra.planning import ChatTemplate, ModelRepository, Tokens
+from infra.planning import ChatTemplate, ModelRepository, Tokens, unweighed
 from infra.preflight import Clients
 from infra.program import Means, deploy
 from tests.aws.recording import Recording, attempt
@@ -48,6 +48,7 @@ def program(folder: Path, environment: Mapping[str, str] | None = None, *, clien
     means = Means(
         environment={} if environment is None else environment,
         resolve=template_of,
+        weigh=unweighed,
         package=lambda: package(folder),
         **({} if clients is None else {"clients": lambda profile: clients}),
     )
