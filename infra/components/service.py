@@ -105,8 +105,8 @@ class Service(pulumi.ComponentResource):
             inside,
         )
         serving = self._serving(name, args, template, targets, replicas, logs)
-        self._scale(name, args, targets, replicas)
-        Route(name, RouteArgs(plan=plan, connection=connection, has_domain=args.has_domain, after=serving), inside)
+        after = [*serving, *self._scale(name, args, targets, replicas)]
+        Route(name, RouteArgs(plan=plan, connection=connection, has_domain=args.has_domain, after=after), inside)
         self.log_group = logs.name
         self.register_outputs({"log_group": self.log_group})
 
@@ -138,11 +138,14 @@ class Service(pulumi.ComponentResource):
         )
         return [targets.rule, replicas.resource, readiness]
 
-    def _scale(self, name: str, args: ServiceArgs, targets: TargetGroup, replicas: Replicas) -> None:
+    def _scale(
+        self, name: str, args: ServiceArgs, targets: TargetGroup, replicas: Replicas
+    ) -> Sequence[pulumi.Resource]:
+        """What adds and takes away replicas, where something does. The route waits for it too."""
         scaling = args.plan.replicas.scaling
         if scaling is None:
-            return
-        Scaler(
+            return []
+        scaler = Scaler(
             name,
             ScalerArgs(
                 run=args.plan.run,
@@ -156,3 +159,4 @@ class Service(pulumi.ComponentResource):
             scaling,
             pulumi.ResourceOptions(parent=self),
         )
+        return [scaler]
