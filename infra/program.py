@@ -133,10 +133,10 @@ async def _deploy(config: StackConfig, means: Means) -> Outputs:
 async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
     _ask(plan, means)
     package = means.package()
-    await keep_type("gateway")
+    kept = await keep_type("gateway")
     _say(plan.notes)
     tags = {STACK_TAG: full_name(), GATEWAY_TAG: plan.name, **dict(plan.tags)}
-    provider = aws_provider(plan.region, tags)
+    provider = aws_provider(plan.region, tags, after=kept)
     if plan.vpc_id is None or plan.subnet_ids is None:
         network = available_zones(provider)
     else:
@@ -171,11 +171,11 @@ async def _deploy_service(plan: ServicePlan, means: Means) -> Outputs:
         raise pulumi.RunError(f"stack config gateway: what {stack} is connected by is not known yet; deploy it first")
     place = Place(region=known.region, table=known.table, subnet_ids=known.subnet_ids, owner=full_name())
     _ask(plan, means, place)
-    await keep_type("service")
+    kept = await keep_type("service")
     _say([offers_table(plan), *plan.notes])
     tags = {STACK_TAG: full_name(), RUN_TAG: plan.run, **dict(plan.tags)}
     region = connection.apply(lambda one: one.region)
-    provider = aws_provider(region, tags)
+    provider = aws_provider(region, tags, after=kept)
     subnet_ids = find_subnets(plan, connection, provider=provider)
     await subnet_ids.future()
     service = Service(

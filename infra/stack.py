@@ -33,23 +33,25 @@ def full_name(stack: str | None = None) -> str:
     return name if "/" in name else f"{pulumi.get_organization()}/{pulumi.get_project()}/{name}"
 
 
-async def keep_type(kind: str) -> None:
-    """Keeps the type of the stack's configuration in its state.
+async def keep_type(kind: str) -> pulumi.Resource:
+    """Keeps the type of the stack's configuration in its state, in what is returned.
 
     Raises:
         RunError: the stack had the other type. Its resources would all be deleted, and others made.
     """
-    kept = await pulumi.Stash("type", input=kind).output.future()
+    stash = pulumi.Stash("type", input=kind)
+    kept = await stash.output.future()
     if kept is not None and kept != kind:
         raise pulumi.RunError(
             f"stack config configuration: its type is {kind}, and this stack is a {kept}; a stack keeps its type. "
             "Set configuration back, and use another stack for this one: pulumi stack init NAME"
         )
+    return stash
 
 
-def aws_provider(region: pulumi.Input[str], tags: Mapping[str, str]) -> aws.Provider:
+def aws_provider(region: pulumi.Input[str], tags: Mapping[str, str], *, after: pulumi.Resource) -> aws.Provider:
     """The one provider of a stack: in this region, with these tags on everything that takes tags. It keeps the stack's
-    `aws:profile`; `aws:region` could only repeat what the gateway says.
+    `aws:profile`; `aws:region` could only repeat what the gateway says. Everything of it is deleted before `after`.
 
     Raises:
         RunError: `aws:region` says something else; while deploying, where the region is an output.
@@ -60,6 +62,7 @@ def aws_provider(region: pulumi.Input[str], tags: Mapping[str, str]) -> aws.Prov
         region=pulumi.Output.from_input(region).apply(lambda known: _same_region(known, given)),
         profile=aws_profile(),
         default_tags=aws.ProviderDefaultTagsArgs(tags=tags),
+        opts=pulumi.ResourceOptions(depends_on=[after]),
     )
 
 

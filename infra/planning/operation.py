@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from infra.configuration import ServiceSettings
+from infra.configuration import Problem, ServiceConfiguration, ServiceSettings
 from infra.planning.plan import Replicas, Roll
 
 MEASURED = 60
 """Seconds: over how long a load balancer counts requests for its target groups."""
+
+
+LONGEST_DELAY = 24 * 3600
+"""Seconds over which an alarm can look at a metric of a minute's resolution (CloudWatch API: PutMetricAlarm)."""
+
+
+def check_delays(configuration: ServiceConfiguration, problems: list[Problem]) -> None:
+    """Adds what no alarm can wait for to `problems`."""
+    scaling = configuration.scaling
+    if scaling is not None and scaling.scale_down_delay > LONGEST_DELAY:
+        problems.append(
+            Problem(
+                where="scaling.scale_down_delay",
+                line=configuration.source.line(("scaling", "scale_down_delay")),
+                found=f"{scaling.scale_down_delay}s",
+                rule="a replica is taken away after at most a day: an alarm looks no further back",
+                remedy="write 24h or less",
+            )
+        )
 
 
 def plan_roll(replicas: Replicas, *, boot_timeout: int) -> Roll:

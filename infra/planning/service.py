@@ -19,7 +19,7 @@ from infra.planning.environment import resolve_environment
 from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.health import plan_health_check
 from infra.planning.offers import asks_for_gpu, find_offers, requirement_of
-from infra.planning.operation import operation_notes, plan_roll
+from infra.planning.operation import check_delays, operation_notes, plan_roll
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
 from infra.planning.relaxation import no_offer
 from infra.planning.weights import Weigh, unweighed
@@ -64,6 +64,7 @@ def plan_service(
     found = _offers(configuration, read_catalog() if catalog is None else catalog, disk_gb, problems)
     purchase = plan_purchase(configuration)
     replicas = plan_replicas(configuration)
+    check_delays(configuration, problems)
     health_check = plan_health_check(configuration, problems)
     model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
     found, chosen = choose_gpu(

@@ -69,3 +69,12 @@ def test_a_region_without_the_layer_needs_a_copy_of_it() -> None:
         configuration="gateway.dstack.yml", adapter_layer="arn:aws:lambda:me-south-1:1:layer:x:1"
     )
     assert plan_gateway(configuration, name="gateway", settings=settings).adapter_layer == settings.adapter_layer
+
+
+def test_a_replica_is_taken_away_within_a_day(plan: Plan) -> None:
+    scaled = f"{SERVICE}replicas: 1..2\nscaling: {{metric: rps, target: 1, scale_down_delay: %s}}\n"
+    assert plan(scaled % "24h").replicas.scaling is not None
+    with pytest.raises(PlanError) as refused:
+        plan(scaled % "25h")
+    (problem,) = refused.value.problems
+    assert (problem.where, problem.found, problem.line) == ("scaling.scale_down_delay", "90000s", 6)
