@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -212,7 +211,7 @@ def test_progress_is_silent_until_it_takes_long() -> None:
 
 def test_make_plan_prints_nothing_but_the_plan() -> None:
     line = ["make", "plan", f"CONFIG={EXAMPLES['llama-2'][0]}", f"ARGS={' '.join(EXAMPLES['llama-2'][1:])}"]
-    done = subprocess.run(line, cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout) == (0, (ROOT / "tests/commands/plans/llama-2.txt").read_text())
 
 
@@ -247,7 +246,3 @@ def _written(folder: Path, *lines: str) -> str:
 def _registration(run: Run, type: str) -> Registration:
     one = next(one for one in run.registrations if one.type.startswith("aws:"))
     return replace(one, type=type, name="strange")
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
