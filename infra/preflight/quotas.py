@@ -8,15 +8,13 @@ from itertools import groupby
 from typing import Any
 
 from infra.planning import ServicePlan, read_catalog
+from infra.planning.resource_tags import RUN_TAG, STACK_TAG
 from infra.preflight.aws_errors import aws_failures, collected, error_code
 from infra.preflight.clients import AwsClient
 from infra.preflight.finding import Finding, ok, refusal, warning
 from infra.preflight.needs import Need, Quota, at_most, needs
 
 TOPIC = "GPU quota"
-RUN_TAG, STACK_TAG = "servestack:run", "servestack:stack"
-"""Tags of replicas, by which a service's own are not counted as somebody else's."""
-
 
 _BOUGHT = {"on-demand": "on demand", "spot": "spot"}
 
