@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-SETTINGS: Mapping[str, str] = {
-    "gpu": "GPU that a replica needs, as in the configuration: 24GB, A10G:2, L4,A10G:24GB..:1..2",
-    "cpu": "CPUs that a replica needs: 8 or 4..16",
-    "memory": "main memory that a replica needs: 32GB..",
-    "disk": "disk that a replica needs: 200GB..",
-    "spot-policy": "spot, on-demand or auto",
-    "max-price": "the most a replica may cost, dollars an hour",
-    "regions": "AWS regions to choose from: a,b",
-    "instance-types": "EC2 instance types to choose from: a,b",
-    "availability-zones": "availability zones to choose from: a,b",
-}
+from infra.configuration.options import add_environment, add_options, given_options, parse
+
+SETTINGS = (
+    "gpu",
+    "cpu",
+    "memory",
+    "disk",
+    "spot_policy",
+    "max_price",
+    "regions",
+    "instance_types",
+    "availability_zones",
+)
 """Flags that are stack config, with its words; they change the plan that is shown, as they do on AWS."""
 
 
@@ -51,21 +52,17 @@ def read_arguments(line: Sequence[str]) -> Arguments:
     parser.add_argument("configurations", nargs="+", metavar="CONFIG", help="path of a `type: service` configuration")
     parser.add_argument("--port", type=_port, default=8000, help="port of 127.0.0.1 (default: 8000; 0: any free one)")
     parser.add_argument("--name", help="the run name; default: the configuration's, else one made from its path")
-    parser.add_argument("--env", action="append", default=[], metavar="NAME=value", help="environment of the container")
+    add_environment(parser)
     parser.add_argument("--auth", action="store_true", help="want an API key, made now and shown once")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
         "--upstream", type=_url, metavar="URL", help="a TGI that runs already, instead of the stand-in"
     )
     instead.add_argument("--docker", action="store_true", help="run the configured image with docker")
-    for flag, text in SETTINGS.items():
-        parser.add_argument(f"--{flag}", metavar="VALUE", help=text)
-    given, unknown = parser.parse_known_args(line)
-    if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_nearest(unknown[0], parser)}")
+    add_options(parser, SETTINGS)
+    given = parse(parser, line)
     if given.name is not None and len(given.configurations) > 1:
         parser.error("--name names one run: give one configuration with it, or write a `name` into each")
-    values = vars(given)
     return Arguments(
         configurations=tuple(given.configurations),
         port=given.port,
@@ -74,7 +71,7 @@ def read_arguments(line: Sequence[str]) -> Arguments:
         upstream=given.upstream,
         docker=given.docker,
         env=tuple(given.env),
-        settings=tuple((flag, value) for flag in SETTINGS if (value := values[flag.replace("-", "_")]) is not None),
+        settings=tuple((word.replace("_", "-"), value) for word, value in given_options(given, SETTINGS).items()),
     )
 
 
@@ -82,13 +79,6 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdecimal() and int(text) <= 65535:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is no port: a whole number from 0 to 65535")
-
-
-def _nearest(flag: str, parser: argparse.ArgumentParser) -> str:
-    """The known flag that a misspelt one was meant to be, as the end of a message."""
-    known = [option for option in parser.format_help().split() if option.startswith("--")]
-    near = difflib.get_close_matches(flag.partition("=")[0], known, n=1)
-    return f" (nearest: {near[0]})" if near else ""
 
 
 def _url(text: str) -> str:
