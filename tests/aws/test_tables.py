@@ -19,7 +19,6 @@ NOT_ANSWERED = {
     "aws:lambda/function:Function": "sourceCodeSize",
     "aws:lb/loadBalancer:LoadBalancer": "vpcId",
     "aws:ssm/parameter:Parameter": "hasValueWo",
-    "random:index/randomPassword:RandomPassword": "bcryptHash",
 }
 """Outputs that the stand-in leaves out: nothing here reads them."""
 
@@ -28,9 +27,6 @@ ANSWERED_IN_CODE = {
     "aws:dynamodb/tableItem:TableItem": "id",
     "aws:lb/targetGroup:TargetGroup": "loadBalancerArns",
     "random:index/randomBytes:RandomBytes": "base64 hex",
-    "random:index/randomId:RandomId": "b64Std b64Url dec hex",
-    "random:index/randomPassword:RandomPassword": "result",
-    "random:index/randomString:RandomString": "result",
 }
 
 

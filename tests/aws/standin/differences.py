@@ -39,9 +39,15 @@ def _replacing(type: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> fro
     names = {name for row in by_type("replacing").get(type, ()) for name in row["properties"].split()} | {"region"}
     if type.startswith("aws:vpc/securityGroup") and _source(old) != _source(new):
         names |= set(_SOURCES)
-    if type == "aws:ssm/parameter:Parameter" and old.get("tier") == "Advanced":
+    if type == "aws:ssm/parameter:Parameter" and _turns(old, new, "tier") == ("Advanced", "Standard"):
         names.add("tier")
+    if type == "aws:ec2/vpc:Vpc" and _turns(old, new, "instanceTenancy") != ("dedicated", "default"):
+        names.add("instanceTenancy")
     return frozenset(names)
+
+
+def _turns(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> tuple[Any, Any]:
+    return old.get(name), new.get(name)
 
 
 def _source(rule: Mapping[str, Any]) -> str | None:

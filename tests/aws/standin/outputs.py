@@ -103,16 +103,6 @@ def _special(type: str, inputs: Mapping[str, Any], seed: str) -> Iterator[tuple[
         value = _bytes(seed, inputs["length"])
         yield "base64", base64.b64encode(value).decode()
         yield "hex", value.hex()
-    elif type == "random:index/randomId:RandomId":
-        value = _bytes(seed, inputs["byteLength"])
-        prefix = inputs.get("prefix", "")
-        yield "hex", prefix + value.hex()
-        yield "dec", prefix + str(int.from_bytes(value))
-        yield "b64Std", prefix + base64.b64encode(value).decode()
-        yield "b64Url", prefix + base64.urlsafe_b64encode(value).decode().rstrip("=")
-    elif type in ("random:index/randomPassword:RandomPassword", "random:index/randomString:RandomString"):
-        letters = string.ascii_letters + string.digits
-        yield "result", "".join(letters[byte % len(letters)] for byte in _bytes(seed, inputs["length"]))
 
 
 def _validation(name: str) -> dict[str, str]:
