@@ -14,6 +14,9 @@ from pulumi.runtime.proto import alias_pb2, engine_pb2, resource_pb2
 from commands.property_values import Properties, PropertyValue, SecretValue, UnknownValue, decode, encode, holds
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+STACK_REFERENCE = "pulumi:pulumi:StackReference"
+READ_STACK_OUTPUTS = "pulumi:pulumi:readStackOutputs"
+"""The engine's function that a StackReference is a resource of."""
 
 _Registered = resource_pb2.RegisterResourceRequest
 
@@ -132,7 +135,7 @@ class ProgramMonitor(MockMonitor):
         self.calls.append(call)
         response = resource_pb2.ResourceInvokeResponse()
         try:
-            getattr(response, "return").CopyFrom(encode(self._answers.call(call)))
+            getattr(response, "return").CopyFrom(encode(self._answer(call)))
         except Refused as refused:
             raise _AsFromEngine(str(refused)) from refused
         return response
@@ -140,6 +143,12 @@ class ProgramMonitor(MockMonitor):
     def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> empty_pb2.Empty:
         self.outputs[request.urn] = decode(request.outputs)
         return empty_pb2.Empty()
+
+    def _answer(self, call: Call) -> Properties:
+        if call.token != READ_STACK_OUTPUTS:
+            return self._answers.call(call)
+        name = str(call.arguments["name"])
+        return self._answers.read(STACK_REFERENCE, name, name, call.arguments)
 
     def _urn(self, parent: str, type: str, name: str) -> str:
         """As the engine writes it: the types of the parents, but for the stack, before the type."""

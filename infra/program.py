@@ -54,9 +54,6 @@ from infra.stack import (
 )
 
 ROOT = Path(__file__).parents[1]
-DEFAULT_GATEWAY = "gateway"
-"""The stack that is a service's gateway where nothing says otherwise."""
-
 Outputs = Mapping[str, pulumi.Input[Any]]
 
 
@@ -164,8 +161,8 @@ async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
 
 
 async def _deploy_service(plan: ServicePlan, means: Means) -> Outputs:
-    stack = full_name(plan.gateway or DEFAULT_GATEWAY)
-    connection = checked_connection(plan, stack, gateway_outputs(stack))
+    stack, output = await gateway_outputs(plan.gateway)
+    connection = checked_connection(plan, stack, output)
     known = await connection.future()
     if known is None:
         raise pulumi.RunError(f"stack config gateway: what {stack} is connected by is not known yet; deploy it first")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import cast
 
-from commands.program_monitor import Call, Refused, Registration
+from commands.program_monitor import STACK_REFERENCE, Call, Refused, Registration
 from commands.property_values import Properties, PropertyValue
 from infra.components.connection import VERSION, ApiTarget, Connection
 from infra.planning import PRICES_REGION, GatewayPlan, ServicePlan
@@ -47,7 +47,7 @@ class Assumptions:
 
     def read(self, type: str, name: str, id: str, properties: Properties) -> Properties:
         """A gateway's stack; there is nothing else that a program reads."""
-        if type != "pulumi:pulumi:StackReference":
+        if type != STACK_REFERENCE:
             raise Refused(f"make plan has no answer for reading {type} {name}: it needs one in {__name__}")
         self._say(
             f"The gateway, stack {id}, is not looked at: one in {self._region} with the domain {DOMAIN} is assumed."

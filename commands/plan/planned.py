@@ -25,7 +25,8 @@ from infra.planning import (
     plan_service,
     unresolved,
 )
-from infra.program import DEFAULT_GATEWAY, Means, deploy
+from infra.program import Means, deploy
+from infra.stack import DEFAULT_GATEWAY
 
 Settings = Mapping[str, str | Secret]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from commands.in_process import PROJECT, Program, Run, StackConfig, run
-from commands.program_monitor import Call, Refused, Registration
+from commands.program_monitor import STACK_REFERENCE, Call, Refused, Registration
 from commands.property_values import (
     UNKNOWN,
     Properties,
@@ -31,8 +31,6 @@ from tests.aws.standin.outputs import digits_of
 from tests.aws.standin.providers import PREFIX, provider_region
 from tests.aws.standin.records import Record
 from tests.aws.steps import STASH, Step, Steps
-
-STACK_REFERENCE = "pulumi:pulumi:StackReference"
 
 Dynamic = Callable[[Registration], Mapping[str, PropertyValue]]
 """What a dynamic resource (the project's own code) would add to its inputs; that code is not run."""

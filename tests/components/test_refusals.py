@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from commands.property_values import PropertyValue
 from infra.preflight import Clients
 from tests.aws.recording import Recording
 from tests.aws.standin import Cloud, World
@@ -26,16 +27,34 @@ def refused(recording: Recording) -> str:
     return "\n".join(recording.errors)
 
 
-def test_a_service_without_its_gateway(account: Account) -> None:
-    config = {"configuration": account.written("serve.yml", WEB), "gateway": "gatway"}
-    assert "unknown stack 'organization/servestack/gatway'" in refused(account.attempt("run", config))
-
-
-def test_a_gateway_s_stack_that_was_never_deployed(account: Account) -> None:
-    account.outputs["organization/servestack/gateway"] = {}
-    said = refused(account.attempt("run", {"configuration": account.written("serve.yml", WEB)}))
-    assert "the stack has no output `connection`" in said
-    assert "run pulumi up in the gateway's stack first" in said
+@pytest.mark.parametrize(
+    ("stack", "outputs", "config", "says"),
+    [
+        (
+            "run",
+            None,
+            {"gateway": "gatway"},
+            "found:  gatway, which means organization/servestack/gatway\n"
+            "  rule:   a service is deployed behind a gateway, and there is no such stack",
+        ),
+        ("run", None, {}, "found:  nothing, which means organization/servestack/gateway\n"),
+        ("run", None, {"gateway": "a/b/c"}, "found:  a/b/c\n"),
+        ("run", {}, {}, "rule:   this stack has no output `connection`: it is no gateway's, or was never deployed"),
+        ("run", {"hourly_price": "1"}, {}, "rule:   this is the stack of another service, and of no gateway"),
+        ("gateway", {}, {}, "rule:   this is the stack of the service itself, and a gateway has a stack of its own"),
+    ],
+    ids=["mistyped", "missing", "of another project", "not deployed", "of a service", "the same"],
+)
+def test_a_gateway_that_is_no_stack_of_a_gateway(
+    account: Account, stack: str, outputs: dict[str, PropertyValue] | None, config: dict[str, str], says: str
+) -> None:
+    if outputs is not None:
+        account.outputs["organization/servestack/gateway"] = outputs
+    config = {"configuration": account.written("serve.yml", f"name: run\n{WEB}"), **config}
+    said = refused(account.attempt(stack, config))
+    assert says in said
+    assert "stack config gateway" in said
+    assert "pulumi config set gateway NAME" in said
 
 
 @pytest.mark.parametrize(
