@@ -112,12 +112,6 @@ def _is_absolute(value: str) -> str:
     return value
 
 
-def _is_an_image(value: str) -> str:
-    if re.search(r"\s", value) or not re.match(r"[a-zA-Z0-9]", value):
-        raise problem("an image is a name as docker pull takes it", "write for example nginx:1.27")
-    return value
-
-
 _PORT_SCHEMA: dict[str, Any] = {
     "anyOf": [
         {"type": "integer", "minimum": 1, "maximum": 65535},
@@ -140,4 +134,3 @@ Entrypoint = Annotated[tuple[str, ...], BeforeValidator(_split_entrypoint), With
 User = Annotated[str, AfterValidator(_is_a_user), WithJsonSchema({"type": ["string", "integer"]})]
 Commands = Annotated[tuple[str, ...], WithJsonSchema({"type": "array", "items": {"type": ["string", "number"]}})]
 WorkingDirectory = Annotated[str, AfterValidator(_is_absolute), Field(json_schema_extra={"pattern": "^/"})]
-Image = Annotated[str, Field(min_length=1), AfterValidator(_is_an_image)]

@@ -12,7 +12,6 @@ from infra.configuration.amounts import CountRange
 from infra.configuration.container import (
     Commands,
     Entrypoint,
-    Image,
     Port,
     RegistryAuth,
     User,
@@ -20,6 +19,7 @@ from infra.configuration.container import (
     WorkingDirectory,
 )
 from infra.configuration.environment import Environment
+from infra.configuration.image import Image
 from infra.configuration.model import ModelConfiguration
 from infra.configuration.names import LABEL, RESERVED, run_name_rule
 from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPolicy, Zones

@@ -1,0 +1,64 @@
+"""An image's name, by the grammar of github.com/distribution/reference, which docker, podman and registries share."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from infra.configuration.problem import HIDDEN
+from infra.configuration.section import problem
+
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]{{1,5}})?"
+_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REPOSITORY = rf"{_COMPONENT}(?:/{_COMPONENT})*"
+_TAG = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}"
+_DIGEST = r"sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}"
+_IMAGE_ID = r"[a-f0-9]{64}"
+_LONGEST = 255
+"""Characters of host and repository."""
+
+_EXAMPLE = "write for example nginx:1.27, or ghcr.io/org/server:v1"
+
+
+def _is_an_image(value: str) -> str:
+    name, at, digest = value.partition("@")
+    folder, slash, last = name.rpartition("/")
+    last, colon, tag = last.partition(":")
+    repository = f"{folder}{slash}{last}"
+    if at and ("/" in digest or "." in digest):
+        rule = "an image has no address and no credentials in its name"
+        raise problem(rule, "write [host/]repository[:tag], and the credentials in registry_auth", found=HIDDEN)
+    if at and not re.fullmatch(_DIGEST, digest):
+        rule = "an image's digest is an algorithm and its hexadecimal digits: sha256: and 64 of them"
+        raise problem(rule, "copy it as the registry shows it, or remove it from the @ on")
+    if colon and not re.fullmatch(_TAG, tag):
+        rule = "an image has one tag, of at most 128 letters, digits, _, . and -, and it begins with no . and no -"
+        raise problem(rule, _EXAMPLE if tag else f"write the tag after the colon, as in {last}:latest, or no colon")
+    host, path = _split(repository)
+    if path != path.lower() and re.fullmatch(_REPOSITORY, path.lower()):
+        written = "/".join(filter(None, (host, path.lower())))
+        raise problem("an image's repository is in lower case", f"write {written}{colon}{tag}")
+    if (
+        not re.fullmatch(_REPOSITORY, path)
+        or not (host is None or re.fullmatch(_HOST, host))
+        or len(repository) > _LONGEST
+        or re.fullmatch(_IMAGE_ID, value)
+    ):
+        _, scheme, address = value.rpartition("://")
+        rule = "an image is a name as docker pull takes it: [host/]repository[:tag][@digest]"
+        raise problem(rule, f"write {address}" if scheme else _EXAMPLE)
+    return value
+
+
+def _split(repository: str) -> tuple[str | None, str]:
+    """(host, path): what is before the first / is a host if it could be one."""
+    first, slash, rest = repository.partition("/")
+    if slash and (first == "localhost" or "." in first or ":" in first):
+        return first, rest
+    return None, repository
+
+
+Image = Annotated[str, Field(min_length=1), AfterValidator(_is_an_image)]
