@@ -58,6 +58,9 @@ class ReplicaRole(pulumi.ComponentResource):
 class SecretsArgs:
     """What is secret."""
 
+    run: str
+    table: pulumi.Input[str]
+    """Name of the registry's table."""
     parameters: Sequence[boot.Parameter]
     after: pulumi.Resource
     """What is there before anything of a service is made."""
@@ -65,19 +68,22 @@ class SecretsArgs:
 
 class Secrets(pulumi.ComponentResource):
     """A SecureString for each value that replicas read when they start. Replicas read the versions that their user data
-    names, so that a changed secret is a new launch template."""
+    names, so that a changed secret is a new launch template. The tier is said, since an account's own default may be
+    one that costs."""
 
     versions: pulumi.Output[Mapping[str, int]]
-    """By the parameter's name."""
+    """By the parameter's name within the run's prefix."""
 
     def __init__(self, name: str, args: SecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:replica_role:Secrets", name, None, opts)
+        prefix = pulumi.Output.from_input(args.table).apply(lambda table: boot.parameter_prefix(table, args.run))
         versions: dict[str, pulumi.Output[int]] = {}
         for parameter in args.parameters:
             made = aws.ssm.Parameter(
-                f"{name}-{parameter.name.rpartition('/')[2]}",
-                name=parameter.name,
+                f"{name}-{parameter.name}",
+                name=pulumi.Output.concat(prefix, parameter.name),
                 type="SecureString",
+                tier="Standard",
                 value=pulumi.Output.secret(parameter.value.reveal()),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
             )
@@ -89,7 +95,9 @@ class Secrets(pulumi.ComponentResource):
 def replica_policy(run: str, *, log_group_arn: str, table: str) -> str:
     """What a replica of `run` may do."""
     return policies.document(
-        policies.read_parameters(policies.arn_beside(log_group_arn, "ssm", f"parameter{boot.parameter_prefix(run)}*")),
+        policies.read_parameters(
+            policies.arn_beside(log_group_arn, "ssm", f"parameter{boot.parameter_prefix(table, run)}*")
+        ),
         policies.write_logs(log_group_arn),
         policies.write_state(policies.arn_beside(log_group_arn, "dynamodb", f"table/{table}"), run),
         policies.open_sessions(),

@@ -60,7 +60,9 @@ class Service(pulumi.ComponentResource):
             retention_in_days=RETENTION_DAYS,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[claim]),
         )
-        secrets = Secrets(name, SecretsArgs(parameters=boot.parameters(plan), after=claim), inside)
+        secrets = Secrets(
+            name, SecretsArgs(run=plan.run, table=table, parameters=boot.parameters(plan), after=claim), inside
+        )
         role = ReplicaRole(
             name, ReplicaRoleArgs(run=plan.run, log_group_arn=logs.arn, table=table, after=claim), inside
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.planning import ServicePlan
-from infra.planning.boot import parameters, script
+from infra.planning.boot import parameter_prefix, parameters, script
 
 STUB = Path(__file__).with_name("stub.sh")
 STUBBED = (
@@ -70,7 +70,8 @@ class Machine:
         for key, answer in ANSWERS.items():
             self.answer(key, answer)
         for parameter in parameters(self.plan):
-            selector = f"{parameter.name}:{self.versions[parameter.name]}"
+            name = parameter_prefix(TABLE, self.plan.run) + parameter.name
+            selector = f"{name}:{self.versions[parameter.name]}"
             (self.root / "parameters" / selector.replace("/", "%")).write_bytes(parameter.value.reveal().encode())
         (self.root / "boot.sh").write_text(self.script, encoding="ascii")
 

@@ -195,21 +195,21 @@ def test_what_cannot_heal_stops_the_unit_and_is_said(
         pytest.param(
             {"aws-ssm-get-parameter": says("An error occurred (AccessDeniedException)", 254)},
             LOGIN,
-            "the parameter /servestack/run/registry-username:3 could not be read from SSM: "
+            "the parameter /servestack/registry/run/registry-username:3 could not be read from SSM: "
             "An error occurred (AccessDeniedException)",
             id="password unreadable",
         ),
         pytest.param(
             {"aws-ssm-get-parameter": says("An error occurred (ParameterNotFound)", 254)},
             "env: [HF_TOKEN=hf_x]\n",
-            "the parameter /servestack/run/HF_TOKEN:3 could not be read from SSM: "
+            "the parameter /servestack/registry/run/HF_TOKEN:3 could not be read from SSM: "
             "An error occurred (ParameterNotFound)",
             id="secret unreadable",
         ),
         pytest.param(
             {"aws-ssm-get-parameter": "printf 'base64:?\\n'"},
             "env: [HF_TOKEN=hf_x]\n",
-            "the parameter /servestack/run/HF_TOKEN:3 could not be read from SSM: base64: invalid input",
+            "the parameter /servestack/registry/run/HF_TOKEN:3 could not be read from SSM: base64: invalid input",
             id="secret garbled",
         ),
         pytest.param(

@@ -13,10 +13,10 @@ from tests.boot.planned import planned
 
 
 def parameter(name: str, value: str) -> Parameter:
-    return Parameter(name=f"/servestack/run/{name}", value=Secret(value))
+    return Parameter(name=name, value=Secret(value))
 
 
-def test_every_secret_and_the_login_are_parameters_below_the_run_s_own_prefix() -> None:
+def test_every_secret_and_the_login_are_parameters() -> None:
     plan = planned(
         "env: [HF_TOKEN=hf_x, PLAIN=1, BARE]\nregistry_auth: {username: u, password: '${{ env.BARE }}'}\n", BARE="b"
     )
@@ -26,8 +26,18 @@ def test_every_secret_and_the_login_are_parameters_below_the_run_s_own_prefix() 
         parameter("registry-username", "u"),
         parameter("registry-password", "b"),
     )
-    assert all(one.name.startswith(parameter_prefix(plan.run)) for one in parameters(plan))
     assert "hf_x" not in repr(parameters(plan))
+
+
+def test_a_run_s_parameters_have_a_prefix_that_no_other_run_s_and_no_other_gateway_s_have() -> None:
+    prefixes = [parameter_prefix(table, run) for table in ("one", "two") for run in ("run", "run-2")]
+    assert prefixes == [
+        "/servestack/one/run/",
+        "/servestack/one/run-2/",
+        "/servestack/two/run/",
+        "/servestack/two/run-2/",
+    ]
+    assert not [one for one in prefixes for other in prefixes if one != other and one.startswith(other)]
 
 
 def test_a_plan_without_secrets_has_no_parameters() -> None:
@@ -49,7 +59,7 @@ def test_a_value_is_as_it_is_where_ssm_takes_it(value: str) -> None:
 )
 def test_a_value_that_ssm_refuses_or_could_change_is_encoded_and_cut(value: str) -> None:
     made = parameters(planned("env: [B]\n", B=value))
-    assert [one.name for one in made] == ["/servestack/run/B", *(f"/servestack/run/B.{n}" for n in range(1, len(made)))]
+    assert [one.name for one in made] == ["B", *(f"B.{n}" for n in range(1, len(made)))]
     pieces = [one.value.reveal() for one in made]
     assert all(0 < len(piece) <= 4096 for piece in pieces), "a standard parameter holds 4 KB"
     assert "".join(pieces) == "base64:" + base64.b64encode(value.encode()).decode()

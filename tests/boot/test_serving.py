@@ -215,6 +215,6 @@ def reported(step: str, percent: int | None = None) -> list[tuple[str, tuple[str
 
 
 def read(name: str, version: int) -> list[tuple[str, tuple[str, ...]]]:
-    selector = f"/servestack/run/{name}:{version}"
+    selector = f"/servestack/registry/run/{name}:{version}"
     query = ("--with-decryption", "--query", "Parameter.Value", "--output", "text")
     return [("aws", (*AWS, "ssm", "get-parameter", "--name", selector, *query))]

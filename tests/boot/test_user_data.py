@@ -59,12 +59,14 @@ def test_shellcheck_has_nothing_to_say(lines: str, tmp_path: Path) -> None:
 
 def test_a_new_version_of_a_parameter_changes_user_data() -> None:
     plan = planned("env: [HF_TOKEN=hf_x]\n")
-    first, second = (user_data(plan, **PLACE, parameter_versions={"/servestack/run/HF_TOKEN": n}) for n in (1, 2))
+    first, second = (user_data(plan, **PLACE, parameter_versions={"HF_TOKEN": n}) for n in (1, 2))
     assert first != second
-    assert "/servestack/run/HF_TOKEN:2" in gzip.decompress(base64.b64decode(second)).decode()
+    assert (
+        "/servestack/servestack-registry-1a2b3c4/run/HF_TOKEN:2" in gzip.decompress(base64.b64decode(second)).decode()
+    )
 
 
-@pytest.mark.parametrize("versions", [{}, {"/servestack/run/HF_TOKEN": 1, "/servestack/run/B": 1}, {"HF_TOKEN": 1}])
+@pytest.mark.parametrize("versions", [{}, {"HF_TOKEN": 1, "B": 1}, {"/servestack/run/HF_TOKEN": 1}])
 def test_versions_are_those_of_the_plan_s_parameters(versions: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="parameter_versions has a version for each"):
         user_data(planned("env: [HF_TOKEN=hf_x]\n"), **PLACE, parameter_versions=versions)

@@ -199,15 +199,21 @@ def test_the_machine_image_is_looked_up_once_and_then_left(service: Recording) -
 
 def test_a_secret_is_a_secure_parameter_and_nowhere_else(service: Recording) -> None:
     parameter = service.one("aws:ssm/parameter:Parameter")
-    assert (parameter.inputs["type"], parameter.inputs["name"]) == (
-        "SecureString",
-        "/servestack/yellow-cat-1/HUGGING_FACE_HUB_TOKEN",
-    )
+    assert {name: parameter.inputs[name] for name in ("type", "tier", "name")} == {
+        "type": "SecureString",
+        "tier": "Standard",
+        "name": f"/servestack/{table(service)}/yellow-cat-1/HUGGING_FACE_HUB_TOKEN",
+    }
     assert is_secret(parameter.inputs["value"])
     assert plain(parameter.inputs["value"]) == TOKEN
     assert [where for where, text in service.texts() if TOKEN in text] == []
     assert TOKEN not in str(service.exports)
     assert TOKEN not in script(service)
+
+
+def table(service: Recording) -> str:
+    """The name of the gateway's registry."""
+    return str(service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-claim").inputs["tableName"])
 
 
 def script(service: Recording) -> str:
@@ -218,12 +224,12 @@ def script(service: Recording) -> str:
 
 def test_user_data_names_table_log_and_the_parameter_s_version(service: Recording) -> None:
     lines = script(service).splitlines()
-    table = service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-claim").inputs["tableName"]
     log = service.made(service.one("aws:cloudwatch/logGroup:LogGroup")).id
-    assert f"readonly TABLE=$'{table}'" in lines
+    assert f"readonly TABLE=$'{table(service)}'" in lines
     assert f"readonly LOG_GROUP=$'{log}'" in lines
     assert "readonly REGION=$'us-east-1'" in lines
-    assert [line for line in lines if "/servestack/yellow-cat-1/HUGGING_FACE_HUB_TOKEN:1" in line]
+    parameter = service.one("aws:ssm/parameter:Parameter").inputs["name"]
+    assert f"readonly SECRETS=($'HUGGING_FACE_HUB_TOKEN {parameter}:1')" in lines
 
 
 def test_readiness_waits_for_the_template_s_version(service: Recording) -> None:
@@ -234,7 +240,7 @@ def test_readiness_waits_for_the_template_s_version(service: Recording) -> None:
         "region": "us-east-1",
         "group": service.made(service.one("aws:autoscaling/group:Group")).id,
         "target_group": service.made(service.one("aws:lb/targetGroup:TargetGroup")).id,
-        "table": service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-claim").inputs["tableName"],
+        "table": table(service),
         "log_group": service.made(service.one("aws:cloudwatch/logGroup:LogGroup")).id,
         "version": "1",
         "minimum": 1,

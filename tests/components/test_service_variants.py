@@ -234,10 +234,8 @@ def test_credentials_of_the_image_s_registry_are_parameters(deploy: Deploy) -> N
     parameters = {
         plain(one.inputs["name"]): plain(one.inputs["value"]) for one in service.of("aws:ssm/parameter:Parameter")
     }
-    assert parameters == {
-        "/servestack/run/registry-username": "alice",
-        "/servestack/run/registry-password": password,
-    }
+    prefix = f"/servestack/{service.one('aws:dynamodb/tableItem:TableItem', 'run-claim').inputs['tableName']}/run/"
+    assert parameters == {f"{prefix}registry-username": "alice", f"{prefix}registry-password": password}
     assert all(is_secret(one.inputs["value"]) for one in service.of("aws:ssm/parameter:Parameter"))
     assert [where for where, text in service.texts() if password in text] == []
 
@@ -286,6 +284,16 @@ def test_a_gateway_s_stack_may_be_of_another_name_or_project(account: Account) -
     account.up("one", {"configuration": account.written("serve.yml", WEB), "gateway": "llm"})
     account.outputs["acme/platform/llm"] = account.outputs.pop("organization/servestack/llm")
     account.up("two", {"configuration": account.written("serve.yml", WEB), "gateway": "acme/platform/llm"})
+
+
+def test_two_gateways_of_an_account_may_have_runs_of_the_same_name(account: Account) -> None:
+    for gateway in ("development", "production"):
+        account.up(gateway, {"configuration": account.written("gateway.yml", GATEWAY)})
+        config = {"configuration": account.written("serve.yml", f"{WEB}name: run\n"), "gateway": gateway}
+        account.up(f"{gateway}-run", config, secrets={"env": {"TOKEN": TOKEN}})
+    names = [plain(one.outputs["name"]) for one in account.cloud.records.of("aws:ssm/parameter:Parameter")]
+    tables = [one.id for one in account.cloud.records.of("aws:dynamodb/table:Table")]
+    assert sorted(names) == sorted(f"/servestack/{table}/run/TOKEN" for table in tables)
 
 
 def test_a_second_service_beside_the_first(account: Account) -> None:

@@ -9,9 +9,9 @@ State items: `pk` = `state#<run>`, `sk` = instance id, `step` (S), `percent` (N,
 `cause` (S, only where something failed), `final` (BOOL: trying again cannot help, the unit is stopped), `at` and `ttl`
 (N, seconds since 1970). `step` is `serving` once the container's health check is good.
 
-What it needs of IAM: `ssm:GetParameter` on `parameter/servestack/<run>/*` (with AWS's own key for SSM, nothing of KMS),
-`logs:CreateLogStream` and `logs:PutLogEvents` on the streams of its log group, which docker's awslogs driver uses too,
-and `dynamodb:PutItem` on the table for the leading key `state#<run>`.
+What it needs of IAM: `ssm:GetParameter` on `parameter/servestack/<table>/<run>/*` (with AWS's own key for SSM, nothing
+of KMS), `logs:CreateLogStream` and `logs:PutLogEvents` on the streams of its log group, which docker's awslogs driver
+uses too, and `dynamodb:PutItem` on the table for the leading key `state#<run>`.
 """
 
 from infra.planning.boot.parameters import Parameter, parameter_prefix, parameters

@@ -1,9 +1,10 @@
 """What a replica reads from SSM when its unit starts: the SecureStrings that components create.
 
-Names: `/servestack/<run>/<NAME>` for an environment variable, `/servestack/<run>/registry-username` and
-`…/registry-password` for the image's registry (variables' names have no hyphen). A value that one standard parameter
-cannot hold as it is, is written as `base64:` and its base64, cut into `<NAME>`, `<NAME>.1`, `<NAME>.2`, ….
-SSM refuses an empty value and one with `{{`, and a standard parameter holds 4 KB (PutParameter's API reference).
+Names: `/servestack/<table>/<run>/<NAME>` for an environment variable, `…/registry-username` and `…/registry-password`
+for the image's registry (variables' names have no hyphen). The table is the registry's, of which each gateway has one:
+two gateways of an account may have runs of the same name. A value that one standard parameter cannot hold as it is, is
+written as `base64:` and its base64, cut into `<NAME>`, `<NAME>.1`, `<NAME>.2`, …. SSM refuses an empty value and one
+with `{{`, and a standard parameter holds 4 KB (PutParameter's API reference).
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ class Parameter:
     """A SecureString of the standard tier."""
 
     name: str
+    """Within the run's `parameter_prefix`."""
     value: Secret
 
 
-def parameter_prefix(run: str) -> str:
-    """What every parameter of a run begins with, and nothing of another run does."""
-    return f"/servestack/{run}/"
+def parameter_prefix(table: str, run: str) -> str:
+    """What every parameter of a run begins with, and nothing of another run does. `table`: the registry's name."""
+    return f"/servestack/{table}/{run}/"
 
 
 def parameters(plan: ServicePlan) -> tuple[Parameter, ...]:
@@ -50,8 +52,7 @@ def parameter_names(plan: ServicePlan, key: str) -> tuple[str, ...]:
     carried = _carried(plan)
     if key not in carried:
         return ()
-    first = f"{parameter_prefix(plan.run)}{key}"
-    return (first, *(f"{first}.{index}" for index in range(1, len(_pieces(carried[key])))))
+    return (key, *(f"{key}.{index}" for index in range(1, len(_pieces(carried[key])))))
 
 
 def _carried(plan: ServicePlan) -> dict[str, str]:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 
 from infra.configuration import Secret
-from infra.planning.boot.parameters import PASSWORD, USERNAME, parameter_names, parameters
+from infra.planning.boot.parameters import PASSWORD, USERNAME, parameter_names, parameter_prefix, parameters
 from infra.planning.boot.quoting import array, scalar
 from infra.planning.environment import is_read_on_the_way
 from infra.planning.plan import Container, ServicePlan
@@ -28,9 +28,10 @@ def settings(
     _check_versions(plan, parameter_versions)
     container, health = plan.container, plan.health_check
     lowest, _, highest = health.matcher.partition("-")
+    prefix = parameter_prefix(table, plan.run)
 
     def selectors(key: str) -> list[str]:
-        return [f"{name}:{parameter_versions[name]}" for name in parameter_names(plan, key)]
+        return [f"{prefix}{name}:{parameter_versions[name]}" for name in parameter_names(plan, key)]
 
     carried = [(name, selectors(name)) for name, _ in container.environment]
     plain = _plain(plan)
