@@ -48,7 +48,7 @@ class ConfigurationError(Exception):
 
     def __str__(self) -> str:
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        return "\n\n".join([f"{self.name}: {count}", *map(str, self.problems)])
+        return "\n\n".join([f"{printable(self.name)}: {count}", *map(str, self.problems)])
 
 
 class UnreadableText(Exception):

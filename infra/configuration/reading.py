@@ -30,7 +30,7 @@ def load(path: str | Path) -> Configuration:
             text = file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         found = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "no name of a file"
-        remedy = "check the path; it is relative to the current folder"
+        remedy = "check the path" + ("" if Path(path).is_absolute() else f"; it begins at {Path.cwd()}")
         problem = Problem(where="", found=found, rule="a configuration is a file that can be read", remedy=remedy)
         raise ConfigurationError(str(path), [problem]) from None
     return loads(text, str(path))

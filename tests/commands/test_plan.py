@@ -147,7 +147,7 @@ def test_what_the_hub_refuses_is_wrong_here_too(
             "nowhere.dstack.yml: 1 problem\n\n"
             "  found:  no such file or directory\n"
             "  rule:   a configuration is a file that can be read\n"
-            "  remedy: check the path; it is relative to the current folder\n",
+            f"  remedy: check the path; it begins at {Path.cwd()}\n",
         ),
         (
             [CHATTY, "--vpc-id", "vpc-12345678"],

@@ -34,13 +34,15 @@ def test_each_file_is_a_line_of_json_or_a_report_and_all_are_read(
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path), str(tmp_path / "none.yml"), "a\0b"]) == 1
+    assert main([str(tmp_path), str(tmp_path / "none.yml"), "a\0b", "none.yml"]) == 1
     rule = "  rule:   a configuration is a file that can be read\n"
-    remedy = "  remedy: check the path; it is relative to the current folder\n\n"
+    remedy = "  remedy: check the path"
+    beginning = f"; it begins at {Path.cwd()}"
     assert capsys.readouterr().err == (
-        f"{tmp_path}: 1 problem\n\n  found:  is a directory\n{rule}{remedy}"
-        f"{tmp_path}/none.yml: 1 problem\n\n  found:  no such file or directory\n{rule}{remedy}"
-        f"a\0b: 1 problem\n\n  found:  no name of a file\n{rule}{remedy}"
+        f"{tmp_path}: 1 problem\n\n  found:  is a directory\n{rule}{remedy}\n\n"
+        f"{tmp_path}/none.yml: 1 problem\n\n  found:  no such file or directory\n{rule}{remedy}\n\n"
+        f"a\ufffdb: 1 problem\n\n  found:  no name of a file\n{rule}{remedy}{beginning}\n\n"
+        f"none.yml: 1 problem\n\n  found:  no such file or directory\n{rule}{remedy}{beginning}\n\n"
     )
 
 
