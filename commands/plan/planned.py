@@ -173,4 +173,4 @@ def _program(means: Means) -> Program:
 
 def _no_package() -> FunctionPackage:
     """Stands for the function's zip, whose making needs the network and whose bytes change nothing here."""
-    return FunctionPackage(Path("gateway.zip"), sha256="", size=0, handler="run.sh", compiled_by=None)
+    return FunctionPackage(Path("gateway.zip"), sha256="", size=0, handler="run.sh")

@@ -12,7 +12,4 @@ try:
     package = build_function_zip(root=Path(__file__).parents[2])
 except PackagingError as problem:
     sys.exit(f"packaging: {problem}")
-how = f"compiled by CPython {package.compiled_by}" if package.compiled_by else "source alone"
-print(f"{package.path}\n{package.size:,} bytes, {how}, sha256 {package.sha256}")
-if package.compiled_by is None:
-    print("With python3.13 on PATH the modules would be compiled ahead, which halves a cold start.")
+print(f"{package.path}\n{package.size:,} bytes, sha256 {package.sha256}")

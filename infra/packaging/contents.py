@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from infra.packaging.archive import Packed, packed_in, stored
 from infra.packaging.problem import PackagingError
 
 START_SCRIPT = "run.sh"
 """The function's handler: what the adapter's wrapper starts. It has to be executable, with LF at its lines' ends."""
 
-Contents = dict[str, bytes]
-"""Path in the zip, with slashes, to content."""
+Contents = dict[str, Packed]
+"""Path in the zip, with slashes, to the file."""
 
 _UNUSED_SUFFIXES = frozenset((".c", ".h", ".pxd", ".pxi", ".pyi", ".pyx", ".tmpl", ".typed"))
 _UNUSED_FOLDERS = frozenset(("__pycache__", "bin", "tests", "test"))
@@ -23,44 +24,37 @@ _METADATA = re.compile(r"^[^/]+\.dist-info/(METADATA|licenses/.*|LICEN[CS]E.*|NO
 
 
 def gateway_contents(root: Path) -> Contents:
-    """The gateway's package and its start script. Raises `PackagingError`."""
+    """The modules of the gateway's package and its start script. Raises `PackagingError`.
+
+    No bytecode: it would depend on the interpreter that makes it, of which another machine may have another or none.
+    """
     package = root / "gateway_lambda"
     if not (package / "__main__.py").is_file():
         raise PackagingError(
             f"{package} holds no gateway, whose __main__.py the function runs; give the project's root"
         )
-    files = {path.relative_to(root).as_posix(): path for path in package.rglob("*") if path.is_file()}
-    found = {name: _text(path.read_bytes()) for name, path in files.items() if _belongs(name)}
-    found[START_SCRIPT] = _text((Path(__file__).parent / START_SCRIPT).read_bytes())
+    modules = {path.relative_to(root): path for path in package.rglob("*.py") if path.is_file()}
+    found = {
+        name.as_posix(): stored(_text(path.read_bytes()))
+        for name, path in modules.items()
+        if not any(part.startswith(".") for part in name.parts)
+    }
+    found[START_SCRIPT] = stored(_text((Path(__file__).parent / START_SCRIPT).read_bytes()))
     return found
 
 
-def wheel_contents(folder: Path) -> Contents:
-    """What the wheels in `folder` install, without what nothing reads when the gateway runs."""
+def wheel_contents(wheels: Iterable[Path]) -> Contents:
+    """What the wheels install, without what nothing reads when the gateway runs. Raises `PackagingError`."""
     found: Contents = {}
-    for wheel in sorted(folder.glob("*.whl")):
-        for name, data in _installed(wheel):
-            if found.setdefault(name, data) != data:
+    for wheel in wheels:
+        for name, file in _installed(wheel):
+            known = found.setdefault(name, file)
+            if (known.crc, known.size) != (file.crc, file.size):
                 raise PackagingError(f"two packages hold different files named {name}, one of them {wheel.name}")
     return found
 
 
-def _belongs(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    if any(part.startswith(".") or part == "__pycache__" for part in parts):
-        return False
-    return not name.endswith((".pyc", ".pyi", ".md", "~"))
-
-
-def _installed(wheel: Path) -> Iterator[tuple[str, bytes]]:
-    with zipfile.ZipFile(wheel) as archive:
-        for info in archive.infolist():
-            name = _place(info.filename)
-            if name is not None and not info.is_dir():
-                yield name, archive.read(info)
-
-
-def _place(name: str) -> str | None:
+def place(name: str) -> str | None:
     """Where a wheel's file is installed; None for one that is left out. Files of `*.data` have a scheme's folder."""
     parts = PurePosixPath(name).parts
     if parts[0].endswith(".data"):
@@ -73,6 +67,14 @@ def _place(name: str) -> str | None:
         return None
     placed = "/".join(parts)
     return None if _UNUSED_MODULES.search(placed) else placed
+
+
+def _installed(wheel: Path) -> Iterator[tuple[str, Packed]]:
+    with zipfile.ZipFile(wheel) as archive:
+        for info in archive.infolist():
+            name = None if info.is_dir() else place(info.filename)
+            if name is not None:
+                yield name, packed_in(archive, info)
 
 
 def _text(data: bytes) -> bytes:

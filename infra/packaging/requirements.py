@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
-from packaging.markers import Marker
+from packaging.markers import InvalidMarker, Marker
 
 from infra.packaging.problem import PackagingError
 from infra.packaging.target import MARKERS
@@ -12,16 +13,22 @@ from infra.packaging.target import MARKERS
 _REMEDY = "`make pins` writes the file"
 
 
-def read_requirements(path: Path) -> list[str]:
-    """The requirements of a pinned file that hold on Lambda, each `name==version --hash=…`, without its marker.
+class Requirement(NamedTuple):
+    """One exact version of one distribution."""
 
-    Raises `PackagingError` where one has no hash or no exact version.
-    """
+    pin: str
+    """`name==version`"""
+    hashes: tuple[str, ...]
+    """`sha256:…` of each of its files."""
+
+
+def read_requirements(path: Path) -> list[Requirement]:
+    """The requirements of a pinned file that hold on Lambda. Raises `PackagingError` where one is not pinned."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as problem:
         raise PackagingError(f"{path} cannot be read ({problem.strerror}); {_REMEDY}") from problem
-    found = [line for logical in _logical_lines(text) if (line := _for_lambda(logical, path)) is not None]
+    found = [wanted for line in _logical_lines(text) if (wanted := _for_lambda(line, path)) is not None]
     if not found:
         raise PackagingError(f"{path} holds no requirement; {_REMEDY}")
     return found
@@ -33,14 +40,16 @@ def _logical_lines(text: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _for_lambda(line: str, path: Path) -> str | None:
+def _for_lambda(line: str, path: Path) -> Requirement | None:
     requirement, *hashes = line.split(" --hash=")
     pin, _, marker = (part.strip() for part in requirement.partition(";"))
     name, exact, version = pin.partition("==")
-    if not (name and exact and version):
+    if not (name and exact and version) or set(pin) & set(" ,*<>!~@"):
         raise PackagingError(f"{path}: {pin!r} is no exact version, want name==version; {_REMEDY}")
-    if not hashes:
-        raise PackagingError(f"{path}: {pin} has no hash, and the function holds only what is known; {_REMEDY}")
-    if marker and not Marker(marker).evaluate(dict(MARKERS)):
-        return None
-    return " ".join([pin, *(f"--hash={each}" for each in hashes)])
+    if not all(each.startswith("sha256:") for each in hashes) or not hashes:
+        raise PackagingError(f"{path}: {pin} has no hash by SHA-256, and only what is known is deployed; {_REMEDY}")
+    try:
+        needed = not marker or Marker(marker).evaluate(dict(MARKERS))
+    except InvalidMarker:
+        raise PackagingError(f"{path}: {marker!r} of {pin} is no marker; {_REMEDY}") from None
+    return Requirement(pin, tuple(hashes)) if needed else None

@@ -1,29 +1,26 @@
-"""The machine that the function runs on, in the terms of those who ask: pip, wheels, markers, bytecode."""
+"""The machine that the function runs on, in the terms of those who ask: pip, wheels, markers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-PYTHON = (3, 13)
+PYTHON = "3.13"
 """Of the runtime `python3.13`."""
 
 PLATFORMS = ("manylinux_2_34_aarch64", "manylinux_2_28_aarch64", "manylinux2014_aarch64")
 """Wheels that the runtime can load, the best first: it is Amazon Linux 2023, with glibc 2.34, on arm64."""
 
-TASK_ROOT = "/var/task"
-"""Where Lambda unpacks the zip."""
-
 MARKERS: Mapping[str, str] = {
     "implementation_name": "cpython",
-    "implementation_version": "3.13.0",
+    "implementation_version": f"{PYTHON}.0",
     "os_name": "posix",
     "platform_machine": "aarch64",
     "platform_python_implementation": "CPython",
     "platform_release": "",
     "platform_system": "Linux",
     "platform_version": "",
-    "python_full_version": "3.13.0",
-    "python_version": "3.13",
+    "python_full_version": f"{PYTHON}.0",
+    "python_version": PYTHON,
     "sys_platform": "linux",
 }
 """The environment that a requirement's marker is evaluated in. pip would take its own machine's."""

@@ -1,4 +1,4 @@
-"""Getting the wheels for Lambda's machine, by pip, checked by their hashes."""
+"""The wheels for Lambda's machine: got by pip, kept, and checked by their hashes every time."""
 
 from __future__ import annotations
 
@@ -8,31 +8,65 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from infra.packaging.problem import PackagingError
+from infra.packaging.requirements import Requirement
 from infra.packaging.target import PLATFORMS, PYTHON
 
 _NETWORK = re.compile(
     r"Retrying \(|NewConnectionError|ConnectionError|Name or service not known|Temporary failure in name resolution"
     r"|Read timed out|ProxyError|SSLError|Network is unreachable|Connection refused"
 )
-_VERSION = ".".join(map(str, PYTHON))
 
 
-def fetch_wheels(requirements: Sequence[str], folder: Path) -> None:
-    """Put the wheels of hashed requirements into `folder`. Raises `PackagingError`."""
-    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as listed:
-        listed.write("".join(f"{line}\n" for line in requirements))
-        listed.flush()
+def kept_wheels(requirements: Sequence[Requirement], cache: Path) -> list[Path]:
+    """A wheel for each requirement, in order; those that `cache` lacks, or holds broken, are fetched into it.
+
+    Raises `PackagingError`.
+    """
+    asked = [*requirements, *PLATFORMS, PYTHON]
+    folder = cache / f"wheels-{sha256(repr(asked).encode()).hexdigest()[:16]}"
+    found = _whole(folder, requirements)
+    if None in found:
+        try:
+            _fetch(requirements, folder)
+        except OSError as problem:
+            raise PackagingError(
+                f"{folder} cannot be written ({problem.strerror}); it keeps the function's packages"
+            ) from problem
+        found = _whole(folder, requirements)
+    missing = [pin for (pin, _), wheel in zip(requirements, found, strict=True) if wheel is None]
+    if missing:
+        raise PackagingError(f"pip fetched no wheel for {', '.join(missing)}; look at your pip's settings")
+    return [wheel for wheel in found if wheel is not None]
+
+
+def _whole(folder: Path, requirements: Sequence[Requirement]) -> list[Path | None]:
+    """For each requirement the wheel in `folder` that has one of its hashes."""
+    by_hash = {f"sha256:{sha256(path.read_bytes()).hexdigest()}": path for path in sorted(folder.glob("*.whl"))}
+    return [next((by_hash[each] for each in wanted.hashes if each in by_hash), None) for wanted in requirements]
+
+
+def _fetch(requirements: Sequence[Requirement], folder: Path) -> None:
+    """Put the wheels into `folder` one by one, each whole, also when two do it at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as name:
+        fresh = Path(name)
+        listed = fresh / "requirements.txt"
+        lines = [" ".join([pin, *(f"--hash={each}" for each in hashes)]) for pin, hashes in requirements]
+        listed.write_text("\n".join(lines), encoding="utf-8")
         command = [sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
         command += ["--quiet", "--progress-bar=off", "--retries=1", "--no-deps", "--require-hashes"]
-        command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={_VERSION}"]
+        command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]
         command += [f"--platform={platform}" for platform in PLATFORMS]
-        command += ["--dest", str(folder), "--requirement", listed.name]
+        command += ["--dest", str(fresh), "--requirement", str(listed)]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=_environment())
-    if done.returncode != 0:
-        raise PackagingError(_explained(done.stderr or done.stdout))
+        if done.returncode != 0:
+            raise PackagingError(_explained(done.stderr or done.stdout))
+        for wheel in fresh.glob("*.whl"):
+            os.replace(wheel, folder / wheel.name)
 
 
 def _environment() -> dict[str, str]:
@@ -51,7 +85,7 @@ def _explained(said: str) -> str:
         remedy = "run `python -m infra.packaging` once where there is network, or name a mirror in PIP_INDEX_URL;"
         remedy += " what was made is kept in .cache and needs no network again"
     elif "No matching distribution found" in said:
-        what = f"a package has no wheel for Python {_VERSION} on arm64 Linux"
+        what = f"a package has no wheel for Python {PYTHON} on arm64 Linux"
         remedy = "pin a version that has one: `make pins` after naming it in pyproject.toml"
     else:
         what, remedy = "pip failed", "its last words tell why"

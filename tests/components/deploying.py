@@ -40,7 +40,7 @@ def package(folder: Path) -> FunctionPackage:
         script = zipfile.ZipInfo("run.sh")
         script.external_attr = 0o100755 << 16
         archive.writestr(script, "#!/bin/sh\nexec true\n")
-    return FunctionPackage(path=path, sha256="", size=path.stat().st_size, handler="run.sh", compiled_by=None)
+    return FunctionPackage(path=path, sha256="", size=path.stat().st_size, handler="run.sh")
 
 
 def program(folder: Path, environment: Mapping[str, str] | None = None, *, clients: Clients | None = None) -> Program:

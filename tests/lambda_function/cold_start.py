@@ -8,13 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.packaging.bytecode import Compiler, compiled
-from infra.packaging.contents import gateway_contents
 from tests.lambda_function.function import function, wait_until_ready
 from tests.lambda_function.service import Answer, service
 from tests.lambda_function.task_root import lay_out
 from tests.registry.scripted_dynamodb import scripted_dynamodb
-from tests.support.processes import ROOT
 
 
 @dataclass(frozen=True)
@@ -28,14 +25,13 @@ class ColdStart:
 
 
 def cold_starts(rounds: int) -> list[ColdStart]:
-    """One measurement a round, each with new processes. `lambda-adapter` has to be on PATH."""
+    """One measurement a round, each with new processes. `lambda-adapter` has to be on PATH.
+
+    As on Lambda, whose folder is read-only, every module is compiled at every start.
+    """
     with tempfile.TemporaryDirectory() as name:
         task_root = Path(name) / "task"
         path = lay_out(task_root)
-        version = ".".join(map(str, sys.version_info[:3]))
-        for inside, data in compiled(gateway_contents(ROOT), Compiler(sys.executable, version)).items():
-            (task_root / inside).parent.mkdir(exist_ok=True)
-            (task_root / inside).write_bytes(data)
         return [measure(task_root, path) for _ in range(rounds)]
 
 

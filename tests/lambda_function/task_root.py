@@ -9,8 +9,8 @@ import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 
-from infra.packaging.archive import write_archive
-from infra.packaging.contents import gateway_contents
+from infra.packaging.archive import zipped
+from infra.packaging.contents import START_SCRIPT, gateway_contents, place
 from infra.packaging.requirements import read_requirements
 from tests.support.processes import ROOT
 
@@ -18,14 +18,12 @@ from tests.support.processes import ROOT
 def lay_out(folder: Path) -> Path:
     """The task root in `folder`, with the very files and modes of the zip; returns a folder for PATH.
 
-    Its packages are not the zip's, which are for arm64, but this environment's of the same names, and no others: what
-    the gateway needs and requirements-lambda.txt lacks is missing here too.
+    Its packages are not the zip's, which are for arm64, but this environment's of the same names, without what the zip
+    leaves out, and no others: what the gateway needs and the zip lacks is missing here too.
     """
-    packed = io.BytesIO()
-    write_archive(gateway_contents(ROOT), packed)
-    unpack(packed, folder)
+    unpack(io.BytesIO(zipped(gateway_contents(ROOT), executable=START_SCRIPT)), folder)
     for requirement in read_requirements(ROOT / "requirements-lambda.txt"):
-        _link(requirement.partition("==")[0], folder)
+        _link(requirement.pin.partition("==")[0], folder)
     return python_in(folder.parent / "bin", Path(sys.executable))
 
 
@@ -50,7 +48,7 @@ def python_in(folder: Path, interpreter: Path) -> Path:
 
 def _link(name: str, folder: Path) -> None:
     found = distribution(name)
-    tops = {file.parts[0] for file in found.files or () if ".." not in file.parts}
-    for top in tops:
-        if not top.endswith(".dist-info") and top != "__pycache__":
-            (folder / top).symlink_to(Path(str(found.locate_file(top))))
+    for file in found.files or ():
+        if ".." not in file.parts and (placed := place(str(file))) is not None:
+            (folder / placed).parent.mkdir(parents=True, exist_ok=True)
+            (folder / placed).symlink_to(Path(str(found.locate_file(file))))

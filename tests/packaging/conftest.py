@@ -19,7 +19,15 @@ class Project:
     root: Path
     wheels: Path
 
-    def add_wheel(self, name: str, files: dict[str, bytes], *, tag: str = "py3-none-any", pin: str = "{pin}") -> None:
+    def add_wheel(
+        self,
+        name: str,
+        files: dict[str, bytes],
+        *,
+        tag: str = "py3-none-any",
+        pin: str = "{pin}",
+        packing: int = zipfile.ZIP_STORED,
+    ) -> None:
         """Put a wheel into the index, and its pin into requirements-lambda.txt; `pin` may add a marker."""
         info = f"{name}-1.0.dist-info"
         described = {
@@ -29,7 +37,7 @@ class Project:
             f"{info}/licenses/LICENSE": b"free",
         }
         path = self.wheels / f"{name}-1.0-{tag}.whl"
-        with zipfile.ZipFile(path, "w") as archive:
+        with zipfile.ZipFile(path, "w", packing) as archive:
             for inside, data in {**files, **described}.items():
                 archive.writestr(inside, data)
         requirement = pin.format(pin=f"{name}==1.0")

@@ -6,27 +6,20 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from hashlib import sha256
-from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
 
-from infra.packaging import PackagingError, build_function_zip, bytecode, function
-from infra.packaging.bytecode import Compiler
+from infra.packaging import PackagingError, build_function_zip, function
 from infra.packaging.contents import START_SCRIPT, gateway_contents
 from tests.packaging.conftest import Project
 from tests.support.processes import ROOT
 
 ONE = "first/__init__.py"
-
-
-@pytest.fixture(autouse=True)
-def _source_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where there is no CPython of the function's version, unless a test says otherwise."""
-    monkeypatch.setattr(function, "find_compiler", lambda: None)
 
 
 def entries(path: Path) -> dict[str, zipfile.ZipInfo]:
@@ -46,12 +39,13 @@ def test_the_zip_holds_the_gateway_its_packages_and_the_start_script(project: Pr
     assert set(entries(package.path)) == sources | others
     data = package.path.read_bytes()
     assert (package.sha256, package.size) == (sha256(data).hexdigest(), len(data))
-    assert (package.handler, package.compiled_by) == (START_SCRIPT, None)
+    assert package.handler == START_SCRIPT
 
 
 def test_every_module_of_the_gateway_goes_in() -> None:
-    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "gateway_lambda").rglob("*.py")}
-    assert set(gateway_contents(ROOT)) == sources | {START_SCRIPT}
+    """And it has no other files, which would be left out."""
+    files = {path for path in (ROOT / "gateway_lambda").rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert set(gateway_contents(ROOT)) == {path.relative_to(ROOT).as_posix() for path in files} | {START_SCRIPT}
 
 
 def test_only_the_start_script_is_executable_and_its_lines_end_as_sh_wants(project: Project) -> None:
@@ -80,10 +74,39 @@ def test_the_same_input_gives_the_same_bytes(project: Project, tmp_path: Path) -
     leftovers.mkdir()
     (leftovers / "app.cpython-311.pyc").write_bytes(b"old")
     (other / "gateway_lambda" / ".hidden").write_text("x")
-    (other / "gateway_lambda" / "app.py~").write_text("x")
+    for name in ("app.py~", "app.py.orig", ".app.py", "notes.md"):
+        (other / "gateway_lambda" / name).write_text("x")
     second = build_function_zip(root=other)
     assert second.path.read_bytes() == first.path.read_bytes()
     assert second.path != first.path
+
+
+def test_the_makers_settings_and_zlib_change_nothing(project: Project) -> None:
+    """zlib-ng, which some systems have in zlib's place, packs otherwise: so nothing is packed here."""
+    first = build_function_zip(root=project.root)
+    shutil.rmtree(project.root / ".cache")
+    code = (
+        "import os, zlib, pathlib; os.umask(0o077); zlib.compressobj = zlib.compress = None;"
+        "from infra.packaging import build_function_zip;"
+        f"print(build_function_zip(root=pathlib.Path({str(project.root)!r})).sha256)"
+    )
+    environment = {**os.environ, "TZ": "Asia/Kathmandu", "LC_ALL": "C", "PYTHONHASHSEED": "7", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{first.sha256}\n"), done.stderr
+
+
+def test_what_a_wheel_holds_packed_is_taken_as_it_lies_there(project: Project) -> None:
+    data = b"TEXT = " + repr("x" * 1000).encode()
+    project.add_wheel("second", {"second.py": data, "empty.py": b""}, packing=zipfile.ZIP_DEFLATED)
+    project.add_wheel("third", {"third.py": data}, packing=zipfile.ZIP_BZIP2)
+    path = build_function_zip(root=project.root).path
+    (wheel,) = project.wheels.glob("second-*.whl")
+    found = entries(path)
+    assert found["second.py"].compress_size == entries(wheel)["second.py"].compress_size < 100
+    assert [content(path, name) for name in ("second.py", "third.py", "empty.py")] == [data, data, b""]
+    assert found["third.py"].compress_type == zipfile.ZIP_STORED, "Lambda unpacks deflate and nothing else"
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
 
 
 def test_a_change_of_the_gateway_changes_the_zip_and_needs_no_package_again(project: Project) -> None:
@@ -173,13 +196,17 @@ def test_without_network_it_says_so_and_what_to_do(project: Project, monkeypatch
     assert "pip cannot reach the package index" in str(told.value)
     assert "PIP_INDEX_URL" in str(told.value)
     assert "a-password" not in str(told.value)
-    assert list((project.root / ".cache" / "function").iterdir()) == []
+    assert not [path for path in (project.root / ".cache").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("second==1.0", "second==1.0 has no hash"),
+        ("second==1.0", "second==1.0 has no hash by SHA-256"),
+        ("second==1.0 --hash=md5:00", "second==1.0 has no hash by SHA-256"),
+        ("second==1.* --hash=sha256:00", r"'second==1\.\*' is no exact version"),
+        ("second==1.0,<2 --hash=sha256:00", "'second==1.0,<2' is no exact version"),
+        ("second==1.0 ; nonsense --hash=sha256:00", "'nonsense' of second==1.0 is no marker"),
         ("second>=1.0 --hash=sha256:00", "'second>=1.0' is no exact version"),
         ("second --hash=sha256:00", "'second' is no exact version"),
     ],
@@ -217,59 +244,49 @@ def test_a_zip_above_the_limit_is_refused(project: Project, monkeypatch: pytest.
 
 def test_a_cache_that_cannot_be_written_is_named(project: Project) -> None:
     (project.root / "taken").write_text("a file")
-    with pytest.raises(PackagingError, match="taken/deeper cannot be written"):
+    with pytest.raises(PackagingError, match="taken/deeper/.* cannot be written"):
         build_function_zip(root=project.root, cache=project.root / "taken" / "deeper")
 
 
-def test_modules_are_compiled_where_there_is_a_python_that_can(
+@pytest.mark.parametrize("trouble", ["a wheel is missing", "a wheel is cut off", "a fetch was interrupted"])
+def test_a_cache_that_is_not_whole_is_filled_again(project: Project, trouble: str) -> None:
+    project.add_wheel("second", {"second.py": b"TWO = 2\n"})
+    whole = build_function_zip(root=project.root)
+    whole.path.unlink()
+    (wheel,) = (project.root / ".cache").rglob("first-1.0-*.whl")
+    if trouble == "a wheel is missing":
+        wheel.unlink()
+    elif trouble == "a wheel is cut off":
+        wheel.write_bytes(wheel.read_bytes()[:-30])
+    else:
+        leftover = wheel.parent / ".fetching-x" / wheel.name
+        leftover.parent.mkdir()
+        wheel.rename(leftover)
+    assert build_function_zip(root=project.root) == whole
+    assert zipfile.is_zipfile(whole.path)
+
+
+def test_a_zip_that_was_cut_off_is_made_again(project: Project) -> None:
+    whole = build_function_zip(root=project.root)
+    whole.path.write_bytes(whole.path.read_bytes()[:-1])
+    assert build_function_zip(root=project.root) == whole
+    assert sha256(whole.path.read_bytes()).hexdigest() == whole.sha256
+
+
+def test_a_cache_that_can_only_be_read_is_enough_once_it_is_whole(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This interpreter stands for the function's: what it compiles is used without a look at the source."""
-    compiler = Compiler(sys.executable, "9.9")
-    monkeypatch.setattr(function, "find_compiler", lambda: compiler)
-    package = build_function_zip(root=project.root)
-    assert package.compiled_by == "9.9"
-    found = entries(package.path)
-    modules = [name for name in found if name.endswith(".py")]
-    compiled = [name for name in found if name.endswith(".pyc")]
-    assert len(modules) == len(compiled) == 6
-    name = f"first/__pycache__/__init__.{sys.implementation.cache_tag}.pyc"
-    data = content(package.path, name)
-    assert (data[:4], data[4:8]) == (MAGIC_NUMBER, b"\1\0\0\0"), "by hash, unchecked"
-    assert b"/var/task/first/__init__.py" in data
-    shutil.rmtree(project.root / ".cache")
-    assert build_function_zip(root=project.root).sha256 == package.sha256
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
 
-
-def test_a_module_that_does_not_compile_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(function, "find_compiler", lambda: Compiler(sys.executable, "9.9"))
-    (project.root / "gateway_lambda" / "app.py").write_text("this is no Python\n")
-    with pytest.raises(PackagingError, match=r"/var/task/gateway_lambda/app\.py"):
+    whole = build_function_zip(root=project.root)
+    for name in ("mkdir", "write_bytes"):
+        monkeypatch.setattr(Path, name, refuse)
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    assert build_function_zip(root=project.root) == whole
+    whole.path.unlink()
+    with pytest.raises(PackagingError, match=r"function cannot be written \(Permission denied\)"):
         build_function_zip(root=project.root)
-
-
-def test_only_a_cpython_of_the_functions_version_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, said in (
-        ("wrong", "cpython-312 - 3.12.1"),
-        ("threads", "cpython-313 t 3.13.2"),
-        ("right", "cpython-313 - 3.13.2"),
-    ):
-        path = tmp_path / name
-        path.write_text(f"#!/bin/sh\necho '{said}'\n")
-        path.chmod(0o755)
-    broken = tmp_path / "broken"
-    broken.write_text("#!/bin/sh\nexit 127\n")
-    broken.chmod(0o755)
-    for interpreter, named, wanted in [
-        ("right", "wrong", "right"),
-        ("wrong", "right", "right"),
-        ("threads", "broken", None),
-        ("broken", "missing", None),
-    ]:
-        monkeypatch.setattr(bytecode.sys, "executable", str(tmp_path / interpreter))
-        monkeypatch.setattr(bytecode.shutil, "which", lambda _, found=str(tmp_path / named): found)
-        found = bytecode.find_compiler()
-        assert found == (None if wanted is None else Compiler(str(tmp_path / wanted), "3.13.2"))
 
 
 def test_two_that_make_it_at_once_both_have_it(project: Project) -> None:
