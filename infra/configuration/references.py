@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from infra.configuration.document import Document
@@ -24,11 +23,6 @@ _STACK_CONFIG = (
 )
 
 Text = TypeVar("Text", str, Secret)
-
-
-@dataclass(frozen=True)
-class _Missing(Exception):
-    name: str
 
 
 def check_references(document: Document) -> Iterator[Problem]:
@@ -47,19 +41,26 @@ def fill_references(
 ) -> ServiceConfiguration:
     """The configuration with every `${{ env.NAME }}` replaced by its value.
 
-    `values` are those of all of the service's variables. Each name that is not there is added to `problems`.
+    `values` are those of all of the service's variables. Each name that is not there is added to `problems`, and each
+    secret where it would stand in the open; nothing stands in their place.
     """
 
     def fill(text: Text, *path: str | int) -> Text:
-        plain = text.reveal() if isinstance(text, Secret) else text
-        try:
-            filled = _REFERENCE.sub(lambda match: _value(match, values), plain)
-        except _Missing as missing:
-            rule = f"{missing.name} is none of the service's environment variables"
-            remedy = f"add `- {missing.name}` to env"
-            problems.append(Problem(where=spell(path), line=configuration.source.line(path), rule=rule, remedy=remedy))
-            return text
-        return cast(Text, Secret(filled) if isinstance(text, Secret) else filled)
+        def value(match: re.Match[str]) -> str:
+            if match["escaped"]:
+                return match["escaped"]
+            name = match["name"].strip().removeprefix("env.")
+            found = values.get(name)
+            if found is None or (isinstance(found, Secret) and path[-1] == "url"):
+                rule, remedy = _missing(name) if found is None else _shown(name)
+                line = configuration.source.line(path)
+                problems.append(Problem(where=spell(path), line=line, rule=rule, remedy=remedy))
+                return ""
+            return found.reveal() if isinstance(found, Secret) else found
+
+        if isinstance(text, Secret):
+            return cast(Text, Secret(_REFERENCE.sub(value, text.reveal())))
+        return cast(Text, _REFERENCE.sub(value, text))
 
     changes: dict[str, object] = {}
     if login := configuration.registry_auth:
@@ -83,14 +84,13 @@ def fill_references(
     return configuration.changed(changes)
 
 
-def _value(match: re.Match[str], values: Mapping[str, str | Secret]) -> str:
-    if match["escaped"]:
-        return match["escaped"]
-    name = match["name"].strip().removeprefix("env.")
-    if name not in values:
-        raise _Missing(name)
-    value = values[name]
-    return value.reveal() if isinstance(value, Secret) else value
+def _missing(name: str) -> tuple[str, str]:
+    return f"{name} is none of the service's environment variables", f"add `- {name}` to env"
+
+
+def _shown(name: str) -> tuple[str, str]:
+    rule = f"{name} is a secret, and the address of a probe can be read by everyone who may look at the load balancer"
+    return rule, "name a path that answers without it"
 
 
 def _is_read(path: KeyPath) -> bool:

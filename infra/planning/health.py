@@ -6,6 +6,7 @@ The load balancer asks by GET alone, one path, without headers or body of its ow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from infra.configuration import Probe, Problem, ServiceConfiguration
@@ -15,6 +16,7 @@ INTERVALS = range(5, 301)
 TIMEOUTS = range(2, 121)
 THRESHOLDS = range(2, 11)
 LONGEST_PATH = 1024
+_PATH = re.compile(rf"/[!-~]{{0,{LONGEST_PATH - 1}}}")
 
 
 def plan_health_check(configuration: ServiceConfiguration, problems: list[Problem]) -> HealthCheck:
@@ -62,9 +64,11 @@ def _check(configuration: ServiceConfiguration, probes: Sequence[Probe], problem
         refuse("body", 0, "a body", f"{asker} without a body", "remove it")
     if probe.until_ready:
         refuse("until_ready", 0, "true", f"{asker} as long as a replica runs", "remove it")
-    if not probe.url.startswith("/") or len(probe.url) > LONGEST_PATH:
-        rule = f"{asker} for a path, which starts with / and has at most {LONGEST_PATH} characters"
-        refuse("url", 0, probe.url[:80], rule, "write for example /health")
+    if not _PATH.fullmatch(probe.url):
+        rule = (
+            f"{asker} for a path, which starts with / and has at most {LONGEST_PATH} characters of ASCII and no space"
+        )
+        refuse("url", 0, repr(probe.url)[:80], rule, "write for example /health, and other characters as %XX")
     if probe.interval not in INTERVALS:
         refuse("interval", 0, f"{probe.interval}s", f"{asker} every 5 to 300 s", "choose an interval between them")
     if probe.timeout > TIMEOUTS[-1]:

@@ -47,6 +47,18 @@ def test_a_name_that_is_no_variable_is_a_problem_with_its_line() -> None:
     assert [problem.where for problem in found[1:]] == ["model.upstream_api_key", "probes[0].headers[0].value"]
 
 
+def test_a_secret_in_a_probe_s_address_is_a_problem_that_does_not_show_it() -> None:
+    text = f"{SERVICE}env: [KEY]\nprobes: [{{type: http, url: '/health?a=${{{{ env.KEY }}}}&b=${{{{ env.NONE }}}}'}}]\n"
+    found: list[Problem] = []
+    filled = fill_references(service(text), {"KEY": Secret("s3cret")}, found)
+    assert [(problem.where, problem.line) for problem in found] == [("probes[0].url", 5)] * 2
+    assert [problem.rule.partition(",")[0] for problem in found] == [
+        "KEY is a secret",
+        "NONE is none of the service's environment variables",
+    ]
+    assert "s3cret" not in f"{found}{filled.probes}"
+
+
 def test_a_value_is_not_read_again() -> None:
     found: list[Problem] = []
     filled = fill_references(service(TEXT), {"USER_NAME": "${{ env.PASSWORD }}", "PASSWORD": Secret("x")}, found)

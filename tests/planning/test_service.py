@@ -154,6 +154,9 @@ def test_the_health_check_is_the_probe_s_else_what_the_service_serves(
         ("[{type: http, timeout: 3m}]", ["probes[0].timeout"]),
         ("[{type: http, ready_after: 11}]", ["probes[0].ready_after"]),
         ("[{type: http}, {type: http, url: /b}]", ["probes[1]"]),
+        ("[{type: http, url: '/two words'}]", ["probes[0].url"]),
+        ("[{type: http, url: '/é'}]", ["probes[0].url"]),
+        (f"[{{type: http, url: /{'a' * 1024}}}]", ["probes[0].url"]),
     ],
 )
 def test_a_probe_that_the_load_balancer_cannot_ask_is_refused_by_name(
@@ -210,6 +213,14 @@ def test_references_are_filled_before_anything_is_planned(plan: Plan) -> None:
     assert made.container.registry_login == RegistryLogin(username="$oauthtoken", password=Secret("nvapi-1"))
     assert made.upstream_api_key == Secret("nvapi-1")
     assert made.health_check.path == "/ready"
+
+
+def test_a_secret_in_a_probe_s_address_is_refused_once_and_not_shown(plan: Plan) -> None:
+    text = f"{SERVICE}env: [KEY]\nprobes: [{{type: http, url: '/${{{{ env.KEY }}}}'}}]\n"
+    with pytest.raises(PlanError, match="KEY is a secret") as caught:
+        plan(text, environment={"KEY": f"s3cret {'x' * 1024}"})
+    assert [problem.where for problem in caught.value.problems] == ["probes[0].url"]
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_reference_to_no_variable_is_reported_with_the_rest(plan: Plan) -> None:
