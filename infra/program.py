@@ -137,7 +137,7 @@ async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
     if plan.vpc_id is None or plan.subnet_ids is None:
         network = available_zones(provider)
     else:
-        network = find_network(plan.vpc_id, plan.subnet_ids, stack=full_name(), provider=provider)
+        network = find_network(plan.vpc_id, plan.subnet_ids, region=plan.region, stack=full_name(), provider=provider)
     gateway = Gateway(
         plan.name,
         GatewayArgs(

@@ -16,6 +16,8 @@ STAGE = "live"
 """Part of every path at the API's own address, and of none at a domain."""
 BINARY_TYPES = ("multipart/form-data", "application/octet-stream", "image/*", "audio/*")
 """What reaches the function as base64. JSON stays text: base64 would cut a third off the largest request."""
+EVERY_METHOD, OPEN, PROXY, STREAMED = "ANY", "NONE", "AWS_PROXY", "STREAM"
+"""Of both routes: HTTP method, authorization (the gateway's own is the function's), integration, response transfer."""
 TIMEOUT = 900_000
 """Milliseconds: the most for a streamed response. API Gateway's default is 29 s, streaming or not."""
 REQUESTS_A_SECOND, BURST = 1000, 1000
@@ -93,7 +95,11 @@ class Api(pulumi.ComponentResource):
         deployment = aws.apigateway.Deployment(
             f"{name}-deployment",
             rest_api=api.id,
-            triggers={"contents": pulumi.Output.from_input(args.streaming_invoke_arn).apply(contents_digest)},
+            triggers={
+                "contents": pulumi.Output.from_input(args.streaming_invoke_arn).apply(
+                    lambda arn: contents_digest(arn, own_address=args.own_address)
+                )
+            },
             opts=pulumi.ResourceOptions(parent=self, depends_on=parts),
         )
         stage = self._stage(name, api, deployment, permission, args)
@@ -109,8 +115,8 @@ class Api(pulumi.ComponentResource):
             name,
             rest_api=api.id,
             resource_id=resource_id,
-            http_method="ANY",
-            authorization="NONE",
+            http_method=EVERY_METHOD,
+            authorization=OPEN,
             opts=pulumi.ResourceOptions(parent=self),
         )
         integration = aws.apigateway.Integration(
@@ -118,10 +124,10 @@ class Api(pulumi.ComponentResource):
             rest_api=api.id,
             resource_id=resource_id,
             http_method=method.http_method,
-            type="AWS_PROXY",
+            type=PROXY,
             integration_http_method="POST",
             uri=args.streaming_invoke_arn,
-            response_transfer_mode="STREAM",
+            response_transfer_mode=STREAMED,
             timeout_milliseconds=TIMEOUT,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -194,7 +200,9 @@ class Api(pulumi.ComponentResource):
         attachment = aws.iam.RolePolicyAttachment(
             f"{name}-api-logs",
             role=role.name,
-            policy_arn="arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
+            policy_arn=role.arn.apply(
+                lambda arn: policies.of_aws("service-role/AmazonAPIGatewayPushToCloudWatchLogs", arn)
+            ),
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         return aws.apigateway.Account(
@@ -204,8 +212,10 @@ class Api(pulumi.ComponentResource):
         )
 
 
-def contents_digest(streaming_invoke_arn: str) -> str:
-    """Changes with everything that is deployed with the API, so that a change of it becomes a new deployment."""
+def contents_digest(streaming_invoke_arn: str, *, own_address: bool) -> str:
+    """Changes with everything that is deployed with the API, so that a change of it becomes a new deployment. That the
+    API's own address serves takes effect with one too (apigateway: rest-api-disable-default-endpoint)."""
     errors = {kind: [error.status, error.template] for kind, error in API_ERRORS.items()}
-    contents = [streaming_invoke_arn, TIMEOUT, list(BINARY_TYPES), errors]
+    route = [streaming_invoke_arn, EVERY_METHOD, OPEN, PROXY, STREAMED, TIMEOUT]
+    contents = [route, own_address, list(BINARY_TYPES), errors]
     return hashlib.sha256(json.dumps(contents).encode()).hexdigest()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
+from infra.components.network import FEWEST_ZONES, ZONES_WITHOUT_LAMBDA, dynamodb_service
+from infra.configuration import ConfigurationError, Problem
 from infra.planning.resource_tags import STACK_TAG
+
+ANYWHERE = "0.0.0.0/0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +23,9 @@ class FoundNetwork:
     """Full name of the stack that has looked, by which its own endpoint is known the next time."""
     vpc_id: str
     subnet_ids: Sequence[str]
-    default_security_group: str
     tables_without_endpoint: Sequence[str]
     """Route tables of the subnets from which no endpoint of somebody else leads to DynamoDB."""
-    dynamodb_prefix_list: str | None
-    """Of an endpoint of somebody else's; `None`: there is none."""
+    dynamodb_prefix_list: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,62 +42,67 @@ class ExistingNetwork(pulumi.ComponentResource):
 
     vpc_id: pulumi.Output[str]
     subnet_ids: pulumi.Output[Sequence[str]]
-    default_security_group: pulumi.Output[str]
     dynamodb_prefix_list: pulumi.Output[str]
 
     def __init__(self, name: str, args: ExistingNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:existing_network:ExistingNetwork", name, None, opts)
         found = args.found
-        prefix_list: pulumi.Output[str] | str | None = found.dynamodb_prefix_list
-        if found.tables_without_endpoint or prefix_list is None:
-            prefix_list = aws.ec2.VpcEndpoint(
+        prefix_list = pulumi.Output.from_input(found.dynamodb_prefix_list)
+        if found.tables_without_endpoint:
+            endpoint = aws.ec2.VpcEndpoint(
                 f"{name}-dynamodb",
                 vpc_id=found.vpc_id,
-                service_name=f"com.amazonaws.{args.region}.dynamodb",
+                service_name=dynamodb_service(args.region),
                 vpc_endpoint_type="Gateway",
                 route_table_ids=list(found.tables_without_endpoint),
                 tags={"Name": f"{name}-dynamodb", STACK_TAG: found.stack},
                 opts=pulumi.ResourceOptions(parent=self),
-            ).prefix_list_id
+            )
+            prefix_list = endpoint.prefix_list_id
         self.vpc_id = pulumi.Output.from_input(found.vpc_id)
         self.subnet_ids = pulumi.Output.from_input(list(found.subnet_ids))
-        self.default_security_group = pulumi.Output.from_input(found.default_security_group)
-        self.dynamodb_prefix_list = pulumi.Output.from_input(prefix_list)
+        self.dynamodb_prefix_list = prefix_list
         self.register_outputs({"vpc_id": self.vpc_id, "subnet_ids": self.subnet_ids})
 
 
 def find_network(
-    vpc_id: str, subnet_ids: Sequence[str], *, stack: str, provider: pulumi.ProviderResource
+    vpc_id: str, subnet_ids: Sequence[str], *, region: str, stack: str, provider: pulumi.ProviderResource
 ) -> FoundNetwork:
     """Looks at the network that the configuration names. `stack`: full name of this stack, as in its `STACK_TAG`, by
     which an endpoint of its own is not taken for somebody else's.
 
     Raises:
-        RunError: a subnet is not one of the VPC.
+        RunError: what a gateway needs is not there, everything that is missing together.
     """
     options = pulumi.InvokeOptions(provider=provider)
-    _check_subnets(vpc_id, subnet_ids, options)
-    tables = sorted({_route_table(vpc_id, subnet, options) for subnet in subnet_ids})
-    endpoints = {table: list(_foreign_endpoints(table, stack, options)) for table in tables}
-    prefix_lists = sorted(one.prefix_list_id for found in endpoints.values() for one in found)
+    filters = [aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[vpc_id])]
+    there = aws.ec2.get_subnets(filters=filters, opts=options).ids
+    if foreign := [subnet for subnet in subnet_ids if subnet not in there]:
+        rule = f"a subnet is one of {vpc_id}, whose subnets are {', '.join(sorted(there)) or 'none'}"
+        remedy = "name some of those, or set vpc_id to the VPC that they are of"
+        raise _refusal([Problem(where="subnet_ids", found=", ".join(foreign), rule=rule, remedy=remedy)])
+    tables = {subnet: _route_table(vpc_id, subnet, options) for subnet in subnet_ids}
+    problems = [
+        *_vpc_problems(vpc_id, options),
+        *_zone_problems({subnet: aws.ec2.get_subnet(id=subnet, opts=options) for subnet in subnet_ids}),
+        *_route_problems(tables, options),
+    ]
+    if problems:
+        raise _refusal(problems)
+    service = dynamodb_service(region)
+    prefix_list = aws.ec2.get_prefix_list(name=service, opts=options).id
+    led = _tables_with_route(vpc_id, prefix_list, options) - _own_endpoint(vpc_id, service, stack, options)
     return FoundNetwork(
         stack=stack,
         vpc_id=vpc_id,
         subnet_ids=subnet_ids,
-        default_security_group=aws.ec2.get_security_group(vpc_id=vpc_id, name="default", opts=options).id,
-        tables_without_endpoint=[table for table in tables if not endpoints[table]],
-        dynamodb_prefix_list=prefix_lists[0] if prefix_lists else None,
+        tables_without_endpoint=sorted(set(tables.values()) - led),
+        dynamodb_prefix_list=prefix_list,
     )
 
 
-def _check_subnets(vpc_id: str, subnet_ids: Sequence[str], options: pulumi.InvokeOptions) -> None:
-    filters = [aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[vpc_id])]
-    there = aws.ec2.get_subnets(filters=filters, opts=options).ids
-    if foreign := [subnet for subnet in subnet_ids if subnet not in there]:
-        raise pulumi.RunError(
-            f"stack config subnet_ids: {', '.join(foreign)} is none of the subnets of {vpc_id}, which are "
-            f"{', '.join(sorted(there)) or 'none'}; name some of those, or set vpc_id to the VPC that they are of"
-        )
+def _refusal(problems: Sequence[Problem]) -> pulumi.RunError:
+    return pulumi.RunError(str(ConfigurationError("stack config", problems)))
 
 
 def _route_table(vpc_id: str, subnet: str, options: pulumi.InvokeOptions) -> str:
@@ -108,10 +115,56 @@ def _route_table(vpc_id: str, subnet: str, options: pulumi.InvokeOptions) -> str
     )[0]
 
 
-def _foreign_endpoints(table: str, stack: str, options: pulumi.InvokeOptions) -> Iterator[aws.ec2.GetVpcEndpointResult]:
-    """Endpoints for DynamoDB in a route table, but for those that this stack made."""
-    routes = aws.ec2.get_route_table(route_table_id=table, opts=options).routes
-    for id in sorted({route.gateway_id for route in routes if (route.gateway_id or "").startswith("vpce-")}):
-        endpoint = aws.ec2.get_vpc_endpoint(id=id, opts=options)
-        if endpoint.service_name.endswith(".dynamodb") and endpoint.tags.get(STACK_TAG) != stack:
-            yield endpoint
+def _vpc_problems(vpc_id: str, options: pulumi.InvokeOptions) -> Iterator[Problem]:
+    if not aws.ec2.get_vpc(id=vpc_id, opts=options).enable_dns_support:
+        rule = "the function finds the load balancer, and replicas the internet, by the VPC's own name servers"
+        remedy = f"aws ec2 modify-vpc-attribute --vpc-id {vpc_id} --enable-dns-support"
+        yield Problem(where="vpc_id", found=f"{vpc_id} without DNS support", rule=rule, remedy=remedy)
+
+
+def _zone_problems(subnets: Mapping[str, aws.ec2.GetSubnetResult]) -> Iterator[Problem]:
+    """A load balancer takes a subnet a zone, in two zones or more, and Lambda is not in all of them."""
+    by_zone: dict[str, list[str]] = {}
+    for id, subnet in subnets.items():
+        by_zone.setdefault(subnet.availability_zone, []).append(id)
+    for zone, ids in by_zone.items():
+        if len(ids) > 1:
+            rule = f"a load balancer takes one subnet of a zone, and these are all in {zone}"
+            yield Problem(where="subnet_ids", found=", ".join(ids), rule=rule, remedy="name one of them")
+    if len(by_zone) < FEWEST_ZONES:
+        rule = f"a load balancer needs subnets in {FEWEST_ZONES} zones"
+        remedy = "add a subnet of another zone"
+        yield Problem(where="subnet_ids", found=f"all in {', '.join(by_zone)}", rule=rule, remedy=remedy)
+    for id, subnet in subnets.items():
+        if subnet.availability_zone_id in ZONES_WITHOUT_LAMBDA:
+            rule = f"functions do not run in its zone, {subnet.availability_zone} ({subnet.availability_zone_id})"
+            yield Problem(where="subnet_ids", found=id, rule=rule, remedy="name a subnet of another zone")
+
+
+def _route_problems(tables: Mapping[str, str], options: pulumi.InvokeOptions) -> Iterator[Problem]:
+    for table in sorted(set(tables.values())):
+        routes = aws.ec2.get_route_table(route_table_id=table, opts=options).routes
+        if any(route.cidr_block == ANYWHERE for route in routes):
+            continue
+        cut_off = ", ".join(subnet for subnet, its in tables.items() if its == table)
+        rule = f"replicas fetch images and weights from the internet, and {table} has no route to {ANYWHERE}"
+        remedy = "name public subnets, or add the route"
+        yield Problem(where="subnet_ids", found=cut_off, rule=rule, remedy=remedy)
+
+
+def _tables_with_route(vpc_id: str, prefix_list: str, options: pulumi.InvokeOptions) -> set[str]:
+    """Route tables in which an endpoint leads to DynamoDB. AWS is asked by a filter, because the provider leaves the
+    routes of endpoints out of those that it gives (terraform-provider-aws: vpc_route_table_data_source.go)."""
+    led = [aws.ec2.GetRouteTablesFilterArgs(name="route.destination-prefix-list-id", values=[prefix_list])]
+    return set(aws.ec2.get_route_tables(vpc_id=vpc_id, filters=led, opts=options).ids)
+
+
+def _own_endpoint(vpc_id: str, service: str, stack: str, options: pulumi.InvokeOptions) -> set[str]:
+    """Route tables of the endpoint that this stack made; none where it made none."""
+    try:
+        own = aws.ec2.get_vpc_endpoint(vpc_id=vpc_id, service_name=service, tags={STACK_TAG: stack}, opts=options)
+    except Exception as error:  # an invoke raises nothing narrower
+        if "no matching" not in str(error):
+            raise
+        return set()
+    return set(own.route_table_ids)

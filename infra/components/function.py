@@ -9,7 +9,8 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
-from infra.components import load_balancer, policies
+from infra.components import load_balancer
+from infra.components.function_role import FunctionRole
 from infra.components.network import DELETION
 
 TIMEOUT = 900
@@ -19,7 +20,6 @@ WRAPPER = "/opt/bootstrap"
 """The layer's start script, which runs the handler as a program."""
 PLAIN_TIMEOUT = "285"
 """Seconds until an answer that is not streamed is given up: the API ends what is silent for 300."""
-RETENTION_DAYS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,18 +35,19 @@ class FunctionArgs:
     domain: str | None
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
-    default_security_group: pulumi.Input[str]
-    """Takes over the function's network interfaces when it is deleted, so that its own group can go."""
+    default_security_group: pulumi.Input[str] | None
+    """Takes over the function's network interfaces when it is deleted, so that its own group can go, where the subnets
+    wait for them; `None`: the group itself waits for them, for the subnets stay."""
     dynamodb_prefix_list: pulumi.Input[str]
     balancer_dns_name: pulumi.Input[str]
     balancer_security_group: pulumi.Input[str]
     table: pulumi.Input[str]
-    table_arn: pulumi.Input[str]
+    role: FunctionRole
 
 
 class Function(pulumi.ComponentResource):
-    """The function, its role, its log, and the two ways out of it: to the load balancer and to the registry's table. It
-    calls the load balancer by that one's own name, since a run's name leads back to the API."""
+    """The function and the two ways out of it: to the load balancer and to the registry's table. It calls the load
+    balancer by that one's own name, since a run's name leads back to the API."""
 
     arn: pulumi.Output[str]
     function_name: pulumi.Output[str]
@@ -55,35 +56,19 @@ class Function(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: FunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:function:Function", name, None, opts)
-        logs = aws.cloudwatch.LogGroup(
-            f"{name}-function",
-            name_prefix=f"/servestack/{name}/function-",
-            retention_in_days=RETENTION_DAYS,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        role = aws.iam.Role(
-            f"{name}-function",
-            assume_role_policy=policies.assumed_by("lambda"),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        policy = aws.iam.RolePolicy(
-            f"{name}-function",
-            role=role.name,
-            policy=pulumi.Output.all(logs.arn, args.table_arn).apply(
-                lambda arns: policies.document(
-                    policies.write_logs(arns[0]), policies.read_registry(arns[1]), policies.attach_to_network()
-                )
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
         group = aws.ec2.SecurityGroup(
             f"{name}-function",
             vpc_id=args.vpc_id,
             description="Function of servestack, which nothing calls over the network",
             tags={"Name": name},
-            opts=pulumi.ResourceOptions(parent=self, custom_timeouts=pulumi.CustomTimeouts(delete=DELETION)),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[args.role.policy],
+                custom_timeouts=pulumi.CustomTimeouts(delete=DELETION),
+            ),
         )
         ways_out = self._connect(name, args, group.id)
+        takes_over = args.default_security_group
         function = aws.lambda_.Function(
             f"{name}-function",
             description="servestack's gateway",
@@ -94,13 +79,13 @@ class Function(pulumi.ComponentResource):
             layers=[args.layer],
             memory_size=args.memory_size,
             timeout=TIMEOUT,
-            role=role.arn,
+            role=args.role.arn,
             environment=aws.lambda_.FunctionEnvironmentArgs(variables=_environment(args)),
             vpc_config=aws.lambda_.FunctionVpcConfigArgs(subnet_ids=args.subnet_ids, security_group_ids=[group.id]),
-            replace_security_groups_on_destroy=True,
-            replacement_security_group_ids=[args.default_security_group],
-            logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="Text", log_group=logs.name),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *ways_out]),
+            replace_security_groups_on_destroy=None if takes_over is None else True,
+            replacement_security_group_ids=None if takes_over is None else [takes_over],
+            logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="Text", log_group=args.role.log_group),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.role.policy, *ways_out]),
         )
         self.arn = function.arn
         self.function_name = function.name

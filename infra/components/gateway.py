@@ -14,6 +14,7 @@ from infra.components.connection import VERSION
 from infra.components.domain import Domain, DomainArgs, Zone
 from infra.components.existing_network import ExistingNetwork, ExistingNetworkArgs, FoundNetwork
 from infra.components.function import Function, FunctionArgs
+from infra.components.function_role import FunctionRole, FunctionRoleArgs
 from infra.components.load_balancer import LoadBalancer, LoadBalancerArgs
 from infra.components.network import Network, NetworkArgs
 from infra.components.registry import Registry, RegistryArgs
@@ -40,7 +41,7 @@ class GatewayArgs:
 
 
 class Gateway(pulumi.ComponentResource):
-    """Network, load balancer, registry, function, API, and the domain where there is one."""
+    """Registry, the function's role, network, load balancer, function, API, and the domain where there is one."""
 
     url: pulumi.Output[str]
     api_keys: pulumi.Output[Mapping[str, str]]
@@ -51,14 +52,15 @@ class Gateway(pulumi.ComponentResource):
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:gateway:Gateway", name, None, opts)
         plan = args.plan
-        network = self._network(name, args)
+        registry = Registry(
+            name, RegistryArgs(keys=plan.keys, protect=plan.protect), pulumi.ResourceOptions(parent=self)
+        )
+        role = FunctionRole(name, FunctionRoleArgs(table_arn=registry.table_arn), pulumi.ResourceOptions(parent=self))
+        network = self._network(name, args, role)
         balancer = LoadBalancer(
             name,
             LoadBalancerArgs(vpc_id=network.vpc_id, subnet_ids=network.subnet_ids, protect=plan.protect),
             pulumi.ResourceOptions(parent=self),
-        )
-        registry = Registry(
-            name, RegistryArgs(keys=plan.keys, protect=plan.protect), pulumi.ResourceOptions(parent=self)
         )
         function = Function(
             name,
@@ -70,12 +72,12 @@ class Gateway(pulumi.ComponentResource):
                 domain=plan.domain,
                 vpc_id=network.vpc_id,
                 subnet_ids=network.subnet_ids,
-                default_security_group=network.default_security_group,
+                default_security_group=network.default_security_group if isinstance(network, Network) else None,
                 dynamodb_prefix_list=network.dynamodb_prefix_list,
                 balancer_dns_name=balancer.dns_name,
                 balancer_security_group=balancer.security_group,
                 table=registry.table,
-                table_arn=registry.table_arn,
+                role=role,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -90,7 +92,7 @@ class Gateway(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         domain = self._domain(name, args, api)
-        everything = [network, balancer, registry, function, api, *([] if domain is None else [domain])]
+        everything = [registry, role, network, balancer, function, api, *([] if domain is None else [domain])]
         Teardown(
             f"{name}-teardown",
             TeardownArgs(region=plan.region, table=registry.table, profile=args.profile),
@@ -119,12 +121,12 @@ class Gateway(pulumi.ComponentResource):
         }
         self.register_outputs({"url": self.url, "connection": self.connection})
 
-    def _network(self, name: str, args: GatewayArgs) -> Network | ExistingNetwork:
+    def _network(self, name: str, args: GatewayArgs, role: FunctionRole) -> Network | ExistingNetwork:
         region = args.plan.region
         if isinstance(args.network, FoundNetwork):
             found = ExistingNetworkArgs(region=region, found=args.network)
             return ExistingNetwork(name, found, pulumi.ResourceOptions(parent=self))
-        zones = NetworkArgs(region=region, zones=args.network)
+        zones = NetworkArgs(region=region, zones=args.network, after=role.policy)
         return Network(name, zones, pulumi.ResourceOptions(parent=self))
 
     def _domain(self, name: str, args: GatewayArgs, api: Api) -> Domain | None:

@@ -27,6 +27,8 @@ class NetworkArgs:
     region: str
     zones: Sequence[str]
     """Names of its Availability Zones, each of which gets a subnet."""
+    after: pulumi.Resource
+    """What is there before a subnet is, and still when its last network interface goes."""
 
 
 class Network(pulumi.ComponentResource):
@@ -73,7 +75,9 @@ class Network(pulumi.ComponentResource):
                 availability_zone=zone,
                 cidr_block=block,
                 tags={"Name": f"{name}-public-{letter}"},
-                opts=pulumi.ResourceOptions(parent=self, custom_timeouts=pulumi.CustomTimeouts(delete=DELETION)),
+                opts=pulumi.ResourceOptions(
+                    parent=self, depends_on=[args.after], custom_timeouts=pulumi.CustomTimeouts(delete=DELETION)
+                ),
             )
             association = aws.ec2.RouteTableAssociation(
                 f"{name}-public-{letter}",
@@ -86,7 +90,7 @@ class Network(pulumi.ComponentResource):
         endpoint = aws.ec2.VpcEndpoint(
             f"{name}-dynamodb",
             vpc_id=vpc.id,
-            service_name=f"com.amazonaws.{args.region}.dynamodb",
+            service_name=dynamodb_service(args.region),
             vpc_endpoint_type="Gateway",
             route_table_ids=[routes.id],
             tags={"Name": f"{name}-dynamodb"},
@@ -99,6 +103,11 @@ class Network(pulumi.ComponentResource):
         self.default_security_group = vpc.default_security_group_id
         self.dynamodb_prefix_list = endpoint.prefix_list_id
         self.register_outputs({"vpc_id": self.vpc_id, "subnet_ids": self.subnet_ids})
+
+
+def dynamodb_service(region: str) -> str:
+    """What AWS calls DynamoDB in endpoints and prefix lists."""
+    return f"com.amazonaws.{region}.dynamodb"
 
 
 def available_zones(provider: pulumi.ProviderResource) -> Sequence[str]:

@@ -45,9 +45,10 @@ def read_parameters(arn: str) -> Statement:
     return _allow(["ssm:GetParameter"], arn)
 
 
-def attach_to_network() -> Statement:
-    """Lambda gives the function its addresses in the VPC with the function's role. Lambda looks for these actions on
-    every resource (lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions)."""
+def attach_to_network() -> Sequence[Statement]:
+    """Lambda gives the function its addresses in the VPC with the function's role, and looks for these actions on every
+    resource (lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions). They are Lambda's alone: what asks
+    out of the function itself is denied them, as AWS advises there."""
     actions = [
         "ec2:AssignPrivateIpAddresses",
         "ec2:CreateNetworkInterface",
@@ -56,7 +57,9 @@ def attach_to_network() -> Statement:
         "ec2:DescribeSubnets",
         "ec2:UnassignPrivateIpAddresses",
     ]
-    return {"Sid": "LambdaAttachesItToTheVpc", **_allow(actions, "*")}
+    allowed = {"Sid": "LambdaAttachesItToTheVpc", **_allow(actions, "*")}
+    within = {"Null": {"lambda:SourceFunctionArn": "false"}}
+    return allowed, {"Effect": "Deny", "Action": actions, "Resource": "*", "Condition": within}
 
 
 def open_sessions() -> Statement:
@@ -76,6 +79,11 @@ def arn_beside(arn: str, service: str, resource: str) -> str:
     """The ARN of another resource in the partition, region and account of a regional `arn`."""
     _, partition, _, region, account, _ = arn.split(":", 5)
     return f"arn:{partition}:{service}:{region}:{account}:{resource}"
+
+
+def of_aws(name: str, arn: str) -> str:
+    """The ARN of a policy that AWS keeps, in the partition of `arn`."""
+    return f"arn:{arn.split(':')[1]}:iam::aws:policy/{name}"
 
 
 def _allow(actions: Sequence[str], resource: str, condition: Mapping[str, Any] | None = None) -> Statement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.configuration import GatewayConfiguration, GatewaySettings, Problem
-from infra.planning.adapter_layer import published_layer
+from infra.planning.adapter_layer import layer_region, published_layer
 from infra.planning.plan import GatewayPlan, PlanError
 
 LONGEST_DOMAIN = 62
@@ -68,12 +68,26 @@ def _domain_problems(configuration: GatewayConfiguration, settings: GatewaySetti
 
 
 def _layer_problems(configuration: GatewayConfiguration, settings: GatewaySettings) -> list[Problem]:
-    if settings.adapter_layer is not None or published_layer(configuration.region) is not None:
+    region, layer = configuration.region, settings.adapter_layer
+    if layer is None:
+        return [] if published_layer(region) else [_unpublished(configuration)]
+    of_layer = layer_region(layer)
+    if of_layer == region:
         return []
+    if of_layer is None:
+        rule = "the web adapter is a layer of Lambda, named by the ARN of one of its versions"
+        remedy = f"write arn:aws:lambda:{region}:<account>:layer:<name>:<version>, or remove it for the published one"
+    else:
+        rule = f"a function takes layers of its own region, which is {region}"
+        remedy = f"publish the layer in {region} and name that one, or remove it for the published one"
+    return [Problem(where="stack config adapter_layer", found=layer[:200], rule=rule, remedy=remedy)]
+
+
+def _unpublished(configuration: GatewayConfiguration) -> Problem:
     rule = "the Lambda Web Adapter publishes no layer in this region"
     remedy = "choose another region, or publish a copy of the layer for arm64 and set adapter_layer to its ARN"
     line = configuration.source.line(("region",))
-    return [Problem(where="region", line=line, found=configuration.region, rule=rule, remedy=remedy)]
+    return Problem(where="region", line=line, found=configuration.region, rule=rule, remedy=remedy)
 
 
 def _notes(configuration: GatewayConfiguration, settings: GatewaySettings) -> tuple[str, ...]:

@@ -151,12 +151,24 @@ def test_the_function_gives_up_its_security_group_when_it_is_deleted(gateway: Re
     default = gateway.made(gateway.one("aws:ec2/vpc:Vpc")).outputs["defaultSecurityGroupId"]
     assert function.inputs["replaceSecurityGroupsOnDestroy"] is True
     assert function.inputs["replacementSecurityGroupIds"] == [default]
+
+
+def test_what_holds_the_function_s_network_interfaces_goes_before_the_role_that_deletes_them(
+    gateway: Recording,
+) -> None:
+    policy = gateway.one("aws:iam/rolePolicy:RolePolicy", "gateway-function").urn
+    holding = [
+        *gateway.of("aws:ec2/subnet:Subnet"),
+        gateway.one("aws:ec2/securityGroup:SecurityGroup", "gateway-function"),
+        gateway.one("aws:lambda/function:Function"),
+    ]
+    assert [one.name for one in holding if policy not in gateway.waits_for(one)] == []
     waiting = [
         one.timeouts.get("delete")
         for one in gateway.resources
         if one.type in ("aws:ec2/subnet:Subnet", "aws:ec2/securityGroup:SecurityGroup")
     ]
-    assert waiting == ["45m"] * 5
+    assert waiting == ["45m"] * 5, "Lambda takes up to 35 minutes"
 
 
 def test_the_api_is_regional_and_keeps_json_as_text(gateway: Recording) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from infra.components import api
+from infra.components.api_errors import API_ERRORS
 from tests.aws.standin import Cloud, World
 from tests.aws.standin.world import ExistingEndpoint, ExistingVpc
 from tests.components.deploying import Account, item, plain
@@ -111,6 +114,7 @@ def test_an_endpoint_that_some_of_the_route_tables_have_is_added_to_the_others(t
     account = Account(tmp_path, Cloud(existing(endpoints=(endpoint("dynamodb", MAIN), endpoint("s3", OWN)))))
     gateway = account.up("gateway", in_existing(account))
     assert gateway.one("aws:ec2/vpcEndpoint:VpcEndpoint").inputs["routeTableIds"] == [OWN]
+    assert account.up("gateway", in_existing(account)).changes() == {}
 
 
 def test_the_stack_s_own_endpoint_is_not_taken_for_somebody_else_s(tmp_path: Path) -> None:
@@ -119,10 +123,41 @@ def test_the_stack_s_own_endpoint_is_not_taken_for_somebody_else_s(tmp_path: Pat
     assert account.up("gateway", in_existing(account)).changes() == {}
 
 
-def test_a_subnet_of_another_network_is_refused(tmp_path: Path) -> None:
-    account = Account(tmp_path, Cloud(existing(subnets={"subnet-0000000000000000a": "us-east-1a"})))
-    (error, *_) = account.attempt("gateway", in_existing(account)).errors
-    assert "subnet-0000000000000000b is none of the subnets of vpc-0123456789abcdef0" in error
+def test_where_subnets_stay_the_function_s_group_waits_for_its_network_interfaces(tmp_path: Path) -> None:
+    account = Account(tmp_path, Cloud(existing()))
+    gateway = account.up("gateway", in_existing(account))
+    assert "replaceSecurityGroupsOnDestroy" not in gateway.one("aws:lambda/function:Function").inputs
+    group = gateway.one("aws:ec2/securityGroup:SecurityGroup", "gateway-function")
+    assert gateway.one("aws:iam/rolePolicy:RolePolicy", "gateway-function").urn in gateway.waits_for(group)
+
+
+A, B = SUBNETS
+
+
+@pytest.mark.parametrize(
+    ("world", "says"),
+    [
+        (existing(subnets={A: "us-east-1a"}), (f"found:  {B}", f"a subnet is one of {VPC}, whose subnets are {A}")),
+        (existing(id="vpc-0000000000000000f"), (f"found:  {A}, {B}", "whose subnets are none")),
+        (
+            existing(subnets=dict.fromkeys(SUBNETS, "us-east-1a")),
+            ("these are all in us-east-1a", "name one of them", "found:  all in us-east-1a", "2 problems"),
+        ),
+        (existing(internet=False), (f"found:  {A}", f"{OWN} has no route", f"found:  {B}", f"{MAIN} has no route")),
+        (existing(dns_support=False), (f"{VPC} without DNS support", "--enable-dns-support")),
+        (existing(zone_ids={"us-east-1b": "use1-az3"}), (f"found:  {B}", "us-east-1b (use1-az3)", "another zone")),
+    ],
+    ids=["a subnet elsewhere", "no such VPC", "one zone", "no way out", "no DNS", "a zone without Lambda"],
+)
+def test_a_network_that_a_gateway_could_not_work_in_is_refused(
+    tmp_path: Path, world: World, says: tuple[str, ...]
+) -> None:
+    account = Account(tmp_path, Cloud(world))
+    attempt = account.attempt("gateway", in_existing(account))
+    (error,) = attempt.errors
+    assert [part for part in says if part not in error] == []
+    assert "stack config" in error
+    assert [one.type for one in attempt.resources if one.type.startswith("aws:")] == []
 
 
 def test_nothing_is_protected_where_that_is_switched_off(account: Account) -> None:
@@ -200,9 +235,31 @@ def test_a_changed_setting_changes_what_it_is_about(
     if changes is not None:
         assert made == changes
     else:
-        assert {name for name, step in made.items() if step not in ("create", "update")} == set()
+        changed_otherwise = {name: step for name, step in made.items() if step not in ("create", "update")}
+        assert changed_otherwise == {"Deployment gateway-deployment": "replace"}, "only with it the own address is off"
         assert made["DomainName gateway-domain"] == "create"
         assert made["RestApi gateway-api"] == "update"
+
+
+@pytest.mark.parametrize(
+    ("constant", "value"),
+    [
+        ("TIMEOUT", 600_000),
+        ("BINARY_TYPES", ("*/*",)),
+        ("OPEN", "AWS_IAM"),
+        ("API_ERRORS", {kind: error for kind, error in API_ERRORS.items() if kind != "THROTTLED"}),
+        ("API_ERRORS", {kind: replace(error, code="other") for kind, error in API_ERRORS.items()}),
+    ],
+)
+def test_whatever_of_the_api_changes_is_deployed(
+    account: Account, monkeypatch: pytest.MonkeyPatch, constant: str, value: object
+) -> None:
+    config = {"configuration": account.written("gateway.yml", GATEWAY)}
+    account.up("gateway", config)
+    monkeypatch.setattr(api, constant, value)
+    made = account.up("gateway", config).changes()
+    assert made["Deployment gateway-deployment"] == "replace"
+    assert made["Stage gateway-stage"] == "update"
 
 
 def test_a_name_of_the_greatest_length_fits_everything(account: Account) -> None:

@@ -66,9 +66,31 @@ def test_a_region_without_the_layer_needs_a_copy_of_it() -> None:
         plan_gateway(configuration, name="gateway")
     assert [(one.where, one.found, one.line) for one in refused.value.problems] == [("region", "me-south-1", 3)]
     settings = GatewaySettings(
-        configuration="gateway.dstack.yml", adapter_layer="arn:aws:lambda:me-south-1:1:layer:x:1"
+        configuration="gateway.dstack.yml", adapter_layer="arn:aws:lambda:me-south-1:123456789012:layer:x:1"
     )
     assert plan_gateway(configuration, name="gateway", settings=settings).adapter_layer == settings.adapter_layer
+
+
+@pytest.mark.parametrize(
+    ("layer", "rule"),
+    [
+        ("LambdaAdapterLayerArm64:30", "named by the ARN of one of its versions"),
+        ("arn:aws:lambda:us-east-1:123456789012:layer:adapter", "named by the ARN of one of its versions"),
+        ("arn:aws:lambda:us-east-1:123456789012:function:adapter:1", "named by the ARN of one of its versions"),
+        ("arn:aws:lambda:us-east-1:123456789012:layer:adapter:1\n", "named by the ARN of one of its versions"),
+        ("arn:aws:lambda:eu-west-1:123456789012:layer:adapter:1", "a function takes layers of its own region"),
+    ],
+)
+def test_another_layer_is_a_layer_version_of_the_gateway_s_region(layer: str, rule: str) -> None:
+    configuration = loads("type: gateway\nbackend: aws\nregion: us-east-1\n", "gateway.dstack.yml")
+    assert isinstance(configuration, GatewayConfiguration)
+    settings = GatewaySettings(configuration="gateway.dstack.yml", adapter_layer=layer)
+    with pytest.raises(PlanError) as refused:
+        plan_gateway(configuration, name="gateway", settings=settings)
+    (problem,) = refused.value.problems
+    assert (problem.where, problem.found) == ("stack config adapter_layer", layer)
+    assert rule in problem.rule
+    assert "us-east-1" in str(problem)
 
 
 def test_a_replica_is_taken_away_within_a_day(plan: Plan) -> None:

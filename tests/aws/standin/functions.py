@@ -103,6 +103,7 @@ def _instance_type(records: Records, world: World, given: Mapping[str, Any], reg
 _ANSWERS: Mapping[str, Answer] = {
     "aws:ec2/getInstanceType:getInstanceType": _instance_type,
     "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": _offerings,
+    "aws:ec2/getPrefixList:getPrefixList": networks.prefix_list,
     "aws:ec2/getRouteTable:getRouteTable": networks.route_table,
     "aws:ec2/getRouteTables:getRouteTables": networks.route_tables,
     "aws:ec2/getSecurityGroup:getSecurityGroup": networks.security_group,

@@ -12,7 +12,14 @@ from tests.aws.standin.records import Record, Records
 from tests.aws.standin.world import ExistingVpc, World, default_group
 
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
-_FILTERS = ("association.main", "association.subnet-id", "availability-zone", "subnet-id", "vpc-id")
+_FILTERS = (
+    "association.main",
+    "association.subnet-id",
+    "availability-zone",
+    "route.destination-prefix-list-id",
+    "subnet-id",
+    "vpc-id",
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ def vpc(records: Records, world: World, given: Mapping[str, Any], region: str) -
         "cidrBlock": found.cidr,
         "default": False,
         "enableDnsHostnames": True,
-        "enableDnsSupport": True,
+        "enableDnsSupport": found.dns_support,
         "mainRouteTableId": found.main_route_table,
         "ownerId": world.account,
         "state": "available",
@@ -61,7 +68,13 @@ def subnet(records: Records, world: World, given: Mapping[str, Any], region: str
         if given.get("id") in one.subnets:
             arn = f"arn:aws:ec2:{region}:{world.account}:subnet/{given['id']}"
             zone = one.subnets[given["id"]]
-            return {"arn": arn, "vpcId": one.id, "availabilityZone": zone, "mapPublicIpOnLaunch": one.internet}
+            return {
+                "arn": arn,
+                "vpcId": one.id,
+                "availabilityZone": zone,
+                "availabilityZoneId": one.zone_ids.get(zone, ""),
+                "mapPublicIpOnLaunch": one.internet,
+            }
     raise refuse("no matching EC2 Subnet found")
 
 
@@ -74,11 +87,8 @@ def route_table(records: Records, world: World, given: Mapping[str, Any], region
     if len(found) != 1:
         raise refuse(f"{'multiple' if found else 'no'} EC2 Route Tables matched; use additional constraints")
     table, of = found[0]
+    # Routes of endpoints are left out, as the provider does (ec2/vpc_route_table_data_source.go).
     routes = [{"cidrBlock": "0.0.0.0/0", "gatewayId": f"igw-{digits_of(of.id)[:17]}"}] if of.internet else []
-    for endpoint in _endpoints(records, world, region):
-        if table in endpoint.route_tables:
-            prefix_list = f"pl-{digits_of(endpoint.service)[:8]}"
-            routes.append({"destinationPrefixListId": prefix_list, "gatewayId": endpoint.id})
     return {"id": table, "routeTableId": table, "vpcId": of.id, "routes": routes}
 
 
@@ -89,16 +99,25 @@ def vpc_endpoint(records: Records, world: World, given: Mapping[str, Any], regio
             continue
         if given.get("vpcId", endpoint.vpc) != endpoint.vpc or given.get("serviceName", service) != service:
             continue
+        if given.get("tags", {}).items() - endpoint.tags.items():
+            continue
         return {
             "id": endpoint.id,
             "vpcId": endpoint.vpc,
             "serviceName": service,
-            "prefixListId": f"pl-{digits_of(endpoint.service)[:8]}",
+            "prefixListId": _prefix_list(endpoint.service),
             "routeTableIds": list(endpoint.route_tables),
             "tags": dict(endpoint.tags),
             "state": "available",
         }
     raise refuse("no matching EC2 VPC Endpoint found")
+
+
+def prefix_list(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    for service in ("dynamodb", "s3"):
+        if given.get("name") == f"com.amazonaws.{region}.{service}":
+            return {"id": _prefix_list(service), "cidrBlocks": ["203.0.113.0/24"]}
+    raise refuse("no matching EC2 Prefix List found")
 
 
 def security_group(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
@@ -138,12 +157,21 @@ def _tables(records: Records, world: World, given: Mapping[str, Any], region: st
     """Route tables that the arguments let through, each with its VPC."""
     wanted, of_vpc = given.get("routeTableId"), _filtered(given, "vpc-id")
     of_subnet, main = _filtered(given, "association.subnet-id"), _filtered(given, "association.main")
+    led_to = _filtered(given, "route.destination-prefix-list-id")
+    leading = {
+        table
+        for one in _endpoints(records, world, region)
+        if _prefix_list(one.service) in (led_to or ())
+        for table in one.route_tables
+    }
     for one in _vpcs(records, world, region):
         if of_vpc is not None and one.id not in of_vpc:
             continue
         for table in dict.fromkeys((one.main_route_table, *one.route_tables)):
             in_it = set(one.route_tables.get(table, ()))
             if wanted not in (None, table) or (of_subnet is not None and not in_it & set(of_subnet)):
+                continue
+            if led_to is not None and table not in leading:
                 continue
             if main is None or ("true" in main) == (table == one.main_route_table):
                 yield table, one
@@ -157,6 +185,10 @@ def _endpoints(records: Records, world: World, region: str) -> Iterator[_Endpoin
         service = str(made.outputs["serviceName"]).rpartition(".")[2]
         tables = tuple(made.outputs.get("routeTableIds", ()))
         yield _Endpoint(made.id, made.outputs["vpcId"], service, tables, made.outputs.get("tags", {}))
+
+
+def _prefix_list(service: str) -> str:
+    return f"pl-{digits_of(service)[:8]}"
 
 
 def _filtered(given: Mapping[str, Any], name: str) -> list[str] | None:

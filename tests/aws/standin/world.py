@@ -45,6 +45,9 @@ class ExistingVpc:
     cidr: str = "172.31.0.0/16"
     subnets: Mapping[str, str] = field(default_factory=dict[str, str])
     """Availability Zone by subnet id."""
+    zone_ids: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of Availability Zones, where it matters which they are."""
+    dns_support: bool = True
     main_route_table: str = "rtb-0000000000000000a"
     route_tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Subnets by route table; a subnet in none goes by the main one."""
