@@ -63,7 +63,7 @@ def test_an_instance_store_that_nothing_mounted_is_formatted_and_mounted(machine
     serves(boot)
     assert disk_calls(boot) == [
         ("mount", "/dev/nvme1n1", "/opt/dlami/nvme"),
-        ("mkfs.xfs", "-q", "/dev/nvme1n1"),
+        ("mkfs.xfs", "-q", "-K", "/dev/nvme1n1"),
         ("mount", "/dev/nvme1n1", "/opt/dlami/nvme"),
         *MOVED,
     ]
@@ -103,6 +103,17 @@ def test_an_nvme_with_less_room_than_the_root_volume_is_not_used(machine: Boots)
     serves(boot)
     assert disk_calls(boot) == [("systemctl", "start", "docker.service")]
     assert "the NVMe has 219 GiB left and the root volume 429 GiB, so that is used" in boot.output
+
+
+def test_a_root_volume_once_chosen_is_kept_when_it_has_filled(machine: Boots) -> None:
+    boot = machine()
+    boot.answer("docker-wait", "printf '1\\n'")
+    boot.answer("mountpoint", MOUNTED_BY_THE_IMAGE)
+    boot.answer("df", ROOM.replace("50000000", "450000000"))
+    assert boot.run("serve") == 75
+    boot.answer("df", ROOM)
+    assert boot.run("serve") == 75
+    assert disk_calls(boot) == [("systemctl", "start", "docker.service")] * 2
 
 
 def test_a_start_after_the_first_leaves_docker_running(machine: Boots) -> None:

@@ -16,6 +16,8 @@ POLL = 5
 OUTPUT = f"its output is the log stream {INSTANCE}/container"
 LOGIN = "registry_auth: {username: alice, password: hunter2}\n"
 IMAGE = "registry.example.com/tgi:3"
+DOCKER_HELP = "\n\nRun 'docker run --help' for more information"
+"""What docker's command adds to every error of `run` (docker/cli, cli/command/container/run.go: `withHelp`)."""
 
 
 def says(text: str, status: int = 1) -> str:
@@ -105,10 +107,22 @@ def wrote(text: str) -> dict[str, str]:
             id="driver too old",
         ),
         pytest.param(
-            {"docker-run": says('exec: "nope": executable file not found in $PATH: unknown.', 127)},
+            {"docker-run": says(f'exec: "nope": executable file not found in $PATH: unknown{DOCKER_HELP}', 127)},
             "",
-            'the container\'s command cannot be run: exec: "nope": executable file not found in $PATH: unknown.',
+            'the container\'s command cannot be run: exec: "nope": executable file not found in $PATH: unknown',
             id="no such command",
+        ),
+        pytest.param(
+            {"docker-run": says(f"docker: unable to find user x: no matching entries in passwd file{DOCKER_HELP}")},
+            "user: x\n",
+            "the container's command cannot be run: docker: unable to find user x: no matching entries in passwd file",
+            id="no such user",
+        ),
+        pytest.param(
+            {"docker-run": says("docker: failed to inject devices: unresolvable CDI devices nvidia.com/gpu=all", 125)},
+            "",
+            "no GPU for the container: docker: failed to inject devices: unresolvable CDI devices nvidia.com/gpu=all",
+            id="no GPU by CDI",
         ),
         pytest.param(
             wrote("huggingface_hub.errors.GatedRepoError: 403 Client Error."),
@@ -137,6 +151,11 @@ def wrote(text: str) -> dict[str, str]:
                 "ValueError: No available memory for the cache blocks.",
                 "ValueError: The model's max seq len (131072) is larger than the maximum number of tokens that can be "
                 "stored in KV cache (7000).",
+                "(4.00 GiB KV cache is needed, which is larger than the available KV cache memory (0.65 GiB).",
+                "ValueError: Free memory on device cuda:0 (8.1/22.0 GiB) on startup is less than desired GPU memory "
+                "utilization (0.9, 19.8 GiB).",
+                "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static.",
+                "DriverError(CUDA_ERROR_OUT_OF_MEMORY, 'out of memory')",
             )
         ),
         pytest.param(
@@ -144,6 +163,24 @@ def wrote(text: str) -> dict[str, str]:
             "",
             f"the Hub has no such model, or it is private and the service's token cannot read it; {OUTPUT}",
             id="model not found",
+        ),
+        pytest.param(
+            wrote("Error: NotEnoughCUDADevices\nnot enough cuda devices: `sharded` is true but only found 1"),
+            "",
+            f"the container wants more than the machine's 1 GPUs: see resources.gpu; {OUTPUT}",
+            id="too few GPUs",
+        ),
+        pytest.param(
+            wrote("ValueError: Bfloat16 is only supported on GPUs with compute capability of at least 8.0."),
+            "",
+            f"image or model need another kind of GPU: name one under resources.gpu; {OUTPUT}",
+            id="GPU too old",
+        ),
+        pytest.param(
+            wrote("exec /usr/bin/tini: exec format error"),
+            "",
+            f"the image {IMAGE} is not for linux/amd64; {OUTPUT}",
+            id="program of another platform",
         ),
         pytest.param(
             wrote("OSError: [Errno 28] No space left on device"),
@@ -232,6 +269,26 @@ def test_what_cannot_heal_stops_the_unit_and_is_said(
             id="killed",
         ),
         pytest.param(
+            wrote("ERROR text_generation_launcher: Shard process was signaled to shutdown with signal 9 rank=0"),
+            "",
+            "a part of the container was killed, most likely for want of memory: ask for more under "
+            f"resources.memory; {OUTPUT}",
+            id="shard killed",
+        ),
+        pytest.param(
+            {
+                "docker-run": says(
+                    "docker: failed to connect to the docker API at unix:///var/run/docker.sock: dial unix "
+                    f"/var/run/docker.sock: connect: no such file or directory{DOCKER_HELP}",
+                    127,
+                )
+            },
+            "",
+            "docker could not start the container: docker: failed to connect to the docker API at "
+            "unix:///var/run/docker.sock: dial unix /var/run/docker.sock: connect: no such file or directory",
+            id="docker not listening",
+        ),
+        pytest.param(
             {"docker-wait": "exit 1"},
             "",
             f"the container ended with status unknown before it served; {OUTPUT}",
@@ -291,6 +348,26 @@ def test_a_port_that_never_opens_is_said_before_the_boot_timeout_and_still_waite
     assert process.poll() is None
 
 
+def test_a_closed_port_is_said_in_the_time_that_pulling_has_left(machine: Boots) -> None:
+    boot = booted(machine, {"docker-pull": 'printf "1700001400\n" >"$STUBS/clock"'})
+    boot.start("serve")
+    cause = "port 80 never opened: after 300 s nothing of the container listens on it"
+    boot.wait_until(lambda: any(cause in line for line in lines_of(boot)))
+    assert "machine ready" in steps(boot)
+
+
+def test_a_log_stream_that_could_not_be_made_at_first_is_made_later(machine: Boots) -> None:
+    denied = says("AccessDeniedException", 254)
+    boot = booted(machine, {"docker-wait": ends(1)})
+    boot.answer("aws-logs-create-log-stream", denied, call=1)
+    boot.answer("aws-logs-put-log-events", denied, call=1)
+    assert boot.run("serve") == TRIES_AGAIN
+    keys = [call.key.removeprefix("aws-logs-") for call in boot.calls() if call.key.startswith("aws-logs-")]
+    assert keys[:5] == ["create-log-stream", "put-log-events", "create-log-stream", "put-log-events", "put-log-events"]
+    assert lines_of(boot)[:2] == ["machine ready", "machine ready"]
+    assert "could not be written" not in boot.output
+
+
 def test_a_health_check_that_stays_bad_is_said_with_its_answer(machine: Boots) -> None:
     boot = booted(
         machine, {"curl-health": "printf 503"}, "model: {name: m, chat_template: T, eos_token: E}\n", boot_timeout=60
@@ -305,7 +382,7 @@ def test_a_health_check_that_stays_bad_is_said_with_its_answer(machine: Boots) -
 def test_without_the_metadata_service_the_unit_tries_again_with_growing_pauses(machine: Boots) -> None:
     boot = booted(machine, {"curl-token": "exit 22"})
     assert [boot.run("serve"), boot.run("serve")] == [TRIES_AGAIN, TRIES_AGAIN]
-    assert [call.key for call in boot.calls()] == ["curl-token", "sleep", "curl-token"]
+    assert [call.key for call in boot.calls() if call.key != "date"] == ["curl-token", "sleep", "curl-token"]
     assert "the instance metadata service does not answer" in boot.output
 
 

@@ -138,6 +138,19 @@ def test_pulling_is_told_in_steps_of_ten_percent(machine: Boots) -> None:
     assert percents == ["0", "12", "25", "37", "50", "62", "75", "87", "100"]
 
 
+def test_pulling_into_containerd_s_store_counts_layers_alone(machine: Boots) -> None:
+    boot = machine()
+    layers = ["layer0", "layer1"]
+    lines = ["3: Pulling from tgi", *(f"{layer}: Pulling fs layer" for layer in layers)]
+    lines += ["index0: Download complete", "manifest: Download complete", "config00: Download complete"]
+    lines += ["layer0: Already exists", "layer0: Pull complete", "layer1: Download complete"] * 2
+    lines += ["layer1: Pull complete", "Digest: sha256:0", "Status: Downloaded newer image"]
+    boot.answer("docker-pull", "printf '%s\\n' " + " ".join(f"'{line}'" for line in lines))
+    serves(boot)
+    percents = [item["percent"]["N"] for item in items(boot) if item["step"] == {"S": "pulling image"}]
+    assert percents == ["0", "25", "50", "75", "100"]
+
+
 def test_weights_that_arrive_are_told_while_the_port_is_closed(machine: Boots) -> None:
     boot = machine()
     boot.answer("du", "printf '0\\t/hub\\n'", call=1)
@@ -162,8 +175,8 @@ def test_the_health_check_is_asked_of_the_container_as_the_load_balancer_will(ma
     serves(boot)
     asked = [call.arguments for call in boot.calls("curl-health")]
     assert asked == [
-        ("--silent", "--globoff", "--output", "/dev/null", "--max-time", "7", "--write-out", "%{http_code}",
-         "http://127.0.0.1:8000/ready?a=[1]")
+        ("--silent", "--globoff", "--path-as-is", "--output", "/dev/null", "--max-time", "7", "--write-out",
+         "%{http_code}", "http://127.0.0.1:8000/ready?a=[1]")
     ] * 2  # fmt: skip
 
 

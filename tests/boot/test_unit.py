@@ -20,7 +20,7 @@ def test_without_arguments_it_installs_itself_as_a_unit_and_starts_that(machine:
         == f"""[Unit]
 Description=servestack run run
 Wants=network-online.target
-After=network-online.target dlami-nvme.service docker.service
+After=network-online.target dlami-nvme.service docker.service nvidia-fabricmanager.service
 StartLimitIntervalSec=0
 
 [Service]

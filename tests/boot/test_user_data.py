@@ -43,6 +43,11 @@ def test_every_example_fits_and_is_what_cloud_init_takes(example: ServicePlan) -
     assert "hf_hidden" not in text
 
 
+def test_what_users_write_is_too_far_down_to_make_an_email_of_it() -> None:
+    text = written(planned("commands: ['MIME-Version: 1.0']\nenv: {MIME: 'mime-version: 1.0'}\n"))
+    assert text.lower().index("mime-version:") > 4096, "cloud-init looks there (cloudinit/user_data.py: convert_string)"
+
+
 def test_the_same_plan_makes_the_same_bytes_without_time_or_name_of_a_system(example: ServicePlan) -> None:
     assert made(example) == made(dataclasses.replace(example))
     assert base64.b64decode(made(example))[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"

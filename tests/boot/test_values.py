@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
@@ -14,13 +15,14 @@ from hypothesis import strategies as st
 from infra.configuration import Secret
 from infra.planning import PlanError, ServicePlan, plan_service, unresolved
 from infra.planning.environment import is_read_on_the_way
-from tests.boot.machine import Call, Machine
+from tests.boot.machine import INSTANCE, Call, Machine
 from tests.boot.planned import SERVICE
 from tests.planning.conftest import service
 
 Boots = Callable[..., Machine]
 
 HARD = "one\n\"two\" 'three' $HOME ${HOME} `id` $(id) %d %% a=b \\ \\n \t !! ~ * é 日本 \U0001f600 {{ x }} \r\n\n"
+LOCALS = re.compile(r"^\s*local (?:-A )?([\w ]+)$", re.MULTILINE)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200)
 AWKWARD = st.text(st.sampled_from("\n\r\t '\"$`%=\\{}!#&;|<>()[]*?~é日a"), max_size=60)
 VALUES = st.lists(st.one_of(TEXTS, AWKWARD), min_size=1, max_size=10)
@@ -52,6 +54,20 @@ def test_variables_of_bash_and_docker_reach_the_container_and_not_what_starts_it
     assert inline == [f"{name}={values[name]}" for name in values if is_read_on_the_way(name)]
     exported = [name for name in names if not is_read_on_the_way(name)]
     assert {name: call.environment.get(name) for name in exported} == {name: values[name].encode() for name in exported}
+
+
+def test_variables_may_have_any_name_that_the_script_itself_uses(machine: Boots) -> None:
+    script = machine().script
+    names = sorted({*re.findall(r"\b([A-Za-z_]\w*)\+?=", script), *" ".join(LOCALS.findall(script)).split()})
+    assert {"IMAGE", "RUN", "VARIABLES", "INSTANCE", "options", "words", "layers"} <= set(names)
+    values = {name: f"value of {name}" for name in names if not is_read_on_the_way(name)}
+    for hidden in (False, True):
+        given = docker_run(planned({name: Secret(value) if hidden else value for name, value in values.items()}))
+        assert {name: given.environment.get(name) for name in values} == {
+            name: value.encode() for name, value in values.items()
+        }
+        assert f"awslogs-stream={INSTANCE}/container" in given.arguments
+        assert given.arguments[-1] == "registry.example.com/tgi:3"
 
 
 @pytest.mark.parametrize("name", ["PATH", "HOME", "DOCKER_HOST", "LD_PRELOAD", "UID", "BASH_ENV", "_"])

@@ -1,10 +1,13 @@
-# Why a container ended, by what it wrote last. Patterns are of docker, huggingface_hub, TGI, vLLM and PyTorch.
+# Why a container ended, by what it wrote last. Patterns are of docker, huggingface_hub, TGI, vLLM, SGLang, llama.cpp and
+# PyTorch.
 
-readonly NO_GPU='could not select device driver|nvidia-container-cli: (initialization|detection|device) error|no cuda-capable device|libcuda\.so\.1: cannot open'
-readonly OLD_DRIVER='unsatisfied condition: (cuda|driver)|driver version is insufficient'
-readonly GATED='gated repo|GatedRepoError|is restricted\. you must|not in the authorized list|awaiting a review from the repo authors'
-readonly UNKNOWN_MODEL='RepositoryNotFoundError|repository not found for url|is not a valid model identifier|invalid user token|invalid credentials in authorization header'
-readonly GPU_MEMORY='cuda out of memory|torch\.(cuda\.)?OutOfMemoryError|cuda error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|cudaMalloc failed: out of memory|not enough memory to handle|no available memory for the cache|larger than the maximum number of tokens that can be stored in kv cache|less than desired gpu memory utilization'
+NO_GPU='could not select device driver|unresolvable CDI devices|nvidia-container-cli: (initialization|detection|device) error|no cuda-capable device|no cuda gpus are available|found no nvidia driver|libcuda\.so\.1: cannot open'
+FEW_GPUS='not enough cuda devices|invalid device ordinal|larger than the number of available gpus'
+OTHER_GPU='no kernel image is available|compute capability of at least'
+OLD_DRIVER='unsatisfied condition: (cuda|driver)|driver version is insufficient|nvidia driver on your system is too old'
+GATED='gated repo|GatedRepoError|is restricted\. you must|not in the authorized list|awaiting a review from the repo authors'
+UNKNOWN_MODEL='(Repository|Revision)NotFoundError|repository not found for url|is not a valid model identifier|invalid user token|invalid credentials in authorization header'
+GPU_MEMORY='cuda out of memory|torch\.(cuda\.)?OutOfMemoryError|cuda error: out of memory|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED|cudaMalloc failed: out of memory|not enough memory to handle|not enough memory\. please try to increase|no available memory for the cache|larger than the (maximum number of tokens that can be stored in|available) kv cache|less than desired gpu memory utilization'
 
 # explain_end STATUS SERVED: where it has served before, what it wrote is no reason to stop for good.
 explain_end() {
@@ -19,14 +22,23 @@ explain_end() {
     give_up "out of GPU memory: ask for more under resources.gpu, or for a smaller or quantized model; $output"
   fi
   if says "$NO_GPU"; then give_up "no GPU in the container; $output"; fi
+  if says "$FEW_GPUS"; then give_up "the container wants more than the machine's $GPUS GPUs: see resources.gpu; $output"; fi
+  if says "$OTHER_GPU"; then give_up "image or model need another kind of GPU: name one under resources.gpu; $output"; fi
   if says "$OLD_DRIVER"; then give_up "the image needs a newer NVIDIA driver than this machine image has; $output"; fi
   if says "$UNKNOWN_MODEL"; then
     give_up "the Hub has no such model, or it is private and the service's token cannot read it; $output"
   fi
   if says 'no space left on device'; then give_up "the disk is full: ask for more under resources.disk; $output"; fi
+  if says 'exec format error'; then give_up "the image $IMAGE is not for linux/amd64; $output"; fi
+  if says 'signaled to shutdown with signal 9'; then no_memory "a part of the container was killed"; fi # TGI's shards
   case $1 in
     126 | 127) give_up "a program of the container's command was not found or cannot be run (status $1); $output" ;;
-    137) try_again "the container was killed (status 137), most likely for want of memory: ask for more under resources.memory; $output" ;;
+    137) no_memory 'the container was killed (status 137)' ;;
     *) try_again "the container ended with status $1 before it served; $output" ;;
   esac
+}
+
+# no_memory WHAT
+no_memory() {
+  try_again "$1, most likely for want of memory: ask for more under resources.memory; its output is the log stream $INSTANCE/container"
 }

@@ -1,6 +1,6 @@
 # NVMe, where there is some: docker's and containerd's images and the Hub's cache are on it.
 
-readonly NVME=$ROOT/opt/dlami/nvme # where the machine image mounts it
+NVME=$ROOT/opt/dlami/nvme # where the machine image mounts it
 HUB=$ROOT/var/lib/servestack/hub
 
 prepare_disk() {
@@ -14,6 +14,7 @@ prepare_disk() {
 }
 
 has_nvme() {
+  if [[ -d $HUB ]]; then return 1; fi # the choice of an earlier start, which has filled the root volume since
   mountpoint -q "$NVME" || mount_instance_store || return 1
   if mountpoint -q "$ROOT/var/lib/docker"; then return; fi
   local here there
@@ -26,14 +27,15 @@ has_nvme() {
 }
 
 # The first device that is an instance store's. Where the machine image has put several together, it has mounted them.
+# EC2 gives them trimmed, which -K does not do again.
 mount_instance_store() {
   local device
   device=$(lsblk --nodeps --noheadings --paths --output NAME,MODEL |
-    awk '/Amazon EC2 NVMe Instance Storage/ { print $1; exit }') || return 1
+    awk '/Amazon EC2 NVMe Instance Storage/ && !found++ { print $1 }') || return 1
   if [[ -z $device ]]; then return 1; fi
   mkdir -p "$NVME"
   mount "$device" "$NVME" 2>/dev/null && return 0
-  if ! mkfs.xfs -q "$device" || ! mount "$device" "$NVME"; then
+  if ! mkfs.xfs -q -K "$device" || ! mount "$device" "$NVME"; then
     log "the NVMe $device could not be mounted, so the root volume is used"
     return 1
   fi

@@ -1,7 +1,7 @@
 # The image, from its registry. Credentials are in memory for as long as it is pulled.
 
-readonly DENIED='denied|unauthorized|authentication required|no basic auth|401 unauthorized|403 forbidden|insufficient_scope|incorrect username'
-readonly NOT_FOUND='manifest unknown|manifest for .* not found|name unknown|repository .* not found|: not found|invalid reference'
+DENIED='denied|unauthorized|authentication required|no basic auth|401 unauthorized|403 forbidden|insufficient_scope|incorrect username'
+NOT_FOUND='manifest unknown|manifest for .* not found|name unknown|repository .* not found|: not found|invalid reference'
 
 fetch_image() {
   if docker image inspect "$IMAGE" >/dev/null 2>&1; then return; fi
@@ -39,18 +39,23 @@ log_in() {
   try_again "the registry ${REGISTRY:-Docker Hub} could not be logged in to: $(last_line "$WORK/errors")"
 }
 
-# follow_pull: docker's lines, a layer each, as a percentage: half of a layer is fetching it, half unpacking it.
+# follow_pull: docker's lines, a layer each, as a percentage: half of a layer is fetching it, half unpacking it. With
+# containerd's store docker fetches manifests as well, and may say a thing twice.
 follow_pull() {
-  local line layers=0 halves=0 percent shown=0
+  local line id percent shown=0
+  local -A layers=() halves=()
   while IFS= read -r line; do
+    id=${line%%: *}
     case $line in
-      *': Pulling fs layer') layers=$((layers + 1)) && continue ;;
-      *': Download complete' | *': Pull complete') halves=$((halves + 1)) ;;
+      *': Pulling fs layer') layers[$id]=1 && continue ;;
+      *': Download complete' | *': Already exists') line="$id fetched" ;;
+      *': Pull complete') line="$id unpacked" ;;
       *) continue ;;
     esac
-    if ((layers == 0)); then continue; fi
-    percent=$((50 * halves / layers))
-    if ((percent >= shown + 10 && percent <= 100)); then
+    if [[ -z ${layers[$id]:-} ]]; then continue; fi
+    halves[$line]=1
+    percent=$((50 * ${#halves[@]} / ${#layers[@]}))
+    if ((percent >= shown + 10)); then
       shown=$percent
       report 'pulling image' "$percent"
     fi

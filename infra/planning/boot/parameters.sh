@@ -20,16 +20,12 @@ read_value() {
   VALUE=$value
 }
 
-# export_secrets, for a process that becomes another one: nothing is exported before all are read.
-export_secrets() {
-  local entry words index names=() values=()
+# read_secrets: VARIABLES has every NAME=VALUE then, these and the ones that are no secret.
+read_secrets() {
+  local entry words
   for entry in "${SECRETS[@]}"; do
     read -r -a words <<<"$entry"
     read_value "${words[@]:1}" || return 1
-    names+=("${words[0]}")
-    values+=("$VALUE")
-  done
-  for index in "${!names[@]}"; do
-    export "${names[index]}=${values[index]}" || return 1
+    VARIABLES+=("${words[0]}=$VALUE")
   done
 }

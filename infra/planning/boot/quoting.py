@@ -21,13 +21,13 @@ def quote(text: str) -> str:
 
 
 def scalar(name: str, value: str | int) -> str:
-    """A line that makes `name` a constant."""
-    return f"readonly {name}={value if isinstance(value, int) else quote(value)}"
+    """A line that gives `name` its value. It is not readonly: a variable of the container may have that name."""
+    return f"{name}={value if isinstance(value, int) else quote(value)}"
 
 
 def array(name: str, values: Iterable[str]) -> str:
-    """A line that makes `name` a constant array, of any length."""
-    return f"readonly {name}=({' '.join(quote(value) for value in values)})"
+    """A line that makes `name` an array, of any length."""
+    return f"{name}=({' '.join(quote(value) for value in values)})"
 
 
 def _escape(byte: int) -> str:

@@ -1,11 +1,13 @@
 # What this machine says of itself: lines in its log, and one state item in the registry's table.
+#
+# No constant here or in the other parts is readonly: a variable of the container may have any name (container.sh).
 
-readonly ROOT=${SERVESTACK_ROOT:-} # where the file system begins
-readonly WORK=$ROOT/run/servestack # in memory, and root's alone
-readonly METADATA=http://169.254.169.254/latest
-readonly CONTAINER=servestack
-readonly STATE_SECONDS=7200
-export LC_ALL=C.UTF-8 AWS_PAGER=''
+ROOT=${SERVESTACK_ROOT:-} # where the file system begins
+WORK=$ROOT/run/servestack # in memory, and root's alone
+METADATA=http://169.254.169.254/latest
+CONTAINER=servestack
+STATE_SECONDS=7200
+export LC_ALL=C.UTF-8 AWS_PAGER='' AWS_METADATA_SERVICE_NUM_ATTEMPTS=10 AWS_METADATA_SERVICE_TIMEOUT=5
 INSTANCE=
 STEP='machine ready'
 
@@ -27,10 +29,17 @@ open_log() {
 
 # log TEXT
 log() {
+  local event
   printf 'servestack: %s\n' "$1"
-  call_aws logs put-log-events --log-group-name "$LOG_GROUP" --log-stream-name "$INSTANCE/boot" \
-    --log-events "[{\"timestamp\": $(date +%s)000, \"message\": $(json_text "$1")}]" >/dev/null ||
-    printf 'servestack: this line could not be written to CloudWatch\n' >&2
+  event="[{\"timestamp\": $(date +%s)000, \"message\": $(json_text "$1")}]"
+  if put_event "$event"; then return 0; fi # not the status before a trap, which `return` alone would give
+  open_log # it may be what is missing: a new role has no rights for some seconds
+  put_event "$event" || printf 'servestack: this line could not be written to CloudWatch\n' >&2
+}
+
+# put_event EVENTS
+put_event() {
+  call_aws logs put-log-events --log-group-name "$LOG_GROUP" --log-stream-name "$INSTANCE/boot" --log-events "$1" >/dev/null
 }
 
 # report STEP [PERCENT]
@@ -79,10 +88,11 @@ pause_after() {
   printf '%s' "$((pause < 300 ? pause : 300))"
 }
 
-# last_line FILE
+# last_line FILE: without docker's own `Run 'docker run --help' for more information`, with which it ends every error.
 last_line() {
   local text
-  text=$(grep --text . "$1" | tail --lines 1) || text='no message'
+  text=$(grep --text . "$1" | grep --text --invert-match --extended-regexp "^(Run|See) 'docker .*--help'" | tail --lines 1) ||
+    text='no message'
   printf '%s' "${text:0:400}"
 }
 

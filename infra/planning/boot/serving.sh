@@ -1,6 +1,6 @@
 # From a prepared machine to one that serves, for as long as the container runs.
 
-readonly POLL_SECONDS=5
+POLL_SECONDS=5
 WAITING=
 
 serve() {
@@ -8,6 +8,7 @@ serve() {
   chmod 0700 "$WORK"
   trap stop TERM INT
   local failures
+  if [[ ! -e $WORK/began ]]; then date +%s >"$WORK/began"; fi
   failures=$(count_failures)
   if ((failures > 0)); then
     sleep "$(pause_after "$failures")" &
@@ -29,7 +30,7 @@ serve() {
   local served=no status
   if await_good_health; then
     served=yes
-    rm -f "$WORK/failures"
+    rm -f "$WORK/failures" "$WORK/began"
     report 'serving'
     wait "$WAITING" || true
   fi
@@ -40,15 +41,17 @@ serve() {
 # await_good_health: fails when the container has ended. A port that stays closed is said, and waited for: what listens
 # late still serves, and what never does is replaced by the group.
 await_good_health() {
-  local began answer opened=no said=no step next=0
+  local began answer patience opened=no said=no step next=0
   began=$(date +%s)
+  patience=$(((BOOT_TIMEOUT - began + $(cat "$WORK/began")) * 3 / 4)) # of what is left: a replica is replaced then
+  if ((patience < 30)); then patience=30; fi
   while kill -0 "$WAITING" 2>/dev/null; do
-    answer=$(curl --silent --globoff --output /dev/null --max-time "$HEALTH_TIMEOUT" --write-out '%{http_code}' \
+    answer=$(curl --silent --globoff --path-as-is --output /dev/null --max-time "$HEALTH_TIMEOUT" --write-out '%{http_code}' \
       "http://127.0.0.1:$REPLICA_PORT$HEALTH_PATH") || answer=000
     if ((10#$answer >= LOWEST_GOOD_STATUS && 10#$answer <= HIGHEST_GOOD_STATUS)); then return 0; fi
     if [[ $answer != 000 ]]; then opened=yes; fi
     local waited=$(($(date +%s) - began))
-    if [[ $said == no ]] && ((waited >= BOOT_TIMEOUT * 3 / 4)); then
+    if [[ $said == no ]] && ((waited >= patience)); then
       said=yes
       say_unhealthy "$opened" "$answer" "$waited"
     elif [[ $said == no ]] && ((waited >= next)); then

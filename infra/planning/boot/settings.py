@@ -35,7 +35,7 @@ def settings(
 
     carried = [(name, selectors(name)) for name, _ in container.environment]
     plain = _plain(plan)
-    exported = {name: value for name, value in plain.items() if not is_read_on_the_way(name)}
+    exported = [f"{name}={value}" for name, value in plain.items() if not is_read_on_the_way(name)]
     lines = [
         scalar("RUN", plan.run),
         scalar("REGION", region),
@@ -55,8 +55,7 @@ def settings(
         array("INSTANCE_PATHS", [mount.instance_path for mount in container.mounts]),
         array("HUB_CACHE_PATHS", container.hub_cache_paths),
         array("GPU_COUNT_VARIABLES", container.gpu_count_variables),
-        array("EXPORTED_NAMES", exported),
-        array("EXPORTED_VALUES", exported.values()),
+        array("VARIABLES", exported),
         array("SECRETS", [" ".join((name, *names)) for name, names in carried if names]),
         array("RUN_OPTIONS", [*_run_options(container), *_inline(plain)]),
         array("ARGUMENTS", container.arguments),

@@ -1,6 +1,6 @@
 # How the script becomes a systemd unit: cloud-init runs it once without arguments, the unit runs it with `serve`.
 
-readonly INSTALLED=$ROOT/opt/servestack/boot
+INSTALLED=$ROOT/opt/servestack/boot
 
 install_unit() {
   install -D --mode 0700 "${BASH_SOURCE[0]}" "$INSTALLED"
@@ -9,7 +9,7 @@ install_unit() {
 [Unit]
 Description=servestack run $RUN
 Wants=network-online.target
-After=network-online.target dlami-nvme.service docker.service
+After=network-online.target dlami-nvme.service docker.service nvidia-fabricmanager.service
 StartLimitIntervalSec=0
 
 [Service]

@@ -1,7 +1,8 @@
 """The one script of a replica, as EC2 takes it: base64 of a gzip'd script that begins with `#!`.
 
 cloud-init decompresses user data and then looks at how it begins (cloudinit/user_data.py: `decomp_gzip`, then
-`type_from_starts_with`), so a gzip'd script runs as a plain one does.
+`type_from_starts_with`), so a gzip'd script runs as a plain one does. It takes for an e-mail whatever has
+`MIME-Version:` in its first 4,096 bytes (`convert_string`), so what users write comes after them.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def script(plan: ServicePlan, *, region: str, table: str, log_group: str, parame
     """The script itself, in ASCII. Arguments as for `user_data`."""
     constants = settings(plan, region=region, table=table, log_group=log_group, parameter_versions=parameter_versions)
     parts = [(Path(__file__).parent / f"{part}.sh").read_text(encoding="ascii") for part in PARTS]
-    return "\n".join(["#!/bin/bash\nset -euo pipefail\n", constants, *parts, 'main "$@"\n'])
+    return "\n".join(["#!/bin/bash\nset -euo pipefail\n", *parts, constants, 'main "$@"\n'])
 
 
 def bytes_at_most(plan: ServicePlan) -> int:
