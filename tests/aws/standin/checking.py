@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.aws.standin import limits, models, sdk
-from tests.aws.standin.paths import is_list, is_object, value_at
+from tests.aws.standin.paths import is_list, is_object, value_at, values_at
 from tests.aws.standin.problem import NotAccepted, Problem, refuse
 from tests.aws.standin.rules import Rule, api, balancing, data, functions, instances, network, permissions
 from tests.aws.standin.tables import types
@@ -59,12 +59,17 @@ def _tags(token: str, inputs: Mapping[str, Any]) -> Iterator[Problem]:
     tags = value_at(inputs, "tags")
     if token == "aws:autoscaling/group:Group" and is_list(tags):
         tags = {tag.get("key"): tag.get("value") for tag in tags}
-    if not is_object(tags):
-        return
+    if is_object(tags):
+        yield from _map_of_tags("tags", tags)
+    for where, of_instances in values_at(inputs, "tagSpecifications[].tags"):
+        yield from _map_of_tags(where, of_instances)
+
+
+def _map_of_tags(at: str, tags: Mapping[str, Any]) -> Iterator[Problem]:
     if len(tags) > 50:
-        yield Problem("tags", f"TooManyTags: a resource has at most 50 tags, got {len(tags)}")
+        yield Problem(at, f"TooManyTags: a resource has at most 50 tags, got {len(tags)}")
     for key, value in tags.items():
-        where = f"tags[{key!r}]"
+        where = f"{at}[{key!r}]"
         if str(key).lower().startswith("aws:"):
             yield Problem(where, "Tag keys starting with 'aws:' are reserved for system use")
         if not 1 <= len(key) <= 128 or not _TAG.fullmatch(key):

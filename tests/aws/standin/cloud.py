@@ -24,6 +24,7 @@ from tests.aws.standin.problem import NotAccepted, refuse
 from tests.aws.standin.records import Record, Records
 from tests.aws.standin.tables import types
 from tests.aws.standin.together import Questions, account, api, balancing
+from tests.aws.standin.together.regions import elsewhere
 from tests.aws.standin.world import World
 
 _QUESTIONS: Questions = {**account.QUESTIONS, **api.QUESTIONS, **balancing.QUESTIONS}
@@ -164,6 +165,7 @@ class Cloud:
             raise refuse(f"values are not known: {', '.join(unknown)}")
         problems = list(missing(self.records, self.world, type, given, region))
         if not problems:
+            problems += elsewhere(type, given, region)
             problems += doubled(self.records, type, given, region)
             for question in _QUESTIONS.get(type, ()):
                 problems += question(self.records, self.world, given, region)

@@ -36,7 +36,11 @@ def _length(value: Any, argument: str) -> str | None:
 
 def _range(value: Any, argument: str) -> str | None:
     least, most = map(int, argument.split(".."))
-    return None if least <= float(value) <= most else f"{value} is not in the range of {least} to {most}"
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return f"{value!r} is not a number"
+    return None if least <= number <= most else f"{value} is not in the range of {least} to {most}"
 
 
 def _bytes(value: Any, argument: str) -> str | None:

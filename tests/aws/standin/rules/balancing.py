@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from commands.property_values import UNKNOWN
 from tests.aws.standin.paths import given, value_at, values_at
 from tests.aws.standin.problem import Problem
 from tests.aws.standin.rules import Rules
@@ -26,6 +27,21 @@ def _check_is_quicker_than_its_interval(inputs: Mapping[str, Any]) -> Iterator[P
     if timeout >= interval:
         reason = f"Health check timeout '{timeout}' must be smaller than the interval '{interval}'"
         yield Problem("healthCheck.timeout", reason)
+
+
+def _matcher_is_in_order(inputs: Mapping[str, Any]) -> Iterator[Problem]:
+    """elbv2 API: Matcher, HttpCode: a range of values goes upwards."""
+    for part in str(value_at(inputs, "healthCheck.matcher") or "").split(","):
+        least, _, most = part.partition("-")
+        if most and least > most:
+            yield Problem("healthCheck.matcher", f"ValidationError: Invalid health check matcher range {part!r}")
+
+
+def _application_cookies_have_a_name(inputs: Mapping[str, Any]) -> Iterator[Problem]:
+    """tf elbv2/target_group.go: sticky by the application's cookie needs that cookie's name, and only then."""
+    named = given(inputs, "stickiness.cookieName")
+    if given(inputs, "stickiness") and named != (value_at(inputs, "stickiness.type") == "app_cookie"):
+        yield Problem("stickiness.cookieName", "is required with the type app_cookie, and only there")
 
 
 def _slow_start_needs_round_robin(inputs: Mapping[str, Any]) -> Iterator[Problem]:
@@ -58,7 +74,9 @@ def _targets_have_an_address(inputs: Mapping[str, Any]) -> Iterator[Problem]:
 def _spans_two_zones(inputs: Mapping[str, Any]) -> Iterator[Problem]:
     """elbv2 API: CreateLoadBalancer, Subnets: you must specify subnets from at least two Availability Zones."""
     subnets = value_at(inputs, "subnets")
-    if subnets is not None and inputs.get("loadBalancerType", "application") == "application" and len(subnets) < 2:
+    if subnets is None or inputs.get("loadBalancerType", "application") != "application":
+        return
+    if len([one for index, one in enumerate(subnets) if one == UNKNOWN or one not in subnets[:index]]) < 2:
         yield Problem("subnets", "At least two subnets in two different Availability Zones must be specified")
 
 
@@ -89,9 +107,14 @@ def _secure_listeners_have_a_certificate(inputs: Mapping[str, Any]) -> Iterator[
 
 def _conditions_are_few(inputs: Mapping[str, Any]) -> Iterator[Problem]:
     """elasticloadbalancing/latest/application/load-balancer-limits.html: 5 condition values a rule; one kind each."""
+    if value_at(inputs, "conditions") == []:
+        yield Problem("conditions", "ValidationError: A condition must be specified")
     for where, condition in values_at(inputs, "conditions[]"):
         if len(condition) != 1:
             yield Problem(where, f"exactly one kind of condition must be given, got {sorted(condition)}")
+        for kind in condition:
+            if value_at(condition, f"{kind}.values") == []:
+                yield Problem(f"{where}.{kind}.values", "Attribute requires 1 item minimum, but config has only 0")
     values = [item for _, condition in values_at(inputs, "conditions[]") for item in _values_of(condition)]
     if len(values) > 5:
         yield Problem("conditions", f"TooManyConditions: a rule has at most 5 condition values, got {len(values)}")
@@ -107,6 +130,8 @@ RULES: Rules = {
     "aws:lb/listenerRule:ListenerRule": (_actions_say_what_they_do, _conditions_are_few),
     "aws:lb/targetGroup:TargetGroup": (
         _check_is_quicker_than_its_interval,
+        _matcher_is_in_order,
+        _application_cookies_have_a_name,
         _slow_start_needs_round_robin,
         _anomalies_need_weighted_random,
         _targets_have_an_address,

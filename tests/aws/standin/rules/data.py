@@ -12,6 +12,9 @@ from tests.aws.standin.problem import Problem
 from tests.aws.standin.rules import Rules
 
 _ATTRIBUTE_TYPES = frozenset(["S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"])
+_KEY_BYTES = {"hashKey": 2048, "rangeKey": 1024}
+"""amazondynamodb/latest/developerguide/Constraints.html."""
+_HOST = re.compile(r"[!-~]{1,255}")
 _ADDRESS = {"A": r"(\d{1,3}\.){3}\d{1,3}", "AAAA": r"[0-9a-fA-F:]+"}
 
 
@@ -60,8 +63,10 @@ def _item_is_typed(inputs: Mapping[str, Any]) -> Iterator[Problem]:
             continue
         if key not in item:
             yield Problem("item", f"ValidationException: One of the required keys was not given a value: {key}")
-        elif not next(iter(item[key].values()), None):
+        elif not (content := next(iter(item[key].values()), None)):
             yield Problem("item", f"ValidationException: key attribute {key} is empty")
+        elif len(str(content).encode()) > _KEY_BYTES[name]:
+            yield Problem("item", f"ValidationException: key attribute {key} has more than {_KEY_BYTES[name]} bytes")
 
 
 def _typed(where: str, item: Mapping[str, Any]) -> Iterator[Problem]:
@@ -111,6 +116,10 @@ def _record_fits_its_type(inputs: Mapping[str, Any]) -> Iterator[Problem]:
                 yield Problem(
                     where, f"InvalidChangeBatch: Invalid Resource Record: Value {value!r} is no {kind} address"
                 )
+    if kind == "CNAME":
+        for where, value in values_at(inputs, "records[]"):
+            if not _HOST.fullmatch(value):
+                yield Problem(where, f"InvalidChangeBatch: DomainLabelTooLong or not a domain name: {value!r}")
     if kind in ("NS", "SOA") and given(inputs, "aliases"):
         yield Problem("aliases", f"InvalidChangeBatch: an alias of type {kind} is not possible")
     policies = [name for name in inputs if name.endswith("RoutingPolicy") or name == "multivalueAnswerRoutingPolicy"]
@@ -124,6 +133,11 @@ def _wildcard_is_first(inputs: Mapping[str, Any]) -> Iterator[Problem]:
     for where, name in names:
         if isinstance(name, str) and ("*" in name.removeprefix("*.") or (where == "domainName" and len(name) > 64)):
             yield Problem(where, f"InvalidDomainValidationOptionsException: {name!r} is not a valid domain name")
+    if given(inputs, "domainName") and not (
+        given(inputs, "validationMethod") or given(inputs, "certificateAuthorityArn")
+    ):
+        reason = "`certificate_authority_arn` or `validation_method` must be set when creating an ACM certificate"
+        yield Problem("validationMethod", reason)
     if not given(inputs, "domainName") and not given(inputs, "privateKey"):
         yield Problem("domainName", "one of `domain_name,private_key` must be specified")
 

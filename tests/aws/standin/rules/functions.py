@@ -12,6 +12,7 @@ from commands.property_values import FileValue
 from tests.aws.standin.paths import given, value_at
 from tests.aws.standin.problem import Problem
 from tests.aws.standin.rules import Rules
+from tests.aws.standin.rules.permissions import operations
 
 _RESERVED = frozenset(
     [
@@ -54,6 +55,14 @@ def _environment_fits(inputs: Mapping[str, Any]) -> Iterator[Problem]:
     if reserved := sorted(_RESERVED & variables.keys()):
         reason = "Reserved keys used in this request"
         yield Problem("environment.variables", f"{reason}: {', '.join(reserved)}")
+
+
+def _levels_are_of_json_logs(inputs: Mapping[str, Any]) -> Iterator[Problem]:
+    """lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html: levels are for logs in the format JSON."""
+    for name in ("applicationLogLevel", "systemLogLevel"):
+        if given(inputs, f"loggingConfig.{name}") and value_at(inputs, "loggingConfig.logFormat") == "Text":
+            reason = "InvalidParameterValueException: log levels can be set with the log format JSON only"
+            yield Problem(f"loggingConfig.{name}", reason)
 
 
 def _zip_has_runtime_and_handler(inputs: Mapping[str, Any]) -> Iterator[Problem]:
@@ -134,6 +143,13 @@ def _gateway_is_named(inputs: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem("sourceArn", f"{source!r} is no execution ARN, so the gateway's calls would be refused")
 
 
+def _action_is_one(inputs: Mapping[str, Any]) -> Iterator[Problem]:
+    """lambda API: AddPermission, Action."""
+    action = value_at(inputs, "action")
+    if action is not None and action != "*" and action.partition(":")[2].lower() not in operations()["lambda"] | {"*"}:
+        yield Problem("action", f"InvalidParameterValueException: {action!r} is no action of Lambda")
+
+
 RULES: Rules = {
     "aws:lambda/function:Function": (
         _environment_fits,
@@ -141,6 +157,7 @@ RULES: Rules = {
         _package_can_start,
         _layers_fit_the_architecture,
         _network_is_whole,
+        _levels_are_of_json_logs,
     ),
-    "aws:lambda/permission:Permission": (_gateway_is_named,),
+    "aws:lambda/permission:Permission": (_gateway_is_named, _action_is_one),
 }

@@ -39,11 +39,19 @@ def _user_data_fits(inputs: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _volumes_exist(inputs: Mapping[str, Any]) -> Iterator[Problem]:
-    """ebs-volume-types.html. Throughput is gp3's; IOPS are gp3's, io1's (where they must be given) and io2's."""
+    """ebs-volume-types.html. Throughput is gp3's; IOPS are those of gp3, io1 (which must have some) and io2; no machine
+    starts from st1 or sc1.
+    """
+    for where, mapping in values_at(inputs, "blockDeviceMappings[]"):
+        root = value_at(mapping, "deviceName") in ("/dev/xvda", "/dev/sda1")
+        if root and value_at(mapping, "ebs.volumeType") in ("sc1", "st1"):
+            yield Problem(f"{where}.ebs.volumeType", "st1 and sc1 volumes cannot be boot volumes")
     for where, volume in values_at(inputs, "blockDeviceMappings[].ebs"):
         kind = volume.get("volumeType", "gp2")
         if given(volume, "throughput") and kind != "gp3":
             yield Problem(f"{where}.throughput", f"The parameter throughput is not supported for {kind} volumes")
+        elif (value_at(volume, "throughput") or 0) * 4 > (value_at(volume, "iops") or 3_000):
+            yield Problem(f"{where}.throughput", "Throughput (MiBps) to iops ratio is too high; maximum is 0.250000")
         iops, size = value_at(volume, "iops"), value_at(volume, "volumeSize")
         if kind in ("io1", "io2") and not given(volume, "iops"):
             yield Problem(f"{where}.iops", f"MissingParameter: The parameter iops must be specified for {kind} volumes")
@@ -75,7 +83,7 @@ def _launches_one_way(inputs: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(ways[-1] if ways else "mixedInstancesPolicy", f"{reason}, got {ways}")
     if given(inputs, "launchTemplate.id") and given(inputs, "launchTemplate.name"):
         yield Problem("launchTemplate.name", "conflicts with launchTemplate.id")
-    if not given(inputs, "vpcZoneIdentifiers") and not given(inputs, "availabilityZones"):
+    if not inputs.get("vpcZoneIdentifiers") and not inputs.get("availabilityZones"):
         yield Problem(
             "vpcZoneIdentifiers", "ValidationError: At least one Availability Zone or VPC Subnet is required."
         )
@@ -102,6 +110,26 @@ def _refresh_goes_on(inputs: Mapping[str, Any]) -> Iterator[Problem]:
     if given(inputs, "instanceRefresh") and latest in ("$Latest", "$Default"):
         where = "mixedInstancesPolicy.launchTemplate.launchTemplateSpecification.version"
         yield Problem(where, f"with {latest!r} a new version never starts the instance refresh (pulumi-aws issue 1577)")
+
+
+def _distribution_fits(inputs: Mapping[str, Any]) -> Iterator[Problem]:
+    """autoscaling API: InstancesDistribution and LaunchTemplateOverrides."""
+    where = "mixedInstancesPolicy.instancesDistribution"
+    strategy = value_at(inputs, f"{where}.spotAllocationStrategy")
+    if value_at(inputs, f"{where}.spotInstancePools") and strategy not in (None, "lowest-price"):
+        yield Problem(f"{where}.spotInstancePools", "ValidationError: is only available with lowest-price")
+    at = "mixedInstancesPolicy.launchTemplate.overrides"
+    overrides = [item for _, item in values_at(inputs, f"{at}[]")]
+    if len({given(item, "weightedCapacity") for item in overrides}) > 1:
+        yield Problem(at, "ValidationError: weights must be given for all instance types or for none")
+
+
+def _maintenance_is_possible(inputs: Mapping[str, Any]) -> Iterator[Problem]:
+    """autoscaling API: InstanceMaintenancePolicy: at most 100 between the two; -1 is for both."""
+    least = value_at(inputs, "instanceMaintenancePolicy.minHealthyPercentage")
+    most = value_at(inputs, "instanceMaintenancePolicy.maxHealthyPercentage")
+    if least is not None and most is not None and (most - least > 100 or (least == -1) != (most == -1)):
+        yield Problem("instanceMaintenancePolicy", f"ValidationError: {least} and {most} are not possible together")
 
 
 def _elb_checks_have_targets(inputs: Mapping[str, Any]) -> Iterator[Problem]:
@@ -183,6 +211,8 @@ RULES: Rules = {
         _sizes_are_in_order,
         _launches_one_way,
         _refresh_goes_on,
+        _distribution_fits,
+        _maintenance_is_possible,
         _elb_checks_have_targets,
     ),
     "aws:autoscaling/policy:Policy": (_policy_fits_its_type,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -103,6 +104,10 @@ def _endpoint_has_its_parts(inputs: Mapping[str, Any]) -> Iterator[Problem]:
                 yield Problem(name, f"InvalidParameter: a gateway endpoint takes no {name}")
     elif given(inputs, "routeTableIds"):
         yield Problem("routeTableIds", f"InvalidParameter: an endpoint of type {kind} takes no route tables")
+    try:
+        json.loads(value_at(inputs, "policy") or "{}")
+    except ValueError as error:
+        yield Problem("policy", f'"policy" contains an invalid JSON: {error}')
     if not any(given(inputs, name) for name in ("serviceName", "resourceConfigurationArn", "serviceNetworkArn")):
         yield Problem(
             "serviceName", "one of resourceConfigurationArn, serviceName, serviceNetworkArn must be specified"
@@ -116,6 +121,9 @@ def _network(inputs: Mapping[str, Any], name: str) -> Iterator[Problem]:
         ipaddress.IPv4Network(block)
     except ValueError as error:
         yield Problem(name, f'"{block}" is not a valid CIDR block: {error}')
+        return
+    if "/" not in block:
+        yield Problem(name, f'"{block}" is not a valid CIDR block: it has no prefix length')
 
 
 RULES: Rules = {

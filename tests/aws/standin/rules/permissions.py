@@ -20,8 +20,11 @@ from tests.aws.standin.rules import Rules
 _ACTION = re.compile(r"\*|(?P<service>[a-z0-9-]+):[A-Za-z0-9*?]+")
 _ARN = re.compile(r"\*|arn:(\*|aws[a-z-]*):[a-z0-9*?-]*:[a-z0-9*?-]*:(\d{12}|\*|aws|):.+", re.DOTALL)
 _OPERATOR = re.compile(
-    r"((ForAllValues|ForAnyValue):)?(String|Numeric|Date|Bool|Binary|IpAddress|NotIp|Arn|Null)\w*", re.ASCII
+    r"((ForAllValues|ForAnyValue):)?("
+    r"String(Not)?(Equals(IgnoreCase)?|Like)|(Numeric|Date)((Not)?Equals|(Less|Greater)Than(Equals)?)|Bool|BinaryEquals"
+    r"|(Not)?IpAddress|Arn(Not)?(Equals|Like))(IfExists)?|Null"
 )
+"""IAM/latest/UserGuide/reference_policies_elements_condition_operators.html."""
 _SID = re.compile(r"[A-Za-z0-9]*")
 _PARTS = frozenset(
     ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"]
@@ -107,9 +110,9 @@ def _action(action: Any) -> Iterator[str]:
         yield f"Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.: {action!r}"
         return
     service = found["service"]
-    operations = _operations().get(service or "")
+    known = operations().get(service or "")
     name = str(action).partition(":")[2]
-    if operations is not None and not ({"*", "?"} & set(name)) and name.lower() not in operations:
+    if known is not None and not ({"*", "?"} & set(name)) and name.lower() not in known:
         yield f"{action!r} is no action of {service}; IAM accepts it and grants nothing"
 
 
@@ -122,15 +125,18 @@ def _flat(value: Any) -> list[Any]:
 
 
 @functools.cache
-def _operations() -> Mapping[str, frozenset[str]]:
+def operations() -> Mapping[str, frozenset[str]]:
     """By IAM's prefix, the names of actions in lower case: botocore's operations, and actions that are no operation."""
     session = cast(Any, botocore.session).get_session()
-    services = {"dynamodb": "dynamodb", "ssm": "ssm", "logs": "logs", "autoscaling": "autoscaling", "sts": "sts"}
+    named_alike = ("autoscaling", "cloudwatch", "dynamodb", "ec2", "lambda", "logs", "ssm", "sts")
+    services = {"elasticloadbalancing": "elbv2", **{name: name for name in named_alike}}
     named: dict[str, set[str]] = {
         prefix: {name.lower() for name in session.get_service_model(service).operation_names}
         for prefix, service in services.items()
     }
     named["ssm"] |= {"updateinstanceinformation"}
+    named["lambda"] -= {"invoke", "invokeasync", "invokewithresponsestream"}
+    named["lambda"] |= {"invokeasync", "invokefunction", "invokefunctionurl"}
     return {prefix: frozenset(names) for prefix, names in named.items()}
 
 

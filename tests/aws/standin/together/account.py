@@ -83,6 +83,25 @@ def _record_is_in_its_zone(records: Records, world: World, inputs: Mapping[str, 
         yield Problem("type", f"InvalidChangeBatch: RRSet of type CNAME with DNS name {name}. is not permitted at apex")
 
 
+def _alias_leads_somewhere(records: Records, world: World, inputs: Mapping[str, Any], region: str) -> Iterator[Problem]:
+    """route53 API error InvalidChangeBatch: Tried to create an alias that targets …: each target has its own zone."""
+    names = {("regionalDomainName", "regionalZoneId"), ("dnsName", "zoneId")}
+    zones = {
+        one.outputs[name]: one.outputs.get(zone) for one in records.all for name, zone in names if one.outputs.get(name)
+    }
+    for index, alias in enumerate(inputs.get("aliases", ())):
+        target, zone = alias["name"], alias["zoneId"]
+        reason = (
+            f"InvalidChangeBatch: Tried to create an alias that targets {target}., type {inputs['type']} in zone {zone}"
+        )
+        if zones.get(target, zone) != zone:
+            yield Problem(f"aliases[{index}].zoneId", f"{reason}, but the alias target name does not lie within it")
+        if target in zones and inputs["type"] not in ("A", "AAAA", "HTTPS"):
+            yield Problem("type", f"{reason}, but that target was not found")
+        if target.rstrip(".") == inputs["name"].rstrip("."):
+            yield Problem(f"aliases[{index}].name", f"{reason}, which is the record itself")
+
+
 def _role_may(records: Records, world: World, inputs: Mapping[str, Any], region: str) -> Iterator[Problem]:
     """lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions, and who may assume the role."""
     role = records.find("aws:iam/role:Role", "arn", inputs["role"])
@@ -126,5 +145,5 @@ QUESTIONS: Questions = {
     "aws:acm/certificateValidation:CertificateValidation": (_validation_records_exist,),
     "aws:dynamodb/tableItem:TableItem": (_item_is_new,),
     "aws:lambda/function:Function": (_role_may,),
-    "aws:route53/record:Record": (_record_is_in_its_zone,),
+    "aws:route53/record:Record": (_record_is_in_its_zone, _alias_leads_somewhere),
 }

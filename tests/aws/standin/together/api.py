@@ -68,7 +68,16 @@ def _certificate_is_issued(records: Records, world: World, inputs: Mapping[str, 
         yield Problem("regionalCertificateArn", f"BadRequestException: {reason}")
 
 
+def _role_is_the_gateways(records: Records, world: World, inputs: Mapping[str, Any], region: str) -> Iterator[Problem]:
+    """apigateway/latest/developerguide/set-up-logging.html: API Gateway assumes the role of its logs."""
+    role = records.find("aws:iam/role:Role", "arn", inputs.get("cloudwatchRoleArn"))
+    if role is not None and "apigateway.amazonaws.com" not in role.outputs["assumeRolePolicy"]:
+        reason = "The role ARN does not have required permissions set to API Gateway"
+        yield Problem("cloudwatchRoleArn", f"BadRequestException: {reason}")
+
+
 QUESTIONS: Questions = {
+    "aws:apigateway/account:Account": (_role_is_the_gateways,),
     "aws:apigateway/deployment:Deployment": (_every_method_is_integrated,),
     "aws:apigateway/domainName:DomainName": (_certificate_is_issued,),
     "aws:apigateway/integration:Integration": (_streams_regionally,),

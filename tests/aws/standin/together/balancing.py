@@ -97,6 +97,17 @@ def _template_has_the_version(
         yield Problem(f"{path}.version", f"InvalidLaunchTemplateId.VersionNotFound: there is no version {version}")
 
 
+def _template_leaves_buying_to_the_group(
+    records: Records, world: World, inputs: Mapping[str, Any], region: str
+) -> Iterator[Problem]:
+    """autoscaling/ec2/userguide/ec2-auto-scaling-mixed-instances-groups.html: the policy says what is spot."""
+    path = "mixedInstancesPolicy.launchTemplate.launchTemplateSpecification.launchTemplateId"
+    template = records.by_id(TEMPLATE, str(value_at(inputs, path)))
+    if template is not None and template.outputs.get("instanceMarketOptions"):
+        reason = "Incompatible launch template: InstanceMarketOptions cannot be used with a MixedInstancesPolicy"
+        yield Problem(path, f"ValidationError: {reason}")
+
+
 def _subnet_fits(records: Records, world: World, inputs: Mapping[str, Any], region: str) -> Iterator[Problem]:
     """vpc/latest/userguide/subnet-sizing.html: within the VPC's range, and apart from other subnets."""
     vpc = records.find("aws:ec2/vpc:Vpc", "id", inputs["vpcId"], region)
@@ -111,7 +122,7 @@ def _subnet_fits(records: Records, world: World, inputs: Mapping[str, Any], regi
 
 
 QUESTIONS: Questions = {
-    GROUP: (_template_has_the_version,),
+    GROUP: (_template_has_the_version, _template_leaves_buying_to_the_group),
     "aws:autoscaling/policy:Policy": (_label_is_attached,),
     SUBNET: (_subnet_fits,),
     "aws:lb/loadBalancer:LoadBalancer": (_zones_differ,),
