@@ -63,15 +63,20 @@ class Assumptions:
                 return self._hosted_zone(call.arguments)
             case "getSubnets":
                 return self._subnets()
-            case "getSecurityGroup":
-                return {"id": f"sg-{_ID}"}
-            case "getRouteTables":
-                return {"ids": [f"rtb-{_ID}"]}
-            case "getRouteTable":
-                return self._route_table()
+            case (
+                "getVpc"
+                | "getSubnet"
+                | "getRouteTables"
+                | "getRouteTable"
+                | "getPrefixList"
+                | "getVpcEndpoint" as asked
+            ):
+                return self._network(asked, call.arguments)
             case "getParameter":
                 self._say("The machine image is the newest when the service is deployed; it is not looked up here.")
                 return {**call.arguments, "value": f"ami-{_ID}"}
+            case "getAmi":
+                return self._image()
             case _:
                 raise Refused(f"make plan has no answer for {call.token}: it needs one in {__name__}")
 
@@ -98,9 +103,41 @@ class Assumptions:
         self._say(f"The gateway is taken to have a subnet in {', '.join(zones)}.")
         return {"ids": [_subnet(index) for index, _ in enumerate(zones)]}
 
-    def _route_table(self) -> Properties:
-        self._say("No endpoint for DynamoDB is taken to be in the subnets' route tables; one that is, is used instead.")
-        return {"routes": []}
+    def _network(self, asked: str, given: Properties) -> Properties:
+        """A VPC that suits a gateway: its subnets are each in a zone of their own, and share a route table."""
+        plan = self._plan
+        subnets = (isinstance(plan, GatewayPlan) and plan.subnet_ids) or ()
+        match asked:
+            case "getVpc":
+                return {"enableDnsSupport": True}
+            case "getSubnet":
+                letter = chr(ord("a") + subnets.index(str(given["id"])))
+                return {"availabilityZone": f"{self._region}{letter}", "availabilityZoneId": ""}
+            case "getRouteTable":
+                return {"routes": [{"cidrBlock": "0.0.0.0/0"}]}
+            case "getPrefixList":
+                return {"id": f"pl-{_ID}"}
+            case "getRouteTables" if "route.destination-prefix-list-id" not in str(given.get("filters")):
+                return {"ids": [f"rtb-{_ID}"]}
+            case "getRouteTables":
+                none = "No endpoint for DynamoDB is taken to be in the subnets' route tables"
+                self._say(f"{none}; one that is, is used instead.")
+                return {"ids": []}
+            case _:
+                raise Refused("no matching EC2 VPC Endpoint found")
+
+    def _image(self) -> Properties:
+        """A pinned machine image, as one of Amazon Linux is."""
+        plan = self._plan
+        pinned = plan.ami if isinstance(plan, ServicePlan) else None
+        self._say(f"The machine image {pinned} is not looked at: it is taken to be there, and to suit.")
+        return {
+            "architecture": "x86_64",
+            "rootDeviceType": "ebs",
+            "rootDeviceName": "/dev/xvda",
+            "virtualizationType": "hvm",
+            "blockDeviceMappings": [],
+        }
 
     def _say(self, sentence: str) -> None:
         self._said[sentence] = None
