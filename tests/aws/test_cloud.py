@@ -193,7 +193,7 @@ def test_what_is_not_known_is_refused() -> None:
     with pytest.raises(NotAccepted, match="does not know the resource type aws:s3/bucket:Bucket"):
         cloud.checked("aws:s3/bucket:Bucket", "urn:pulumi:a::b::c", {})
     with pytest.raises(NotAccepted, match="does not know the function"):
-        cloud.call("aws:ec2/getAmi:getAmi", {}, REGION)
+        cloud.call("aws:s3/getBucket:getBucket", {}, REGION)
     with pytest.raises(NotAccepted, match=r"has no argument \['zone'\]"):
         cloud.call("aws:route53/getZone:getZone", {"zone": "example.com"}, REGION)
     with pytest.raises(NotAccepted, match="no matching Route 53 Hosted Zone found"):
