@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value
 from gateway_lambda.openai.fields import boolean, integer, mapping, sequence, string
-from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, read_fields
+from gateway_lambda.openai.request import MAX_TOKENS, SHARED_ROWS, Request, Row, read_fields
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.call_parser import CallParser
@@ -80,11 +80,11 @@ def _messages(request: ChatRequest, value: Any) -> None:
 
 
 def _max_tokens(request: ChatRequest, value: Any) -> None:
-    request.max_tokens = integer(value, "max_tokens", 1)
+    request.max_tokens = integer(value, "max_tokens", 1, MAX_TOKENS)
 
 
 def _max_completion_tokens(request: ChatRequest, value: Any) -> None:
-    request.max_completion_tokens = integer(value, "max_completion_tokens", 1)
+    request.max_completion_tokens = integer(value, "max_completion_tokens", 1, MAX_TOKENS)
 
 
 def _logprobs(request: ChatRequest, value: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value, unsupported_value
 from gateway_lambda.openai.fields import boolean, integer, sequence, string
-from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, read_fields
+from gateway_lambda.openai.request import MAX_TOKENS, SHARED_ROWS, Request, Row, read_fields
 from gateway_lambda.registry.record import Model
 
 _MAX_PROMPTS = 64
@@ -57,7 +57,7 @@ def _prompt(request: CompletionRequest, value: Any) -> None:
 
 
 def _max_tokens(request: CompletionRequest, value: Any) -> None:
-    request.max_tokens = integer(value, "max_tokens", 1)
+    request.max_tokens = integer(value, "max_tokens", 1, MAX_TOKENS)
 
 
 def _best_of(request: CompletionRequest, value: Any) -> None:

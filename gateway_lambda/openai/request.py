@@ -16,7 +16,10 @@ from gateway_lambda.openai.fields import boolean, integer, mapping, number, stop
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tools.call_parser import CallParser
 
+# As far as upstream's own types go: what is beyond them fails there with its parser's words.
+_INT32 = 1 << 31
 _INT64 = 1 << 63
+MAX_TOKENS = (1 << 32) - 1
 
 
 class Request(msgspec.Struct):
@@ -126,7 +129,7 @@ def _logit_bias(request: Request, value: Any) -> None:
 
 
 def _top_k(request: Request, value: Any) -> None:
-    request.top_k = integer(value, "top_k", -1)
+    request.top_k = integer(value, "top_k", -1, _INT32 - 1)
     if request.top_k < 1:
         request.top_k = None
 
@@ -150,7 +153,7 @@ def _watermark(request: Request, value: Any) -> None:
 
 
 def _truncate(request: Request, value: Any) -> None:
-    request.truncate = integer(value, "truncate", 1)
+    request.truncate = integer(value, "truncate", 1, _INT64 - 1)
 
 
 SHARED_ROWS: Mapping[str, Row] = {

@@ -94,6 +94,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"prompt": 5}, "prompt"),
     ({"suffix": "s"}, "suffix"),
     ({"max_tokens": 0}, "max_tokens"),
+    ({"max_tokens": 4294967296}, "max_tokens"),
     ({"logprobs": 6}, "logprobs"),
     ({"logprobs": True}, "logprobs"),
     ({"echo": True, "logprobs": 1}, "echo"),

@@ -176,6 +176,8 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("P10-both", {"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens", "invalid_value"),
     ("P10-zero", {"max_tokens": 0}, "max_tokens", "invalid_value"),
     ("P10-fraction", {"max_tokens": 1.5}, "max_tokens", "invalid_type"),
+    ("P10-above-32-bits", {"max_tokens": 4294967296}, "max_tokens", "invalid_value"),
+    ("P10-newer-above", {"max_completion_tokens": 10**12}, "max_completion_tokens", "invalid_value"),
     ("P10-newer", {"max_completion_tokens": 0}, "max_completion_tokens", "invalid_value"),
     ("P12-large", {"seed": 9223372036854775808}, "seed", "invalid_value"),
     ("P12-fraction", {"seed": 1.5}, "seed", "invalid_type"),
@@ -195,6 +197,8 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("chat_template", {"chat_template": "{{ 1 }}"}, "chat_template", "unsupported_parameter"),
     ("repetition_penalty", {"repetition_penalty": 0}, "repetition_penalty", "invalid_value"),
     ("typical_p", {"typical_p": 1}, "typical_p", "invalid_value"),
+    ("top_k", {"top_k": 2147483648}, "top_k", "invalid_value"),
+    ("truncate-above", {"truncate": 9223372036854775808}, "truncate", "invalid_value"),
     ("truncate", {"truncate": 0}, "truncate", "invalid_value"),
     (
         "both-endings",
