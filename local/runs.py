@@ -100,7 +100,7 @@ def _load(path: str, arguments: Arguments) -> ServiceConfiguration:
     if arguments.env:
         given["env"] = list(arguments.env)
     settings = read_settings({"configuration": path, **given}, "service", PLACE)
-    configuration = apply_settings(configuration, settings)
+    configuration = apply_settings(configuration, settings, PLACE)
     if arguments.name is None:
         return configuration
     return configuration.changed({"name": check_run_name(arguments.name, "--name")})

@@ -155,9 +155,9 @@ def _plan(
     if isinstance(configuration, GatewayConfiguration):
         given = read_settings(values, "gateway", "command line")
         name = stack or DEFAULT_GATEWAY
-        return plan_gateway(apply_settings(configuration, given), name=name, settings=given), name
+        return plan_gateway(apply_settings(configuration, given, "command line"), name=name, settings=given), name
     given = read_settings(values, "service", "command line")
-    configuration = apply_settings(configuration, given)
+    configuration = apply_settings(configuration, given, "command line")
     name = stack or configuration.name or generated_run_name(Path(path))
     plan = plan_service(configuration, run=name, environment=environment, resolve=resolve, settings=given, weigh=weigh)
     return plan, name

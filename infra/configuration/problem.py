@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 LONGEST_TEXT = 500
 """Characters of one line of a report."""
@@ -65,10 +65,23 @@ class Source:
 
     name: str = field(default="configuration", compare=False)
     lines: Mapping[KeyPath, int] = field(default_factory=dict[KeyPath, int], compare=False, repr=False)
+    elsewhere: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
+    """Where values were set that hold instead, by key path; one that ends in a dot stands for all below it."""
 
     def line(self, path: KeyPath) -> int | None:
         """The line of the value at `path`, else of the nearest thing around it."""
         return line_at(self.lines, path)
+
+    def placed(self, problem: Problem) -> Problem:
+        """The problem, where what is wrong was really set."""
+        where = ", ".join(map(self._place, problem.where.split(", ")))
+        return problem if where == problem.where else replace(problem, where=where, line=None)
+
+    def _place(self, key: str) -> str:
+        for path, place in self.elsewhere.items():
+            if key == path or (path.endswith(".") and key.startswith(path)):
+                return place + key.removeprefix(path)
+        return key
 
 
 def line_at(lines: Mapping[KeyPath, int], path: KeyPath) -> int | None:

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from infra.configuration.document import Document
 from infra.configuration.environment import read_environment
 from infra.configuration.gateway import GatewayConfiguration
-from infra.configuration.problem import HIDDEN, NOTHING, ConfigurationError, KeyPath, Problem, spell
+from infra.configuration.problem import HIDDEN, NOTHING, ConfigurationError, KeyPath, Problem, Source, spell
 from infra.configuration.reporting import problems_of
 from infra.configuration.secret import Secret
 from infra.configuration.service import ServiceConfiguration
@@ -51,7 +51,7 @@ def read_settings(
 
     document = Document(data={key: _plain(key, value) for key, value in values.items()})
     document.lines = dict.fromkeys(_paths(document.data), 0)
-    place = _in_stack_config if spelling == "stack config" else _as_option
+    place, _ = _PLACES[spelling]
     try:
         return _TYPES[kind].model_validate(document.data)
     except ValidationError as error:
@@ -64,28 +64,47 @@ def read_settings(
 
 
 @overload
-def apply_settings(configuration: ServiceConfiguration, settings: StackSettings) -> ServiceConfiguration: ...
-@overload
-def apply_settings(configuration: GatewayConfiguration, settings: StackSettings) -> GatewayConfiguration: ...
 def apply_settings(
-    configuration: ServiceConfiguration | GatewayConfiguration, settings: StackSettings
+    configuration: ServiceConfiguration, settings: StackSettings, spelling: Spelling = "stack config"
+) -> ServiceConfiguration: ...
+@overload
+def apply_settings(
+    configuration: GatewayConfiguration, settings: StackSettings, spelling: Spelling = "stack config"
+) -> GatewayConfiguration: ...
+def apply_settings(
+    configuration: ServiceConfiguration | GatewayConfiguration,
+    settings: StackSettings,
+    spelling: Spelling = "stack config",
 ) -> ServiceConfiguration | GatewayConfiguration:
-    """The configuration with what `settings` say, which wins.
+    """The configuration with what `settings` say, which wins, and is what later problems name.
 
     Raises ConfigurationError when the settings are of the other type of stack.
     """
+    set_over: dict[str, KeyPath] = {}
     if isinstance(configuration, GatewayConfiguration) and isinstance(settings, GatewaySettings):
-        return configuration if settings.domain is None else configuration.changed({"domain": settings.domain})
+        changes = _given(settings, ("domain",))
+        set_over |= {key: (key,) for key in changes}
+        return configuration.changed(changes).at(_set_over(configuration.source, set_over, spelling))
     if isinstance(configuration, ServiceConfiguration) and isinstance(settings, ServiceSettings):
         changes = _given(settings, _PLACEMENT)
+        set_over |= {key: (key,) for key in changes}
         if resources := _given(settings, _RESOURCES):
             changes["resources"] = configuration.resources.model_copy(update=resources)
+            set_over |= {f"resources.{key}": (key,) for key in resources}
         if settings.env:
             changes["env"] = {**configuration.env, **settings.env}
-        return configuration.changed(changes)
+            set_over |= {f"env.{name}": ("env", name) for name in settings.env}
+        return configuration.changed(changes).at(_set_over(configuration.source, set_over, spelling))
     rule = "a stack keeps its type, and its settings are those of its type"
     problem = Problem(where="type", found=configuration.type, rule=rule, remedy="use a stack of that type")
     raise ConfigurationError(configuration.source.name, [problem])
+
+
+def _set_over(source: Source, words: Mapping[str, KeyPath], spelling: Spelling) -> Source:
+    """The source of a configuration some of whose values, by key path, were set by words instead."""
+    spell_word, within = _PLACES[spelling]
+    places = {key: spell_word(word) for key, word in words.items()}
+    return replace(source, elsewhere={**places, **{f"{key}.": place + within for key, place in places.items()}})
 
 
 def _given(settings: ServiceSettings, names: tuple[str, ...]) -> dict[str, Any]:
@@ -99,6 +118,13 @@ def _in_stack_config(path: KeyPath) -> str:
 def _as_option(path: KeyPath) -> str:
     option = "--" + spell(path[:1]).replace("_", "-")
     return option if len(path) < 2 else f"{option} {spell(path[1:])}"
+
+
+_PLACES: Mapping[Spelling, tuple[Callable[[KeyPath], str], str]] = {
+    "stack config": (_in_stack_config, "."),
+    "command line": (_as_option, " "),
+}
+"""How reports name a word, and what is between it and a key in its value."""
 
 
 def _plain(key: str, value: object) -> object:
@@ -144,6 +170,8 @@ def _in_words_of_a_stack(problem: Problem, kind: str, place: Callable[[KeyPath],
     other = "gateway" if kind == "service" else "service"
     if problem.where == "stack config configuration" and problem.found == NOTHING:
         return replace(problem, remedy="pulumi config set configuration PATH")
+    if problem.where == "stack config env":
+        return replace(problem, remedy="set each: pulumi config set --path env.NAME VALUE, and --secret what is one")
     for word in _TYPES[other].model_fields.keys() - _TYPES[kind].model_fields.keys():
         if problem.where == place((word,)):
             rule = f"`{word}` is a setting of a {other}, and this configuration is a {kind}"

@@ -26,7 +26,7 @@ def plan_gateway(
     settings = settings or GatewaySettings(configuration=configuration.source.name)
     problems = [*_domain_problems(configuration, settings), *_layer_problems(configuration, settings)]
     if problems:
-        raise PlanError(configuration.source.name, problems)
+        raise PlanError(configuration.source, problems)
     return GatewayPlan(
         name=configuration.name or name,
         region=configuration.region,

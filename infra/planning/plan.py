@@ -7,17 +7,21 @@ Nothing here behaves; whoever reads a plan reads the same values. Environment va
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway_lambda.registry.record import Model
-from infra.configuration import ConfigurationError, Secret
+from infra.configuration import ConfigurationError, Problem, Secret, Source
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
 
 
 class PlanError(ConfigurationError):
     """A configuration that reads well and cannot be deployed; `str()` is the report, all problems of it together."""
+
+    def __init__(self, source: Source, problems: Iterable[Problem]) -> None:
+        super().__init__(source.name, map(source.placed, problems))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,7 +71,7 @@ def plan_service(
         configuration, found, model=model, container=container, values=values, weigh=weigh, problems=problems
     )
     if problems:
-        raise PlanError(configuration.source.name, problems)
+        raise PlanError(configuration.source, problems)
     plan = ServicePlan(
         run=name,
         gateway=configuration.gateway,
@@ -171,7 +171,7 @@ def _check_user_data(configuration: ServiceConfiguration, plan: ServicePlan) -> 
         rule=f"a replica's boot script has {size} bytes, compressed, and EC2 takes {LARGEST_USER_DATA} as user data",
         remedy="shorten commands and env, or put them into the image",
     )
-    raise PlanError(configuration.source.name, [problem])
+    raise PlanError(configuration.source, [problem])
 
 
 def _offer_notes(found: Sequence[Offer]) -> list[str]:

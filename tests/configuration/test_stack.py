@@ -11,6 +11,7 @@ from infra.configuration import (
     CountRange,
     GatewaySettings,
     Gpu,
+    Problem,
     Resources,
     Secret,
     ServiceSettings,
@@ -148,6 +149,27 @@ def test_settings_win_over_the_configuration_and_the_rest_stays() -> None:
     assert applied.source.line(("image",)) == 2, "what was not set keeps its place in the file"
 
 
+@pytest.mark.parametrize(
+    ("spelling", "places"),
+    [
+        (
+            "stack config",
+            ["stack config gpu.memory, resources.memory", "stack config max_price", "stack config env.B"],
+        ),
+        ("command line", ["--gpu memory, resources.memory", "--max-price", "--env B"]),
+    ],
+)
+def test_later_problems_name_the_settings_that_won(spelling: Any, places: list[str]) -> None:
+    configuration = service(f"{SERVICE}env: [A=1, B]\nresources: {{gpu: A10G:2, memory: 32GB}}\nmax_price: 9\n")
+    env: object = {"B": "1"} if spelling == "stack config" else ["B=1"]
+    settings = read_settings({"configuration": "f", "gpu": "24GB", "max_price": "1", "env": env}, "service", spelling)
+    source = apply_settings(configuration, settings, spelling).source
+    found = ["resources.gpu.memory, resources.memory", "max_price", "env.B", "env.A", "resources.memory"]
+    problems = [source.placed(Problem(where=where, line=5, rule="", remedy="")) for where in found]
+    assert [problem.where for problem in problems] == [*places, "env.A", "resources.memory"]
+    assert [problem.line for problem in problems] == [None, None, None, 5, 5]
+
+
 def test_settings_without_anything_change_nothing() -> None:
     configuration = service(f"{SERVICE}gateway: prod\nauth: false\n")
     assert apply_settings(configuration, ServiceSettings(configuration="f")) == configuration
@@ -274,6 +296,12 @@ stack config memory_size
   remedy: write a greater number"""
     )
     assert read_settings({"configuration": "f", "keys": "alice,alice@2"}, "gateway").keys == ("alice", "alice@2")
+
+
+def test_variables_of_a_stack_are_set_one_by_one() -> None:
+    assert "remedy: set each: pulumi config set --path env.NAME VALUE" in _report(
+        {"configuration": "f", "env": "A=1,B=2"}, "service"
+    )
 
 
 def test_a_stack_keeps_its_type() -> None:
