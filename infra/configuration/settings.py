@@ -67,7 +67,9 @@ class ServiceSettings(Section, frozen=True):
     instance_types: InstanceTypes | None = Field(default=None, description="A list, or a,b")
     availability_zones: Zones | None = Field(default=None, description="A list, or a,b")
     ami: Ami | None = Field(default=None, description="The machine image; default: resolved once")
-    boot_timeout: Duration = Field(default=1800, description="How long a replica may take until it serves")
+    boot_timeout: Duration = Field(
+        default=1800, ge=60, le=86400, description="How long a replica may take until it serves"
+    )
     on_failure: Literal["stop", "keep"] = Field(default="stop", description="What happens to replicas that never serve")
     wait: bool = Field(default=True, description="Whether pulumi up waits until the service serves")
     preflight: bool = Field(default=True, description="Whether AWS and the Hub are asked before anything is made")

@@ -298,6 +298,16 @@ stack config memory_size
     assert read_settings({"configuration": "f", "keys": "alice,alice@2"}, "gateway").keys == ("alice", "alice@2")
 
 
+def test_a_replica_has_a_minute_to_a_day_until_it_serves() -> None:
+    given = [
+        (text, read_settings({"configuration": "f", "boot_timeout": text}, "service").boot_timeout)
+        for text in ("1m", "24h")
+    ]
+    assert given == [("1m", 60), ("24h", 86400)]
+    for text, bound in (("0s", "at least 60"), ("25h", "at most 86400")):
+        assert f"rule:   the number is {bound}" in _report({"configuration": "f", "boot_timeout": text}, "service")
+
+
 def test_variables_of_a_stack_are_set_one_by_one() -> None:
     assert "remedy: set each: pulumi config set --path env.NAME VALUE" in _report(
         {"configuration": "f", "env": "A=1,B=2"}, "service"
