@@ -51,7 +51,7 @@ class Volume(Section, frozen=True):
     @field_validator("instance_path", "path")
     @classmethod
     def _is_a_path(cls, value: str) -> str:
-        path = PurePosixPath(re.sub("^/+", "/", value))
+        path = PurePosixPath(value)
         if not path.is_absolute() or ".." in path.parts or "," in value:
             raise problem("a path begins with /, and has no .. and no comma", "write the whole path")
         return str(path)

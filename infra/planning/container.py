@@ -8,6 +8,7 @@ entrypoint and command run.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
 from infra.configuration import Problem, Secret, ServiceConfiguration
 from infra.configuration.problem import NOTHING
@@ -19,6 +20,8 @@ HUB_CACHE_PATHS = ("/data", "/root/.cache/huggingface")
 """Where TGI's image and everything else on huggingface_hub keep the Hub's cache."""
 GPU_COUNT_VARIABLES = ("DSTACK_GPUS_NUM", "DSTACK_GPUS_PER_NODE")
 
+LONGEST_ARGUMENT = 131_071
+"""Bytes of one argument of a process on Linux (MAX_ARG_STRLEN, less the NUL at its end)."""
 OWN_ADDRESS = "127.0.0.1"
 """Of the one node there is, as its container reaches itself; dstack's containers are on the machine's own network."""
 
@@ -28,20 +31,10 @@ def plan_container(
 ) -> Container:
     """The container of one replica, with `values` for its environment. What is wrong is added to `problems`."""
     command = _command(configuration)
-    if configuration.entrypoint is not None and not command:
-        problems.append(
-            Problem(
-                where="entrypoint",
-                line=configuration.source.line(("entrypoint",)),
-                found=NOTHING,
-                rule="an empty entrypoint without commands leaves nothing to run",
-                remedy="remove it, so that the image's own entrypoint runs, or name a program",
-            )
-        )
+    _check_command(configuration, command, problems)
     environment = {**_set_by_dstack(configuration, run), **values}
     login = configuration.registry_auth
-    mounts = tuple(Mount(instance_path=one.instance_path, path=one.path) for one in configuration.volumes)
-    mounted = {mount.path.rstrip("/") for mount in mounts}
+    mounts = _mounts(configuration, problems)
     return Container(
         image=configuration.image,
         entrypoint=command[0] if command else None,
@@ -54,7 +47,7 @@ def plan_container(
         privileged=configuration.privileged,
         registry_login=None if login is None else RegistryLogin(username=login.username, password=login.password),
         mounts=mounts,
-        hub_cache_paths=tuple(path for path in HUB_CACHE_PATHS if path not in mounted),
+        hub_cache_paths=tuple(path for path in HUB_CACHE_PATHS if not _is_mounted(path, mounts)),
         gpu_count_variables=tuple(name for name in GPU_COUNT_VARIABLES if name not in values),
     )
 
@@ -72,6 +65,44 @@ def _command(configuration: ServiceConfiguration) -> list[str]:
     if configuration.commands:
         return [SHELL, "-i", "-c", join_commands(configuration.commands)]
     return []
+
+
+def _check_command(configuration: ServiceConfiguration, command: Sequence[str], problems: list[Problem]) -> None:
+    def refuse(where: str, found: str, rule: str, remedy: str) -> None:
+        line = configuration.source.line((where,))
+        problems.append(Problem(where=where, line=line, found=found, rule=rule, remedy=remedy))
+
+    if configuration.entrypoint is not None and not any(command[:1]):
+        rule = "an empty entrypoint without commands leaves nothing to run"
+        refuse("entrypoint", NOTHING, rule, "remove it, so that the image's own entrypoint runs, or name a program")
+    longest = max((len(argument.encode()) for argument in command), default=0)
+    if longest > LONGEST_ARGUMENT:
+        where = "commands" if configuration.commands else "entrypoint"
+        rule = f"Linux gives a process arguments of at most {LONGEST_ARGUMENT:,} bytes, and all commands are one"
+        refuse(where, f"{longest:,} bytes", rule, "put them into a script of the image")
+
+
+def _mounts(configuration: ServiceConfiguration, problems: list[Problem]) -> tuple[Mount, ...]:
+    mounts: dict[str, Mount] = {}
+    for index, volume in enumerate(configuration.volumes):
+        path = "/" + volume.path.lstrip("/")  # `//data` is another path to POSIX, and not to docker
+        if path in mounts:
+            problems.append(
+                Problem(
+                    where=f"volumes[{index}].path",
+                    line=configuration.source.line(("volumes", index)),
+                    found=volume.path,
+                    rule="a path of the container is mounted once",
+                    remedy="remove one of the two volumes",
+                )
+            )
+        mounts[path] = Mount(instance_path=volume.instance_path, path=path)
+    return tuple(mounts.values())
+
+
+def _is_mounted(path: str, mounts: Sequence[Mount]) -> bool:
+    """Whether the user's own mounts have that path, or a folder that it is in."""
+    return any(PurePosixPath(path).is_relative_to(mount.path) for mount in mounts)
 
 
 def _set_by_dstack(configuration: ServiceConfiguration, run: str) -> dict[str, str]:

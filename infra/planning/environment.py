@@ -11,8 +11,11 @@ from infra.planning.repository import TOKEN_VARIABLES
 
 LARGEST_VALUE = 8192
 """Bytes of one value."""
+LARGEST_ENVIRONMENT = 1_048_576
+"""Bytes of all variables together: half of what Linux gives a process for its variables and arguments (8 MiB of stack,
+of which these may be a quarter)."""
 _READ_ON_THE_WAY = re.compile(
-    r"PATH|HOME|_|IFS|SHLVL|PWD|OLDPWD|UID|EUID|PPID|GROUPS|SHELLOPTS|POSIXLY_CORRECT|BASH.*|RANDOM|SRANDOM|SECONDS"
+    r"PATH|HOME|_|IFS|EXECIGNORE|SHLVL|PWD|OLDPWD|UID|EUID|PPID|GROUPS|SHELLOPTS|POSIXLY_CORRECT|BASH.*|RANDOM|SRANDOM|SECONDS"
     r"|EPOCH(REALTIME|SECONDS)|LINENO|FUNCNAME|DIRSTACK|HISTCMD|COMP_.*|OPT(ARG|ERR|IND)|PIPESTATUS|LC_.*|LANG(UAGE)?"
     r"|LD_.*|GLIBC_TUNABLES|GO(DEBUG|GC|MEMLIMIT|MAXPROCS|TRACEBACK)|DOCKER_.*"
 )
@@ -64,12 +67,32 @@ def resolve_environment(
                 )
             )
         values[name] = resolved
+    _check_size(configuration, values, problems)
     return values
 
 
 def is_read_on_the_way(name: str) -> bool:
     """Whether a variable cannot be in the environment of what starts the container, and is an argument instead."""
     return _READ_ON_THE_WAY.fullmatch(name) is not None
+
+
+def _check_size(
+    configuration: ServiceConfiguration, values: Mapping[str, str | Secret], problems: list[Problem]
+) -> None:
+    size = sum(
+        len(name) + len((value.reveal() if isinstance(value, Secret) else value).encode(errors="replace"))
+        for name, value in values.items()
+    )
+    if size > LARGEST_ENVIRONMENT:
+        problems.append(
+            Problem(
+                where="env",
+                line=configuration.source.line(("env",)),
+                found=f"{len(values)} variables of {size:,} bytes",
+                rule=f"all variables together have at most {LARGEST_ENVIRONMENT:,} bytes",
+                remedy="let the container fetch the largest from elsewhere",
+            )
+        )
 
 
 def _can_be_carried(value: str) -> bool:

@@ -22,6 +22,7 @@ NODE = {
     "DSTACK_MASTER_NODE_IP": "127.0.0.1",
     "DSTACK_NODES_IPS": "127.0.0.1",
 }
+LARGE = {f"V{number}": "v" * 8192 for number in range(128)}
 RUN = (("DSTACK_RUN_NAME", "run"), *NODE.items())
 
 
@@ -143,3 +144,39 @@ def test_an_equal_configuration_makes_an_equal_plan(plan: Plan) -> None:
     text = f"{SERVICE}env: [A=1]\nmodel: {{name: m, chat_template: T, eos_token: E}}\n"
     assert plan(text) == plan(text)
     assert service(text) == service(text)
+
+
+@pytest.mark.parametrize(
+    ("mounted", "left"),
+    [
+        ("/data", ("/root/.cache/huggingface",)),
+        ("//data/", ("/root/.cache/huggingface",)),
+        ("/data/models", ("/data", "/root/.cache/huggingface")),
+        ("/database", ("/data", "/root/.cache/huggingface")),
+        ("/root/.cache", ("/data",)),
+        ("/root", ("/data",)),
+    ],
+)
+def test_the_hub_s_cache_is_not_mounted_over_what_the_user_mounts(
+    plan: Plan, mounted: str, left: tuple[str, ...]
+) -> None:
+    assert plan(f"{SERVICE}volumes: ['/srv:{mounted}']\n").container.hub_cache_paths == left
+
+
+@pytest.mark.parametrize(
+    ("keys", "where", "rule"),
+    [
+        ("volumes: ['/a:/x', '/b:/y', '/c://x/']", "volumes[2].path", "a path of the container is mounted once"),
+        ("entrypoint: ['']", "entrypoint", "leaves nothing to run"),
+        (f"commands: ['echo {'a' * 131_067}']", "commands", "at most 131,071 bytes"),
+        (f"entrypoint: ['x', '{'a' * 131_072}']", "entrypoint", "at most 131,071 bytes"),
+        (f"env: [{', '.join(LARGE)}]", "env", "at most 1,048,576 bytes"),
+    ],
+    ids=["volumes", "empty entrypoint", "commands", "entrypoint", "env"],
+)
+def test_what_docker_or_linux_would_not_start_is_refused(plan: Plan, keys: str, where: str, rule: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(f"{SERVICE}{keys}\n", environment=LARGE)
+    (problem,) = caught.value.problems
+    assert problem.where == where
+    assert rule in problem.rule
