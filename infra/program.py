@@ -14,6 +14,7 @@ from infra.components.connection import checked_connection
 from infra.components.domain import find_zone
 from infra.components.existing_network import find_network
 from infra.components.gateway import Gateway, GatewayArgs
+from infra.components.machine_image import find_image
 from infra.components.network import available_zones
 from infra.components.service import Service, ServiceArgs
 from infra.components.subnets import find_subnets
@@ -102,6 +103,10 @@ async def deploy(means: Means) -> Outputs:
         return await _deploy(stack_config(), means)
     except (ConfigurationError, PackagingError) as error:
         raise pulumi.RunError(str(error)) from None
+    except Exception as error:
+        if refusal := _of_aws(error):
+            raise refusal from None
+        raise
 
 
 async def _deploy(config: StackConfig, means: Means) -> Outputs:
@@ -181,6 +186,7 @@ async def _deploy_service(plan: ServicePlan, means: Means) -> Outputs:
             plan=plan,
             connection=connection,
             subnet_ids=subnet_ids,
+            image=find_image(plan, provider=provider),
             has_domain=known.domain is not None,
             owner=full_name(),
             tags={"Name": plan.run, **tags},
@@ -205,6 +211,14 @@ def _ask(plan: GatewayPlan | ServicePlan, means: Means, place: Place | None = No
     if refuses(findings):
         raise pulumi.RunError(f"preflight refuses (pulumi config set preflight false skips it):\n{report(findings)}")
     _say([report(findings)])
+
+
+def _of_aws(error: Exception) -> pulumi.RunError | None:
+    """What a function of the provider failed with, which has no type of its own; None where it is something else."""
+    asked, failed, why = str(error).partition(" failed: ")
+    if not failed or not asked.startswith("invoke of "):
+        return None
+    return pulumi.RunError(f"AWS answered {asked.rpartition(':')[2]} with: {why.rpartition('returned an error: ')[2]}")
 
 
 def _say(lines: Sequence[str]) -> None:

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.components.machine_image import MachineImage
 from infra.planning import ServicePlan, boot
+
+IMAGE = ["imageId", "blockDeviceMappings[0].deviceName"]
+"""The properties that belong to a machine image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +20,7 @@ class LaunchTemplateArgs:
     """Everything that a replica is made of and told."""
 
     plan: ServicePlan
+    image: MachineImage
     region: pulumi.Input[str]
     vpc_id: pulumi.Input[str]
     balancer_security_group: pulumi.Input[str]
@@ -32,8 +37,9 @@ class LaunchTemplateArgs:
 
 class LaunchTemplate(pulumi.ComponentResource):
     """The launch template and the security group of replicas, which admits the load balancer alone: no SSH. Replicas
-    have public addresses to fetch image and weights. The machine image is looked up when the template is made and then
-    left as it is, since a floating one would replace every replica whenever AWS publishes; a pinned one is taken."""
+    have public addresses to fetch image and weights. The machine image is the newest when the template is made and is
+    then left as it is with its root device, since a floating one would replace every replica whenever AWS publishes; a
+    pinned one is taken."""
 
     id: pulumi.Output[str]
     version: pulumi.Output[str]
@@ -49,7 +55,7 @@ class LaunchTemplate(pulumi.ComponentResource):
         )
         template = aws.ec2.LaunchTemplate(
             f"{name}-replica",
-            image_id=plan.ami or self._newest_image(),
+            image_id=args.image.id,
             update_default_version=True,
             iam_instance_profile=aws.ec2.LaunchTemplateIamInstanceProfileArgs(arn=args.profile_arn),
             metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
@@ -57,7 +63,7 @@ class LaunchTemplate(pulumi.ComponentResource):
             ),
             block_device_mappings=[
                 aws.ec2.LaunchTemplateBlockDeviceMappingArgs(
-                    device_name=boot.ROOT_DEVICE,
+                    device_name=args.image.root_device,
                     ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
                         volume_type="gp3", volume_size=plan.disk_gb, encrypted="true", delete_on_termination="true"
                     ),
@@ -76,7 +82,7 @@ class LaunchTemplate(pulumi.ComponentResource):
                 for kind in ("instance", "volume", "network-interface")
             ],
             user_data=user_data,
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=[] if plan.ami else ["imageId"]),
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=[] if plan.ami else IMAGE),
         )
         self.id = template.id
         self.version = template.latest_version.apply(lambda version: str(int(version)))
@@ -110,8 +116,3 @@ class LaunchTemplate(pulumi.ComponentResource):
         )
         # Whoever takes the group waits until its rules are there.
         return pulumi.Output.all(group.id, admitted.id, way_out.id).apply(lambda ids: str(ids[0]))
-
-    def _newest_image(self) -> pulumi.Output[str]:
-        """The id of the newest image, which is no secret though it comes out of SSM."""
-        found = aws.ssm.get_parameter_output(name=boot.AMI_PARAMETER, opts=pulumi.InvokeOutputOptions(parent=self))
-        return pulumi.Output.unsecret(found.value)

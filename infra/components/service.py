@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from infra.components.connection import Connection
 from infra.components.launch_template import LaunchTemplate, LaunchTemplateArgs
+from infra.components.machine_image import MachineImage
 from infra.components.readiness import Readiness, ReadinessArgs
 from infra.components.replica_role import ReplicaRole, ReplicaRoleArgs, Secrets, SecretsArgs
 from infra.components.replicas import Replicas, ReplicasArgs
@@ -30,6 +31,7 @@ class ServiceArgs:
     """Checked. It is the only thing that a service knows of its gateway."""
     subnet_ids: pulumi.Input[Sequence[str]]
     """Those of the gateway's in which replicas may run."""
+    image: MachineImage
     has_domain: bool
     """Whether the gateway has one, which decides what is made and is therefore known before."""
     owner: str
@@ -81,6 +83,7 @@ class Service(pulumi.ComponentResource):
             name,
             LaunchTemplateArgs(
                 plan=plan,
+                image=args.image,
                 region=connection.apply(lambda one: one.region),
                 vpc_id=vpc_id,
                 balancer_security_group=connection.apply(lambda one: one.alb_security_group),

@@ -192,7 +192,7 @@ def test_the_machine_image_is_looked_up_once_and_then_left(service: Recording) -
     template = service.one("aws:ec2/launchTemplate:LaunchTemplate")
     newest = service.cloud.world.parameters[AMI_PARAMETER]
     assert template.inputs["imageId"] == newest, "no secret, though it comes out of SSM"
-    assert template.ignore_changes == ("imageId",)
+    assert template.ignore_changes == ("imageId", "blockDeviceMappings[0].deviceName")
     (call,) = [one for one in service.run.calls if one.token == "aws:ssm/getParameter:getParameter"]
     assert call.arguments["name"] == AMI_PARAMETER
 
@@ -225,11 +225,11 @@ def script(service: Recording) -> str:
 def test_user_data_names_table_log_and_the_parameter_s_version(service: Recording) -> None:
     lines = script(service).splitlines()
     log = service.made(service.one("aws:cloudwatch/logGroup:LogGroup")).id
-    assert f"readonly TABLE=$'{table(service)}'" in lines
-    assert f"readonly LOG_GROUP=$'{log}'" in lines
-    assert "readonly REGION=$'us-east-1'" in lines
+    assert f"TABLE=$'{table(service)}'" in lines
+    assert f"LOG_GROUP=$'{log}'" in lines
+    assert "REGION=$'us-east-1'" in lines
     parameter = service.one("aws:ssm/parameter:Parameter").inputs["name"]
-    assert f"readonly SECRETS=($'HUGGING_FACE_HUB_TOKEN {parameter}:1')" in lines
+    assert f"SECRETS=($'HUGGING_FACE_HUB_TOKEN {parameter}:1')" in lines
 
 
 def test_readiness_waits_for_the_template_s_version(service: Recording) -> None:

@@ -20,7 +20,6 @@ TGI = (
 )
 NO_DOMAIN = " "
 GROUP = "aws:autoscaling/group:Group"
-TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 DYNAMIC = "pulumi-python:dynamic:Resource"
 
 
@@ -178,13 +177,6 @@ def test_replicas_run_in_the_zones_that_are_named(deploy: Deploy) -> None:
     chosen = service.one(GROUP).inputs["vpcZoneIdentifiers"]
     assert {subnets[one] for one in chosen} == {"us-east-1b", "us-east-1c"}
     assert chosen == sorted(chosen)
-
-
-def test_a_pinned_image_is_taken_and_nothing_is_looked_up(deploy: Deploy) -> None:
-    service = deploy(WEB, ami="ami-0123456789abcdef0")
-    template = service.one(TEMPLATE)
-    assert (template.inputs["imageId"], template.ignore_changes) == ("ami-0123456789abcdef0", ())
-    assert [one.token for one in service.run.calls if "getParameter" in one.token] == []
 
 
 def test_settings_of_readiness_are_the_stack_s(deploy: Deploy) -> None:

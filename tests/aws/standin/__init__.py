@@ -11,12 +11,13 @@ from tests.aws.standin.cloud import Cloud
 from tests.aws.standin.differences import Difference
 from tests.aws.standin.problem import NotAccepted, Problem
 from tests.aws.standin.records import Record, Records
-from tests.aws.standin.world import ExistingEndpoint, ExistingVpc, World
+from tests.aws.standin.world import ExistingEndpoint, ExistingImage, ExistingVpc, World
 
 __all__ = [
     "Cloud",
     "Difference",
     "ExistingEndpoint",
+    "ExistingImage",
     "ExistingVpc",
     "NotAccepted",
     "Problem",

@@ -90,6 +90,26 @@ def _parameter(records: Records, world: World, given: Mapping[str, Any], region:
     return {"id": name, "arn": arn, "type": kind, "value": SecretValue(value), "version": 1}
 
 
+def _image(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    wanted = [value for one in given.get("filters", ()) if one["name"] == "image-id" for value in one["values"]]
+    found = next((one for one in world.images if one.id in wanted), None)
+    if found is None or (found.deprecated and not given.get("includeDeprecated")):
+        raise refuse("Your query returned no results. Please change your search criteria and try again.")
+    volume = {"volume_size": str(found.volume_size), "volume_type": "gp3", "delete_on_termination": "true"}
+    return {
+        "id": found.id,
+        "imageId": found.id,
+        "architecture": found.architecture,
+        "rootDeviceName": found.root_device,
+        "rootDeviceType": "ebs",
+        "virtualizationType": "hvm",
+        "blockDeviceMappings": [
+            {"deviceName": found.root_device, "ebs": volume, "noDevice": "", "virtualName": ""},
+            {"deviceName": "/dev/sdb", "ebs": {}, "noDevice": "", "virtualName": "ephemeral0"},
+        ],
+    }
+
+
 def _offerings(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
     types = [value for one in given.get("filters", ()) if one["name"] == "instance-type" for value in one["values"]]
     pairs = [(one, zone) for one in types for zone in zones_of(region)]
@@ -101,6 +121,7 @@ def _instance_type(records: Records, world: World, given: Mapping[str, Any], reg
 
 
 _ANSWERS: Mapping[str, Answer] = {
+    "aws:ec2/getAmi:getAmi": _image,
     "aws:ec2/getInstanceType:getInstanceType": _instance_type,
     "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": _offerings,
     "aws:ec2/getPrefixList:getPrefixList": networks.prefix_list,

@@ -26,6 +26,18 @@ def _images() -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExistingImage:
+    """A machine image that the account may start instances from."""
+
+    id: str
+    architecture: str = "x86_64"
+    root_device: str = "/dev/sda1"
+    volume_size: int = 75
+    """Of its root, in GB."""
+    deprecated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExistingEndpoint:
     """A gateway endpoint that someone else made."""
 
@@ -68,6 +80,7 @@ class World:
     """Public hosted zones: id by name."""
     parameters: Mapping[str, str] = field(default_factory=_images)
     """Public SSM parameters."""
+    images: tuple[ExistingImage, ...] = ()
     vpcs: tuple[ExistingVpc, ...] = ()
     certificates: tuple[str, ...] = ()
     """ARNs of issued certificates."""

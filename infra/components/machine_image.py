@@ -1,0 +1,74 @@
+"""The machine image that replicas start from, and which of its devices is the root volume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.configuration import ConfigurationError, Problem
+from infra.planning import ServicePlan, boot
+
+AMI = "stack config ami"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineImage:
+    """A machine image of the service's region."""
+
+    id: str
+    root_device: str
+    """Under another name a launch template's volume would be a second one, beside a root of the image's own size."""
+
+
+def find_image(plan: ServicePlan, *, provider: pulumi.ProviderResource) -> MachineImage:
+    """The image that the plan pins, else the newest Deep Learning Base AMI, whose root device is known.
+
+    Raises:
+        RunError: there is none, or replicas could not start from it; everything that is wrong with it together.
+    """
+    options = pulumi.InvokeOptions(provider=provider)
+    if plan.ami is None:
+        newest = aws.ssm.get_parameter(name=boot.AMI_PARAMETER, opts=options)
+        return MachineImage(id=newest.value, root_device=boot.ROOT_DEVICE)
+    # Deprecation says nothing against an image that somebody chose, and AWS leaves deprecated ones out of searches.
+    by_id = [aws.ec2.GetAmiFilterArgs(name="image-id", values=[plan.ami])]
+    try:
+        found = aws.ec2.get_ami(filters=by_id, include_deprecated=True, opts=options)
+    except Exception as error:  # an invoke raises nothing narrower
+        if "no results" not in str(error):
+            raise
+        found = None
+    if found is None:
+        rule = "an image is of the service's region, and this account may start instances from it"
+        remedy = "name another, or leave ami out for the newest Deep Learning Base AMI"
+        raise _refusal([Problem(where=AMI, found=plan.ami, rule=rule, remedy=remedy)])
+    if problems := list(_problems(plan, found)):
+        raise _refusal(problems)
+    return MachineImage(id=plan.ami, root_device=found.root_device_name)
+
+
+def _problems(plan: ServicePlan, found: aws.ec2.GetAmiResult) -> Iterator[Problem]:
+    """What would fail only when the first replica is started."""
+    wanted = {
+        "architecture": (found.architecture, "x86_64"),
+        "root device": (found.root_device_type, "ebs"),
+        "virtualization": (found.virtualization_type, "hvm"),
+    }
+    for name, (has, needed) in wanted.items():
+        if has != needed:
+            rule = f"instance types with GPUs start from images whose {name} is {needed}"
+            remedy = "name such an image, or leave ami out for the newest Deep Learning Base AMI"
+            yield Problem(where=AMI, found=f"{plan.ami}, {name} {has}", rule=rule, remedy=remedy)
+    for mapping in found.block_device_mappings:
+        size = int(mapping.ebs.get("volume_size") or 0)
+        if mapping.device_name == found.root_device_name and size > plan.disk_gb:
+            rule = f"a volume is no smaller than its image's, and that of {plan.ami} has {size}GB"
+            remedy = f"write disk: {size}GB.. under resources, or set it: pulumi config set disk {size}GB.."
+            yield Problem(where="resources.disk", found=f"{plan.disk_gb}GB", rule=rule, remedy=remedy)
+
+
+def _refusal(problems: list[Problem]) -> pulumi.RunError:
+    return pulumi.RunError(str(ConfigurationError("machine image", problems)))
