@@ -16,7 +16,7 @@ from infra.configuration import ModelConfiguration, Problem, Secret, ServiceConf
 from infra.configuration.problem import NOTHING
 from infra.planning.chat_template import ChatTemplate, ModelRepository, ResolveChatTemplate
 from infra.planning.environment import hub_token
-from infra.planning.repository import HubError
+from infra.planning.repository import HubError, own_site
 
 LARGEST_RECORD = 390_000
 """Bytes of a model's record as JSON: a DynamoDB item has 400 KB, the rest of the record in it."""
@@ -73,7 +73,9 @@ def _resolved(
         return model
     if given.chat_template is not None and given.eos_token is not None:
         return model
-    wanted = ModelRepository(repo=given.hub_repo or given.name, revision=given.revision, token=hub_token(values))
+    wanted = ModelRepository(
+        repo=given.hub_repo or given.name, revision=given.revision, token=hub_token(values), site=own_site(values)
+    )
     try:
         found = resolve(wanted)
     except HubError as error:

@@ -23,11 +23,13 @@ JSON_FILES = ("chat_template.json", "tokenizer_config.json", "processor_config.j
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRepository:
-    """Where a chat template is looked for."""
+    """Where a chat template, or weights, are looked for."""
 
     repo: str
     revision: str | None
     token: Secret | None
+    site: str | None = None
+    """The Hub that the service itself asks (its own `HF_ENDPOINT`), for which its token is; `None`: the caller's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,7 @@ def resolve_with(open_repository: OpenRepository) -> ResolveChatTemplate:
     """Finds chat templates in the files of repositories that `open_repository` opens."""
 
     def resolve(wanted: ModelRepository) -> ChatTemplate:
-        return find_chat_template(open_repository(wanted.repo, wanted.revision, wanted.token), wanted.repo)
+        return find_chat_template(open_repository(wanted.repo, wanted.revision, wanted.token, wanted.site), wanted.repo)
 
     return resolve
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway_lambda.registry.record import Model
 from infra.configuration import Problem, Secret, ServiceConfiguration
+from infra.planning.model_server import loaded_model
 from infra.planning.offers import asks_for_gpu
 from infra.planning.plan import Container, Offer
 from infra.planning.repository import HubError
@@ -38,7 +39,8 @@ def choose_gpu(
     """
     if asks_for_gpu(configuration) or not offers:
         return offers, []
-    repository = weighed_repository(model, values, container.arguments)
+    loaded = loaded_model(values, container.arguments)
+    repository = weighed_repository(model, values, loaded)
     if configuration.instance_types is not None or repository is None:
         return offers, [UNCHOSEN]
     line = written_line(configuration.source, _KEY)
@@ -52,8 +54,8 @@ def choose_gpu(
         return offers, []
     if weights is None:
         return offers, [UNCHOSEN]
-    needed = needed_gib(weights, values, container.arguments)
-    chosen = smallest_fit(offers, needed)
+    needed = needed_gib(weights, loaded)
+    chosen = smallest_fit(offers, needed, loaded)
     takes = f"{repository.repo} takes {needed:.1f} GiB of GPU memory ({weights.gib:.1f} of weights, {weights.origin})"
     if not chosen:
         rule = f"it is left out, and no offer fits: {takes}"

@@ -8,20 +8,18 @@ login of whoever runs this is not used.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from huggingface_hub import HfApi, ModelInfo, constants, hf_hub_download  # pyright: ignore[reportUnknownVariableType]
-from huggingface_hub.errors import OfflineModeIsEnabled
+from huggingface_hub import HfApi, constants, hf_hub_download  # pyright: ignore[reportUnknownVariableType]
 from huggingface_hub.utils import tqdm
 
 from infra.configuration import Secret
-from infra.planning.hub_errors import FAILURES, Asked, explain, may_heal
+from infra.planning.hub_asking import PAUSES, TIMEOUT, Hub, hub_of, sent_token
+from infra.planning.hub_errors import FAILURES, Asked, explain
 from infra.planning.repository import (
-    HubError,
     HubOutOfReachError,
     OpenRepository,
     RepositoryFiles,
@@ -29,15 +27,7 @@ from infra.planning.repository import (
     open_folder,
 )
 
-TIMEOUT = 10.0
-"""Seconds that the Hub may be silent."""
-PAUSES = (0.5, 1.5)
-"""Seconds before the second and the third attempt, when one failed by no fault of the question."""
-
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_TOKEN = re.compile(r"[!-~]+")
-"""What a header can carry. Of another token the HTTP client would complain, and show it."""
-_TRUE = ("1", "ON", "YES", "TRUE")
 
 
 def open_on_hub(
@@ -53,53 +43,53 @@ def open_on_hub(
     """
     home = environment.get("HF_HOME")
     cache = environment.get("HF_HUB_CACHE") or (f"{home}/hub" if home else constants.HF_HUB_CACHE)
-    site = (environment.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
-    offline = environment.get("HF_HUB_OFFLINE", "").upper() in _TRUE
+    hub = hub_of(environment, timeout=timeout, pauses=pauses)
 
-    def open_repository(repo: str, revision: str | None, token: Secret | None) -> RepositoryFiles:
+    def open_repository(
+        repo: str, revision: str | None, token: Secret | None, site: str | None = None
+    ) -> RepositoryFiles:
         if is_folder(repo):
             return open_folder(repo, revision)
-        hub = _Hub(repo, site, Path(cache).expanduser(), offline, timeout, token)
-        return hub.open(revision, tuple(pauses))
+        return _Repository(repo, hub.at(site), Path(cache).expanduser(), token).open(revision)
 
     return open_repository
 
 
 @dataclass(frozen=True)
 class _Commit:
-    hub: _Hub
+    repository: _Repository
     sha: str
     names: frozenset[str]
 
     def read(self, name: str) -> bytes:
-        return self.hub.read(self.sha, name)
+        return self.repository.read(self.sha, name)
 
 
 @dataclass(frozen=True)
-class _Hub:
-    """One repository of the Hub, and how it is asked for."""
+class _Repository:
+    """One repository of a Hub, and how it is asked for."""
 
     repo: str
-    site: str
+    hub: Hub
     cache: Path
-    offline: bool
-    timeout: float
     token: Secret | None
 
-    def open(self, revision: str | None, pauses: Sequence[float]) -> RepositoryFiles:
-        if self.token is not None and not _TOKEN.fullmatch(self.token.reveal()):
-            raise HubError(
-                "the service's Hub token is empty, or has a space, a line break or another character that no token has",
-                f"copy it again from {self.site}/settings/tokens, with nothing around it",
-            )
+    def open(self, revision: str | None) -> RepositoryFiles:
+        token = sent_token(self.token, self.hub.site)
+
+        def ask() -> RepositoryFiles:
+            api = HfApi(endpoint=self.hub.site, token=token)
+            info = api.model_info(self.repo, revision=revision, timeout=self.hub.timeout)
+            names = frozenset(str(file.rfilename) for file in info.siblings or ())
+            return _Commit(self, info.sha or revision or "main", names)
+
         try:
-            info = self._info(revision, pauses)
+            return self.hub.ask(ask, self._asked(revision=revision))
         except HubOutOfReachError:
             cached = self._cached(revision)
             if cached is None:
                 raise
             return cached
-        return _Commit(self, info.sha or revision or "main", frozenset(file.rfilename for file in info.siblings or ()))
 
     def read(self, sha: str, name: str) -> bytes:
         """One file, from the cache where it is there. The library asks again by itself where that may help."""
@@ -108,43 +98,29 @@ class _Hub:
                 self.repo,
                 name,
                 revision=sha,
-                endpoint=self.site,
-                token=self._token(),
+                endpoint=self.hub.site,
+                token=sent_token(self.token, self.hub.site),
                 cache_dir=self.cache,
-                etag_timeout=self.timeout,
+                etag_timeout=self.hub.timeout,
                 tqdm_class=_Silent,
             )
             return Path(path).read_bytes()
         except FAILURES as error:
-            raise self._explained(error, file=name) from None
+            raise explain(error, self._asked(file=name)) from None
 
-    def _info(self, revision: str | None, pauses: Sequence[float]) -> ModelInfo:
-        if self.offline:
-            raise self._explained(OfflineModeIsEnabled())
-        try:
-            api = HfApi(endpoint=self.site, token=self._token())
-            return api.model_info(self.repo, revision=revision, timeout=self.timeout)
-        except FAILURES as error:
-            if not pauses or not may_heal(error):
-                raise self._explained(error, revision=revision) from None
-        time.sleep(pauses[0])
-        return self._info(revision, pauses[1:])
-
-    def _token(self) -> str | Literal[False]:
-        """False: ask as nobody, even where this machine has a login."""
-        return False if self.token is None else self.token.reveal()
-
-    def _explained(self, error: Exception, *, file: str | None = None, revision: str | None = None) -> HubError:
-        asked = Asked(
+    def _asked(self, *, file: str | None = None, revision: str | None = None) -> Asked:
+        return Asked(
             repo=self.repo,
-            site=self.site,
+            site=self.hub.site,
             cache=self.cache,
-            timeout=self.timeout,
+            timeout=self.hub.timeout,
             file=file,
             revision=revision,
             with_token=self.token is not None,
+            purpose=f"asked for the chat template of {self.repo}",
+            correct="correct model.name, or set model.hub_repo to the repository that has the model's tokenizer",
+            do_without="set model.chat_template and model.eos_token, so that nothing is fetched",
         )
-        return explain(error, asked)
 
     def _cached(self, revision: str | None) -> RepositoryFiles | None:
         """What an earlier plan fetched of a pinned commit; a branch may have moved on since."""

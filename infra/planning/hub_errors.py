@@ -5,11 +5,13 @@ None of its own texts is used or chained: they are long, name no remedy, and cou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
 from huggingface_hub.errors import (
+    DisabledRepoError,
     EntryNotFoundError,
     FileMetadataError,
     GatedRepoError,
@@ -22,11 +24,16 @@ from huggingface_hub.errors import (
 
 from infra.planning.repository import TOKEN_VARIABLES, HubError, HubOutOfReachError
 
-FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, EntryNotFoundError, XetDownloadError, OSError, ValueError, TypeError)
+FAILURES = (
+    *(httpx2.HTTPError, httpx2.InvalidURL, EntryNotFoundError, XetDownloadError),
+    *(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError),
+)
 """Everything that a question can end with, a full disk and a page that is no answer of the Hub included."""
 
 _TRANSIENT = (408, 429, 500, 502, 503, 504)
-_DO_WITHOUT = "set model.chat_template and model.eos_token, so that nothing is fetched"
+_TOO_OFTEN = 429
+_USERINFO = re.compile(r"(?<=//)[^/@]*@")
+"""A password in an address; it is not shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +48,12 @@ class Asked:
     """`None`: the repository itself."""
     revision: str | None
     with_token: bool
+    purpose: str
+    """What for: `asked for the chat template of owner/name`."""
+    correct: str
+    """What to correct where the Hub has no such repository."""
+    do_without: str | None
+    """How to do without the Hub."""
 
 
 def may_heal(error: Exception) -> bool:
@@ -52,17 +65,18 @@ def may_heal(error: Exception) -> bool:
 
 def explain(error: Exception, asked: Asked) -> HubError:
     """What the library raised, one of `FAILURES`, as a rule and a remedy."""
+    asked = replace(asked, site=_USERINFO.sub("", asked.site))
     cause = error.__cause__
     if not isinstance(error, HfHubHTTPError) and isinstance(cause, FAILURES):
         error = cause
     if isinstance(error, HFValidationError):
         return HubError(
             f"{asked.repo!r} cannot be the name of a repository on the Hub, which is name or owner/name",
-            "set model.hub_repo to the repository that has the model's tokenizer, or to a folder (./name)",
+            asked.correct,
         )
     if isinstance(error, OfflineModeIsEnabled):
         return HubOutOfReachError(
-            "the environment sets HF_HUB_OFFLINE, so the Hub is not asked", f"unset it, or {_DO_WITHOUT}"
+            "the environment sets HF_HUB_OFFLINE, so the Hub is not asked", _or_without("unset it", asked)
         )
     if isinstance(error, httpx2.TimeoutException):
         return _out_of_reach(asked, f"did not answer within {asked.timeout:g} s")
@@ -88,13 +102,15 @@ def _refusal(error: HfHubHTTPError, asked: Asked) -> HubError:
     if status == 401 and not asked.with_token:
         return HubError(
             f"there is no {asked.repo} on the Hub that is open to everyone (401): it is misspelt, or private",
-            f"correct model.name or model.hub_repo, or put a token into env as {_variables()}",
+            f"{asked.correct}, or put a token into env as {_variables()}",
         )
     if status == 401:
         return HubError(
             "the Hub does not accept the service's token (401): it is expired, revoked or misspelt",
             f"make a new one at {asked.site}/settings/tokens and put it into env",
         )
+    if isinstance(error, DisabledRepoError):
+        return HubError(f"the Hub has disabled {asked.repo} ({status})", "use another model")
     if status == 403:
         return HubError(
             f"the service's Hub token may not read {asked.repo} (403)",
@@ -103,9 +119,12 @@ def _refusal(error: HfHubHTTPError, asked: Asked) -> HubError:
     if status == 404:
         return HubError(
             f"there is no {_named(asked)} on the Hub, or the service's token may not see it (404)",
-            "correct model.name, or set model.hub_repo to the repository that has the model's tokenizer",
+            asked.correct,
         )
-    return _out_of_reach(asked, f"answered {status}")
+    if status == _TOO_OFTEN:
+        account = "" if asked.with_token else f", or put a token into env as {_variables()}: with one it answers more"
+        return _out_of_reach(asked, f"was asked too often ({status})", f"try again in a few minutes{account}")
+    return _out_of_reach(asked, f"answered {status}", "try again later")
 
 
 def _gated(asked: Asked, status: int, page: str) -> HubError:
@@ -120,11 +139,12 @@ def _gated(asked: Asked, status: int, page: str) -> HubError:
     )
 
 
-def _out_of_reach(asked: Asked, what: str) -> HubError:
-    return HubOutOfReachError(
-        f"the Hub at {asked.site} {what}, asked for the chat template of {asked.repo}",
-        f"try again with the network up, or {_DO_WITHOUT}",
-    )
+def _out_of_reach(asked: Asked, what: str, remedy: str = "try again with the network up") -> HubError:
+    return HubOutOfReachError(f"the Hub at {asked.site} {what}, {asked.purpose}", _or_without(remedy, asked))
+
+
+def _or_without(remedy: str, asked: Asked) -> str:
+    return remedy if asked.do_without is None else f"{remedy}, or {asked.do_without}"
 
 
 def _named(asked: Asked) -> str:

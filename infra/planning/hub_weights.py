@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
-from huggingface_hub import HfApi, ModelInfo, constants
+from huggingface_hub import HfApi, ModelInfo, constants, get_session, hf_raise_for_status
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.utils import build_hf_headers, validate_repo_id  # pyright: ignore[reportUnknownVariableType]
 
-from infra.configuration import Secret
 from infra.planning.chat_template import ModelRepository
-from infra.planning.hub_errors import FAILURES, Asked, explain, may_heal
-from infra.planning.repository import HubError, HubOutOfReachError
-from infra.planning.weights import Weigh, Weights
+from infra.planning.hub_asking import PAUSES, TIMEOUT, Hub, hub_of, sent_token
+from infra.planning.hub_errors import Asked
+from infra.planning.weights import Weigh, Weights, WeightsUnknownError
 
-TIMEOUT = 10.0
-"""Seconds that the Hub may be silent."""
-PAUSES = (0.5, 1.5)
-"""Seconds before the second and the third attempt, when one failed by no fault of the question."""
 _GIB = 2**30
 _BYTES: Mapping[str, float] = {"F64": 8, "F32": 2, "F16": 2, "BF16": 2}
 """Of a parameter on the GPU, by safetensors' name of its type. Servers load 32 bits as 16 (TGI's `--dtype`)."""
@@ -30,103 +27,95 @@ _FILES = (
     re.compile(r"pytorch_model[^/]*\.bin"),
 )
 """Weights, the preferred first: a repository may have the same ones in several formats."""
-_CHARACTERS = re.compile(r"[!-~]+")
-"""What a header can carry."""
+_FEW = 0.01
+"""Part of the parameters that may be of other types, as indexes and masks are, in weights that are not quantized."""
+_UNKNOWN_QUESTION = (404, 405, 501)
 
-T = TypeVar("T")
 
-
-def weigh_on_hub(environment: Mapping[str, str], *, pauses: Sequence[float] = PAUSES) -> Weigh:
+def weigh_on_hub(
+    environment: Mapping[str, str], *, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES
+) -> Weigh:
     """Weighs models by the Hub's own metadata: counts of parameters, or sizes of files where they are quantized.
 
     Args:
-        environment: the caller's, for `HF_ENDPOINT`.
+        environment: the caller's, for `HF_ENDPOINT` and `HF_HUB_OFFLINE`.
+        timeout: seconds that the Hub may be silent.
         pauses: seconds before each further attempt.
     """
-    site = _site(environment)
+    callers = hub_of(environment, timeout=timeout, pauses=pauses)
 
     def weigh(wanted: ModelRepository) -> Weights:
-        api = HfApi(endpoint=site, token=_token(wanted.token, site))
-        revision = wanted.revision
+        hub = callers.at(wanted.site)
+        api = HfApi(endpoint=hub.site, token=sent_token(wanted.token, hub.site))
 
-        def ask() -> ModelInfo:
-            return api.model_info(wanted.repo, revision=revision, timeout=TIMEOUT, files_metadata=True)
+        def ask() -> Weights:
+            info = api.model_info(wanted.repo, revision=wanted.revision, timeout=hub.timeout, files_metadata=True)
+            return _weights(wanted.repo, info)
 
-        return _weights(wanted.repo, _asked(ask, wanted.repo, revision, wanted.token, site, pauses))
+        return hub.ask(ask, _about(wanted, hub))
 
     return weigh
 
 
 def access_on_hub(
-    environment: Mapping[str, str], *, pauses: Sequence[float] = PAUSES
-) -> Callable[[str, Secret | None], None]:
+    environment: Mapping[str, str], *, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES
+) -> Callable[[ModelRepository], None]:
     """Asks whether a token may read the files of a repository: not gated for it, not private. Arguments as above."""
-    site = _site(environment)
+    callers = hub_of(environment, timeout=timeout, pauses=pauses)
 
-    def check(repo: str, token: Secret | None) -> None:
-        api = HfApi(endpoint=site, token=_token(token, site))
-        _asked(lambda: api.auth_check(repo), repo, None, token, site, pauses)
+    def check(wanted: ModelRepository) -> None:
+        hub = callers.at(wanted.site)
+        headers = build_hf_headers(token=sent_token(wanted.token, hub.site))
+
+        def ask() -> None:
+            validate_repo_id(wanted.repo)
+            # The library's own auth_check waits for an answer without end.
+            address = f"{hub.site}/api/models/{wanted.repo}/auth-check"
+            answer = get_session().get(address, headers=headers, timeout=hub.timeout)
+            try:
+                hf_raise_for_status(answer)
+            except RepositoryNotFoundError:
+                raise
+            except HfHubHTTPError as error:
+                if error.response.status_code in _UNKNOWN_QUESTION:
+                    raise ValueError("a Hub of somebody's own, which has no such question") from None
+                raise
+            if not answer.is_success:
+                raise ValueError("a Hub does not send elsewhere for this answer")
+
+        hub.ask(ask, _about(wanted, hub))
 
     return check
 
 
-def _asked(
-    ask: Callable[[], T], repo: str, revision: str | None, token: Secret | None, site: str, pauses: Sequence[float]
-) -> T:
-    for pause in (*pauses, None):
-        try:
-            return ask()
-        except FAILURES as error:
-            if pause is None or not may_heal(error):
-                raise _explained(error, repo, revision, token, site) from None
-            time.sleep(pause)
-    raise AssertionError("the last attempt returns or raises")
-
-
-def _explained(error: Exception, repo: str, revision: str | None, token: Secret | None, site: str) -> HubError:
-    """In the planner's words, but for what it was asked for."""
-    asked = Asked(
-        repo=repo,
-        site=site,
+def _about(wanted: ModelRepository, hub: Hub) -> Asked:
+    return Asked(
+        repo=wanted.repo,
+        site=hub.site,
         cache=Path(constants.HF_HUB_CACHE),
-        timeout=TIMEOUT,
+        timeout=hub.timeout,
         file=None,
-        revision=revision,
-        with_token=token is not None,
+        revision=wanted.revision,
+        with_token=wanted.token is not None,
+        purpose=f"asked about {wanted.repo}",
+        correct="correct the model that the container loads (MODEL_ID), or model.name",
+        do_without=None,
     )
-    explained = explain(error, asked)
-    if isinstance(explained, HubOutOfReachError):
-        rule = explained.rule.partition(", asked for")[0]
-        return HubOutOfReachError(f"{rule}, asked about {repo}", "try again with the network up")
-    return explained
 
 
 def _weights(repo: str, info: ModelInfo) -> Weights:
     counts = {} if info.safetensors is None else info.safetensors.parameters
     config = cast("Mapping[str, object]", info.config or {})  # pyright: ignore[reportUnknownMemberType]
-    quantized = "quantization_config" in config or any(kind not in _BYTES for kind in counts)
-    if counts and not quantized:
-        total = sum(_BYTES[kind] * count for kind, count in counts.items())
-        return Weights(repo=repo, gib=total / _GIB, origin=f"{sum(counts.values()) / 1e9:.1f} billion parameters")
+    others = sum(count for kind, count in counts.items() if kind not in _BYTES)
+    if "quantization_config" not in config and others <= _FEW * sum(counts.values()):
+        total = sum(_BYTES[kind] * count for kind, count in counts.items() if kind in _BYTES)
+        if 0 < total < math.inf:
+            return Weights(repo=repo, gib=total / _GIB, origin=f"{sum(counts.values()) / 1e9:.1f} billion parameters")
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
     for pattern in _FILES:
         total = sum(size for name, size in sizes.items() if pattern.fullmatch(name))
-        if total:
+        if total > 0:
             return Weights(repo=repo, gib=total / _GIB, origin="the sizes of its files")
-    raise HubError(f"{repo} has no weights whose size the Hub knows", "say what the model needs under resources.gpu")
-
-
-def _token(token: Secret | None, site: str) -> str | bool:
-    """False: ask as nobody, even where this machine has a login."""
-    if token is None:
-        return False
-    if not _CHARACTERS.fullmatch(token.reveal()):
-        raise HubError(
-            "the service's Hub token is empty, or has a space, a line break or another character that no token has",
-            f"copy it again from {site}/settings/tokens, with nothing around it",
-        )
-    return token.reveal()
-
-
-def _site(environment: Mapping[str, str]) -> str:
-    return (environment.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    raise WeightsUnknownError(
+        f"{repo} has no weights whose size the Hub knows", "say what the model needs under resources.gpu"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +11,9 @@ from infra.configuration import Secret
 
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 """Where a service keeps its Hub token; the first that is set holds, as in TGI and huggingface_hub."""
+
+SITE_VARIABLE = "HF_ENDPOINT"
+"""By which huggingface_hub asks another Hub than huggingface.co."""
 
 
 class HubError(Exception):
@@ -49,9 +53,19 @@ class RepositoryFiles(Protocol):
 class OpenRepository(Protocol):
     """How a repository is opened. `hub.open_on_hub` makes one that does it over HTTP."""
 
-    def __call__(self, repo: str, revision: str | None, token: Secret | None) -> RepositoryFiles:
-        """Opens `repo` at a branch, tag or commit (`None`: `main`). Raises `HubError`."""
+    def __call__(
+        self, repo: str, revision: str | None, token: Secret | None, site: str | None = None
+    ) -> RepositoryFiles:
+        """Opens `repo` at a branch, tag or commit (`None`: `main`), on the Hub at `site` (`None`: the caller's). Raises
+        `HubError`."""
         ...
+
+
+def own_site(environment: Mapping[str, str | Secret]) -> str | None:
+    """The Hub that a service asks by its own environment; `None` where it says none, or a secret one, which is the
+    caller's where it is named without a value."""
+    site = environment.get(SITE_VARIABLE)
+    return site.rstrip("/") if isinstance(site, str) and site else None
 
 
 def is_folder(repo: str) -> bool:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from gateway_lambda.registry.record import Model
 from infra.configuration import Secret
 from infra.planning.chat_template import ModelRepository
 from infra.planning.environment import hub_token
+from infra.planning.model_server import Loaded
 from infra.planning.plan import Offer
-from infra.planning.repository import HubOutOfReachError, is_folder
+from infra.planning.repository import HubError, HubOutOfReachError, is_folder, own_site
 
 ROOM = 1.2
 """Memory that serving takes, in parts of the weights: a fifth more for CUDA, activations and the smallest cache of keys
@@ -28,8 +28,8 @@ _QUANTIZED_WHILE_LOADING: Mapping[str, float] = {
     "eetq": 0.5,
     "fp8": 0.5,
 }
-"""What is left of 16-bit weights by TGI's `--quantize` (launcher's arguments); its other values load weights that the
-repository has quantized already."""
+"""What is left of 16-bit weights by TGI's `--quantize` (launcher's arguments) and vLLM's `--quantization`; their other
+values load weights that the repository has quantized already."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,10 @@ class Weights:
     """2³⁰ bytes."""
     origin: str
     """What it is computed from, for messages."""
+
+
+class WeightsUnknownError(HubError):
+    """The Hub has the repository, and knows no size of weights in it."""
 
 
 Weigh = Callable[[ModelRepository], Weights | None]
@@ -65,37 +69,35 @@ def unweighed_out_of_reach(weigh: Weigh) -> Weigh:
 
 
 def weighed_repository(
-    model: Model | None, environment: Mapping[str, str | Secret], arguments: Sequence[str]
+    model: Model | None, environment: Mapping[str, str | Secret], loaded: Loaded
 ) -> ModelRepository | None:
-    """The repository whose weights a container loads: `--model-id` or `MODEL_ID`, else the model's own; `None` where
-    it is not on the Hub, or cannot be told."""
-    given = _option(arguments, "--model-id") or environment.get("MODEL_ID")
+    """The repository whose weights a container loads: what its server is told, else the model's own; `None` where it is
+    not on the Hub, or cannot be told."""
+    given = loaded.model
     if given is None and model is not None:
         given = model.hub_repo or model.name
-    if not isinstance(given, str) or is_folder(given) or given.count("/") != 1 or "$" in given:
+    if given is None or is_folder(given) or given.count("/") != 1 or "$" in given:
         return None
-    revision = _option(arguments, "--revision") or environment.get("REVISION")
     return ModelRepository(
-        repo=given, revision=revision if isinstance(revision, str) else None, token=hub_token(environment)
+        repo=given, revision=loaded.revision, token=hub_token(environment), site=own_site(environment)
     )
 
 
-def needed_gib(weights: Weights, environment: Mapping[str, str | Secret], arguments: Sequence[str]) -> float:
+def needed_gib(weights: Weights, loaded: Loaded) -> float:
     """GPU memory that serving takes at least, in GiB."""
-    quantize = _option(arguments, "--quantize") or environment.get("QUANTIZE")
-    factor = _QUANTIZED_WHILE_LOADING.get(quantize, 1.0) if isinstance(quantize, str) else 1.0
-    return weights.gib * factor * ROOM
+    return weights.gib * _QUANTIZED_WHILE_LOADING.get(loaded.quantize or "", 1.0) * ROOM
 
 
-def gpu_gib(offer: Offer) -> float:
-    """Memory of all GPUs of an offer, in GiB as EC2 reports it: both TGI and vLLM put a model onto several."""
-    return offer.gpu_count * offer.usable_gpu_memory_gb
+def gpu_gib(offer: Offer, loaded: Loaded) -> float:
+    """Memory of an offer's GPUs that a model is put onto, in GiB as EC2 reports it; 0 where it has fewer GPUs."""
+    gpus = offer.gpu_count if loaded.gpus is None else loaded.gpus
+    return gpus * offer.usable_gpu_memory_gb if gpus <= offer.gpu_count else 0
 
 
-def smallest_fit(offers: Sequence[Offer], needed: float) -> tuple[Offer, ...]:
+def smallest_fit(offers: Sequence[Offer], needed: float, loaded: Loaded) -> tuple[Offer, ...]:
     """The offers with the smallest GPU that has `needed` GiB, else with the smallest number of GPUs that have it
     together; in the order given. Empty: none has."""
-    fitting = [offer for offer in offers if gpu_gib(offer) >= needed]
+    fitting = [offer for offer in offers if gpu_gib(offer, loaded) >= needed]
     if not fitting:
         return ()
     best = min(_size(offer) for offer in fitting)
@@ -105,14 +107,3 @@ def smallest_fit(offers: Sequence[Offer], needed: float) -> tuple[Offer, ...]:
 def _size(offer: Offer) -> tuple[bool, float, int]:
     """One GPU before several, then by memory together as sold, then the fewest of them."""
     return offer.gpu_count > 1, offer.gpu_count * offer.gpu_memory_gb, offer.gpu_count
-
-
-def _option(arguments: Sequence[str], name: str) -> str | None:
-    """The value of `--name value` or `--name=value` in an argument vector, or in a shell's command line in one."""
-    words = [word.strip("'\"") for argument in arguments for word in argument.split()]
-    for word, following in zip_longest(words, words[1:]):
-        if word == name:
-            return following
-        if word.startswith(f"{name}="):
-            return word.partition("=")[2].strip("'\"")
-    return None

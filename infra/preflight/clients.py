@@ -6,16 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infra.configuration import Secret
-from infra.planning.weights import Weigh
+from infra.planning import ModelRepository, Weigh
 
 AwsClient = Callable[[str, str], Any]
 """A boto3 client, by the service's name and the region."""
 NameServers = Callable[[str], Sequence[str] | None]
 """The name servers that the world sees for a domain, in lower case and without a final dot; empty: none; `None`: the
 domain name system could not be asked."""
-CheckAccess = Callable[[str, Secret | None], None]
-"""Asks the Hub whether a token (`None`: nobody's) may read a repository's files. Raises `HubError`."""
+CheckAccess = Callable[[ModelRepository], None]
+"""Asks the Hub whether a repository's files may be read with its token (`None`: by everybody). Raises `HubError`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from infra.planning import HubError, HubOutOfReachError, Offer, ServicePlan
 from infra.planning.chat_template import ModelRepository
-from infra.planning.weights import gpu_gib, needed_gib, smallest_fit, weighed_repository
+from infra.planning.model_server import Loaded, loaded_model
+from infra.planning.weights import WeightsUnknownError, gpu_gib, needed_gib, smallest_fit, weighed_repository
 from infra.preflight.clients import Clients
 from infra.preflight.finding import Finding, ok, refusal, warning
 
@@ -16,53 +17,68 @@ MEMORY = "GPU memory"
 
 def check_model(clients: Clients, plan: ServicePlan) -> list[Finding]:
     """Findings about the model; none where the service names none that is on the Hub."""
-    container = plan.container
-    repository = weighed_repository(plan.model, dict(container.environment), container.arguments)
+    environment = dict(plan.container.environment)
+    loaded = loaded_model(environment, plan.container.arguments)
+    repository = weighed_repository(plan.model, environment, loaded)
     if repository is None:
         return []
-    try:
-        clients.check_access(repository.repo, repository.token)
-    except HubOutOfReachError as error:
-        return [warning(TOPIC, f"{error.rule}, so it is not checked whether replicas may fetch it")]
-    except HubError as error:
-        return [refusal(TOPIC, f"{error.rule}: {error.remedy}")]
     whose = "everybody" if repository.token is None else "the service's token"
-    return [ok(TOPIC, f"{repository.repo} can be read by {whose}"), *_memory(clients, plan, repository)]
+    try:
+        clients.check_access(repository)
+        memory = _memory(clients, plan, repository, loaded)
+    except HubOutOfReachError as error:
+        return [warning(TOPIC, f"{error.rule}, so it is not checked whether replicas may fetch it: {error.remedy}")]
+    except HubError as error:
+        if loaded.model is None:
+            doubt = "the container does not say that it loads this one, so that it may not matter"
+            return [warning(TOPIC, f"{error.rule}; {doubt}: else {error.remedy}")]
+        return [refusal(TOPIC, f"{error.rule}: {error.remedy}")]
+    return [ok(TOPIC, f"{repository.repo} can be read by {whose}"), memory]
 
 
-def _memory(clients: Clients, plan: ServicePlan, repository: ModelRepository) -> list[Finding]:
+def _memory(clients: Clients, plan: ServicePlan, repository: ModelRepository, loaded: Loaded) -> Finding:
+    """Raises `HubError` where the repository cannot be read at the revision that is to be loaded."""
+    unchecked = "so it is not checked whether it fits"
     try:
         weights = clients.weigh(repository)
-    except HubError as error:
-        return [warning(MEMORY, f"{error.rule}, so it is not checked whether it fits: {error.remedy}")]
+    except (HubOutOfReachError, WeightsUnknownError) as error:
+        return warning(MEMORY, f"{error.rule}, {unchecked}: {error.remedy}")
     if weights is None:
-        return []
-    container = plan.container
-    needed = needed_gib(weights, dict(container.environment), container.arguments)
+        return warning(MEMORY, f"nobody was asked how large {repository.repo} is, {unchecked}")
+    needed = needed_gib(weights, loaded)
     takes = f"{repository.repo} takes {needed:.1f} GiB ({weights.gib:.1f} GiB of weights, {weights.origin})"
-    small = [offer for offer in plan.offers if gpu_gib(offer) < needed]
+    small = [offer for offer in plan.offers if gpu_gib(offer, loaded) < needed]
     if not small:
-        return [ok(MEMORY, f"{takes}; the smallest offer has {min(map(gpu_gib, plan.offers)):.1f}")]
-    return [_too_small(plan, takes, small, needed)]
+        return ok(MEMORY, f"{takes}; the smallest offer has {min(gpu_gib(offer, loaded) for offer in plan.offers):.1f}")
+    return _too_small(plan, takes, small, needed, loaded)
 
 
-def _too_small(plan: ServicePlan, takes: str, small: Sequence[Offer], needed: float) -> Finding:
-    fitting = smallest_fit(plan.offers, needed)
-    largest = max(plan.offers, key=gpu_gib)
+def _too_small(plan: ServicePlan, takes: str, small: Sequence[Offer], needed: float, loaded: Loaded) -> Finding:
+    fitting = smallest_fit(plan.offers, needed, loaded)
     if not fitting:
+        largest = max(plan.offers, key=lambda offer: gpu_gib(offer, loaded))
+        several = "" if loaded.gpus != 1 or largest.gpu_count == 1 else ", to put the model onto more of its GPUs"
         return warning(
             MEMORY,
-            f"{takes}, and the largest offer, {_named(largest)}: replicas will most likely run out of GPU memory; ask "
-            "for more under resources.gpu, or for a quantized model",
+            f"{takes}, and the largest offer, {_named(largest, loaded)}: replicas will most likely run out of GPU "
+            f"memory; ask for more under resources.gpu{several}, or for a quantized model",
         )
-    listed = ", ".join(_named(offer) for offer in small[:3]) + (f" and {len(small) - 3} more" if len(small) > 3 else "")
+    listed = ", ".join(_named(offer, loaded) for offer in small[:3])
+    more = f" and {len(small) - 3} more" if len(small) > 3 else ""
     count = "" if fitting[0].gpu_count == 1 else f":{fitting[0].gpu_count}"
     return warning(
         MEMORY,
-        f"{takes}, which {listed} may not have: AWS may start any of the offers; set gpu to "
+        f"{takes}, which {listed}{more} may not have: AWS may start any of the offers; set gpu to "
         f"{fitting[0].gpu_memory_gb:g}GB{count} to be sure",
     )
 
 
-def _named(offer: Offer) -> str:
-    return f"{offer.instance_type} with {gpu_gib(offer):.1f}"
+def _named(offer: Offer, loaded: Loaded) -> str:
+    """An offer with the memory of the GPUs that the model is put onto, where those are not all it has with their
+    number."""
+    if loaded.gpus is None or loaded.gpus == offer.gpu_count:
+        return f"{offer.instance_type} with {gpu_gib(offer, loaded):.1f}"
+    if loaded.gpus > offer.gpu_count:
+        return f"{offer.instance_type} with {offer.gpu_count} of the {loaded.gpus} GPUs that the model is put onto"
+    used = f"{loaded.gpus} of {offer.gpu_count} GPUs"
+    return f"{offer.instance_type} with {gpu_gib(offer, loaded):.1f} in the {used} that the model is put onto"

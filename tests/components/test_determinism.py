@@ -95,7 +95,7 @@ def mute() -> Clients:
     return Clients(
         aws=lambda service, region: Service(),
         name_servers=lambda domain: None,
-        check_access=lambda repo, token: None,
+        check_access=lambda wanted: None,
         weigh=lambda *_: None,  # type: ignore[arg-type, return-value]
     )
 

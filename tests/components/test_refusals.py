@@ -6,9 +6,11 @@ import random
 import re
 import string
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from commands.program_monitor import Refused
 from commands.property_values import PropertyValue
 from infra.preflight import Clients
 from tests.aws.recording import Recording
@@ -138,6 +140,32 @@ def test_a_domain_that_no_zone_holds(account: Account, domain: str) -> None:
     assert "or set zone_id" in said
 
 
+def test_a_zone_that_is_not_there(account: Account) -> None:
+    config = {"configuration": account.written("gateway.yml", WITH_DOMAIN), "zone_id": "Z0NOWHERE"}
+    said = refused(account.attempt("gateway", config))
+    assert said.startswith("RunError: stack config zone_id: this account has no hosted zone Z0NOWHERE; list them with")
+
+
+class _Expired(Cloud):
+    """An account whose credentials are of yesterday."""
+
+    def call(self, token: str, arguments: dict[str, Any], region: str) -> Any:
+        raise Refused("ExpiredToken: The security token included in the request is expired")
+
+
+@pytest.mark.parametrize("kind", ["gateway", "service"])
+def test_what_a_look_up_of_aws_fails_with_is_said_without_a_trace(tmp_path: Path, kind: str) -> None:
+    """Where preflight, which says more, was skipped."""
+    account = Account(tmp_path, _Expired())
+    text = GATEWAY if kind == "gateway" else f"{WEB}availability_zones: [us-east-1a]\n"
+    if kind == "service":
+        account.outputs |= Account(tmp_path).with_gateway(GATEWAY).outputs
+    recording = account.attempt(kind, {"configuration": account.written("it.yml", text)})
+    asked = "getAvailabilityZones" if kind == "gateway" else "getSubnets"
+    said = f"RunError: AWS answered {asked} with: ExpiredToken: The security token included in the request is expired"
+    assert refused(recording) == said
+
+
 def test_a_zone_that_does_not_hold_the_domain(tmp_path: Path) -> None:
     account = Account(tmp_path, Cloud(World(zones={"example.com": "Z0EXAMPLE0", "ample.com": "Z0AMPLE0"})))
     config = {"configuration": account.written("gateway.yml", WITH_DOMAIN), "zone_id": "Z0AMPLE0"}
@@ -207,7 +235,7 @@ def expired() -> Clients:
     return Clients(
         aws=lambda service, region: Service(),
         name_servers=lambda domain: None,
-        check_access=lambda repo, token: None,
+        check_access=lambda wanted: None,
         weigh=lambda *_: None,  # type: ignore[arg-type, return-value]
     )
 

@@ -30,7 +30,12 @@ class Hub:
     url: str = ""
     models: dict[str, Model] = field(default_factory=dict)
     failures: list[int] = field(default_factory=list)
-    """Statuses that the next requests get, whatever they ask."""
+    """Statuses that the next requests get, whatever they ask; 0: no answer."""
+    pages: dict[str, bytes] = field(default_factory=dict)
+    """What is answered about a model instead, with status 200."""
+    without_checks: bool = False
+    """Whether it is a Hub of somebody's own, which does not know the question about access."""
+    released: threading.Event = field(default_factory=threading.Event)
     asked: list[str] = field(default_factory=list)
 
 
@@ -45,6 +50,7 @@ def serve_hub() -> Iterator[Hub]:
     try:
         yield hub
     finally:
+        hub.released.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -69,13 +75,25 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             address = urlsplit(self.path)
             hub.asked.append(self.path)
             token = (self.headers.get("authorization") or "").removeprefix("Bearer ") or None
-            if hub.failures:
-                return self._send(hub.failures.pop(0), {})
+            failure = hub.failures.pop(0) if hub.failures else None
+            if failure == 0:
+                hub.released.wait(30)
+                self.close_connection = True
+                return None
+            if failure is not None:
+                return self._send(failure, {})
             if token not in (None, TOKEN, OTHER_TOKEN):
                 return self._send(401, {}, {"X-Error-Message": "Invalid credentials in Authorization header"})
             name, _, question = address.path.removeprefix("/api/models/").partition("/auth-check")
             checks = address.path.endswith("/auth-check")
-            model = hub.models.get(name.partition("/revision/")[0])
+            name, _, revision = name.partition("/revision/")
+            model = hub.models.get(name)
+            if checks and hub.without_checks:
+                return self._send(404, {})
+            if not checks and name in hub.pages:
+                return self._send(200, hub.pages[name])
+            if revision and revision != "v1":
+                return self._send(404, {}, {"X-Error-Code": "RevisionNotFound"})
             if model is None or question:
                 return self._send(401 if token is None else 404, {}, {"X-Error-Code": "RepoNotFound"})
             if checks and model.gated and token != TOKEN:
@@ -86,7 +104,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             """Says nothing."""
 
         def _send(self, status: int, value: object, headers: dict[str, str] | None = None) -> None:
-            body = json.dumps(value).encode()
+            body = value if isinstance(value, bytes) else json.dumps(value).encode()
             self.send_response(status)
             for header, text in {"Content-Length": str(len(body)), **(headers or {})}.items():
                 self.send_header(header, text)

@@ -45,5 +45,5 @@ def gateway_plan(domain: str | None = "gpu.example.com", region: str = "us-east-
 
 def clients(aws: Any, **changed: Any) -> Clients:
     """With a domain name system that answers nothing and a Hub that lets everybody read."""
-    given: dict[str, Any] = {"name_servers": lambda domain: None, "check_access": lambda repo, token: None}
+    given: dict[str, Any] = {"name_servers": lambda domain: None, "check_access": lambda wanted: None}
     return Clients(aws=aws, **{**given, "weigh": unweighed, **changed})

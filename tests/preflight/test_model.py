@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.configuration import Secret
-from infra.planning import HubError, PlanError
+from infra.planning import HubError, HubOutOfReachError, PlanError
 from infra.planning.chat_template import ModelRepository
 from infra.planning.hub_weights import access_on_hub, weigh_on_hub
 from infra.planning.weights import Weigh, unweighed_out_of_reach
@@ -44,9 +44,9 @@ def plan(resources: str = "gpu: 24GB", env: str = "", token: str | None = None, 
     return service_plan(f"{text}resources: {{{resources}}}\n" if resources else text, **said)
 
 
-def asked(hub: Hub, **said: Any) -> list[Finding]:
+def asked(hub: Hub, planned: Any = None, **said: Any) -> list[Finding]:
     hub_clients = {"check_access": access_on_hub({"HF_ENDPOINT": hub.url}, pauses=(0, 0)), "weigh": weigh(hub)}
-    findings = check_model(clients(CannedAws({}), **hub_clients), plan(**said))
+    findings = check_model(clients(CannedAws({}), **hub_clients), planned or plan(**said))
     assert all(TOKEN not in str(finding) and OTHER_TOKEN not in str(finding) for finding in findings)
     return findings
 
@@ -114,7 +114,7 @@ def test_a_hub_that_does_not_answer_is_a_warning(hub: Hub) -> None:
             "warning",
             "Hub model",
             f"the Hub at {hub.url} answered 503, asked about {MISTRAL}, so it is not checked whether replicas may "
-            "fetch it",
+            "fetch it: try again later",
         )
     ]
 
@@ -122,6 +122,114 @@ def test_a_hub_that_does_not_answer_is_a_warning(hub: Hub) -> None:
 def test_a_hub_that_answers_the_second_time_is_well(hub: Hub) -> None:
     hub.failures = [503]
     assert [finding.level for finding in asked(hub)] == ["ok", "ok"]
+
+
+def test_a_hub_that_is_silent_is_given_up_after_the_timeout(hub: Hub) -> None:
+    hub.failures = [0, 0]
+    wanted = ModelRepository(repo=MISTRAL, revision=None, token=None)
+    for question in (access_on_hub, weigh_on_hub):
+        with pytest.raises(HubOutOfReachError, match=r"did not answer within 0\.2 s"):
+            question({"HF_ENDPOINT": hub.url}, timeout=0.2, pauses=())(wanted)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<html>Sign in to the network</html>",
+        b"[]",
+        b"{}",
+        b"null",
+        b"[" * 200_000,
+        b"\xff\xfe",
+        b'{"id": "m", "siblings": "many"}',
+        b'{"id": "m", "siblings": [{}]}',
+        b'{"id": "m", "siblings": [{"rfilename": "model.safetensors", "size": "large"}]}',
+        b'{"id": "m", "safetensors": {"parameters": {"BF16": "many"}, "total": 1}}',
+        b'{"id": "m", "safetensors": {"parameters": 5, "total": 1}}',
+        b'{"id": "m", "safetensors": {"parameters": {"BF16": NaN}, "total": 1}}',
+        b'{"id": "m", "safetensors": {"parameters": {"BF16": -1}, "total": 1}}',
+        b'{"id": "m", "config": 5}',
+    ],
+)
+def test_a_page_that_is_no_answer_of_the_hub_is_a_warning(hub: Hub, page: bytes) -> None:
+    hub.pages[MISTRAL] = page
+    [readable, memory] = asked(hub)
+    assert (readable.level, memory.level, memory.topic) == ("ok", "warning", "GPU memory")
+    assert ", so it is not checked whether it fits: " in memory.message
+
+
+def test_a_hub_of_somebodys_own_that_cannot_say_who_may_read_is_a_warning(hub: Hub) -> None:
+    hub.without_checks = True
+    [finding] = asked(hub)
+    assert (finding.level, finding.topic) == ("warning", "Hub model")
+    assert finding.message.startswith(f"the Hub at {hub.url} does not answer as the Hub does, asked about {MISTRAL}")
+
+
+def test_the_hub_that_the_service_itself_asks_is_asked_with_its_token(hub: Hub) -> None:
+    """A token is sent to no other Hub than the one that it is for."""
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+    given = clients(
+        CannedAws({}), check_access=access_on_hub(nowhere, pauses=()), weigh=weigh_on_hub(nowhere, pauses=())
+    )
+    findings = check_model(given, plan(env=f"  HF_ENDPOINT: {hub.url}/\n", token=TOKEN))
+    assert [finding.level for finding in findings] == ["ok", "ok"]
+
+
+def test_a_password_in_the_hubs_address_is_not_shown() -> None:
+    site = "http://ana:password@127.0.0.1:9"
+    with pytest.raises(HubError) as caught:
+        access_on_hub({"HF_ENDPOINT": site}, pauses=())(ModelRepository(repo=MISTRAL, revision=None, token=None))
+    assert caught.value.rule.startswith("the Hub at http://127.0.0.1:9 cannot be reached")
+
+
+def test_a_hub_that_is_asked_too_often_says_what_helps(hub: Hub) -> None:
+    hub.failures = [429, 429, 429]
+    assert found(asked(hub))[0][2].endswith(
+        ": try again in a few minutes, or put a token into env as HF_TOKEN or HUGGING_FACE_HUB_TOKEN: with one it "
+        "answers more"
+    )
+
+
+def test_offline_nothing_is_asked(hub: Hub) -> None:
+    environment = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "1"}
+    with pytest.raises(HubOutOfReachError, match="HF_HUB_OFFLINE"):
+        weigh_on_hub(environment)(ModelRepository(repo=MISTRAL, revision=None, token=None))
+    assert hub.asked == []
+
+
+def test_a_model_that_no_server_is_told_to_load_is_at_most_a_warning(hub: Hub) -> None:
+    """The name of a model is what clients send; a server with weights of its own may give it any."""
+    text = (
+        "type: service\nimage: x\nport: 80\nmodel: {type: chat, name: our/own, format: openai}\n"
+        "resources: {gpu: 24GB}\n"
+    )
+    [finding] = asked(hub, service_plan(text))
+    assert (finding.level, finding.topic) == ("warning", "Hub model")
+    assert "; the container does not say that it loads this one, so that it may not matter: else correct " in (
+        finding.message
+    )
+
+
+def test_a_revision_that_is_not_there_is_refused(hub: Hub) -> None:
+    [finding] = asked(hub, env="  REVISION: v9\n")
+    assert (finding.level, finding.topic) == ("refusal", "Hub model")
+    assert finding.message.startswith(f"{MISTRAL} has no revision 'v9' (404): choose one of ")
+
+
+def test_a_model_on_some_of_a_machines_gpus_has_their_memory_alone(hub: Hub) -> None:
+    hub.models[MISTRAL] = Model(safetensors(BF16=14_770_033_664))
+    everywhere = asked(hub, resources="gpu: A10G:4, cpu: 48..48")
+    assert found(everywhere)[1][0] == "ok"
+    assert found(asked(hub, resources="gpu: A10G:4, cpu: 48..48", env="  NUM_SHARD: 1\n"))[1] == (
+        "warning",
+        "GPU memory",
+        f"{MISTRAL} takes 33.0 GiB (27.5 GiB of weights, 14.8 billion parameters), and the largest offer, g5.12xlarge "
+        "with 22.4 in the 1 of 4 GPUs that the model is put onto: replicas will most likely run out of GPU memory; ask "
+        "for more under resources.gpu, to put the model onto more of its GPUs, or for a quantized model",
+    )
+    [_, few] = asked(hub, resources="gpu: A10G:1..4, cpu: 4..48", env="  NUM_SHARD: 4\n")
+    assert "which g5.xlarge with 1 of the 4 GPUs that the model is put onto, g5.2xlarge with " in few.message
+    assert few.message.endswith("; set gpu to 24GB:4 to be sure")
 
 
 def test_a_model_that_some_offers_have_no_memory_for_is_a_warning_with_the_numbers(hub: Hub) -> None:
@@ -164,6 +272,7 @@ WEIGHTS = {
     "16 bits": (safetensors(BF16=GIB), 2.0),
     "32 bits, loaded as 16": (safetensors(F32=GIB), 2.0),
     "a few indexes beside": (safetensors(F16=GIB, F32=2**20), 2.002),
+    "a few of whole numbers beside": (safetensors(BF16=GIB, I64=512), 2.0),
     "quantized, by its files": (
         {**safetensors(I32=GIB, F16=2**20), "siblings": [{"rfilename": "model.safetensors", "size": GIB}]},
         1.0,
@@ -251,7 +360,7 @@ def test_where_gpu_is_left_out_and_the_hub_does_not_answer_the_plan_says_to_set_
         "test.dstack.yml: 1 problem\n\n"
         "resources.gpu\n"
         f"  rule:   it is left out, and cannot be chosen: the Hub at {hub.url} answered 503, asked about {MISTRAL}\n"
-        "  remedy: set gpu, for example 24GB, or try again with the network up"
+        "  remedy: set gpu, for example 24GB, or try again later"
     )
 
 

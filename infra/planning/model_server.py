@@ -1,0 +1,99 @@
+"""What a container's environment and command line say of the model that its server loads: TGI's options, vLLM's,
+SGLang's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from infra.configuration import Secret
+
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A model as a server loads it."""
+
+    model: str | None
+    """A repository or a folder, as it is written; `None`: nothing says it."""
+    revision: str | None
+    quantize: str | None
+    """How weights are quantized while they are loaded."""
+    gpus: int | None
+    """How many GPUs one model is put onto; `None`: all that the machine has."""
+
+
+def loaded_model(environment: Mapping[str, str | Secret], arguments: Sequence[str]) -> Loaded:
+    """Reads an environment, and an argument vector or a shell's command line in one.
+
+    TGI puts a model onto all GPUs of the machine unless it is told otherwise (launcher, `--num-shard`); vLLM and SGLang
+    onto one (`--tensor-parallel-size`, `--pipeline-parallel-size`; `--tp-size`).
+    """
+    known = {name: value for name, value in environment.items() if isinstance(value, str)}
+    words = [_filled(word.strip("'\""), known) for argument in arguments for word in argument.split()]
+    revision = _option(words, "--revision") or known.get("REVISION")
+    if _runs(words, "vllm"):
+        parallel = [_option(words, "--tensor-parallel-size", "-tp"), _option(words, "--pipeline-parallel-size", "-pp")]
+        return Loaded(
+            model=_positional(words, "serve") or _option(words, "--model") or known.get("MODEL_ID"),
+            revision=revision,
+            quantize=_option(words, "--quantization", "-q"),
+            gpus=_product(parallel),
+        )
+    if _runs(words, "sglang"):
+        return Loaded(
+            model=_option(words, "--model-path", "--model") or known.get("MODEL_ID"),
+            revision=revision,
+            quantize=_option(words, "--quantization"),
+            gpus=_product([_option(words, "--tp-size", "--tp", "--tensor-parallel-size")]),
+        )
+    shards = _option(words, "--num-shard") or known.get("NUM_SHARD")
+    sharded = _option(words, "--sharded") or known.get("SHARDED")
+    return Loaded(
+        model=_option(words, "--model-id") or known.get("MODEL_ID"),
+        revision=revision,
+        quantize=_option(words, "--quantize") or known.get("QUANTIZE"),
+        gpus=1 if sharded == "false" else None if shards is None else _product([shards]),
+    )
+
+
+def _filled(word: str, known: Mapping[str, str]) -> str:
+    """A word with the variables that have a value here; others stay as they are written."""
+    return _VARIABLE.sub(lambda found: known.get(found[1] or found[2], found[0]), word)
+
+
+def _runs(words: Sequence[str], program: str) -> bool:
+    """Whether a program or a Python module of that name is run."""
+    return any(word.rpartition("/")[2].partition(".")[0] == program for word in words)
+
+
+def _option(words: Sequence[str], *names: str) -> str | None:
+    """The value of `--name value` or `--name=value`, by whichever of its names it is written."""
+    for word, following in zip_longest(words, words[1:]):
+        if word in names:
+            return following
+        name, equals, value = word.partition("=")
+        if equals and name in names:
+            return value.strip("'\"")
+    return None
+
+
+def _positional(words: Sequence[str], after: str) -> str | None:
+    """What follows a word, unless that is an option."""
+    if after not in words:
+        return None
+    following = words[words.index(after) + 1 :]
+    return following[0] if following and not following[0].startswith("-") else None
+
+
+def _product(counts: Sequence[str | None]) -> int | None:
+    """How many GPUs these make together: one that is left out is 1; where the machine alone knows one, all of them."""
+    product = 1
+    for count in counts:
+        if count is not None and not re.fullmatch(r"[1-9][0-9]{0,3}", count):
+            return None
+        product *= int(count or 1)
+    return product
