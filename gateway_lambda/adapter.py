@@ -1,11 +1,13 @@
 """Behind a web adapter, which makes of every response one object of metadata and a payload that follows.
 
-Such an adapter has no word for a header that comes twice, and those who read its payload may wait for a first byte that
-never comes (aws-lambda-web-adapter issue 499). Where HTTP allows no body (204, 304, HEAD) there is nothing to add.
+Such an adapter has no word for a header that comes twice or is not ASCII, and those who read its payload may wait for a
+first byte that never comes (aws-lambda-web-adapter issue 499). Where HTTP allows no body (204, 304, HEAD) there is
+nothing to add.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 
 from gateway_lambda.errors import Header
@@ -15,6 +17,8 @@ _ITS_OWN = frozenset((b"x-amzn-request-context", b"x-amzn-lambda-context", b"x-a
 """Request headers that the adapter adds, about the account and the function: not a run's own service's affair."""
 _APART = b"set-cookie"
 """The one header whose values cannot share a line (RFC 9110 §5.3); adapters pass cookies on as a list."""
+_NOT_PLAIN = re.compile(rb"[^\t -~]")
+"""The adapter writes such a header without any value, as an empty list, which is no response to the API."""
 
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
@@ -71,10 +75,11 @@ class _Response:
 
 
 def _once(headers: Iterable[Header]) -> list[Header]:
-    """Values of one name in one line, at the place of the first."""
+    """Values of one name in one line, at the place of the first; what is not ASCII percent-encoded, as in URLs."""
     found: dict[bytes, bytes] = {}
     cookies: list[Header] = []
-    for name, value in headers:
+    for name, given in headers:
+        value = _NOT_PLAIN.sub(lambda match: b"%%%02X" % ord(match[0]), given)
         if name == _APART:
             cookies.append((name, value))
         else:

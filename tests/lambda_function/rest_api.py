@@ -31,7 +31,8 @@ def event(
     host: str = "gateway.example.org",
     stage: str = "live",
 ) -> dict[str, Any]:
-    """A proxy event, payload format 1.0, of a request to a custom domain."""
+    """A proxy event, payload format 1.0, of a request to a custom domain or to the API's own address, whose paths begin
+    with the stage. `path` is percent-encoded, as it stays in an event."""
     sent = [("Host", host), ("X-Forwarded-For", CLIENT), ("X-Forwarded-Port", "443"), ("X-Forwarded-Proto", "https")]
     given = [*headers, *sent]
     kind = next((value for name, value in given if name.lower() == "content-type"), "")
@@ -55,7 +56,7 @@ def event(
             "extendedRequestId": "x",
             "httpMethod": method,
             "identity": {"sourceIp": CLIENT, "userAgent": "tests"},
-            "path": path,
+            "path": f"/{stage}{path}" if ".execute-api." in host else path,
             "protocol": "HTTP/1.1",
             "requestId": "00000000-0000-0000-0000-000000000000",
             "requestTime": "01/Oct/2026:00:00:00 +0000",

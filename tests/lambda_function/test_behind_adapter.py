@@ -82,6 +82,15 @@ def test_a_name_has_one_line_and_cookies_have_their_own() -> None:
     ]
 
 
+def test_what_is_not_ascii_in_a_header_is_percent_encoded() -> None:
+    given = [(b"location", "/é".encode()), (b"x-l", b"caf\xe9\t~\x7f"), (b"set-cookie", "a=é".encode())]
+    assert answered(200, given, b"x")[0] == [
+        (b"location", b"/%C3%A9"),
+        (b"x-l", b"caf%E9\t~%7F"),
+        (b"set-cookie", b"a=%C3%A9"),
+    ]
+
+
 def test_the_application_sees_neither_the_adapter_nor_its_headers() -> None:
     seen: list[Message] = []
 

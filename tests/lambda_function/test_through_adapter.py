@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
@@ -170,6 +171,74 @@ def test_path_and_query_arrive_with_every_value(served: Function, web: Service) 
     served.ask("GET", "/a b/é", host=WEB, query=[("a", "1"), ("b", "x y&="), ("a", "é")])
     path, _, query = web.asked[0].path.partition("?")
     assert (path, parse_qs(query)) == ("/a%20b/%C3%A9", {"a": ["1", "é"], "b": ["x y&="]})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/a%20b/%C3%A9",
+        "/x%2Fy",
+        "/x%252Fy",
+        "/a//b/",
+        "/100%25",
+        "/%3Fa%23b",
+        "/a;b=c,d",
+        "/[x]|y",
+        "/services/locked/a",
+    ],
+)
+def test_a_path_arrives_as_it_was_sent(served: Function, web: Service, path: str) -> None:
+    """A REST API leaves the event's path encoded; the adapter and the gateway touch nothing either."""
+    served.ask("GET", path, host=WEB)
+    assert web.asked[0].path == path
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a+b c%20&=é", "", "\N{GRINNING FACE}", "a/b?c#d", "x;y|{z}"],
+    ids=["plus", "empty", "wide", "path", "odd"],
+)
+def test_a_querys_value_arrives_whatever_it_is(served: Function, web: Service, value: str) -> None:
+    served.ask("GET", "/", host=WEB, query=[("q[]", value)])
+    query = web.asked[0].path.partition("?")[2]
+    assert parse_qs(query, keep_blank_values=True, strict_parsing=True) == {"q[]": [value]}
+
+
+def test_of_a_request_header_that_comes_twice_the_last_value_arrives(served: Function, web: Service) -> None:
+    """The adapter puts the event's single values over its lists (docs/aws.md, Limits)."""
+    served.ask("GET", "/", host=WEB, headers=[("x-a", "1"), ("x-a", "2"), ("x-long", "y" * 9000), ("x-empty", "")])
+    assert [web.asked[0].header(name) for name in ("x-a", "x-long", "x-empty")] == [["2"], ["y" * 9000], [""]]
+
+
+def test_a_browsers_preflight_is_the_services_own_affair(served: Function, web: Service) -> None:
+    allowed = [("access-control-allow-origin", "https://a.example"), ("access-control-allow-methods", "POST")]
+    web.answers = lambda asked: Answer(status=204, headers=allowed)
+    wanted = [("origin", "https://a.example"), ("access-control-request-method", "POST")]
+    response = served.ask("OPTIONS", "/", host=WEB, headers=wanted)
+    assert response.status == 204
+    assert {name: response.headers[name] for name, _ in allowed} == {name: (value,) for name, value in allowed}
+    assert [(name, web.asked[0].header(name)) for name, _ in wanted] == [(name, [value]) for name, value in wanted]
+
+
+def test_what_a_service_encoded_is_passed_on_encoded(served: Function, web: Service) -> None:
+    packed = gzip.compress(EVERY_BYTE)
+    web.answers = lambda asked: Answer(headers=[("content-encoding", "gzip"), ("vary", "*")], body=packed)
+    response = served.ask("GET", "/", host=WEB, headers=[("accept-encoding", "gzip")])
+    assert (response.body, response.headers["content-encoding"]) == (packed, ("gzip",))
+    assert web.asked[0].header("accept-encoding") == ["gzip"]
+
+
+def test_a_header_that_is_not_ascii_arrives_percent_encoded(served: Function, web: Service) -> None:
+    """The adapter would write it as an empty list, and the API would refuse the whole response."""
+    web.answers = lambda asked: Answer(status=302, headers=[("location", "/caf\xe9"), ("set-cookie", "a=\xe9")])
+    response = served.ask("GET", "/", host=WEB)
+    assert (response.headers["location"], response.headers["set-cookie"]) == (("/caf%E9",), ("a=%E9",))
+
+
+def test_twelve_megabytes_come_back_whole(served: Function, web: Service) -> None:
+    """More than a response that is not streamed could have."""
+    web.answers = lambda asked: Answer(body=EVERY_BYTE * 1200)
+    assert served.ask("GET", "/", host=WEB).body == EVERY_BYTE * 1200
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
