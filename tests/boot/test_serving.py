@@ -155,7 +155,7 @@ def test_weights_that_arrive_are_told_while_the_port_is_closed(machine: Boots) -
     boot = machine()
     boot.answer("du", "printf '0\\t/hub\\n'", call=1)
     boot.answer("du", "printf '2560\\t/hub\\n'", call=2)
-    boot.answer("du", "printf '14848\\t/hub\\n'")
+    boot.answer("du", "printf '14848\\t/hub\\n'; exit 1")
     process = boot.start("serve")
     boot.wait_until(lambda: "waiting for port 80, 14.5 GB of weights on disk" in steps(boot))
     boot.answer("curl-health", "printf 200")

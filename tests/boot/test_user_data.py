@@ -89,6 +89,17 @@ def test_what_is_too_large_for_user_data_is_refused_when_planning(key: str, wher
         made(dataclasses.replace(planned(), container=container))
 
 
+@pytest.mark.parametrize("number", [1, 30, 400])
+def test_what_planning_takes_fits_whatever_the_versions_become(number: int) -> None:
+    plan = planned(
+        "env: [" + ", ".join(f"SECRET_{index}" for index in range(number)) + "]\n",
+        **dict.fromkeys((f"SECRET_{index}" for index in range(number)), "hidden"),
+    )
+    noise = random.Random(3)
+    some = {parameter.name: noise.randint(1, 99_999) for parameter in parameters(plan)}
+    assert len(base64.b64decode(user_data(plan, **PLACE, parameter_versions=some))) <= bytes_at_most(plan)
+
+
 def test_large_values_go_by_ssm_so_that_many_of_them_fit() -> None:
     noise = random.Random(2)
     values = {f"V{i}": "".join(noise.choices(string.ascii_letters, k=8192)) for i in range(12)}

@@ -71,9 +71,9 @@ waiting_for() {
     printf 'waiting for GET %s, which answers %s' "$HEALTH_PATH" "$2"
     return
   fi
-  megabytes=$(du --summarize --block-size=1M "$HUB" | cut --fields 1) || megabytes=0
+  megabytes=$({ du --summarize --block-size=1M "$HUB" 2>/dev/null || true; } | cut --fields 1) # files go while it looks
   printf 'waiting for port %s' "$CONTAINER_PORT"
-  if ((megabytes > 0)); then printf ', %s.%s GB of weights on disk' "$((megabytes / 1024))" "$((megabytes % 1024 * 10 / 1024))"; fi
+  if ((${megabytes:-0} > 0)); then printf ', %s.%s GB of weights on disk' "$((megabytes / 1024))" "$((megabytes % 1024 * 10 / 1024))"; fi
 }
 
 # say_unhealthy OPENED ANSWER WAITED

@@ -27,7 +27,6 @@ _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 """Deflate, no flags, no time, best compression, no operating system (RFC 1952); what `gzip` writes here hangs on
 Python's version."""
 _NAMES = ("region", "table", "log_group")
-_LARGEST_VERSION = 99_999
 
 
 class UserDataTooLarge(ValueError):
@@ -69,10 +68,15 @@ def script(plan: ServicePlan, *, region: str, table: str, log_group: str, parame
 
 
 def bytes_at_most(plan: ServicePlan) -> int:
-    """How large the user data of `plan` becomes, whatever names of up to 64 characters it is given later."""
-    versions = {parameter.name: _LARGEST_VERSION for parameter in parameters(plan)}
-    names = {name: hashlib.sha256(name.encode()).hexdigest() for name in _NAMES}  # nothing shortens such a name
+    """How large the user data of `plan` becomes, whatever names of up to 64 characters, and versions of up to five
+    digits, it is given later: these here are such that nothing compresses them."""
+    versions = {parameter.name: 10_000 + int(_digest(parameter.name), 16) % 90_000 for parameter in parameters(plan)}
+    names = {name: _digest(name) for name in _NAMES}
     return len(_compress(script(plan, **names, parameter_versions=versions)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _compress(text: str) -> bytes:
