@@ -1,20 +1,20 @@
-"""What stands in the way of deleting a gateway: the runs that it still routes to."""
+"""What stands in the way of deleting a gateway: the runs that it still has."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pulumi
 from pulumi import dynamic
 
-from infra.planning.table_items import PARTITION_KEY, REGISTRY, SORT_KEY
+from infra.planning.table_items import CLAIM, OWNER, PARTITION_KEY, REGISTRY, RUN, SORT_KEY
 from infra.preflight.aws_errors import aws_failures, error_code, in_words
 
-RUN = "run#"
 SHOWN = 5
-"""Run names that an error lists."""
+"""Runs that an error lists."""
 
 
 class Table(Protocol):
@@ -38,13 +38,25 @@ def _client(region: str, profile: str | None) -> Table:
 
 
 class TeardownProvider(dynamic.ResourceProvider):
-    """Does nothing but refuse to be deleted while the table has routing items."""
+    """Does nothing but refuse to be deleted while the table has runs.
+
+    A stack's state refers to this class by its name: a stack cannot be destroyed by a version in which it has another.
+    """
 
     serialize_as_secret_always = False
 
     def __init__(self, client: Callable[[str, str | None], Table] = _client) -> None:
         super().__init__()
         self._client = client
+        self._shown_with_traceback = False
+
+    def __reduce__(self) -> tuple[type[TeardownProvider], tuple[()]]:
+        """What the engine keeps is this class alone, so that nothing else of the code has to keep its name."""
+        return TeardownProvider, ()
+
+    def configure(self, req: dynamic.ConfigureRequest) -> None:
+        """Only in the engine's own process for dynamic resources, which shows errors with their traceback."""
+        self._shown_with_traceback = True
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         return dynamic.CreateResult(id_=str(props["table"]), outs=props)
@@ -58,13 +70,26 @@ class TeardownProvider(dynamic.ResourceProvider):
         return dynamic.UpdateResult(outs=_news)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        runs = routed_runs(self._client(str(_props["region"]), _props.get("profile")), str(_props["table"]))
-        if runs:
-            more = f" and {len(runs) - SHOWN} more" if len(runs) > SHOWN else ""
-            raise RuntimeError(
-                f"the gateway still routes to {', '.join(runs[:SHOWN])}{more}: what they run on would stay and be "
-                "billed. Destroy their stacks first (docs/teardown.md)"
-            )
+        refusal = self._refusal(str(_props["region"]), _props.get("profile"), str(_props["table"]))
+        if refusal is None:
+            return
+        if self._shown_with_traceback:
+            sys.tracebacklimit = 0  # the message says all; Pulumi's frames would stand before it
+        raise RuntimeError(refusal)
+
+    def _refusal(self, region: str, profile: str | None, table: str) -> str | None:
+        try:
+            runs = runs_of(self._client(region, profile), table)
+        except aws_failures() as error:
+            return f"which runs the gateway still has could not be asked, so it stays: {in_words(error)}"
+        if not runs:
+            return None
+        named = [run if owner is None else f"{run} (stack {owner})" for run, owner in runs.items()]
+        more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+        return (
+            f"the gateway still has the runs {', '.join(named[:SHOWN])}{more}: what they run on would stay and be "
+            "billed. Destroy their stacks first (docs/teardown.md)"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,18 +114,27 @@ class Teardown(dynamic.Resource):
         super().__init__(TeardownProvider(), name, inputs, opts)
 
 
-def routed_runs(table: Table, name: str) -> list[str]:
-    """Names of the runs that the table has routing items of; none where there is no table any more. A page of a Query
-    suffices to know that there are any. Raises RuntimeError where AWS does not say."""
+def runs_of(table: Table, name: str) -> Mapping[str, str | None]:
+    """The runs that the table knows, with the stacks that claim them, None where only a route is left; none where there
+    is no table any more. A run that is claimed may have instances before it has a route, and after it has lost it. A
+    page of a Query suffices to know that there are any. Raises what boto3 raises."""
+    claims = _items(table, name, CLAIM)
+    routes = _items(table, name, RUN)
+    owners = {str(item[SORT_KEY]["S"]).removeprefix(CLAIM): str(item[OWNER]["S"]) for item in claims}
+    routed = {str(item[SORT_KEY]["S"]).removeprefix(RUN): None for item in routes}
+    return dict(sorted({**routed, **owners}.items()))
+
+
+def _items(table: Table, name: str, prefix: str) -> Sequence[Mapping[str, Any]]:
     try:
         found = table.query(
             TableName=name,
             KeyConditionExpression=f"{PARTITION_KEY} = :registry AND begins_with({SORT_KEY}, :run)",
-            ExpressionAttributeValues={":registry": {"S": REGISTRY}, ":run": {"S": RUN}},
+            ExpressionAttributeValues={":registry": {"S": REGISTRY}, ":run": {"S": prefix}},
             ConsistentRead=True,
         )
     except aws_failures() as error:
         if error_code(error) == "ResourceNotFoundException":
             return []
-        raise RuntimeError(f"which runs the gateway still routes to could not be asked: {in_words(error)}") from None
-    return [str(item[SORT_KEY]["S"]).removeprefix(RUN) for item in found["Items"]]
+        raise
+    return found["Items"]

@@ -17,6 +17,8 @@ PARTITION_KEY = "pk"
 SORT_KEY = "sk"
 REGISTRY = "registry"
 """The partition of claims, runs and keys."""
+CLAIM, RUN, KEY = "claim#", "run#", "key#"
+"""What the sort keys of that partition begin with."""
 EXPIRES = "ttl"
 """Attribute of a state item: when it may go, in seconds since 1970."""
 RECORD = "record"
@@ -32,17 +34,17 @@ def state_partition(run: str) -> str:
 
 def claim_item(run: str, owner: str) -> str:
     """The item that makes a run name one stack's."""
-    return _item(f"claim#{run}", OWNER, owner)
+    return _item(f"{CLAIM}{run}", OWNER, owner)
 
 
 def routing_item(service: record.Service) -> str:
     """The item by which the gateway routes to a run."""
-    return _item(f"run#{service.run}", RECORD, _text(service))
+    return _item(f"{RUN}{service.run}", RECORD, _text(service))
 
 
 def key_item(key: record.Key) -> str:
     """The item by which the gateway knows an API key."""
-    return _item(f"key#{key.name}", RECORD, _text(key))
+    return _item(f"{KEY}{key.name}", RECORD, _text(key))
 
 
 def _item(sort: str, attribute: str, value: str) -> str:
