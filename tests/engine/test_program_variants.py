@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pulumi import automation
 
-from tests.aws.standin.world import ExistingEndpoint, ExistingVpc, World
+from tests.aws.standin.world import ExistingEndpoint, ExistingImage, ExistingVpc, World
 from tests.engine.deployment import refusal
 from tests.engine.stacks import GATEWAY_WITHOUT_DOMAIN, MODEL, TOKEN, WEB, Stacks, in_order
 from tests.support.requirements import require
@@ -15,7 +15,9 @@ from tests.support.requirements import require
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600), pytest.mark.xdist_group("engine-variants")]
 
 VPC, SUBNETS = "vpc-0123456789abcdef0", ("subnet-0123456789abcdef0", "subnet-0123456789abcdef1")
+IMAGE = ExistingImage(id="ami-0123456789abcdef0", root_device="/dev/sda1")
 THERE = World(
+    images=(IMAGE,),
     vpcs=(
         ExistingVpc(
             id=VPC,
@@ -27,7 +29,7 @@ THERE = World(
                 ),
             ),
         ),
-    )
+    ),
 )
 PROTECTED = {"vpc_id": VPC, "subnet_ids": ",".join(SUBNETS), "auth": "false", "protect": "true"}
 
@@ -74,6 +76,18 @@ def test_stack_config_closes_a_service_that_its_gateway_leaves_open_in_place(sta
     up = stacks.stack("llm", MODEL, {"wait": "false", "auth": "true"}, {"env.HUGGING_FACE_HUB_TOKEN": TOKEN}).up()
     assert stacks.events(before) == [("update", "TableItem llm-run")]
     assert "Authorization: Bearer $(pulumi stack output api_keys" in up.outputs["curl"].value
+
+
+def test_a_pinned_image_brings_its_root_device_which_stays_with_it_when_it_is_pinned_no_longer(stacks: Stacks) -> None:
+    config, secrets = {"wait": "false", "auth": "true"}, {"env.HUGGING_FACE_HUB_TOKEN": TOKEN}
+    before = stacks.happened()
+    stacks.stack("llm", MODEL, {**config, "ami": IMAGE.id}, secrets).up()
+    assert stacks.events(before) == [("update", "LaunchTemplate llm-replica"), ("update", "Group llm-replicas")]
+    template = stacks.one("llm", "LaunchTemplate", "llm-replica").inputs
+    assert (template["imageId"], template["blockDeviceMappings"][0]["deviceName"]) == (IMAGE.id, "/dev/sda1")
+    before = stacks.happened()
+    stacks.stack("llm", MODEL, config, secrets).up()
+    assert stacks.events(before) == []
 
 
 @pytest.mark.parametrize(
