@@ -75,6 +75,27 @@ def test_a_stream_whose_upstream_breaks_off_ends_with_an_error_event(served: Fun
     assert b"Lambda-Runtime" not in payload, "the stream itself ends as it should"
 
 
+def test_comments_keep_a_stream_alive_while_its_upstream_is_silent(
+    task_root: TaskRoot, environment: dict[str, str], tgi: Service
+) -> None:
+    """The API ends what is silent for five minutes, before the first byte too."""
+    steps = Steps(token(1, "Hello", last=True))
+    tgi.answers = lambda asked: _answer(asked, steps)
+    often = {**environment, "GATEWAY_COMMIT_AFTER": "0.1", "GATEWAY_KEEP_ALIVE": "0.1"}
+    with function(task_root.folder, task_root.path, often) as running:
+        wait_until_ready(running)
+        invocation = chat(running, stream=True)
+        assert invocation.metadata()["statusCode"] == 200
+        invocation.piece(3)
+        silent = b"".join(piece.data for piece in invocation.pieces)
+        steps.go()
+        payload = invocation.payload()
+    assert silent.count(b"\n:") + silent.startswith(b":") >= 2
+    assert b"Hello" not in silent
+    assert b'"content":"Hello"' in payload
+    assert payload.endswith(b"data: [DONE]\n\n")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
