@@ -61,6 +61,8 @@ def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Argum
         if given.url is None and getattr(given, flag) is not None:
             parser.error(f"--{flag.replace('_', '-')} goes with --url: a stack says its own")
     key = given.key or environment.get(KEY_VARIABLE) or None
+    if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
+        parser.error("the key has characters that no header can carry: it is letters, digits and signs of ASCII")
     return Arguments(
         stack=given.stack,
         url=given.url,
@@ -79,6 +81,8 @@ def _url(text: str) -> str:
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         good = False
+    if "@" in text.partition("?")[0]:
+        raise argparse.ArgumentTypeError("an address has no user and no password in it: give a key with --key")
     if good:
         return text.rstrip("/")
     raise argparse.ArgumentTypeError(f"{text!r} is no address: write it as https://yellow-cat-1.example.com")

@@ -68,9 +68,13 @@ def _tried(check: Callable[[], str]) -> tuple[Result, str]:
     except (openai.OpenAIError, httpx.HTTPError) as error:
         cause = error.__cause__ or error
         return "FAILED", f"{type(cause).__name__}: {cause}"
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        # What the SDK and the checks read is taken at its word; an answer of another shape ends here.
+        return "FAILED", f"the answer has not the shape that it should have ({type(error).__name__}: {error})"
 
 
 def _without_key(note: str, target: Target) -> str:
     """One line, without what must not be shown: what answers may repeat what it was sent."""
-    line = " ".join(note.split())[:300]
-    return line if target.key is None else line.replace(target.key.reveal(), "***").replace(WRONG_KEY, "***")
+    for key in (WRONG_KEY, *([] if target.key is None else [target.key.reveal()])):
+        note = note.replace(key, "***")
+    return " ".join(note.split())[:300]

@@ -84,7 +84,7 @@ class LongStream:
         return arrivals
 
     def _generate(self, url: str, tokens: int) -> Generator[Arrivals]:
-        parameters = {"max_new_tokens": tokens, "grammar": {"type": "regex", "value": ENDLESS}}
+        parameters = {"max_new_tokens": tokens, "details": True, "grammar": {"type": "regex", "value": ENDLESS}}
         body = {"inputs": _COUNTING, "parameters": parameters}
         arrivals = Arrivals()
         headers = self._target.headers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,8 +12,8 @@ from commands.smoke.target import Target
 
 def report(target: Target, outcomes: Sequence[Outcome], *, at: datetime) -> str:
     """What was tried and what came of it, in Markdown. No final newline."""
-    failed = sum(outcome.result == "FAILED" for outcome in outcomes)
-    tried = sum(outcome.result != "skipped" for outcome in outcomes)
+    counts = Counter(outcome.result for outcome in outcomes)
+    summed = [f"{counts[result]} {result}" for result in ("ok", "short", "skipped", "FAILED") if counts[result]]
     rows = [("check", "result", "time", "note")]
     rows += [(one.check, one.result, f"{one.seconds:.2f} s", one.note.replace("|", "\\|")) for one in outcomes]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
@@ -25,7 +26,7 @@ def report(target: Target, outcomes: Sequence[Outcome], *, at: datetime) -> str:
             "|" + "|".join("-" * (width + 2) for width in widths) + "|---|",
             *table[1:],
             "",
-            f"{failed} of {tried} failed." if failed else f"All {tried} good.",
+            f"{', '.join(summed)}.",
         ]
     )
 

@@ -138,10 +138,12 @@ def _padded(question: dict[str, object]) -> bytes:
 
 
 def _described(answer: httpx.Response) -> str:
-    """A status, with the error's code and message where it has some."""
+    """A status, with the error's code and message, or where it leads to."""
     error = _error(answer)
     said = ": ".join(str(error[key]) for key in ("code", "message") if error.get(key))
-    return f"{answer.status_code} ({said[:160]})" if said else str(answer.status_code)
+    if not said and answer.has_redirect_location:
+        said = f"to {answer.headers['location']}"
+    return f"{answer.status_code} ({said})" if said else str(answer.status_code)
 
 
 def _error(answer: httpx.Response) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +35,8 @@ class Broken:
     """By `METHOD path`, instead of what is right."""
     error: dict[str, Any] | None = None
     """The error of every answer of `statuses`."""
+    shape: Any = None
+    """The JSON of every answer of the OpenAI interface, instead of what is right."""
     key: str | None = None
     """The only one that is accepted; `None`: any."""
 
@@ -44,7 +46,7 @@ class Broken:
 
 
 @contextmanager
-def serve_broken(**how: Any) -> Iterator[Broken]:
+def serve_broken(**how: Any) -> Generator[Broken]:
     broken = Broken(**how)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(broken))
     broken.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -77,6 +79,8 @@ def _handler(broken: Broken) -> type[BaseHTTPRequestHandler]:
                 return self._answer(wanted, {"error": broken.error} if broken.error else None)
             if broken.key is not None and self.headers.get("authorization") != f"Bearer {broken.key}":
                 return self._answer(401, {"error": {"code": "invalid_api_key", "message": "no"}})
+            if broken.shape is not None and self.path.startswith("/v1/"):
+                return self._answer(200, broken.shape)
             if self.path == "/v1/models":
                 listed = [{"id": model, "object": "model", "created": 1, "owned_by": "x"} for model in broken.models]
                 return self._answer(200, {"object": "list", "data": listed})
@@ -120,10 +124,12 @@ def _handler(broken: Broken) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
             self.wfile.flush()
 
-        def _answer(self, status: int, body: dict[str, Any] | None) -> None:
+        def _answer(self, status: int, body: Any) -> None:
             data = b"" if body is None else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
+            if status == 302:
+                self.send_header("location", "http://127.0.0.1:9/elsewhere")
             if status != 204:
                 self.send_header("content-length", str(len(data)))
             self.end_headers()

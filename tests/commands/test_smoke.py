@@ -50,7 +50,7 @@ TABLE = """\
 | 204 | ok | N s | OPTIONS /health is N without a body, and ends; a path with N: --no-content |
 | stream of 1 s | ok | N s | {how}: N s, N chunks, longest silence N s |
 
-All 12 good.
+12 ok.
 """
 """What `make smoke` prints, numbers made N."""
 
@@ -134,6 +134,10 @@ def test_an_open_service_with_nothing_wrong_is_good() -> None:
         ("204", {"statuses": {"OPTIONS /health": 504}}, "OPTIONS /health is 504"),
         ("stream of 9 s", {"finish": None}, r"OpenAI interface, ignore_eos: broke off after 0 s, 12 chunks"),
         ("curl", {"statuses": {"POST /v1/chat/completions": 502}}, "curl is answered with 502"),
+        ("health", {"statuses": {"GET /health": 302}}, r"GET /health is 302 \(to http://127.0.0.1:9/elsewhere\)"),
+        ("model list", {"shape": []}, r"the answer has not the shape that it should have \(AttributeError: .*\)"),
+        ("SDK, plain", {"shape": {}}, r"the answer has not the shape that it should have \(TypeError: .*\)"),
+        ("SDK, plain", {"shape": "no"}, r"the answer has not the shape that it should have \(AttributeError: .*\)"),
     ],
 )
 def test_what_is_broken_on_the_way_fails(check: str, how: dict[str, Any], note: str) -> None:
@@ -157,6 +161,15 @@ def test_a_key_that_an_answer_repeats_is_not_shown() -> None:
         outcome = _one(_run(server.target(), only="health", said=said))
     assert (outcome.result, outcome.note) == ("FAILED", "GET /health is 401 (invalid_api_key: *** is unknown)")
     assert KEY not in "".join(said)
+
+
+@pytest.mark.parametrize("before", range(90, 300, 30))
+def test_no_part_of_a_key_is_shown_where_a_note_is_cut(before: int) -> None:
+    error = {"code": "x", "message": f"{'p' * before} Bearer {KEY}"}
+    with serve_broken(statuses={"GET /health": 400}, error=error, key=KEY) as server:
+        outcome = _one(_run(server.target(), only="health"))
+    assert KEY[:6] not in outcome.note
+    assert len(outcome.note) <= 300
 
 
 def test_a_service_that_wants_a_key_says_so() -> None:
@@ -218,7 +231,7 @@ def test_nothing_that_answers_fails_every_check_without_a_traceback() -> None:
     line = python("-m", "commands.smoke", "--url", url, "--openai-base-url", url, "--model", "m")
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 1
-    assert done.stdout.endswith("\n11 of 11 failed.\n")
+    assert done.stdout.endswith("\n1 skipped, 11 FAILED.\n")
     assert "Traceback" not in done.stdout + done.stderr
 
 
@@ -280,6 +293,14 @@ def test_what_pulumi_says_is_what_a_user_reads(tmp_path: Path) -> None:
         (["cat", "--url", "http://a.b"], "give a STACK or a --url, one of the two"),
         (["cat", "--model", "m"], "--model goes with --url: a stack says its own"),
         (["--url", "cat"], "argument --url: 'cat' is no address: write it as https://yellow-cat-1.example.com"),
+        (
+            ["--url", "https://me:secret@cat.example.com"],
+            "argument --url: an address has no user and no password in it: give a key with --key",
+        ),
+        (
+            ["cat", "--key", "schlüssel"],
+            "the key has characters that no header can carry: it is letters, digits and signs of ASCII",
+        ),
         (["cat", "--health", "health"], "argument --health: 'health' is no path: it begins with /"),
         (
             ["cat", "--stream-seconds", "900"],
@@ -316,7 +337,7 @@ def test_the_report_is_a_table_to_paste() -> None:
         "| SDK, plain | FAILED  | 1.50 s | 503: a \\| b |\n"
         "| 204        | skipped | 0.00 s | none |\n"
         "\n"
-        "1 of 2 failed."
+        "1 ok, 1 skipped, 1 FAILED."
     )
 
 
