@@ -1,31 +1,28 @@
 """`make wait STACK=…`: what `pulumi up` does at its end, by hand: wait until a service serves, or say why it does not.
 
-What there is to wait for comes out of the stack's state and not out of its outputs: a first `pulumi up` that failed
-while it waited has no outputs, and is what this is for.
+What there is to wait for comes out of the stack's state and not out of its outputs, which say nothing of the group.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from commands.pulumi_cli import Pulumi, PulumiError, run_pulumi
+from infra.planning.plan import Roll
 from infra.planning.table_items import PARTITION_KEY, REGISTRY, SORT_KEY
-from infra.preflight.aws_errors import aws_failures
 from infra.readiness import Awaited, Clients, Clock, NotServingError, WallClock, aws_clients, wait_until_serving
 
 GROUP = "aws:autoscaling/group:Group"
-LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 TABLE_ITEM = "aws:dynamodb/tableItem:TableItem"
 PROJECT = "servestack"
 """As in Pulumi.yaml."""
 _CLAIM = "claim#"
-
-Pulumi = Callable[[Sequence[str]], str]
+_GATEWAY = "servestack:gateway:Gateway"
 
 
 class WaitError(Exception):
@@ -41,8 +38,10 @@ def main(
 ) -> int:
     """The command; 0 when the service serves, 1 when it does not, 2 when there is nothing to wait for."""
     parser = argparse.ArgumentParser(prog="make wait", description="Waits until a service serves.")
-    parser.add_argument("stack", help="the service's stack: name, or org/project/stack")
-    stack: str = parser.parse_args(arguments).stack
+    parser.add_argument("stack", nargs="?", help="the service's stack: name, or org/project/stack")
+    stack: str | None = parser.parse_args(arguments).stack
+    if stack is None:
+        parser.error("a service's stack is wanted: make wait STACK=NAME (pulumi stack ls lists them)")
     ask = pulumi or run_pulumi
     try:
         state = json.loads(ask(["stack", "export", "--stack", stack]))
@@ -50,10 +49,10 @@ def main(
         awaited = awaited_of(stack, state, config)
         made = clients(awaited.region, _value(config, "aws:profile"))
         wait_until_serving(awaited, made, clock=clock or WallClock(), say=_say)
-    except WaitError as error:
+    except (WaitError, PulumiError) as error:
         print(error, file=sys.stderr)
         return 2
-    except (NotServingError, *aws_failures()) as error:
+    except NotServingError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -75,12 +74,17 @@ def awaited_of(stack: str, state: Mapping[str, Any], config: Mapping[str, Any]) 
     deployment: Mapping[str, Any] = state.get("deployment") or {}
     resources: Sequence[Mapping[str, Any]] = deployment.get("resources") or []
     there = [resource for resource in resources if resource.get("outputs") and not resource.get("delete")]
+    if any(resource["type"] == _GATEWAY for resource in resources):
+        raise WaitError(f"{stack} is a gateway's stack, which has no replicas to wait for: name a service's")
     group = _outputs(stack, there, GROUP)
-    template = _outputs(stack, there, LAUNCH_TEMPLATE)
     minimum = int(group["minSize"])
     if minimum == 0:
-        raise WaitError(f"{stack} may have no replica at all (replicas: 0..), so there is nothing to wait for")
+        raise WaitError(
+            f"{stack} may have no replica at all (replicas: 0..), so there is nothing to wait for. Where its replicas "
+            f"are more, its group was stopped and pulumi refresh has noted that: run pulumi up --stack {stack}"
+        )
     run, table = _claim(stack, there)
+    preferences = group["instanceRefresh"]["preferences"]
     return Awaited(
         run=run,
         region=str(group["arn"]).split(":")[3],
@@ -88,23 +92,17 @@ def awaited_of(stack: str, state: Mapping[str, Any], config: Mapping[str, Any]) 
         target_group=group["targetGroupArns"][0],
         table=table,
         log_group=_outputs(stack, there, LOG_GROUP)["name"],
-        version=int(template["latestVersion"]),
+        version=int(_template(group)["version"]),
         minimum=minimum,
+        roll=Roll(
+            min_healthy_percentage=int(preferences["minHealthyPercentage"]),
+            max_healthy_percentage=int(preferences["maxHealthyPercentage"]),
+            warmup=int(preferences["instanceWarmup"]),
+        ),
         port=None,
         boot_timeout=int(group["healthCheckGracePeriod"]),
         on_failure="keep" if _value(config, f"{PROJECT}:on_failure") == "keep" else "stop",
     )
-
-
-def run_pulumi(arguments: Sequence[str]) -> str:
-    """What the pulumi CLI prints. Raises `WaitError` with what it says where it fails."""
-    try:
-        ended = subprocess.run(["pulumi", *arguments, "--non-interactive"], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise WaitError("there is no pulumi command: install it (pulumi.com/docs/install), and log in") from None
-    if ended.returncode != 0:
-        raise WaitError(ended.stderr.strip() or f"pulumi {arguments[0]} ended with status {ended.returncode}")
-    return ended.stdout
 
 
 def _outputs(stack: str, resources: Sequence[Mapping[str, Any]], kind: str) -> Mapping[str, Any]:
@@ -116,6 +114,12 @@ def _outputs(stack: str, resources: Sequence[Mapping[str, Any]], kind: str) -> M
         )
     outputs: Mapping[str, Any] = found[-1]["outputs"]
     return outputs
+
+
+def _template(group: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Which version of the launch template the group was last given: a `pulumi up` that failed before that has made
+    newer ones."""
+    return group["mixedInstancesPolicy"]["launchTemplate"]["launchTemplateSpecification"]
 
 
 def _claim(stack: str, resources: Sequence[Mapping[str, Any]]) -> tuple[str, str]:

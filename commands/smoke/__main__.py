@@ -15,7 +15,8 @@ def main(line: list[str]) -> int:
         from commands.smoke.arguments import read_arguments
 
         arguments = read_arguments(line, os.environ)
-        from commands.smoke.target import CannotTry, run_pulumi, target_at, target_of_stack
+        from commands.pulumi_cli import PulumiError, run_pulumi
+        from commands.smoke.target import CannotTry, target_at, target_of_stack
 
         try:
             if arguments.url is None:
@@ -27,7 +28,7 @@ def main(line: list[str]) -> int:
                     model=arguments.model,
                     key=arguments.key,
                 )
-        except CannotTry as error:
+        except (CannotTry, PulumiError) as error:
             _say(str(error))
             return 1
         from commands.smoke.checks import checks, run

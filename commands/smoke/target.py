@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from commands.pulumi_cli import Pulumi
 from infra.configuration import Secret
 
 PATIENCE = 30.0
 """Seconds for a question that a gateway answers by itself."""
 NO_MODEL = "-"
 """What `--model` says of a service without one."""
-
-Pulumi = Callable[[Sequence[str]], str]
-"""Runs the pulumi CLI and gives what it prints. Raises `CannotTry`."""
 
 
 class CannotTry(Exception):
@@ -47,7 +44,8 @@ class Target:
 
 
 def target_of_stack(stack: str, pulumi: Pulumi, *, key: Secret | None) -> Target:
-    """What a deployed stack says of itself. `key`: instead of the first of its gateway's keys. Raises `CannotTry`."""
+    """What a deployed stack says of itself. `key`: instead of the first of its gateway's keys. Raises `CannotTry`,
+    and what `pulumi` raises."""
     outputs = _outputs(pulumi, stack)
     if "openai_base_url" not in outputs:
         raise CannotTry(
@@ -90,17 +88,6 @@ def target_at(url: str, *, openai_base_url: str | None, model: str | None, key: 
     if model == NO_MODEL:
         return found
     return Target(url=found.url, openai_base_url=base, model=model or _only_model(found), key=key, curl=None)
-
-
-def run_pulumi(arguments: Sequence[str]) -> str:
-    """What the pulumi CLI prints. Raises `CannotTry` with what it says where it fails."""
-    try:
-        ended = subprocess.run(["pulumi", *arguments, "--non-interactive"], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise CannotTry("there is no pulumi command: install it (pulumi.com/docs/install), and log in") from None
-    if ended.returncode != 0:
-        raise CannotTry(ended.stderr.strip() or f"pulumi {arguments[0]} ended with status {ended.returncode}")
-    return ended.stdout
 
 
 _JSON = ("--json", "--show-secrets")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import msgspec
@@ -12,7 +12,17 @@ import pulumi
 from pulumi import dynamic
 
 from infra.planning import ServicePlan
-from infra.readiness import Awaited, Clients, Clock, WallClock, aws_clients, wait_until_serving
+from infra.preflight.aws_errors import aws_failures, error_code, in_words
+from infra.readiness import (
+    Awaited,
+    Clients,
+    Clock,
+    NotServingError,
+    WallClock,
+    aws_clients,
+    release,
+    wait_until_serving,
+)
 
 WAITED_FOR = ("version", "group", "target_group", "minimum")
 """A change of one of these makes the service a matter of waiting again; the others only say how."""
@@ -20,7 +30,11 @@ WAITED_FOR = ("version", "group", "target_group", "minimum")
 
 class ReadinessProvider(dynamic.ResourceProvider):
     """Waits when the resource is made, and when what it waits for has changed; a wait that failed is done again.
-    Deleting does nothing."""
+    Deleting lets a group that a failed update has frozen go on by itself: the service may just not be waited for any
+    more.
+
+    A stack's state refers to this class by its name: a stack cannot be destroyed by a version in which it has another.
+    """
 
     serialize_as_secret_always = False
 
@@ -30,6 +44,15 @@ class ReadinessProvider(dynamic.ResourceProvider):
         super().__init__()
         self._clients = clients
         self._clock = clock
+        self._shown_with_traceback = False
+
+    def __reduce__(self) -> tuple[type[ReadinessProvider], tuple[()]]:
+        """What the engine keeps is this class alone, so that nothing else of the code has to keep its name."""
+        return ReadinessProvider, ()
+
+    def configure(self, req: dynamic.ConfigureRequest) -> None:
+        """Only in the engine's own process for dynamic resources, which shows errors with their traceback."""
+        self._shown_with_traceback = True
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         self._wait(props)
@@ -44,10 +67,26 @@ class ReadinessProvider(dynamic.ResourceProvider):
             self._wait(_news)
         return dynamic.UpdateResult(outs=_news)
 
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        group, region = str(_props["group"]), str(_props["region"])
+        try:
+            release(group, self._clients(region, _props.get("profile")))
+        except (NotServingError, *aws_failures()) as error:
+            if error_code(error) != "ValidationError":  # there is no such group any more
+                _say(
+                    f"whether {group} may start and end instances is not known ({in_words(error)}): aws autoscaling "
+                    f"resume-processes --auto-scaling-group-name {group} --region {region}"
+                )
+
     def _wait(self, props: Mapping[str, Any]) -> None:
         awaited = read_awaited(props)
-        clients = self._clients(awaited.region, props.get("profile"))
-        wait_until_serving(awaited, clients, clock=self._clock(), say=_say)
+        try:
+            clients = self._clients(awaited.region, props.get("profile"))
+            wait_until_serving(awaited, clients, clock=self._clock(), say=_say)
+        except NotServingError:
+            if self._shown_with_traceback:
+                sys.tracebacklimit = 0  # the report says all; frames of waiting and of Pulumi would stand before it
+            raise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +118,7 @@ class Readiness(dynamic.Resource):
             "log_group": args.log_group,
             "version": args.version,
             "minimum": plan.replicas.minimum,
+            "roll": asdict(plan.roll),
             "port": plan.container.port,
             "boot_timeout": plan.boot_timeout,
             "on_failure": plan.on_failure,

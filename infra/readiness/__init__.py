@@ -6,6 +6,17 @@ it ends at a healthy replica of the wanted version, or fails with the cause and 
 
 from infra.readiness.awaited import Awaited, NotServingError, Served
 from infra.readiness.clients import Clients, Clock, WallClock, aws_clients
+from infra.readiness.stopping import release
 from infra.readiness.waiting import wait_until_serving
 
-__all__ = ["Awaited", "Clients", "Clock", "NotServingError", "Served", "WallClock", "aws_clients", "wait_until_serving"]
+__all__ = [
+    "Awaited",
+    "Clients",
+    "Clock",
+    "NotServingError",
+    "Served",
+    "WallClock",
+    "aws_clients",
+    "release",
+    "wait_until_serving",
+]

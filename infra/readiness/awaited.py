@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.planning.plan import Roll
+
 
 @dataclass(frozen=True, kw_only=True)
 class Awaited:
@@ -24,6 +26,8 @@ class Awaited:
     """The launch template's version that replicas should have."""
     minimum: int
     """Replicas that the plan wants at least; 1 or more."""
+    roll: Roll
+    """How replicas of another version are replaced."""
     port: int | None
     """Where the container listens; `None`: not known."""
     boot_timeout: int

@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from infra.preflight.account import explain_credentials
+from infra.preflight.aws_errors import aws_failures
+from infra.readiness.awaited import NotServingError
+
 Answer = Mapping[str, Any]
 
 
@@ -17,7 +21,13 @@ class AutoScaling(Protocol):
     def describe_scaling_activities(self, *, AutoScalingGroupName: str, MaxRecords: int) -> Answer: ...
     def describe_instance_refreshes(self, *, AutoScalingGroupName: str, MaxRecords: int) -> Answer: ...
     def update_auto_scaling_group(self, *, AutoScalingGroupName: str, MinSize: int, DesiredCapacity: int) -> object: ...
-    def cancel_instance_refresh(self, *, AutoScalingGroupName: str) -> object: ...
+    def start_instance_refresh(
+        self, *, AutoScalingGroupName: str, Strategy: str, Preferences: Mapping[str, int]
+    ) -> Answer: ...
+    def cancel_instance_refresh(self, *, AutoScalingGroupName: str, WaitForTransitioningInstances: bool) -> object: ...
+    def detach_instances(
+        self, *, AutoScalingGroupName: str, InstanceIds: Sequence[str], ShouldDecrementDesiredCapacity: bool
+    ) -> object: ...
     def suspend_processes(self, *, AutoScalingGroupName: str, ScalingProcesses: Sequence[str]) -> object: ...
     def resume_processes(self, *, AutoScalingGroupName: str, ScalingProcesses: Sequence[str]) -> object: ...
 
@@ -82,12 +92,21 @@ class WallClock:
 
 
 def aws_clients(region: str, profile: str | None = None) -> Clients:
-    """Clients with the caller's own credentials, or those of a profile. boto3 is imported only here."""
+    """Clients with the caller's own credentials, or those of a profile. boto3 is imported only here.
+
+    Raises:
+        NotServingError: there is no such profile, or AWS's configuration on this machine cannot be read.
+    """
     import boto3
     from botocore.config import Config
 
     patient = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=20)
-    session: Any = boto3.Session(region_name=region, profile_name=profile)
+    try:
+        session: Any = boto3.Session(region_name=region, profile_name=profile)
+    except aws_failures() as error:
+        raise NotServingError(
+            f"nothing is known of what was deployed, nor was it stopped: {explain_credentials(error)}"
+        ) from None
     return Clients(
         autoscaling=session.client("autoscaling", config=patient),
         elbv2=session.client("elbv2", config=patient),

@@ -9,8 +9,7 @@ from infra.planning.table_items import PARTITION_KEY, SORT_KEY, state_partition
 from infra.preflight.aws_errors import aws_failures, in_words, kind_of
 from infra.readiness.awaited import Awaited
 from infra.readiness.clients import Clients
-from infra.readiness.seen import Activity, Group, Refresh, Replica, Seen, State, Target
-from infra.readiness.stopping import FROZEN
+from infra.readiness.seen import FROZEN, Activity, Group, Refresh, Replica, Seen, State, Target
 
 RECENT = 20
 """Activities that are asked for, the newest: a group starts and ends a few instances between two looks."""
@@ -49,25 +48,30 @@ class Looker:
 
     def group(self) -> Group:
         """The group alone. Raises as `look` does."""
-        name = self._awaited.group
-        found = self._clients.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+        found = self._clients.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[self._awaited.group])
         groups: Sequence[Any] = found["AutoScalingGroups"]
         if not groups:
-            raise GroupGone(name)
+            raise GroupGone
         group = groups[0]
         return Group(
             minimum=group["MinSize"],
             desired=group["DesiredCapacity"],
             maximum=group["MaxSize"],
             suspended=any(process["ProcessName"] in FROZEN for process in group.get("SuspendedProcesses", [])),
+            version=_version(_template(group)),
             replicas=tuple(_replica(instance) for instance in group.get("Instances", [])),
         )
 
     def health_check(self) -> str:
-        """What the load balancer asks for, in words: `GET /health on port 8000, which should answer 200`."""
+        """What the load balancer asks for, in words: `GET /health, which should answer 200`."""
         arn = self._awaited.target_group
-        group = self._clients.elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
-        path, wanted = group.get("HealthCheckPath", "/"), group.get("Matcher", {}).get("HttpCode", "200")
+        try:
+            groups: Sequence[Any] = self._clients.elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
+        except aws_failures():
+            groups = ()
+        if not groups:
+            return "what probes ask for"
+        path, wanted = groups[0].get("HealthCheckPath", "/"), groups[0].get("Matcher", {}).get("HttpCode", "200")
         return f"GET {path}, which should answer {wanted}"
 
     def _targets(self) -> tuple[Target, ...]:
@@ -117,23 +121,34 @@ def _tried(ask: Callable[[], T], nothing: T, action: str, unanswered: list[str])
 
 
 def _replica(instance: Mapping[str, Any]) -> Replica:
-    version = str(instance.get("LaunchTemplate", {}).get("Version", ""))
+    going = instance.get("LifecycleState", "").startswith(("Terminat", "Detach", "Quarantined"))
     return Replica(
         instance=instance["InstanceId"],
         type=instance.get("InstanceType", ""),
         zone=instance.get("AvailabilityZone", ""),
-        version=int(version) if version.isdigit() else None,
-        leaving=instance.get("LifecycleState", "").startswith(("Terminat", "Detach", "Quarantined")),
+        version=_version(instance.get("LaunchTemplate", {})),
+        leaving=going or instance.get("HealthStatus") == "Unhealthy",
     )
+
+
+def _template(group: Mapping[str, Any]) -> Mapping[str, Any]:
+    mixed = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
+    return mixed.get("LaunchTemplateSpecification") or group.get("LaunchTemplate", {})
+
+
+def _version(template: Mapping[str, Any]) -> int | None:
+    version = str(template.get("Version", ""))
+    return int(version) if version.isdigit() else None
 
 
 def _target(description: Mapping[str, Any]) -> Target:
     health = description.get("TargetHealth", {})
+    reason = health.get("Reason", "")
     return Target(
         instance=description["Target"]["Id"],
         state=health.get("State", ""),
-        reason=health.get("Reason", ""),
-        description=health.get("Description", ""),
+        reason=reason,
+        description=health.get("Description") or reason or "AWS gives no reason",
     )
 
 

@@ -48,7 +48,7 @@ def _target_text(target: Target) -> str | None:
     if target.state == "healthy":
         return "healthy"
     if target.state == "unhealthy":
-        return f"not healthy yet ({target.description or target.reason})"
+        return f"not healthy yet ({target.description})"
     return None
 
 

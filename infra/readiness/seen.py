@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 GOING = ("Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress")
 """Statuses of an instance refresh that has not ended (botocore: InstanceRefreshStatus)."""
+FROZEN = ("Launch", "Terminate")
+"""Processes that are suspended where an update failed and something still serves. Without `Terminate`, a group with one
+instance too many would end the one of the oldest launch template first, which is the one that serves (EC2 Auto Scaling,
+default termination policy)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +22,7 @@ class Replica:
     version: int | None
     """Of its launch template."""
     leaving: bool
-    """Whether the group is taking it away."""
+    """Whether the group is taking it away, or will, since it takes it for unhealthy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +33,9 @@ class Target:
     state: str
     """`initial`, `healthy`, `unhealthy`, `draining`, … (botocore: TargetHealthStateEnum)."""
     reason: str
+    """AWS's code: `Target.Timeout`, … (botocore: TargetHealthReasonEnum)."""
     description: str
+    """The same in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +87,8 @@ class Group:
     maximum: int
     suspended: bool
     """Whether it may not start or end instances: a failed update was stopped."""
+    version: int | None
+    """Of the launch template that it starts instances of; `None`: not a number."""
     replicas: tuple[Replica, ...]
 
 

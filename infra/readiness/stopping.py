@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from infra.preflight.aws_errors import aws_failures, error_code, in_words, kind_of
 from infra.readiness.awaited import Awaited
 from infra.readiness.clients import Clients, Clock
-from infra.readiness.seen import Seen
+from infra.readiness.seen import FROZEN, Seen
 from infra.readiness.verdict import healthy_replicas
 
 STOPPING = 300.0
 """Seconds for which instances are watched while they end: EC2 bills them until then, and most take two minutes."""
-FROZEN = ("Launch", "Terminate")
-"""Processes that are suspended where something still serves. Without `Terminate`, a group with one instance too many
-would end the one of the oldest launch template first, which is the one that serves (EC2 Auto Scaling, default
-termination policy)."""
 ATTEMPTS = 5
 PAUSE = 10.0
 """Seconds between two attempts, and two looks."""
 _NOT_ENDED = ("pending", "running", "stopping", "stopped")
 
 
-def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen | None) -> str:
+def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen) -> str:
     """Sets the group to zero and says so, in a sentence or two.
 
     Replicas of another version that still serve are left alone: a failed update does not end a service. Then no
     further instance is started, and those that do not serve are ended.
     """
-    serving = {replica.instance for replica in healthy_replicas(last)} if last else set[str]()
+    serving = {replica.instance for replica in healthy_replicas(last)}
+    idle = _idle(last, serving)
     try:
-        if last is not None and serving:
-            _freeze(awaited, clients, clock, last, serving)
+        if serving:
+            _freeze(awaited, clients, clock, idle)
             return (
                 f"{_still(len(serving))} billed as before. The others are ended, and the group starts and ends nothing "
                 "by itself until pulumi up or make wait waits for it again."
@@ -44,6 +42,7 @@ def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen | None) ->
                 AutoScalingGroupName=awaited.group, MinSize=0, DesiredCapacity=0
             ),
         )
+        _end_now(clients, idle)
     except aws_failures() as error:
         return (
             f"NOT STOPPED ({in_words(error)}): its replicas are running and billed. Stop them with: aws autoscaling "
@@ -58,7 +57,18 @@ def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen | None) ->
     return "The group was set to zero and its instances have ended: nothing of it is billed any more."
 
 
-def _freeze(awaited: Awaited, clients: Clients, clock: Clock, last: Seen, serving: set[str]) -> None:
+def release(group: str, clients: Clients) -> None:
+    """Lets a group start and end instances by itself again, if a failed update has frozen it. Raises boto3's errors."""
+    clients.autoscaling.resume_processes(AutoScalingGroupName=group, ScalingProcesses=FROZEN)
+
+
+def _idle(last: Seen, serving: set[str]) -> list[str]:
+    """Instances that answer nobody: neither healthy, nor ending what they began before they were taken away."""
+    draining = {target.instance for target in last.targets if target.state == "draining"}
+    return [replica.instance for replica in last.group.replicas if replica.instance not in serving | draining]
+
+
+def _freeze(awaited: Awaited, clients: Clients, clock: Clock, idle: list[str]) -> None:
     """First nothing more happens by itself, so that no other instance is ended than those that do not serve."""
     name = awaited.group
     _attempt(
@@ -66,15 +76,38 @@ def _freeze(awaited: Awaited, clients: Clients, clock: Clock, last: Seen, servin
         lambda: clients.autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=FROZEN),
     )
     _cancel_refresh(awaited, clients, clock)
-    idle = [replica.instance for replica in last.group.replicas if replica.instance not in serving]
     if idle:
         _attempt(clock, lambda: clients.ec2.terminate_instances(InstanceIds=idle))
+    for instance in idle:
+        _forget(awaited, clients, instance)
+
+
+def _forget(awaited: Awaited, clients: Clients, instance: str) -> None:
+    """Takes an instance that is ending out of the group, which keeps it while `Terminate` is suspended, and would have
+    one too many when it no longer is. One that has not yet come into service cannot be taken out."""
+    with contextlib.suppress(*aws_failures()):
+        clients.autoscaling.detach_instances(
+            AutoScalingGroupName=awaited.group, InstanceIds=[instance], ShouldDecrementDesiredCapacity=False
+        )
+
+
+def _end_now(clients: Clients, idle: list[str]) -> None:
+    """The group ends them too, but only when they have been out of the load balancer for as long as requests may
+    take: 15 minutes, billed, for an instance that answers nobody."""
+    if idle:
+        with contextlib.suppress(*aws_failures()):
+            clients.ec2.terminate_instances(InstanceIds=idle)
 
 
 def _cancel_refresh(awaited: Awaited, clients: Clients, clock: Clock) -> None:
     """There may be none, or one that has just ended."""
     try:
-        _attempt(clock, lambda: clients.autoscaling.cancel_instance_refresh(AutoScalingGroupName=awaited.group))
+        _attempt(
+            clock,
+            lambda: clients.autoscaling.cancel_instance_refresh(
+                AutoScalingGroupName=awaited.group, WaitForTransitioningInstances=False
+            ),
+        )
     except aws_failures() as error:
         if error_code(error) not in ("ActiveInstanceRefreshNotFound", "ActiveInstanceRefreshNotFoundFault"):
             raise

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from infra.readiness.awaited import Awaited
 from infra.readiness.launch_failures import LaunchFailure, explain_launch_failure
-from infra.readiness.seen import Replica, Seen
+from infra.readiness.seen import Activity, Refresh, Replica, Seen
 
 _NOTHING_THERE = ("Target.FailedHealthChecks", "Target.Timeout")
 
@@ -32,11 +33,15 @@ class Judge:
         self._old_activities: frozenset[str] | None = None
         self._followed: str | None = None
         self._deadline = began + awaited.boot_timeout
-        self._started = False
+        self._started: dict[str, Replica] = {}
 
     def is_late(self, now: float) -> bool:
         """Whether the time of a replica is over: it counts from the first one's start, or from the beginning."""
         return now >= self._deadline
+
+    def follow(self, refresh: str) -> None:
+        """Takes the end of this refresh for an end of the wait. One that was seen going is followed anyhow."""
+        self._followed = refresh
 
     def serving(self, seen: Seen) -> str | None:
         """A replica that serves what is wanted."""
@@ -49,23 +54,25 @@ class Judge:
 
     def failure(self, seen: Seen, now: float) -> Failure | None:
         """Why it never will, as far as that is certain before its time is over."""
-        live = [r for r in seen.group.replicas if r.version == self._awaited.version and not r.leaving]
+        if self._old_activities is None:
+            self._old_activities = frozenset(activity.id for activity in seen.activities)
+        live = live_replicas(seen, self._awaited.version)
         if live and not self._started:
-            self._started = True
             self._deadline = now + self._awaited.boot_timeout
+        self._started.update((replica.instance, replica) for replica in live)
         return self._given_up(seen, live) or self._refresh_ended(seen) or self._launch_failing(seen, live, now)
 
-    def lateness(self, seen: Seen | None, health_check: str) -> Failure:
+    def lateness(self, seen: Seen, health_check: str) -> Failure:
         """Why it did not serve in time, from the most to the least telling."""
         within = f"within {_minutes(self._awaited.boot_timeout)}"
-        if seen is None:
-            return Failure(what=f"AWS did not answer {within}")
-        live = [r for r in seen.group.replicas if r.version == self._awaited.version and not r.leaving]
-        for state in seen.states:
-            if state.cause is not None and state.instance in {replica.instance for replica in live}:
-                return Failure(what=state.cause, instance=state.instance, step=state.step)
+        live = live_replicas(seen, self._awaited.version)
+        causes = {state.instance: state for state in seen.states if state.cause is not None}
+        for instance in (*(replica.instance for replica in live), *self._started):
+            if instance in causes:
+                state = causes[instance]
+                return Failure(what=state.cause or "", instance=instance, step=state.step)
         if not live:
-            return _nothing_started(seen, within)
+            return self._taken_away(seen) or self._never_started(seen, within)
         steps = {state.instance: state.step for state in seen.states}
         replica = live[0]
         step = steps.get(replica.instance)
@@ -78,7 +85,9 @@ class Judge:
                     step=step,
                 )
         what = f"no replica became healthy {within}"
-        if step is None:
+        if len(self._started) > 1 and (ended := self._ended(seen)):
+            what += f"; {len(self._started)} were started, and the last was taken away because: {ended[-1].message}"
+        elif step is None:
             what += "; the replica said nothing of itself, so its boot script did not get as far as the network"
         return Failure(
             what=what,
@@ -91,10 +100,10 @@ class Judge:
         if reason in _NOTHING_THERE:
             port = "the container's port" if self._awaited.port is None else f"port {self._awaited.port}"
             return (
-                f"nothing answers on {port} {within} ({description or reason}): `port` in the configuration is "
+                f"nothing answers on {port} {within} ({description}): `port` in the configuration is "
                 "the one that the container listens on, on every address (0.0.0.0)"
             )
-        return f"the health check fails {within}: {health_check}; {description or reason}"
+        return f"the health check fails {within}: {health_check}; {description}"
 
     def _given_up(self, seen: Seen, live: list[Replica]) -> Failure | None:
         """Every replica has stopped for good, as each says itself."""
@@ -113,29 +122,80 @@ class Judge:
             return None
         if refresh.id != self._followed or refresh.status == "Successful":
             return None
-        reason = f": {refresh.reason}" if refresh.reason else ""
-        return Failure(what=f"replacing the replicas ended as {refresh.status} at {refresh.percent} %{reason}")
+        return _refresh_failure(refresh)
 
     def _launch_failing(self, seen: Seen, live: list[Replica], now: float) -> Failure | None:
         """Launches fail, each for longer than it may. What failed before this wait began tells nothing of it."""
-        if self._old_activities is None:
-            self._old_activities = frozenset(activity.id for activity in seen.activities)
         if live:
             self._failing_since.clear()
             return None
         failures = [
             explain_launch_failure(activity.message)
-            for activity in seen.activities
-            if activity.failed and not activity.ends and activity.id not in self._old_activities
+            for activity in self._new(seen)
+            if activity.failed and not activity.ends
         ]
         for failure in failures:
             self._failing_since.setdefault(failure.what, now)
-        if not failures or not all(self._is_permanent(failure, now) for failure in failures):
+        times = Counter(failure.what for failure in failures)
+        if not failures or not all(self._is_permanent(failure, times[failure.what], now) for failure in failures):
             return None
         return _launch_failure(failures[-1])
 
-    def _is_permanent(self, failure: LaunchFailure, now: float) -> bool:
-        return failure.patience is not None and now - self._failing_since[failure.what] >= failure.patience
+    def _is_permanent(self, failure: LaunchFailure, times: int, now: float) -> bool:
+        """Something that may heal was tried again and failed again."""
+        if failure.patience is None:
+            return False
+        return failure.patience == 0 or (times > 1 and now - self._failing_since[failure.what] >= failure.patience)
+
+    def _taken_away(self, seen: Seen) -> Failure | None:
+        """Replicas were started, and none of them is left."""
+        if not self._started:
+            return None
+        count = len(self._started)
+        ended = self._ended(seen)
+        why = f": {ended[-1].message}" if ended else ""
+        return Failure(
+            what=f"{'a replica was' if count == 1 else f'{count} replicas were'} started and taken away again{why}",
+            remedy="look at what the container and the boot script wrote",
+            instance=list(self._started)[-1],
+        )
+
+    def _never_started(self, seen: Seen, within: str) -> Failure:
+        group, refresh, wanted = seen.group, seen.refresh, self._awaited.version
+        failed = [activity for activity in seen.activities if activity.failed and not activity.ends]
+        if failed:
+            return _launch_failure(explain_launch_failure(failed[-1].message))
+        if group.suspended:
+            return Failure(
+                what=f"no instance was started {within}: the group's processes Launch or Terminate are suspended",
+                remedy=f"aws autoscaling resume-processes --auto-scaling-group-name {self._awaited.group} --region "
+                f"{self._awaited.region}",
+            )
+        if group.version is not None and group.version != wanted:
+            return Failure(
+                what=f"the group starts instances of version {group.version} of its launch template, and version "
+                f"{wanted} is waited for: something else has changed it",
+                remedy="run pulumi up --refresh",
+            )
+        if refresh is not None and not refresh.going and refresh.status != "Successful":
+            return _refresh_failure(refresh)
+        return Failure(
+            what=f"no instance was started {within}, and Auto Scaling says nothing of why",
+            remedy="look at the group's activity in the EC2 console",
+        )
+
+    def _ended(self, seen: Seen) -> list[Activity]:
+        """Instances that were taken away in this wait."""
+        return [activity for activity in self._new(seen) if activity.ends and not activity.failed]
+
+    def _new(self, seen: Seen) -> list[Activity]:
+        old = self._old_activities or frozenset[str]()
+        return [activity for activity in seen.activities if activity.id not in old]
+
+
+def live_replicas(seen: Seen, version: int) -> list[Replica]:
+    """The replicas of a version that are there, or on their way, and stay."""
+    return [replica for replica in seen.group.replicas if replica.version == version and not replica.leaving]
 
 
 def healthy_replicas(seen: Seen) -> list[Replica]:
@@ -144,14 +204,9 @@ def healthy_replicas(seen: Seen) -> list[Replica]:
     return [replica for replica in seen.group.replicas if replica.instance in healthy and not replica.leaving]
 
 
-def _nothing_started(seen: Seen, within: str) -> Failure:
-    failed = [activity for activity in seen.activities if activity.failed and not activity.ends]
-    if not failed:
-        return Failure(
-            what=f"no instance was started {within}, and Auto Scaling says nothing of why",
-            remedy="look at the group's activity in the EC2 console",
-        )
-    return _launch_failure(explain_launch_failure(failed[-1].message))
+def _refresh_failure(refresh: Refresh) -> Failure:
+    reason = f": {refresh.reason}" if refresh.reason else ""
+    return Failure(what=f"replacing the replicas ended as {refresh.status} at {refresh.percent} %{reason}")
 
 
 def _launch_failure(failure: LaunchFailure) -> Failure:

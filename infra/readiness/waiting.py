@@ -11,13 +11,15 @@ from infra.readiness.clients import Clients, Clock
 from infra.readiness.looking import GroupGone, Looker
 from infra.readiness.progress import changes
 from infra.readiness.seen import Group, Seen
-from infra.readiness.stopping import FROZEN, stop
-from infra.readiness.verdict import Failure, Judge
+from infra.readiness.stopping import release, stop
+from infra.readiness.verdict import Failure, Judge, live_replicas
 
 POLL = 10.0
 """Seconds between two looks: five questions each, far below what AWS limits."""
 LONGEST_POLL = 60.0
 """Seconds, while AWS says that it is asked too often."""
+PROPAGATION = 60.0
+"""Seconds for which a group that has just been made may not be there yet for whoever asks."""
 
 
 def wait_until_serving(awaited: Awaited, clients: Clients, *, clock: Clock, say: Callable[[str], None]) -> Served:
@@ -64,26 +66,28 @@ class _Wait:
         self._say(f"waiting for {awaited.run} to serve; a replica has {awaited.boot_timeout // 60} min for it")
         last: Seen | None = None
         prepared = False
+        missing: float | None = None
         silence: str | None = None
         pause = POLL
         while True:
             try:
                 if not prepared:
                     self._put_capacity(self._looker.group())
-                    prepared = True
                 seen = self._looker.look()
+                if not prepared:
+                    self._roll(seen)
+                    prepared = True
             except GroupGone:
-                raise NotServingError(
-                    f"{awaited.run} does not serve: its Auto Scaling group {awaited.group} does not exist in "
-                    f"{awaited.region}\n  remedy: run pulumi up --refresh"
-                ) from None
+                missing = self._clock.now() if missing is None else missing
+                if self._clock.now() - missing >= PROPAGATION:
+                    raise self._gone() from None
             except aws_failures() as error:
                 silence = self._silent(error, silence)
                 pause = min(pause * 2, LONGEST_POLL)
                 if self._judge.is_late(self._clock.now()):
                     raise self._unknown(error) from None
             else:
-                silence, pause = None, POLL
+                missing, silence, pause = None, None, POLL
                 for line in changes(last, seen, awaited.version):
                     self._say(line)
                 last = seen
@@ -100,7 +104,7 @@ class _Wait:
             self._say(f"{self._awaited.run} serves")
             return Served(instance=instance, seconds=now - self._began)
         if failure is None and self._judge.is_late(now):
-            failure = self._judge.lateness(seen, self._health_check())
+            failure = self._judge.lateness(seen, self._looker.health_check())
         if failure is None:
             return None
         raise NotServingError(self._report(failure, seen))
@@ -109,7 +113,7 @@ class _Wait:
         """A failed run left the group at zero, or frozen."""
         awaited = self._awaited
         if group.suspended:
-            self._clients.autoscaling.resume_processes(AutoScalingGroupName=awaited.group, ScalingProcesses=FROZEN)
+            release(awaited.group, self._clients)
         desired = max(group.desired, awaited.minimum)
         if (group.minimum, group.desired) == (awaited.minimum, desired):
             return
@@ -117,6 +121,39 @@ class _Wait:
             AutoScalingGroupName=awaited.group, MinSize=awaited.minimum, DesiredCapacity=desired
         )
         self._say(f"the group has a minimum of {awaited.minimum} and {desired} wanted now")
+
+    def _roll(self, seen: Seen) -> None:
+        """Replaces replicas of another version where nothing else will: the refresh of an update that failed was
+        cancelled, and one begins only with a change of the group."""
+        awaited = self._awaited
+        staying = [replica for replica in seen.group.replicas if not replica.leaving]
+        if not staying or seen.group.version != awaited.version or live_replicas(seen, awaited.version):
+            return
+        if seen.refresh is not None and seen.refresh.going:
+            return
+        try:
+            started = self._clients.autoscaling.start_instance_refresh(
+                AutoScalingGroupName=awaited.group,
+                Strategy="Rolling",
+                Preferences={
+                    "MinHealthyPercentage": awaited.roll.min_healthy_percentage,
+                    "MaxHealthyPercentage": awaited.roll.max_healthy_percentage,
+                    "InstanceWarmup": awaited.roll.warmup,
+                },
+            )
+        except aws_failures() as error:
+            if not error_code(error).startswith("InstanceRefreshInProgress"):
+                raise
+            return
+        self._judge.follow(started["InstanceRefreshId"])
+        self._say(f"replacing the replicas of other versions by those of version {awaited.version}")
+
+    def _gone(self) -> NotServingError:
+        awaited = self._awaited
+        return NotServingError(
+            f"{awaited.run} does not serve: its Auto Scaling group {awaited.group} does not exist in {awaited.region}\n"
+            "  remedy: run pulumi up --refresh"
+        )
 
     def _silent(self, error: Exception, said: str | None) -> str:
         """Goes on where AWS will answer later. Raises where it will not."""
@@ -158,18 +195,20 @@ class _Wait:
                 f"{failure.instance}/container --since 1d --region {awaited.region}"
             )
         if awaited.on_failure == "keep":
-            lines.append("  on_failure is keep: replicas go on, and are billed.")
+            lines.append(f"  on_failure is keep: replicas go on, and are billed.{self._another(failure)}")
         else:
             self._say(f"does not serve: {failure.what}; stopping what is billed")
             self._stopping = True
             lines.append(f"  {stop(awaited, self._clients, self._clock, seen)}")
         return "\n".join(lines)
 
-    def _health_check(self) -> str:
-        try:
-            return self._looker.health_check()
-        except aws_failures():
-            return "the path that probes name"
+    def _another(self, failure: Failure) -> str:
+        if failure.instance is None:
+            return ""
+        return (
+            " To have another started in its place: aws ec2 terminate-instances --instance-ids "
+            f"{failure.instance} --region {self._awaited.region}"
+        )
 
     def _say(self, line: str) -> None:
         passed = int(self._clock.now() - self._began)

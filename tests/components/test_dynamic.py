@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import pickle
+import pickletools
+import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from pulumi.dynamic import Config, ConfigureRequest
 
 from infra.components.readiness import ReadinessProvider, read_awaited
-from infra.components.teardown import Table, TeardownProvider
+from infra.components.teardown import TeardownProvider
+from infra.planning.plan import Roll
 from infra.readiness import Awaited, Clients, NotServingError
 from tests.aws.recording import Recording
 from tests.components.deploying import plain
@@ -26,6 +31,7 @@ PROPS: dict[str, Any] = {
     "log_group": "/servestack/yellow-cat-1/x",
     "version": "3",
     "minimum": 1.0,
+    "roll": {"min_healthy_percentage": 100.0, "max_healthy_percentage": 200.0, "warmup": 900.0},
     "port": 80.0,
     "boot_timeout": 1800.0,
     "on_failure": "stop",
@@ -109,6 +115,7 @@ def test_what_is_waited_for_is_read_from_properties_whose_numbers_are_floats() -
         log_group="/servestack/yellow-cat-1/x",
         version=3,
         minimum=1,
+        roll=Roll(min_healthy_percentage=100, max_healthy_percentage=200, warmup=900),
         port=80,
         boot_timeout=1800,
         on_failure="stop",
@@ -146,6 +153,7 @@ def test_it_fails_with_the_cause_and_stops_the_spending(capsys: pytest.CaptureFi
         ({"group": "another"}, True, True),
         ({"target_group": "another"}, True, True),
         ({"minimum": 2.0}, True, True),
+        ({"roll": {**PROPS["roll"], "warmup": 30.0}}, True, False),
         ({"boot_timeout": 60.0}, True, False),
         ({"on_failure": "keep"}, True, False),
         ({"log_group": "another"}, True, False),
@@ -161,58 +169,58 @@ def test_it_waits_again_when_what_it_waits_for_has_changed(change: dict[str, Any
     assert bool(aws.asked) is waits
 
 
-def test_deleting_it_asks_nothing() -> None:
-    aws = Serving()
-    provider(aws).delete("id", PROPS)
-    assert aws.asked == []
+def test_deleting_it_lets_a_group_that_a_failed_update_froze_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    resumed: list[Mapping[str, Any]] = []
+
+    class Frozen(Serving):
+        def resume_processes(self, **given: Any) -> None:
+            resumed.append(given)
+
+    provider(Frozen()).delete("id", {"group": PROPS["group"], "region": "us-east-1"})
+    assert resumed == [{"AutoScalingGroupName": PROPS["group"], "ScalingProcesses": ("Launch", "Terminate")}]
+    assert capsys.readouterr().err == ""
 
 
-class Registry:
-    """A table with routing items, or none any more."""
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("ValidationError", ""),
+        (
+            "AccessDenied",
+            "whether yellow-cat-1-replicas-0123456 may start and end instances is not known (AccessDenied: said): aws "
+            "autoscaling resume-processes --auto-scaling-group-name yellow-cat-1-replicas-0123456 --region us-east-1\n",
+        ),
+    ],
+)
+def test_deleting_it_is_never_refused(code: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    class Refusing(Serving):
+        def resume_processes(self, **_: Any) -> None:
+            raise ClientError({"Error": {"Code": code, "Message": "said"}}, "ResumeProcesses")
 
-    def __init__(self, *runs: str, error: str | None = None) -> None:
-        self._runs = runs
-        self._error = error
-
-    def query(self, **given: Any) -> Mapping[str, Any]:
-        if self._error is not None:
-            raise ClientError({"Error": {"Code": self._error, "Message": "said"}}, "Query")
-        assert given["ExpressionAttributeValues"] == {":registry": {"S": "registry"}, ":run": {"S": "run#"}}
-        return {"Items": [{"pk": {"S": "registry"}, "sk": {"S": f"run#{run}"}} for run in self._runs]}
-
-
-def teardown(table: Table) -> TeardownProvider:
-    return TeardownProvider(lambda region, profile: table)
-
-
-GATEWAY = {"region": "us-east-1", "table": "gateway-table-0123456"}
-
-
-def test_a_gateway_without_runs_may_be_deleted() -> None:
-    teardown(Registry()).delete("id", GATEWAY)
+    provider(Refusing()).delete("id", PROPS)
+    assert capsys.readouterr().err == said
 
 
-def test_a_gateway_whose_table_is_gone_may_be_deleted() -> None:
-    teardown(Registry(error="ResourceNotFoundException")).delete("id", GATEWAY)
+def test_a_profile_that_is_not_there_is_named_and_keeps_nothing_from_being_deleted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    props = {**PROPS, "profile": "nobody"}
+    with pytest.raises(NotServingError, match=r"there are no AWS credentials .*profile \(nobody\) could not be found"):
+        ReadinessProvider().create(props)
+    ReadinessProvider().delete("id", props)
+    assert "profile (nobody) could not be found" in capsys.readouterr().err
 
 
-def test_a_gateway_that_routes_to_runs_is_not_deleted() -> None:
-    runs = [f"run-{number}" for number in range(7)]
-    with pytest.raises(RuntimeError, match=r"still routes to run-0, run-1, run-2, run-3, run-4 and 2 more: .*Destroy"):
-        teardown(Registry(*runs)).delete("id", GATEWAY)
-
-
-def test_a_gateway_of_which_nothing_is_known_is_not_deleted() -> None:
-    with pytest.raises(RuntimeError, match="could not be asked"):
-        teardown(Registry(error="AccessDeniedException")).delete("id", GATEWAY)
-
-
-def test_a_gateway_s_other_changes_ask_nothing() -> None:
-    guard = teardown(Registry(error="AccessDeniedException"))
-    assert guard.create(GATEWAY).id == "gateway-table-0123456"
-    assert guard.diff("id", GATEWAY, {**GATEWAY, "__provider": "changed"}).changes is False
-    assert guard.diff("id", GATEWAY, {**GATEWAY, "table": "other"}).changes is True
-    assert guard.update("id", GATEWAY, {**GATEWAY, "table": "other"}).outs == {**GATEWAY, "table": "other"}
+def test_in_the_engine_a_failed_wait_is_shown_without_the_frames_of_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
+    readiness = provider(Serving(healthy=False))
+    readiness.configure(ConfigureRequest(Config({}, "servestack")))
+    try:
+        readiness.create(PROPS)
+    except NotServingError:
+        shown = traceback.format_exc().splitlines()
+    assert shown[0].startswith("infra.readiness.awaited.NotServingError: yellow-cat-1 does not serve")
 
 
 def test_what_the_engine_keeps_of_them_is_the_same_each_time_and_has_no_code(
@@ -223,3 +231,11 @@ def test_what_the_engine_keeps_of_them_is_the_same_each_time_and_has_no_code(
         kept = base64.b64decode(text)
         assert type(pickle.loads(kept)) is kind
         assert len(kept) < 500, "a reference to the module, not the module"
+
+
+def test_a_stack_s_state_refers_to_one_name_of_this_code() -> None:
+    """A class of another name, or in another module, could not destroy the stacks that are there."""
+    globals_read = [
+        text for _, text, _ in pickletools.genops(pickle.dumps(ReadinessProvider())) if isinstance(text, str)
+    ]
+    assert globals_read == ["infra.components.readiness", "ReadinessProvider"]

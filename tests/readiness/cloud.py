@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from infra.planning.plan import Roll
 from infra.readiness import Awaited, Clients
 
 GROUP = "yellow-cat-1-replicas-1a2b3c4"
@@ -24,6 +25,7 @@ AWAITED = Awaited(
     log_group="/servestack/yellow-cat-1",
     version=2,
     minimum=1,
+    roll=Roll(min_healthy_percentage=100, max_healthy_percentage=200, warmup=900),
     port=80,
     boot_timeout=1800,
     on_failure="stop",
@@ -46,6 +48,8 @@ class Cloud:
     desired: int = 1
     maximum: int = 2
     suspended: list[str] = field(default_factory=list)
+    version: int = 2
+    """Of the launch template that the group starts instances of."""
     replicas: dict[str, dict[str, Any]] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     activities: list[dict[str, Any]] = field(default_factory=list)
@@ -85,6 +89,11 @@ class Cloud:
             "MaxSize": self.maximum,
             "DesiredCapacity": self.desired,
             "SuspendedProcesses": [{"ProcessName": name} for name in self.suspended],
+            "MixedInstancesPolicy": {
+                "LaunchTemplate": {
+                    "LaunchTemplateSpecification": {"LaunchTemplateId": "lt-1", "Version": str(self.version)}
+                }
+            },
             "Instances": list(self.replicas.values()),
         }
         return {"AutoScalingGroups": [group]}
@@ -104,8 +113,17 @@ class Cloud:
         if DesiredCapacity == 0 and not self.slow_to_end:
             self.replicas.clear()
 
-    def cancel_instance_refresh(self, *, AutoScalingGroupName: str) -> None:
+    def start_instance_refresh(
+        self, *, AutoScalingGroupName: str, Strategy: str, Preferences: Mapping[str, int]
+    ) -> Mapping[str, Any]:
+        self._asked("start_instance_refresh")
+        self.done.append(f"start refresh {' '.join(str(value) for value in Preferences.values())}")
+        self.refresh = {"InstanceRefreshId": "refresh-2", "Status": "Pending", "PercentageComplete": 0}
+        return {"InstanceRefreshId": "refresh-2"}
+
+    def cancel_instance_refresh(self, *, AutoScalingGroupName: str, WaitForTransitioningInstances: bool) -> None:
         self._asked("cancel_instance_refresh")
+        assert not WaitForTransitioningInstances, "it would wait for what does not come to serve"
         if self.refresh is None or self.refresh["Status"] not in ("Pending", "InProgress"):
             raise refusal("ActiveInstanceRefreshNotFound")
         self.done.append("cancel refresh")
@@ -132,6 +150,15 @@ class Cloud:
     def describe_instances(self, *, Filters: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         self._asked("describe_instances")
         return {"Reservations": [{"Instances": [{"InstanceId": name}]} for name in self.replicas]}
+
+    def detach_instances(
+        self, *, AutoScalingGroupName: str, InstanceIds: Sequence[str], ShouldDecrementDesiredCapacity: bool
+    ) -> None:
+        self._asked("detach_instances")
+        assert not ShouldDecrementDesiredCapacity
+        self.done.append(f"detach {' '.join(InstanceIds)}")
+        for instance in InstanceIds:
+            self.replicas.pop(instance, None)
 
     def terminate_instances(self, *, InstanceIds: Sequence[str]) -> None:
         self._asked("terminate_instances")
@@ -162,6 +189,7 @@ def starts(instance: str, *, version: int = 2) -> Event:
             "InstanceType": "g5.xlarge",
             "AvailabilityZone": "us-east-1a",
             "LifecycleState": "Pending",
+            "HealthStatus": "Healthy",
             "LaunchTemplate": {"LaunchTemplateId": "lt-1", "Version": str(version)},
         }
 
@@ -227,10 +255,10 @@ def health(instance: str, state: str, reason: str = "", description: str = "") -
     return event
 
 
-def refreshes(status: str, percent: int = 0, reason: str = "") -> Event:
+def refreshes(status: str, percent: int = 0, reason: str = "", *, id: str = "refresh-1") -> Event:
     def event(cloud: Cloud) -> None:
         cloud.refresh = {
-            "InstanceRefreshId": "refresh-1",
+            "InstanceRefreshId": id,
             "Status": status,
             "PercentageComplete": percent,
             "StatusReason": reason,

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from commands.wait import GROUP, LAUNCH_TEMPLATE, LOG_GROUP, TABLE_ITEM, WaitError, awaited_of, main, run_pulumi
+from commands.pulumi_cli import PulumiError, run_pulumi
+from commands.wait import GROUP, LOG_GROUP, TABLE_ITEM, WaitError, awaited_of, main
 from infra.planning.table_items import claim_item
 from infra.readiness import Clients
 from tests.readiness import cloud as scripted
@@ -25,8 +26,14 @@ RESOURCES: dict[str, dict[str, Any]] = {
         "minSize": 1,
         "targetGroupArns": [scripted.AWAITED.target_group],
         "healthCheckGracePeriod": 1800,
+        "mixedInstancesPolicy": {
+            "launchTemplate": {"launchTemplateSpecification": {"launchTemplateId": "lt-1", "version": "2"}}
+        },
+        "instanceRefresh": {
+            "strategy": "Rolling",
+            "preferences": {"minHealthyPercentage": 100, "maxHealthyPercentage": 200, "instanceWarmup": "900"},
+        },
     },
-    LAUNCH_TEMPLATE: {"latestVersion": 2},
     LOG_GROUP: {"name": "/servestack/yellow-cat-1"},
     TABLE_ITEM: {"item": CLAIM, "tableName": "gateway-table-1a2b3c4"},
 }
@@ -64,18 +71,16 @@ def test_everything_to_wait_for_is_in_the_state_of_the_stack() -> None:
         ({"version": 3, "deployment": {"resources": []}}, f"cat has no {GROUP} in its state"),
         (
             {"deployment": {"resources": [{"type": GROUP, "outputs": RESOURCES[GROUP]}]}},
-            f"cat has no {LAUNCH_TEMPLATE} in its state",
+            "cat has no claim of a run name in its state",
         ),
         (
-            {
-                "deployment": {
-                    "resources": [
-                        {"type": GROUP, "outputs": {**RESOURCES[GROUP], "minSize": 0}},
-                        {"type": LAUNCH_TEMPLATE, "outputs": RESOURCES[LAUNCH_TEMPLATE]},
-                    ]
-                }
-            },
-            "cat may have no replica at all (replicas: 0..), so there is nothing to wait for",
+            {"deployment": {"resources": [{"type": GROUP, "outputs": {**RESOURCES[GROUP], "minSize": 0}}]}},
+            "cat may have no replica at all (replicas: 0..), so there is nothing to wait for. Where its replicas are "
+            "more, its group was stopped and pulumi refresh has noted that: run pulumi up --stack cat",
+        ),
+        (
+            {"deployment": {"resources": [{"type": "servestack:gateway:Gateway"}]}},
+            "cat is a gateway's stack, which has no replicas to wait for: name a service's",
         ),
     ],
 )
@@ -112,8 +117,17 @@ def test_the_command_ends_with_2_where_pulumi_knows_no_such_stack(
 
 def test_a_machine_without_pulumi_is_told_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(WaitError, match=r"^there is no pulumi command: install it"):
+    with pytest.raises(PulumiError, match=r"^there is no pulumi command: install it"):
         run_pulumi(["stack"])
+
+
+def test_the_command_without_a_stack_says_how_it_is_called(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith(
+        "error: a service's stack is wanted: make wait STACK=NAME (pulumi stack ls lists them)\n"
+    )
 
 
 def _clients(cloud: Cloud) -> Any:

@@ -11,6 +11,7 @@ from tests.readiness.cloud import (
     AWAITED,
     GROUP,
     Cloud,
+    Event,
     fails,
     health,
     launch_fails,
@@ -163,6 +164,12 @@ def test_what_failed_before_the_wait_began_is_no_reason() -> None:
     assert waits(cloud)[0] == Served(instance=A, seconds=30)
 
 
+def test_a_failure_that_may_heal_is_not_taken_for_lasting_before_it_was_tried_again() -> None:
+    cloud = Cloud([(10, launch_fails(QUOTA)), (1000, launch_fails(QUOTA))])
+    waits(cloud)
+    assert cloud.time == 1000
+
+
 def test_a_machine_image_that_is_gone_ends_the_wait_at_once() -> None:
     image = "Could not launch On-Demand Instances. InvalidAMIID.NotFound - The image id '[ami-1]' does not exist. "
     cloud = Cloud([(10, launch_fails(f"{image}Launching EC2 instance failed."))])
@@ -206,7 +213,7 @@ def test_a_cause_that_cannot_heal_ends_the_wait_at_once(step: str, cause: str) -
             f"[ 1:00] does not serve: {cause}; stopping what is billed",
         ],
     )
-    assert (cloud.minimum, cloud.desired, cloud.done) == (0, 0, ["update min=0 desired=0"])
+    assert (cloud.minimum, cloud.desired, cloud.done) == (0, 0, ["update min=0 desired=0", f"terminate {A}"])
 
 
 def test_a_cause_that_may_heal_is_shown_and_waited_out() -> None:
@@ -284,6 +291,20 @@ def test_a_health_check_that_fails_is_named_with_what_it_asks_for() -> None:
     )
 
 
+@pytest.mark.parametrize("error", [None, refusal("TargetGroupNotFound")])
+def test_a_health_check_that_cannot_be_read_is_named_as_the_user_knows_it(error: Exception | None) -> None:
+    class Gone(Cloud):
+        def describe_target_groups(self, **_: object) -> dict[str, object]:
+            if error is not None:
+                raise error
+            return {"TargetGroups": []}
+
+    cloud = Gone([(0, together(starts(A), health(A, "unhealthy", "Target.ResponseCodeMismatch", "codes: [503]")))])
+    assert str(waits(cloud)[0]).startswith(
+        "yellow-cat-1 does not serve: the health check fails within 30 minutes: what probes ask for; codes: [503]\n"
+    )
+
+
 def test_a_replica_that_says_nothing_in_all_its_time_is_a_boot_that_did_not_get_far() -> None:
     cloud = Cloud([(0, together(starts(A), health(A, "initial", "Elb.InitialHealthChecking")))])
     ended, _ = waits(cloud, boot_timeout=90)
@@ -349,7 +370,7 @@ def test_a_failed_refresh_leaves_the_replicas_that_serve_and_ends_the_others() -
         "  1 replica of the version before still serves and is billed as before. The others are ended, and the group "
         "starts and ends nothing by itself until pulumi up or make wait waits for it again."
     )
-    assert cloud.done == ["suspend Launch Terminate", f"terminate {A}"]
+    assert cloud.done == ["suspend Launch Terminate", f"terminate {A}", f"detach {A}"]
     assert (cloud.minimum, cloud.desired) == (1, 1)
     assert said[-2] == "[ 5:00] replacing replicas, Failed, 0 %: It could not become healthy in time."
 
@@ -363,7 +384,99 @@ def test_a_new_version_that_gives_up_stops_the_refresh_too() -> None:
         ]
     )
     assert str(waits(cloud)[0]).startswith("yellow-cat-1 does not serve: the image was not found\n")
+    assert cloud.done == ["suspend Launch Terminate", "cancel refresh", f"terminate {A}", f"detach {A}"]
+
+
+def test_what_is_ending_its_last_requests_is_left_to_end_them() -> None:
+    cloud = Cloud(
+        [
+            (
+                0,
+                together(
+                    starts(OLD, version=1), health(OLD, "draining"), starts(A), says(A, "x", cause="y", final=True)
+                ),
+            )
+        ]
+    )
+    waits(cloud)
+    assert cloud.done == ["update min=0 desired=0", f"terminate {A}"]
+
+
+def test_an_instance_that_cannot_be_taken_out_of_the_group_is_ended_all_the_same() -> None:
+    refused = refusal("ValidationError", "The instance i-0aaaaaaaaaaaaaaaa is not in InService")
+    cloud = Cloud(
+        [
+            (0, together(starts(OLD, version=1), health(OLD, "healthy"), refreshes("InProgress"))),
+            (0, fails("detach_instances", refused)),
+            (40, together(starts(A), says(A, "pulling image", cause="the image was not found", final=True))),
+        ]
+    )
+    assert "1 replica of the version before still serves and is billed as before" in str(waits(cloud)[0])
     assert cloud.done == ["suspend Launch Terminate", "cancel refresh", f"terminate {A}"]
+
+
+def test_after_a_failed_update_the_same_one_is_tried_again() -> None:
+    """The refresh was cancelled, and one begins by itself only with a change of the group."""
+    cloud = Cloud(
+        [
+            (0, together(starts(OLD, version=1), health(OLD, "healthy"), refreshes("Cancelled"))),
+            (20, refreshes("InProgress", id="refresh-2")),
+            (40, starts(A)),
+            (200, health(A, "healthy")),
+        ],
+        suspended=["Launch", "Terminate"],
+    )
+    ended, said = waits(cloud)
+    assert ended == Served(instance=A, seconds=200)
+    assert cloud.done == ["resume Launch Terminate", "start refresh 100 200 900"]
+    assert said == [
+        FIRST,
+        "[ 0:00] replacing the replicas of other versions by those of version 2",
+        "[ 0:10] replacing replicas, Pending, 0 %",
+        "[ 0:20] replacing replicas, InProgress, 0 %",
+        f"[ 0:40] {STARTED}",
+        f"[ 3:20] {A}: healthy",
+        "[ 3:20] yellow-cat-1 serves",
+    ]
+
+
+def test_a_refresh_that_fails_at_once_is_told_though_nobody_saw_it_going() -> None:
+    cloud = Cloud(
+        [
+            (0, together(starts(OLD, version=1), health(OLD, "healthy"))),
+            (10, refreshes("Failed", 0, "No instance type fits.", id="refresh-2")),
+        ]
+    )
+    assert str(waits(cloud)[0]).startswith(
+        "yellow-cat-1 does not serve: replacing the replicas ended as Failed at 0 %: No instance type fits.\n"
+    )
+    assert cloud.time == 10
+
+
+@pytest.mark.parametrize(
+    "began",
+    [
+        together(starts(OLD, version=1), refreshes("Pending")),
+        together(starts(OLD, version=1), fails("start_instance_refresh", refusal("InstanceRefreshInProgress"))),
+        together(starts(OLD, version=1), starts(A)),
+        starts(A),
+        lambda cloud: None,
+    ],
+    ids=["one goes", "one has just begun", "one is there already", "there is no other", "there is none"],
+)
+def test_nothing_is_replaced_without_need(began: Event) -> None:
+    cloud = Cloud([(0, began), (30, together(starts(A), health(A, "healthy")))])
+    assert waits(cloud)[0] == Served(instance=A, seconds=30)
+    assert cloud.done == []
+
+
+def test_an_instance_that_the_group_takes_for_unhealthy_says_nothing_of_the_next() -> None:
+    """A failed update has ended it; the group kept it until it might end instances again."""
+    cloud = Cloud([(0, together(starts(A), says(A, "pulling image", cause="not found", final=True)))])
+    cloud.happen()
+    cloud.replicas[A]["HealthStatus"] = "Unhealthy"
+    cloud.events = [(30, together(starts(B), health(B, "healthy")))]
+    assert waits(cloud)[0] == Served(instance=B, seconds=30)
 
 
 def test_a_refresh_that_failed_before_the_wait_began_is_no_reason() -> None:
@@ -460,10 +573,20 @@ def test_what_must_be_asked_may_not_be_forbidden() -> None:
 
 
 def test_a_group_that_is_gone_is_named() -> None:
-    assert waits(Cloud(exists=False))[0] == (
+    cloud = Cloud(exists=False)
+    assert waits(cloud)[0] == (
         f"yellow-cat-1 does not serve: its Auto Scaling group {GROUP} does not exist in us-east-1\n"
         "  remedy: run pulumi up --refresh"
     )
+    assert cloud.time == 60
+
+
+def test_a_group_that_has_just_been_made_may_not_be_there_yet() -> None:
+    def there(cloud: Cloud) -> None:
+        cloud.exists = True
+
+    cloud = Cloud([(30, together(there, starts(A), health(A, "healthy")))], exists=False)
+    assert waits(cloud)[0] == Served(instance=A, seconds=30)
 
 
 def test_with_on_failure_keep_nothing_is_stopped() -> None:
@@ -471,7 +594,8 @@ def test_with_on_failure_keep_nothing_is_stopped() -> None:
     ended, _ = waits(cloud, on_failure="keep")
     assert ended == (
         f"yellow-cat-1 does not serve: no GPU\n  replica: {A}, which came as far as: machine ready\n  logs: {LOGS}\n"
-        "  on_failure is keep: replicas go on, and are billed."
+        "  on_failure is keep: replicas go on, and are billed. To have another started in its place: "
+        f"aws ec2 terminate-instances --instance-ids {A} --region us-east-1"
     )
     assert cloud.done == []
 
@@ -506,7 +630,7 @@ def test_stopping_is_tried_again_where_aws_has_too_much_to_do() -> None:
         ]
     )
     assert str(waits(cloud)[0]).endswith(ENDED)
-    assert cloud.done == ["update min=0 desired=0"]
+    assert cloud.done == ["update min=0 desired=0", f"terminate {A}"]
 
 
 def test_a_replica_that_is_replaced_does_not_get_its_time_anew() -> None:
@@ -521,11 +645,76 @@ def test_a_replica_that_is_replaced_does_not_get_its_time_anew() -> None:
         ]
     )
     ended, said = waits(cloud)
-    assert str(ended).startswith("yellow-cat-1 does not serve: no replica became healthy within 30 minutes;")
+    assert str(ended).startswith(
+        "yellow-cat-1 does not serve: no replica became healthy within 30 minutes; 2 were started, and the last was "
+        "taken away because: an instance was taken out of service in response to an ELB system health check failure."
+    )
     assert "[16:40] an instance is taken away: an instance was taken out of service in response to an ELB" in "".join(
         said
     )
     assert said[-1].startswith("[30:00]")
+
+
+TAKEN = "an instance was taken out of service in response to an EC2 health check indicating it has been terminated."
+
+
+def test_replicas_that_end_as_soon_as_they_start_are_named() -> None:
+    loop = [
+        event
+        for at in range(10, 1700, 600)
+        for event in ((float(at), starts(f"i-{at}")), (at + 30.0, leaves(f"i-{at}", TAKEN)))
+    ]
+    ended, _ = waits(Cloud(loop))
+    assert str(ended).startswith(
+        f"yellow-cat-1 does not serve: 3 replicas were started and taken away again: {TAKEN}\n"
+        "  remedy: look at what the container and the boot script wrote\n  replica: i-1210\n  logs: "
+    )
+
+
+def test_the_cause_that_a_replica_named_before_it_was_taken_away_is_told() -> None:
+    cloud = Cloud(
+        [
+            (0, starts(A)),
+            (60, says(A, "pulling image", cause="the registry limits how often images are pulled")),
+            (100, leaves(A, TAKEN)),
+        ]
+    )
+    assert str(waits(cloud)[0]).startswith(
+        "yellow-cat-1 does not serve: the registry limits how often images are pulled\n"
+        f"  replica: {A}, which came as far as: pulling image\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (
+            {"version": 3},
+            "the group starts instances of version 3 of its launch template, and version 2 is waited for: something "
+            "else has changed it\n  remedy: run pulumi up --refresh\n",
+        ),
+        (
+            {"suspended": ["Launch"]},
+            "no instance was started within 30 minutes: the group's processes Launch or Terminate are suspended\n"
+            f"  remedy: aws autoscaling resume-processes --auto-scaling-group-name {GROUP} --region us-east-1\n",
+        ),
+        (
+            {"refresh": {"InstanceRefreshId": "old", "Status": "Failed", "StatusReason": "It took too long."}},
+            "replacing the replicas ended as Failed at 0 %: It took too long.\n",
+        ),
+        (
+            {},
+            "no instance was started within 30 minutes, and Auto Scaling says nothing of why\n"
+            "  remedy: look at the group's activity in the EC2 console\n",
+        ),
+    ],
+)
+def test_that_nothing_is_started_has_a_reason(change: dict[str, object], cause: str) -> None:
+    def changed(cloud: Cloud) -> None:
+        for name, value in change.items():
+            setattr(cloud, name, value)
+
+    assert str(waits(Cloud([(10, changed)]))[0]) == f"yellow-cat-1 does not serve: {cause}  {ENDED}"
 
 
 def test_an_interruption_says_what_goes_on_and_passes_through() -> None:

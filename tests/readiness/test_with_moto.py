@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
-from infra.readiness import Awaited, Clients, NotServingError, Served, aws_clients, wait_until_serving
-from tests.readiness.cloud import Cloud, refusal
+from infra.readiness import Awaited, Clients, NotServingError, Served, aws_clients, release, wait_until_serving
+from tests.readiness.cloud import AWAITED, Cloud, refusal
 
 REGION = "us-east-1"
 
@@ -28,7 +30,7 @@ class WithoutRefreshes:
     def describe_instance_refreshes(self, *, AutoScalingGroupName: str, MaxRecords: int) -> dict[str, Any]:
         return {"InstanceRefreshes": []}
 
-    def cancel_instance_refresh(self, *, AutoScalingGroupName: str) -> None:
+    def cancel_instance_refresh(self, *, AutoScalingGroupName: str, WaitForTransitioningInstances: bool) -> None:
         raise refusal("ActiveInstanceRefreshNotFound")
 
 
@@ -92,6 +94,91 @@ def test_a_replica_that_gave_up_ends_with_its_group_at_zero(awaited: Awaited) ->
     assert (group["MinSize"], group["DesiredCapacity"]) == (0, 0)
 
 
+def test_the_operations_that_moto_does_not_have_are_asked_as_botocore_has_them(awaited: Awaited) -> None:
+    """A stubbed client refuses what its own model of the call does not take, and answers that model does not give."""
+    real = aws_clients(REGION)
+    stubber = Stubber(real.autoscaling)
+    group = {"AutoScalingGroupName": awaited.group}
+    template = {"LaunchTemplateId": "lt-1", "Version": "1"}
+    instance = {
+        "InstanceId": "i-1",
+        "InstanceType": "g5.xlarge",
+        "AvailabilityZone": "us-east-1a",
+        "LifecycleState": "InService",
+        "HealthStatus": "Healthy",
+        "LaunchTemplate": {**template, "Version": "0"},
+        "ProtectedFromScaleIn": False,
+    }
+    described = {
+        **group,
+        "MinSize": 1,
+        "MaxSize": 2,
+        "DesiredCapacity": 1,
+        "DefaultCooldown": 300,
+        "AvailabilityZones": ["us-east-1a"],
+        "HealthCheckType": "ELB",
+        "CreatedTime": datetime.now(UTC),
+        "MixedInstancesPolicy": {"LaunchTemplate": {"LaunchTemplateSpecification": template}},
+        "Instances": [instance],
+    }
+    groups = {"AutoScalingGroups": [described]}, {"AutoScalingGroupNames": [awaited.group]}
+    refresh = {"InstanceRefreshId": "r-1", **group, "Status": "Failed", "PercentageComplete": 50}
+
+    def look(*refreshes: dict[str, Any]) -> None:
+        stubber.add_response("describe_auto_scaling_groups", *groups)
+        stubber.add_response("describe_scaling_activities", {"Activities": []}, {**group, "MaxRecords": 20})
+        stubber.add_response(
+            "describe_instance_refreshes", {"InstanceRefreshes": list(refreshes)}, {**group, "MaxRecords": 1}
+        )
+
+    stubber.add_response("describe_auto_scaling_groups", *groups)
+    look()
+    preferences = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 200, "InstanceWarmup": 900}
+    stubber.add_response(
+        "start_instance_refresh",
+        {"InstanceRefreshId": "r-1"},
+        {**group, "Strategy": "Rolling", "Preferences": preferences},
+    )
+    look(refresh)
+    processes = {**group, "ScalingProcesses": ("Launch", "Terminate")}
+    stubber.add_response("suspend_processes", {}, processes)
+    stubber.add_client_error("cancel_instance_refresh", "ActiveInstanceRefreshNotFound")
+    stubber.add_response(
+        "detach_instances", {}, {**group, "InstanceIds": ["i-2"], "ShouldDecrementDesiredCapacity": False}
+    )
+    stubber.add_response("resume_processes", {}, processes)
+    with stubber:
+        described["Instances"] = [instance, {**instance, "InstanceId": "i-2"}]
+        with pytest.raises(NotServingError, match="ended as Failed at 50 %"):
+            wait_until_serving(awaited, replace(real, elbv2=Healthy("i-1"), ec2=Machines()), clock=Cloud(), say=print)
+        release(awaited.group, real)
+    stubber.assert_no_pending_responses()
+
+
+class Healthy:
+    """A load balancer that takes one instance for healthy."""
+
+    def __init__(self, instance: str) -> None:
+        self._instance = instance
+
+    def describe_target_health(self, *, TargetGroupArn: str) -> dict[str, Any]:
+        found = {"Target": {"Id": self._instance}, "TargetHealth": {"State": "healthy"}}
+        return {"TargetHealthDescriptions": [found]}
+
+    def describe_target_groups(self, *, TargetGroupArns: Sequence[str]) -> dict[str, Any]:
+        return {"TargetGroups": []}
+
+
+class Machines:
+    """An EC2 whose instances end when they should."""
+
+    def describe_instances(self, *, Filters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return {"Reservations": []}
+
+    def terminate_instances(self, *, InstanceIds: Sequence[str]) -> None:
+        assert InstanceIds == ["i-2"]
+
+
 def _deployed() -> Awaited:
     ec2: Any = boto3.client("ec2", REGION)
     elbv2: Any = boto3.client("elbv2", REGION)
@@ -132,6 +219,7 @@ def _deployed() -> Awaited:
         log_group="/servestack/yellow-cat-1",
         version=1,
         minimum=1,
+        roll=AWAITED.roll,
         port=80,
         boot_timeout=1800,
         on_failure="stop",
