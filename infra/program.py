@@ -178,14 +178,12 @@ async def _deploy_service(plan: ServicePlan, means: Means) -> Outputs:
     tags = {STACK_TAG: full_name(), RUN_TAG: plan.run, **dict(plan.tags)}
     region = connection.apply(lambda one: one.region)
     provider = aws_provider(region, tags, after=kept)
-    subnet_ids = find_subnets(plan, connection, provider=provider)
-    await subnet_ids.future()
     service = Service(
         plan.run,
         ServiceArgs(
             plan=plan,
             connection=connection,
-            subnet_ids=subnet_ids,
+            subnet_ids=find_subnets(plan, known, provider=provider),
             image=find_image(plan, provider=provider),
             has_domain=known.domain is not None,
             owner=full_name(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -114,8 +115,17 @@ def find_zone(domain: str, zone_id: str | None, *, provider: pulumi.ProviderReso
     Raises:
         RunError: there is none, or the zone with `zone_id` does not hold the domain.
     """
+    options = pulumi.InvokeOptions(provider=provider)
     if zone_id is not None:
-        zone = _read_zone(aws.route53.get_zone(zone_id=zone_id, opts=pulumi.InvokeOptions(provider=provider)))
+        try:
+            zone = _read_zone(aws.route53.get_zone(zone_id=zone_id, opts=options))
+        except Exception as error:  # an invoke raises nothing narrower
+            if not re.search("no matching|NoSuchHostedZone", str(error)):
+                raise
+            raise pulumi.RunError(
+                f"stack config zone_id: this account has no hosted zone {zone_id}; list them with "
+                "aws route53 list-hosted-zones, or remove zone_id so that it is looked up"
+            ) from None
         if zone.name not in list(_suffixes(domain)):
             raise pulumi.RunError(
                 f"stack config zone_id: {zone_id} is the zone of {zone.name}, which does not hold {domain}; set the id "
@@ -124,7 +134,7 @@ def find_zone(domain: str, zone_id: str | None, *, provider: pulumi.ProviderReso
         return zone
     for suffix in _suffixes(domain):
         try:
-            found = aws.route53.get_zone(name=suffix, private_zone=False, opts=pulumi.InvokeOptions(provider=provider))
+            found = aws.route53.get_zone(name=suffix, private_zone=False, opts=options)
         except Exception as error:  # an invoke raises nothing narrower
             if "no matching" not in str(error):
                 raise
