@@ -379,6 +379,16 @@ def test_a_health_check_that_stays_bad_is_said_with_its_answer(machine: Boots) -
     assert "waiting for GET /health, which answers 503" in steps(boot)
 
 
+def test_an_end_that_nothing_has_chosen_is_said_and_waited_out(machine: Boots) -> None:
+    boot = booted(machine, {})
+    (boot.file_system / "var/lib/servestack").touch()
+    assert [boot.run("serve"), boot.run("serve")] == [TRIES_AGAIN, TRIES_AGAIN]
+    cause = "the boot script ended with status 1 at the step: machine ready"
+    assert last_line(boot) == f"failed, trying again in 20 s: {cause}"
+    assert failed_state(boot) == (cause, False)
+    assert boot.call("sleep").arguments == ("10",)
+
+
 def test_without_the_metadata_service_the_unit_tries_again_with_growing_pauses(machine: Boots) -> None:
     boot = booted(machine, {"curl-token": "exit 22"})
     assert [boot.run("serve"), boot.run("serve")] == [TRIES_AGAIN, TRIES_AGAIN]

@@ -7,6 +7,7 @@ serve() {
   mkdir -p "$WORK"
   chmod 0700 "$WORK"
   trap stop TERM INT
+  trap 'end $?' EXIT
   local failures
   if [[ ! -e $WORK/began ]]; then date +%s >"$WORK/began"; fi
   failures=$(count_failures)
@@ -84,6 +85,14 @@ say_unhealthy() {
   fi
   put_state '' "$cause" false
   log "still waiting: $cause"
+}
+
+# end STATUS: what nothing here has chosen is waited out as any other failure, and said.
+end() {
+  case $1 in
+    0 | 75 | 78) return 0 ;;
+  esac
+  try_again "the boot script ended with status $1 at the step: $STEP"
 }
 
 stop() {
