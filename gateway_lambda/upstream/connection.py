@@ -52,7 +52,8 @@ class Connection(asyncio.Protocol):
         self.used = False
         """It has carried a request before."""
         self.free_since = 0.0
-        """Since when it waits for a request, by the event loop's clock."""
+        """Since when it waits for a request, in seconds since 1970: while a function is frozen, other clocks may stand
+        still, and whoever is at the other end goes on."""
 
     @property
     def usable(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -46,10 +47,9 @@ class Replica(Owner):
 
         Raises `OSError`, `TimeoutError`.
         """
-        loop = asyncio.get_running_loop()
         while self._idle and not fresh:
             connection = self._idle.pop()
-            if connection.usable and loop.time() - connection.free_since <= _IDLE_FOR:
+            if connection.usable and 0 <= time.time() - connection.free_since <= _IDLE_FOR:
                 return connection
             connection.end()
         async with asyncio.timeout(patience):
@@ -64,7 +64,7 @@ class Replica(Owner):
         self._open.add(connection)
 
     def free(self, connection: Connection) -> None:
-        now = connection.free_since = asyncio.get_running_loop().time()
+        now = connection.free_since = time.time()
         self._idle.append(connection)
         if now - self._idle[0].free_since > _IDLE_FOR:
             self._idle.pop(0).end()

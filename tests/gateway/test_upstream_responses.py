@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
+from gateway_lambda.upstream import replica
+from gateway_lambda.upstream.replica import Replica
 from tests.gateway.scripted_tgi import Asked, Hangup, Script, Write, reply
 from tests.gateway.serving import Bench
 
@@ -220,3 +223,25 @@ def test_an_addresss_path_comes_before_the_requests(served: Bench) -> None:
     served.register(served.service(model=None, url=f"{served.tgi.url}/base/"))
     assert ask(served).status_code == 200
     assert served.tgi.asked[-1].path == "/base/x"
+
+
+@pytest.mark.parametrize(("later", "same"), [(59, True), (61, False), (-5, False)])
+def test_a_connection_that_was_idle_for_a_minute_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch, later: float, same: bool
+) -> None:
+    """By the clock on the wall: a function that was frozen does not know for how long by any other."""
+    now = 1_800_000_000.0
+    monkeypatch.setattr(replica, "time", SimpleNamespace(time=lambda: now))
+
+    async def work(port: int) -> None:
+        nonlocal now
+        found = Replica(f"http://127.0.0.1:{port}", None)
+        first = await found.connection(5)
+        found.free(first)
+        now += later
+        assert (await found.connection(5) is first) is same
+        found.close()
+        await asyncio.sleep(0)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        asyncio.run(work(server.getsockname()[1]))
