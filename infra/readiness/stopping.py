@@ -9,6 +9,7 @@ from typing import Any
 from infra.preflight.aws_errors import aws_failures, error_code, in_words, kind_of
 from infra.readiness.awaited import Awaited
 from infra.readiness.clients import Clients, Clock
+from infra.readiness.reports import by_hand
 from infra.readiness.seen import FROZEN, Seen
 from infra.readiness.verdict import healthy_replicas
 
@@ -44,11 +45,7 @@ def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen) -> str:
         )
         _end_now(clients, idle)
     except aws_failures() as error:
-        return (
-            f"NOT STOPPED ({in_words(error)}): its replicas are running and billed. Stop them with: aws autoscaling "
-            f"update-auto-scaling-group --auto-scaling-group-name {awaited.group} --min-size 0 --desired-capacity 0 "
-            f"--region {awaited.region}"
-        )
+        return f"NOT STOPPED ({in_words(error)}): its replicas are running and billed. {by_hand(awaited)}"
     left = _watch(awaited, clients, clock)
     if left is None:
         return "The group was set to zero; whether its instances have ended could not be asked."

@@ -64,7 +64,7 @@ class Judge:
 
     def lateness(self, seen: Seen, health_check: str) -> Failure:
         """Why it did not serve in time, from the most to the least telling."""
-        within = f"within {_minutes(self._awaited.boot_timeout)}"
+        within = f"within {in_time(self._awaited.boot_timeout)}"
         live = live_replicas(seen, self._awaited.version)
         causes = {state.instance: state for state in seen.states if state.cause is not None}
         for instance in (*(replica.instance for replica in live), *self._started):
@@ -76,15 +76,17 @@ class Judge:
         steps = {state.instance: state.step for state in seen.states}
         replica = live[0]
         step = steps.get(replica.instance)
-        for target in seen.targets:
-            if target.instance == replica.instance and target.state == "unhealthy":
-                return Failure(
-                    what=self._unhealthy(target.reason, target.description, within, health_check),
-                    remedy="look at what the container wrote; a model that takes longer needs a larger boot_timeout",
-                    instance=replica.instance,
-                    step=step,
-                )
+        target = next((target for target in seen.targets if target.instance == replica.instance), None)
+        if target is not None and target.state == "unhealthy":
+            return Failure(
+                what=self._unhealthy(target.reason, target.description, within, health_check),
+                remedy="look at what the container wrote; a model that takes longer needs a larger boot_timeout",
+                instance=replica.instance,
+                step=step,
+            )
         what = f"no replica became healthy {within}"
+        if target is not None and target.state != "initial":
+            what += f"; the load balancer says {target.state}: {target.description}"
         if len(self._started) > 1 and (ended := self._ended(seen)):
             what += f"; {len(self._started)} were started, and the last was taken away because: {ended[-1].message}"
         elif step is None:
@@ -214,5 +216,6 @@ def _launch_failure(failure: LaunchFailure) -> Failure:
     return Failure(what=f"no instance was started: {failure.what}{own}", remedy=failure.remedy)
 
 
-def _minutes(seconds: float) -> str:
+def in_time(seconds: float) -> str:
+    """`30 minutes`, `90 seconds`."""
     return f"{seconds / 60:g} minutes" if seconds >= 120 else f"{seconds:g} seconds"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from infra.preflight.account import explain_credentials
-from infra.preflight.aws_errors import aws_failures, error_code, in_words, kind_of
+from infra.preflight.aws_errors import aws_failures, error_code, kind_of
 from infra.readiness.awaited import Awaited, NotServingError, Served
 from infra.readiness.clients import Clients, Clock
 from infra.readiness.looking import GroupGone, Looker
 from infra.readiness.progress import changes
+from infra.readiness.reports import going_on, gone, kept, not_serving, unknown
 from infra.readiness.seen import Group, Seen
 from infra.readiness.stopping import release, stop
-from infra.readiness.verdict import Failure, Judge, live_replicas
+from infra.readiness.verdict import Failure, Judge, in_time, live_replicas
 
 POLL = 10.0
 """Seconds between two looks: five questions each, far below what AWS limits."""
@@ -20,6 +20,8 @@ LONGEST_POLL = 60.0
 """Seconds, while AWS says that it is asked too often."""
 PROPAGATION = 60.0
 """Seconds for which a group that has just been made may not be there yet for whoever asks."""
+SILENCE = 120.0
+"""Seconds for which AWS may say nothing where a replica's time is over."""
 
 
 def wait_until_serving(awaited: Awaited, clients: Clients, *, clock: Clock, say: Callable[[str], None]) -> Served:
@@ -55,19 +57,17 @@ class _Wait:
         except (NotServingError, GeneratorExit):
             raise
         except BaseException as error:
-            done = (
-                "it may be stopped or not" if self._stopping else "nothing was stopped, replicas go on and are billed"
-            )
-            self._say(f"interrupted ({type(error).__name__}): {done}")
+            done = "It may be stopped or not." if self._stopping else going_on(self._awaited)
+            self._say(f"interrupted ({type(error).__name__}). {done}")
             raise
 
     def _run(self) -> Served:
         awaited = self._awaited
-        self._say(f"waiting for {awaited.run} to serve; a replica has {awaited.boot_timeout // 60} min for it")
+        self._say(f"waiting for {awaited.run} to serve; a replica has {in_time(awaited.boot_timeout)} for it")
         last: Seen | None = None
         prepared = False
         missing: float | None = None
-        silence: str | None = None
+        silent: float | None = None
         pause = POLL
         while True:
             try:
@@ -78,16 +78,20 @@ class _Wait:
                     self._roll(seen)
                     prepared = True
             except GroupGone:
-                missing = self._clock.now() if missing is None else missing
-                if self._clock.now() - missing >= PROPAGATION:
-                    raise self._gone() from None
+                now = self._clock.now()
+                missing = now if missing is None else missing
+                if now - missing >= PROPAGATION:
+                    raise NotServingError(gone(awaited)) from None
             except aws_failures() as error:
-                silence = self._silent(error, silence)
+                now = self._clock.now()
+                if silent is None and kind_of(error) == "passing":
+                    self._say(f"AWS does not answer at the moment ({error_code(error)}); asking again")
+                silent = now if silent is None else silent
+                if kind_of(error) != "passing" or (now - silent >= SILENCE and self._judge.is_late(now)):
+                    raise NotServingError(unknown(awaited, error)) from None
                 pause = min(pause * 2, LONGEST_POLL)
-                if self._judge.is_late(self._clock.now()):
-                    raise self._unknown(error) from None
             else:
-                missing, silence, pause = None, None, POLL
+                missing, silent, pause = None, None, POLL
                 for line in changes(last, seen, awaited.version):
                     self._say(line)
                 last = seen
@@ -148,67 +152,13 @@ class _Wait:
         self._judge.follow(started["InstanceRefreshId"])
         self._say(f"replacing the replicas of other versions by those of version {awaited.version}")
 
-    def _gone(self) -> NotServingError:
-        awaited = self._awaited
-        return NotServingError(
-            f"{awaited.run} does not serve: its Auto Scaling group {awaited.group} does not exist in {awaited.region}\n"
-            "  remedy: run pulumi up --refresh"
-        )
-
-    def _silent(self, error: Exception, said: str | None) -> str:
-        """Goes on where AWS will answer later. Raises where it will not."""
-        if kind_of(error) != "passing":
-            raise self._unknown(error) from None
-        code = error_code(error)
-        if code != said:
-            self._say(f"AWS does not answer at the moment ({code}); asking again")
-        return code
-
-    def _unknown(self, error: Exception) -> NotServingError:
-        awaited = self._awaited
-        match kind_of(error):
-            case "credentials":
-                what, remedy = explain_credentials(error), "then run pulumi up or make wait again"
-            case "denied":
-                what = f"the AWS credentials may not ask or do this ({in_words(error)})"
-                remedy = "allow it, and run pulumi up again"
-            case "passing":
-                what, remedy = f"AWS does not answer ({in_words(error)})", "run pulumi up again later"
-            case "other":
-                what, remedy = f"AWS refuses ({in_words(error)})", "run pulumi up --refresh"
-        return NotServingError(
-            f"it is not known whether {awaited.run} serves: {what}\n"
-            f"  remedy: {remedy}\n"
-            f"  Nothing was stopped: replicas go on, and are billed."
-        )
-
     def _report(self, failure: Failure, seen: Seen) -> str:
         awaited = self._awaited
-        lines = [f"{awaited.run} does not serve: {failure.what}"]
-        if failure.remedy is not None:
-            lines.append(f"  remedy: {failure.remedy}")
-        if failure.instance is not None:
-            step = f", which came as far as: {failure.step}" if failure.step else ""
-            lines.append(f"  replica: {failure.instance}{step}")
-            lines.append(
-                f"  logs: aws logs tail {awaited.log_group} --log-stream-names {failure.instance}/boot "
-                f"{failure.instance}/container --since 1d --region {awaited.region}"
-            )
         if awaited.on_failure == "keep":
-            lines.append(f"  on_failure is keep: replicas go on, and are billed.{self._another(failure)}")
-        else:
-            self._say(f"does not serve: {failure.what}; stopping what is billed")
-            self._stopping = True
-            lines.append(f"  {stop(awaited, self._clients, self._clock, seen)}")
-        return "\n".join(lines)
-
-    def _another(self, failure: Failure) -> str:
-        if failure.instance is None:
-            return ""
-        return (
-            " To have another started in its place: aws ec2 terminate-instances --instance-ids "
-            f"{failure.instance} --region {self._awaited.region}"
-        )
+            return not_serving(awaited, failure, kept(awaited, failure))
+        self._say(f"does not serve: {failure.what}; stopping what is billed")
+        self._stopping = True
+        return not_serving(awaited, failure, stop(awaited, self._clients, self._clock, seen))
 
     def _say(self, line: str) -> None:
         passed = int(self._clock.now() - self._began)

@@ -48,6 +48,12 @@ MESSAGES = [
     ),
     ("Invalid IAM Instance Profile name. Launching EC2 instance failed.", "the instance profile does not exist", 180),
     (
+        "AuthFailure.ServiceLinkedRoleCreationNotPermitted - The provided credentials do not have permission to create "
+        "the service-linked role for EC2 Spot Instances.",
+        "the account has no service-linked role for spot instances and Auto Scaling may not make it",
+        180,
+    ),
+    (
         "Authentication Failure. Launching EC2 instance failed.",
         "Auto Scaling's service-linked role may not start instances",
         180,

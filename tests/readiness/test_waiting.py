@@ -25,8 +25,12 @@ from tests.readiness.cloud import (
 
 A, B, OLD = "i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb", "i-00000000000000000"
 LOGS = f"aws logs tail /servestack/yellow-cat-1 --log-stream-names {A}/boot {A}/container --since 1d --region us-east-1"
-FIRST = "[ 0:00] waiting for yellow-cat-1 to serve; a replica has 30 min for it"
+FIRST = "[ 0:00] waiting for yellow-cat-1 to serve; a replica has 30 minutes for it"
 STARTED = f"{A} (g5.xlarge, us-east-1a): started"
+GOING_ON = (
+    "Nothing was stopped: replicas go on, and are billed. Stop them with: aws autoscaling update-auto-scaling-group "
+    f"--auto-scaling-group-name {GROUP} --min-size 0 --desired-capacity 0 --region us-east-1"
+)
 ENDED = "The group was set to zero and its instances have ended: nothing of it is billed any more."
 QUOTA = (
     "Could not launch On-Demand Instances. VcpuLimitExceeded - You have requested more vCPU capacity than your current "
@@ -305,6 +309,15 @@ def test_a_health_check_that_cannot_be_read_is_named_as_the_user_knows_it(error:
     )
 
 
+def test_a_replica_that_the_load_balancer_does_not_ask_is_told_in_its_words() -> None:
+    why = "Target group is not configured to receive traffic from the load balancer"
+    cloud = Cloud([(0, together(starts(A), says(A, "serving"), health(A, "unused", "Target.NotInUse", why)))])
+    assert str(waits(cloud)[0]).startswith(
+        "yellow-cat-1 does not serve: no replica became healthy within 30 minutes; the load balancer says unused: "
+        f"{why}\n"
+    )
+
+
 def test_a_replica_that_says_nothing_in_all_its_time_is_a_boot_that_did_not_get_far() -> None:
     cloud = Cloud([(0, together(starts(A), health(A, "initial", "Elb.InitialHealthChecking")))])
     ended, _ = waits(cloud, boot_timeout=90)
@@ -529,9 +542,19 @@ def test_throttling_without_end_stops_nothing_since_nothing_is_known() -> None:
     assert ended == (
         "it is not known whether yellow-cat-1 serves: AWS does not answer (ServiceUnavailable: busy)\n"
         "  remedy: run pulumi up again later\n"
-        "  Nothing was stopped: replicas go on, and are billed."
+        f"  {GOING_ON}"
     )
     assert cloud.done == []
+
+
+def test_a_short_silence_when_the_time_is_over_is_waited_out() -> None:
+    """A verdict then would be none, and stop nothing."""
+    busy = refusal("Throttling")
+    cloud = Cloud(
+        [(0, starts(A)), (1790, fails("describe_target_health", busy)), (1850, fails("describe_target_health", None))]
+    )
+    assert str(waits(cloud)[0]).endswith(ENDED)
+    assert cloud.time == 1850
 
 
 @pytest.mark.parametrize("operation", ["describe_auto_scaling_groups", "query"])
@@ -543,7 +566,7 @@ def test_credentials_that_expire_meanwhile_end_the_wait_and_stop_nothing(operati
         "aws sso login, or "
         "export new ones\n"
         "  remedy: then run pulumi up or make wait again\n"
-        "  Nothing was stopped: replicas go on, and are billed.",
+        f"  {GOING_ON}",
         [FIRST, f"[ 0:00] {STARTED}"],
     )
     assert cloud.done == []
@@ -568,7 +591,7 @@ def test_what_must_be_asked_may_not_be_forbidden() -> None:
         "(AccessDenied: User is "
         "not authorized to perform: autoscaling:DescribeAutoScalingGroups)\n"
         "  remedy: allow it, and run pulumi up again\n"
-        "  Nothing was stopped: replicas go on, and are billed."
+        f"  {GOING_ON}"
     )
 
 
@@ -726,7 +749,7 @@ def test_an_interruption_says_what_goes_on_and_passes_through() -> None:
     said: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         wait_until_serving(AWAITED, cloud.clients(), clock=cloud, say=said.append)
-    assert said[-1] == "[ 0:00] interrupted (KeyboardInterrupt): nothing was stopped, replicas go on and are billed"
+    assert said[-1] == f"[ 0:00] interrupted (KeyboardInterrupt). {GOING_ON}"
     assert cloud.done == []
 
 
@@ -739,4 +762,4 @@ def test_an_interruption_while_it_is_stopped_says_that_it_may_be() -> None:
     said: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         wait_until_serving(AWAITED, cloud.clients(), clock=cloud, say=said.append)
-    assert said[-1] == "[ 0:00] interrupted (KeyboardInterrupt): it may be stopped or not"
+    assert said[-1] == "[ 0:00] interrupted (KeyboardInterrupt). It may be stopped or not."

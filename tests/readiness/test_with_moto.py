@@ -55,7 +55,7 @@ def test_a_group_at_zero_is_put_to_its_minimum_and_serves(awaited: Awaited) -> N
     instance = _instances()[0]
     assert served == Served(instance=instance, seconds=0)
     assert said == [
-        "[ 0:00] waiting for yellow-cat-1 to serve; a replica has 30 min for it",
+        "[ 0:00] waiting for yellow-cat-1 to serve; a replica has 30 minutes for it",
         "[ 0:00] the group has a minimum of 1 and 1 wanted now",
         f"[ 0:00] {instance} (g5.xlarge, us-east-1a): started",
         f"[ 0:00] {instance}: healthy",
