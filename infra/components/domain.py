@@ -113,12 +113,12 @@ def find_zone(domain: str, zone_id: str | None, *, provider: pulumi.ProviderReso
     """The public hosted zone that holds `domain`: the one with `zone_id`, else that of its longest suffix.
 
     Raises:
-        RunError: there is none, or the zone with `zone_id` does not hold the domain.
+        RunError: there is none, or several, or the zone with `zone_id` is private or does not hold the domain.
     """
     options = pulumi.InvokeOptions(provider=provider)
     if zone_id is not None:
         try:
-            zone = _read_zone(aws.route53.get_zone(zone_id=zone_id, opts=options))
+            found = aws.route53.get_zone(zone_id=zone_id, opts=options)
         except Exception as error:  # an invoke raises nothing narrower
             if not re.search("no matching|NoSuchHostedZone", str(error)):
                 raise
@@ -126,6 +126,12 @@ def find_zone(domain: str, zone_id: str | None, *, provider: pulumi.ProviderReso
                 f"stack config zone_id: this account has no hosted zone {zone_id}; list them with "
                 "aws route53 list-hosted-zones, or remove zone_id so that it is looked up"
             ) from None
+        if found.private_zone:
+            raise pulumi.RunError(
+                f"stack config zone_id: {zone_id} is a private zone, in which neither clients nor ACM look; set the id "
+                "of a public one, or remove zone_id so that it is looked up"
+            )
+        zone = _read_zone(found)
         if zone.name not in list(_suffixes(domain)):
             raise pulumi.RunError(
                 f"stack config zone_id: {zone_id} is the zone of {zone.name}, which does not hold {domain}; set the id "
@@ -136,6 +142,11 @@ def find_zone(domain: str, zone_id: str | None, *, provider: pulumi.ProviderReso
         try:
             found = aws.route53.get_zone(name=suffix, private_zone=False, opts=options)
         except Exception as error:  # an invoke raises nothing narrower
+            if "multiple" in str(error):
+                raise pulumi.RunError(
+                    f"domain {domain}: this account has several public zones of {suffix}; set zone_id to the one that "
+                    "the domain is delegated to"
+                ) from None
             if "no matching" not in str(error):
                 raise
         else:

@@ -53,6 +53,33 @@ def test_a_zone_is_taken_that_is_named_in_stack_config(tmp_path: Path) -> None:
     assert account.up("gateway", config).exports["connection"]["zone_id"] == "Z0EXAMPLE0"
 
 
+PRIVATE, SECOND = ("ai.example.com", "Z0PRIVATE0", True), ("example.com", "Z0SECOND0", False)
+
+
+def test_a_private_zone_is_not_looked_at(tmp_path: Path) -> None:
+    world = World(zones={"example.com": "Z0EXAMPLE0"}, other_zones=(PRIVATE,))
+    account = Account(tmp_path, Cloud(world))
+    text = f"{GATEWAY}domain: ai.example.com\n"
+    gateway = account.up("gateway", {"configuration": account.written("gateway.yml", text)})
+    assert gateway.exports["connection"]["zone_id"] == "Z0EXAMPLE0"
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({}, "domain ai.example.com: this account has several public zones of example.com; set zone_id"),
+        ({"zone_id": "Z0PRIVATE0"}, "stack config zone_id: Z0PRIVATE0 is a private zone, in which neither"),
+    ],
+    ids=["two of them", "a private one"],
+)
+def test_a_zone_that_nobody_could_mean_is_refused(tmp_path: Path, config: dict[str, str], says: str) -> None:
+    world = World(zones={"example.com": "Z0EXAMPLE0"}, other_zones=(PRIVATE, SECOND))
+    account = Account(tmp_path, Cloud(world))
+    text = f"{GATEWAY}domain: ai.example.com\n"
+    (error,) = account.attempt("gateway", {"configuration": account.written("gateway.yml", text), **config}).errors
+    assert says in error
+
+
 def test_a_certificate_that_is_there_is_used_as_it_is(tmp_path: Path) -> None:
     arn = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000"
     account = Account(tmp_path, Cloud(World(certificates=(arn,))))

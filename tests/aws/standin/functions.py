@@ -59,10 +59,17 @@ def _zones(records: Records, world: World, given: Mapping[str, Any], region: str
 
 def _hosted_zone(records: Records, world: World, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
     wanted, id = str(given.get("name", "")).rstrip(".").lower(), given.get("zoneId")
-    found = [(name, one) for name, one in world.zones.items() if one == id or (id is None and name == wanted)]
-    if not found or given.get("privateZone"):
-        raise refuse("no matching Route 53 Hosted Zone found")
-    name, id = found[0]
+    private = bool(given.get("privateZone"))
+    there = [*((name, one, False) for name, one in world.zones.items()), *world.other_zones]
+    found = [one for one in there if (one[1] == id if id is not None else (one[0], one[2]) == (wanted, private))]
+    if len(found) != 1:
+        raise refuse(
+            "multiple Route 53 Hosted Zones matched; use additional constraints to reduce matches to a single Route 53 "
+            "Hosted Zone"
+            if found
+            else "no matching Route 53 Hosted Zone found"
+        )
+    name, id, private = found[0]
     servers = [f"ns-{number}.awsdns-0{number}.{top}" for number, top in enumerate(("org", "com", "net", "co.uk"), 1)]
     return {
         "id": id,
@@ -71,7 +78,7 @@ def _hosted_zone(records: Records, world: World, given: Mapping[str, Any], regio
         "arn": f"arn:aws:route53:::hostedzone/{id}",
         "nameServers": servers,
         "primaryNameServer": servers[0],
-        "privateZone": False,
+        "privateZone": private,
     }
 
 

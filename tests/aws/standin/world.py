@@ -78,6 +78,8 @@ class World:
     """The region of a provider that names none (`aws:region`, or the environment); `None`: there is no such region."""
     zones: Mapping[str, str] = field(default_factory=lambda: {"example.com": "Z0123456789ABCDEFGHIJ"})
     """Public hosted zones: id by name."""
+    other_zones: tuple[tuple[str, str, bool], ...] = ()
+    """More of them, of names that are there already too: name, id, whether it is private."""
     parameters: Mapping[str, str] = field(default_factory=_images)
     """Public SSM parameters."""
     images: tuple[ExistingImage, ...] = ()
