@@ -22,6 +22,7 @@ from infra.configuration import (
     ConfigurationError,
     GatewayConfiguration,
     Secret,
+    Source,
     apply_settings,
     load,
     read_settings,
@@ -129,7 +130,7 @@ async def _deploy(config: StackConfig, means: Means) -> Outputs:
         settings=settings,
         weigh=means.weigh,
     )
-    return await _deploy_service(plan, means)
+    return await _deploy_service(plan, configuration.source, means)
 
 
 async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
@@ -165,8 +166,8 @@ async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
     }
 
 
-async def _deploy_service(plan: ServicePlan, means: Means) -> Outputs:
-    stack, output = await gateway_outputs(plan.gateway)
+async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Outputs:
+    stack, output = await gateway_outputs(plan.gateway, source)
     connection = checked_connection(plan, stack, output)
     known = await connection.future()
     if known is None:

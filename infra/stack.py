@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi.runtime import config, invoke_async
 
-from infra.configuration import ConfigurationError, Problem, Secret
+from infra.configuration import ConfigurationError, Problem, Secret, Source
 
 DEFAULT_GATEWAY = "gateway"
 """The stack that is a service's gateway where nothing says otherwise."""
@@ -74,51 +74,51 @@ def aws_profile() -> str | None:
     return pulumi.Config("aws").get("profile")
 
 
-async def gateway_outputs(given: str | None) -> tuple[str, pulumi.Output[Any]]:
+async def gateway_outputs(given: str | None, source: Source) -> tuple[str, pulumi.Output[Any]]:
     """The full name of a gateway's stack, and its output `connection`. `given`: how the user named it, if at all.
 
     Raises:
         ConfigurationError: there is no such stack, or it was not deployed, or it is no gateway's.
     """
     stack = full_name(given or DEFAULT_GATEWAY)
-    outputs = await _outputs_of(stack, given)
-    if "connection" not in outputs:
-        raise _wrong_gateway(stack, given, *_no_gateway(stack, outputs))
+    try:
+        # A StackReference that cannot be read would end the program before it says anything.
+        read = await invoke_async("pulumi:pulumi:readStackOutputs", {"name": stack})
+        wrong = _no_gateway(stack, read["outputs"])
+    except Exception as error:  # what the engine answers has no type of its own
+        wrong = _unread(str(error).rpartition("returned an error: ")[2])
+    if wrong is not None:
+        found = stack if stack == given else f"{given or 'nothing'}, which means {stack}"
+        line = source.lines.get(("gateway",))
+        problem = Problem(where="gateway", line=line, found=found, rule=wrong[0], remedy=wrong[1])
+        raise ConfigurationError(source.name, [source.placed(problem)])
     return stack, pulumi.StackReference("gateway", stack_name=stack).get_output("connection")
 
 
-async def _outputs_of(stack: str, given: str | None) -> Mapping[str, Any]:
-    """What a StackReference would have; one that cannot be read would end the program before it says anything."""
-    try:
-        read = await invoke_async("pulumi:pulumi:readStackOutputs", {"name": stack})
-    except Exception as error:  # what the engine answers has no type of its own
-        why = str(error).rpartition("returned an error: ")[2]
-        if "unknown stack" in why:
-            rule = "a service is deployed behind a gateway, and there is no such stack"
-        else:
-            rule = f"a service reads the outputs of its gateway's stack, and these cannot be read: {why}"
-        remedy = (
-            "see what is there: pulumi stack ls --all; then pulumi config set gateway NAME, or deploy the gateway first"
-        )
-        raise _wrong_gateway(stack, given, rule, remedy) from None
-    return read["outputs"]
-
-
-def _no_gateway(stack: str, outputs: Mapping[str, Any]) -> tuple[str, str]:
+def _no_gateway(stack: str, outputs: Mapping[str, Any]) -> tuple[str, str] | None:
     """(rule, remedy) of a stack without `connection`."""
     name_it = "name the gateway's stack: pulumi config set gateway NAME"
+    if "connection" in outputs:
+        return None
     if stack == full_name():
-        own = "this is the stack of the service itself, and a gateway has a stack of its own"
-        return own, f"{name_it}; or deploy the service in another: pulumi stack init NAME"
+        rule = "this is the stack of the service itself, and a gateway has a stack of its own"
+        return rule, f"{name_it}; or deploy the service in another: pulumi stack init NAME"
     if "hourly_price" in outputs:
         return "this is the stack of another service, and of no gateway", name_it
     rule = "this stack has no output `connection`: it is no gateway's, or was never deployed to its end"
     return rule, f"deploy the gateway first: pulumi up --stack {stack}; or {name_it}"
 
 
-def _wrong_gateway(stack: str, given: str | None, rule: str, remedy: str) -> ConfigurationError:
-    found = stack if stack == given else f"{given or 'nothing'}, which means {stack}"
-    return ConfigurationError("gateway", [Problem(where="stack config gateway", found=found, rule=rule, remedy=remedy)])
+def _unread(why: str) -> tuple[str, str]:
+    """(rule, remedy) of a stack that the engine cannot read, for what it says."""
+    if "unknown stack" in why:
+        rule = "a service is deployed behind a gateway, and there is no such stack"
+    else:
+        rule = f"a service reads the outputs of its gateway's stack, and these cannot be read: {why}"
+    remedy = (
+        "see what is there: pulumi stack ls --all; then pulumi config set gateway NAME, or deploy the gateway first"
+    )
+    return rule, remedy
 
 
 def _same_region(region: str, given: str | None) -> str:

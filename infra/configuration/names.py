@@ -1,4 +1,4 @@
-"""The rule for run names."""
+"""The rules for names."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ RESERVED = ("gateway", "services", "v1", "www")
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 """A pattern of DNS labels."""
+
+STACK = r"[A-Za-z0-9_.-]{1,100}"
+"""A pattern of Pulumi's stacks, organizations and projects."""
 
 
 def run_name_rule(name: str) -> tuple[str, str] | None:

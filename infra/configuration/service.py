@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, cast
 
@@ -21,7 +22,7 @@ from infra.configuration.container import (
 from infra.configuration.environment import Environment
 from infra.configuration.image import Image
 from infra.configuration.model import ModelConfiguration
-from infra.configuration.names import LABEL, RESERVED, run_name_rule
+from infra.configuration.names import LABEL, RESERVED, STACK, run_name_rule
 from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPolicy, Zones
 from infra.configuration.refusals import SERVICE
 from infra.configuration.resources import Resources
@@ -34,11 +35,11 @@ _GATEWAY_REMEDY = "write `gateway: NAME`, or leave it out for the stack named ga
 
 _GATEWAY_SCHEMA: dict[str, Any] = {
     "anyOf": [
-        {"type": "string", "pattern": "^[^/]+$"},
+        {"type": "string", "pattern": f"^{STACK}$"},
         {"const": True},
         {
             "type": "object",
-            "properties": {"name": {"type": "string", "pattern": "^[^/]+$"}},
+            "properties": {"name": {"type": "string", "pattern": f"^{STACK}$"}},
             "required": ["name"],
             "additionalProperties": False,
         },
@@ -142,8 +143,10 @@ class ServiceConfiguration(Written, frozen=True):
             if given.get("project") is not None or not given.keys() <= {"project", "name"}:
                 raise problem(_GATEWAY_RULE, _GATEWAY_REMEDY)
             value = given.get("name", "")
-        if isinstance(value, str) and ("/" in value or not value):
+        if isinstance(value, str) and "/" in value:
             raise problem(_GATEWAY_RULE + ", and not as project/name", _GATEWAY_REMEDY)
+        if isinstance(value, str) and not re.fullmatch(STACK, value):
+            raise problem(_GATEWAY_RULE + ": letters, digits, -, _ and ., 100 at most", _GATEWAY_REMEDY)
         return None if value is True else value
 
     @field_validator("replicas", mode="before")

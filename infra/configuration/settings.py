@@ -12,14 +12,16 @@ from pydantic_core import PydanticCustomError
 from infra.configuration.amounts import Duration, SizeRange, read_whole
 from infra.configuration.environment import Environment
 from infra.configuration.gateway import Domain
+from infra.configuration.names import STACK
 from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPolicy, Zones
 from infra.configuration.resources import Cpu, Disk, Gpu
 from infra.configuration.section import Section, problem
 
 
 def _is_a_stack(value: str) -> str:
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+/[\w.-]+)?", value):
-        raise problem("a gateway is named by its stack", "write a stack's name, or org/project/stack")
+    if not re.fullmatch(rf"{STACK}(/{STACK}/{STACK})?", value):
+        rule = "a gateway is named by its stack: letters, digits, -, _ and ., 100 at most"
+        raise problem(rule, "write a stack's name, or org/project/stack")
     return value
 
 

@@ -107,7 +107,7 @@ def _set_over(source: Source, words: Mapping[str, KeyPath], spelling: Spelling) 
     return replace(source, elsewhere={**places, **{f"{key}.": place + within for key, place in places.items()}})
 
 
-def _given(settings: ServiceSettings, names: tuple[str, ...]) -> dict[str, Any]:
+def _given(settings: StackSettings, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(settings, name)) is not None}
 
 

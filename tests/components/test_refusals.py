@@ -55,8 +55,13 @@ def test_a_gateway_that_is_no_stack_of_a_gateway(
     config = {"configuration": account.written("serve.yml", f"name: run\n{WEB}"), **config}
     said = refused(account.attempt(stack, config))
     assert says in said
-    assert "stack config gateway" in said
+    assert f"serve.yml: 1 problem\n\n{'stack config ' if 'gateway' in config else ''}gateway\n" in said
     assert "pulumi config set gateway NAME" in said
+
+
+def test_a_gateway_that_the_configuration_names_and_that_is_no_stack(account: Account) -> None:
+    said = refused(account.attempt("run", {"configuration": account.written("serve.yml", f"{WEB}gateway: prod\n")}))
+    assert "line 5, gateway\n  found:  prod, which means organization/servestack/prod" in said
 
 
 @pytest.mark.parametrize(
