@@ -11,6 +11,7 @@ def main(line: list[str]) -> int:
     try:
         # Imported here, so that a Ctrl-C while Python still reads modules ends without a traceback too.
         import io
+        import shutil
 
         from commands.plan.arguments import read_arguments
         from commands.plan.progress import Progress
@@ -18,11 +19,11 @@ def main(line: list[str]) -> int:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal that knows no … is no reason to fail
-        arguments = read_arguments(line)
+        arguments = read_arguments(line, os.environ)
         with Progress(_say) as progress:
             progress.stage("loading Pulumi's SDK")
             from commands.plan.planned import CannotPlan, plan_configuration
-            from commands.plan.report import report
+            from commands.plan.report import WIDTH, report
             from infra.configuration import ConfigurationError
             from infra.planning import resolve_with, unweighed_out_of_reach
             from infra.planning.hub import open_on_hub
@@ -41,7 +42,8 @@ def main(line: list[str]) -> int:
             except (ConfigurationError, CannotPlan) as error:
                 _say(str(error))
                 return 1
-        print(report(planned, offers=arguments.offers), flush=True)
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+        print(report(planned, offers=arguments.offers, width=min(columns, WIDTH)), flush=True)
     except BrokenPipeError:
         # Whoever read the plan has gone; so that Python does not complain while it ends, it writes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

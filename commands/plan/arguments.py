@@ -26,8 +26,11 @@ class Arguments:
     """Stack config as it was given, `configuration` left out; `env` is a secret, as tokens are."""
 
 
-def read_arguments(line: Sequence[str]) -> Arguments:
-    """Read a command line; a wrong one ends the process with status 2 and a usage message, as argparse does."""
+def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Arguments:
+    """Read a command line; a wrong one ends the process with status 2 and a usage message, as argparse does.
+
+    `environment`: where `--env NAME` takes its value from.
+    """
     parser = argparse.ArgumentParser(
         prog="make plan",
         usage='make plan CONFIG=PATH [ARGS="--gpu 24GB --env NAME=value …"]',
@@ -45,7 +48,11 @@ def read_arguments(line: Sequence[str]) -> Arguments:
     given = parse(parser, line)
     settings: dict[str, str | Secret] = {**given_options(given, words)}
     if given.env:
-        settings["env"] = Secret(json.dumps(given.env))
+        for name in given.env:
+            if "=" not in name and name not in environment:
+                parser.error(f"argument --env: {name} is not set in this shell; write --env {name}=value")
+        entries = [entry if "=" in entry else f"{entry}={environment[entry]}" for entry in given.env]
+        settings["env"] = Secret(json.dumps(entries))
     return Arguments(configuration=given.configuration, stack=given.stack, offers=given.offers, settings=settings)
 
 

@@ -169,7 +169,10 @@ def _custom_metrics(plan: ServicePlan | GatewayPlan, resources: Sequence[Registr
     """Metrics that alarms look at and that no service of AWS writes. One costs by the hours in which it is written."""
     price = read_prices()["custom metric"]
     looked_at = [metric for one in _of("aws:cloudwatch/metricAlarm:MetricAlarm", resources) for metric in _metrics(one)]
-    own = [metric for metric in looked_at if not str(metric.get("namespace")).startswith("AWS/")]
+    own: list[Mapping[str, PropertyValue]] = []
+    for metric in looked_at:
+        if not str(metric.get("namespace")).startswith("AWS/") and metric not in own:
+            own.append(metric)
     if own:
         how = f"${price.usd:.2f} a month of requests in every hour"
         yield Cost(what=f"{len(own)} x {price.what}", how=how, at_rest=0, full_size=len(own) * price.usd)

@@ -13,21 +13,21 @@ from infra.planning import PRICES_AS_OF, PRICES_REGION, GatewayPlan, ServicePlan
 from infra.planning.text import number
 
 WIDTH = 118
-"""Columns of a line of prose."""
+"""Columns of a line of prose, where a terminal has not fewer."""
 PROVIDERS = "pulumi:providers:"
 
 
-def report(planned: Planned, *, offers: int) -> str:
-    """Everything that `make plan` prints. `offers`: how many are shown."""
+def report(planned: Planned, *, offers: int, width: int = WIDTH) -> str:
+    """Everything that `make plan` prints. `offers`: how many are shown; `width`: columns of a line of prose."""
     resources = created(planned)
     parts = [
         _table(_asked(planned)),
         *([offers_table(planned.plan, shown=offers)] if isinstance(planned.plan, ServicePlan) else []),
         _created(resources),
-        _costs(planned, monthly_costs(planned.plan, resources)),
-        *_listed("Unresolved", _unresolved(planned)),
-        *_listed("Notes", _notes(planned)),
-        *_listed("Assumed", planned.assumed),
+        _costs(planned, monthly_costs(planned.plan, resources), width),
+        *_listed("Unresolved", _unresolved(planned), width),
+        *_listed("Notes", _notes(planned), width),
+        *_listed("Assumed", planned.assumed, width),
     ]
     return "\n\n".join(parts)
 
@@ -74,15 +74,15 @@ def _created(resources: Sequence[Registration]) -> str:
     return f"Would create {len(resources)} resources:\n{_table(rows)}"
 
 
-def _costs(planned: Planned, costs: Costs) -> str:
+def _costs(planned: Planned, costs: Costs, width: int) -> str:
     rows = [("MONTHLY COST", "", "AT REST", "FULL SIZE")]
     rows += [(cost.what, cost.how, _dollars(cost.at_rest), _dollars(cost.full_size)) for cost in costs.counted]
     rows.append(("total", "", _dollars(costs.at_rest), _dollars(costs.full_size)))
-    lines = [_table(rows, right=(2, 3)), *_wrapped(_explained(planned))]
+    lines = [_table(rows, right=(2, 3)), *_wrapped(_explained(planned), width)]
     if costs.by_use:
-        lines += _wrapped(f"Not counted, because it hangs on traffic: {_joined(_by_use(costs.by_use))}.")
+        lines += _wrapped(f"Not counted, because it hangs on traffic: {_joined(_by_use(costs.by_use))}.", width)
     if costs.unknown:
-        lines += _wrapped(f"Not counted, because its price is not known here: {_joined(costs.unknown)}.")
+        lines += _wrapped(f"Not counted, because its price is not known here: {_joined(costs.unknown)}.", width)
     return "\n".join(lines)
 
 
@@ -119,16 +119,16 @@ def _notes(planned: Planned) -> list[str]:
     return [*notes, "The function's zip is not made here; pulumi up makes it."]
 
 
-def _listed(title: str, sentences: Iterable[str]) -> list[str]:
+def _listed(title: str, sentences: Iterable[str], width: int) -> list[str]:
     """A titled list, or nothing."""
-    lines = [line for sentence in sentences for line in _wrapped(sentence, bullet=True)]
+    lines = [line for sentence in sentences for line in _wrapped(sentence, width, bullet=True)]
     return ["\n".join([f"{title}:", *lines])] if lines else []
 
 
-def _wrapped(text: str, *, bullet: bool = False) -> list[str]:
+def _wrapped(text: str, width: int, *, bullet: bool = False) -> list[str]:
     first, rest = ("- ", "  ") if bullet else ("", "")
     return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
     )
 
 

@@ -15,7 +15,7 @@ from tests.support.processes import ROOT
 
 def test_every_flag_of_make_plan_is_on_its_page(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        plan_arguments(["--help"])
+        plan_arguments(["--help"], {})
     settings = {f"--{word.replace('_', '-')}" for word in option_words()}
     flags = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
     assert settings < flags

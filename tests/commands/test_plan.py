@@ -56,7 +56,22 @@ def test_no_value_of_the_environment_is_printed(capsys: pytest.CaptureFixture[st
     main(EXAMPLES["mistral"])
     printed = capsys.readouterr()
     assert "unspeakable" not in printed.out + printed.err
-    assert "hf_unspeakable" not in repr(read_arguments(EXAMPLES["mistral"]))
+    assert "hf_unspeakable" not in repr(read_arguments(EXAMPLES["mistral"], {}))
+
+
+def test_a_variable_without_a_value_is_taken_from_the_shell(capsys: pytest.CaptureFixture[str]) -> None:
+    given = read_arguments([CHATTY, "--env", "A=x=y", "--env", "TOKEN"], {"TOKEN": "hf_unspeakable"}).settings["env"]
+    assert given == Secret('["A=x=y", "TOKEN=hf_unspeakable"]')
+    with pytest.raises(SystemExit):
+        read_arguments([CHATTY, "--env", "TOKEN"], {})
+    said = "make plan: error: argument --env: TOKEN is not set in this shell; write --env TOKEN=value"
+    assert capsys.readouterr().err.splitlines()[-1] == said
+
+
+def test_prose_keeps_to_a_narrower_terminal() -> None:
+    text = report(_planned(CHATTY), offers=1, width=79)
+    prose = text[text.index("A month has 730 hours") :].splitlines()
+    assert max(map(len, prose)) <= 79
 
 
 def test_the_price_of_every_kind_that_an_example_creates_is_known() -> None:
@@ -81,7 +96,7 @@ def test_zero_replicas_at_rest_cost_nothing_but_their_alarms(tmp_path: Path) -> 
         ("0 to 2 x g6.xlarge", 0, round(2 * hour * 730, 2)),
         ("0 to 2 x EBS gp3 volume", 0, 16),
         ("0 to 2 x public IPv4 address", 0, 7.3),
-        ("6 x metric of a CloudWatch alarm of standard resolution", 0.6, 0.6),
+        ("9 x metric of a CloudWatch alarm of standard resolution", 0.9, 0.9),
         ("1 x CloudWatch custom metric", 0, 0.3),
         ("1 x Route 53 record", 0, 0),
     ]
@@ -193,7 +208,7 @@ def test_a_wrong_command_line_is_explained(line: list[str], said: str, capsys: p
 
 
 def test_a_switch_may_stand_alone_and_may_be_turned_off() -> None:
-    given = read_arguments([CHATTY, "--auth", "--wait", "false", "--max-price=1.5"]).settings
+    given = read_arguments([CHATTY, "--auth", "--wait", "false", "--max-price=1.5"], {}).settings
     assert given == {"auth": "true", "wait": "false", "max_price": "1.5"}
 
 
