@@ -172,7 +172,13 @@ async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Ou
     known = await connection.future()
     if known is None:
         raise pulumi.RunError(f"stack config gateway: what {stack} is connected by is not known yet; deploy it first")
-    place = Place(region=known.region, table=known.table, subnet_ids=known.subnet_ids, owner=full_name())
+    place = Place(
+        region=known.region,
+        account=known.account,
+        table=known.table,
+        subnet_ids=known.subnet_ids,
+        owner=full_name(),
+    )
     _ask(plan, means, place)
     kept = await keep_type("service")
     _say([offers_table(plan), *plan.notes])
@@ -206,6 +212,7 @@ def _ask(plan: GatewayPlan | ServicePlan, means: Means, place: Place | None = No
     where one refuses."""
     if not plan.preflight:
         return
+    pulumi.info("preflight asks AWS and the Hub", ephemeral=True)
     findings = run_preflight(plan, means.clients(aws_profile()), place)
     if refuses(findings):
         raise pulumi.RunError(f"preflight refuses (pulumi config set preflight false skips it):\n{report(findings)}")

@@ -46,6 +46,11 @@ class Connection:
     auth: bool
     """Whether services that do not say need a key."""
 
+    @property
+    def account(self) -> str | None:
+        """Of AWS, in which the gateway is; `None` where the listener's ARN has none."""
+        return self.listener_arn.split(":")[4] or None if self.listener_arn.count(":") >= 5 else None
+
     def host(self, run: str) -> str:
         """By which name the load balancer knows a run."""
         return f"{run}.{self.domain or 'internal'}"

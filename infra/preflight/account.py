@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import re
 from functools import cache
 from typing import Any
 
-from infra.preflight.aws_errors import aws_failures, error_code, in_words, is_expired, kind_of
+from infra.preflight.aws_errors import aws_failures, error_code, in_words, is_expired, is_logged_out, kind_of
 from infra.preflight.clients import AwsClient
 from infra.preflight.finding import Finding, ok, refusal, warning
 
 TOPIC = "credentials"
 REGION = "region"
+_CLOCK = re.compile(r"Signature (expired|not yet current)|RequestTimeTooSkewed")
 
 
-def check_account(aws: AwsClient, region: str) -> list[Finding]:
-    """Whether AWS knows the caller, and whether the account may use the region. After a refusal, the rest is vain."""
+def check_account(aws: AwsClient, region: str, gateways: str | None = None) -> list[Finding]:
+    """Whether AWS knows the caller, and whether the account may use the region. After a refusal, the rest is vain.
+
+    `gateways`: the account of a service's gateway; `None`: nobody has to be of any.
+    """
     known = _regions()
     if known and region not in known:
         near = difflib.get_close_matches(region, known, 1)
@@ -25,19 +30,35 @@ def check_account(aws: AwsClient, region: str) -> list[Finding]:
         identity: Any = aws("sts", region).get_caller_identity()
     except aws_failures() as error:
         return [refusal(TOPIC, explain_credentials(error))]
-    return [ok(TOPIC, f"account {identity['Account']} as {identity['Arn']}"), *_check_region(aws, region)]
+    caller = f"account {identity['Account']} as {identity['Arn']}"
+    if gateways is not None and identity["Account"] != gateways:
+        remedy = "use credentials of that account (AWS_PROFILE, or pulumi config set aws:profile NAME), or name another"
+        return [refusal(TOPIC, f"{caller}, and the gateway is in account {gateways}: {remedy} gateway")]
+    return [ok(TOPIC, caller), *_check_region(aws, region)]
 
 
 def explain_credentials(error: Exception) -> str:
     """Why AWS does not take the caller, and what to do."""
     if is_expired(error):
         return f"the AWS credentials have expired ({error_code(error)}): run aws sso login, or export new ones"
+    if is_logged_out(error):
+        return (
+            f"the login of the AWS profile has ended, or never began ({in_words(error)}): run aws sso login, or aws "
+            "login, with the profile that is used"
+        )
     match kind_of(error):
-        case "credentials" if not hasattr(error, "response"):
+        case "credentials" if error_code(error) == "NoCredentialsError":
             return (
                 f"there are no AWS credentials ({in_words(error)}): run aws configure, or export AWS_PROFILE or "
                 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
+        case "credentials" if not hasattr(error, "response"):
+            return (
+                f"the AWS profile gives no credentials ({in_words(error)}): correct it in ~/.aws/config, or name "
+                "another by AWS_PROFILE or stack config aws:profile (aws configure list-profiles shows them)"
+            )
+        case "credentials" if _CLOCK.search(in_words(error)):
+            return f"AWS finds this machine's clock wrong ({in_words(error)}): set it by a time server"
         case "credentials":
             return (
                 f"AWS does not accept the credentials ({in_words(error)}): look for a revoked or mistyped key, a clock "
@@ -63,12 +84,10 @@ def _check_region(aws: AwsClient, region: str) -> list[Finding]:
 
 @cache
 def _regions() -> tuple[str, ...]:
-    """The regions that botocore's own list has; new ones come with its next version."""
-    import boto3
+    """The regions that botocore's own list has, whatever the caller's profile is; new ones come with its next
+    version."""
+    from botocore import loaders
 
-    session: Any = boto3.Session()
-    return tuple(
-        region
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions("ec2", partition_name=partition)
-    )
+    loader: Any = loaders.Loader()
+    endpoints: Any = loader.load_data("endpoints")
+    return tuple(region for partition in endpoints["partitions"] for region in partition["regions"])

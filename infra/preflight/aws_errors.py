@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -19,6 +20,9 @@ _PASSING = frozenset(
         "RequestThrottled",
         "RequestThrottledException",
         "RequestTimeout",
+        "ResourceContention",
+        "ResourceInUse",
+        "ScalingActivityInProgress",
         "ServiceUnavailable",
         "SlowDown",
         "Throttling",
@@ -44,6 +48,11 @@ _CREDENTIALS = frozenset(
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired"})
+_LONGEST = 300
+_TAIL = re.compile(r"\s*(The Canonical String for this request|Encoded authorization failure message:?) .*", re.DOTALL)
+"""What follows is the request, session token and all, or a text that only AWS can read."""
+_USERINFO = re.compile(r"(?<=//)[^/@\s]*@")
+"""A password in a proxy's address."""
 
 
 def aws_failures() -> tuple[type[Exception], ...]:
@@ -61,27 +70,9 @@ def error_code(error: Exception) -> str:
 def kind_of(error: Exception) -> Kind:
     """What sort of trouble it is."""
     from botocore.exceptions import ConnectionError as NotConnected
-    from botocore.exceptions import (
-        CredentialRetrievalError,
-        HTTPClientError,
-        NoAuthTokenError,
-        NoCredentialsError,
-        PartialCredentialsError,
-        ProfileNotFound,
-        SSOError,
-        TokenRetrievalError,
-    )
+    from botocore.exceptions import HTTPClientError
 
-    nobody = (
-        CredentialRetrievalError,
-        NoAuthTokenError,
-        NoCredentialsError,
-        PartialCredentialsError,
-        ProfileNotFound,
-        SSOError,
-        TokenRetrievalError,
-    )
-    if isinstance(error, nobody):
+    if isinstance(error, _nobody()):
         return "credentials"
     if isinstance(error, HTTPClientError | NotConnected):
         return "passing"
@@ -98,11 +89,19 @@ def is_expired(error: Exception) -> bool:
     return error_code(error) in _EXPIRED
 
 
+def is_logged_out(error: Exception) -> bool:
+    """Whether a login is missing or has ended: of `aws sso login`, or of `aws login`."""
+    from botocore.exceptions import LoginError, NoAuthTokenError, SSOError, TokenRetrievalError
+
+    return isinstance(error, LoginError | NoAuthTokenError | SSOError | TokenRetrievalError)
+
+
 def in_words(error: Exception) -> str:
     """An exception in one line: AWS's code and message, without what boto3 puts around them."""
-    words = " ".join(str(_said(error).get("Message", error)).split())
+    words = _TAIL.sub("", " ".join(str(_said(error).get("Message", error)).split()))
+    words = _USERINFO.sub("", words)[:_LONGEST]
     code = error_code(error)
-    return f"{code}: {words[:300]}" if words else code
+    return f"{code}: {words}" if words else code
 
 
 def collected(
@@ -129,6 +128,27 @@ def collected(
         if not answer.get(token):
             return
         following = {resume or token: answer[token]}
+
+
+def _nobody() -> tuple[type[Exception], ...]:
+    """What boto3 raises where the caller's own files and programs give it no credentials."""
+    from botocore import exceptions as known
+
+    return (
+        known.ConfigNotFound,
+        known.ConfigParseError,
+        known.CredentialRetrievalError,
+        known.InvalidConfigError,
+        known.LoginError,
+        known.MissingDependencyException,
+        known.NoAuthTokenError,
+        known.NoCredentialsError,
+        known.PartialCredentialsError,
+        known.ProfileNotFound,
+        known.RefreshWithMFAUnsupportedError,
+        known.SSOError,
+        known.TokenRetrievalError,
+    )
 
 
 def _said(error: Exception) -> Mapping[str, Any]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from infra.planning import ModelRepository, Weigh
 
 AwsClient = Callable[[str, str], Any]
 """A boto3 client, by the service's name and the region."""
-NameServers = Callable[[str], Sequence[str] | None]
-"""The name servers that the world sees for a domain, in lower case and without a final dot; empty: none; `None`: the
-domain name system could not be asked."""
+NameServers = Callable[[str], Sequence[str] | Literal["failed"] | None]
+"""The name servers that the world sees for a domain, in lower case and without a final dot; empty: none; `failed`:
+nobody answers for it; `None`: the domain name system could not be asked."""
 CheckAccess = Callable[[ModelRepository], None]
 """Asks the Hub whether a repository's files may be read with its token (`None`: by everybody). Raises `HubError`."""
 
@@ -46,17 +48,64 @@ def real_clients(environment: Mapping[str, str], *, profile: str | None = None) 
 
 
 def aws_client(profile: str | None = None) -> AwsClient:
-    """Makes boto3's clients; each is made once."""
+    """Makes boto3's clients; each is made once, from any thread. What it raises, and what its clients raise, are
+    botocore's errors, whatever the files and programs end with that give the caller's credentials."""
     made: dict[tuple[str, str], Any] = {}
+    sessions: list[Any] = []
+    making = threading.Lock()
 
     def client(service: str, region: str) -> Any:
-        if (service, region) not in made:
-            import boto3
-            from botocore.config import Config
-
-            quick = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=15)
-            session: Any = boto3.Session(profile_name=profile)
-            made[service, region] = session.client(service, region_name=region, config=quick)
-        return made[service, region]
+        with making:
+            if not sessions:
+                sessions.append(aws_session(profile))
+            if (service, region) not in made:
+                made[service, region] = _client(sessions[0], service, region)
+            return made[service, region]
 
     return client
+
+
+def aws_session(profile: str | None = None) -> Any:
+    """boto3's session, whose credentials are there where there are any. Raises botocore's errors alone."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
+    from botocore.session import Session
+
+    own: Any = Session(profile=profile)
+    try:
+        _refuse_mfa(own.get_scoped_config(), chosen=profile is not None)
+        credentials = own.get_credentials()
+        if credentials is not None:
+            credentials.get_frozen_credentials()
+    except (BotoCoreError, ClientError):
+        raise
+    except (
+        Exception
+    ) as error:  # a provider runs a program or reads a file of the user's, and raises what that ends with
+        why = f"{type(error).__name__}: {error}"
+        raise CredentialRetrievalError(provider="the profile", error_msg=why) from None
+    return boto3.Session(botocore_session=own)
+
+
+def _refuse_mfa(scoped: Mapping[str, Any], *, chosen: bool) -> None:
+    """boto3 would ask for the code at the terminal, in the middle of Pulumi's display, and Pulumi itself cannot ask."""
+    from botocore.exceptions import CredentialRetrievalError
+
+    if "role_arn" not in scoped or "mfa_serial" not in scoped or ("AWS_ACCESS_KEY_ID" in os.environ and not chosen):
+        return
+    why = (
+        "its role takes an MFA code, which nobody is asked for here; export credentials that were made with one: "
+        'eval "$(aws configure export-credentials --format env)"'
+    )
+    raise CredentialRetrievalError(provider="the profile", error_msg=why)
+
+
+def _client(session: Any, service: str, region: str) -> Any:
+    from botocore.config import Config
+    from botocore.exceptions import InvalidEndpointConfigurationError
+
+    quick = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=15)
+    try:
+        return session.client(service, region_name=region, config=quick)
+    except ValueError as error:  # AWS_ENDPOINT_URL
+        raise InvalidEndpointConfigurationError(msg=str(error)) from None

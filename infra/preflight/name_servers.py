@@ -10,25 +10,30 @@ import socket
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 RESOLVERS = Path("/etc/resolv.conf")
 TIMEOUT = 3.0
 """Seconds a resolver has, as resolvers themselves have it (resolv.conf(5) says 5)."""
 PORT = 53
 _NS, _INTERNET, _RECURSION_WANTED, _HEADER = 2, 1, 0x0100, struct.Struct("!6H")
-_NO_SUCH_NAME = 3
+_FAILED, _NO_SUCH_NAME, _TRUNCATED = 2, 3, 0x0200
 
 
-def ask_name_servers(domain: str) -> Sequence[str] | None:
-    """The name servers of a domain, asked of this machine's resolvers. Empty: it has none. `None`: nobody answered."""
+def ask_name_servers(domain: str) -> Sequence[str] | Literal["failed"] | None:
+    """The name servers of a domain, asked of this machine's resolvers. Empty: it has none. `failed`: resolvers found
+    nobody who answers for it. `None`: no resolver answered."""
+    failed = False
     for address in _resolvers():
         servers = ask_resolver(domain, (address, PORT), timeout=TIMEOUT)
-        if servers is not None:
+        if servers == "failed":
+            failed = True
+        elif servers is not None:
             return servers
-    return None
+    return "failed" if failed else None
 
 
-def ask_resolver(domain: str, address: tuple[str, int], *, timeout: float) -> Sequence[str] | None:
+def ask_resolver(domain: str, address: tuple[str, int], *, timeout: float) -> Sequence[str] | Literal["failed"] | None:
     """As `ask_name_servers`, of one resolver at an address and port. `timeout` in seconds."""
     number = secrets.randbits(16)
     try:
@@ -38,7 +43,7 @@ def ask_resolver(domain: str, address: tuple[str, int], *, timeout: float) -> Se
             connection.settimeout(timeout)
             connection.connect(address)
             connection.send(question)
-            return _servers(connection.recv(4096), number)
+            return _servers(connection.recv(4096), number, _dns_name(domain))
     except (OSError, ValueError, IndexError, struct.error):
         return None
 
@@ -53,26 +58,33 @@ def _resolvers() -> list[str]:
 
 
 def _question(number: int, domain: str) -> bytes:
-    labels = [label.encode("idna") for label in domain.split(".")]
+    labels = _dns_name(domain).encode("ascii").split(b".")
     name = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
     return _HEADER.pack(number, _RECURSION_WANTED, 1, 0, 0, 0) + name + struct.pack("!2H", _NS, _INTERNET)
 
 
-def _servers(answer: bytes, number: int) -> Sequence[str] | None:
-    """The names in an answer's NS records; `None`: the answer is to something else, or says that it failed."""
+def _dns_name(domain: str) -> str:
+    """As the domain name system knows it. Raises ValueError for what cannot be a name."""
+    return ".".join(label.encode("idna").decode("ascii") for label in domain.lower().split("."))
+
+
+def _servers(answer: bytes, number: int, domain: str) -> Sequence[str] | Literal["failed"] | None:
+    """The names in an answer's NS records of the domain itself; `None`: it is no answer to this, or a part of one."""
     found, flags, questions, answers, _, _ = _HEADER.unpack_from(answer)
     status = flags & 0xF
-    if found != number or status not in (0, _NO_SUCH_NAME):
+    if found == number and status == _FAILED:
+        return "failed"
+    if found != number or flags & _TRUNCATED or status not in (0, _NO_SUCH_NAME):
         return None
     at = _HEADER.size
     for _ in range(questions):
         at = _read_name(answer, at)[1] + 4
     servers: list[str] = []
     for _ in range(answers):
-        at = _read_name(answer, at)[1]
+        owner, at = _read_name(answer, at)
         kind, _, _, length = struct.unpack_from("!2HIH", answer, at)
         at += 10
-        if kind == _NS:
+        if kind == _NS and owner == domain:
             servers.append(_read_name(answer, at)[0])
         at += length
     return servers

@@ -23,11 +23,14 @@ class Quota:
     name: str
     bought: Bought
     families: tuple[str, ...]
-    """Letters before the generation's digit: `g`, `vt`."""
+    """How an instance type begins: `g` and `vt` for all generations, `p5` for one."""
+    instead: str | None
+    """Code of the quota that holds where a region does not have this one."""
 
     def covers(self, instance_type: str) -> bool:
         """Whether instances of this type count towards it."""
-        return family(instance_type) in self.families
+        letters, generation = family(instance_type)
+        return letters in self.families or f"{letters}{generation}" in self.families
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +74,10 @@ def at_most(plan: ServicePlan) -> int:
     return max(wanted, -(-wanted * plan.roll.max_healthy_percentage // 100))
 
 
-def family(instance_type: str) -> str:
-    """`g` of `g6e.xlarge`, `p` of `p5en.48xlarge`."""
-    found = re.match(r"[a-z]+", instance_type)
-    return found[0] if found else ""
+def family(instance_type: str) -> tuple[str, str]:
+    """Letters and generation: `g` and `6` of `g6e.xlarge`, `p` and `5` of `p5en.48xlarge`."""
+    found = re.match(r"([a-z]+)([0-9]?)", instance_type)
+    return (found[1], found[2]) if found else ("", "")
 
 
 @cache
@@ -87,6 +90,7 @@ def quotas() -> Sequence[Quota]:
             name=row["name"],
             bought="spot" if row["bought"] == "spot" else "on-demand",
             families=tuple(row["families"].split()),
+            instead=row["instead"] or None,
         )
         for row in csv.DictReader(line for line in lines if not line.startswith("#"))
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.planning import ServicePlan
-from infra.preflight.aws_errors import aws_failures, collected
+from infra.preflight.aws_errors import aws_failures, collected, error_code, in_words
 from infra.preflight.clients import AwsClient
 from infra.preflight.finding import Finding, ok, refusal, warning
 
@@ -20,7 +20,18 @@ def check_offerings(aws: AwsClient, plan: ServicePlan, region: str, subnet_ids: 
 
     `subnet_ids`: the gateway's, in whose zones replicas can run.
     """
-    zones = _zones(aws("ec2", region), plan, subnet_ids)
+    found = _zones(aws("ec2", region), region, subnet_ids)
+    if isinstance(found, Finding):
+        return [found]
+    zones = [zone for zone in found if plan.availability_zones is None or zone in plan.availability_zones]
+    if not zones:
+        return [
+            refusal(
+                TOPIC,
+                f"the gateway's subnets are in {', '.join(found)}, and availability_zones names none of these: name "
+                "one, or leave it out",
+            )
+        ]
     sold = offered(aws, plan, region)
     here = {kind: [zone for zone in zones if zone in where] for kind, where in sold.items()}
     there = {kind: found for kind, found in here.items() if found}
@@ -53,11 +64,18 @@ def offered(aws: AwsClient, plan: ServicePlan, region: str) -> Mapping[str, Sequ
     return {kind: sorted(found[kind]) for kind in kinds if kind in found}
 
 
-def _zones(ec2: Any, plan: ServicePlan, subnet_ids: Sequence[str]) -> list[str]:
-    subnets: Any = ec2.describe_subnets(SubnetIds=list(subnet_ids))["Subnets"]
-    zones = sorted({subnet["AvailabilityZone"] for subnet in subnets})
-    wanted = plan.availability_zones
-    return zones if wanted is None else [zone for zone in zones if zone in wanted]
+def _zones(ec2: Any, region: str, subnet_ids: Sequence[str]) -> list[str] | Finding:
+    """The zones of subnets, or a refusal where one is not there."""
+    try:
+        subnets: Any = ec2.describe_subnets(SubnetIds=list(subnet_ids))["Subnets"]
+    except aws_failures() as error:
+        if error_code(error) != "InvalidSubnetID.NotFound":
+            raise
+        return refusal(
+            TOPIC,
+            f"{region} does not have the gateway's subnets any more ({in_words(error)}): deploy the gateway again",
+        )
+    return sorted({subnet["AvailabilityZone"] for subnet in subnets})
 
 
 def _elsewhere(aws: AwsClient, plan: ServicePlan, region: str, sold: Mapping[str, Sequence[str]]) -> str:
@@ -67,7 +85,11 @@ def _elsewhere(aws: AwsClient, plan: ServicePlan, region: str, sold: Mapping[str
         return (
             f"in {region} they are sold in {', '.join(zones)}: give the gateway a subnet there, or ask for another GPU"
         )
-    for near in _neighbours(aws, region):
+    try:
+        neighbours = _neighbours(aws, region)
+    except aws_failures():
+        neighbours = []
+    for near in neighbours:
         try:
             if offered(aws, plan, near):
                 return f"{near} has some: deploy a gateway there, or ask for another GPU"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -12,7 +12,7 @@ from infra.planning.resource_tags import RUN_TAG, STACK_TAG
 from infra.preflight.aws_errors import aws_failures, collected, error_code
 from infra.preflight.clients import AwsClient
 from infra.preflight.finding import Finding, ok, refusal, warning
-from infra.preflight.needs import Need, Quota, at_most, needs
+from infra.preflight.needs import Need, Quota, at_most, needs, quotas
 
 TOPIC = "GPU quota"
 
@@ -23,6 +23,9 @@ _BOUGHT = {"on-demand": "on demand", "spot": "spot"}
 class Room:
     """What is left of a quota."""
 
+    code: str
+    name: str
+    """As AWS calls it in this region."""
     limit: int
     used: int
     """By instances that are not the service's own."""
@@ -32,42 +35,43 @@ class Room:
         return max(0, self.limit - self.used)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """An instance that is there already."""
+
+    instance_type: str
+    bought: str
+    """`on-demand`, `spot`, or what has quotas of its own: `capacity-block`."""
+    vcpus: int
+
+
 def check_quotas(aws: AwsClient, plan: ServicePlan, region: str, owner: str) -> list[Finding]:
     """A finding for each way of buying that the plan uses. Raises what boto3 raises where AWS does not answer.
 
     `owner`: full name of the service's stack.
     """
+    wanted = needs(plan)
+    if not wanted:
+        return []
     client, running = aws("service-quotas", region), _running(aws("ec2", region), plan.run, owner)
-
-    def room(quota: Quota) -> Room:
-        used = sum(vcpus for kind, spot, vcpus in running if quota.covers(kind) and spot == (quota.bought == "spot"))
-        return Room(limit=_limit(client, quota.code), used=used)
-
     return [
-        _finding(plan, region, list(alternatives), room)
-        for _, alternatives in groupby(needs(plan), key=lambda need: need.quota.bought)
+        _finding(plan, region, list(alternatives), lambda quota: _room(client, quota, running))
+        for _, alternatives in groupby(wanted, key=lambda need: need.quota.bought)
     ]
 
 
 def _finding(plan: ServicePlan, region: str, alternatives: Sequence[Need], room: Callable[[Quota], Room]) -> Finding:
     """Of one way of buying. Replicas start from whichever quota has room; that of the cheapest offer is spoken of."""
     first, rooms = alternatives[0], [room(need.quota) for need in alternatives]
+    state = f"{rooms[0].name} ({rooms[0].code}) in {region}: {rooms[0].limit} vCPUs, {rooms[0].used} in use by others"
     if rooms[0].free >= first.most:
-        return ok(TOPIC, f"{_state(first, rooms[0], region)}; {_full(plan, first)}")
+        return ok(TOPIC, f"{state}; {_full(plan, first)}")
     ask = _ask(first, rooms[0], region)
     for need, found in zip(alternatives, rooms, strict=True):
         if found.free >= need.least:
-            other = "" if need is first else f" ({need.offer.instance_type} of {need.quota.name} can start)"
-            return warning(TOPIC, f"{_state(first, rooms[0], region)}, too few{other}: {_full(plan, first)}; {ask}")
-    return refusal(
-        TOPIC,
-        f"{_state(first, rooms[0], region)}, and a replica cannot start: {_first(first)}, {_full(plan, first)}; {ask}",
-    )
-
-
-def _state(need: Need, room: Room, region: str) -> str:
-    quota = need.quota
-    return f"{quota.name} ({quota.code}) in {region}: {room.limit} vCPUs, {room.used} in use by others"
+            other = "" if need is first else f" ({need.offer.instance_type} of {found.name} can start)"
+            return warning(TOPIC, f"{state}, too few{other}: {_full(plan, first)}; {ask}")
+    return refusal(TOPIC, f"{state}, and a replica cannot start: {_first(first)}, {_full(plan, first)}; {ask}")
 
 
 def _first(need: Need) -> str:
@@ -87,27 +91,49 @@ def _ask(need: Need, room: Room, region: str) -> str:
     wanted = room.used + need.most
     return (
         f"ask for {wanted}: aws service-quotas request-service-quota-increase --service-code ec2 --quota-code "
-        f"{need.quota.code} --desired-value {wanted} --region {region}"
+        f"{room.code} --desired-value {wanted} --region {region}"
     )
 
 
-def _limit(client: Any, code: str) -> int:
-    try:
-        found: Any = client.get_service_quota(ServiceCode="ec2", QuotaCode=code)
-    except aws_failures() as error:
-        if error_code(error) != "NoSuchResourceException":
-            raise
-        found = client.get_aws_default_service_quota(ServiceCode="ec2", QuotaCode=code)
-    return int(found["Quota"]["Value"])
+def _room(client: Any, quota: Quota, running: Sequence[Running]) -> Room:
+    counting, found = [quota], _quota(client, quota.code)
+    if found is None:
+        counting += [other for other in quotas() if other.code == quota.instead]
+        found = _quota(client, quota.instead or quota.code) or {}
+    used = sum(
+        one.vcpus
+        for one in running
+        if one.bought == quota.bought and any(other.covers(one.instance_type) for other in counting)
+    )
+    name = found.get("QuotaName", counting[-1].name)
+    return Room(code=counting[-1].code, name=name, limit=int(found["Value"]), used=used)
 
 
-def _running(ec2: Any, run: str, owner: str) -> list[tuple[str, bool, int]]:
-    """(type, whether it is spot, vCPUs) of every instance that counts towards some quota, but for the service's own."""
+def _quota(client: Any, code: str) -> Mapping[str, Any] | None:
+    """A quota as AWS describes it; `None`: the region has none of this code."""
+    for ask in (
+        client.get_service_quota,
+        client.get_aws_default_service_quota,
+    ):  # the first knows only what was changed
+        try:
+            return ask(ServiceCode="ec2", QuotaCode=code)["Quota"]
+        except aws_failures() as error:
+            if error_code(error) != "NoSuchResourceException":
+                raise
+    return None
+
+
+def _running(ec2: Any, run: str, owner: str) -> list[Running]:
+    """Every instance that counts towards some quota, but for the service's own."""
     known = {instance.name: instance.vcpus for instance in read_catalog()}
     counting = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     return [
-        (kind, instance.get("InstanceLifecycle") == "spot", known.get(kind) or _vcpus(instance))
-        for reservation in collected(ec2.describe_instances, "Reservations", Filters=counting)
+        Running(
+            instance_type=kind,
+            bought=instance.get("InstanceLifecycle", "on-demand"),
+            vcpus=known.get(kind) or _vcpus(instance),
+        )
+        for reservation in collected(ec2.describe_instances, "Reservations", Filters=counting, MaxResults=1000)
         for instance in reservation["Instances"]
         for kind in [instance["InstanceType"]]
         if not _is_own(instance, run, owner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.planning.table_items import OWNER, PARTITION_KEY, REGISTRY, SORT_KEY
-from infra.preflight.aws_errors import collected
+from infra.preflight.aws_errors import aws_failures, collected, error_code
 from infra.preflight.clients import AwsClient
 from infra.preflight.finding import Finding, ok, refusal
 
@@ -19,7 +19,18 @@ def check_registry(aws: AwsClient, region: str, table: str, run: str, owner: str
 
     `owner`: full name of the service's stack.
     """
-    claims = {
+    try:
+        claims = _claims(aws, region, table)
+    except aws_failures() as error:
+        if error_code(error) != "ResourceNotFoundException":
+            raise
+        return [refusal(TOPIC, f"the gateway's table {table} is not in {region} any more: deploy the gateway again")]
+    return [_name(claims, run, owner), _count(claims, run)]
+
+
+def _claims(aws: AwsClient, region: str, table: str) -> dict[str, str]:
+    """The owner of each run."""
+    return {
         item[SORT_KEY]["S"].removeprefix(_CLAIM): item.get(OWNER, {}).get("S", "")
         for item in collected(
             aws("dynamodb", region).query,
@@ -32,7 +43,6 @@ def check_registry(aws: AwsClient, region: str, table: str, run: str, owner: str
             ConsistentRead=True,
         )
     }
-    return [_name(claims, run, owner), _count(claims, run)]
 
 
 def _name(claims: dict[str, str], run: str, owner: str) -> Finding:

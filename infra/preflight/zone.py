@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from infra.planning import GatewayPlan
 from infra.preflight.aws_errors import aws_failures, collected, error_code
@@ -25,8 +25,10 @@ def check_zone(aws: AwsClient, name_servers: NameServers, plan: GatewayPlan) -> 
         return [found]
     zone = route53.get_hosted_zone(Id=found["Id"])
     id, name = _id(zone["HostedZone"]), _name(zone["HostedZone"])
-    servers = sorted(server.lower().rstrip(".") for server in zone.get("DelegationSet", {}).get("NameServers", []))
-    return [ok(TOPIC, f"{name} ({id}) holds {domain}"), _delegated(plan, name, id, servers, name_servers(name))]
+    servers = _plain(zone.get("DelegationSet", {}).get("NameServers", []))
+    delegated = _delegated(plan, name, id, servers, name_servers(name))
+    away = _led_away(plan, domain, name, servers, name_servers)
+    return [ok(TOPIC, f"{name} ({id}) holds {domain}"), delegated, *away]
 
 
 def suffixes(domain: str) -> list[str]:
@@ -78,12 +80,20 @@ def _given(route53: Any, domain: str, zone_id: str) -> dict[str, Any] | Finding:
     return zone
 
 
-def _delegated(plan: GatewayPlan, name: str, id: str, servers: Sequence[str], seen: Sequence[str] | None) -> Finding:
+def _delegated(
+    plan: GatewayPlan, name: str, id: str, servers: Sequence[str], seen: Sequence[str] | Literal["failed"] | None
+) -> Finding:
     """What the world sees, against what the zone says."""
     remedy = f"set the name servers of {name} at its registrar, or in the zone above it, to {', '.join(servers)}"
     if seen is None:
         return warning(DELEGATION, f"the domain name system could not be asked, so it is not checked: {remedy}")
-    shown = sorted(server.lower().rstrip(".") for server in seen)
+    if seen == "failed":
+        return warning(
+            DELEGATION,
+            f"nobody answers the world for {name} (SERVFAIL), most often because it is led to the servers of a zone "
+            f"that was deleted since: {remedy}",
+        )
+    shown = _plain(seen)
     if set(shown) == set(servers):
         return ok(DELEGATION, f"{name} leads to the zone {id}")
     if set(shown) & set(servers):
@@ -94,6 +104,24 @@ def _delegated(plan: GatewayPlan, name: str, id: str, servers: Sequence[str], se
     return refusal(
         DELEGATION, f"{name} {there}, and not to the zone {id}, so that no certificate could be validated: {remedy}"
     )
+
+
+def _led_away(
+    plan: GatewayPlan, domain: str, name: str, servers: Sequence[str], name_servers: NameServers
+) -> list[Finding]:
+    """Whether a delegation inside the zone leads the domain out of it, so that what is written into it is not seen."""
+    for inside in suffixes(domain)[: domain.count(".") - name.count(".")]:
+        seen = name_servers(inside)
+        shown = [] if seen is None or seen == "failed" else _plain(seen)
+        if shown and not set(shown) & set(servers):
+            remedy = f"set zone_id to the zone of {inside}, or remove its NS records from {name}"
+            message = f"{inside} is led to {', '.join(shown)}, which is out of the zone {name}: {remedy}"
+            return [(refusal if plan.certificate_arn is None else warning)(DELEGATION, message)]
+    return []
+
+
+def _plain(servers: Sequence[str]) -> list[str]:
+    return sorted(server.lower().rstrip(".") for server in servers)
 
 
 def _name(zone: dict[str, Any]) -> str:

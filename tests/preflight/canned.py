@@ -5,6 +5,7 @@ moto has neither EC2's quotas nor Lambda's account settings and layers of other 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,20 +37,23 @@ ACCOUNT: dict[str, Answer] = {
 
 @dataclass
 class CannedAws:
-    """Makes clients; `asked` is what they were asked, in order."""
+    """Makes clients; `asked` is what they were asked, in the order in which the questions came."""
 
     answers: Answers
     asked: list[str] = field(default_factory=list)
+    _making: threading.Lock = field(default_factory=threading.Lock)
     _made: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def __call__(self, service: str, region: str) -> Any:
-        if (service, region) not in self._made:
-            client: Any = boto3.client(
-                service, region_name=region, aws_access_key_id="testing", aws_secret_access_key="testing"
-            )
-            client.meta.events.register(f"before-call.{client.meta.service_model.service_id.hyphenize()}", self._answer)
-            self._made[service, region] = client
-        return self._made[service, region]
+        with self._making:
+            if (service, region) not in self._made:
+                client: Any = boto3.client(
+                    service, region_name=region, aws_access_key_id="testing", aws_secret_access_key="testing"
+                )
+                events = client.meta.events
+                events.register(f"before-call.{client.meta.service_model.service_id.hyphenize()}", self._answer)
+                self._made[service, region] = client
+            return self._made[service, region]
 
     def _answer(self, model: Any, params: Mapping[str, Any], context: Mapping[str, Any], **_: object) -> Any:
         service, region = model.service_model.service_name, context["client_region"]

@@ -12,6 +12,7 @@ from infra.preflight import Clients, Place
 
 PLACE = Place(
     region="us-east-1",
+    account="123456789012",
     table="gateway-table",
     subnet_ids=("subnet-0a", "subnet-0b"),
     owner="organization/servestack/yellow-cat-1",

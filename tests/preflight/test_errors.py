@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError, SSOTokenLoadError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSOTokenLoadError,
+)
 
 from infra.preflight import run_preflight
-from infra.preflight.aws_errors import kind_of
+from infra.preflight.aws_errors import in_words, kind_of
+from infra.preflight.clients import aws_client
 from tests.preflight import test_gateway, test_service
 from tests.preflight.canned import CannedAws, Refused
 from tests.preflight.plans import PLACE, clients, gateway_plan
@@ -54,6 +63,63 @@ def test_an_error_has_a_kind(error: Any, kind: str) -> None:
             CannedAws({"sts.GetCallerIdentity": error})("sts", "us-east-1").get_caller_identity()
         raised = caught.value
     assert kind_of(raised) == kind
+
+
+PROFILES: dict[str, tuple[str, str]] = {
+    "no such profile": ("", "ProfileNotFound: The config profile (work) could not be found"),
+    "no configuration": ("[profile work\n", "ConfigParseError: Unable to parse config file: "),
+    "no such program": (
+        "[profile work]\ncredential_process = /no/such/program\n",
+        "FileNotFoundError: [Errno 2] No such file or directory: '/no/such/program'",
+    ),
+    "a program that says something else": ("[profile work]\ncredential_process = echo well\n", "JSONDecodeError: "),
+    "a program that fails": ("[profile work]\ncredential_process = sh -c 'exit 3'\n", "from custom-process"),
+    "no login": (
+        "[profile work]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n"
+        "[sso-session s]\nsso_start_url = https://example.awsapps.com/start\nsso_region = us-east-1\n",
+        "SSOTokenLoadError: Error loading SSO Token: Token for s does not exist",
+    ),
+    "a code that nobody is asked for": (
+        "[profile work]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = default\n"
+        "mfa_serial = arn:aws:iam::123456789012:mfa/ana\n[default]\naws_access_key_id = a\n"
+        "aws_secret_access_key = b\n",
+        "its role takes an MFA code, which nobody is asked for here; export credentials that were made with one: ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("config", "said"), PROFILES.values(), ids=PROFILES)
+@pytest.mark.parametrize("by_stack", [False, True], ids=["AWS_PROFILE", "aws:profile"])
+def test_a_profile_without_credentials_is_refused_with_the_cause(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: str, said: str, by_stack: bool
+) -> None:
+    """Whatever the caller's own files and programs end with; nothing is asked at the terminal."""
+    (tmp_path / "config").write_text(config)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if not by_stack:
+        monkeypatch.setenv("AWS_PROFILE", "work")
+    aws = aws_client("work" if by_stack else None)
+    [finding] = run_preflight(gateway_plan(), clients(aws))
+    assert (finding.level, finding.topic) == ("refusal", "credentials")
+    assert said in finding.message
+    assert "\n" not in finding.message
+
+
+def test_what_a_request_was_signed_with_and_a_proxys_password_are_not_shown() -> None:
+    message = (
+        "The request signature we calculated does not match the signature you provided.\n\nThe Canonical String for "
+        "this request should have been\n'POST\nx-amz-security-token:abc"
+    )
+    signed = ClientError({"Error": {"Code": "InvalidSignatureException", "Message": message}}, "Query")
+    assert in_words(signed) == (
+        "InvalidSignatureException: The request signature we calculated does not match the signature you provided."
+    )
+    proxy = ProxyConnectionError(proxy_url="http://ana:password@proxy:3128")
+    assert in_words(proxy) == 'ProxyConnectionError: Failed to connect to proxy URL: "http://proxy:3128"'
 
 
 def test_importing_costs_no_boto3_and_no_hub() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError, SSOTokenLoadError
 
-from infra.preflight import Finding, refuses, report, run_preflight
+from infra.preflight import Finding, function, refuses, report, run_preflight
 from tests.preflight.canned import ACCOUNT, Answers, CannedAws, Refused
 from tests.preflight.plans import clients, gateway_plan
 
@@ -26,8 +27,11 @@ GOOD: Answers = {
 REMEDY = f"set the name servers of example.com at its registrar, or in the zone above it, to {', '.join(SERVERS)}"
 
 
-def asked(answers: Answers, *, servers: list[str] | None = SERVERS, **said: Any) -> tuple[Finding, ...]:
-    given = clients(CannedAws({**GOOD, **answers}), name_servers=lambda domain: servers)
+def asked(
+    answers: Answers, *, servers: Any = SERVERS, inside: Any = (), zone: str = "example.com", **said: Any
+) -> tuple[Finding, ...]:
+    """With the name servers that the world sees for the zone, and for every domain inside it."""
+    given = clients(CannedAws({**GOOD, **answers}), name_servers=lambda domain: servers if domain == zone else inside)
     return run_preflight(gateway_plan(**said), given)
 
 
@@ -110,6 +114,16 @@ CREDENTIALS = [
         "enabled",
     ),
     (
+        Refused("SignatureDoesNotMatch", "Signature expired: 20261123T0000Z is now earlier than 20261123T0100Z", 403),
+        "AWS finds this machine's clock wrong (SignatureDoesNotMatch: Signature expired: 20261123T0000Z is now earlier "
+        "than 20261123T0100Z): set it by a time server",
+    ),
+    (
+        SSOTokenLoadError(error_msg="Token for work does not exist"),
+        "the login of the AWS profile has ended, or never began (SSOTokenLoadError: Error loading SSO Token: Token for "
+        "work does not exist): run aws sso login, or aws login, with the profile that is used",
+    ),
+    (
         EndpointConnectionError(endpoint_url="https://sts.us-east-1.amazonaws.com/"),
         "AWS cannot be reached (EndpointConnectionError: Could not connect to the endpoint URL: "
         '"https://sts.us-east-1.amazonaws.com/"): look at the network, and try again',
@@ -117,7 +131,9 @@ CREDENTIALS = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "message"), CREDENTIALS, ids=["expired", "none", "unknown", "no network"])
+@pytest.mark.parametrize(
+    ("answer", "message"), CREDENTIALS, ids=["expired", "none", "unknown", "clock", "logged out", "no network"]
+)
 def test_where_the_credentials_are_refused_nothing_else_is_asked(answer: Any, message: str) -> None:
     aws = CannedAws({**GOOD, "sts.GetCallerIdentity": answer})
     findings = run_preflight(gateway_plan(), clients(aws))
@@ -153,7 +169,9 @@ def test_the_zone_of_the_longest_suffix_holds_the_domain() -> None:
         "route53.ListHostedZones": zones(ZONE, longer),
         "route53.GetHostedZone": {"HostedZone": longer, "DelegationSet": {"NameServers": SERVERS}},
     }
-    assert one(asked(answer), "hosted zone") == ("ok", "gpu.example.com (Z9) holds gpu.example.com")
+    findings = asked(answer, zone="gpu.example.com")
+    assert one(findings, "hosted zone") == ("ok", "gpu.example.com (Z9) holds gpu.example.com")
+    assert one(findings, "delegation") == ("ok", "gpu.example.com leads to the zone Z9")
 
 
 def test_a_private_zone_and_one_of_another_domain_with_the_same_end_hold_nothing() -> None:
@@ -224,6 +242,12 @@ def test_a_zone_that_is_given_and_wrong_is_refused(answer: Any, message: str) ->
             f"certificate could be validated: {REMEDY}",
         ),
         (
+            "failed",
+            "warning",
+            "nobody answers the world for example.com (SERVFAIL), most often because it is led to the servers of a "
+            f"zone that was deleted since: {REMEDY}",
+        ),
+        (
             [SERVERS[0], "ns.old.example"],
             "warning",
             f"example.com is led to ns-1.awsdns-1.com, ns.old.example, which are not those of the zone: {REMEDY}",
@@ -233,6 +257,20 @@ def test_a_zone_that_is_given_and_wrong_is_refused(answer: Any, message: str) ->
 )
 def test_delegation_is_what_the_world_sees(servers: list[str] | None, level: str, message: str) -> None:
     assert one(asked({}, servers=servers), "delegation") == (level, message)
+
+
+def test_a_delegation_inside_the_zone_that_leads_the_domain_out_of_it_is_refused() -> None:
+    """The records that the gateway writes would be seen by nobody."""
+    findings = asked({}, inside=["NS.elsewhere.org."])
+    assert [(finding.level, finding.message) for finding in findings if finding.topic == "delegation"] == [
+        ("ok", "example.com leads to the zone Z0123456789"),
+        (
+            "refusal",
+            "gpu.example.com is led to ns.elsewhere.org, which is out of the zone example.com: set zone_id to the zone "
+            "of gpu.example.com, or remove its NS records from example.com",
+        ),
+    ]
+    assert one(asked({}, inside="failed"), "delegation")[0] == "ok"
 
 
 def test_no_function_at_all_is_refused() -> None:
@@ -283,6 +321,57 @@ def test_what_aws_does_not_answer_is_a_warning_and_the_rest_goes_on(answer: Refu
         ("ok", "adapter layer"),
     ]
     assert one(findings, "hosted zone")[1] == message
+
+
+def test_an_answer_that_aws_would_not_give_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from something between here and AWS."""
+
+    def misunderstood(*_: object) -> list[Finding]:
+        raise KeyError("AccountLimit")
+
+    monkeypatch.setattr(function, "check_concurrency", misunderstood)
+    assert one(asked({}), "Lambda concurrency") == (
+        "warning",
+        "not checked: the answer is not understood (KeyError)",
+    )
+
+
+def test_a_question_without_an_answer_is_given_up_and_the_others_are_not() -> None:
+    """Each is asked by itself: of a gateway's, none waits for the resolvers."""
+    released = threading.Event()
+
+    def silent(domain: str) -> None:
+        released.wait(30)
+
+    given = clients(CannedAws(GOOD), name_servers=silent)
+    findings = run_preflight(gateway_plan(), given, patience=3)
+    released.set()
+    assert [(finding.level, finding.topic) for finding in findings] == [
+        ("ok", "credentials"),
+        ("ok", "region"),
+        ("warning", "hosted zone"),
+        ("ok", "Lambda concurrency"),
+        ("ok", "adapter layer"),
+    ]
+    assert one(findings, "hosted zone")[1] == "not checked: no answer within 3 s"
+
+
+def test_where_nobody_says_who_asks_nothing_else_is_asked() -> None:
+    """As where a profile's program waits for somebody to touch a key."""
+    released = threading.Event()
+
+    def silent(service: str, region: str) -> None:
+        released.wait(30)
+
+    findings = run_preflight(gateway_plan(), clients(silent), patience=0.05)
+    released.set()
+    assert findings == (
+        Finding(
+            level="refusal",
+            topic="credentials",
+            message="no answer within 0.05 s: look at the network, and at what gives the profile's credentials",
+        ),
+    )
 
 
 def test_credentials_that_expire_meanwhile_are_refused_where_they_were_needed() -> None:

@@ -46,6 +46,10 @@ def resolver(reply: Reply) -> Iterator[tuple[str, int]]:
             thread.join()
 
 
+def truncated(answer: bytes) -> bytes:
+    return answer[:2] + struct.pack("!H", 0x8380) + answer[4:]
+
+
 def servers(reply: Reply, domain: str = "example.com") -> object:
     with resolver(reply) as address:
         return ask_resolver(domain, address, timeout=5)
@@ -82,17 +86,40 @@ def test_a_domain_that_does_not_exist_has_none() -> None:
 @pytest.mark.parametrize(
     "reply",
     [
-        lambda question: answered(question, status=2),
+        lambda question: answered(question, status=5),
+        lambda question: truncated(answered(question, (2, name("ns.example.com")))),
         lambda question: answered(question, number=bytes([question[0] ^ 1, question[1]])),
         lambda question: question[:7],
         lambda question: answered(question, (2, b"\xc0\x0c"))[:-1],
         lambda question: answered(question, (2, struct.pack("!H", 0xC000 | (12 + 13 + 4 + 12)))),
         lambda question: b"",
     ],
-    ids=["a failure", "another question's", "cut short", "cut in a name", "a name that is its own rest", "nothing"],
+    ids=[
+        "a refusal",
+        "a part of one",
+        "another question's",
+        "cut short",
+        "cut in a name",
+        "a name that is its own rest",
+        "nothing",
+    ],
 )
 def test_an_answer_that_is_none_is_not_taken_for_one(reply: Reply) -> None:
     assert servers(reply) is None
+
+
+def test_a_resolver_that_finds_nobody_who_answers_says_so() -> None:
+    assert servers(lambda question: answered(question, status=2)) == "failed"
+
+
+def test_the_name_servers_of_another_name_are_not_the_domains() -> None:
+    """As where the domain is another name for something, by a record for all names of its zone."""
+
+    def reply(question: bytes) -> bytes:
+        record = name("elsewhere.org") + struct.pack("!2HIH", 2, 1, 300, 8) + name("ns.org")
+        return question[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + question[12:] + record
+
+    assert servers(reply) == []
 
 
 def test_nobody_who_answers_is_none() -> None:

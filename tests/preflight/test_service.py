@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from infra.planning import read_catalog
 from infra.planning.table_items import claim_item
 from infra.preflight import Finding, refuses, report, run_preflight
+from infra.preflight.needs import quotas
 from tests.preflight.canned import ACCOUNT, Answers, CannedAws, Refused
 from tests.preflight.plans import PLACE, WEB, clients, service_plan
 
@@ -227,6 +230,53 @@ def test_another_family_with_room_is_named_where_the_cheapest_has_none() -> None
     assert ", too few (p4d.24xlarge of Running On-Demand P instances can start): " in message
 
 
+def test_what_is_not_bought_by_the_hour_counts_towards_neither_quota() -> None:
+    """Capacity Blocks have quotas of their own."""
+    block = {"InstanceType": "g5.48xlarge", "InstanceLifecycle": "capacity-block"}
+    assert ": 64 vCPUs, 0 in use" in one(asked({"ec2.DescribeInstances": running(block)}), "GPU quota")[1]
+
+
+def test_every_offer_counts_towards_one_quota_of_each_way_of_buying() -> None:
+    for bought in ("on-demand", "spot"):
+        for instance in read_catalog():
+            codes = [one.code for one in quotas() if one.bought == bought and one.covers(instance.name)]
+            assert len(codes) == 1, f"{instance.name} {bought}: {codes}"
+
+
+SPOT = f"{WEB}instance_types: [p5.4xlarge]\nspot_policy: spot\n"
+
+
+def test_the_newer_p_types_have_a_spot_quota_of_their_own() -> None:
+    def by_code(request: Any) -> dict[str, Any]:
+        return quota(64 if "L-C4BD4855" in str(request["body"]) else 0)
+
+    level, message = one(asked({"service-quotas.GetServiceQuota": by_code}, service_plan(SPOT)), "GPU quota")
+    assert (level, message.partition(":")[0]) == ("ok", "All P5 Spot Instance Requests (L-C4BD4855) in us-east-1")
+
+
+def test_where_a_region_has_one_spot_quota_for_all_p_types_that_one_is_asked_and_named_as_aws_does() -> None:
+    def by_code(request: Any) -> dict[str, Any]:
+        if "L-C4BD4855" in str(request["body"]):
+            raise unknown_quota()
+        return {"Quota": {"QuotaCode": "L-7212CCBC", "QuotaName": "All P Spot Instance Requests", "Value": 8}}
+
+    answers: Answers = {
+        "service-quotas.GetServiceQuota": by_code,
+        "service-quotas.GetAWSDefaultServiceQuota": Refused("NoSuchResourceException", "no", 400),
+        "ec2.DescribeInstances": running({"InstanceType": "p4d.24xlarge", "InstanceLifecycle": "spot"}),
+    }
+    level, message = one(asked(answers, service_plan(SPOT)), "GPU quota")
+    assert level == "refusal"
+    assert message.startswith(
+        "All P Spot Instance Requests (L-7212CCBC) in us-east-1: 8 vCPUs, 96 in use by others, and a replica cannot "
+    )
+    assert "--quota-code L-7212CCBC --desired-value" in message
+
+
+def unknown_quota() -> ClientError:
+    return ClientError({"Error": {"Code": "NoSuchResourceException", "Message": "no"}}, "GetServiceQuota")
+
+
 def test_a_quota_that_was_never_changed_is_aws_own() -> None:
     answers: Answers = {
         "service-quotas.GetServiceQuota": Refused("NoSuchResourceException", "The quota does not exist", 400),
@@ -238,6 +288,60 @@ def test_a_quota_that_was_never_changed_is_aws_own() -> None:
 def test_a_service_that_never_runs_needs_no_quota() -> None:
     findings = asked({}, service_plan(f"{WEB}resources: {{gpu: A10G}}\nreplicas: 0\n"))
     assert [finding for finding in findings if finding.topic == "GPU quota"] == []
+
+
+def test_a_gateway_in_another_account_is_refused_before_anything_else_is_asked() -> None:
+    """Its table and subnets would not be found, and nothing would say why."""
+    identity = {"Account": "210987654321", "Arn": "arn:aws:iam::210987654321:user/ana", "UserId": "A"}
+    aws = CannedAws({**GOOD, "sts.GetCallerIdentity": identity})
+    findings = run_preflight(PLAN, clients(aws), PLACE)
+    assert [(finding.level, finding.message) for finding in findings] == [
+        (
+            "refusal",
+            "account 210987654321 as arn:aws:iam::210987654321:user/ana, and the gateway is in account 123456789012: "
+            "use credentials of that account (AWS_PROFILE, or pulumi config set aws:profile NAME), or name another "
+            "gateway",
+        )
+    ]
+    assert aws.asked == ["sts.GetCallerIdentity"]
+
+
+def test_a_gateway_that_was_destroyed_by_hand_is_named() -> None:
+    answers: Answers = {
+        "dynamodb.Query": Refused("ResourceNotFoundException", "Requested resource not found"),
+        "ec2.DescribeSubnets": Refused("InvalidSubnetID.NotFound", "The subnet ID 'subnet-0a' does not exist"),
+    }
+    findings = asked(answers)
+    assert one(findings, "run name") == (
+        "refusal",
+        "the gateway's table gateway-table is not in us-east-1 any more: deploy the gateway again",
+    )
+    assert one(findings, "offers") == (
+        "refusal",
+        "us-east-1 does not have the gateway's subnets any more (InvalidSubnetID.NotFound: The subnet ID 'subnet-0a' "
+        "does not exist): deploy the gateway again",
+    )
+
+
+def test_zones_that_the_gateway_is_not_in_are_refused_with_its_own() -> None:
+    text = f"{WEB}resources: {{gpu: A10G}}\ninstance_types: [g5.xlarge]\navailability_zones: [us-east-1f]\n"
+    assert one(asked({}, service_plan(text)), "offers") == (
+        "refusal",
+        "the gateway's subnets are in us-east-1a, us-east-1b, and availability_zones names none of these: name one, or "
+        "leave it out",
+    )
+
+
+def test_offers_that_are_sold_nowhere_here_are_refused_also_where_regions_may_not_be_listed() -> None:
+    def regions(request: Any) -> dict[str, Any]:
+        if "us-east-1" not in str(request["body"]):
+            raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}, "DescribeRegions")
+        return dict(ACCOUNT["ec2.DescribeRegions"])  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    answers: Answers = {"ec2.DescribeInstanceTypeOfferings": sold(), "ec2.DescribeRegions": regions}
+    level, message = one(asked(answers), "offers")
+    assert level == "refusal"
+    assert message.endswith(": ask for another GPU, or deploy a gateway in another region")
 
 
 def test_credentials_that_are_refused_leave_only_the_hub_to_ask() -> None:

@@ -110,13 +110,13 @@ def test_a_whole_service_is_asked_about_and_nothing_is_raised() -> None:
     ec2 = client("ec2")
     subnets = tuple(subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"])
     plan = service_plan(f"{WEB}resources: {{gpu: A10G}}\ninstance_types: [g5.xlarge]\n")
-    place = Place(region=REGION, table="missing", subnet_ids=subnets, owner=OWNER)
+    place = Place(region=REGION, account=None, table="missing", subnet_ids=subnets, owner=OWNER)
     quotas = CannedAws({"service-quotas.GetServiceQuota": Refused("AccessDeniedException", "no", 403)})
     findings = run_preflight(plan, clients(beside(quotas)), place)
     assert [(finding.level, finding.topic) for finding in findings] == [
         ("ok", "credentials"),
         ("ok", "region"),
-        ("warning", "run name"),
+        ("refusal", "run name"),
         ("ok", "offers"),
         ("warning", "GPU quota"),
     ]
