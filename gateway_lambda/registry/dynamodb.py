@@ -35,7 +35,7 @@ PATIENCE = 0.3
 PATIENCE_WITHOUT = 3.0
 """The same where there is none, and the answer would be 503."""
 APART = 1.0
-"""Seconds between two looks at the table for what a copy does not know, and after a look that failed."""
+"""Seconds between two looks at the table for what a copy does not know, and after any look that failed."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _TOLD = frozenset(("AccessDeniedException", "ResourceNotFoundException", "ValidationException"))
@@ -84,20 +84,20 @@ class DynamoRegistry:
         self._table: Table | None = None
         self._pages: list[bytes] = []
         self._problems: frozenset[str] = frozenset()
-        self._read_at = self._tried_at = float("-inf")
+        self._read_at = self._forced_at = self._failed_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
 
     async def table(self) -> Table:
         """A copy of the last 30 s, else a new one, else one of the last 5 min. Raises `ServiceError` (503)."""
         if self._table is not None and self._within(FRESH_FOR, self._read_at):
             return self._table
-        if self._usable() and self._within(APART, self._tried_at):
+        if self._usable() and self._within(APART, self._failed_at):
             return self._copy()
         return await self._look(consistent=False)
 
     async def refreshed(self) -> Table:
-        """A copy that is newer than what was just written, unless the last look was within a second."""
-        if self._usable() and self._within(APART, self._tried_at):
+        """A copy that is newer than what was just written, unless the last one of these is not a second old."""
+        if self._usable() and (self._within(APART, self._forced_at) or self._within(APART, self._failed_at)):
             return self._copy()
         return await self._look(consistent=True)
 
@@ -124,7 +124,9 @@ class DynamoRegistry:
         self._looking = None
 
     async def _try(self, consistent: bool) -> None:
-        began = self._tried_at = self._clock()
+        began = self._clock()
+        if consistent:
+            self._forced_at = began
         try:
             async with asyncio.timeout(PATIENCE if self._usable() else PATIENCE_WITHOUT):
                 pages = await self._query(consistent)
@@ -133,6 +135,7 @@ class DynamoRegistry:
                 self._pages = pages
             self._read_at = began
         except _UNREADABLE as problem:
+            self._failed_at = began
             stays = "the last good copy stays" if self._usable() else "there is no copy to go on with"
             reason = str(problem) or "no answer in time"
             _LOG.error("registry table %s cannot be read, %s: %s", self._name, stays, reason)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import botocore
 import botocore.exceptions
 import pytest
 
@@ -22,6 +23,8 @@ from tests.registry.emulator import TABLE, Account
 pytestmark = pytest.mark.xdist_group("emulator")
 
 LOG_GROUP = "arn:aws:logs:eu-west-1:000000000000:log-group:/servestack/function"
+DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+SERVICES = ("dynamodb", "ssm", "iam", "ec2", "logs", "autoscaling", "elbv2", "secretsmanager", "kms", "apigateway")
 OPEN = Service(run="open", host="open.example.org", auth=False, model=Model(name="m", chat_template="{{ '\"é\\n' }}"))
 CLOSED = Service(run="closed", host="closed.internal", model=Model(name="n"))
 ALICE = Key(name="alice", sha256=hashlib.sha256(b"ss-alice").hexdigest(), runs=["closed"])
@@ -31,7 +34,7 @@ ALICE = Key(name="alice", sha256=hashlib.sha256(b"ss-alice").hexdigest(), runs=[
 def role(emulator: Account) -> dict[str, str]:
     """Credentials of the function, with the policy that its component gives it."""
     policy = policies.document(
-        policies.write_logs(LOG_GROUP), policies.read_registry(emulator.table_arn), policies.attach_to_network()
+        policies.write_logs(LOG_GROUP), policies.read_registry(emulator.table_arn), *policies.attach_to_network()
     )
     return emulator.assumed("function", policy)
 
@@ -88,7 +91,34 @@ def test_the_functions_role_may_nothing_else(
     """Another partition of the table is not among them: the emulator does not know dynamodb:LeadingKeys."""
     with pytest.raises(botocore.exceptions.ClientError) as told:
         denied(lambda service: account.client(service, role))
-    assert told.value.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+    assert told.value.response["Error"]["Code"] in DENIED
+
+
+def test_of_all_that_can_be_asked_without_parameters_the_role_may_only_what_lambda_needs(
+    account: Account, role: dict[str, str]
+) -> None:
+    """On AWS these two are denied to what runs in the function all the same: the emulator knows no
+    lambda:SourceFunctionArn."""
+    asked = {service: dict(_outcomes(account.client(service, role))) for service in SERVICES}
+    assert sum(map(len, asked.values())) > 350
+    assert {
+        (service, operation): outcome
+        for service, outcomes in asked.items()
+        for operation, outcome in outcomes.items()
+        if outcome not in DENIED
+    } == {("ec2", "DescribeNetworkInterfaces"): "allowed", ("ec2", "DescribeSubnets"): "allowed"}
+
+
+def _outcomes(client: Any) -> Iterator[tuple[str, str]]:
+    model = client.meta.service_model
+    for operation in model.operation_names:
+        shape = model.operation_model(operation).input_shape
+        if shape is None or not shape.required_members:
+            try:
+                getattr(client, botocore.xform_name(operation))()
+                yield operation, "allowed"
+            except botocore.exceptions.ClientError as problem:
+                yield operation, problem.response["Error"]["Code"]
 
 
 def _item(partition: str, sort: str) -> dict[str, Any]:
