@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -134,7 +135,7 @@ async def _deploy(config: StackConfig, means: Means) -> Outputs:
 
 
 async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
-    _ask(plan, means)
+    await _ask(plan, means)
     package = means.package()
     kept = await keep_type("gateway")
     _say(plan.notes)
@@ -179,7 +180,7 @@ async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Ou
         subnet_ids=known.subnet_ids,
         owner=full_name(),
     )
-    _ask(plan, means, place)
+    await _ask(plan, means, place)
     kept = await keep_type("service")
     _say([offers_table(plan), *plan.notes])
     tags = {STACK_TAG: full_name(), RUN_TAG: plan.run, **dict(plan.tags)}
@@ -207,13 +208,14 @@ async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Ou
     }
 
 
-def _ask(plan: GatewayPlan | ServicePlan, means: Means, place: Place | None = None) -> None:
+async def _ask(plan: GatewayPlan | ServicePlan, means: Means, place: Place | None = None) -> None:
     """Asks AWS and the Hub whether the plan can be deployed; of what is, nothing hangs on the answers. Raises RunError
     where one refuses."""
     if not plan.preflight:
         return
     pulumi.info("preflight asks AWS and the Hub", ephemeral=True)
-    findings = run_preflight(plan, means.clients(aws_profile()), place)
+    # In a thread, so that the line above is shown meanwhile: it takes seconds.
+    findings = await asyncio.to_thread(run_preflight, plan, means.clients(aws_profile()), place)
     if refuses(findings):
         raise pulumi.RunError(f"preflight refuses (pulumi config set preflight false skips it):\n{report(findings)}")
     _say([report(findings)])
