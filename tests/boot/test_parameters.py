@@ -73,6 +73,7 @@ def test_a_value_that_ssm_refuses_or_could_change_is_encoded_and_cut(value: str)
         ("ghcr.io/huggingface/text-generation-inference:latest", "ghcr.io"),
         ("nvcr.io/nim/meta/llama:1", "nvcr.io"),
         ("localhost/x", "localhost"),
+        ("Local/x", "Local"),
         ("registry:5000/x@sha256:0", "registry:5000"),
         ("docker.io/library/nginx", "docker.io"),
     ],

@@ -66,7 +66,8 @@ def settings(
 def registry(image: str) -> str:
     """The registry's host that `docker login` is given; empty for Docker Hub, as docker reads an image's name."""
     first, slash, _ = image.partition("/")
-    return first if slash and ("." in first or ":" in first or first == "localhost") else ""
+    is_host = first == "localhost" or any(character in ".:" or character.isupper() for character in first)
+    return first if slash and is_host else ""
 
 
 def _check_versions(plan: ServicePlan, parameter_versions: Mapping[str, int]) -> None:
