@@ -13,6 +13,8 @@ from infra.planning import ServicePlan, boot
 
 IMAGE = ["imageId", "blockDeviceMappings[0].deviceName"]
 """The properties that belong to a machine image."""
+DELETION = "45m"
+"""A group goes when its last instance has, and large ones take longer than the provider's 15 minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +93,14 @@ class LaunchTemplate(pulumi.ComponentResource):
     def _security_group(self, name: str, args: LaunchTemplateArgs) -> pulumi.Output[str]:
         group = aws.ec2.SecurityGroup(
             f"{name}-replica",
+            # EC2 takes no group whose name begins with `sg-`, as a run's may.
+            name_prefix=f"servestack-{name}-",
             vpc_id=args.vpc_id,
             description="Replicas of a servestack service: the load balancer calls them",
             tags={"Name": name},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[args.after], custom_timeouts=pulumi.CustomTimeouts(delete=DELETION)
+            ),
         )
         admitted = aws.vpc.SecurityGroupIngressRule(
             f"{name}-replica-from-load-balancer",

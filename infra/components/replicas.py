@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from infra.planning import ServicePlan
 from infra.planning.plan import Purchase, Roll
+from infra.planning.text import decimal
 
 DELETION = "60m"
 """Instances drain for 15 minutes, and large ones end slowly."""
@@ -95,7 +96,7 @@ def _distribution(purchase: Purchase) -> aws.autoscaling.GroupMixedInstancesPoli
         on_demand_base_capacity=purchase.on_demand_base,
         on_demand_percentage_above_base_capacity=purchase.on_demand_percentage_above_base,
         spot_allocation_strategy="price-capacity-optimized",
-        spot_max_price=None if ceiling is None else f"{ceiling:g}",
+        spot_max_price=None if ceiling is None else decimal(ceiling),
     )
 
 

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.planning.plan import Replicas, Scaling
+from infra.planning.text import decimal
 
 MINUTE = 60
 NAMESPACE, REQUESTS = "servestack", "Requests"
@@ -22,6 +23,8 @@ class ScalerArgs:
 
     run: str
     replicas: Replicas
+    boot_timeout: int
+    """Seconds that a replica has to become healthy."""
     group: pulumi.Input[str]
     """Name of the Auto Scaling group."""
     table: pulumi.Input[str]
@@ -34,16 +37,19 @@ class ScalerArgs:
 class Scaler(pulumi.ComponentResource):
     """Adds replicas by target tracking on requests a replica. Takes one away when one less would have sufficed all
     through `scale_down_delay`: target tracking's own scaling in knows no delay, and never goes to zero. From zero,
-    where there is nothing to track, a request seen by the gateway starts the first."""
+    where there is nothing to track, a request seen by the gateway starts the first, which nobody may ask until it
+    serves: so that only time with a healthy replica counts for the delay, and one that never gets healthy, for which
+    no update waits, is taken away after `boot_timeout`."""
 
     def __init__(
         self, name: str, args: ScalerArgs, scaling: Scaling, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("servestack:scaling:Scaler", name, None, opts)
         self._add(name, args, scaling)
-        self._remove(name, args, scaling)
+        remove = self._remove(name, args, scaling)
         if args.replicas.minimum == 0:
             self._wake(name, args)
+            self._give_up(name, args, remove)
         self.register_outputs({})
 
     def _add(self, name: str, args: ScalerArgs, scaling: Scaling) -> None:
@@ -54,7 +60,7 @@ class Scaler(pulumi.ComponentResource):
             policy_type="TargetTrackingScaling",
             estimated_instance_warmup=scaling.scale_up_delay,
             target_tracking_configuration=aws.autoscaling.PolicyTargetTrackingConfigurationArgs(
-                target_value=scaling.target * MINUTE,
+                target_value=_a_minute(scaling),
                 disable_scale_in=True,
                 predefined_metric_specification=aws.autoscaling.PolicyTargetTrackingConfigurationPredefinedMetricSpecificationArgs(
                     predefined_metric_type="ALBRequestCountPerTarget", resource_label=label
@@ -63,7 +69,7 @@ class Scaler(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
         )
 
-    def _remove(self, name: str, args: ScalerArgs, scaling: Scaling) -> None:
+    def _remove(self, name: str, args: ScalerArgs, scaling: Scaling) -> aws.autoscaling.Policy:
         policy = aws.autoscaling.Policy(
             f"{name}-remove",
             autoscaling_group_name=args.group,
@@ -73,6 +79,7 @@ class Scaler(pulumi.ComponentResource):
             cooldown=scaling.scale_down_delay,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        target = decimal(_a_minute(scaling))
         each = aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
             namespace="AWS/ApplicationELB",
             metric_name="RequestCountPerTarget",
@@ -92,16 +99,19 @@ class Scaler(pulumi.ComponentResource):
                 aws.cloudwatch.MetricAlarmMetricQueryArgs(
                     id="running", metric=_of_group(args.group, "GroupInServiceInstances")
                 ),
+                aws.cloudwatch.MetricAlarmMetricQueryArgs(id="healthy", metric=_healthy(args)),
+                # The load balancer need not report a minute without a request.
                 aws.cloudwatch.MetricAlarmMetricQueryArgs(
                     id="missing",
                     label="Requests a minute that one replica less could not take",
-                    expression=f"each * running - (running - 1) * {scaling.target * MINUTE:g}",
+                    expression=f"IF(FILL(healthy, 0) > 0, FILL(each, 0) * running - (running - 1) * {target}, 1)",
                     return_data=True,
                 ),
             ],
             alarm_actions=[policy.arn],
             opts=pulumi.ResourceOptions(parent=self),
         )
+        return policy
 
     def _wake(self, name: str, args: ScalerArgs) -> None:
         policy = aws.autoscaling.Policy(
@@ -143,6 +153,46 @@ class Scaler(pulumi.ComponentResource):
             alarm_actions=[policy.arn],
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+    def _give_up(self, name: str, args: ScalerArgs, remove: aws.autoscaling.Policy) -> None:
+        aws.cloudwatch.MetricAlarm(
+            f"{name}-give-up",
+            alarm_description=f"{args.run} has replicas and none gets healthy",
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=1,
+            evaluation_periods=math.ceil(args.boot_timeout / MINUTE),
+            treat_missing_data="notBreaching",
+            metric_queries=[
+                aws.cloudwatch.MetricAlarmMetricQueryArgs(
+                    id="running", metric=_of_group(args.group, "GroupInServiceInstances")
+                ),
+                aws.cloudwatch.MetricAlarmMetricQueryArgs(id="healthy", metric=_healthy(args)),
+                aws.cloudwatch.MetricAlarmMetricQueryArgs(
+                    id="hopeless",
+                    label="Replicas of which none is healthy",
+                    expression="IF(FILL(healthy, 0) > 0, 0, running)",
+                    return_data=True,
+                ),
+            ],
+            alarm_actions=[remove.arn],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _a_minute(scaling: Scaling) -> float:
+    """Requests a minute a replica, which is what the load balancer counts."""
+    return round(scaling.target * MINUTE, 6)
+
+
+def _healthy(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
+    """Healthy replicas, as the load balancer's node that has most of them sees it."""
+    return aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
+        namespace="AWS/ApplicationELB",
+        metric_name="HealthyHostCount",
+        dimensions={"LoadBalancer": args.balancer_arn_suffix, "TargetGroup": args.target_group_arn_suffix},
+        period=MINUTE,
+        stat="Maximum",
+    )
 
 
 def _of_group(group: pulumi.Input[str], metric: str) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:

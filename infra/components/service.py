@@ -155,6 +155,7 @@ class Service(pulumi.ComponentResource):
             ScalerArgs(
                 run=args.plan.run,
                 replicas=args.plan.replicas,
+                boot_timeout=args.plan.boot_timeout,
                 group=replicas.group,
                 table=args.connection.apply(lambda one: one.table),
                 balancer_arn_suffix=args.connection.apply(lambda one: one.alb_arn_suffix),

@@ -50,7 +50,8 @@ def operation_notes(replicas: Replicas, settings: ServiceSettings) -> list[str]:
     elif replicas.minimum == 0:
         notes.append(
             "replicas may be 0: the first request after a pause starts a replica and is answered with 503 until it "
-            "serves, minutes later. Nothing waits for it now: whether the service serves is seen then."
+            "serves, minutes later. Nothing waits for it now: whether the service serves is seen then, and a replica "
+            "that does not within boot_timeout is taken away."
         )
     elif not settings.wait:
         notes.append("wait is false: pulumi up ends before the service serves; `make wait STACK=…` waits for it.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from infra.configuration import Source
 from infra.planning.catalog import InstanceType
 
@@ -9,6 +11,11 @@ from infra.planning.catalog import InstanceType
 def number(value: float) -> str:
     """A number without superfluous zeros: `24`, `0.526`."""
     return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def decimal(value: float) -> str:
+    """A number to its last digit and without an exponent, as AWS reads one in a text: `0.1`, `1200000`."""
+    return format(Decimal(str(value)).normalize(), "f")
 
 
 def describe(instance: InstanceType) -> str:

@@ -45,6 +45,22 @@ def test_without_a_domain_a_run_answers_by_path_and_has_a_host_of_its_own_behind
                 "spotMaxPrice": "1.5",
             },
         ),
+        (
+            "spot_policy: spot\nmax_price: 1.23456789",
+            {
+                "onDemandBaseCapacity": 0,
+                "onDemandPercentageAboveBaseCapacity": 0,
+                "spotMaxPrice": "1.23456789",
+            },
+        ),
+        (
+            "spot_policy: spot\nmax_price: 1000000",
+            {
+                "onDemandBaseCapacity": 0,
+                "onDemandPercentageAboveBaseCapacity": 0,
+                "spotMaxPrice": "1000000",
+            },
+        ),
         ("spot_policy: auto", {"onDemandBaseCapacity": 1, "onDemandPercentageAboveBaseCapacity": 0}),
         (
             "spot_policy: auto\nreplicas: 2..4\nscaling: {metric: rps, target: 1}",
@@ -110,15 +126,52 @@ def test_a_replica_is_taken_away_when_one_less_sufficed_all_through_the_delay(de
         0,
         15,
     )
-    each, running, missing = alarm["metricQueries"]
+    each, running, healthy, missing = alarm["metricQueries"]
     assert (each["metric"]["metricName"], each["metric"]["stat"], each["metric"]["period"]) == (
         "RequestCountPerTarget",
         "Sum",
         60,
     )
     assert running["metric"]["metricName"] == "GroupInServiceInstances"
-    assert (missing["expression"], missing["returnData"]) == ("each * running - (running - 1) * 150", True)
+    assert healthy["metric"]["metricName"] == "HealthyHostCount"
+    assert set(healthy["metric"]["dimensions"]) == {"LoadBalancer", "TargetGroup"}
+    assert missing["returnData"] is True
     assert "GroupInServiceInstances" in service.one(GROUP).inputs["enabledMetrics"]
+
+
+MINUTES = [
+    (2, 2, 75, True),
+    (2, 2, 76, False),
+    (3, 3, 100, True),
+    (3, 3, 101, False),
+    (1, 1, 0, True),
+    (1, 1, 1, False),
+    (1, 1, None, True),
+    (1, 0, None, False),
+    (1, None, None, False),
+    (0, None, None, False),
+]
+"""(replicas in service, healthy ones, requests of each, whether one less suffices) at 150 requests a minute for one.
+`None` is what the load balancer does not report. A replica that still starts is not idle."""
+
+
+def test_what_the_alarm_takes_for_one_replica_too_many(deploy: Deploy) -> None:
+    alarm = deploy(SCALED.replace("1..4", "0..4")).one("aws:cloudwatch/metricAlarm:MetricAlarm", "run-remove").inputs
+    expression = next(one["expression"] for one in alarm["metricQueries"] if "expression" in one)
+    seen = [
+        (*minute, evaluated(expression, **dict(zip(("running", "healthy", "each"), minute, strict=True))))
+        for *minute, _ in MINUTES
+    ]
+    assert [(*minute, value <= alarm["threshold"]) for *minute, value in seen] == MINUTES
+
+
+def evaluated(expression: str, **metrics: int | None) -> float:
+    """CloudWatch's metric math at one minute, as far as it is used here."""
+    functions = {
+        "FILL": lambda metric, instead: instead if metric is None else metric,
+        "IF": lambda condition, yes, no: yes if condition else no,
+    }
+    return eval(expression, {}, {**functions, **metrics})
 
 
 def test_from_zero_a_request_that_the_gateway_sees_starts_the_first_replica(deploy: Deploy) -> None:
@@ -139,6 +192,24 @@ def test_from_zero_a_request_that_the_gateway_sees_starts_the_first_replica(depl
     assert wanted["metric"]["metricName"] == "GroupDesiredCapacity"
     assert unserved["expression"] == "IF(wanted < 1, requests, 0)"
     assert item(service.one("aws:dynamodb/tableItem:TableItem", "run-run"))["record"]["min_replicas"] == 0
+
+
+def test_a_replica_that_was_started_at_a_request_and_never_serves_is_taken_away(deploy: Deploy) -> None:
+    service = deploy(SCALED.replace("1..4", "0..4"), boot_timeout="45m")
+    alarm = service.one("aws:cloudwatch/metricAlarm:MetricAlarm", "run-give-up").inputs
+    remove = service.made(service.one("aws:autoscaling/policy:Policy", "run-remove")).outputs["arn"]
+    assert (alarm["alarmActions"], alarm["evaluationPeriods"], alarm["treatMissingData"]) == (
+        [remove],
+        45,
+        "notBreaching",
+    )
+    expression = next(one["expression"] for one in alarm["metricQueries"] if "expression" in one)
+    hopeless = [evaluated(expression, running=running, healthy=healthy) for running, healthy in SEEN]
+    assert [count >= alarm["threshold"] for count in hopeless] == [False, True, True, False, False]
+
+
+SEEN = [(0, None), (1, None), (2, 0), (1, 1), (2, 1)]
+"""(replicas in service, healthy ones) at a minute."""
 
 
 @pytest.mark.parametrize(
@@ -218,6 +289,13 @@ def test_a_key_of_the_upstream_s_own_is_secret_in_the_routing_item(deploy: Deplo
     assert is_secret(entry.inputs["item"])
     assert item(entry)["record"]["model"]["upstream_api_key"] == key
     assert [where for where, text in service.texts() if key in text] == []
+
+
+def test_a_run_s_name_may_be_one_that_ec2_takes_for_no_security_group(deploy: Deploy) -> None:
+    assert (
+        deploy(f"{WEB}name: sg-1\n").one("aws:ec2/securityGroup:SecurityGroup").inputs["namePrefix"]
+        == "servestack-sg-1-"
+    )
 
 
 def test_credentials_of_the_image_s_registry_are_parameters(deploy: Deploy) -> None:

@@ -199,7 +199,7 @@ def test_a_minimum_of_zero_adds_what_wakes_it_and_is_not_waited_for(deployed: De
     before, asked = stacks.happened(), len(stacks.asked.actions)
     stacks.stack("mistral", SERVICE.replace("1..2", "0..2"), secrets=SECRETS).up()
     made = sorted(name for event, name in stacks.events(before) if event == "create")
-    assert made == ["MetricAlarm mistral-wake", "Policy mistral-wake"]
+    assert made == ["MetricAlarm mistral-give-up", "MetricAlarm mistral-wake", "Policy mistral-wake"]
     assert not any(event == "delete" for event, _ in stacks.events(before))
     assert stacks.asked.actions[asked:] == ["ResumeProcesses"], "a group that a failed update froze goes on"
     assert _record(stacks, "mistral")["min_replicas"] == 0
