@@ -27,7 +27,8 @@ def resolve_environment(
 ) -> dict[str, str | Secret]:
     """Every variable with its value, in the configuration's order.
 
-    A bare name takes its value from the caller's environment, and is then a secret, as a Hub token always is.
+    A bare name takes its value from the caller's environment, and is then a secret, as a Hub token always is. An
+    empty value is none: there is nothing to hide, and Parameter Store takes no empty one.
     What is missing or cannot be carried is added to `problems`.
     """
     values: dict[str, str | Secret] = {}
@@ -48,6 +49,8 @@ def resolve_environment(
         resolved = Secret(caller[name]) if value is None else value
         if isinstance(resolved, str) and name in TOKEN_VARIABLES:
             resolved = Secret(resolved)
+        if isinstance(resolved, Secret) and not resolved.reveal():
+            resolved = ""
         if not _can_be_carried(resolved.reveal() if isinstance(resolved, Secret) else resolved):
             problems.append(
                 Problem(
@@ -63,7 +66,8 @@ def resolve_environment(
                     where=f"env.{name}",
                     line=line,
                     rule=f"the shell or docker reads {name} itself, so it cannot carry a secret to the container",
-                    remedy="give it another name, or a value that is no secret",
+                    remedy="give it another name, or a value that is no secret; one secret in stack config makes all "
+                    "of its env secret, so write what is none into the configuration",
                 )
             )
         values[name] = resolved

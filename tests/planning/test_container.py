@@ -100,6 +100,11 @@ def test_a_bare_name_takes_the_caller_s_value_and_is_a_secret(plan: Plan) -> Non
     assert container.environment == (*RUN, ("A", "1"), ("B", Secret(value)), ("C", ""))
 
 
+def test_an_empty_value_is_no_secret_since_parameter_store_takes_none(plan: Plan) -> None:
+    container = plan(f"{SERVICE}env: [B, HF_TOKEN=]\n", environment={"B": ""}).container
+    assert container.environment == (*RUN, ("B", ""), ("HF_TOKEN", ""))
+
+
 def test_missing_values_are_named_together_with_both_remedies(plan: Plan) -> None:
     with pytest.raises(PlanError) as caught:
         plan(f"{SERVICE}env:\n  - A=1\n  - B\n  - C\n")
