@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
-from infra.packaging.contents import START_SCRIPT
-from tests.support.processes import ROOT
+from infra.packaging.contents import START_SCRIPT, gateway_contents
+from tests.lambda_function.task_root import lay_out
+from tests.support.processes import ROOT, free_port, running, wait_until
 
 SCRIPT = ROOT / "infra" / "packaging" / START_SCRIPT
 
@@ -29,6 +32,28 @@ def test_it_becomes_the_gateway_on_the_port_that_the_adapter_asks(
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "LAMBDA_TASK_ROOT": str(root), **given}
     done = subprocess.run([SCRIPT], env=environment, cwd="/", capture_output=True, text=True, check=True)
     assert done.stdout == f"{root} 127.0.0.1 {port} adapter -S -m gateway_lambda\n"
+
+
+def test_what_the_zip_holds_is_enough_to_serve(tmp_path: Path) -> None:
+    """Every module, with nothing but the packages of requirements-lambda.txt and what is kept of them."""
+    task_root = tmp_path / "task"
+    path = lay_out(task_root)
+    names = sorted(name[:-3].replace("/", ".") for name in gateway_contents(ROOT) if name.endswith(".py"))
+    importable = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
+    code = f"import importlib\nfor name in {importable!r}: importlib.import_module(name)"
+    subprocess.run([path / "python3", "-S", "-c", code], cwd=task_root, env={"PATH": str(path)}, check=True)
+    (tmp_path / "registry.json").write_text("{}")
+    port = free_port()
+    given = {"PATH": str(path), "PORT": str(port), "GATEWAY_REGISTRY": f"file:{tmp_path / 'registry.json'}"}
+    with running([str(task_root / START_SCRIPT)], env=given, cwd=Path(os.sep)) as gateway:
+        wait_until(lambda: _answers(port), within=30, what=f"an answer; {gateway.output}")
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+    except httpx.ConnectError:
+        return False
 
 
 def test_shellcheck_finds_nothing() -> None:

@@ -244,7 +244,7 @@ def test_a_zip_above_the_limit_is_refused(project: Project, monkeypatch: pytest.
 
 def test_a_cache_that_cannot_be_written_is_named(project: Project) -> None:
     (project.root / "taken").write_text("a file")
-    with pytest.raises(PackagingError, match="taken/deeper/.* cannot be written"):
+    with pytest.raises(PackagingError, match=r"taken/deeper/.* cannot be written"):
         build_function_zip(root=project.root, cache=project.root / "taken" / "deeper")
 
 
