@@ -41,7 +41,12 @@ def test_a_run_s_parameters_have_a_prefix_that_no_other_run_s_and_no_other_gatew
 
 
 def test_a_plan_without_secrets_has_no_parameters() -> None:
-    assert parameters(planned("env: [A=1]\n")) == ()
+    assert parameters(planned("env: [A=1, EMPTY]\n", EMPTY="")) == ()
+
+
+def test_an_empty_password_is_encoded_since_ssm_takes_no_empty_value() -> None:
+    plan = planned("env: [BARE]\nregistry_auth: {username: u, password: '${{ env.BARE }}'}\n", BARE="")
+    assert parameters(plan)[-1] == parameter("registry-password", "base64:")
 
 
 def test_a_plain_value_is_a_parameter_where_it_is_large() -> None:
@@ -55,7 +60,7 @@ def test_a_value_is_as_it_is_where_ssm_takes_it(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", " x", "x\n", "\n", "{{ x }}", "a{{b", "base64:eA==", "x" * 4097, "é" * 2049, "a\rb", "x" * 8192]
+    "value", [" x", "x\n", "\n", "{{ x }}", "a{{b", "base64:eA==", "x" * 4097, "é" * 2049, "a\rb", "x" * 8192]
 )
 def test_a_value_that_ssm_refuses_or_could_change_is_encoded_and_cut(value: str) -> None:
     made = parameters(planned("env: [B]\n", B=value))
