@@ -261,6 +261,28 @@ def test_a_service_that_does_not_serve_has_no_route_and_costs_nothing_until_it_d
     assert missing < set(stacks.there("other"))
 
 
+def test_an_update_that_did_not_serve_is_waited_for_again_though_nothing_changes(deployed: Deployed) -> None:
+    stacks = deployed.stacks
+    changed = f"name: again\n{WEB.replace('v1.11', 'v1.12')}"
+    stacks.stack("again", f"name: again\n{WEB}").up()
+    stacks.asked.cause = "the image does not exist"
+    with pytest.raises(automation.CommandError) as failed:
+        stacks.stack("again", changed).up()
+    assert "error: infra.readiness.awaited.NotServingError: again does not serve" in refusal(failed.value), (
+        "the report, and none of the frames that it came through"
+    )
+    group = stacks.one("again", "Group", "again-replicas")
+    assert stacks.asked.capacity[group.id] == (0, 0)
+
+    stacks.asked.cause = None
+    before, asked = stacks.happened(), len(stacks.asked.actions)
+    stacks.stack("again", changed).up()
+    assert stacks.events(before) == []
+    assert "DescribeTargetHealth" in stacks.asked.actions[asked:]
+    assert stacks.asked.capacity[group.id] == (1, 1)
+    stacks.stack("again", changed).destroy()
+
+
 def test_a_gateway_is_not_deleted_under_its_services_and_goes_after_them(deployed: Deployed) -> None:
     stacks = deployed.stacks
     there = stacks.there("gateway")
