@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from infra.readiness.awaited import Awaited
 from infra.readiness.launch_failures import LaunchFailure, explain_launch_failure
-from infra.readiness.seen import Activity, Refresh, Replica, Seen
+from infra.readiness.seen import Activity, Refresh, Replica, Seen, State
 
 _NOTHING_THERE = ("Target.FailedHealthChecks", "Target.Timeout")
 
@@ -25,7 +25,7 @@ class Failure:
 
 
 class Judge:
-    """Judges one look after another; what it remembers is when things began."""
+    """Judges one look after another; what it remembers is when things began, and the causes that replicas named."""
 
     def __init__(self, awaited: Awaited, began: float) -> None:
         self._awaited = awaited
@@ -34,6 +34,7 @@ class Judge:
         self._followed: str | None = None
         self._deadline = began + awaited.boot_timeout
         self._started: dict[str, Replica] = {}
+        self._causes: dict[str, State] = {}
 
     def is_late(self, now: float) -> bool:
         """Whether the time of a replica is over: it counts from the first one's start, or from the beginning."""
@@ -60,17 +61,18 @@ class Judge:
         if live and not self._started:
             self._deadline = now + self._awaited.boot_timeout
         self._started.update((replica.instance, replica) for replica in live)
+        self._causes.update((state.instance, state) for state in seen.states if state.cause is not None)
         return self._given_up(seen, live) or self._refresh_ended(seen) or self._launch_failing(seen, live, now)
 
     def lateness(self, seen: Seen, health_check: str) -> Failure:
         """Why it did not serve in time, from the most to the least telling."""
         within = f"within {in_time(self._awaited.boot_timeout)}"
         live = live_replicas(seen, self._awaited.version)
-        causes = {state.instance: state for state in seen.states if state.cause is not None}
         for instance in (*(replica.instance for replica in live), *self._started):
-            if instance in causes:
-                state = causes[instance]
-                return Failure(what=state.cause or "", instance=instance, step=state.step)
+            if instance in self._causes:
+                state = self._causes[instance]
+                again = "" if state in seen.states else f"; tried again since, it did not serve {within}"
+                return Failure(what=f"{state.cause}{again}", instance=instance, step=state.step)
         if not live:
             return self._taken_away(seen) or self._never_started(seen, within)
         steps = {state.instance: state.step for state in seen.states}

@@ -708,6 +708,21 @@ def test_the_cause_that_a_replica_named_before_it_was_taken_away_is_told() -> No
     )
 
 
+def test_the_cause_of_a_try_before_the_last_is_told() -> None:
+    cause = "the container ended with status 2 before it served"
+    cloud = Cloud(
+        [
+            (0, starts(A)),
+            (1700, says(A, "container ended", cause=cause)),
+            (1790, together(says(A, "waiting for port 80"), health(A, "unhealthy", "Target.Timeout", "timed out"))),
+        ]
+    )
+    assert str(waits(cloud)[0]).startswith(
+        f"yellow-cat-1 does not serve: {cause}; tried again since, it did not serve within 30 minutes\n"
+        f"  replica: {A}, which came as far as: container ended\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
