@@ -215,7 +215,7 @@ async def _ask(plan: GatewayPlan | ServicePlan, means: Means, place: Place | Non
         return
     pulumi.info("preflight asks AWS and the Hub", ephemeral=True)
     # In a thread, so that the line above is shown meanwhile: it takes seconds.
-    findings = await asyncio.to_thread(run_preflight, plan, means.clients(aws_profile()), place)
+    findings = await asyncio.to_thread(run_preflight, plan, means.clients(aws_profile()), place, owner=full_name())
     if refuses(findings):
         raise pulumi.RunError(f"preflight refuses (pulumi config set preflight false skips it):\n{report(findings)}")
     _say([report(findings)])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import Thread
 
 from infra.planning import GatewayPlan, ServicePlan
-from infra.preflight import account, function, model, offerings, quotas, run_name, zone
+from infra.preflight import account, api, function, model, offerings, quotas, run_name, zone
 from infra.preflight.aws_errors import aws_failures, in_words, kind_of
 from infra.preflight.clients import Clients
 from infra.preflight.finding import Finding, refusal, warning
@@ -41,7 +41,12 @@ class _Question:
 
 
 def run_preflight(
-    plan: ServicePlan | GatewayPlan, clients: Clients, place: Place | None = None, *, patience: float = PATIENCE
+    plan: ServicePlan | GatewayPlan,
+    clients: Clients,
+    place: Place | None = None,
+    *,
+    owner: str = "",
+    patience: float = PATIENCE,
 ) -> tuple[Finding, ...]:
     """Asks everything and gives every answer. Nothing is raised for what AWS or the Hub does not answer: that is an
     answer too. Where the credentials are refused, AWS is asked nothing else.
@@ -50,6 +55,7 @@ def run_preflight(
         plan: what would be deployed. One with `preflight` off is asked nothing.
         clients: who is asked, from several threads.
         place: where a service would be deployed.
+        owner: full name of a gateway's stack, by which what is its own is not taken for somebody else's.
         patience: seconds after which a question counts as not answered.
 
     Raises:
@@ -58,7 +64,7 @@ def run_preflight(
     if not plan.preflight:
         return ()
     if isinstance(plan, GatewayPlan):
-        who, of_aws, of_hub = _about_gateway(plan, clients)
+        who, of_aws, of_hub = _about_gateway(plan, clients, owner)
     elif place is None:
         raise ValueError("run_preflight of a service takes a place: the region, table and subnets of its gateway")
     else:
@@ -70,11 +76,15 @@ def run_preflight(
     return (*findings, *heard_of_hub(patience))
 
 
-def _about_gateway(plan: GatewayPlan, clients: Clients) -> tuple[_Question, Sequence[_Question], Sequence[_Question]]:
+def _about_gateway(
+    plan: GatewayPlan, clients: Clients, owner: str
+) -> tuple[_Question, Sequence[_Question], Sequence[_Question]]:
     """Who asks; what hangs on that; what does not."""
     aws, region = clients.aws, plan.region
     questions = [
         _Question(zone.TOPIC, lambda: zone.check_zone(aws, clients.name_servers, plan)),
+        _Question(api.DOMAIN, lambda: api.check_domain(aws, plan, owner)),
+        _Question(api.ROLE, lambda: api.check_role(aws, plan)),
         _Question(function.CONCURRENCY, lambda: function.check_concurrency(aws, region)),
         _Question(function.LAYER, lambda: function.check_layer(aws, plan)),
     ]

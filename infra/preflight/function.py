@@ -33,7 +33,7 @@ def check_concurrency(aws: AwsClient, region: str) -> list[Finding]:
         return [
             warning(
                 CONCURRENCY,
-                f"{state}, and a request in flight takes one, a stream until its end: the next is 429; {ask}",
+                f"{state}, and a request in flight takes one, a stream until its end: the next gets 500; {ask}",
             )
         ]
     return [ok(CONCURRENCY, f"{state}, each of them one request in flight")]

@@ -19,6 +19,7 @@ GOOD: Answers = {
     **ACCOUNT,
     "route53.ListHostedZones": {"HostedZones": [ZONE], "Marker": "", "IsTruncated": False, "MaxItems": "100"},
     "route53.GetHostedZone": {"HostedZone": ZONE, "DelegationSet": {"NameServers": SERVERS}},
+    "apigateway.GetDomainName": Refused("NotFoundException", "Invalid domain name identifier specified", 404),
     "lambda.GetAccountSettings": {
         "AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
     },
@@ -48,6 +49,7 @@ def test_everything_is_well() -> None:
         "ok       region              us-east-1\n"
         "ok       hosted zone         example.com (Z0123456789) holds gpu.example.com\n"
         "ok       delegation          example.com leads to the zone Z0123456789\n"
+        "ok       domain              *.gpu.example.com is free in this account\n"
         "ok       Lambda concurrency  1000 functions may run at once, each of them one request in flight\n"
         f"ok       adapter layer       {LAYER}"
     )
@@ -67,9 +69,10 @@ def test_all_problems_are_said_together() -> None:
     assert report(findings) == (
         "ok       credentials         account 123456789012 as arn:aws:iam::123456789012:user/ana\n"
         "ok       region              us-east-1\n"
+        "ok       domain              *.gpu.example.com is free in this account\n"
         "WARNING  Lambda concurrency  10 functions may run at once, and a request in flight takes one, a "
         "stream until its "
-        "end: the next is 429; ask for 1000 (quota Concurrent executions, L-B99A9384): aws service-quotas "
+        "end: the next gets 500; ask for 1000 (quota Concurrent executions, L-B99A9384): aws service-quotas "
         "request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000 "
         "--region us-east-1\n"
         "REFUSED  hosted zone         no public hosted zone of this account holds gpu.example.com (looked for "
@@ -317,6 +320,7 @@ def test_what_aws_does_not_answer_is_a_warning_and_the_rest_goes_on(answer: Refu
         ("ok", "credentials"),
         ("ok", "region"),
         ("warning", "hosted zone"),
+        ("ok", "domain"),
         ("warning", "Lambda concurrency"),
         ("ok", "adapter layer"),
     ]
@@ -350,6 +354,7 @@ def test_a_question_without_an_answer_is_given_up_and_the_others_are_not() -> No
         ("ok", "credentials"),
         ("ok", "region"),
         ("warning", "hosted zone"),
+        ("ok", "domain"),
         ("ok", "Lambda concurrency"),
         ("ok", "adapter layer"),
     ]

@@ -1,0 +1,58 @@
+"""What API Gateway has in the region already: the gateway's domain, and the account's role for logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.planning import GatewayPlan
+from infra.planning.resource_tags import STACK_TAG
+from infra.preflight.aws_errors import aws_failures, error_code
+from infra.preflight.clients import AwsClient
+from infra.preflight.finding import Finding, ok, refusal
+
+DOMAIN = "domain"
+ROLE = "API Gateway's log role"
+
+
+def check_domain(aws: AwsClient, plan: GatewayPlan, owner: str) -> list[Finding]:
+    """Whether the domain is free, which a domain is once in a region of all accounts, or this stack's; none without a
+    domain. `owner`: full name of the gateway's stack. Raises what boto3 raises where AWS does not answer."""
+    if plan.domain is None:
+        return []
+    name = f"*.{plan.domain}"
+    try:
+        found: Any = aws("apigateway", plan.region).get_domain_name(domainName=name)
+    except aws_failures() as error:
+        if error_code(error) != "NotFoundException":
+            raise
+        return [ok(DOMAIN, f"{name} is free in this account")]
+    stack = found.get("tags", {}).get(STACK_TAG)
+    if stack == owner:
+        return [ok(DOMAIN, f"{name} is this stack's")]
+    holder = f"the gateway of the stack {stack}" if stack else "something else"
+    remedy = "destroy that stack" if stack else f"delete the custom domain name {name} in API Gateway"
+    return [
+        refusal(
+            DOMAIN,
+            f"{name} leads to {holder} in {plan.region} already, and there is one gateway for a domain: set another "
+            f"domain, such as staging.{plan.domain}, or {remedy}",
+        )
+    ]
+
+
+def check_role(aws: AwsClient, plan: GatewayPlan) -> list[Finding]:
+    """Whether the API could write its access log where the region's setting is not the stack's; nothing where it is.
+    Raises what boto3 raises."""
+    if plan.manage_api_gateway_account:
+        return []
+    account: Any = aws("apigateway", plan.region).get_account()
+    if role := account.get("cloudwatchRoleArn"):
+        return [ok(ROLE, str(role))]
+    return [
+        refusal(
+            ROLE,
+            f"manage_api_gateway_account is false, and {plan.region} has none, so that the API could not write its "
+            "access log: remove manage_api_gateway_account, or run aws apigateway update-account --patch-operations "
+            f"op=replace,path=/cloudwatchRoleArn,value=ROLE_ARN --region {plan.region}",
+        )
+    ]
