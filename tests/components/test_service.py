@@ -244,6 +244,7 @@ def test_readiness_waits_for_the_template_s_version(service: Recording) -> None:
         "log_group": service.made(service.one("aws:cloudwatch/logGroup:LogGroup")).id,
         "version": "1",
         "minimum": 1,
+        "roll": {"min_healthy_percentage": 100, "max_healthy_percentage": 200, "warmup": 900},
         "port": 80,
         "boot_timeout": 1800,
         "on_failure": "stop",
