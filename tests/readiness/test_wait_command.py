@@ -104,6 +104,24 @@ def test_the_command_ends_with_1_where_the_service_does_not_serve(capsys: pytest
     assert capsys.readouterr().err.startswith("yellow-cat-1 does not serve: no such image\n")
 
 
+def test_the_command_is_ended_by_ctrl_c_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    class Interrupted(Cloud):
+        def sleep(self, seconds: float) -> None:
+            raise KeyboardInterrupt
+
+    cloud = Interrupted()
+    assert main(["cat"], pulumi=pulumi(state(), PROFILE), clients=_clients(cloud), clock=cloud) == 130
+    assert "interrupted (KeyboardInterrupt). Nothing was stopped" in capsys.readouterr().out
+
+
+def test_the_version_is_what_the_group_was_given_and_not_a_newer_one_that_it_was_not() -> None:
+    """An update that failed between the two has left the group with the version before."""
+    newer = {"type": "aws:ec2/launchTemplate:LaunchTemplate", "outputs": {"latestVersion": 3}}
+    exported = state()
+    exported["deployment"]["resources"].append(newer)
+    assert awaited_of("cat", exported, {}).version == 2
+
+
 def test_the_command_ends_with_2_where_pulumi_knows_no_such_stack(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
