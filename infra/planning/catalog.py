@@ -35,7 +35,7 @@ class InstanceType:
     gpu_memory_gb: float
     """Memory of one GPU in GB as the card is sold (24 for an A10G, of which EC2 reports 22.35 GiB)."""
     usable_gpu_memory_gb: float
-    """Memory of one GPU in GiB as EC2 reports it: what a model has to fit into."""
+    """Memory of one GPU in GiB, as EC2 reports it without what the card keeps: what a model has to fit into."""
     compute_capability: tuple[int, int]
     vendor: Literal["nvidia"] = "nvidia"
     arch: Literal["x86", "arm"]
@@ -53,8 +53,8 @@ class InstanceType:
 @cache
 def read_catalog() -> tuple[InstanceType, ...]:
     """Every instance type of the committed catalog, in the file's order."""
-    capabilities = {row["gpu"]: row["compute_capability"] for row in _rows("compute_capability.csv")}
-    return tuple(_instance_type(row, capabilities) for row in _rows("gpu_catalog.csv"))
+    gpus = {row["gpu"]: row for row in _rows("gpus.csv")}
+    return tuple(_instance_type(row, gpus[row["gpu"]]) for row in _rows("gpu_catalog.csv"))
 
 
 def _rows(file: str) -> Iterator[dict[str, str]]:
@@ -62,8 +62,8 @@ def _rows(file: str) -> Iterator[dict[str, str]]:
     yield from csv.DictReader(line for line in lines if not line.startswith("#"))
 
 
-def _instance_type(row: Mapping[str, str], capabilities: Mapping[str, str]) -> InstanceType:
-    major, minor = capabilities[row["gpu"]].split(".")
+def _instance_type(row: Mapping[str, str], gpu: Mapping[str, str]) -> InstanceType:
+    major, minor = gpu["compute_capability"].split(".")
     return InstanceType(
         name=row["instance_type"],
         vcpus=int(row["vcpu"]),
@@ -71,7 +71,7 @@ def _instance_type(row: Mapping[str, str], capabilities: Mapping[str, str]) -> I
         gpu=row["gpu"],
         gpu_count=int(row["gpu_count"]),
         gpu_memory_gb=float(row["gpu_mem_nominal_gb"]),
-        usable_gpu_memory_gb=float(row["gpu_mem_gib_api"]),
+        usable_gpu_memory_gb=float(row["gpu_mem_gib_api"]) - float(gpu["kept_gib"]),
         compute_capability=(int(major), int(minor)),
         arch="arm" if row["arch"] == "arm64" else "x86",
         nvme_gb=int(row["local_nvme_gb"]),

@@ -34,7 +34,7 @@ class Offer:
     gpu_memory_gb: float
     """Of one GPU, as the card is sold."""
     usable_gpu_memory_gb: float
-    """Of one GPU, in GiB as EC2 reports it."""
+    """Of one GPU, in GiB: what a model has to fit into."""
     vcpus: int
     memory_gb: float
     disk_gb: int

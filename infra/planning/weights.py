@@ -89,7 +89,7 @@ def needed_gib(weights: Weights, loaded: Loaded) -> float:
 
 
 def gpu_gib(offer: Offer, loaded: Loaded) -> float:
-    """Memory of an offer's GPUs that a model is put onto, in GiB as EC2 reports it; 0 where it has fewer GPUs."""
+    """Memory of an offer's GPUs that a model is put onto, in GiB; 0 where it has fewer GPUs."""
     gpus = offer.gpu_count if loaded.gpus is None else loaded.gpus
     return gpus * offer.usable_gpu_memory_gb if gpus <= offer.gpu_count else 0
 

@@ -20,13 +20,16 @@ def check_zone(aws: AwsClient, name_servers: NameServers, plan: GatewayPlan) -> 
     if domain is None:
         return []
     route53 = aws("route53", plan.region)
-    found = _zone(route53, domain, plan.zone_id)
+    found = find_zone(route53, domain, plan.zone_id)
     if isinstance(found, Finding):
         return [found]
     zone = route53.get_hosted_zone(Id=found["Id"])
     id, name = _id(zone["HostedZone"]), _name(zone["HostedZone"])
     servers = _plain(zone.get("DelegationSet", {}).get("NameServers", []))
-    delegated = _delegated(plan, name, id, servers, name_servers(name))
+    seen = name_servers(name)
+    if seen and seen != "failed" and not set(_plain(seen)) & set(servers):
+        servers = _own_servers(route53, id, name) or servers
+    delegated = _delegated(plan, name, id, servers, seen)
     away = _led_away(plan, domain, name, servers, name_servers)
     return [ok(TOPIC, f"{name} ({id}) holds {domain}"), delegated, *away]
 
@@ -37,7 +40,8 @@ def suffixes(domain: str) -> list[str]:
     return [".".join(labels[start:]) for start in range(len(labels) - 1)]
 
 
-def _zone(route53: Any, domain: str, zone_id: str | None) -> dict[str, Any] | Finding:
+def find_zone(route53: Any, domain: str, zone_id: str | None) -> dict[str, Any] | Finding:
+    """The public zone that holds the domain, as Route 53 lists it, or why there is none. Raises what boto3 raises."""
     looked_for = suffixes(domain)
     if zone_id is not None:
         return _given(route53, domain, zone_id)
@@ -104,6 +108,22 @@ def _delegated(
     return refusal(
         DELEGATION, f"{name} {there}, and not to the zone {id}, so that no certificate could be validated: {remedy}"
     )
+
+
+def _own_servers(route53: Any, id: str, name: str) -> list[str]:
+    """What the zone says of itself: servers under names of its owner's, where it was given those. Empty: not known."""
+    try:
+        found: Any = route53.list_resource_record_sets(
+            HostedZoneId=id, StartRecordName=name, StartRecordType="NS", MaxItems="1"
+        )["ResourceRecordSets"]
+    except aws_failures():
+        return []
+    return [
+        server
+        for records in found
+        if records["Type"] == "NS" and _name(records) == name
+        for server in _plain([record["Value"] for record in records.get("ResourceRecords", [])])
+    ]
 
 
 def _led_away(

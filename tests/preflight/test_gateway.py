@@ -20,6 +20,18 @@ GOOD: Answers = {
     "route53.ListHostedZones": {"HostedZones": [ZONE], "Marker": "", "IsTruncated": False, "MaxItems": "100"},
     "route53.GetHostedZone": {"HostedZone": ZONE, "DelegationSet": {"NameServers": SERVERS}},
     "apigateway.GetDomainName": Refused("NotFoundException", "Invalid domain name identifier specified", 404),
+    "route53.ListResourceRecordSets": {
+        "ResourceRecordSets": [
+            {
+                "Name": "example.com.",
+                "Type": "NS",
+                "TTL": 300,
+                "ResourceRecords": [{"Value": f"{one}."} for one in SERVERS],
+            }
+        ],
+        "IsTruncated": False,
+        "MaxItems": "1",
+    },
     "lambda.GetAccountSettings": {
         "AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
     },
@@ -262,6 +274,14 @@ def test_delegation_is_what_the_world_sees(servers: list[str] | None, level: str
     assert one(asked({}, servers=servers), "delegation") == (level, message)
 
 
+def test_a_zone_with_name_servers_under_its_owners_names_is_led_to() -> None:
+    own = [{"Value": "ns1.example.com."}, {"Value": "ns2.example.com."}]
+    records = {"Name": "example.com.", "Type": "NS", "TTL": 300, "ResourceRecords": own}
+    answer = {"ResourceRecordSets": [records], "IsTruncated": False, "MaxItems": "1"}
+    findings = asked({"route53.ListResourceRecordSets": answer}, servers=["ns2.example.com", "ns1.example.com"])
+    assert one(findings, "delegation") == ("ok", "example.com leads to the zone Z0123456789")
+
+
 def test_a_delegation_inside_the_zone_that_leads_the_domain_out_of_it_is_refused() -> None:
     """The records that the gateway writes would be seen by nobody."""
     findings = asked({}, inside=["NS.elsewhere.org."])
@@ -321,6 +341,7 @@ def test_what_aws_does_not_answer_is_a_warning_and_the_rest_goes_on(answer: Refu
         ("ok", "region"),
         ("warning", "hosted zone"),
         ("ok", "domain"),
+        ("warning", "gateway's name"),
         ("warning", "Lambda concurrency"),
         ("ok", "adapter layer"),
     ]

@@ -236,7 +236,7 @@ def test_a_model_that_some_offers_have_no_memory_for_is_a_warning_with_the_numbe
     assert found(asked(hub, resources="gpu: 16GB..24GB, cpu: 4..4"))[1] == (
         "warning",
         "GPU memory",
-        f"{MISTRAL} takes 16.2 GiB (13.5 GiB of weights, 7.2 billion parameters), which g4dn.xlarge with 16.0 may not "
+        f"{MISTRAL} takes 16.2 GiB (13.5 GiB of weights, 7.2 billion parameters), which g4dn.xlarge with 15.0 may not "
         "have: AWS may start any of the offers; set gpu to 24GB to be sure",
     )
 
@@ -330,6 +330,12 @@ def test_where_gpu_is_left_out_the_smallest_that_fits_is_chosen_and_said(hub: Hu
         f"gpu is left out: {MISTRAL} takes 16.2 GiB of GPU memory (13.5 of weights, 7.2 billion parameters), so the "
         "smallest that fits is chosen, 24GB (A10G, L4). Say gpu to choose."
     )
+
+
+def test_what_a_card_keeps_of_its_memory_is_not_counted(hub: Hub) -> None:
+    """15.1 GiB: a T4 is sold with 16, and a model can have 15."""
+    hub.models[MISTRAL] = Model(safetensors(F16=6_738_415_616))
+    assert {offer.gpu_memory_gb for offer in plan(resources="", weigh=weigh(hub)).offers} == {24}
 
 
 def test_what_is_quantized_while_loading_takes_less(hub: Hub) -> None:
