@@ -20,6 +20,7 @@ from infra.planning import (
     ResolveChatTemplate,
     ServicePlan,
     Weigh,
+    Weights,
     generated_run_name,
     plan_gateway,
     plan_service,
@@ -85,10 +86,11 @@ def plan_configuration(
     """
     stage(f"reading {path}")
     templates = _Templates(resolve, stage)
-    plan, stack = _plan(path, settings, stack, environment, templates, weigh)
+    weighed = _Weighed(weigh, templates, stage)
+    plan, stack = _plan(path, settings, stack, environment, templates, weighed)
     stage("running the program that pulumi up runs")
     assumptions = Assumptions(plan)
-    means = Means(environment=environment, resolve=templates, weigh=weigh, package=_no_package)
+    means = Means(environment=environment, resolve=templates, weigh=weighed, package=_no_package)
     done = run(
         _program(means),
         assumptions,
@@ -139,6 +141,25 @@ class _Templates:
         except HubOutOfReachError as error:
             self._unresolved.append(Unresolved(repo=wanted.repo, why=error.rule, remedy=error.remedy))
             return unresolved(wanted)
+
+
+class _Weighed:
+    """Weights of models, each weighed once. A Hub that did not answer for a template is not asked for weights."""
+
+    def __init__(self, weigh: Weigh, templates: _Templates, stage: Callable[[str], None]) -> None:
+        self._weigh = weigh
+        self._templates = templates
+        self._stage = stage
+        self._found: dict[tuple[str, str | None], Weights | None] = {}
+
+    def __call__(self, wanted: ModelRepository) -> Weights | None:
+        key = (wanted.repo, wanted.revision)
+        if key not in self._found:
+            if self._templates.unresolved:
+                return None
+            self._stage(f"asking the Hub how large {wanted.repo} is")
+            self._found[key] = self._weigh(wanted)
+        return self._found[key]
 
 
 def _plan(

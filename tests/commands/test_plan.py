@@ -17,7 +17,15 @@ from commands.plan.progress import Progress
 from commands.plan.report import created, report
 from commands.program_monitor import Registration
 from infra.configuration import Secret
-from infra.planning import ServicePlan, resolve_with, unresolved, unweighed
+from infra.planning import (
+    ChatTemplate,
+    HubOutOfReachError,
+    ModelRepository,
+    ServicePlan,
+    resolve_with,
+    unresolved,
+    unweighed,
+)
 from infra.planning.hub import open_on_hub
 from tests.planning.hub_server import Repository, serve_hub
 from tests.support.processes import ROOT, python, running
@@ -136,9 +144,34 @@ def test_a_template_that_the_hub_has_is_not_listed(tmp_path: Path) -> None:
     assert stages == [
         f"reading {CHATTY}",
         "asking the Hub for the chat template of mistralai/Mistral-7B-Instruct-v0.1",
+        "asking the Hub how large mistralai/Mistral-7B-Instruct-v0.1 is",
         "running the program that pulumi up runs",
     ], "the program is given what the plan found"
     assert asked > 0
+
+
+def test_a_hub_that_does_not_answer_is_waited_for_once() -> None:
+    asked: list[str] = []
+
+    def silent(wanted: ModelRepository) -> ChatTemplate:
+        asked.append(wanted.repo)
+        raise HubOutOfReachError("the Hub did not answer", "try again")
+
+    def weigh(wanted: ModelRepository) -> None:
+        asked.append(f"weights of {wanted.repo}")
+
+    plan_configuration(CHATTY, {}, stack=None, environment={}, resolve=silent, weigh=weigh, stage=lambda _: None)
+    assert asked == ["mistralai/Mistral-7B-Instruct-v0.1"]
+
+
+def test_a_model_is_weighed_once() -> None:
+    asked: list[str] = []
+
+    def weigh(wanted: ModelRepository) -> None:
+        asked.append(wanted.repo)
+
+    plan_configuration(CHATTY, {}, stack=None, environment={}, resolve=unresolved, weigh=weigh, stage=lambda _: None)
+    assert asked == ["mistralai/Mistral-7B-Instruct-v0.1"], "the program is given what the plan found"
 
 
 def test_what_the_hub_refuses_is_wrong_here_too(
