@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 import grpc
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import alias_pb2, engine_pb2, resource_pb2
 
@@ -46,6 +46,8 @@ class Registration:
     protect: bool
     ignore_changes: tuple[str, ...]
     replace_on_changes: tuple[str, ...]
+    replacement_trigger: PropertyValue
+    """The engine replaces the resource when this changes; `None`: there is nothing of that kind."""
     delete_before_replace: bool | None
     """`None`: the provider decides."""
     retain_on_delete: bool
@@ -200,6 +202,9 @@ def _registration(urn: str, request: _Registered) -> Registration:
         protect=request.protect,
         ignore_changes=tuple(request.ignoreChanges),
         replace_on_changes=tuple(request.replaceOnChanges),
+        replacement_trigger=decode(struct_pb2.Struct(fields={"it": request.replacement_trigger})).get("it")
+        if request.HasField("replacement_trigger")
+        else None,
         delete_before_replace=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
         retain_on_delete=request.retainOnDelete,
         deleted_with=request.deletedWith,

@@ -103,6 +103,7 @@ class Service(pulumi.ComponentResource):
                 template_id=template.id,
                 template_version=template.version,
                 target_group_arn=targets.arn,
+                vpc_id=vpc_id,
                 subnet_ids=args.subnet_ids,
                 tags=args.tags,
                 after=[targets.rule, role.policy],
