@@ -1,4 +1,4 @@
-"""What API Gateway has in the region already: the gateway's domain, and the account's role for logs."""
+"""What there can be once and is there already: the gateway's domain and name, and the role for API Gateway's logs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from infra.planning.resource_tags import STACK_TAG
 from infra.preflight.aws_errors import aws_failures, error_code
 from infra.preflight.clients import AwsClient
 from infra.preflight.finding import Finding, ok, refusal
+from infra.preflight.zone import find_zone
 
 DOMAIN = "domain"
+NAME = "gateway's name"
 ROLE = "API Gateway's log role"
 
 
@@ -20,11 +22,8 @@ def check_domain(aws: AwsClient, plan: GatewayPlan, owner: str) -> list[Finding]
     if plan.domain is None:
         return []
     name = f"*.{plan.domain}"
-    try:
-        found: Any = aws("apigateway", plan.region).get_domain_name(domainName=name)
-    except aws_failures() as error:
-        if error_code(error) != "NotFoundException":
-            raise
+    found = _custom_domain(aws, plan.region, name)
+    if found is None:
         return [ok(DOMAIN, f"{name} is free in this account")]
     stack = found.get("tags", {}).get(STACK_TAG)
     if stack == owner:
@@ -36,6 +35,33 @@ def check_domain(aws: AwsClient, plan: GatewayPlan, owner: str) -> list[Finding]
             DOMAIN,
             f"{name} leads to {holder} in {plan.region} already, and there is one gateway for a domain: set another "
             f"domain, such as staging.{plan.domain}, or {remedy}",
+        )
+    ]
+
+
+def check_name(aws: AwsClient, plan: GatewayPlan) -> list[Finding]:
+    """A refusal where the gateway's name leads elsewhere, as to a gateway in another region; else nothing. Raises what
+    boto3 raises."""
+    if plan.domain is None:
+        return []
+    route53 = aws("route53", plan.region)
+    zone = find_zone(route53, plan.domain, plan.zone_id)
+    if isinstance(zone, Finding):
+        return []
+    name = f"gateway.{plan.domain}"
+    there: Any = route53.list_resource_record_sets(
+        HostedZoneId=zone["Id"], StartRecordName=name, StartRecordType="A", MaxItems="10"
+    )["ResourceRecordSets"]
+    records: list[Any] = [one for one in there if one["Name"] == f"{name}." and one["Type"] in ("A", "CNAME")]
+    own = _custom_domain(aws, plan.region, f"*.{plan.domain}")
+    target = None if own is None else own.get("regionalDomainName")
+    if all(one.get("AliasTarget", {}).get("DNSName", "").rstrip(".").lower() == target for one in records):
+        return []
+    return [
+        refusal(
+            NAME,
+            f"{name} has a record already that leads elsewhere, perhaps to a gateway of another region: set another "
+            f"domain, such as {plan.region}.{plan.domain}, or delete the record",
         )
     ]
 
@@ -56,3 +82,13 @@ def check_role(aws: AwsClient, plan: GatewayPlan) -> list[Finding]:
             f"op=replace,path=/cloudwatchRoleArn,value=ROLE_ARN --region {plan.region}",
         )
     ]
+
+
+def _custom_domain(aws: AwsClient, region: str, name: str) -> Any:
+    """What API Gateway says of a custom domain name; `None`: it has none of this name."""
+    try:
+        return aws("apigateway", region).get_domain_name(domainName=name)
+    except aws_failures() as error:
+        if error_code(error) != "NotFoundException":
+            raise
+        return None

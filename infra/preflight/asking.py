@@ -84,6 +84,7 @@ def _about_gateway(
     questions = [
         _Question(zone.TOPIC, lambda: zone.check_zone(aws, clients.name_servers, plan)),
         _Question(api.DOMAIN, lambda: api.check_domain(aws, plan, owner)),
+        _Question(api.NAME, lambda: api.check_name(aws, plan)),
         _Question(api.ROLE, lambda: api.check_role(aws, plan)),
         _Question(function.CONCURRENCY, lambda: function.check_concurrency(aws, region)),
         _Question(function.LAYER, lambda: function.check_layer(aws, plan)),
