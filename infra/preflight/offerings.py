@@ -11,6 +11,8 @@ from infra.preflight.clients import AwsClient
 from infra.preflight.finding import Finding, ok, refusal, warning
 
 TOPIC = "offers"
+SHOWN = 6
+"""How many instance types a line names together."""
 NEIGHBOURS = 6
 """Regions that are asked where this one has none of the offers: each costs a call of about half a second."""
 
@@ -39,10 +41,10 @@ def check_offerings(aws: AwsClient, plan: ServicePlan, region: str, subnet_ids: 
     if not there:
         return [refusal(TOPIC, f"none of them is sold in {', '.join(zones)}: {_elsewhere(aws, plan, region, sold)}")]
     first = plan.offers[0].instance_type
-    listed = "; ".join(f"{kind} in {', '.join(found)}" for kind, found in there.items())
+    listed = _by_zones(there)
     if not missing:
         return [ok(TOPIC, f"all {len(there)} are sold here: {listed}" if len(there) > 1 else listed)]
-    absent = ", ".join(missing)
+    absent = _some(missing)
     message = f"{len(there)} of {len(plan.offers)} are sold here: {listed}; not: {absent}"
     if first in missing:
         return [warning(TOPIC, f"{message}. The cheapest is not, so that the table's first line cannot be had")]
@@ -76,6 +78,19 @@ def _zones(ec2: Any, region: str, subnet_ids: Sequence[str]) -> list[str] | Find
             f"{region} does not have the gateway's subnets any more ({in_words(error)}): deploy the gateway again",
         )
     return sorted({subnet["AvailabilityZone"] for subnet in subnets})
+
+
+def _by_zones(there: Mapping[str, Sequence[str]]) -> str:
+    """Instance types together that are sold in the same zones, in the order of the cheapest of them."""
+    kinds: dict[tuple[str, ...], list[str]] = {}
+    for kind, zones in there.items():
+        kinds.setdefault(tuple(zones), []).append(kind)
+    return "; ".join(f"{_some(group)} in {', '.join(zones)}" for zones, group in kinds.items())
+
+
+def _some(kinds: Sequence[str]) -> str:
+    rest = len(kinds) - SHOWN
+    return ", ".join(kinds[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _elsewhere(aws: AwsClient, plan: ServicePlan, region: str, sold: Mapping[str, Sequence[str]]) -> str:

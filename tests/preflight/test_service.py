@@ -75,8 +75,7 @@ def test_everything_is_well() -> None:
         "ok       region       us-east-1\n"
         "ok       run name     yellow-cat-1 is free\n"
         "ok       services     0 of the gateway's 100 are taken\n"
-        "ok       offers       all 2 are sold here: g5.xlarge in us-east-1a, us-east-1b; g5.2xlarge in us-east-1a, "
-        "us-east-1b\n"
+        "ok       offers       all 2 are sold here: g5.xlarge, g5.2xlarge in us-east-1a, us-east-1b\n"
         "ok       GPU quota    Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 64 vCPUs, 0 in use by "
         "others; 2 replicas (1 and 1 more while they are replaced) of g5.xlarge take 8"
     )
@@ -164,6 +163,23 @@ def test_offers_that_are_sold_nowhere_in_the_region_are_refused_with_the_nearest
     )
     everywhere = {**answers, "ec2@us-west-2.DescribeInstanceTypeOfferings": sold()}
     assert one(asked(everywhere), "offers")[1].endswith("ask for another GPU, or deploy a gateway in another region")
+
+
+def test_many_offers_are_a_line_that_can_be_read() -> None:
+    plan = service_plan(f"{WEB}resources: {{gpu: 24GB}}\n")
+    kinds = [offer.instance_type for offer in plan.offers]
+    some = {
+        "InstanceTypeOfferings": [
+            *sold(*kinds[:10])["InstanceTypeOfferings"],
+            *sold(kinds[10], zones=("us-east-1b",))["InstanceTypeOfferings"],
+        ]
+    }
+    rest = len(kinds) - 11
+    assert one(asked({"ec2.DescribeInstanceTypeOfferings": some}, plan), "offers") == (
+        "ok",
+        f"11 of {len(kinds)} are sold here: {', '.join(kinds[:6])} and 4 more in us-east-1a, us-east-1b; {kinds[10]} "
+        f"in us-east-1b; not: {', '.join(kinds[11:17])} and {rest - 6} more",
+    )
 
 
 def test_offers_are_looked_for_in_the_zones_that_the_configuration_names() -> None:
