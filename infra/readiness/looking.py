@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from infra.readiness.seen import FROZEN, Activity, Group, Refresh, Replica, Seen
 
 RECENT = 20
 """Activities that are asked for, the newest: a group starts and ends a few instances between two looks."""
-_ENDING = "Terminating"
+_ENDING = re.compile(r"Terminating EC2 instance:? *([\w-]*)")
 
 T = TypeVar("T")
 
@@ -154,11 +155,11 @@ def _target(description: Mapping[str, Any]) -> Target:
 
 def _activity(activity: Mapping[str, Any]) -> Activity:
     failed = activity["StatusCode"] in ("Failed", "Cancelled")
-    ends = activity.get("Description", "").startswith(_ENDING)
+    ends = _ENDING.match(activity.get("Description", ""))
     return Activity(
         id=activity["ActivityId"],
         failed=failed,
-        ends=ends,
+        ends=ends[1] if ends else None,
         message=activity.get("StatusMessage", "") if failed else activity.get("Cause", ""),
     )
 

@@ -58,7 +58,7 @@ def _launches(before: Seen | None, now: Seen) -> Iterator[str]:
     known = {activity.id for activity in before.activities}
     said: set[str] = {explain_launch_failure(activity.message).words for activity in before.activities[-1:]}
     for activity in now.activities:
-        if activity.id in known or not activity.failed or activity.ends:
+        if activity.id in known or not activity.failed or activity.ends is not None:
             continue
         failure = explain_launch_failure(activity.message)
         if failure.words not in said:
@@ -72,8 +72,8 @@ def _departures(before: Seen | None, now: Seen) -> Iterator[str]:
         return
     known = {activity.id for activity in before.activities}
     for activity in now.activities:
-        if activity.id not in known and activity.ends and not activity.failed:
-            yield f"an instance is taken away: {activity.message}"
+        if activity.id not in known and activity.ends is not None and not activity.failed:
+            yield f"{activity.ends} is taken away: {activity.message}"
 
 
 def _refresh(before: Seen | None, now: Seen) -> Iterator[str]:

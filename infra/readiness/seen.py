@@ -44,8 +44,8 @@ class Activity:
 
     id: str
     failed: bool
-    ends: bool
-    """Whether it takes an instance away; else it starts one."""
+    ends: str | None
+    """The instance that it takes away; `None`: it starts one."""
     message: str
     """AWS's own words: why it failed, or why an instance was taken away."""
 

@@ -10,6 +10,7 @@ from infra.readiness.launch_failures import LaunchFailure, explain_launch_failur
 from infra.readiness.seen import Activity, Refresh, Replica, Seen, State
 
 _NOTHING_THERE = ("Target.FailedHealthChecks", "Target.Timeout")
+_LONGER = "look at what the container wrote; a model that takes longer needs a larger boot_timeout"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +72,14 @@ class Judge:
         for instance in (*(replica.instance for replica in live), *self._started):
             if instance in self._causes:
                 state = self._causes[instance]
-                again = "" if state in seen.states else f"; tried again since, it did not serve {within}"
-                return Failure(what=f"{state.cause}{again}", instance=instance, step=state.step)
+                if state in seen.states:
+                    return Failure(what=str(state.cause), instance=instance, step=state.step)
+                return Failure(
+                    what=f"{state.cause}; tried again since, it did not serve {within}",
+                    remedy=_LONGER,
+                    instance=instance,
+                    step=state.step,
+                )
         if not live:
             return self._taken_away(seen) or self._never_started(seen, within)
         steps = {state.instance: state.step for state in seen.states}
@@ -82,7 +89,7 @@ class Judge:
         if target is not None and target.state == "unhealthy":
             return Failure(
                 what=self._unhealthy(target.reason, target.description, within, health_check),
-                remedy="look at what the container wrote; a model that takes longer needs a larger boot_timeout",
+                remedy=_LONGER,
                 instance=replica.instance,
                 step=step,
             )
@@ -136,7 +143,7 @@ class Judge:
         failures = [
             explain_launch_failure(activity.message)
             for activity in self._new(seen)
-            if activity.failed and not activity.ends
+            if activity.failed and activity.ends is None
         ]
         for failure in failures:
             self._failing_since.setdefault(failure.what, now)
@@ -166,7 +173,7 @@ class Judge:
 
     def _never_started(self, seen: Seen, within: str) -> Failure:
         group, refresh, wanted = seen.group, seen.refresh, self._awaited.version
-        failed = [activity for activity in seen.activities if activity.failed and not activity.ends]
+        failed = [activity for activity in seen.activities if activity.failed and activity.ends is None]
         if failed:
             return _launch_failure(explain_launch_failure(failed[-1].message))
         if group.suspended:
@@ -189,8 +196,8 @@ class Judge:
         )
 
     def _ended(self, seen: Seen) -> list[Activity]:
-        """Instances that were taken away in this wait."""
-        return [activity for activity in self._new(seen) if activity.ends and not activity.failed]
+        """Replicas of the wanted version that were taken away in this wait."""
+        return [activity for activity in self._new(seen) if activity.ends in self._started and not activity.failed]
 
     def _new(self, seen: Seen) -> list[Activity]:
         old = self._old_activities or frozenset[str]()

@@ -362,7 +362,7 @@ def test_a_successful_refresh_serves_even_where_another_change_has_made_a_newer_
     assert ended == Served(instance=B, seconds=200)
     assert said[1:] == [
         "[ 0:00] replacing replicas, InProgress, 0 %",
-        "[ 3:20] an instance is taken away: replaced",
+        f"[ 3:20] {OLD} is taken away: replaced",
         "[ 3:20] replacing replicas, Successful, 100 %",
         "[ 3:20] yellow-cat-1 serves",
     ]
@@ -513,6 +513,25 @@ def test_a_group_that_has_scaled_beyond_its_minimum_keeps_its_size() -> None:
     cloud = Cloud([(0, together(starts(A), health(A, "healthy")))], minimum=0, desired=4, maximum=4)
     waits(cloud)
     assert cloud.done == ["update min=1 desired=4"]
+
+
+@pytest.mark.parametrize("code", ["ScalingActivityInProgress", "ResourceContention"])
+def test_a_group_that_is_busy_is_put_where_the_plan_has_it_a_little_later(code: str) -> None:
+    cloud = Cloud(
+        [
+            (0, fails("update_auto_scaling_group", refusal(code))),
+            (15, fails("update_auto_scaling_group", None)),
+            (30, together(starts(A), health(A, "healthy"))),
+        ],
+        minimum=0,
+        desired=0,
+    )
+    ended, said = waits(cloud)
+    assert ended == Served(instance=A, seconds=30)
+    assert said[1:3] == [
+        f"[ 0:00] AWS does not answer at the moment ({code}); asking again",
+        "[ 0:20] the group has a minimum of 1 and 1 wanted now",
+    ]
 
 
 def test_throttling_is_said_once_and_waited_out() -> None:
@@ -672,9 +691,7 @@ def test_a_replica_that_is_replaced_does_not_get_its_time_anew() -> None:
         "yellow-cat-1 does not serve: no replica became healthy within 30 minutes; 2 were started, and the last was "
         "taken away because: an instance was taken out of service in response to an ELB system health check failure."
     )
-    assert "[16:40] an instance is taken away: an instance was taken out of service in response to an ELB" in "".join(
-        said
-    )
+    assert f"[16:40] {A} is taken away: an instance was taken out of service in response to an ELB" in "".join(said)
     assert said[-1].startswith("[30:00]")
 
 
@@ -719,6 +736,7 @@ def test_the_cause_of_a_try_before_the_last_is_told() -> None:
     )
     assert str(waits(cloud)[0]).startswith(
         f"yellow-cat-1 does not serve: {cause}; tried again since, it did not serve within 30 minutes\n"
+        "  remedy: look at what the container wrote; a model that takes longer needs a larger boot_timeout\n"
         f"  replica: {A}, which came as far as: container ended\n"
     )
 
