@@ -116,6 +116,18 @@ def test_a_root_volume_once_chosen_is_kept_when_it_has_filled(machine: Boots) ->
     assert disk_calls(boot) == [("systemctl", "start", "docker.service")] * 2
 
 
+def test_an_nvme_once_chosen_is_kept_when_it_has_filled(machine: Boots) -> None:
+    boot = machine()
+    boot.answer("docker-wait", "printf '1\\n'")
+    boot.answer("mountpoint", MOUNTED_BY_THE_IMAGE)
+    boot.answer("df", ROOM)
+    boot.answer("systemctl", STOPPED)
+    assert boot.run("serve") == 75
+    boot.answer("df", ROOM.replace("230000000", "10000000"))
+    assert boot.run("serve") == 75
+    assert disk_calls(boot) == MOVED * 2, "as after a reboot, which undoes the mounts"
+
+
 def test_a_start_after_the_first_leaves_docker_running(machine: Boots) -> None:
     boot = machine()
     boot.answer("mountpoint", "exit 0")

@@ -223,6 +223,13 @@ def test_what_cannot_heal_stops_the_unit_and_is_said(
             id="registry out of reach",
         ),
         pytest.param(
+            {"docker-pull": says("failed to copy: httpReadSeeker: failed open: unexpected status code 403 Forbidden")},
+            "",
+            f"the image {IMAGE} could not be fetched whole: failed to copy: httpReadSeeker: failed open: unexpected "
+            "status code 403 Forbidden",
+            id="layer not fetched",
+        ),
+        pytest.param(
             {"docker-login": says("net/http: request canceled while waiting for connection")},
             LOGIN,
             "the registry registry.example.com could not be logged in to: net/http: request canceled while waiting "

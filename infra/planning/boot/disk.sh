@@ -14,9 +14,9 @@ prepare_disk() {
 }
 
 has_nvme() {
-  if [[ -d $HUB ]]; then return 1; fi # the choice of an earlier start, which has filled the root volume since
+  if [[ -d $HUB ]]; then return 1; fi # an earlier start's choice, which has filled the root volume since
   mountpoint -q "$NVME" || mount_instance_store || return 1
-  if mountpoint -q "$ROOT/var/lib/docker"; then return; fi
+  if [[ -d $NVME/servestack/hub ]]; then return 0; fi # an earlier start's choice, too
   local here there
   here=$(df --output=avail "$NVME" | tail --lines 1) || return 1
   there=$(df --output=avail "$ROOT/var/lib" | tail --lines 1) || return 1

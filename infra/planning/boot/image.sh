@@ -67,6 +67,7 @@ explain_pull() {
   why=$(last_line "$WORK/errors")
   if says 'toomanyrequests|rate limit'; then try_again "the registry limits how often images are pulled: $why"; fi
   if says 'no space left'; then give_up "the disk is too small for the image $IMAGE: ask for more under resources.disk"; fi
+  if says 'httpReadSeeker|failed to copy'; then try_again "the image $IMAGE could not be fetched whole: $why"; fi
   if says 'no matching manifest'; then give_up "the image $IMAGE has no variant for linux/amd64"; fi
   if says "$DENIED"; then
     if ((${#PASSWORD_PARAMETERS[@]} > 0)); then
