@@ -6,8 +6,10 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from threading import Thread
 from typing import Literal, TypeVar
 
+import httpx2
 from huggingface_hub import constants
 from huggingface_hub.errors import OfflineModeIsEnabled
 
@@ -16,12 +18,14 @@ from infra.planning.hub_errors import FAILURES, Asked, explain, may_heal
 from infra.planning.repository import SITE_VARIABLE, HubError
 
 TIMEOUT = 10.0
-"""Seconds that the Hub may be silent."""
+"""Seconds that the Hub has for an answer about a repository, and may be silent while it sends a file."""
 PAUSES = (0.5, 1.5)
 """Seconds before the second and the third attempt, when one failed by no fault of the question."""
 
 _TOKEN = re.compile(r"[!-~]+")
 """What a header can carry. Of another token the HTTP client would complain, and show it."""
+_GRACE = 1.0
+"""Seconds more, in which the library itself says why there is no answer."""
 _TRUE = ("1", "ON", "YES", "TRUE")
 
 T = TypeVar("T")
@@ -46,7 +50,7 @@ class Hub:
             raise explain(OfflineModeIsEnabled(), asked)
         for pause in (*self.pauses, None):
             try:
-                return question()
+                return _within(self.timeout, question)
             except FAILURES as error:
                 if pause is None or not may_heal(error):
                     raise explain(error, asked) from None
@@ -63,6 +67,28 @@ def hub_of(environment: Mapping[str, str], *, timeout: float = TIMEOUT, pauses: 
         timeout=timeout,
         pauses=pauses,
     )
+
+
+def _within(seconds: float, question: Callable[[], T]) -> T:
+    """A whole answer in so many seconds; the library's own limit begins anew with every byte. Raises what the question
+    raises, else ReadTimeout; a thread that is left behind holds up nothing."""
+    answers: list[T] = []
+    failures: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            answers.append(question())
+        except Exception as error:  # raised again where it can be caught
+            failures.append(error)
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds + _GRACE)
+    if failures:
+        raise failures[0]
+    if not answers:
+        raise httpx2.ReadTimeout("no whole answer in time")
+    return answers[0]
 
 
 def sent_token(token: Secret | None, site: str) -> str | Literal[False]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -30,7 +30,7 @@ class Hub:
     url: str = ""
     models: dict[str, Model] = field(default_factory=dict)
     failures: list[int] = field(default_factory=list)
-    """Statuses that the next requests get, whatever they ask; 0: no answer."""
+    """Statuses that the next requests get, whatever they ask; 0: no answer; -1: one that comes byte by byte."""
     pages: dict[str, bytes] = field(default_factory=dict)
     """What is answered about a model instead, with status 200."""
     without_checks: bool = False
@@ -80,6 +80,8 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 hub.released.wait(30)
                 self.close_connection = True
                 return None
+            if failure == -1:
+                return self._drip()
             if failure is not None:
                 return self._send(failure, {})
             if token not in (None, TOKEN, OTHER_TOKEN):
@@ -102,6 +104,15 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
 
         def log_message(self, format: str, *args: object) -> None:
             """Says nothing."""
+
+        def _drip(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.close_connection = True
+            with suppress(OSError):
+                while not hub.released.wait(0.05):
+                    self.wfile.write(b" ")
 
         def _send(self, status: int, value: object, headers: dict[str, str] | None = None) -> None:
             body = value if isinstance(value, bytes) else json.dumps(value).encode()
