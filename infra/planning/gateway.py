@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from infra.configuration import GatewayConfiguration, GatewaySettings, Problem
 from infra.planning.adapter_layer import layer_region, published_layer
 from infra.planning.plan import GatewayPlan, PlanError
 
 LONGEST_DOMAIN = 62
 """Characters; `*.` before it makes the 64 that ACM takes as a certificate's first name (RFC 5280)."""
+_NAME = re.compile(r"(?!sg-)[a-z][a-z0-9-]{1,40}")
+"""EC2 takes no security group whose name begins with `sg-`; with what follows, roles' names have at most 64."""
 
 
 def plan_gateway(
@@ -24,7 +28,11 @@ def plan_gateway(
         PlanError: with every problem, each with its place and remedy.
     """
     settings = settings or GatewaySettings(configuration=configuration.source.name)
-    problems = [*_domain_problems(configuration, settings), *_layer_problems(configuration, settings)]
+    problems = [
+        *_name_problems(configuration, name),
+        *_domain_problems(configuration, settings),
+        *_layer_problems(configuration, settings),
+    ]
     if problems:
         raise PlanError(configuration.source, problems)
     return GatewayPlan(
@@ -45,6 +53,18 @@ def plan_gateway(
         preflight=settings.preflight,
         notes=_notes(configuration, settings),
     )
+
+
+def _name_problems(configuration: GatewayConfiguration, stack: str) -> list[Problem]:
+    """A stack's name may be what no name of a load balancer, role or security group begins with."""
+    name = configuration.name or stack
+    if _NAME.fullmatch(name):
+        return []
+    where = "name" if configuration.name else "stack name"
+    line = configuration.source.line(("name",)) if configuration.name else None
+    rule = "a gateway's name has 2 to 41 of a-z, 0-9 and -, and begins with a letter, but not with sg-"
+    remedy = "write another as `name: …` into the configuration"
+    return [Problem(where=where, line=line, found=repr(name)[:80], rule=rule, remedy=remedy)]
 
 
 def _domain_problems(configuration: GatewayConfiguration, settings: GatewaySettings) -> list[Problem]:

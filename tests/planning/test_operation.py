@@ -54,6 +54,28 @@ def test_the_plan_says_that_aws_counts_requests_by_the_minute(plan: Plan) -> Non
     assert [note for note in made.notes if "by the minute" in note] == list(made.notes)
 
 
+@pytest.mark.parametrize(
+    ("written", "stack", "where"),
+    [
+        ("", "gateway-2", None),
+        ("name: other", "Gate_way", None),
+        ("", "Gate_way", "stack name"),
+        ("", "g" * 42, "stack name"),
+        ("", "sg-gateway", "stack name"),
+        ("name: sg-gateway", "gateway", "name"),
+    ],
+)
+def test_a_gateway_s_name_fits_everything_that_is_named_by_it(written: str, stack: str, where: str | None) -> None:
+    configuration = loads(f"type: gateway\nbackend: aws\nregion: us-east-1\n{written}\n", "gateway.dstack.yml")
+    assert isinstance(configuration, GatewayConfiguration)
+    if where is None:
+        assert plan_gateway(configuration, name=stack).name in ("gateway-2", "other")
+        return
+    with pytest.raises(PlanError) as refused:
+        plan_gateway(configuration, name=stack)
+    assert [problem.where for problem in refused.value.problems] == [where]
+
+
 def test_the_layer_is_of_the_gateway_s_region() -> None:
     arn = "arn:aws:lambda:eu-west-1:753240598075:layer:LambdaAdapterLayerArm64:30"
     assert published_layer("eu-west-1") == arn
