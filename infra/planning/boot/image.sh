@@ -4,6 +4,7 @@ DENIED='denied|unauthorized|authentication required|no basic auth|401 unauthoriz
 NOT_FOUND='manifest unknown|manifest for .* not found|name unknown|repository .* not found|: not found|invalid reference'
 
 fetch_image() {
+  rm -rf "$WORK/docker" # of a start that was killed
   if docker image inspect "$IMAGE" >/dev/null 2>&1; then return; fi
   local docker=(docker)
   if ((${#PASSWORD_PARAMETERS[@]} > 0)); then
