@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-_WRAPPING = re.compile(r"^Could not launch [A-Za-z-]+ Instances\. |\.? ?Launching EC2 instance failed\.?$")
+_WRAPPING = re.compile(
+    r"^Could not launch [A-Za-z-]+ Instances\. |\.? ?Launching EC2 instance failed\.?$"
+    r"|\s*Encoded authorization failure message:? .*"  # which only AWS can read
+)
 
 
 @dataclass(frozen=True, kw_only=True)

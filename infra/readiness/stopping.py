@@ -28,24 +28,33 @@ def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen) -> str:
     further instance is started, and those that do not serve are ended.
     """
     serving = {replica.instance for replica in healthy_replicas(last)}
-    idle = _idle(last, serving)
+    draining = {target.instance for target in last.targets if target.state == "draining"}
+    idle = [replica.instance for replica in last.group.replicas if replica.instance not in serving | draining]
+    if serving:
+        return _freeze(awaited, clients, clock, idle, len(serving))
+    return _empty(awaited, clients, clock, idle)
+
+
+def release(group: str, clients: Clients) -> None:
+    """Lets a group start and end instances by itself again, if a failed update has frozen it. Raises boto3's errors."""
+    clients.autoscaling.resume_processes(AutoScalingGroupName=group, ScalingProcesses=FROZEN)
+
+
+def _empty(awaited: Awaited, clients: Clients, clock: Clock, idle: list[str]) -> str:
+    """Sets the group to zero. It would end its instances too, but only when they have been out of the load balancer for
+    as long as requests may take: 15 minutes, billed, for instances that answer nobody."""
     try:
-        if serving:
-            _freeze(awaited, clients, clock, idle)
-            return (
-                f"{_still(len(serving))} billed as before. The others are ended, and the group starts and ends nothing "
-                "by itself until pulumi up or make wait waits for it again."
-            )
-        _cancel_refresh(awaited, clients, clock)
         _attempt(
             clock,
             lambda: clients.autoscaling.update_auto_scaling_group(
                 AutoScalingGroupName=awaited.group, MinSize=0, DesiredCapacity=0
             ),
         )
-        _end_now(clients, idle)
     except aws_failures() as error:
         return f"NOT STOPPED ({in_words(error)}): its replicas are running and billed. {by_hand(awaited)}"
+    _cancel_refresh(awaited, clients)
+    with contextlib.suppress(*aws_failures()):
+        _terminate(clients, clock, idle)
     left = _watch(awaited, clients, clock)
     if left is None:
         return "The group was set to zero; whether its instances have ended could not be asked."
@@ -54,29 +63,39 @@ def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen) -> str:
     return "The group was set to zero and its instances have ended: nothing of it is billed any more."
 
 
-def release(group: str, clients: Clients) -> None:
-    """Lets a group start and end instances by itself again, if a failed update has frozen it. Raises boto3's errors."""
-    clients.autoscaling.resume_processes(AutoScalingGroupName=group, ScalingProcesses=FROZEN)
-
-
-def _idle(last: Seen, serving: set[str]) -> list[str]:
-    """Instances that answer nobody: neither healthy, nor ending what they began before they were taken away."""
-    draining = {target.instance for target in last.targets if target.state == "draining"}
-    return [replica.instance for replica in last.group.replicas if replica.instance not in serving | draining]
-
-
-def _freeze(awaited: Awaited, clients: Clients, clock: Clock, idle: list[str]) -> None:
+def _freeze(awaited: Awaited, clients: Clients, clock: Clock, idle: list[str], serving: int) -> str:
     """First nothing more happens by itself, so that no other instance is ended than those that do not serve."""
-    name = awaited.group
-    _attempt(
-        clock,
-        lambda: clients.autoscaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=FROZEN),
-    )
-    _cancel_refresh(awaited, clients, clock)
-    if idle:
-        _attempt(clock, lambda: clients.ec2.terminate_instances(InstanceIds=idle))
+    try:
+        _attempt(
+            clock,
+            lambda: clients.autoscaling.suspend_processes(AutoScalingGroupName=awaited.group, ScalingProcesses=FROZEN),
+        )
+        _terminate(clients, clock, idle)
+    except aws_failures() as error:
+        stopped = f"NOT STOPPED ({in_words(error)}): {_still(serving)} billed as before"
+        if not idle:
+            return f"{stopped}."
+        return (
+            f"{stopped}, and so may be those that do not. End them with: aws ec2 terminate-instances --instance-ids "
+            f"{' '.join(idle)} --region {awaited.region}"
+        )
+    _cancel_refresh(awaited, clients)
     for instance in idle:
         _forget(awaited, clients, instance)
+    return (
+        f"{_still(serving)} billed as before. The others are ended, and the group starts and ends nothing by itself "
+        "until pulumi up or make wait waits for it again."
+    )
+
+
+def _terminate(clients: Clients, clock: Clock, instances: list[str]) -> None:
+    """One by one: a call that names one which is gone ends none."""
+    for instance in instances:
+        try:
+            _attempt(clock, lambda name=instance: clients.ec2.terminate_instances(InstanceIds=[name]))
+        except aws_failures() as error:
+            if not error_code(error).startswith("InvalidInstanceID"):
+                raise
 
 
 def _forget(awaited: Awaited, clients: Clients, instance: str) -> None:
@@ -88,26 +107,12 @@ def _forget(awaited: Awaited, clients: Clients, instance: str) -> None:
         )
 
 
-def _end_now(clients: Clients, idle: list[str]) -> None:
-    """The group ends them too, but only when they have been out of the load balancer for as long as requests may
-    take: 15 minutes, billed, for an instance that answers nobody."""
-    if idle:
-        with contextlib.suppress(*aws_failures()):
-            clients.ec2.terminate_instances(InstanceIds=idle)
-
-
-def _cancel_refresh(awaited: Awaited, clients: Clients, clock: Clock) -> None:
-    """There may be none, or one that has just ended."""
-    try:
-        _attempt(
-            clock,
-            lambda: clients.autoscaling.cancel_instance_refresh(
-                AutoScalingGroupName=awaited.group, WaitForTransitioningInstances=False
-            ),
+def _cancel_refresh(awaited: Awaited, clients: Clients) -> None:
+    """There may be none, and one that goes on replaces nothing in a group that is empty or frozen."""
+    with contextlib.suppress(*aws_failures()):
+        clients.autoscaling.cancel_instance_refresh(
+            AutoScalingGroupName=awaited.group, WaitForTransitioningInstances=False
         )
-    except aws_failures() as error:
-        if error_code(error) not in ("ActiveInstanceRefreshNotFound", "ActiveInstanceRefreshNotFoundFault"):
-            raise
 
 
 def _watch(awaited: Awaited, clients: Clients, clock: Clock) -> list[str] | None:

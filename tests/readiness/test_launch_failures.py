@@ -99,5 +99,11 @@ def test_an_unknown_message_is_shown_as_it_is_and_waited_out() -> None:
     assert (failure.what, failure.remedy, failure.patience) == ("The moon is full", None, None)
 
 
+def test_what_only_aws_can_read_is_left_out() -> None:
+    refused = "You are not authorized to perform this operation."
+    failure = explain_launch_failure(f"{refused} Encoded authorization failure message: AbC-{'x' * 900}")
+    assert (failure.words, failure.patience) == (refused, 180)
+
+
 def test_no_message_is_said_to_be_none() -> None:
     assert explain_launch_failure("").what == "AWS gives no reason"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -397,7 +398,7 @@ def test_a_new_version_that_gives_up_stops_the_refresh_too() -> None:
         ]
     )
     assert str(waits(cloud)[0]).startswith("yellow-cat-1 does not serve: the image was not found\n")
-    assert cloud.done == ["suspend Launch Terminate", "cancel refresh", f"terminate {A}", f"detach {A}"]
+    assert cloud.done == ["suspend Launch Terminate", f"terminate {A}", "cancel refresh", f"detach {A}"]
 
 
 def test_what_is_ending_its_last_requests_is_left_to_end_them() -> None:
@@ -425,7 +426,36 @@ def test_an_instance_that_cannot_be_taken_out_of_the_group_is_ended_all_the_same
         ]
     )
     assert "1 replica of the version before still serves and is billed as before" in str(waits(cloud)[0])
-    assert cloud.done == ["suspend Launch Terminate", "cancel refresh", f"terminate {A}"]
+    assert cloud.done == ["suspend Launch Terminate", f"terminate {A}", "cancel refresh"]
+
+
+@pytest.mark.parametrize("operation", ["suspend_processes", "terminate_instances"])
+def test_where_something_serves_a_stop_that_is_refused_does_not_tell_to_end_it_all(operation: str) -> None:
+    cloud = Cloud(
+        [
+            (0, together(starts(OLD, version=1), health(OLD, "healthy"), refreshes("InProgress"))),
+            (0, fails(operation, refusal("UnauthorizedOperation", "not this"))),
+            (40, together(starts(A), says(A, "pulling image", cause="the image was not found", final=True))),
+        ]
+    )
+    assert str(waits(cloud)[0]).endswith(
+        "  NOT STOPPED (UnauthorizedOperation: not this): 1 replica of the version before still serves and is billed "
+        f"as before, and so may be those that do not. End them with: aws ec2 terminate-instances --instance-ids {A} "
+        "--region us-east-1"
+    )
+
+
+def test_an_instance_that_is_gone_keeps_no_other_from_being_ended() -> None:
+    class Partly(Cloud):
+        def terminate_instances(self, *, InstanceIds: Sequence[str]) -> None:
+            if A in InstanceIds:
+                raise refusal("InvalidInstanceID.NotFound")
+            super().terminate_instances(InstanceIds=InstanceIds)
+
+    gone = [says(name, "pulling image", cause="not found", final=True) for name in (A, B)]
+    cloud = Partly([(0, together(starts(A), starts(B), *gone))], desired=2)
+    waits(cloud)
+    assert cloud.done == ["update min=0 desired=0", f"terminate {B}"]
 
 
 def test_after_a_failed_update_the_same_one_is_tried_again() -> None:
