@@ -50,6 +50,7 @@ class Deployment:
         self.folder = folder
         self._environment: Mapping[str, str] = {} if environment is None else environment
         self._running: list[grpc.Server] = []
+        self._stacks: dict[str, automation.Stack] = {}
         self._work, self._account = folder / "project", folder / "account"
         for made in (self._work, self._account, folder / "state", folder / "bin", folder / "home"):
             made.mkdir()
@@ -73,9 +74,12 @@ class Deployment:
         self, name: str, config: Mapping[str, object], secrets: Mapping[str, object] | None = None
     ) -> automation.Stack:
         """The stack of that name, made where it is not there yet, with exactly this stack config."""
-        stack = automation.create_or_select_stack(name, work_dir=str(self._work), opts=self._options())
-        if before := list(stack.get_all_config()):
-            stack.remove_all_config(before)
+        if name not in self._stacks:
+            self._stacks[name] = automation.create_stack(name, work_dir=str(self._work), opts=self._options())
+        stack, file = self._stacks[name], self._work / f"Pulumi.{name}.yaml"
+        if file.exists():
+            kept = {key: value for key, value in yaml.safe_load(file.read_text()).items() if key != "config"}
+            file.write_text(yaml.safe_dump(kept))
         stack.set_all_config(
             {
                 **{key: automation.ConfigValue(_text(value)) for key, value in config.items()},
@@ -107,6 +111,7 @@ class Deployment:
                 "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
                 "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
                 "PULUMI_SKIP_UPDATE_CHECK": "true",
+                "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
                 "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
                 FOLDER: str(self._account),
                 **self._environment,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from pulumi import automation
 
 from tests.aws.standin.world import ExistingEndpoint, ExistingImage, ExistingVpc, World
-from tests.engine.deployment import refusal
+from tests.engine.deployment import ROOT, refusal
 from tests.engine.stacks import GATEWAY_WITHOUT_DOMAIN, MODEL, TOKEN, WEB, Stacks, in_order
+from tests.planning.hub_server import Repository, serve_hub
 from tests.support.requirements import require
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600), pytest.mark.xdist_group("engine-variants")]
 
+TEMPLATE = "{% for message in messages %}[INST] {{ message.content }} [/INST]{% endfor %}"
 VPC, SUBNETS = "vpc-0123456789abcdef0", ("subnet-0123456789abcdef0", "subnet-0123456789abcdef1")
 IMAGE = ExistingImage(id="ami-0123456789abcdef0", root_device="/dev/sda1")
 THERE = World(
@@ -36,9 +39,21 @@ PROTECTED = {"vpc_id": VPC, "subnet_ids": ",".join(SUBNETS), "auth": "false", "p
 
 @pytest.fixture(scope="module")
 def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
-    """An account with a VPC of someone's, and a protected gateway in it that leaves its services open."""
+    """An account with a VPC of someone's, and a protected gateway in it that leaves its services open; and a Hub with
+    a gated model that TOKEN may read."""
     require("pulumi")
-    made = Stacks(tmp_path_factory.mktemp("variants") / "stacks", world=THERE)
+    folder = tmp_path_factory.mktemp("variants")
+    with serve_hub() as hub:
+        hub.known_tokens = (TOKEN,)
+        tokenizer = {"bos_token": "<s>", "eos_token": "</s>", "chat_template": TEMPLATE}
+        hub.repositories["mistralai/Mistral-7B-Instruct-v0.1"] = Repository(
+            {"tokenizer_config.json": json.dumps(tokenizer).encode()}, gated=True, granted=(TOKEN,)
+        )
+        environment = {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(folder / "hub")}
+        yield from _deployed(Stacks(folder / "stacks", world=THERE, environment=environment))
+
+
+def _deployed(made: Stacks) -> Iterator[Stacks]:
     try:
         made.gateway(GATEWAY_WITHOUT_DOMAIN, **PROTECTED).up()
         yield made
@@ -88,6 +103,25 @@ def test_a_pinned_image_brings_its_root_device_which_stays_with_it_when_it_is_pi
     before = stacks.happened()
     stacks.stack("llm", MODEL, config, secrets).up()
     assert stacks.events(before) == []
+
+
+def test_the_document_s_configurations_deploy_byte_for_byte_with_its_settings(stacks: Stacks) -> None:
+    """One after the other in one stack; the first one's template is on the Hub, for the token in stack config."""
+    for example, model in (
+        ("mistral", "mistralai/Mistral-7B-Instruct-v0.1"),
+        ("llama-2", "TheBloke/Llama-2-13B-chat-GPTQ"),
+    ):
+        text = (ROOT / "examples" / example / "serve.dstack.yml").read_text()
+        config, secrets = {"gpu": "24GB", "wait": "false"}, {"env.HUGGING_FACE_HUB_TOKEN": TOKEN}
+        up = stacks.stack("yellow-cat-1", text, config, secrets).up()
+        assert up.outputs["model"].value == model
+        assert {"g5.xlarge", "g6.xlarge"} <= set(up.outputs["instance_types"].value)
+        assert TOKEN not in up.stdout + stacks.deployment.state("yellow-cat-1")
+        item = json.loads(stacks.one("yellow-cat-1", "TableItem", "yellow-cat-1-run").inputs["item"])
+        planned = json.loads(item["record"]["S"])["model"]
+        assert (planned["name"], planned["eos_token"]) == (model, "</s>")
+        assert (planned["chat_template"] == TEMPLATE) == (example == "mistral")
+    stacks.stack("yellow-cat-1", text, config, secrets).destroy()
 
 
 @pytest.mark.parametrize(
