@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, cast
 
 import msgspec
@@ -86,11 +86,17 @@ def _problems(plan: ServicePlan, value: object) -> list[Problem]:
         remedy = "run pulumi up in the gateway's stack with the same version of servestack as here"
         return [Problem(where="version", found=str(given.get("version")), rule=rule, remedy=remedy)]
     try:
-        msgspec.convert(value, Connection, strict=False)
+        connection = msgspec.convert(value, Connection, strict=False)
     except msgspec.ValidationError as error:
-        remedy = "run pulumi up in the gateway's stack, with servestack's own program"
-        return [Problem(where="connection", found=str(error), rule="this is no gateway's connection", remedy=remedy)]
-    return [*_region_problems(plan, str(given.get("region"))), *_zone_problems(plan, str(given.get("region")))]
+        return [_no_connection(str(error))]
+    if connection.domain is not None and None in (connection.zone_id, *astuple(connection.api_target)):
+        return [_no_connection("a domain without its hosted zone, or what its names are aliases of")]
+    return [*_region_problems(plan, connection.region), *_zone_problems(plan, connection.region)]
+
+
+def _no_connection(found: str) -> Problem:
+    remedy = "run pulumi up in the gateway's stack, with servestack's own program"
+    return Problem(where="connection", found=found, rule="this is no gateway's connection", remedy=remedy)
 
 
 def _region_problems(plan: ServicePlan, region: str) -> list[Problem]:

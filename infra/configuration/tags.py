@@ -26,6 +26,10 @@ def read_tags(value: object) -> dict[str, str]:
     given = cast(Mapping[object, object], value)
     if len(given) > MOST_TAGS:
         raise problem(f"there are at most {MOST_TAGS} tags", "remove some", found=f"{len(given)} tags")
+    names = [str(key).lower() for key in given]
+    if twice := [str(key) for key in given if names.count(str(key).lower()) > 1]:
+        # IAM's reference (CreateRole, Tags): keys of a role's tags differ in more than case.
+        raise problem("tags' keys differ in more than case", "rename one", found=", ".join(twice)[:80])
     read: dict[str, str] = {}
     problems: list[InitErrorDetails] = []
     for key, item in given.items():

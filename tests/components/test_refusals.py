@@ -71,6 +71,7 @@ def test_a_gateway_that_the_configuration_names_and_that_is_no_stack(account: Ac
         ({"version": None}, r"found:  None"),
         ({"table": None}, r"this is no gateway's connection"),
         ({"subnet_ids": "subnet-1"}, r"this is no gateway's connection"),
+        ({"domain": "example.com"}, r"a domain without its hosted zone(.|\n)*this is no gateway's connection"),
     ],
 )
 def test_a_gateway_of_another_version(account: Account, change: dict[str, object], message: str) -> None:

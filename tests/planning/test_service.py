@@ -10,7 +10,7 @@ import pytest
 
 import gateway_lambda.registry.record as registry
 from gateway_lambda.registry.record import Model, Service
-from infra.configuration import GatewaySettings, Secret, ServiceSettings
+from infra.configuration import ConfigurationError, GatewaySettings, Secret, ServiceSettings
 from infra.configuration.reading import loads
 from infra.planning import (
     HealthCheck,
@@ -200,6 +200,12 @@ def test_without_rate_limits_neither_record_nor_notes_speak_of_them(plan: Plan) 
     made = plan(SERVICE)
     assert "rate_limits" not in registry.to_plain(service_record(made))
     assert made.notes == ()
+
+
+def test_tags_that_a_role_takes_for_one_are_refused(plan: Plan) -> None:
+    with pytest.raises(ConfigurationError, match="tags' keys differ in more than case") as caught:
+        plan(f"{SERVICE}tags: {{team: a, other: b, Team: c}}\n")
+    assert [(one.where, one.found) for one in caught.value.problems] == [("tags", "team, Team")]
 
 
 def test_references_are_filled_before_anything_is_planned(plan: Plan) -> None:
