@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from struct import pack, unpack_from
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 _LOCAL, _CENTRAL, _END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
 """How a zip's three kinds of record begin (APPNOTE.TXT 4.3)."""
@@ -39,14 +39,14 @@ def stored(data: bytes) -> Packed:
     return Packed(zipfile.ZIP_STORED, zlib.crc32(data), len(data), data)
 
 
-def packed_in(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Packed:
-    """A file of another zip, as it lies there."""
-    if info.compress_type != zipfile.ZIP_DEFLATED or archive.fp is None:
+def packed_in(archive: zipfile.ZipFile, file: BinaryIO, info: zipfile.ZipInfo) -> Packed:
+    """A file of another zip, as it lies there; `file` is what `archive` reads from."""
+    if info.compress_type != zipfile.ZIP_DEFLATED:
         return stored(archive.read(info))
-    archive.fp.seek(info.header_offset)
-    name, extra = unpack_from("<2H", archive.fp.read(_LOCAL_SIZE), 26)
-    archive.fp.seek(name + extra, 1)
-    return Packed(zipfile.ZIP_DEFLATED, info.CRC, info.file_size, archive.fp.read(info.compress_size))
+    file.seek(info.header_offset)
+    name, extra = unpack_from("<2H", file.read(_LOCAL_SIZE), 26)
+    file.seek(name + extra, 1)
+    return Packed(zipfile.ZIP_DEFLATED, info.CRC, info.file_size, file.read(info.compress_size))
 
 
 def zipped(contents: Mapping[str, Packed], *, executable: str) -> bytes:

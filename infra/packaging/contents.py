@@ -70,11 +70,11 @@ def place(name: str) -> str | None:
 
 
 def _installed(wheel: Path) -> Iterator[tuple[str, Packed]]:
-    with zipfile.ZipFile(wheel) as archive:
+    with wheel.open("rb") as file, zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             name = None if info.is_dir() else place(info.filename)
             if name is not None:
-                yield name, packed_in(archive, info)
+                yield name, packed_in(archive, file, info)
 
 
 def _text(data: bytes) -> bytes:
