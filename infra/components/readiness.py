@@ -59,8 +59,8 @@ class ReadinessProvider(dynamic.ResourceProvider):
         return dynamic.CreateResult(id_=str(props["group"]), outs=props)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.DiffResult:
-        changed = any(_olds.get(field.name) != _news.get(field.name) for field in fields(Awaited))
-        return dynamic.DiffResult(changes=changed)
+        names = ("profile", *(field.name for field in fields(Awaited)))
+        return dynamic.DiffResult(changes=any(_olds.get(name) != _news.get(name) for name in names))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.UpdateResult:
         if any(_olds.get(name) != _news.get(name) for name in WAITED_FOR):

@@ -157,6 +157,7 @@ def test_it_fails_with_the_cause_and_stops_the_spending(capsys: pytest.CaptureFi
         ({"boot_timeout": 60.0}, True, False),
         ({"on_failure": "keep"}, True, False),
         ({"log_group": "another"}, True, False),
+        ({"profile": "another"}, True, False),
         ({"__provider": "changed"}, False, False),
     ],
 )
