@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ TGI = (
 )
 NO_DOMAIN = " "
 GROUP = "aws:autoscaling/group:Group"
+TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 DYNAMIC = "pulumi-python:dynamic:Resource"
 
 
@@ -210,6 +212,33 @@ def test_a_replica_that_was_started_at_a_request_and_never_serves_is_taken_away(
 
 SEEN = [(0, None), (1, None), (2, 0), (1, 1), (2, 1)]
 """(replicas in service, healthy ones) at a minute."""
+
+
+def test_a_service_that_scales_is_made_between_its_claim_and_its_route_and_all_of_it_goes_with_it(
+    deploy: Deploy,
+) -> None:
+    service = deploy(f"{SCALED.replace('1..4', '0..4')}env: {{HF_TOKEN: {TOKEN}}}\n")
+    claim, route = (service.one("aws:dynamodb/tableItem:TableItem", f"run-{name}") for name in ("claim", "run"))
+    between = [one for one in service.resources if one.type.startswith("aws:") and one not in (claim, route)]
+    assert [one.name for one in between if claim.urn not in service.waits_for(one)] == []
+    assert [one.name for one in between if one.urn not in service.waits_for(route)] == []
+    kept = [one.name for one in service.resources if one.protect or one.retain_on_delete or one.deleted_with]
+    assert kept == [], "nothing of a service outlives its stack, or would keep it"
+
+
+def test_a_user_s_tags_are_on_everything_that_takes_tags(deploy: Deploy) -> None:
+    service = deploy(f"{WEB}tags: {{team: research, Name: web}}\n")
+    tags = {
+        "Name": "web",
+        "servestack:stack": "organization/servestack/run",
+        "servestack:run": "run",
+        "team": "research",
+    }
+    (provider,) = [one for one in service.run.registrations if one.type == "pulumi:providers:aws"]
+    assert json.loads(str(provider.inputs["defaultTags"])) == {"tags": tags}
+    assert [one["tags"] for one in service.one(TEMPLATE).inputs["tagSpecifications"]] == [tags] * 3
+    group = service.one(GROUP).inputs["tags"]
+    assert {one["key"]: one["value"] for one in group} == tags
 
 
 @pytest.mark.parametrize(
