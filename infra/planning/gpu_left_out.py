@@ -53,7 +53,7 @@ def choose_gpu(
         )
         return offers, []
     if weights is None:
-        return offers, [UNCHOSEN]
+        return offers, [_unweighed_note(repository.repo)]
     needed = needed_gib(weights, loaded)
     chosen = smallest_fit(offers, needed, loaded)
     takes = f"{repository.repo} takes {needed:.1f} GiB of GPU memory ({weights.gib:.1f} of weights, {weights.origin})"
@@ -65,6 +65,14 @@ def choose_gpu(
     return chosen, [
         f"gpu is left out: {takes}, so the smallest that fits is chosen, {_spelt(chosen)}. Say gpu to choose."
     ]
+
+
+def _unweighed_note(repo: str) -> str:
+    """Of a plan that is shown only, for which the Hub was not asked or not reached."""
+    return (
+        f"gpu is left out, and the Hub did not say how large {repo} is, so every GPU that satisfies the rest is shown. "
+        "pulumi up asks it, and offers the smallest that has the model. Say gpu, for example 24GB, to choose."
+    )
 
 
 def _spelt(chosen: Sequence[Offer]) -> str:

@@ -374,7 +374,10 @@ def test_a_plan_that_is_only_shown_goes_on_with_every_gpu_and_says_so(hub: Hub) 
     hub.failures = [503, 503, 503]
     shown = plan(resources="", weigh=unweighed_out_of_reach(weigh(hub)))
     assert len(shown.offers) > 20
-    assert shown.notes[0].startswith("gpu is left out, so every GPU that satisfies the rest is offered")
+    assert shown.notes[0] == (
+        f"gpu is left out, and the Hub did not say how large {MISTRAL} is, so every GPU that satisfies the rest is "
+        "shown. pulumi up asks it, and offers the smallest that has the model. Say gpu, for example 24GB, to choose."
+    )
     text = "type: service\nimage: x\nport: 80\nenv: [MODEL_ID=nobody/nothing]\n"
     with pytest.raises(PlanError, match="there is no nobody/nothing on the Hub"):
         service_plan(text, weigh=unweighed_out_of_reach(weigh(hub)))
