@@ -140,6 +140,12 @@ def test_a_taken_run_name_is_refused_at_its_claim(cloud: Cloud) -> None:
         cloud.create(claim.type, "urn:pulumi:other::servestack::claim", claim.inputs, REGION)
 
 
+def test_an_arn_of_another_region_is_a_text_as_any_other_where_aws_reads_none(cloud: Cloud) -> None:
+    inputs = {**named(cloud, "token").inputs, "value": "arn:aws:sqs:us-west-2:123456789012:x", "name": "/llm/cat/QUEUE"}
+    type, urn = "aws:ssm/parameter:Parameter", "urn:pulumi:a::b::queue"
+    assert cloud.create(type, urn, cloud.checked(type, urn, inputs), REGION).outputs["value"] == inputs["value"]
+
+
 def test_a_load_balancer_takes_a_hundred_rules(cloud: Cloud) -> None:
     rule = named(cloud, "rule")
     for number in range(99):

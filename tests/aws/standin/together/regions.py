@@ -11,8 +11,10 @@ from tests.aws.standin.problem import Problem
 from tests.aws.standin.world import zones_of
 
 _REGIONAL = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:(?P<region>[a-z]{2}(-[a-z]+)+-\d):.*", re.DOTALL)
-_ANYWHERE = frozenset(["certificateArn"])
-"""Properties whose ARN may be of another region: an edge-optimized domain's certificate is in us-east-1."""
+_ENDS = re.compile(r"(Arns?|[a-z]Actions|layers|uri)(\[\d+\])?$")
+"""How the paths end of properties that name something by its ARN."""
+_OF_EDGE = ("aws:apigateway/domainName:DomainName", "certificateArn")
+"""An edge-optimized domain's certificate is in us-east-1."""
 
 
 def elsewhere(type: str, inputs: Mapping[str, Any], region: str) -> Iterator[Problem]:
@@ -20,8 +22,8 @@ def elsewhere(type: str, inputs: Mapping[str, Any], region: str) -> Iterator[Pro
     if not type.startswith("aws:"):
         return
     for where, text in _texts("", inputs):
-        found = _REGIONAL.fullmatch(text)
-        if found is not None and found["region"] != region and where not in _ANYWHERE:
+        found = _REGIONAL.fullmatch(text) if _ENDS.search(where) else None
+        if found is not None and found["region"] != region and (type, where) != _OF_EDGE:
             yield Problem(where, f"ValidationException: {text} is in {found['region']}, not in {region}")
     zone = value_at(inputs, "availabilityZone")
     if zone is not None and zone not in zones_of(region):
