@@ -26,8 +26,15 @@ def _is_a_stack(value: str) -> str:
 
 
 def _are_different(value: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(value)) < len(value):
-        raise problem("each name is there once", "remove what is there twice")
+    if twice := next((name for name in value if value.count(name) > 1), None):
+        raise problem("each name is there once", "remove what is there twice", found=f"{twice} more than once")
+    return value
+
+
+def _is_a_key_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", value):
+        rule = "a key's name has letters, digits, ., _, @ and -, 64 at most, and begins with a letter or a digit"
+        raise problem(rule, "write for example alice, or alice@2 for a second key of hers")
     return value
 
 
@@ -40,7 +47,7 @@ def _identifier(kind: str, pattern: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-KeyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+KeyName = Annotated[str, AfterValidator(_is_a_key_name)]
 """`alice`, or `alice@2` for a second key of the same holder."""
 KeyNames = Annotated[tuple[KeyName, ...], AfterValidator(_are_different)]
 Ami = Annotated[str, _identifier("a machine image", "ami-[0-9a-f]{8,17}")]

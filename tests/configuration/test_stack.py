@@ -286,7 +286,7 @@ stack config vpc_id
   remedy: set subnet_ids too, or neither
 
 stack config keys
-  found:  a list
+  found:  alice more than once
   rule:   each name is there once
   remedy: remove what is there twice
 
@@ -306,6 +306,13 @@ def test_a_replica_has_a_minute_to_a_day_until_it_serves() -> None:
     assert given == [("1m", 60), ("24h", 86400)]
     for text, bound in (("0s", "at least 60"), ("25h", "at most 86400")):
         assert f"rule:   the number is {bound}" in _report({"configuration": "f", "boot_timeout": text}, "service")
+
+
+@pytest.mark.parametrize("keys", ["", "alice,,bob", "al ice", "@2", "a" * 65, "a/b", "é"])
+def test_a_key_s_name_is_one_that_outputs_and_the_registry_take(keys: str) -> None:
+    assert "a key's name has letters, digits, ., _, @ and -, 64 at most" in _report(
+        {"configuration": "f", "keys": keys}, "gateway"
+    )
 
 
 def test_variables_of_a_stack_are_set_one_by_one() -> None:
