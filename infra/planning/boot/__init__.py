@@ -23,16 +23,13 @@ AMI_PARAMETER = "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu
 Amazon Linux 2023 and not documented for the Ubuntu images; its release notes name every family of the catalog. The
 script runs on the Ubuntu images just as well where `ami` pins one that has the CLI."""
 ROOT_DEVICE = "/dev/xvda"
-"""Root device of that image; Ubuntu's have `/dev/sda1`."""
-SMALLEST_ROOT_GB = 75
-"""Size of that image's snapshot, which the root volume cannot be smaller than."""
+"""Root device of that image; Ubuntu's have `/dev/sda1`. Its snapshot has 75 GB, and a volume is no smaller."""
 
 __all__ = [
     "AMI_PARAMETER",
     "LARGEST_USER_DATA",
     "REPLICA_PORT",
     "ROOT_DEVICE",
-    "SMALLEST_ROOT_GB",
     "Parameter",
     "UserDataTooLarge",
     "bytes_at_most",
