@@ -62,8 +62,9 @@ def choose_gpu(
         remedy = "loosen the other requirements, set gpu to what is to be tried anyway, or take a quantized model"
         problems.append(Problem(where=_KEY, line=line, rule=rule, remedy=remedy))
         return offers, []
+    idle = "" if loaded.gpus in (None, chosen[0].gpu_count) else f", whose server uses {loaded.gpus} of them"
     return chosen, [
-        f"gpu is left out: {takes}, so the smallest that fits is chosen, {_spelt(chosen)}. Say gpu to choose."
+        f"gpu is left out: {takes}, so the smallest that fits is chosen, {_spelt(chosen)}{idle}. Say gpu to choose."
     ]
 
 

@@ -338,6 +338,22 @@ def test_what_a_card_keeps_of_its_memory_is_not_counted(hub: Hub) -> None:
     assert {offer.gpu_memory_gb for offer in plan(resources="", weigh=weigh(hub)).offers} == {24}
 
 
+def test_a_server_that_puts_a_model_onto_one_gpu_gets_one_that_has_it(hub: Hub) -> None:
+    """vLLM, which is not told of several; the plan says what is idle then."""
+    hub.models[MISTRAL] = Model(safetensors(BF16=32_000_000_000))
+    text = (
+        f"type: service\nimage: vllm/vllm-openai\nport: 80\nenv: [MODEL_ID={MISTRAL}]\n"
+        "commands: [vllm serve $MODEL_ID TWO]\n"
+    )
+    one = service_plan(text.replace("TWO", ""), weigh=weigh(hub))
+    assert {(offer.gpu, offer.gpu_count) for offer in one.offers} == {("H100", 1)}
+    two = service_plan(text.replace("TWO", "--tensor-parallel-size 2"), weigh=weigh(hub))
+    assert {(offer.gpu, offer.gpu_count) for offer in two.offers} == {("RTXPRO6000", 2)}
+    hub.models[MISTRAL] = Model(safetensors(BF16=70_553_706_496))
+    idle = service_plan(text.replace("TWO", ""), weigh=weigh(hub))
+    assert idle.notes[0].endswith("is chosen, 180GB:8 (B200), whose server uses 1 of them. Say gpu to choose.")
+
+
 def test_what_is_quantized_while_loading_takes_less(hub: Hub) -> None:
     chosen = plan(resources="", env="  QUANTIZE: bitsandbytes-nf4\n", weigh=weigh(hub))
     assert {offer.gpu_memory_gb for offer in chosen.offers} == {16}
