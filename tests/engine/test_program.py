@@ -311,7 +311,11 @@ def test_a_gateway_is_not_deleted_under_its_services_and_goes_after_them(deploye
     ]
     assert [name for name in gone if name in order] == order
 
+    before = stacks.happened()
     stacks.gateway().destroy()
+    function, policy = ("delete", "Function gateway-function"), ("delete", "RolePolicy gateway-function")
+    for held in ("Subnet gateway-public-a", "SecurityGroup gateway-function"):
+        assert in_order(stacks.events(before), function, ("delete", held), policy), "its interfaces go by its role"
     kept = ["gateway-api-logs", "gateway-api-logs", "gateway-api-logs", "gateway-certificate"]
     assert stacks.there("gateway") == kept, "the account's own log role, and the proof that other certificates share"
 
