@@ -14,7 +14,7 @@ from infra.preflight.clients import Clients
 from infra.preflight.finding import Finding, refusal, warning
 
 PATIENCE = 60.0
-"""Seconds that questions which are asked together have together; a client gives up before, after three attempts."""
+"""Seconds that all questions have together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ def run_preflight(
         clients: who is asked, from several threads.
         place: where a service would be deployed.
         owner: full name of a gateway's stack, by which what is its own is not taken for somebody else's.
-        patience: seconds after which a question counts as not answered.
+        patience: seconds after which what was not answered counts as that.
 
     Raises:
         ValueError: a service's plan without a place.
@@ -69,11 +69,12 @@ def run_preflight(
         raise ValueError("run_preflight of a service takes a place: the region, table and subnets of its gateway")
     else:
         who, of_aws, of_hub = _about_service(plan, clients, place)
+    end = time.monotonic() + patience
     heard_of_hub = _start(of_hub)
-    findings = _start([who])(patience)
+    findings = _start([who])(end)
     if all(finding.level != "refusal" for finding in findings):
-        findings += _start(of_aws)(patience)
-    return (*findings, *heard_of_hub(patience))
+        findings += _start(of_aws)(end)
+    return (*findings, *heard_of_hub(end))
 
 
 def _about_gateway(
@@ -107,7 +108,7 @@ def _about_service(
 
 def _start(questions: Sequence[_Question]) -> Callable[[float], list[Finding]]:
     """Begins to ask, each in a thread that the program's end does not wait for; what is returned waits for the
-    answers, so many seconds at most, and gives them in the order of the questions."""
+    answers, until a moment of the monotonic clock at most, and gives them in the order of the questions."""
 
     def ask(question: _Question) -> None:
         question.answer = _answered(question)
@@ -116,11 +117,10 @@ def _start(questions: Sequence[_Question]) -> Callable[[float], list[Finding]]:
     for thread in threads:
         thread.start()
 
-    def wait(patience: float) -> list[Finding]:
-        end = time.monotonic() + patience
+    def wait(end: float) -> list[Finding]:
         for thread in threads:
             thread.join(max(0, end - time.monotonic()))
-        return [finding for question in questions for finding in _heard(question, patience)]
+        return [finding for question in questions for finding in _heard(question)]
 
     return wait
 
@@ -145,10 +145,10 @@ def _answered(question: _Question) -> list[Finding]:
         return [warning(topic, f"not checked: the answer is not understood ({type(error).__name__})")]
 
 
-def _heard(question: _Question, patience: float) -> list[Finding]:
+def _heard(question: _Question) -> list[Finding]:
     if question.answer is not None:
         return question.answer
-    silence = f"no answer within {patience:g} s"
+    silence = "no answer in time"
     if question.topic == account.TOPIC:
         return [refusal(account.TOPIC, f"{silence}: look at the network, and at what gives the profile's credentials")]
     return [warning(question.topic, f"not checked: {silence}")]
