@@ -146,6 +146,13 @@ def test_an_arn_of_another_region_is_a_text_as_any_other_where_aws_reads_none(cl
     assert cloud.create(type, urn, cloud.checked(type, urn, inputs), REGION).outputs["value"] == inputs["value"]
 
 
+def test_an_update_is_held_to_the_region_too(cloud: Cloud) -> None:
+    function = named(cloud, "function")
+    layers = ["arn:aws:lambda:us-west-2:753240598075:layer:LambdaAdapterLayerArm64:30"]
+    with pytest.raises(NotAccepted, match="is in us-west-2, not in eu-central-1"):
+        cloud.update(function.type, function.id, {**function.inputs, "layers": layers})
+
+
 def test_a_load_balancer_takes_a_hundred_rules(cloud: Cloud) -> None:
     rule = named(cloud, "rule")
     for number in range(99):

@@ -87,6 +87,7 @@ class Cloud:
         given = {key: value for key, value in inputs.items() if key != DEFAULTS}
         problems = [
             *missing(self.records, self.world, type, given, record.region),
+            *elsewhere(type, given, record.region),
             *doubled(self.records, type, given, record.region, but=record.id),
         ]
         if problems:
