@@ -11,6 +11,7 @@ from gateway_lambda.app import make_app
 from gateway_lambda.registry.file import RegistryError
 from gateway_lambda.registry.opening import open_registry
 from gateway_lambda.settings import SettingsError, from_environment
+from gateway_lambda.upgrades import DecliningProtocol
 
 try:
     settings = from_environment(os.environ)
@@ -23,7 +24,7 @@ uvicorn.run(
     host=settings.host,
     port=settings.port,
     loop="uvloop",
-    http="httptools",
+    http=DecliningProtocol,
     ws="none",
     access_log=False,
     log_config=None,

@@ -54,6 +54,19 @@ def test_it_serves_what_the_registry_holds(bench: Bench) -> None:
         assert {name for name in ("server", "date") if name in response.headers} == set()
 
 
+@pytest.mark.parametrize("offer", ["h2c", "TLS/1.0"])
+def test_an_offer_of_another_protocol_is_declined_and_the_body_read(bench: Bench, offer: str) -> None:
+    headers = {"connection": "Upgrade, HTTP2-Settings", "upgrade": offer, "http2-settings": "AAMAAABkAARAAAAAAAIAAAAA"}
+    body = {"model": "m", "messages": HI, "user": "\r\nupgrade: h2c\r\n\r\nUpgrade: h2c"}
+    with process(bench, GATEWAY_DOMAIN="example.com") as (_, url), httpx.Client() as client:
+        for _ in range(2):
+            assert client.post(f"{url}/chat/completions", json=body, headers=headers).status_code == 200
+        assert client.post(f"{url}/own", json=body, headers={**headers, "host": "run.example.com"}).status_code == 200
+        asked = bench.tgi.asked[-1]
+    assert json.loads(asked.body) == body
+    assert {name for name in ("connection", "upgrade", "http2-settings") if name in asked.headers} == set()
+
+
 def test_a_stream_ends_properly_after_sigterm(bench: Bench) -> None:
     go_on = asyncio.Event()
     bench.tgi.usual = stream(*events("a", finish=None), go_on.wait(), *events("b"))
