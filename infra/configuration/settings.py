@@ -68,7 +68,9 @@ class ServiceSettings(Section, frozen=True):
     cpu: Cpu | None = Field(default=None, description="As in the configuration")
     memory: SizeRange | None = Field(default=None, description="As in the configuration")
     disk: Disk | None = Field(default=None, description="As in the configuration")
-    env: Environment = Field(default={}, repr=False, description="Environment variables, secret or plain")
+    env: Environment = Field(
+        default={}, repr=False, description="Environment variables; one secret makes all of them secret"
+    )
     auth: bool | None = Field(default=None, description="Whether a key is needed")
     spot_policy: SpotPolicy | None = Field(default=None, description="Which instances are bought")
     max_price: Price | None = Field(default=None, description="Dollars an hour")
