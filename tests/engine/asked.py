@@ -45,17 +45,16 @@ class Asked:
 
     def of_dynamodb(self, query: Mapping[str, Any]) -> Mapping[str, Any]:
         """Items of a table by partition, of those that begin with a sort key where one is asked for."""
-        values = {name: next(iter(value.values())) for name, value in query["ExpressionAttributeValues"].items()}
-        run = values.get(":run", "")
-        if run.startswith("state#"):
-            items = [] if self.cause is None else [_state(run, self.cause)]
+        partition, *sort = (next(iter(value.values())) for value in query["ExpressionAttributeValues"].values())
+        if partition.startswith("state#"):
+            items = [] if self.cause is None else [_state(partition, self.cause)]
         else:
             items = [
                 item
                 for record in self.account().records.of("aws:dynamodb/tableItem:TableItem")
                 if record.inputs["tableName"] == query["TableName"]
                 for item in [json.loads(record.inputs["item"])]
-                if item["sk"]["S"].startswith(run)
+                if item["pk"]["S"] == partition and item["sk"]["S"].startswith("".join(sort))
             ]
         items.sort(key=lambda item: item["sk"]["S"])
         return {"Items": items, "Count": len(items), "ScannedCount": len(items)}
