@@ -129,7 +129,8 @@ class Judge:
         if refresh is None:
             return None
         if refresh.going:
-            self._followed = refresh.id
+            if refresh.status != "Cancelling":  # given up before this wait, it replaces nothing
+                self._followed = refresh.id
             return None
         if refresh.id != self._followed or refresh.status == "Successful":
             return None

@@ -54,7 +54,7 @@ class _Wait:
     def run(self) -> Served:
         try:
             return self._run()
-        except (NotServingError, GeneratorExit):
+        except NotServingError:
             raise
         except BaseException as error:
             done = "It may be stopped or not." if self._stopping else going_on(self._awaited)
@@ -73,10 +73,15 @@ class _Wait:
             try:
                 if not prepared:
                     self._put_capacity(self._looker.group())
-                seen = self._looker.look()
-                if not prepared:
-                    self._roll(seen)
                     prepared = True
+                seen = self._looker.look()
+                for line in changes(last, seen, awaited.version):
+                    self._say(line)
+                last = seen
+                served = self._judged(seen)
+                if served is not None:
+                    return served
+                self._roll(seen)
             except GroupGone:
                 now = self._clock.now()
                 missing = now if missing is None else missing
@@ -92,12 +97,6 @@ class _Wait:
                 pause = min(pause * 2, LONGEST_POLL)
             else:
                 missing, silent, pause = None, None, POLL
-                for line in changes(last, seen, awaited.version):
-                    self._say(line)
-                last = seen
-                served = self._judged(seen)
-                if served is not None:
-                    return served
             self._clock.sleep(pause)
 
     def _judged(self, seen: Seen) -> Served | None:
@@ -127,8 +126,8 @@ class _Wait:
         self._say(f"the group has a minimum of {awaited.minimum} and {desired} wanted now")
 
     def _roll(self, seen: Seen) -> None:
-        """Replaces replicas of another version where nothing else will: the refresh of an update that failed was
-        cancelled, and one begins only with a change of the group."""
+        """Replaces replicas of another version as soon as nothing else will: the refresh of an update that failed was
+        cancelled, and one begins by itself only with a change of the group."""
         awaited = self._awaited
         staying = [replica for replica in seen.group.replicas if not replica.leaving]
         if not staying or seen.group.version != awaited.version or live_replicas(seen, awaited.version):

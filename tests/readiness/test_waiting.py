@@ -483,6 +483,22 @@ def test_after_a_failed_update_the_same_one_is_tried_again() -> None:
     ]
 
 
+def test_what_a_failed_update_has_not_yet_ended_keeps_the_same_one_from_nothing() -> None:
+    """Tried again at once: the refresh is still being cancelled, and the replica is ended and not yet taken out."""
+    cloud = Cloud(
+        [
+            (0, together(starts(OLD, version=1), health(OLD, "healthy"), starts(A), refreshes("Cancelling"))),
+            (20, refreshes("Cancelled")),
+            (40, leaves(A, TAKEN)),
+            (60, starts(B)),
+            (200, health(B, "healthy")),
+        ],
+        suspended=["Launch", "Terminate"],
+    )
+    assert waits(cloud)[0] == Served(instance=B, seconds=200)
+    assert cloud.done == ["resume Launch Terminate", "start refresh 100 200 900"]
+
+
 def test_a_refresh_that_fails_at_once_is_told_though_nobody_saw_it_going() -> None:
     cloud = Cloud(
         [
