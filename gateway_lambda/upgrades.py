@@ -17,7 +17,8 @@ class DecliningProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a connection, as they come. A head in pieces is not looked through: clients send it whole."""
-        if b"pgrade" in data and (not self.cycle or self.cycle.response_complete):
+        between = not self.cycle or (self.cycle.response_complete and not self.cycle.more_body)
+        if between and b"pgrade" in data:
             head, end, rest = data.partition(b"\r\n\r\n")
             data = _OFFER.sub(b"", head) + end + rest
         super().data_received(data)

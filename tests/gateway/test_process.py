@@ -6,11 +6,13 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import pytest
@@ -65,6 +67,29 @@ def test_an_offer_of_another_protocol_is_declined_and_the_body_read(bench: Bench
         asked = bench.tgi.asked[-1]
     assert json.loads(asked.body) == body
     assert {name for name in ("connection", "upgrade", "http2-settings") if name in asked.headers} == set()
+
+
+def test_a_body_that_comes_after_its_answer_is_not_taken_for_a_head(bench: Bench) -> None:
+    late = b"\r\nUpgrade: h2c\r\n\r\n"
+    head = b"POST /services/nobody/ HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (len(late) + 1)
+    with process(bench) as (_, url):
+        connection = socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
+        with connection, connection.makefile("rb") as answers:
+            connection.sendall(head + b"x")
+            assert _status(answers) == b"404"
+            connection.sendall(late)
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert _status(answers) == b"200"
+
+
+def _status(answers: BinaryIO) -> bytes:
+    """Of the next response, which is read to its end."""
+    status, length = answers.readline().split()[1], 0
+    while header := answers.readline().strip():
+        name, _, value = header.partition(b":")
+        length = int(value) if name.lower() == b"content-length" else length
+    answers.read(length)
+    return status
 
 
 def test_a_stream_ends_properly_after_sigterm(bench: Bench) -> None:
