@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from urllib.parse import unquote
+
+import msgspec
 
 from gateway_lambda.errors import Header
 from gateway_lambda.exchange import Message, Receive, Send
 
-_ITS_OWN = frozenset((b"x-amzn-request-context", b"x-amzn-lambda-context", b"x-amz-tenant-id"))
+_CONTEXT = b"x-amzn-request-context"
+_ITS_OWN = frozenset((_CONTEXT, b"x-amzn-lambda-context", b"x-amz-tenant-id"))
 """Request headers that the adapter adds, about the account and the function: not a run's own service's affair."""
 _APART = b"set-cookie"
 """The one header whose values cannot share a line (RFC 9110 §5.3); adapters pass cookies on as a list."""
@@ -33,10 +37,29 @@ def behind_adapter(application: Application) -> Application:
         headers: Iterable[Header] = scope["headers"]
         kept = [header for header in headers if header[0] not in _ITS_OWN]
         # The adapter is on this machine; who asked it stands in X-Forwarded-For already.
-        inner = {**scope, "headers": kept, "client": None}
+        inner = {**scope, "headers": kept, "client": None, "root_path": _before(scope["raw_path"], headers)}
         await application(inner, receive, _Response(scope["method"] == "HEAD", send).send)
 
     return serve
+
+
+class _Context(msgspec.Struct):
+    """What the API says of a request."""
+
+    path: str = ""
+    """All of it, as the client sent it."""
+
+
+def _before(path: bytes, headers: Iterable[Header]) -> str:
+    """What stood before the path that the API passes on: at its own address the stage, at a domain nothing."""
+    said = next((value for name, value in headers if name == _CONTEXT), b"")
+    try:
+        whole = msgspec.json.decode(said, type=_Context).path
+    except msgspec.MsgspecError:  # no request to the API: somebody invoked the function
+        return ""
+    # Decoded, for the adapter encodes what the API left as it was.
+    told, passed_on = unquote(whole), unquote(path)
+    return told.removesuffix(passed_on) if told.endswith(passed_on) else ""
 
 
 class _Response:

@@ -85,7 +85,7 @@ def _forwarded(exchange: Exchange, given: Iterable[Header], prefix: bytes) -> li
     if b"x-forwarded-proto" not in there:
         lines.append(b"x-forwarded-proto: %s\r\n" % exchange.scope["scheme"].encode())
     if prefix and b"x-forwarded-prefix" not in there:
-        lines.append(b"x-forwarded-prefix: %s\r\n" % prefix)
+        lines.append(b"x-forwarded-prefix: %s%s\r\n" % (exchange.scope["root_path"].encode(), prefix))
     return lines
 
 

@@ -36,7 +36,7 @@ def answered(
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    scope = {"type": "http", "method": method, "headers": [], "client": ("127.0.0.1", 1)}
+    scope = {"type": "http", "method": method, "headers": [], "client": ("127.0.0.1", 1), "raw_path": b"/"}
     asyncio.run(behind_adapter(application)(scope, receive, send))
     assert [message["type"] for message in sent] == ["http.response.start", *["http.response.body"] * len(pieces)]
     assert sent[-1]["more_body"] is False
@@ -102,9 +102,35 @@ def test_the_application_sees_neither_the_adapter_nor_its_headers() -> None:
 
     its_own = [(b"x-amzn-request-context", b"{}"), (b"x-amzn-lambda-context", b"{}"), (b"x-amz-tenant-id", b"t")]
     given = [(b"host", b"h"), *its_own, (b"x-forwarded-for", b"203.0.113.7")]
-    scope = {"type": "http", "method": "GET", "headers": given, "client": ("127.0.0.1", 1), "path": "/"}
+    scope = {"type": "http", "method": "GET", "headers": given, "client": ("127.0.0.1", 1), "raw_path": b"/"}
     asyncio.run(behind_adapter(application)(scope, nothing, nothing))
     asyncio.run(behind_adapter(application)({"type": "lifespan"}, nothing, nothing))
     kept = [(b"host", b"h"), (b"x-forwarded-for", b"203.0.113.7")]
-    assert seen == [{**scope, "headers": kept, "client": None}, {"type": "lifespan"}]
+    assert seen == [{**scope, "headers": kept, "client": None, "root_path": ""}, {"type": "lifespan"}]
     assert scope["headers"] == given
+
+
+@pytest.mark.parametrize(
+    ("context", "before"),
+    [
+        (b'{"path": "/live/services/a%20b/", "stage": "live"}', "/live"),
+        (b'{"path": "/services/a%20b/", "stage": "live"}', ""),
+        (b'{"path": "/live/elsewhere", "stage": "live"}', ""),
+        (b'{"path": null}', ""),
+        (b"{}", ""),
+        (b"null", ""),
+    ],
+)
+def test_the_application_learns_what_stood_before_its_path(context: bytes, before: str) -> None:
+    seen: list[str] = []
+
+    async def application(scope: Message, receive: Any, send: Any) -> None:
+        seen.append(scope["root_path"])
+
+    async def nothing(*_: Any) -> Message:
+        return {}
+
+    headers = [(b"x-amzn-request-context", context)]
+    scope = {"type": "http", "method": "GET", "headers": headers, "raw_path": b"/services/a%20b/", "root_path": ""}
+    asyncio.run(behind_adapter(application)(scope, nothing, nothing))
+    assert seen == [before]

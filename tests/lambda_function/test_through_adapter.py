@@ -150,20 +150,26 @@ def test_a_service_learns_who_asked_and_by_which_name(served: Function, web: Ser
 
 
 @pytest.mark.parametrize(
-    ("host", "path", "arrives"),
+    ("host", "path", "arrives", "before"),
     [
-        ("web.example.org", "/a/b", "/a/b"),
-        ("WEB.Example.org", "/", "/"),
-        ("gateway.example.org", "/services/web/a", "/a"),
-        ("a1b2c3.execute-api.eu-west-1.amazonaws.com", "/services/web/", "/"),
+        ("web.example.org", "/a/b", "/a/b", []),
+        ("WEB.Example.org", "/", "/", []),
+        ("gateway.example.org", "/services/web/a", "/a", ["/services/web"]),
+        ("a1b2c3.execute-api.eu-west-1.amazonaws.com", "/services/web/", "/", ["/live/services/web"]),
+        (
+            "a1b2c3.execute-api.eu-west-1.amazonaws.com",
+            "/services/web/%C3%A9 b%2F",
+            "/%C3%A9%20b%2F",
+            ["/live/services/web"],
+        ),
     ],
 )
 def test_the_host_of_the_request_decides_and_no_other_header(
-    served: Function, web: Service, host: str, path: str, arrives: str
+    served: Function, web: Service, host: str, path: str, arrives: str, before: list[str]
 ) -> None:
     misleading = [("x-forwarded-host", "locked.example.org"), ("forwarded", "host=locked.example.org")]
     assert served.ask("GET", path, host=host, headers=misleading).status == 200
-    assert web.asked[0].path == arrives
+    assert (web.asked[0].path, web.asked[0].header("x-forwarded-prefix")) == (arrives, before)
 
 
 def test_path_and_query_arrive_with_every_value(served: Function, web: Service) -> None:
