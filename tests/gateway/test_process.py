@@ -1,4 +1,4 @@
-"""The gateway as it is started for real: its settings, its signals, what it costs to import."""
+"""The gateway as it is started for real: its settings and its signals."""
 
 from __future__ import annotations
 
@@ -194,17 +194,6 @@ def test_a_setting_that_cannot_be_used_is_named_with_its_value(variable: str, va
         from_environment({"GATEWAY_REGISTRY": "file:x", variable: value})
     assert variable in str(refused.value)
     assert repr(value) in str(refused.value) or value in str(refused.value)
-
-
-def test_importing_the_application_loads_nothing_that_it_does_not_need() -> None:
-    """Cold starts pay for every module; these are the ones that crept in while it was written."""
-    code = "import sys, json, gateway_lambda.app; print(json.dumps(sorted(sys.modules)))"
-    found = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", code], capture_output=True, timeout=60, check=True
-    )
-    loaded = set(json.loads(found.stdout))
-    unwanted = {"aiohttp", "yarl", "pydantic", "huggingface_hub", "http.client", "email.parser", "yaml"}
-    assert loaded & unwanted == set()
 
 
 def test_the_folder_is_where_the_documentation_says() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -34,10 +35,35 @@ def test_it_becomes_the_gateway_on_the_port_that_the_adapter_asks(
     assert done.stdout == f"{root} 127.0.0.1 {port} adapter -S -m gateway_lambda\n"
 
 
-def test_what_the_zip_holds_is_enough_to_serve(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """What Lambda unpacks, and a folder for PATH."""
+    task_root = tmp_path_factory.mktemp("function") / "task"
+    return task_root, lay_out(task_root)
+
+
+def test_it_imports_no_more_than_it_needs(laid_out: tuple[Path, Path]) -> None:
+    """Cold starts pay for every module. Those of the standard library are the ones that crept in once."""
+    task_root, path = laid_out
+    code = "import json, runpy, sys\ntry: runpy.run_module('gateway_lambda', run_name='__main__')\n"
+    code += "except SystemExit as ended: print(json.dumps([str(ended), sorted(sys.modules)]))"
+    # Without a registry it ends where everything is imported.
+    done = subprocess.run(
+        [path / "python3", "-S", "-c", code], cwd=task_root, env={"PATH": str(path)}, capture_output=True, check=True
+    )
+    ended, loaded = json.loads(done.stdout)
+    assert "GATEWAY_REGISTRY" in ended
+    beside = {folder.name for folder in task_root.iterdir() if folder.is_dir()}
+    assert {name for name in loaded if name in beside} == {
+        *("gateway_lambda", "httptools", "jinja2", "markupsafe", "msgspec", "uvicorn"),
+        "click",  # uvicorn's own command line, which it imports with itself
+    }
+    assert {"http.client", "email.parser", "urllib.request", "unittest", "zipfile"} & set(loaded) == set()
+
+
+def test_what_the_zip_holds_is_enough_to_serve(laid_out: tuple[Path, Path], tmp_path: Path) -> None:
     """Every module, with nothing but the packages of requirements-lambda.txt and what is kept of them."""
-    task_root = tmp_path / "task"
-    path = lay_out(task_root)
+    task_root, path = laid_out
     names = sorted(name[:-3].replace("/", ".") for name in gateway_contents(ROOT) if name.endswith(".py"))
     importable = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
     code = f"import importlib\nfor name in {importable!r}: importlib.import_module(name)"
