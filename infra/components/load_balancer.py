@@ -76,7 +76,8 @@ class LoadBalancer(pulumi.ComponentResource):
             idle_timeout=IDLE_TIMEOUT,
             enable_deletion_protection=args.protect,
             tags={"Name": name},
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            # The provider would try to move it into another VPC (pulumi-aws#1382).
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, replacement_trigger=args.vpc_id),
         )
         listener = aws.lb.Listener(
             f"{name}-listener",

@@ -24,7 +24,7 @@ class ReplicasArgs:
     template_id: pulumi.Input[str]
     template_version: pulumi.Input[str]
     target_group_arn: pulumi.Input[str]
-    vpc_id: pulumi.Input[str]
+    listener_arn: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
     tags: Mapping[str, str]
     after: Sequence[pulumi.Resource]
@@ -35,7 +35,7 @@ class Replicas(pulumi.ComponentResource):
     """The group. Its desired capacity is not set, so that an update leaves what scaling has made of it. It does not
     wait for capacity, which means exactly as many as wanted and fails a service that has scaled: `Readiness` waits. It
     is deleted with its instances, and replaced (it has no fixed name) by one that is there before it goes: where the
-    service is moved to a gateway in another VPC, into which the provider would try to move it."""
+    service is moved to another gateway, into whose network the provider would try to move it."""
 
     group: pulumi.Output[str]
     """Its name."""
@@ -82,7 +82,7 @@ class Replicas(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=list(args.after),
-                replacement_trigger=args.vpc_id,
+                replacement_trigger=args.listener_arn,
                 custom_timeouts=pulumi.CustomTimeouts(delete=DELETION),
             ),
         )

@@ -55,6 +55,7 @@ class Service(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self)
         table = connection.apply(lambda one: one.table)
         vpc_id = connection.apply(lambda one: one.vpc_id)
+        listener_arn = connection.apply(lambda one: one.listener_arn)
         claim = Claim(name, ClaimArgs(run=plan.run, owner=args.owner, table=table), inside).item
         logs = aws.cloudwatch.LogGroup(
             f"{name}-replicas",
@@ -74,7 +75,7 @@ class Service(pulumi.ComponentResource):
                 host=connection.apply(lambda one: one.host(plan.run)),
                 health_check=plan.health_check,
                 vpc_id=vpc_id,
-                listener_arn=connection.apply(lambda one: one.listener_arn),
+                listener_arn=listener_arn,
                 after=claim,
             ),
             inside,
@@ -103,7 +104,7 @@ class Service(pulumi.ComponentResource):
                 template_id=template.id,
                 template_version=template.version,
                 target_group_arn=targets.arn,
-                vpc_id=vpc_id,
+                listener_arn=listener_arn,
                 subnet_ids=args.subnet_ids,
                 tags=args.tags,
                 after=[targets.rule, role.policy],

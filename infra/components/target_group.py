@@ -29,9 +29,9 @@ class TargetGroupArgs:
 
 class TargetGroup(pulumi.ComponentResource):
     """A target group and the rule that leads to it. The group has no fixed name: with one it could not be replaced,
-    being in use. The rule has no priority: the provider takes the next that is free, which two stacks can do at once,
-    and the order means nothing since every rule names another host. No slow start, which AWS refuses beside this
-    algorithm."""
+    being in use. It is replaced where the service is moved to another gateway, since it may be behind one load balancer
+    only. The rule has no priority: the provider takes the next that is free, which two stacks can do at once, and the
+    order means nothing since every rule names another host. No slow start, which AWS refuses beside this algorithm."""
 
     arn: pulumi.Output[str]
     arn_suffix: pulumi.Output[str]
@@ -63,7 +63,7 @@ class TargetGroup(pulumi.ComponentResource):
                 unhealthy_threshold=check.unhealthy_threshold,
             ),
             tags={"Name": name},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after], replacement_trigger=args.listener_arn),
         )
         self.rule = aws.lb.ListenerRule(
             f"{name}-host",

@@ -44,6 +44,8 @@ def test_the_load_balancer_is_internal_and_waits_longer_than_any_response(gatewa
     assert balancer.inputs["idleTimeout"] > 900
     assert "name" not in balancer.inputs
     assert len(balancer.inputs["subnets"]) == 3
+    network = gateway.made(gateway.one("aws:ec2/vpc:Vpc")).id
+    assert balancer.replacement_trigger == network, "the provider would try to move it into another VPC"
 
 
 def test_the_only_listener_answers_404_in_json(gateway: Recording) -> None:

@@ -151,8 +151,9 @@ def test_the_group_judges_health_by_the_balancer_after_the_boot_timeout_and_wait
     assert (group.inputs["healthCheckType"], group.inputs["healthCheckGracePeriod"]) == ("ELB", 1800)
     assert (group.inputs["waitForCapacityTimeout"], group.inputs["forceDelete"]) == ("0", True)
     assert group.timeouts["delete"] == "60m"
-    network = next(service.cloud.records.of("aws:ec2/vpc:Vpc")).id
-    assert group.replacement_trigger == network, "a group is not moved to a gateway in another VPC"
+    listener = next(service.cloud.records.of("aws:lb/listener:Listener")).outputs["arn"]
+    assert group.replacement_trigger == listener, "a group is not moved to another gateway"
+    assert service.one("aws:lb/targetGroup:TargetGroup").replacement_trigger == listener
     assert group.inputs["instanceRefresh"] == {
         "strategy": "Rolling",
         "preferences": {"minHealthyPercentage": 100, "maxHealthyPercentage": 200, "instanceWarmup": "900"},

@@ -105,6 +105,27 @@ def test_a_pinned_image_brings_its_root_device_which_stays_with_it_when_it_is_pi
     assert stacks.events(before) == []
 
 
+def test_a_service_moves_to_another_gateway_of_the_same_network_before_it_leaves_the_first(stacks: Stacks) -> None:
+    other = stacks.stack("other", GATEWAY_WITHOUT_DOMAIN, {**PROTECTED, "protect": "false"})
+    other.up()
+    stacks.stack("web", WEB, {"wait": "false"}).up()
+    before = stacks.happened()
+    moved = stacks.stack("web", WEB, {"wait": "false", "gateway": "other"})
+    moved.up()
+    anew = [
+        "TableItem web-claim",
+        "TargetGroup web-replicas",
+        "ListenerRule web-host",
+        "Group web-replicas",
+        "TableItem web-run",
+    ]
+    assert in_order(
+        stacks.events(before), *(("create", one) for one in anew), *(("delete", one) for one in reversed(anew))
+    )
+    moved.destroy()
+    other.destroy()
+
+
 def test_the_document_s_configurations_deploy_byte_for_byte_with_its_settings(stacks: Stacks) -> None:
     """One after the other in one stack; the first one's template is on the Hub, for the token in stack config."""
     for example, model in (
