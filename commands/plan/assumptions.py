@@ -5,6 +5,7 @@ What a resource turns out to be stays unknown, as in a preview; what is looked u
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import cast
 
@@ -18,15 +19,18 @@ DOMAIN = "example.com"
 ZONES = "abc"
 """Letters of Availability Zones that every region of AWS may be thought to have."""
 _ID = "0123456789abcdef0"
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
+"""How a zone's name begins: `us-east-1` of `us-east-1a`, `us-west-2` of `us-west-2-lax-1a`."""
 
 
 def assumed_region(plan: ServicePlan | GatewayPlan) -> str:
-    """The region that a plan names; that of the catalog's prices where it names none."""
+    """The region that a plan names, where it has a zone of those that the plan names too; that of the catalog's prices
+    where it names none."""
     if isinstance(plan, GatewayPlan):
         return plan.region
-    if plan.regions:
-        return plan.regions[0]
-    return plan.availability_zones[0][:-1] if plan.availability_zones else PRICES_REGION
+    of_zones = [found[0] for zone in plan.availability_zones or () if (found := _REGION.match(zone))]
+    regions = plan.regions or of_zones or [PRICES_REGION]
+    return next((region for region in of_zones if region in regions), regions[0])
 
 
 class Assumptions:
@@ -99,7 +103,7 @@ class Assumptions:
         if isinstance(plan, GatewayPlan):
             self._say(f"{plan.vpc_id} and its subnets are taken to be there.")
             return {"ids": list[PropertyValue](plan.subnet_ids or ())}
-        zones = plan.availability_zones or ()
+        zones = [zone for zone in plan.availability_zones or () if zone.startswith(self._region)]
         self._say(f"The gateway is taken to have a subnet in {', '.join(zones)}.")
         return {"ids": [_subnet(index) for index, _ in enumerate(zones)]}
 

@@ -11,6 +11,7 @@ import pytest
 from commands.in_process import Run
 from commands.plan.__main__ import main
 from commands.plan.arguments import read_arguments
+from commands.plan.assumptions import assumed_region
 from commands.plan.costs import monthly_costs, read_kinds, read_prices
 from commands.plan.planned import Planned, plan_configuration
 from commands.plan.progress import Progress
@@ -74,6 +75,31 @@ def test_a_variable_without_a_value_is_taken_from_the_shell(capsys: pytest.Captu
         read_arguments([CHATTY, "--env", "TOKEN"], {})
     said = "make plan: error: argument --env: TOKEN is not set in this shell; write --env TOKEN=value"
     assert capsys.readouterr().err.splitlines()[-1] == said
+
+
+def test_a_gateway_is_assumed_where_the_service_may_run() -> None:
+    plan = _planned(CHATTY).plan
+    assert isinstance(plan, ServicePlan)
+    asked = {
+        (None, None): "us-east-1",
+        (("eu-west-1", "us-east-1"), None): "eu-west-1",
+        (None, ("us-west-2-lax-1a",)): "us-west-2",
+        (None, ("us-gov-west-1a",)): "us-gov-west-1",
+        (("eu-west-1", "us-east-1"), ("us-east-1b",)): "us-east-1",
+        (("eu-west-1",), ("us-east-1b",)): "eu-west-1",
+    }
+    assumed = {(r, z): assumed_region(replace(plan, regions=r, availability_zones=z)) for r, z in asked}
+    assert assumed == asked
+
+
+def test_zones_of_other_regions_have_no_subnet_of_the_gateway_s(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main([CHATTY, "--gpu=24GB", "--env=HUGGING_FACE_HUB_TOKEN=x", "--availability-zones=eu-west-1c,us-east-1a"])
+        == 0
+    )
+    printed = capsys.readouterr().out
+    assert "one in eu-west-1 with the domain" in printed
+    assert "a subnet in eu-west-1c." in printed
 
 
 def test_prose_keeps_to_a_narrower_terminal() -> None:
