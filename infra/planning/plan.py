@@ -187,8 +187,6 @@ class ServicePlan:
     container: Container
     offers: tuple[Offer, ...]
     """By price, cheapest first: 1 to 40."""
-    gpu_asked_for: bool
-    """Whether the configuration says what GPU it needs. If not, every GPU is offered, whether the model fits or not."""
     purchase: Purchase
     disk_gb: int
     """Root volume of a replica, in GB."""

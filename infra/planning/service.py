@@ -18,7 +18,7 @@ from infra.planning.container import plan_container
 from infra.planning.environment import resolve_environment
 from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.health import plan_health_check
-from infra.planning.offers import asks_for_gpu, find_offers, requirement_of
+from infra.planning.offers import find_offers, requirement_of
 from infra.planning.operation import check_delays, operation_notes, plan_roll
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
 from infra.planning.relaxation import no_offer
@@ -80,7 +80,6 @@ def plan_service(
         upstream_api_key=None if configuration.model is None else configuration.model.upstream_api_key,
         container=container,
         offers=found[:MOST_OFFERS],
-        gpu_asked_for=asks_for_gpu(configuration),
         purchase=purchase,
         disk_gb=disk_gb,
         regions=configuration.regions,
