@@ -66,7 +66,7 @@ def settings(
 def registry(image: str) -> str:
     """The registry's host that `docker login` is given; empty for Docker Hub, as docker reads an image's name."""
     first, slash, _ = image.partition("/")
-    is_host = first == "localhost" or any(character in ".:" or character.isupper() for character in first)
+    is_host = first == "localhost" or "." in first or ":" in first
     return first if slash and is_host else ""
 
 
