@@ -184,8 +184,7 @@ async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Ou
     kept = await keep_type("service")
     _say([offers_table(plan), *plan.notes])
     tags = {STACK_TAG: full_name(), RUN_TAG: plan.run, **dict(plan.tags)}
-    region = connection.apply(lambda one: one.region)
-    provider = aws_provider(region, tags, after=kept)
+    provider = aws_provider(connection.apply(lambda one: one.region), tags, after=kept)
     service = Service(
         plan.run,
         ServiceArgs(
@@ -200,11 +199,10 @@ async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Ou
         ),
         pulumi.ResourceOptions(providers=[provider]),
     )
-    outputs = connection.apply(lambda one: dict(service_outputs(plan, one, gateway=stack)))
-    names = service_outputs(plan, known, gateway=stack)
+    outputs = service_outputs(plan, known, gateway=stack)
     return {
-        **{name: outputs[name] for name in names if names[name] is not None},
-        "logs": pulumi.Output.all(service.log_group, region).apply(lambda parts: tail(parts[0], parts[1])),
+        **{name: value for name, value in outputs.items() if value is not None},
+        "logs": service.log_group.apply(lambda log_group: tail(log_group, known.region)),
     }
 
 

@@ -84,9 +84,10 @@ async def gateway_outputs(given: str | None, source: Source) -> tuple[str, pulum
     try:
         # A StackReference that cannot be read would end the program before it says anything.
         read = await invoke_async("pulumi:pulumi:readStackOutputs", {"name": stack})
-        wrong = _no_gateway(stack, read["outputs"])
     except Exception as error:  # what the engine answers has no type of its own
         wrong = _unread(str(error).rpartition("returned an error: ")[2])
+    else:
+        wrong = _no_gateway(stack, read["outputs"])
     if wrong is not None:
         found = stack if stack == given else f"{given or 'nothing'}, which means {stack}"
         line = source.lines.get(("gateway",))
