@@ -29,7 +29,9 @@ def check_domain(aws: AwsClient, plan: GatewayPlan, owner: str) -> list[Finding]
     if stack == owner:
         return [ok(DOMAIN, f"{name} is this stack's")]
     holder = f"the gateway of the stack {stack}" if stack else "something else"
-    remedy = "destroy that stack" if stack else f"delete the custom domain name {name} in API Gateway"
+    remedy = f"delete the custom domain name {name} in API Gateway"
+    if stack:
+        remedy = "destroy that stack; if this stack was called so, skip preflight once"
     return [
         refusal(
             DOMAIN,

@@ -52,7 +52,9 @@ def _name(claims: dict[str, str], run: str, owner: str) -> Finding:
     if taken_by == owner:
         return ok(TOPIC, f"{run} is this stack's")
     return refusal(
-        TOPIC, f"{run} is taken by the stack {taken_by}: set another name in the configuration, or destroy that stack"
+        TOPIC,
+        f"{run} is taken by the stack {taken_by}: set another name in the configuration, or destroy that stack; if "
+        "this stack was called so, skip preflight once",
     )
 
 

@@ -12,6 +12,8 @@ from infra.preflight.finding import Finding, ok, refusal, warning
 
 TOPIC = "hosted zone"
 DELEGATION = "delegation"
+_SPLIT = "if only this machine's network sees it so, skip preflight"
+"""For networks whose own name servers answer for the domain otherwise than the world's."""
 
 
 def check_zone(aws: AwsClient, name_servers: NameServers, plan: GatewayPlan) -> list[Finding]:
@@ -106,7 +108,8 @@ def _delegated(
     if plan.certificate_arn is not None:
         return warning(DELEGATION, f"{name} {there}, and not to the zone {id}, so that nobody finds it: {remedy}")
     return refusal(
-        DELEGATION, f"{name} {there}, and not to the zone {id}, so that no certificate could be validated: {remedy}"
+        DELEGATION,
+        f"{name} {there}, and not to the zone {id}, so that no certificate could be validated: {remedy}; {_SPLIT}",
     )
 
 
@@ -136,7 +139,9 @@ def _led_away(
         if shown and not set(shown) & set(servers):
             remedy = f"set zone_id to the zone of {inside}, or remove its NS records from {name}"
             message = f"{inside} is led to {', '.join(shown)}, which is out of the zone {name}: {remedy}"
-            return [(refusal if plan.certificate_arn is None else warning)(DELEGATION, message)]
+            if plan.certificate_arn is not None:
+                return [warning(DELEGATION, message)]
+            return [refusal(DELEGATION, f"{message}; {_SPLIT}")]
     return []
 
 
