@@ -110,7 +110,8 @@ class LaunchTemplate(pulumi.ComponentResource):
             from_port=boot.REPLICA_PORT,
             to_port=boot.REPLICA_PORT,
             referenced_security_group_id=args.balancer_security_group,
-            opts=pulumi.ResourceOptions(parent=self),
+            # Moved to another gateway of the same network, replicas serve the one before until the update is done.
+            opts=pulumi.ResourceOptions(parent=self, replacement_trigger=args.balancer_security_group),
         )
         way_out = aws.vpc.SecurityGroupEgressRule(
             f"{name}-replica-to-anywhere",

@@ -119,9 +119,10 @@ def test_a_service_moves_to_another_gateway_of_the_same_network_before_it_leaves
         "Group web-replicas",
         "TableItem web-run",
     ]
-    assert in_order(
-        stacks.events(before), *(("create", one) for one in anew), *(("delete", one) for one in reversed(anew))
-    )
+    events = stacks.events(before)
+    assert in_order(events, *(("create", one) for one in anew), *(("delete", one) for one in reversed(anew)))
+    admitted = "SecurityGroupIngressRule web-replica-from-load-balancer"
+    assert in_order(events, ("create", admitted), ("create", "TableItem web-run"), ("delete", admitted))
     moved.destroy()
     other.destroy()
 
