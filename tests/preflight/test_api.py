@@ -30,7 +30,8 @@ def of_domain(answer: Any) -> tuple[str, str]:
             {"servestack:stack": "organization/servestack/staging"},
             "refusal",
             "*.example.com leads to the gateway of the stack organization/servestack/staging in us-east-1 already, and "
-            "there is one gateway for a domain: set another domain, such as staging.example.com, or destroy that stack",
+            "there is one gateway for a domain: set another domain, such as staging.example.com, or destroy that "
+            "stack; if this stack was called so, skip preflight once",
         ),
         (
             {},
