@@ -7,8 +7,8 @@ from infra.planning.plan import Replicas, Roll
 
 MEASURED = 60
 """Seconds: over how long a load balancer counts requests for its target groups."""
-
-
+DECIDED = 60
+"""Seconds after a replica's time is over by which the wait for it has ended, and stopped what does not serve."""
 LONGEST_DELAY = 24 * 3600
 """Seconds over which an alarm can look at a metric of a minute's resolution (CloudWatch API: PutMetricAlarm)."""
 
@@ -31,14 +31,15 @@ def check_delays(configuration: ServiceConfiguration, problems: list[Problem]) -
 def plan_roll(replicas: Replicas, *, boot_timeout: int) -> Roll:
     """One replica more than the least is started before an old one ends, so that a single replica is never away.
 
-    Auto Scaling takes a new instance for ready when its warm-up is over: half of `boot_timeout`, which is what the
-    slowest boot may take.
+    Auto Scaling ends an old instance when the new one is healthy and warm. As long as one may take to boot it counts as
+    healthy, whatever the load balancer says (EC2 Auto Scaling, health-check-grace-period). With a shorter warm-up, an
+    update that does not come to serve would end replicas that do.
     """
     least = max(1, replicas.minimum)
     return Roll(
         min_healthy_percentage=100,
         max_healthy_percentage=100 + -(-100 // least),
-        warmup=boot_timeout // 2,
+        warmup=boot_timeout + DECIDED,
     )
 
 

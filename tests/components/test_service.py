@@ -156,7 +156,7 @@ def test_the_group_judges_health_by_the_balancer_after_the_boot_timeout_and_wait
     assert service.one("aws:lb/targetGroup:TargetGroup").replacement_trigger == listener
     assert group.inputs["instanceRefresh"] == {
         "strategy": "Rolling",
-        "preferences": {"minHealthyPercentage": 100, "maxHealthyPercentage": 200, "instanceWarmup": "900"},
+        "preferences": {"minHealthyPercentage": 100, "maxHealthyPercentage": 200, "instanceWarmup": "1860"},
     }
 
 
@@ -247,7 +247,7 @@ def test_readiness_waits_for_the_template_s_version(service: Recording) -> None:
         "log_group": service.made(service.one("aws:cloudwatch/logGroup:LogGroup")).id,
         "version": "1",
         "minimum": 1,
-        "roll": {"min_healthy_percentage": 100, "max_healthy_percentage": 200, "warmup": 900},
+        "roll": {"min_healthy_percentage": 100, "max_healthy_percentage": 200, "warmup": 1860},
         "port": 80,
         "boot_timeout": 1800,
         "on_failure": "stop",
