@@ -1,0 +1,353 @@
+"""Where each key of a configuration and each word of stack config ends: a surprising value of each, all at once. A key
+that is read and leads nowhere would be accepted and ignored; a new one is missed here by name."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from infra.configuration import (
+    GatewayConfiguration,
+    GatewaySettings,
+    ModelConfiguration,
+    Resources,
+    ServiceConfiguration,
+    ServiceSettings,
+)
+from tests.aws.recording import Recording
+from tests.aws.standin import Cloud, ExistingImage, World
+from tests.components.conftest import GATEWAY
+from tests.components.deploying import Account, item, plain
+
+PARAMETER = "aws:ssm/parameter:Parameter"
+PINNED = ExistingImage(id="ami-0123456789abcdef0")
+DIGEST = "sha256:" + "0a" * 32
+SERVICE = f"""
+type: service
+name: sg-9--x
+image: GHCR.io:443/a_b/c__d.e-f:V1.0-x@{DIGEST}
+entrypoint: tini -- 'a b'
+commands: ['echo "é" $X', 'sleep 1 & ']
+env: ["A=x=%s $HOME ''\\"", B, 'LD_PRELOAD=/l i b', "E="]
+port: "9999:8081"
+model:
+  type: chat
+  name: a/b é
+  format: tgi
+  chat_template: "{{{{ messages }}}}"
+  chat_templates: {{tool_use: "{{{{ tools }}}}"}}
+  eos_token: </s>
+  bos_token: <s>
+  special_tokens: {{pad_token: <p>, others: [a, b]}}
+  hub_repo: org/repo
+  revision: v2
+  stop_strings: [STOP]
+  strip_bos: never
+  limits: {{max_stop_sequences: 9, max_top_n_tokens: 0, max_total_tokens: 77, max_input: 55}}
+  default_max_tokens: 123
+  clamp_max_tokens: true
+  max_n: 3
+  unsupported_params: drop
+  tools: off
+  json_object: regex
+  vision: true
+  image_hosts: [images.example.com]
+  prefill: new_turn
+  control_tokens_in_input: strip
+  adapter_id: lora
+  upstream_api_key: ${{{{ env.B }}}}-2
+auth: false
+gateway: other
+resources:
+  cpu: 48..
+  memory: ..400GB
+  shm_size: 1.5GB
+  gpu: {{vendor: nvidia, name: [l4, A10G], memory: 24GB, count: 4.., total_memory: ..96GB, compute_capability: 8.6}}
+  disk: 217.5GB..
+replicas: 2..5
+scaling: {{metric: rps, target: 0.15, window: 300s, scale_up_delay: 77, scale_down_delay: 7m}}
+probes: [{{type: http, url: "/ok?x=%20", timeout: 33, interval: 20, ready_after: 3}}]
+rate_limits: [{{prefix: /x, rps: 0.5, burst: 9, key: {{type: header, header: X-Y}}}}]
+registry_auth: {{username: u$ser, password: "p'w$d{{{{ }}}}"}}
+privileged: true
+working_dir: /a b/c$d
+user: "1000:44"
+volumes: ["/in st,:/root", {{instance_path: "/c:d", path: /e, optional: true}}]
+regions: [eu-west-1, us-east-1]
+availability_zones: [us-east-1b, us-east-1z]
+instance_types: [g5.12xlarge, g6.12xlarge, g6.xlarge]
+spot_policy: auto
+max_price: 5.6721
+tags: {{Name: x, cost-center: 7.5}}
+"""
+TESTED_ELSEWHERE = {
+    "type",
+    "prefix",
+    "regions",
+    "configuration",
+    "preflight",
+    "zone_id",
+    "vpc_id",
+    "subnet_ids",
+    "certificate",
+}
+"""What makes nothing, and decides what is refused or looked up: test_refusals, test_gateway_variants."""
+
+
+def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
+    account = _account(tmp_path)
+    made = account.up("run", {"configuration": account.written("serve.yml", SERVICE)})
+    record = item(made.one("aws:dynamodb/tableItem:TableItem", "sg-9--x-run"))["record"]
+    boot, group = _Boot(made), _group(made)
+    ends: dict[str, Any] = {
+        "name": (record["run"], made.exports["url"]),
+        "image": boot["IMAGE"],
+        "entrypoint, commands": boot["ARGUMENTS"],
+        "env": [word for word in boot["VARIABLES"] if not word.startswith("DSTACK_")],
+        "port": boot["CONTAINER_PORT"],
+        "model": record["model"],
+        "auth": record["auth"],
+        "gateway": [call.arguments["name"] for call in made.run.calls if call.token.endswith("readStackOutputs")],
+        "resources, instance_types": made.exports["instance_types"],
+        "resources.disk": _template(made)["blockDeviceMappings"][0]["ebs"]["volumeSize"],
+        "entrypoint, resources.shm_size, working_dir, user, privileged, volumes, env": boot["RUN_OPTIONS"],
+        "volumes": (boot["INSTANCE_PATHS"], boot["HUB_CACHE_PATHS"]),
+        "replicas": (group["minSize"], group["maxSize"], record["min_replicas"]),
+        "scaling": _scaling(made),
+        "probes": made.one("aws:lb/targetGroup:TargetGroup").inputs["healthCheck"],
+        "rate_limits": record["rate_limits"],
+        "registry_auth, env": _parameters(made),
+        "availability_zones": len(group["vpcZoneIdentifiers"]),
+        "spot_policy, max_price": group["mixedInstancesPolicy"]["instancesDistribution"],
+        "tags": {name: value for name, value in _tags(made).items() if not name.startswith("servestack:")},
+    }
+    assert ends == {
+        "name": ("sg-9--x", "https://sg-9--x.example.com"),
+        "image": [f"GHCR.io:443/a_b/c__d.e-f:V1.0-x@{DIGEST}"],
+        "entrypoint, commands": ["--", "a b", 'echo "é" $X', "sleep 1 & "],
+        "env": ["A=x=%s $HOME ''\"", "E="],
+        "port": ["8081"],
+        "model": {
+            "name": "a/b é",
+            "prefix": "/v1",
+            "chat_template": "{{ messages }}",
+            "chat_templates": {"tool_use": "{{ tools }}"},
+            "eos_token": "</s>",
+            "bos_token": "<s>",
+            "special_tokens": {"pad_token": "<p>", "others": ["a", "b"]},
+            "hub_repo": "org/repo",
+            "revision": "v2",
+            "stop_strings": ["STOP"],
+            "strip_bos": "never",
+            "limits": {"max_stop_sequences": 9, "max_top_n_tokens": 0, "max_total_tokens": 77, "max_input": 55},
+            "default_max_tokens": 123,
+            "clamp_max_tokens": True,
+            "max_n": 3,
+            "unsupported_params": "drop",
+            "tools": "off",
+            "json_object": "regex",
+            "vision": True,
+            "image_hosts": ["images.example.com"],
+            "prefill": "new_turn",
+            "control_tokens_in_input": "strip",
+            "adapter_id": "lora",
+            "upstream_api_key": "s3cret-2",
+        },
+        "auth": False,
+        "gateway": ["organization/servestack/other"],
+        "resources, instance_types": ["g6.12xlarge", "g5.12xlarge"],
+        "resources.disk": 218,
+        "entrypoint, resources.shm_size, working_dir, user, privileged, volumes, env": [
+            *("--shm-size", "1536m", "--workdir", "/a b/c$d", "--user", "1000:44", "--privileged"),
+            *("--mount", 'type=bind,"source=/in st,",target=/root', "--mount", "type=bind,source=/c:d,target=/e"),
+            *("--entrypoint", "tini", "--env", "LD_PRELOAD=/l i b"),
+        ],
+        "volumes": (["/in st,", "/c:d"], ["/data"]),
+        "replicas": (2, 5, 2),
+        "scaling": {"target": 9, "up": 77, "down": 420, "minutes": 7},
+        "probes": {
+            "enabled": True,
+            "protocol": "HTTP",
+            "port": "traffic-port",
+            "path": "/ok?x=%20",
+            "matcher": "200-299",
+            "interval": 34,
+            "timeout": 33,
+            "healthyThreshold": 3,
+            "unhealthyThreshold": 3,
+        },
+        "rate_limits": [{"prefix": "/x", "header": "X-Y", "rps": 0.5, "burst": 9}],
+        "registry_auth, env": {
+            "B": "s3cret",
+            "registry-username": "u$ser",
+            "registry-password": "base64:cCd3JGR7eyB9fQ==",
+        },
+        "availability_zones": 1,
+        "spot_policy, max_price": {
+            "onDemandAllocationStrategy": "prioritized",
+            "spotAllocationStrategy": "price-capacity-optimized",
+            "onDemandBaseCapacity": 2,
+            "onDemandPercentageAboveBaseCapacity": 0,
+            "spotMaxPrice": "5.6721",
+        },
+        "tags": {"Name": "x", "cost-center": "7.5"},
+    }
+    named = {name.partition(".")[0] for names in ends for name in names.split(", ")}
+    assert named == ServiceConfiguration.model_fields.keys() - TESTED_ELSEWHERE, "each key ends somewhere"
+    assert set(ends["model"]) == ModelConfiguration.model_fields.keys() - {"type", "format"}
+    assert Resources.model_fields.keys() == {"cpu", "memory", "shm_size", "gpu", "disk"}
+
+
+def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(tmp_path: Path) -> None:
+    account = _account(tmp_path)
+    words = {
+        "configuration": account.written("serve.yml", SERVICE.replace("gateway: other", "gateway: none")),
+        "gateway": "organization/servestack/other",
+        "gpu": "L40S,A10G:4",
+        "cpu": "48",
+        "memory": "100GB..",
+        "disk": "333",
+        "auth": "true",
+        "spot_policy": "spot",
+        "max_price": "10.5",
+        "regions": "us-east-1, eu-west-1",
+        "instance_types": "g5.12xlarge ,g6e.12xlarge,g6.12xlarge",
+        "availability_zones": '["us-east-1c"]',
+        "ami": PINNED.id,
+        "boot_timeout": "61m",
+        "on_failure": "keep",
+        "wait": "true",
+    }
+    made = account.up("run", words, secrets={"env": {"A": "other", "C": "new"}})
+    group, waits = _group(made), made.one("pulumi-python:dynamic:Resource").inputs
+    record = item(made.one("aws:dynamodb/tableItem:TableItem", "sg-9--x-run"))["record"]
+    ends: dict[str, Any] = {
+        "gateway": [call.arguments["name"] for call in made.run.calls if call.token.endswith("readStackOutputs")],
+        "gpu, cpu, memory, instance_types": made.exports["instance_types"],
+        "disk": _template(made)["blockDeviceMappings"][0]["ebs"]["volumeSize"],
+        "env": {name: value for name, value in _parameters(made).items() if not name.startswith("registry-")},
+        "auth": record.get("auth"),
+        "spot_policy, max_price": group["mixedInstancesPolicy"]["instancesDistribution"],
+        "availability_zones": len(group["vpcZoneIdentifiers"]),
+        "ami": _template(made)["imageId"],
+        "boot_timeout": (group["healthCheckGracePeriod"], _Boot(made)["BOOT_TIMEOUT"], waits["boot_timeout"]),
+        "on_failure, wait": waits["on_failure"],
+    }
+    assert ends == {
+        "gateway": ["organization/servestack/other"],
+        "gpu, cpu, memory, instance_types": ["g5.12xlarge", "g6e.12xlarge"],
+        "disk": 333,
+        "env": {"A": "other", "B": "s3cret", "C": "new"},
+        "auth": None,
+        "spot_policy, max_price": {
+            "onDemandAllocationStrategy": "prioritized",
+            "spotAllocationStrategy": "price-capacity-optimized",
+            "onDemandBaseCapacity": 0,
+            "onDemandPercentageAboveBaseCapacity": 0,
+            "spotMaxPrice": "10.5",
+        },
+        "availability_zones": 1,
+        "ami": PINNED.id,
+        "boot_timeout": (3660, ["3660"], 3660),
+        "on_failure, wait": "keep",
+    }
+    named = {name for names in ends for name in names.split(", ")}
+    assert named == ServiceSettings.model_fields.keys() - TESTED_ELSEWHERE, "each word ends somewhere"
+
+
+def test_every_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) -> None:
+    account = Account(tmp_path)
+    text = GATEWAY.replace("us-east-1", "eu-west-1") + "name: g--1\ndomain: example.com\ntags: {Name: x, a: 5}\n"
+    layer = "arn:aws:lambda:eu-west-1:123456789012:layer:own:7"
+    words = {
+        "configuration": account.written("gateway.yml", text),
+        "auth": "false",
+        "keys": "alice, alice@2,bob",
+        "domain": "llm.example.com",
+        "protect": "false",
+        "manage_api_gateway_account": "true",
+        "adapter_layer": layer,
+        "memory_size": "1769",
+    }
+    made = account.up("gateway", words)
+    function = made.one("aws:lambda/function:Function").inputs
+    ends: dict[str, Any] = {
+        "name": made.one("aws:lb/loadBalancer:LoadBalancer").name,
+        "region, backend": made.exports["connection"]["region"],
+        "domain": (made.exports["url"], function["environment"]["variables"]["GATEWAY_DOMAIN"]),
+        "tags": {name: value for name, value in _tags(made).items() if not name.startswith("servestack:")},
+        "auth": made.exports["connection"]["auth"],
+        "keys": sorted(plain(made.exports["api_keys"])),
+        "protect": [one.urn for one in made.run.registrations if one.protect],
+        "manage_api_gateway_account": len(made.of("aws:apigateway/account:Account")),
+        "adapter_layer": function["layers"],
+        "memory_size": function["memorySize"],
+    }
+    assert ends == {
+        "name": "g--1-load-balancer",
+        "region, backend": "eu-west-1",
+        "domain": ("https://gateway.llm.example.com", "llm.example.com"),
+        "tags": {"Name": "x", "a": "5"},
+        "auth": False,
+        "keys": ["alice", "alice@2", "bob"],
+        "protect": [],
+        "manage_api_gateway_account": 1,
+        "adapter_layer": [layer],
+        "memory_size": 1769,
+    }
+    named = {name for names in ends for name in names.split(", ")}
+    known = GatewayConfiguration.model_fields.keys() | GatewaySettings.model_fields.keys()
+    assert named == known - TESTED_ELSEWHERE, "each key and word ends somewhere"
+
+
+class _Boot:
+    """The constants of a replica's boot script, as bash reads them."""
+
+    def __init__(self, made: Recording) -> None:
+        script = gzip.decompress(base64.b64decode(plain(_template(made)["userData"]))).decode()
+        self._lines = {line.partition("=")[0]: line for line in script.splitlines() if "=" in line}
+
+    def __getitem__(self, name: str) -> list[str]:
+        print_it = f'{self._lines[name]}\nprintf "%s\\0" "${{{name}[@]}}"'
+        printed = subprocess.run(["bash", "-euc", print_it], capture_output=True, check=True).stdout
+        return printed.decode().split("\0")[:-1]
+
+
+def _account(folder: Path) -> Account:
+    """An account with a machine image of its own, whose gateway is the stack `other`, and a shell in which B is set."""
+    account = Account(folder, environment={"B": "s3cret"}).with_gateway(f"{GATEWAY}domain: example.com\n")
+    account.cloud = Cloud(World(images=(PINNED,)), account.cloud.records)
+    account.outputs["organization/servestack/other"] = account.outputs.pop("organization/servestack/gateway")
+    return account
+
+
+def _group(made: Recording) -> Any:
+    return made.one("aws:autoscaling/group:Group").inputs
+
+
+def _template(made: Recording) -> Any:
+    return made.one("aws:ec2/launchTemplate:LaunchTemplate").inputs
+
+
+def _tags(made: Recording) -> dict[str, str]:
+    """Of everything that the provider makes."""
+    (provider,) = [one for one in made.run.registrations if one.type == "pulumi:providers:aws"]
+    return json.loads(str(provider.inputs["defaultTags"]))["tags"]
+
+
+def _parameters(made: Recording) -> dict[str, str]:
+    return {one.inputs["name"].rpartition("/")[2]: plain(one.inputs["value"]) for one in made.of(PARAMETER)}
+
+
+def _scaling(made: Recording) -> dict[str, Any]:
+    add, remove = (made.one("aws:autoscaling/policy:Policy", f"sg-9--x-{name}").inputs for name in ("add", "remove"))
+    return {
+        "target": add["targetTrackingConfiguration"]["targetValue"],
+        "up": add["estimatedInstanceWarmup"],
+        "down": remove["cooldown"],
+        "minutes": made.one("aws:cloudwatch/metricAlarm:MetricAlarm").inputs["evaluationPeriods"],
+    }
