@@ -6,7 +6,7 @@ from typing import Any
 
 from infra.planning import GatewayPlan
 from infra.planning.adapter_layer import published_layer
-from infra.preflight.aws_errors import aws_failures, error_code, in_words, kind_of
+from infra.preflight.aws_errors import aws_failures, error_code, in_words
 from infra.preflight.clients import AwsClient
 from infra.preflight.finding import Finding, ok, refusal, warning
 
@@ -15,6 +15,7 @@ CONCURRENCY_QUOTA = "L-B99A9384"
 ENOUGH = 100
 """Requests in flight that a gateway of a few services should be able to take. New accounts have 10, others 1000."""
 LAYER = "adapter layer"
+_DENIED = ("AccessDenied", "AccessDeniedException")
 
 
 def check_concurrency(aws: AwsClient, region: str) -> list[Finding]:
@@ -47,10 +48,10 @@ def check_layer(aws: AwsClient, plan: GatewayPlan) -> list[Finding]:
     try:
         found: Any = aws("lambda", plan.region).get_layer_version_by_arn(Arn=arn)
     except aws_failures() as error:
-        if kind_of(error) in ("passing", "credentials"):
+        if error_code(error) not in (*_DENIED, "InvalidParameterValueException", "ResourceNotFoundException"):
             raise
         remedy = "correct adapter_layer" if plan.adapter_layer else "set adapter_layer to a copy of your own"
-        if error_code(error) in ("AccessDenied", "AccessDeniedException"):
+        if error_code(error) in _DENIED:
             remedy += ", or allow the caller lambda:GetLayerVersion, which making the function takes too"
         return [refusal(LAYER, f"{arn} cannot be read ({in_words(error)}): {remedy}")]
     architectures: list[str] = found.get("CompatibleArchitectures") or ["arm64"]

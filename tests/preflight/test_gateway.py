@@ -325,6 +325,14 @@ def test_a_layer_that_does_not_exist_is_refused() -> None:
     )
 
 
+def test_of_a_layer_an_account_that_may_not_use_lambda_yet_says_nothing() -> None:
+    answer = Refused("SubscriptionRequiredException", "no", 400)
+    assert one(asked({"lambda.GetLayerVersionByArn": answer}), "adapter layer") == (
+        "warning",
+        "not checked: AWS refuses the question (SubscriptionRequiredException: no)",
+    )
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
