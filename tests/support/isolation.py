@@ -34,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_refuse_the_outside)
     if hasattr(config, "workerinput"):
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever cancels a run leaves nothing running either
     for name in [name for name in os.environ if name.startswith(_DROPPED) or name in _PROXIES]:
         del os.environ[name]
     os.environ |= {
