@@ -1,4 +1,16 @@
-"""Waiting until a service serves, and naming why it does not."""
+"""Waiting until a service serves, and naming why it does not.
+
+First the group gets the capacity that the plan has, and may start and end instances again. Then each look at it is one
+of these, and the first that holds counts:
+
+| what is seen | what is done |
+|---|---|
+| a healthy replica of the wanted version, or the end of a refresh that replaced all | it serves |
+| a cause that cannot heal, or the replica's time is over | the spending is stopped, and the cause told (`stopping`) |
+| replicas of another version alone, which nothing replaces | a refresh is begun; the wait goes on |
+| AWS answers nothing that a verdict could be built on | the wait goes on, or ends with nothing stopped |
+| anything else | the wait goes on |
+"""
 
 from __future__ import annotations
 
