@@ -15,8 +15,6 @@ import asyncio
 import contextvars
 import gc
 import json
-import runpy
-import sys
 import threading
 import traceback
 import warnings
@@ -60,11 +58,6 @@ class Run:
     """(severity, message) of what the program logged."""
     traceback: str = field(repr=False)
     """Of what the program raised; empty when it raised nothing."""
-
-
-def program_at(path: Path) -> Program:
-    """The program whose folder or `__main__.py` is at `path`, run anew at each call as the CLI runs it."""
-    return lambda: _run_main(path)
 
 
 def run(
@@ -160,16 +153,6 @@ async def _cancelled(tasks: Set[asyncio.Task[object]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _run_main(path: Path) -> None:
-    folder = path if path.is_dir() else path.parent
-    added = str(folder)
-    sys.path.insert(0, added)
-    try:
-        runpy.run_path(str(path), run_name="__main__")
-    finally:
-        sys.path.remove(added)
 
 
 def _full(key: str, project: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -11,7 +10,6 @@ import pulumi_aws as aws
 import pulumi_random as random
 import pytest
 
-from commands.in_process import program_at
 from commands.program_monitor import Registration
 from commands.property_values import UNKNOWN, SecretValue
 from tests.aws.planting import Planted
@@ -254,10 +252,3 @@ def test_a_dynamic_resource_answers_what_the_test_says() -> None:
         return {"healthy": registration.inputs["group"] == "g"}
 
     assert record(program, stack="dev", dynamic=answer).exports == {"healthy": True}
-
-
-def test_a_program_of_files_runs_as_the_cli_runs_it(tmp_path: Path) -> None:
-    (tmp_path / "beside.py").write_text("VALUE = 7\n")
-    (tmp_path / "__main__.py").write_text("import pulumi\nfrom beside import VALUE\npulumi.export('value', VALUE)\n")
-    program = program_at(tmp_path)
-    assert record(program, stack="dev").exports == record(program, stack="other").exports == {"value": 7}
