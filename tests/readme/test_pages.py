@@ -24,6 +24,12 @@ def test_every_link_into_the_project_leads_to_a_file_and_a_heading(page: str) ->
     assert broken == []
 
 
+def test_every_place_that_contributing_names_exists() -> None:
+    places = {code for code in inline_code("CONTRIBUTING.md") if re.fullmatch(r"[a-z_.]+/[\w./]+", code)}
+    assert len(places) > 20
+    assert {place for place in places if not (ROOT / place).exists()} == set()
+
+
 @pytest.mark.parametrize("folder", ["docs", "docs/decisions"])
 def test_every_page_is_in_its_folder_s_list(folder: str) -> None:
     there = {str(page.relative_to(ROOT)) for page in (ROOT / folder).glob("*.md")} - {f"{folder}/README.md"}

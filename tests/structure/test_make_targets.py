@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 
 from tests.structure.source import ROOT
@@ -31,10 +30,6 @@ def test_setting_up_again_does_nothing() -> None:
         text=True,
     )
     assert (answer.returncode, answer.stdout) == (0, "")
-
-
-def test_the_recipes_are_for_a_bash_that_is_there() -> None:
-    assert shutil.which("bash") is not None
 
 
 def _targets() -> set[str]:
