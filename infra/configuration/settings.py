@@ -38,6 +38,12 @@ def _is_a_key_name(value: str) -> str:
     return value
 
 
+def _is_time_to_boot(value: int) -> int:
+    if not 60 <= value <= 86400:
+        raise problem("a replica may take from 1m to 24h", "write for example 30m")
+    return value
+
+
 def _identifier(kind: str, pattern: str) -> AfterValidator:
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value, re.ASCII):
@@ -78,8 +84,8 @@ class ServiceSettings(Section, frozen=True):
     instance_types: InstanceTypes | None = Field(default=None, description="A list, or a,b")
     availability_zones: Zones | None = Field(default=None, description="A list, or a,b")
     ami: Ami | None = Field(default=None, description="The machine image; default: resolved once")
-    boot_timeout: Duration = Field(
-        default=1800, ge=60, le=86400, description="How long a replica may take until it serves"
+    boot_timeout: Annotated[Duration, AfterValidator(_is_time_to_boot)] = Field(
+        default=1800, description="How long a replica may take until it serves, 1m to 24h"
     )
     on_failure: Literal["stop", "keep"] = Field(default="stop", description="What happens to replicas that never serve")
     wait: bool = Field(default=True, description="Whether pulumi up waits until the service serves")
