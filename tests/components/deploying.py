@@ -25,6 +25,12 @@ EXAMPLES = ROOT / "examples"
 GATEWAY = "organization/servestack/gateway"
 """Full name of the gateway's stack."""
 TOKEN = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz012345"
+OFFERS_OF_24_GB = [
+    "g6.xlarge", "g6.2xlarge", "g5.xlarge", "g5.2xlarge", "g6.4xlarge", "gr6.4xlarge", "g5.4xlarge", "g6.8xlarge",
+    "gr6.8xlarge", "g5.8xlarge", "g6.16xlarge", "g5.16xlarge", "g6.12xlarge", "g5.12xlarge", "g6.24xlarge",
+    "g5.24xlarge", "g6.48xlarge", "g5.48xlarge",
+]  # fmt: skip
+"""By price."""
 
 
 def template_of(wanted: ModelRepository) -> ChatTemplate:

@@ -1,4 +1,4 @@
-"""What differs between gateways: domain, network, certificate, keys, protection, the account's setting."""
+"""What differs between gateways: domain, certificate, keys, protection, the account's setting."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ import pytest
 from infra.components import api
 from infra.components.api_errors import API_ERRORS
 from tests.aws.standin import Cloud, World
-from tests.aws.standin.world import ExistingEndpoint, ExistingVpc
 from tests.components.deploying import Account, item, plain
 
 GATEWAY = "type: gateway\nbackend: aws\nregion: us-east-1\n"
 WITH_DOMAIN = f"{GATEWAY}domain: example.com\n"
-VPC = "vpc-0123456789abcdef0"
-SUBNETS = {"subnet-0000000000000000a": "us-east-1a", "subnet-0000000000000000b": "us-east-1b"}
-MAIN, OWN = "rtb-00000000000000001", "rtb-00000000000000002"
 
 
 def test_without_a_domain_the_api_s_own_address_serves(account: Account) -> None:
@@ -88,103 +84,6 @@ def test_a_certificate_that_is_there_is_used_as_it_is(tmp_path: Path) -> None:
     assert gateway.one("aws:apigateway/domainName:DomainName").inputs["regionalCertificateArn"] == arn
     assert not [one.type for one in gateway.resources if one.type.startswith("aws:acm/")]
     assert [one.name for one in gateway.of("aws:route53/record:Record")] == ["gateway-gateway"]
-
-
-def existing(**changes: object) -> World:
-    """A VPC whose first subnet has a route table of its own; the other is in the main one."""
-    given = {
-        "id": VPC,
-        "region": "us-east-1",
-        "subnets": SUBNETS,
-        "main_route_table": MAIN,
-        "route_tables": {OWN: (next(iter(SUBNETS)),)},
-        **changes,
-    }
-    return World(vpcs=(ExistingVpc(**given),))  # type: ignore[arg-type]
-
-
-def endpoint(service: str, *route_tables: str) -> ExistingEndpoint:
-    return ExistingEndpoint(id=f"vpce-{service.encode().hex():0>17}", service=service, route_tables=route_tables)
-
-
-def in_existing(account: Account, **config: object) -> dict[str, object]:
-    path = account.written("gateway.yml", WITH_DOMAIN)
-    return {"configuration": path, "vpc_id": VPC, "subnet_ids": ",".join(SUBNETS), **config}
-
-
-def test_an_existing_network_gets_an_endpoint_in_the_subnets_own_route_tables_and_nothing_else(tmp_path: Path) -> None:
-    account = Account(tmp_path, Cloud(existing()))
-    gateway = account.up("gateway", in_existing(account))
-    network = (
-        "aws:ec2/vpc:Vpc",
-        "aws:ec2/subnet:Subnet",
-        "aws:ec2/route:Route",
-        "aws:ec2/internetGateway:InternetGateway",
-    )
-    assert [one.type for one in gateway.resources if one.type in network] == []
-    endpoint = gateway.one("aws:ec2/vpcEndpoint:VpcEndpoint").inputs
-    assert (endpoint["vpcId"], sorted(endpoint["routeTableIds"])) == (VPC, [MAIN, OWN])
-    connection = gateway.exports["connection"]
-    assert (connection["vpc_id"], connection["subnet_ids"]) == (VPC, list(SUBNETS))
-    assert gateway.one("aws:lambda/function:Function").inputs["vpcConfig"]["subnetIds"] == list(SUBNETS)
-
-
-def test_an_endpoint_that_is_there_already_is_used(tmp_path: Path) -> None:
-    account = Account(tmp_path, Cloud(existing(endpoints=(endpoint("dynamodb", MAIN, OWN), endpoint("s3", MAIN)))))
-    gateway = account.up("gateway", in_existing(account))
-    assert gateway.of("aws:ec2/vpcEndpoint:VpcEndpoint") == ()
-    to_table = gateway.one("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "gateway-function-to-dynamodb")
-    assert str(to_table.inputs["prefixListId"]).startswith("pl-")
-
-
-def test_an_endpoint_that_some_of_the_route_tables_have_is_added_to_the_others(tmp_path: Path) -> None:
-    account = Account(tmp_path, Cloud(existing(endpoints=(endpoint("dynamodb", MAIN), endpoint("s3", OWN)))))
-    gateway = account.up("gateway", in_existing(account))
-    assert gateway.one("aws:ec2/vpcEndpoint:VpcEndpoint").inputs["routeTableIds"] == [OWN]
-    assert account.up("gateway", in_existing(account)).changes() == {}
-
-
-def test_the_stack_s_own_endpoint_is_not_taken_for_somebody_else_s(tmp_path: Path) -> None:
-    account = Account(tmp_path, Cloud(existing()))
-    account.up("gateway", in_existing(account))
-    assert account.up("gateway", in_existing(account)).changes() == {}
-
-
-def test_where_subnets_stay_the_function_s_group_waits_for_its_network_interfaces(tmp_path: Path) -> None:
-    account = Account(tmp_path, Cloud(existing()))
-    gateway = account.up("gateway", in_existing(account))
-    assert "replaceSecurityGroupsOnDestroy" not in gateway.one("aws:lambda/function:Function").inputs
-    group = gateway.one("aws:ec2/securityGroup:SecurityGroup", "gateway-function")
-    assert gateway.one("aws:iam/rolePolicy:RolePolicy", "gateway-function").urn in gateway.waits_for(group)
-
-
-A, B = SUBNETS
-
-
-@pytest.mark.parametrize(
-    ("world", "says"),
-    [
-        (existing(subnets={A: "us-east-1a"}), (f"found:  {B}", f"a subnet is one of {VPC}, whose subnets are {A}")),
-        (existing(id="vpc-0000000000000000f"), (f"found:  {A}, {B}", "whose subnets are none")),
-        (
-            existing(subnets=dict.fromkeys(SUBNETS, "us-east-1a")),
-            ("these are all in us-east-1a", "name one of them", "found:  all in us-east-1a", "2 problems"),
-        ),
-        (existing(internet=False), (f"found:  {A}", f"{OWN} has no route", f"found:  {B}", f"{MAIN} has no route")),
-        (existing(dns_support=False), (f"{VPC} without DNS support", "--enable-dns-support")),
-        (existing(zone_ids={"us-east-1b": "use1-az3"}), (f"found:  {B}", "us-east-1b (use1-az3)", "another zone")),
-    ],
-    ids=["a subnet elsewhere", "no such VPC", "one zone", "no way out", "no DNS", "a zone without Lambda"],
-)
-def test_a_network_that_a_gateway_could_not_work_in_is_refused(
-    tmp_path: Path, world: World, says: tuple[str, ...]
-) -> None:
-    account = Account(tmp_path, Cloud(world))
-    attempt = account.attempt("gateway", in_existing(account))
-    (error,) = attempt.errors
-    assert [part for part in says if part not in error] == []
-    assert "stack config" in error
-    assert [one.type for one in attempt.resources if one.type.startswith("aws:")] == []
 
 
 def test_nothing_is_protected_where_that_is_switched_off(account: Account) -> None:
