@@ -13,6 +13,9 @@ from infra.configuration.amounts import Count, Positive
 from infra.configuration.secret import Secret
 from infra.configuration.section import Section, problem
 
+_OF_OPENAI = ("type", "name", "format", "prefix", "hub_repo", "upstream_api_key")
+"""What holds for an OpenAI-compatible server, to which requests are handed on as they are."""
+
 
 def _off(value: object) -> object:
     """YAML reads a bare `off` as false."""
@@ -97,8 +100,8 @@ class ModelConfiguration(Section, frozen=True):
     @classmethod
     def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
         if given.get("format") == "openai":
-            for key in ("chat_template", "chat_templates", "eos_token"):
-                if given.get(key):
+            for key, value in given.items():
+                if key not in _OF_OPENAI and value not in (None, [], {}, cls.model_fields[key].default):
                     rule = f"{key} is for format: tgi, where the gateway writes the prompt"
                     yield key, problem(rule, "remove it, or write `format: tgi`")
         elif "prefix" in given:

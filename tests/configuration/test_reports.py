@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from infra.configuration import loads
 from tests.configuration.support import GATEWAY, SERVICE, problems, report
 
 
@@ -282,6 +283,15 @@ def test_what_is_for_the_other_format_of_models() -> None:
     assert problems(f"{SERVICE}model: {{name: m, format: openai, eos_token: x}}\n") == [
         (4, "model.eos_token", '"x"', "eos_token is for format: tgi, where the gateway writes the prompt")
     ]
+
+
+def test_an_openai_compatible_server_takes_nothing_that_only_the_gateway_could_do() -> None:
+    given = "tools: off, max_n: 3, stop_strings: [x], limits: {max_input: 5}, clamp_max_tokens: true"
+    assert [where for _, where, _, _ in problems(f"{SERVICE}model: {{name: m, format: openai, {given}}}\n")] == [
+        f"model.{key}" for key in ("tools", "max_n", "stop_strings", "limits", "clamp_max_tokens")
+    ]
+    handed_on = "prefix: /api, hub_repo: org/m, upstream_api_key: k, max_n: 8, image_hosts: [], vision: false"
+    loads(f"{SERVICE}model: {{name: m, format: openai, {handed_on}}}\n", "serve.dstack.yml")
 
 
 def test_a_gateways_mistakes() -> None:
