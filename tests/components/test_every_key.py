@@ -95,7 +95,8 @@ TESTED_ELSEWHERE = {
     "subnet_ids",
     "certificate",
 }
-"""What makes nothing, and decides what is refused or looked up: test_refusals, test_gateway_variants, test_existing_network."""
+"""What makes nothing, and decides what is refused or looked up: test_refusals, test_gateway_variants,
+test_existing_network."""
 
 
 def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
