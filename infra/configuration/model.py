@@ -104,9 +104,13 @@ class ModelConfiguration(Section, frozen=True):
                 if key not in _OF_OPENAI and value not in (None, [], {}, cls.model_fields[key].default):
                     rule = f"{key} is for format: tgi, where the gateway writes the prompt"
                     yield key, problem(rule, "remove it, or write `format: tgi`")
-        elif "prefix" in given:
+            return
+        if "prefix" in given:
             rule = "prefix is for format: openai, where the container has an OpenAI interface of its own"
             yield "prefix", problem(rule, "remove it, or write `format: openai`")
+        if given.get("image_hosts") and not given.get("vision"):
+            rule = "without vision no image is taken, from whatever host"
+            yield "image_hosts", problem(rule, "write `vision: true`, or remove it")
 
     @classmethod
     def read_short_form(cls, value: object) -> object:

@@ -285,6 +285,12 @@ def test_what_is_for_the_other_format_of_models() -> None:
     ]
 
 
+def test_hosts_of_images_are_for_a_model_that_sees() -> None:
+    assert problems(f"{SERVICE}model: {{name: m, image_hosts: [a.example]}}\n") == [
+        (4, "model.image_hosts", "a list", "without vision no image is taken, from whatever host")
+    ]
+
+
 def test_an_openai_compatible_server_takes_nothing_that_only_the_gateway_could_do() -> None:
     given = "tools: off, max_n: 3, stop_strings: [x], limits: {max_input: 5}, clamp_max_tokens: true"
     assert [where for _, where, _, _ in problems(f"{SERVICE}model: {{name: m, format: openai, {given}}}\n")] == [
