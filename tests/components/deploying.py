@@ -129,5 +129,11 @@ def item(registration: Any) -> Any:
     return {**attributes, **({"record": json.loads(attributes["record"])} if "record" in attributes else {})}
 
 
+def tags_of_all(made: Recording) -> dict[str, str]:
+    """The tags of everything that the one provider makes."""
+    (provider,) = [one for one in made.run.registrations if one.type == "pulumi:providers:aws"]
+    return json.loads(str(provider.inputs["defaultTags"]))["tags"]
+
+
 def is_secret(value: PropertyValue) -> bool:
     return isinstance(value, SecretValue)

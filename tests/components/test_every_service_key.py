@@ -1,18 +1,15 @@
-"""Where each key of a configuration and each word of stack config ends: a surprising value of each, all at once. A key
+"""Where each key of a service and each word of its stack config ends: a surprising value of each, all at once. A key
 that is read and leads nowhere would be accepted and ignored; a new one is missed here by name."""
 
 from __future__ import annotations
 
 import base64
 import gzip
-import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
 from infra.configuration import (
-    GatewayConfiguration,
-    GatewaySettings,
     ModelConfiguration,
     Resources,
     ServiceConfiguration,
@@ -21,7 +18,7 @@ from infra.configuration import (
 from tests.aws.recording import Recording
 from tests.aws.standin import Cloud, ExistingImage, World
 from tests.components.conftest import GATEWAY
-from tests.components.deploying import Account, item, plain
+from tests.components.deploying import Account, item, plain, tags_of_all
 
 PARAMETER = "aws:ssm/parameter:Parameter"
 PINNED = ExistingImage(id="ami-0123456789abcdef0")
@@ -84,19 +81,8 @@ spot_policy: auto
 max_price: 5.6721
 tags: {{Name: x, cost-center: 7.5}}
 """
-TESTED_ELSEWHERE = {
-    "type",
-    "prefix",
-    "regions",
-    "configuration",
-    "preflight",
-    "zone_id",
-    "vpc_id",
-    "subnet_ids",
-    "certificate",
-}
-"""What makes nothing, and decides what is refused or looked up: test_refusals, test_gateway_variants,
-test_existing_network."""
+TESTED_ELSEWHERE = {"type", "regions", "configuration", "preflight"}
+"""What makes nothing, and decides what is refused: test_refusals."""
 
 
 def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
@@ -124,7 +110,7 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
         "registry_auth, env": _parameters(made),
         "availability_zones": len(group["vpcZoneIdentifiers"]),
         "spot_policy, max_price": group["mixedInstancesPolicy"]["instancesDistribution"],
-        "tags": {name: value for name, value in _tags(made).items() if not name.startswith("servestack:")},
+        "tags": {name: value for name, value in tags_of_all(made).items() if not name.startswith("servestack:")},
     }
     assert ends == {
         "name": ("sg-9--x", "https://sg-9--x.example.com"),
@@ -260,51 +246,6 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
     assert named == ServiceSettings.model_fields.keys() - TESTED_ELSEWHERE, "each word ends somewhere"
 
 
-def test_every_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) -> None:
-    account = Account(tmp_path)
-    text = GATEWAY.replace("us-east-1", "eu-west-1") + "name: g--1\ndomain: example.com\ntags: {Name: x, a: 5}\n"
-    layer = "arn:aws:lambda:eu-west-1:123456789012:layer:own:7"
-    words = {
-        "configuration": account.written("gateway.yml", text),
-        "auth": "false",
-        "keys": "alice, alice@2,bob",
-        "domain": "llm.example.com",
-        "protect": "false",
-        "manage_api_gateway_account": "true",
-        "adapter_layer": layer,
-        "memory_size": "1769",
-    }
-    made = account.up("gateway", words)
-    function = made.one("aws:lambda/function:Function").inputs
-    ends: dict[str, Any] = {
-        "name": made.one("aws:lb/loadBalancer:LoadBalancer").name,
-        "region, backend": made.exports["connection"]["region"],
-        "domain": (made.exports["url"], function["environment"]["variables"]["GATEWAY_DOMAIN"]),
-        "tags": {name: value for name, value in _tags(made).items() if not name.startswith("servestack:")},
-        "auth": made.exports["connection"]["auth"],
-        "keys": sorted(plain(made.exports["api_keys"])),
-        "protect": [one.urn for one in made.run.registrations if one.protect],
-        "manage_api_gateway_account": len(made.of("aws:apigateway/account:Account")),
-        "adapter_layer": function["layers"],
-        "memory_size": function["memorySize"],
-    }
-    assert ends == {
-        "name": "g--1-load-balancer",
-        "region, backend": "eu-west-1",
-        "domain": ("https://gateway.llm.example.com", "llm.example.com"),
-        "tags": {"Name": "x", "a": "5"},
-        "auth": False,
-        "keys": ["alice", "alice@2", "bob"],
-        "protect": [],
-        "manage_api_gateway_account": 1,
-        "adapter_layer": [layer],
-        "memory_size": 1769,
-    }
-    named = {name for names in ends for name in names.split(", ")}
-    known = GatewayConfiguration.model_fields.keys() | GatewaySettings.model_fields.keys()
-    assert named == known - TESTED_ELSEWHERE, "each key and word ends somewhere"
-
-
 class _Boot:
     """The constants of a replica's boot script, as bash reads them."""
 
@@ -332,12 +273,6 @@ def _group(made: Recording) -> Any:
 
 def _template(made: Recording) -> Any:
     return made.one("aws:ec2/launchTemplate:LaunchTemplate").inputs
-
-
-def _tags(made: Recording) -> dict[str, str]:
-    """Of everything that the provider makes."""
-    (provider,) = [one for one in made.run.registrations if one.type == "pulumi:providers:aws"]
-    return json.loads(str(provider.inputs["defaultTags"]))["tags"]
 
 
 def _parameters(made: Recording) -> dict[str, str]:

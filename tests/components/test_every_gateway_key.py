@@ -1,0 +1,58 @@
+"""Where each key of a gateway and each word of its stack config ends: a surprising value of each, all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from infra.configuration import GatewayConfiguration, GatewaySettings
+from tests.components.conftest import GATEWAY
+from tests.components.deploying import Account, plain, tags_of_all
+
+TESTED_ELSEWHERE = {"type", "configuration", "preflight", "certificate", "zone_id", "vpc_id", "subnet_ids"}
+"""What is looked up, or decides what is refused: test_gateway_variants, test_existing_network, test_refusals."""
+
+
+def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) -> None:
+    account = Account(tmp_path)
+    text = GATEWAY.replace("us-east-1", "eu-west-1") + "name: g--1\ndomain: example.com\ntags: {Name: x, a: 5}\n"
+    layer = "arn:aws:lambda:eu-west-1:123456789012:layer:own:7"
+    words = {
+        "configuration": account.written("gateway.yml", text),
+        "auth": "false",
+        "keys": "alice, alice@2,bob",
+        "domain": "llm.example.com",
+        "protect": "false",
+        "manage_api_gateway_account": "true",
+        "adapter_layer": layer,
+        "memory_size": "1769",
+    }
+    made = account.up("gateway", words)
+    function = made.one("aws:lambda/function:Function").inputs
+    ends: dict[str, Any] = {
+        "name": made.one("aws:lb/loadBalancer:LoadBalancer").name,
+        "region, backend": made.exports["connection"]["region"],
+        "domain": (made.exports["url"], function["environment"]["variables"]["GATEWAY_DOMAIN"]),
+        "tags": {name: value for name, value in tags_of_all(made).items() if not name.startswith("servestack:")},
+        "auth": made.exports["connection"]["auth"],
+        "keys": sorted(plain(made.exports["api_keys"])),
+        "protect": [one.urn for one in made.run.registrations if one.protect],
+        "manage_api_gateway_account": len(made.of("aws:apigateway/account:Account")),
+        "adapter_layer": function["layers"],
+        "memory_size": function["memorySize"],
+    }
+    assert ends == {
+        "name": "g--1-load-balancer",
+        "region, backend": "eu-west-1",
+        "domain": ("https://gateway.llm.example.com", "llm.example.com"),
+        "tags": {"Name": "x", "a": "5"},
+        "auth": False,
+        "keys": ["alice", "alice@2", "bob"],
+        "protect": [],
+        "manage_api_gateway_account": 1,
+        "adapter_layer": [layer],
+        "memory_size": 1769,
+    }
+    named = {name for names in ends for name in names.split(", ")}
+    known = GatewayConfiguration.model_fields.keys() | GatewaySettings.model_fields.keys()
+    assert named == known - TESTED_ELSEWHERE, "each key and word ends somewhere"
