@@ -23,14 +23,19 @@ def _off(value: object) -> object:
 
 
 class Limits(Section, frozen=True):
-    """What the upstream refuses. Left out: read from the upstream itself."""
+    """What the upstream refuses."""
 
     max_stop_sequences: Positive | None = Field(
         default=None, description="Stop sequences a request; default: from /info, else 4"
     )
     max_top_n_tokens: Count = Field(default=5, description="Alternatives a token")
-    max_total_tokens: Positive | None = Field(default=None, description="Prompt and answer together, in tokens")
-    max_input: Positive | None = Field(default=None, description="Prompt alone, in tokens")
+    max_total_tokens: Positive | None = Field(
+        default=None, description="Prompt and answer together, in tokens; default: from /info"
+    )
+    max_input: Positive | None = Field(
+        default=None,
+        description="Prompt alone, in tokens; kept in the registry only: the container holds requests to it",
+    )
 
 
 class ModelConfiguration(Section, frozen=True):
