@@ -140,13 +140,16 @@ def _alone(run_it: Callable[[], None], name: str) -> None:
     """Run it in a thread and a context of its own, to its end.
 
     A program that fails leaves coroutines of the SDK's outputs behind, of which Python would complain now or later.
+    They are looked for among what came into being meanwhile: all else would take a good part of a second.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"coroutine 'Output\..*' was never awaited", category=RuntimeWarning)
         thread = threading.Thread(target=contextvars.Context().run, args=(run_it,), name=name)
+        gc.freeze()
         thread.start()
         thread.join()
         gc.collect()
+        gc.unfreeze()
 
 
 async def _cancelled(tasks: Set[asyncio.Task[object]]) -> None:
