@@ -297,6 +297,7 @@ def test_other_paths_and_methods_are_answered_as_tgi_does(
 
 
 def test_refusals_are_counted_by_kind(model_server: ModelServer) -> None:
+    model_server.http.post("/generate", json={"inputs": ""})
     before = model_server.metric('tgi_request_failure{err="validation"}')
     model_server.http.post("/generate", json={"inputs": ""})
 
