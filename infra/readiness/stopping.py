@@ -65,27 +65,26 @@ def _empty(awaited: Awaited, clients: Clients, clock: Clock, idle: list[str]) ->
 
 def _freeze(awaited: Awaited, clients: Clients, clock: Clock, idle: list[str], serving: int) -> str:
     """First nothing more happens by itself, so that no other instance is ended than those that do not serve."""
+    frozen = ""
     try:
         _attempt(
             clock,
             lambda: clients.autoscaling.suspend_processes(AutoScalingGroupName=awaited.group, ScalingProcesses=FROZEN),
         )
+        frozen = " The group starts and ends nothing by itself until pulumi up or make wait waits for it again."
         _terminate(clients, clock, idle)
     except aws_failures() as error:
         stopped = f"NOT STOPPED ({in_words(error)}): {_still(serving)} billed as before"
         if not idle:
             return f"{stopped}."
         return (
-            f"{stopped}, and so may be those that do not. End them with: aws ec2 terminate-instances --instance-ids "
-            f"{' '.join(idle)} --region {awaited.region}"
+            f"{stopped}, and so may be those that do not.{frozen} End them with: aws ec2 terminate-instances "
+            f"--instance-ids {' '.join(idle)} --region {awaited.region}"
         )
     _cancel_refresh(awaited, clients)
     for instance in idle:
         _forget(awaited, clients, instance)
-    return (
-        f"{_still(serving)} billed as before. The others are ended, and the group starts and ends nothing by itself "
-        "until pulumi up or make wait waits for it again."
-    )
+    return f"{_still(serving)} billed as before. The others are ended.{frozen}"
 
 
 def _terminate(clients: Clients, clock: Clock, instances: list[str]) -> None:
