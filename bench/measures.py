@@ -40,7 +40,7 @@ class Entry:
 class Effort:
     """How much is sent. The default run takes some three minutes; tests scale it down."""
 
-    rounds: int = 5
+    rounds: int = 9
     plain: int = 400
     """Plain requests a round, less for contenders with a smaller share."""
     streams: int = 160
