@@ -11,6 +11,7 @@ import msgspec
 import pulumi
 from pulumi import dynamic
 
+from infra.components.dynamic_provider import DynamicProvider
 from infra.planning import ServicePlan
 from infra.preflight.aws_errors import aws_failures, error_code, in_words
 from infra.readiness import (
@@ -28,15 +29,10 @@ WAITED_FOR = ("version", "group", "target_group", "minimum")
 """A change of one of these makes the service a matter of waiting again; the others only say how."""
 
 
-class ReadinessProvider(dynamic.ResourceProvider):
+class ReadinessProvider(DynamicProvider):
     """Waits when the resource is made, and when what it waits for has changed; a wait that failed is done again.
     Deleting lets a group that a failed update has frozen go on by itself: the service may just not be waited for any
-    more.
-
-    A stack's state refers to this class by its name: a stack cannot be destroyed by a version in which it has another.
-    """
-
-    serialize_as_secret_always = False
+    more."""
 
     def __init__(
         self, clients: Callable[[str, str | None], Clients] = aws_clients, clock: Callable[[], Clock] = WallClock
@@ -44,15 +40,6 @@ class ReadinessProvider(dynamic.ResourceProvider):
         super().__init__()
         self._clients = clients
         self._clock = clock
-        self._shown_with_traceback = False
-
-    def __reduce__(self) -> tuple[type[ReadinessProvider], tuple[()]]:
-        """What the engine keeps is this class alone, so that nothing else of the code has to keep its name."""
-        return ReadinessProvider, ()
-
-    def configure(self, req: dynamic.ConfigureRequest) -> None:
-        """Only in the engine's own process for dynamic resources, which shows errors with their traceback."""
-        self._shown_with_traceback = True
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         self._wait(props)
@@ -84,8 +71,7 @@ class ReadinessProvider(dynamic.ResourceProvider):
             clients = self._clients(awaited.region, props.get("profile"))
             wait_until_serving(awaited, clients, clock=self._clock(), say=_say)
         except NotServingError:
-            if self._shown_with_traceback:
-                sys.tracebacklimit = 0  # the report says all; frames of waiting and of Pulumi would stand before it
+            self.leave_frames_out()
             raise
 
 

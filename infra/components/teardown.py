@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import pulumi
 from pulumi import dynamic
 
+from infra.components.dynamic_provider import DynamicProvider
 from infra.planning.table_items import CLAIM, OWNER, PARTITION_KEY, REGISTRY, RUN, SORT_KEY
 from infra.preflight.aws_errors import aws_failures, error_code, in_words
+from infra.readiness import Table
 
 SHOWN = 5
 """Runs that an error lists."""
-
-
-class Table(Protocol):
-    """As much as is used of boto3's `dynamodb`."""
-
-    def query(
-        self,
-        *,
-        TableName: str,
-        KeyConditionExpression: str,
-        ExpressionAttributeValues: Mapping[str, Any],
-        ConsistentRead: bool,
-    ) -> Mapping[str, Any]: ...
 
 
 def _client(region: str, profile: str | None) -> Table:
@@ -37,26 +25,12 @@ def _client(region: str, profile: str | None) -> Table:
     return session.client("dynamodb")
 
 
-class TeardownProvider(dynamic.ResourceProvider):
-    """Does nothing but refuse to be deleted while the table has runs.
-
-    A stack's state refers to this class by its name: a stack cannot be destroyed by a version in which it has another.
-    """
-
-    serialize_as_secret_always = False
+class TeardownProvider(DynamicProvider):
+    """Does nothing but refuse to be deleted while the table has runs."""
 
     def __init__(self, client: Callable[[str, str | None], Table] = _client) -> None:
         super().__init__()
         self._client = client
-        self._shown_with_traceback = False
-
-    def __reduce__(self) -> tuple[type[TeardownProvider], tuple[()]]:
-        """What the engine keeps is this class alone, so that nothing else of the code has to keep its name."""
-        return TeardownProvider, ()
-
-    def configure(self, req: dynamic.ConfigureRequest) -> None:
-        """Only in the engine's own process for dynamic resources, which shows errors with their traceback."""
-        self._shown_with_traceback = True
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
         return dynamic.CreateResult(id_=str(props["table"]), outs=props)
@@ -73,8 +47,7 @@ class TeardownProvider(dynamic.ResourceProvider):
         refusal = self._refusal(str(_props["region"]), _props.get("profile"), str(_props["table"]))
         if refusal is None:
             return
-        if self._shown_with_traceback:
-            sys.tracebacklimit = 0  # the message says all; Pulumi's frames would stand before it
+        self.leave_frames_out()
         raise RuntimeError(refusal)
 
     def _refusal(self, region: str, profile: str | None, table: str) -> str | None:

@@ -5,7 +5,7 @@ it ends at a healthy replica of the wanted version, or fails with the cause and 
 """
 
 from infra.readiness.awaited import Awaited, NotServingError, Served
-from infra.readiness.clients import Clients, Clock, WallClock, aws_clients
+from infra.readiness.clients import Clients, Clock, Table, WallClock, aws_clients
 from infra.readiness.stopping import release
 from infra.readiness.waiting import wait_until_serving
 
@@ -15,6 +15,7 @@ __all__ = [
     "Clock",
     "NotServingError",
     "Served",
+    "Table",
     "WallClock",
     "aws_clients",
     "release",

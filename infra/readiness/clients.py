@@ -46,7 +46,7 @@ class Machines(Protocol):
     def terminate_instances(self, *, InstanceIds: Sequence[str]) -> object: ...
 
 
-class StateTable(Protocol):
+class Table(Protocol):
     """boto3's `dynamodb`."""
 
     def query(
@@ -66,7 +66,7 @@ class Clients:
     autoscaling: AutoScaling
     elbv2: LoadBalancing
     ec2: Machines
-    dynamodb: StateTable
+    dynamodb: Table
 
 
 class Clock(Protocol):

@@ -14,7 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 from pulumi.dynamic import Config, ConfigureRequest
 
-from infra.components.teardown import Table, TeardownProvider
+from infra.components.teardown import TeardownProvider
+from infra.readiness import Table
 from tests.aws.recording import Recording
 from tests.components.deploying import plain
 

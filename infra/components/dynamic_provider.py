@@ -1,0 +1,34 @@
+"""What this project's dynamic resources share: what the engine keeps of their providers, and how it shows refusals."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from pulumi import dynamic
+
+
+class DynamicProvider(dynamic.ResourceProvider):
+    """A provider that anybody can make without arguments.
+
+    A stack's state refers to a subclass by its name: a stack cannot be destroyed by a version in which it has another.
+    """
+
+    serialize_as_secret_always = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown_with_traceback = False
+
+    def __reduce__(self) -> tuple[type[Any], tuple[()]]:
+        """What the engine keeps is the class alone, so that nothing else of the code has to keep its name."""
+        return type(self), ()
+
+    def configure(self, req: dynamic.ConfigureRequest) -> None:
+        """Only in the engine's own process for dynamic resources, which shows errors with their traceback."""
+        self._shown_with_traceback = True
+
+    def leave_frames_out(self) -> None:
+        """Before an error whose message says all: Pulumi's frames would stand before it."""
+        if self._shown_with_traceback:
+            sys.tracebacklimit = 0
