@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from commands.smoke.target import Target
 from infra.configuration import Secret
+from tests.support.http_server import serving
 
 MODEL = "m"
 CHUNKS = 12
@@ -48,16 +48,9 @@ class Broken:
 @contextmanager
 def serve_broken(**how: Any) -> Generator[Broken]:
     broken = Broken(**how)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(broken))
-    broken.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(_handler(broken)) as port:
+        broken.url = f"http://127.0.0.1:{port}"
         yield broken
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _handler(broken: Broken) -> type[BaseHTTPRequestHandler]:

@@ -7,8 +7,10 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.support.http_server import serving
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "ASIAQUITEANEXAMPLE",
@@ -97,20 +99,12 @@ def scripted_dynamodb(tls: ssl.SSLContext | None = None) -> Iterator[Table]:
         def log_message(self, format: str, *args: Any) -> None:
             """Tests look at what was asked."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    table.url = f"{'http' if tls is None else 'https'}://localhost:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield table
-    finally:
-        table.go.set()
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
+    with serving(Handler, tls=tls) as port:
+        table.url = f"{'http' if tls is None else 'https'}://localhost:{port}"
+        try:
+            yield table
+        finally:
+            table.go.set()
 
 
 def _sort_key(item: Mapping[str, Any]) -> str:

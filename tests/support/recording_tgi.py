@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.support.http_server import serving
 
 MODEL_ID = "a-recorded/model"
 ANSWER = "Mustard."
@@ -76,14 +77,6 @@ def recording_tgi(info: dict[str, Any] | None = None) -> Iterator[RecordingTgi]:
             self.end_headers()
             self.wfile.write(data)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    tgi = RecordingTgi(f"http://127.0.0.1:{server.server_port}")
-    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    serving.start()
-    try:
+    with serving(Handler) as port:
+        tgi = RecordingTgi(f"http://127.0.0.1:{port}")
         yield tgi
-    finally:
-        server.shutdown()
-        server.server_close()
-        serving.join()
