@@ -1,4 +1,4 @@
-"""Plans to ask about, and the clients to ask with."""
+"""Plans to ask about, the clients to ask with, and one answer of many."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from infra.configuration import GatewayConfiguration, GatewaySettings, ServiceCo
 from infra.configuration.reading import loads
 from infra.planning import GatewayPlan, ServicePlan, plan_gateway, plan_service, unresolved
 from infra.planning.weights import Weigh, unweighed
-from infra.preflight import Clients, Place
+from infra.preflight import Clients, Finding, Place
 
 PLACE = Place(
     region="us-east-1",
@@ -48,3 +48,10 @@ def clients(aws: Any, **changed: Any) -> Clients:
     """With a domain name system that answers nothing and a Hub that lets everybody read."""
     given: dict[str, Any] = {"name_servers": lambda domain: None, "check_access": lambda wanted: None}
     return Clients(aws=aws, **{**given, "weigh": unweighed, **changed})
+
+
+def one(findings: tuple[Finding, ...], topic: str) -> tuple[str, str]:
+    """Level and message of the only finding on a topic."""
+    found = [(finding.level, finding.message) for finding in findings if finding.topic == topic]
+    assert len(found) == 1
+    return found[0]

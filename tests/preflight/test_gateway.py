@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError, SSO
 
 from infra.preflight import Finding, function, refuses, report, run_preflight
 from tests.preflight.canned import ACCOUNT, Answers, CannedAws, Refused
-from tests.preflight.plans import clients, gateway_plan
+from tests.preflight.plans import clients, gateway_plan, one
 
 LAYER = "arn:aws:lambda:us-east-1:753240598075:layer:LambdaAdapterLayerArm64:30"
 SERVERS = ["ns-1.awsdns-1.com", "ns-2.awsdns-2.net", "ns-3.awsdns-3.org", "ns-4.awsdns-4.co.uk"]
@@ -47,12 +47,6 @@ def asked(
     """With the name servers that the world sees for the zone, and for every domain inside it."""
     given = clients(CannedAws({**GOOD, **answers}), name_servers=lambda domain: servers if domain == zone else inside)
     return run_preflight(gateway_plan(**said), given)
-
-
-def one(findings: tuple[Finding, ...], topic: str) -> tuple[str, str]:
-    found = [(finding.level, finding.message) for finding in findings if finding.topic == topic]
-    assert len(found) == 1
-    return found[0]
 
 
 def test_everything_is_well() -> None:

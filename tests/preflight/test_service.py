@@ -12,7 +12,7 @@ from infra.planning.table_items import claim_item
 from infra.preflight import Finding, refuses, report, run_preflight
 from infra.preflight.needs import quotas
 from tests.preflight.canned import ACCOUNT, Answers, CannedAws, Refused
-from tests.preflight.plans import PLACE, WEB, clients, service_plan
+from tests.preflight.plans import PLACE, WEB, clients, one, service_plan
 
 ZONES = ("us-east-1a", "us-east-1b")
 OWN_TAGS = [
@@ -60,12 +60,6 @@ GOOD: Answers = {
 
 def asked(answers: Answers, plan: Any = PLAN) -> tuple[Finding, ...]:
     return run_preflight(plan, clients(CannedAws({**GOOD, **answers})), PLACE)
-
-
-def one(findings: tuple[Finding, ...], topic: str) -> tuple[str, str]:
-    found = [(finding.level, finding.message) for finding in findings if finding.topic == topic]
-    assert len(found) == 1
-    return found[0]
 
 
 def test_everything_is_well() -> None:
