@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
+
+from infra.preflight.zone import suffixes
 
 VALIDATION_TTL = 300
 
@@ -132,13 +134,13 @@ def find_zone(domain: str, zone_id: str | None, *, provider: pulumi.ProviderReso
                 "of a public one, or remove zone_id so that it is looked up"
             )
         zone = _read_zone(found)
-        if zone.name not in list(_suffixes(domain)):
+        if zone.name not in suffixes(domain):
             raise pulumi.RunError(
                 f"stack config zone_id: {zone_id} is the zone of {zone.name}, which does not hold {domain}; set the id "
                 "of the zone that does, or remove zone_id so that it is looked up"
             )
         return zone
-    for suffix in _suffixes(domain):
+    for suffix in suffixes(domain):
         try:
             found = aws.route53.get_zone(name=suffix, private_zone=False, opts=options)
         except Exception as error:  # an invoke raises nothing narrower
@@ -153,16 +155,9 @@ def find_zone(domain: str, zone_id: str | None, *, provider: pulumi.ProviderReso
             return _read_zone(found)
     raise pulumi.RunError(
         f"domain {domain}: no public hosted zone of this account holds it, looked for "
-        f"{', '.join(_suffixes(domain))}; create one in Route 53 and delegate the domain to it, or set zone_id"
+        f"{', '.join(suffixes(domain))}; create one in Route 53 and delegate the domain to it, or set zone_id"
     )
 
 
 def _read_zone(found: aws.route53.GetZoneResult) -> Zone:
     return Zone(id=found.zone_id, name=found.name.rstrip("."), name_servers=found.name_servers)
-
-
-def _suffixes(domain: str) -> Iterator[str]:
-    """The domain and what it lies in, the longest first, top-level domains left out."""
-    labels = domain.split(".")
-    for start in range(len(labels) - 1):
-        yield ".".join(labels[start:])
