@@ -41,10 +41,11 @@ setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-dev
 test: setup ## run every test, on loopback alone (ARGS="-k name" goes to pytest)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: setup ## format, lint, types, tests
+check: setup ## format, lint, types, prose, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
+	$(BIN)/python -m tests.prose
 	@$(MAKE) --no-print-directory test
 
 bench: setup ## measure the gateway's cost against a byte copy (ARGS go to bench)
