@@ -1,6 +1,5 @@
 """`python -m gateway_lambda`: serve the gateway on HOST and PORT (settings: docs/gateway.md)."""
 
-import logging
 import os
 import sys
 
@@ -8,6 +7,7 @@ import uvicorn
 
 from gateway_lambda.adapter import behind_adapter
 from gateway_lambda.app import make_app
+from gateway_lambda.logs import set_up_logging
 from gateway_lambda.registry.file import RegistryError
 from gateway_lambda.registry.opening import open_registry
 from gateway_lambda.settings import SettingsError, from_environment
@@ -18,7 +18,7 @@ try:
     app = make_app(settings, open_registry(settings.registry))
 except (SettingsError, RegistryError) as problem:
     sys.exit(f"gateway: {problem}")
-logging.basicConfig(level=settings.log.upper(), format="%(levelname)s %(name)s: %(message)s")
+set_up_logging(settings.log)
 uvicorn.run(
     behind_adapter(app) if settings.behind else app,
     host=settings.host,

@@ -45,9 +45,9 @@ async def pass_on(exchange: Exchange, run: Run, path: bytes, prefix: bytes, upst
         replica,
         exchange.method.encode(),
         path + b"?" + query if query else path,
-        request_headers(exchange, prefix, body, own=not run.service.auth)
-        + (run.upstream_key if run.service.auth else b""),
+        request_headers(exchange, prefix, own=not run.service.auth) + (run.upstream_key if run.service.auth else []),
         body,
+        length=exchange.content_length,
         repeatable=exchange.method in _REPEATABLE,
     )
     try:
@@ -56,37 +56,30 @@ async def pass_on(exchange: Exchange, run: Run, path: bytes, prefix: bytes, upst
         reply.close()
 
 
-def request_headers(exchange: Exchange, prefix: bytes, body: bytes | AsyncIterator[bytes], *, own: bool) -> bytes:
-    """The header lines of a request that is passed on. `own`: the Authorization header goes on too."""
+def request_headers(exchange: Exchange, prefix: bytes, *, own: bool) -> list[Header]:
+    """The headers of a request that is passed on. `own`: the Authorization header goes on too."""
     given: list[Header] = exchange.scope["headers"]
     skipped = _NOT_PASSED_ON | _named_in_connection(given)
     if not own:
         skipped |= {b"authorization"}
-    lines = [b"%s: %s\r\n" % header for header in given if header[0] not in skipped]
-    lines += _forwarded(exchange, given, prefix)
-    if not isinstance(body, bytes):
-        length = exchange.content_length
-        lines.append(b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %s\r\n" % length)
-    elif body or exchange.content_length is not None or exchange.method in ("POST", "PUT", "PATCH"):
-        lines.append(b"content-length: %d\r\n" % len(body))
-    return b"".join(lines)
+    return [header for header in given if header[0] not in skipped] + _forwarded(exchange, given, prefix)
 
 
-def _forwarded(exchange: Exchange, given: Iterable[Header], prefix: bytes) -> list[bytes]:
+def _forwarded(exchange: Exchange, given: Iterable[Header], prefix: bytes) -> list[Header]:
     """Who asked, and how: what a proxy before this one said stays, this one adds its part."""
     there = {name for name, _ in given}
     asked_by = [value for name, value in given if name == b"x-forwarded-for"]
     client = exchange.scope.get("client")
     if client:
         asked_by.append(client[0].encode())
-    lines = [b"x-forwarded-for: %s\r\n" % b", ".join(asked_by)] if asked_by else []
+    added = [(b"x-forwarded-for", b", ".join(asked_by))] if asked_by else []
     if exchange.hosts and b"x-forwarded-host" not in there:
-        lines.append(b"x-forwarded-host: %s\r\n" % exchange.hosts[0])
+        added.append((b"x-forwarded-host", exchange.hosts[0]))
     if b"x-forwarded-proto" not in there:
-        lines.append(b"x-forwarded-proto: %s\r\n" % exchange.scope["scheme"].encode())
+        added.append((b"x-forwarded-proto", exchange.scope["scheme"].encode()))
     if prefix and b"x-forwarded-prefix" not in there:
-        lines.append(b"x-forwarded-prefix: %s%s\r\n" % (exchange.scope["root_path"].encode(), prefix))
-    return lines
+        added.append((b"x-forwarded-prefix", exchange.scope["root_path"].encode() + prefix))
+    return added
 
 
 async def _request_body(exchange: Exchange) -> bytes | AsyncIterator[bytes]:

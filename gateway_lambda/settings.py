@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from gateway_lambda.registry.address import BadAddress, address
+
 
 class SettingsError(ValueError):
     """An environment variable holds what the gateway cannot use."""
@@ -105,9 +107,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"GATEWAY_BEHIND={settings.behind!r}: give adapter, or nothing")
     if not settings.registry.partition(":")[2]:
         raise SettingsError(f"GATEWAY_REGISTRY={settings.registry!r}: give file:PATH or dynamodb:TABLE")
-    if settings.upstream and not settings.upstream.startswith(("http://", "https://")):
-        raise SettingsError(
-            f"GATEWAY_UPSTREAM={settings.upstream!r}: give a base URL, such as http://balancer.internal"
-        )
+    if settings.upstream:
+        try:
+            address(settings.upstream)
+        except BadAddress as problem:
+            raise SettingsError(f"GATEWAY_UPSTREAM={settings.upstream!r}: {problem}") from None
     if settings.port > 65535:
         raise SettingsError(f"PORT={settings.port}: ports end at 65535")

@@ -15,7 +15,6 @@ from gateway_lambda.openai.completions import completions
 from gateway_lambda.openai.models import model_list, model_name, model_object
 from gateway_lambda.openai.passing import decode_object, named_model, pass_to_model
 from gateway_lambda.registry.table import RegistrySource, Table
-from gateway_lambda.routing import climbs
 from gateway_lambda.runs import ReadyModel, Run, Runs
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.client import TgiClient
@@ -55,7 +54,7 @@ class Interface:
         answer = _ANSWERS.get(path)
         if answer is not None:
             _allow(exchange, b"POST")
-        elif exchange.method != "POST" or climbs(path):
+        elif exchange.method != "POST":
             raise _no_route(exchange)
         table = await self._registry.table()
         body = await exchange.body(self._settings.max_body_bytes)

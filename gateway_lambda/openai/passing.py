@@ -77,7 +77,7 @@ async def pass_to_model(
     """
     query: bytes = exchange.scope["query_string"]
     target = model.prefix.rstrip("/").encode() + path + (b"?" + query if query else b"")
-    headers = request_headers(exchange, b"", body, own=False) + run.upstream_key
+    headers = request_headers(exchange, b"", own=False) + run.upstream_key
 
     async def ask(replica: Replica) -> Reply:
         reply = await upstream.send(replica, exchange.method.encode(), target, headers, body)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
-from gateway_lambda.errors import Header, ServiceError, unavailable, unreachable
+from gateway_lambda.errors import Header, RequestError, ServiceError, unavailable, unreachable
 from gateway_lambda.registry.record import Service
 from gateway_lambda.settings import Settings
 from gateway_lambda.upstream.connection import Connection
-from gateway_lambda.upstream.replica import BadAddress, Replica
+from gateway_lambda.upstream.replica import Replica
+from gateway_lambda.upstream.request import NotSendable
 from gateway_lambda.upstream.response import BrokenOff, Response
 
 _Answer = TypeVar("_Answer")
@@ -123,23 +124,22 @@ class Upstream:
         replica: Replica,
         method: bytes,
         target: bytes,
-        headers: bytes,
+        headers: Sequence[Header],
         body: bytes | AsyncIterator[bytes] = b"",
         *,
+        length: bytes | None = None,
         repeatable: bool = True,
     ) -> Reply:
         """Ask a replica, wait for the head of its response.
 
-        `target`: raw path and query. `headers`: lines, each with its end; they give the length of `body`, or that it
-        is chunked. `repeatable`: the request may be sent once more, on a new connection, when one that was used before
-        turns out to be dead. Raises `ServiceError`, whose `another` is true when no byte of a response was seen.
+        `target`, `headers`, `length`: as a `Request` takes them. `repeatable`: the request may be sent once more, on a
+        new connection, when one that was used before turns out to be dead. Raises `RequestError` for what cannot be
+        sent, and `ServiceError`, whose `another` is true when no byte of a response was seen.
         """
         try:
-            head = replica.head(method, target)
-        except BadAddress as problem:
-            _LOG.error("%s cannot be asked: %s", replica.base, problem)
-            raise ServiceError(502, "the run's address cannot be used", "upstream_misconfigured") from None
-        whole = body if isinstance(body, bytes) else b""
+            request = replica.request(method, target, headers, body, length)
+        except NotSendable as problem:
+            raise RequestError(str(problem), "invalid_value") from None
         again = False
         replica.in_flight += 1
         response = sending = None
@@ -147,10 +147,9 @@ class Upstream:
             while True:
                 connection = await self._connect(replica, fresh=again)
                 again = repeatable and connection.used and isinstance(body, bytes)
-                response = connection.send(b"%s%s\r\n%s" % (head, headers, whole), bodyless=method == b"HEAD")
+                response = connection.send(request)
                 if not isinstance(body, bytes):
-                    chunked = b"\r\ntransfer-encoding: chunked\r\n" in headers
-                    sending = asyncio.create_task(connection.send_body(body, chunked=chunked))
+                    sending = asyncio.create_task(connection.send_body(body, chunked=request.chunked))
                 try:
                     await response.head()
                 except BrokenOff as problem:

@@ -8,14 +8,15 @@ from typing import cast
 
 import httptools
 
+from gateway_lambda.upstream.request import Request
 from gateway_lambda.upstream.response import Response, State
 
 _HIGH_WATER = 64 * 1024
 """Bytes of a body that wait to be read. Above, the connection is not read from, so that the replica has to wait."""
 _MAX_BESIDE_BODY = 256 * 1024
 """Bytes in a row that are no body: headers, trailers, sizes of chunks. More would only fill the memory."""
-_LAST_STATUS = 599
-"""Those above mean nothing (RFC 9110 §15), and servers cannot send them on."""
+_FIRST_STATUS, _LAST_STATUS = 100, 599
+"""Others mean nothing (RFC 9110 §15), and servers cannot send them on."""
 
 
 class Owner:
@@ -60,13 +61,13 @@ class Connection(asyncio.Protocol):
         """It is open, as far as is known."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, head: bytes, *, bodyless: bool) -> Response:
-        """Send a request's head, with a body that is there; its response comes. `bodyless`: to a HEAD request."""
+    def send(self, request: Request) -> Response:
+        """Send a request, but for a body that is still to come; its response comes."""
         response = self._response = Response(self.end, self.resume_reading)
-        self._bodyless = bodyless
+        self._bodyless = request.bodyless
         self._beside_body = 0
         if self.usable:
-            cast("asyncio.Transport", self._transport).write(head)
+            cast("asyncio.Transport", self._transport).write(request.head)
         else:
             response.break_off("the connection was closed")
         return response
@@ -152,7 +153,7 @@ class Connection(asyncio.Protocol):
         if response is None:
             return
         status = self._parser.get_status_code()
-        if status > _LAST_STATUS:
+        if not _FIRST_STATUS <= status <= _LAST_STATUS:
             raise ValueError(f"status {status}")
         response.status = status
         if status < 200:
