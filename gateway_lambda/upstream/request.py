@@ -17,8 +17,9 @@ _IN_VALUE = bytes((9, *range(32, 127), *range(128, 256)))
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(rb"/[!-~]*|\*")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_WRITTEN_HERE = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection"))
-"""They say whose the request is and where it ends."""
+_USUAL = frozenset((b"GET", b"POST"))
+_NOT_AMONG_HEADERS = frozenset((b"", b"host", b"content-length", b"transfer-encoding", b"connection"))
+"""They say whose the request is and where it ends, which is written here."""
 _WITH_BODY = (b"POST", b"PUT", b"PATCH")
 """Methods that say the length of their body even where it is empty (RFC 9110 §8.6)."""
 
@@ -48,37 +49,34 @@ class Request:
 
         `length`: of a body that follows, in digits; None: it is sent in chunks. Raises `NotSendable`.
         """
-        if _METHOD.fullmatch(method) is None:
+        if method not in _USUAL and _METHOD.fullmatch(method) is None:
             raise NotSendable("the method is not a word of HTTP: send GET, POST or another one")
         if _TARGET.fullmatch(target) is None:
             raise NotSendable("the path or the query has a byte that no URL may have: percent-encode it")
         names = [name for name, _ in headers]
-        values = b"".join([value for _, value in headers])
-        # What is left without the bytes that are allowed: the cheapest way to look at all of them.
-        if (
-            b"".join(names).translate(None, _IN_NAME)
-            or values.translate(None, _IN_VALUE)
-            or host.translate(None, _IN_VALUE)
-            or not all(names)
-        ):
+        lines = b"".join([b"host: %s\r\n" % host, *[b"%s: %s\r\n" % header for header in headers]])
+        # What is left without the bytes that are allowed is the ends of these lines: the cheapest look at all of them.
+        if lines.translate(None, _IN_VALUE) != b"\r\n" * (len(names) + 1) or b"".join(names).translate(None, _IN_NAME):
             raise _unsendable(headers)
-        if not _WRITTEN_HERE.isdisjoint(names):
-            raise NotSendable("a header that says where the request ends comes from elsewhere")
+        if not _NOT_AMONG_HEADERS.isdisjoint(names):
+            raise NotSendable("a header without a name, or one that says where the request goes or ends")
         self.bodyless = method == b"HEAD"
         self.chunked = False
-        lines = b"".join([b"%s: %s\r\n" % header for header in headers])
         if isinstance(body, bytes):
-            if body or method in _WITH_BODY:
-                lines += b"content-length: %d\r\n" % len(body)
-        elif length is None:
+            self.head = (
+                b"%s %s HTTP/1.1\r\n%scontent-length: %d\r\n\r\n%s" % (method, target, lines, len(body), body)
+                if body or method in _WITH_BODY
+                else b"%s %s HTTP/1.1\r\n%s\r\n" % (method, target, lines)
+            )
+            return
+        if length is None:
             self.chunked = True
-            lines += b"transfer-encoding: chunked\r\n"
+            framing = b"transfer-encoding: chunked"
         elif _LENGTH.fullmatch(length):
-            lines += b"content-length: %s\r\n" % length
+            framing = b"content-length: " + length
         else:
             raise NotSendable("the length of the body is no number")
-        whole = body if isinstance(body, bytes) else b""
-        self.head = b"%s %s HTTP/1.1\r\nhost: %s\r\n%s\r\n%s" % (method, target, host, lines, whole)
+        self.head = b"%s %s HTTP/1.1\r\n%s%s\r\n\r\n" % (method, target, lines, framing)
 
 
 def _unsendable(headers: Sequence[Header]) -> NotSendable:
