@@ -149,7 +149,7 @@ class Upstream:
                 again = repeatable and connection.used and isinstance(body, bytes)
                 response = connection.send(request)
                 if not isinstance(body, bytes):
-                    sending = asyncio.create_task(connection.send_body(body, chunked=request.chunked))
+                    sending = asyncio.create_task(connection.send_body(body, request.length))
                 try:
                     await response.head()
                 except BrokenOff as problem:

@@ -72,18 +72,30 @@ class Connection(asyncio.Protocol):
             response.break_off("the connection was closed")
         return response
 
-    async def send_body(self, pieces: AsyncIterator[bytes], *, chunked: bool) -> None:
-        """Send a body as it comes. Ends early when the connection does; ends the connection when `pieces` fails."""
+    async def send_body(self, pieces: AsyncIterator[bytes], length: int | None) -> None:
+        """Send a body as it comes, of `length` bytes or in chunks. Ends early when the connection does.
+
+        Ends the connection when `pieces` fails, and where it has another length: what is too much would be taken for
+        another request, and another request for what is missing.
+        """
         self._sending = True
+        left = length
         try:
             async for piece in pieces:
                 if self._writable is not None:
                     await self._writable
                 if self._transport is None or self._transport.is_closing():
                     return
-                if piece:
-                    self._transport.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
-            if chunked and self.usable:
+                if left is not None:
+                    left -= len(piece)
+                    if left < 0:
+                        return
+                    self._transport.write(piece)
+                elif piece:
+                    self._transport.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            if left:
+                return
+            if left is None and self.usable:
                 cast("asyncio.Transport", self._transport).write(b"0\r\n\r\n")
             self._sending = False
         finally:

@@ -31,10 +31,11 @@ class NotSendable(ValueError):
 class Request:
     """`head` holds all that goes before the body, and the body as well where it is there as a whole.
 
-    `chunked`: the body follows in chunks. `bodyless`: the response has no body, whatever its headers say.
+    `length`: bytes that follow; None: they follow in chunks. `bodyless`: the response has no body, whatever its headers
+    say.
     """
 
-    __slots__ = ("bodyless", "chunked", "head")
+    __slots__ = ("bodyless", "head", "length")
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class Request:
         if not _NOT_AMONG_HEADERS.isdisjoint(names):
             raise NotSendable("a header without a name, or one that says where the request goes or ends")
         self.bodyless = method == b"HEAD"
-        self.chunked = False
+        self.length: int | None = 0
         if isinstance(body, bytes):
             self.head = (
                 b"%s %s HTTP/1.1\r\n%scontent-length: %d\r\n\r\n%s" % (method, target, lines, len(body), body)
@@ -70,10 +71,11 @@ class Request:
             )
             return
         if length is None:
-            self.chunked = True
+            self.length = None
             framing = b"transfer-encoding: chunked"
         elif _LENGTH.fullmatch(length):
-            framing = b"content-length: " + length
+            self.length = int(length)
+            framing = b"content-length: %d" % self.length
         else:
             raise NotSendable("the length of the body is no number")
         self.head = b"%s %s HTTP/1.1\r\n%s%s\r\n\r\n" % (method, target, lines, framing)

@@ -122,6 +122,18 @@ def test_a_body_in_pieces_says_where_it_ends(served: Served) -> None:
     assert served.upstream.requests == [WRITTEN + chunked + b"2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n"]
 
 
+@pytest.mark.parametrize(
+    "pieces", [(b"bo", b"dy" + SECOND), (b"bo", b"dy", SECOND), (b"bo", b""), (b"b", b"od")], ids=repr
+)
+def test_a_body_of_another_length_than_it_says_ends_its_connection(served: Served, pieces: tuple[bytes, ...]) -> None:
+    status, body = served.ask(pieces=pieces)
+    assert (status, json.loads(body)["error"]["code"]) == (502, "upstream_unreachable")
+    assert served.ask() == (200, b"ok")
+    first, second = served.upstream.requests
+    assert WRITTEN.startswith(first)
+    assert second == WRITTEN
+
+
 PARTS: dict[str, Any] = {
     "path": lambda bad: {"raw_path": b"/services/run/x" + bad},
     "path of a host": lambda bad: {"raw_path": b"/x" + bad, **with_header(b"host", b"run.example.org")},
