@@ -6,7 +6,8 @@ import asyncio
 import logging
 
 from gateway_lambda.auth import admitted
-from gateway_lambda.errors import GatewayError, ServiceError, not_found, stopping
+from gateway_lambda.deadline import SECONDS
+from gateway_lambda.errors import GatewayError, ServiceError, not_found
 from gateway_lambda.exchange import ClientLeft, Exchange, Message, Receive, Send
 from gateway_lambda.openai.interface import Interface
 from gateway_lambda.proxy import pass_on
@@ -50,6 +51,9 @@ class Gateway:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, exchange: Exchange) -> None:
+        seconds = exchange.scope.get(SECONDS)
+        if seconds is not None:
+            exchange.end_within(seconds)
         try:
             await self._answer(exchange)
         except GatewayError as error:
@@ -60,7 +64,7 @@ class Gateway:
         except asyncio.CancelledError:
             exchange.stay()
             if not exchange.client_left and not exchange.started:
-                await exchange.respond_error(stopping())
+                await exchange.respond_error(exchange.last_words)
         except Exception:
             _LOG.exception("request %s failed", exchange.request_id.decode())
             if not exchange.started:

@@ -46,6 +46,12 @@ class GatewayError(Exception):
             {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
         )
 
+    def event(self, *, named: bool = False) -> bytes:
+        """The same as the last event of a stream. `named`: for clients that go by names of events."""
+        if not named:
+            return b"data: " + self.body() + b"\n\n"
+        return b'event: error\ndata: {"type":"error",' + self.body()[1:] + b"\n\n"
+
 
 class RequestError(GatewayError):
     """The caller's request cannot be served as it is."""
@@ -135,6 +141,17 @@ def unavailable(message: str) -> ServiceError:
 def stopping() -> ServiceError:
     """The gateway is being stopped, and the time that requests get to end is over."""
     return unavailable("the gateway is being stopped; try again shortly")
+
+
+def out_of_time() -> ServiceError:
+    """Whoever runs the gateway ends it shortly, whatever is under way."""
+    return ServiceError(
+        504,
+        "the time that one answer may take here is over (on AWS Lambda, 15 minutes): what has come so far is not the "
+        "whole answer. Ask for a shorter one, or send what has come and ask to continue it",
+        "out_of_time",
+        headers=(NO_RETRY,),
+    )
 
 
 def unreachable(message: str, *, another: bool = True) -> ServiceError:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, cast
 
-from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, too_large
+from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,8 +25,10 @@ class Exchange:
     """
 
     __slots__ = (
+        "_out_of_time",
         "_send",
         "_task",
+        "_timer",
         "_watcher",
         "authorization",
         "client_left",
@@ -62,7 +64,9 @@ class Exchange:
         """The status has been sent."""
         self.done = False
         self.client_left = False
+        self._out_of_time = False
         self._watcher: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._task = cast("asyncio.Task[Any]", asyncio.current_task())
 
     def header(self, name: bytes) -> bytes | None:
@@ -103,6 +107,15 @@ class Exchange:
         if self._watcher is None:
             self._watcher = asyncio.create_task(self._watch())
 
+    @property
+    def last_words(self) -> GatewayError:
+        """What is said when the task that serves this was cancelled and the client is still there."""
+        return out_of_time() if self._out_of_time else stopping()
+
+    def end_within(self, seconds: float) -> None:
+        """After so long, the task that serves this is cancelled, to end its answer in time."""
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
+
     def stay(self) -> None:
         """The cancellation, by `leave` or by the server, has been dealt with."""
         self._task.uncancel()
@@ -110,6 +123,8 @@ class Exchange:
     def close(self) -> None:
         """Stop watching."""
         self.done = True
+        if self._timer is not None:
+            self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
 
@@ -149,6 +164,11 @@ class Exchange:
         """The client has left: cancel the task that serves it, unless it is done."""
         if not self.done:
             self.client_left = True
+            self._task.cancel()
+
+    def _end(self) -> None:
+        if not self.done:
+            self._out_of_time = True
             self._task.cancel()
 
     async def _watch(self) -> None:
