@@ -33,6 +33,6 @@ def seconds_to_answer(headers: Iterable[Header]) -> float | None:
         return None
     try:
         left = msgspec.json.decode(said, type=_Context).deadline / 1000 - time.time()
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return left - min(_MARGIN, left * _LARGEST_SHARE) if left > 0 else None

@@ -7,6 +7,7 @@ kept; nothing of it is read before the stream has ended.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Any, cast
 
 import msgspec
@@ -16,8 +17,8 @@ from gateway_lambda.exchange import Exchange
 from gateway_lambda.proxy import response_headers, with_events
 from gateway_lambda.upstream.client import Reply
 
-_KEPT = 1024
-"""Bytes of the end that are kept, at least: a last event such as `[DONE]` or an error, in whatever pieces it comes."""
+_KEPT = 4
+"""Pieces that are kept of the end, whole lines each: name, data and end of a last event, and one to spare."""
 _LONGEST_HELD = 64 * 1024
 """Bytes of a line that wait for its end. A longer line passes as it comes."""
 _LINE_FEED = 10
@@ -69,14 +70,14 @@ async def pass_events(exchange: Exchange, reply: Reply, route: bytes, patience: 
 class PassedEvents:
     """The events of one stream on their way through. Only whole lines go on, so that no event stops half way."""
 
-    __slots__ = ("_held", "_names", "_route", "_seen", "_tail")
+    __slots__ = ("_held", "_kept", "_names", "_route", "_seen")
 
     def __init__(self, route: bytes) -> None:
         self._route = route
         self._names = _LAST_NAMES.get(route)
         self._held = b""
         """The beginning of a line."""
-        self._tail = b""
+        self._kept: deque[bytes] = deque(maxlen=_KEPT)
         """The end of what went on."""
         self._seen = ""
         """The name of the newest event, on routes where it says that the end is there."""
@@ -87,17 +88,15 @@ class PassedEvents:
             piece = self._whole_lines(piece)
             if not piece:
                 return b""
-        self._tail = piece if len(piece) >= _KEPT else (self._tail + piece)[-_KEPT:]
-        if self._names:
+        self._kept.append(piece)
+        if self._names is not None:
             self._look_for_name(piece)
         return piece
 
     def end(self) -> bytes:
         """The last bytes of a stream whose response has ended properly. Raises `ServiceError` where it was cut."""
-        self._tail += self._held
         known = self._names is not None or self._route in _END_WITH_DONE
-        if known and not self._ended():
-            self._tail = self._tail.removesuffix(self._held)
+        if known and not self._ended(self._lines(self._held)):
             raise ServiceError(
                 500,
                 "the upstream ended its stream before the answer was complete: the last event is missing "
@@ -108,7 +107,8 @@ class PassedEvents:
 
     def fail(self, error: GatewayError) -> bytes:
         """The last bytes of a stream that is cut: an error event, unless the upstream's own end was there already."""
-        return b"" if self._ended() else self._between() + error.event(named=self._names is not None)
+        lines = self._lines()
+        return b"" if self._ended(lines) else self._between(lines) + error.event(named=self._names is not None)
 
     def _whole_lines(self, piece: bytes) -> bytes:
         piece = self._held + piece
@@ -119,42 +119,48 @@ class PassedEvents:
         return piece[:end]
 
     def _look_for_name(self, lines: bytes) -> None:
+        if b"event:" not in lines:
+            return
         start = lines.rfind(b"\nevent:") + 1
         if start or lines.startswith(b"event:"):
             end = lines.find(b"\n", start)
             self._seen = lines[start + 6 : end if end > 0 else None].strip().decode("latin-1")
 
-    def _ended(self) -> bool:
+    def _lines(self, more: bytes = b"") -> list[bytes]:
+        """The last lines with their ends."""
+        return (b"".join(self._kept) + more).splitlines(keepends=True)
+
+    def _ended(self, lines: list[bytes]) -> bool:
         """What came last is an end: `[DONE]`, an error, or an event with one of the route's last names."""
-        lines = self._tail.splitlines()
-        last = next((line for line in reversed(lines) if line and not line.isspace()), b"")
+        last = next((line for line in reversed(lines) if not line.isspace()), b"")
         if last.startswith(_DONE):
             return True
-        found = self._last_event()
+        found = _last_event(lines)
         names = self._names or ()
         return bool(found.get("error")) or found.get("type") in ("error", *names) or self._seen in names
 
-    def _last_event(self) -> dict[str, Any]:
-        """The data of the last event that has some, where it is an object."""
-        data: list[bytes] = []
-        for line in reversed(self._tail.splitlines()):
-            if line.startswith(b"data:"):
-                data.append(line[5:])
-            elif data and not line:
-                break
-        try:
-            found = msgspec.json.decode(b"\n".join(reversed(data)))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return {}
-        return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-
-    def _between(self) -> bytes:
+    def _between(self, lines: list[bytes]) -> bytes:
         """What ends an event that has begun to say something, before the next."""
-        if self._tail and self._tail[-1] not in b"\r\n":
+        if lines and not lines[-1].endswith((b"\n", b"\r")):
             return b"\n\n"
-        for line in reversed(self._tail.splitlines()):
+        for line in reversed(lines):
             if line.startswith(b"data"):
                 return b"\n"
-            if not line:
+            if line.isspace():
                 return b""
-        return b"\n" if len(self._tail) >= _KEPT else b""
+        return b"\n" if len(self._kept) == _KEPT else b""
+
+
+def _last_event(lines: list[bytes]) -> dict[str, Any]:
+    """The data of the last event that has some, where it is an object."""
+    data: list[bytes] = []
+    for line in reversed(lines):
+        if line.startswith(b"data:"):
+            data.append(line[5:])
+        elif data and line.isspace():
+            break
+    try:
+        found = msgspec.json.decode(b"".join(reversed(data)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}

@@ -109,7 +109,7 @@ async def pass_to_model(
 
 
 async def _pass_json(exchange: Exchange, reply: Reply, patience: float) -> None:
-    """An answer in JSON is there as a whole before its status goes out: one that breaks off is an error, not a piece."""
+    """An answer in JSON is there as a whole before its status goes out: one that breaks off is an error."""
     held = bytearray()
     try:
         async with asyncio.timeout(patience):
