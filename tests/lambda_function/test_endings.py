@@ -13,7 +13,8 @@ from tests.lambda_function.conftest import TaskRoot
 from tests.lambda_function.function import Function, function, wait_until_ready
 from tests.lambda_function.rest_api import response
 from tests.lambda_function.runtime_api import DEADLINE, Invocation
-from tests.lambda_function.service import Answer, Service, Steps
+from tests.lambda_function.service import Answer, Asked, Service, Steps
+from tests.lambda_function.test_openai import token
 from tests.registry.scripted_dynamodb import Table
 
 pytestmark = [getattr(pytest.mark, "lambda"), pytest.mark.xdist_group("lambda")]
@@ -55,6 +56,24 @@ def test_a_stream_ends_with_an_error_event_before_the_deadline(soon: Function, w
     error = last_error(found, ONE)
     assert (error["type"], error["code"]) == ("server_error", "out_of_time")
     assert not invocation.broken
+
+
+def test_a_translated_stream_and_answer_end_before_the_deadline(soon: Function, web: Service) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path == "/generate":
+            time.sleep(SHORT)
+        return Answer(status=404) if asked.path == "/info" else Answer(headers=EVENTS, pieces=slow(token(1, "Hel")))
+
+    web.answers = answer
+    invocation = chat(soon, model="m", messages=[{"role": "user", "content": "Hi"}])
+    first, last = invocation.payload().split(b"Hel")
+    assert first.startswith(b"data: {")
+    assert last_error(last.partition(b"\n\n")[2], b"")["code"] == "out_of_time"
+    assert time.time() < invocation.deadline
+    invocation = chat(soon, model="m", messages=[{"role": "user", "content": "Hi"}], stream=False)
+    found = response(invocation)
+    assert (found.status, json.loads(found.body)["error"]["code"]) == (504, "out_of_time")
+    assert time.time() < invocation.deadline
 
 
 def test_a_runs_own_stream_ends_with_an_error_event_before_the_deadline(soon: Function, web: Service) -> None:
