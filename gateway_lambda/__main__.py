@@ -7,11 +7,11 @@ import uvicorn
 
 from gateway_lambda.adapter import behind_adapter
 from gateway_lambda.app import make_app
+from gateway_lambda.client_connection import ClientConnection
 from gateway_lambda.logs import set_up_logging
 from gateway_lambda.registry.file import RegistryError
 from gateway_lambda.registry.opening import open_registry
 from gateway_lambda.settings import SettingsError, from_environment
-from gateway_lambda.upgrades import DecliningProtocol
 
 try:
     settings = from_environment(os.environ)
@@ -24,7 +24,7 @@ uvicorn.run(
     host=settings.host,
     port=settings.port,
     loop="uvloop",
-    http=DecliningProtocol,
+    http=ClientConnection.serving(settings),
     ws="none",
     access_log=False,
     log_config=None,

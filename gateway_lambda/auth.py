@@ -37,6 +37,12 @@ async def known_key(authorization: bytes | None, registry: RegistrySource, table
     return table.key(digest) or (await registry.refreshed()).key(digest)
 
 
+def has_key(authorization: bytes | None, table: Table) -> bool:
+    """Whether an Authorization header carries a key that `table` knows; nothing is looked up for it."""
+    secret = _bearer(authorization)
+    return secret is not None and table.key(sha256(secret).hexdigest()) is not None
+
+
 def may_use(key: Key | None, service: Service) -> bool:
     """Whether whoever holds `key` may use `service`; None is a caller without a known key."""
     if not service.auth:

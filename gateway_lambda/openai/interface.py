@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.auth import admitted, known_key, may_use, refusal
+from gateway_lambda.auth import admitted, has_key, known_key, may_use, refusal
 from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_found
 from gateway_lambda.exchange import Exchange, not_allowed
+from gateway_lambda.open_bodies import OpenBodies
 from gateway_lambda.openai.chat import chat_completions
 from gateway_lambda.openai.completions import completions
 from gateway_lambda.openai.models import model_list, model_name, model_object
@@ -35,6 +36,7 @@ class Interface:
         self._runs = runs
         self._upstream = upstream
         self._tgi = TgiClient(upstream, settings)
+        self._open_bodies = OpenBodies(settings.max_open_bytes, settings.body_timeout)
 
     async def answer(self, exchange: Exchange, path: bytes) -> None:
         """Answer a request at a raw `path`. Raises `GatewayError` as long as nothing was sent."""
@@ -50,14 +52,20 @@ class Interface:
             await self._generate(exchange, path)
 
     async def _generate(self, exchange: Exchange, path: bytes) -> None:
-        """By the model that the body names, in its own format; the gateway itself knows two such routes."""
+        """By the model that the body names, in its own format; the gateway itself knows two such routes.
+
+        Where nothing is open, the key is checked before the body is read. Else the body must be read to know whether
+        its model is open; the bodies of callers without a key are bounded all together.
+        """
         answer = _ANSWERS.get(path)
         if answer is not None:
             _allow(exchange, b"POST")
         elif exchange.method != "POST":
             raise _no_route(exchange)
         table = await self._registry.table()
-        body = await exchange.body(self._settings.max_body_bytes)
+        await self._authenticate_if_closed(exchange, table)
+        counted = None if has_key(exchange.authorization, table) else self._open_bodies
+        body = await exchange.body(self._settings.max_body_bytes, counted)
         name = self._name(exchange, body, known=answer is not None)
         run = await self._run_for(exchange, name, table)
         model = run.service.model
@@ -99,7 +107,11 @@ class Interface:
 
     async def _authenticate_if_closed(self, exchange: Exchange, table: Table) -> None:
         """Where nothing is open, a caller without a key learns nothing, not even what there is not."""
-        if table.services and table.all_closed and not await known_key(exchange.authorization, self._registry, table):
+        if not (table.services and table.all_closed):
+            return
+        if await known_key(exchange.authorization, self._registry, table):
+            return
+        if (await self._registry.refreshed()).all_closed:
             raise refusal(exchange.authorization)
 
     async def _models(self, exchange: Exchange, path: bytes) -> None:
