@@ -63,9 +63,8 @@ class Interface:
         elif exchange.method != "POST":
             raise _no_route(exchange)
         table = await self._registry.table()
-        await self._authenticate_if_closed(exchange, table)
-        counted = None if has_key(exchange.authorization, table) else self._open_bodies
-        body = await exchange.body(self._settings.max_body_bytes, counted)
+        known = await self._authenticate_if_closed(exchange, table) or has_key(exchange.authorization, table)
+        body = await exchange.body(self._settings.max_body_bytes, None if known else self._open_bodies)
         name = self._name(exchange, body, known=answer is not None)
         run = await self._run_for(exchange, name, table)
         model = run.service.model
@@ -105,14 +104,18 @@ class Interface:
         service = await admitted(services, exchange.authorization, self._registry, table)
         return self._runs.of(service, table)
 
-    async def _authenticate_if_closed(self, exchange: Exchange, table: Table) -> None:
-        """Where nothing is open, a caller without a key learns nothing, not even what there is not."""
+    async def _authenticate_if_closed(self, exchange: Exchange, table: Table) -> bool:
+        """Where nothing is open, a caller without a key learns nothing, not even what there is not.
+
+        Whether a key was asked for, and known. Raises `RequestError`.
+        """
         if not (table.services and table.all_closed):
-            return
+            return False
         if await known_key(exchange.authorization, self._registry, table):
-            return
+            return True
         if (await self._registry.refreshed()).all_closed:
             raise refusal(exchange.authorization)
+        return False
 
     async def _models(self, exchange: Exchange, path: bytes) -> None:
         table = await self._registry.table()
