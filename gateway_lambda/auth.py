@@ -37,10 +37,10 @@ async def known_key(authorization: bytes | None, registry: RegistrySource, table
     return table.key(digest) or (await registry.refreshed()).key(digest)
 
 
-def has_key(authorization: bytes | None, table: Table) -> bool:
-    """Whether an Authorization header carries a key that `table` knows; nothing is looked up for it."""
-    secret = _bearer(authorization)
-    return secret is not None and table.key(sha256(secret).hexdigest()) is not None
+def held_key(authorization: bytes | None, table: Table) -> Key | None:
+    """The key that an Authorization header carries, if `table` knows it; nothing is looked up for it."""
+    secret = _bearer(authorization) if table.has_keys else None
+    return table.key(sha256(secret).hexdigest()) if secret else None
 
 
 def may_use(key: Key | None, service: Service) -> bool:

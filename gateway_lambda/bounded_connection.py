@@ -16,8 +16,9 @@ from gateway_lambda.errors import GatewayError, RequestError
 from gateway_lambda.request_head import (
     LONGEST_HEAD,
     MOST_LINES,
-    check_framing,
+    check_chunks,
     check_size,
+    check_version,
     head_too_large,
     malformed,
     without_offer,
@@ -51,6 +52,7 @@ class BoundedConnection(HttpToolsProtocol):
     """uvicorn's with bounds."""
 
     parser: Any
+    scope: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,6 +65,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._declined = b""
         """The head of a request that offers another protocol, without its offer."""
         self._judged = False
+        self._in_chunks = False
         self._stays = False
         self._answered: RequestResponseCycle | None = None
         """The request that is being answered; `cycle` is the last that came."""
@@ -106,11 +109,8 @@ class BoundedConnection(HttpToolsProtocol):
                 self._refuse(head_too_large(self.url))
             elif self._phase == BODY and not self._judged:
                 self._judge()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        if self._phase != HEAD:
-            self._begin_head()
+            elif self._phase == BETWEEN and self.scope is not None:
+                self._begin_head()
 
     def _begin_head(self) -> None:
         self._phase = HEAD
@@ -122,21 +122,28 @@ class BoundedConnection(HttpToolsProtocol):
         if len(headers) > MOST_LINES or self._unparsed > LONGEST_HEAD // 2:
             check_size(self.url, headers)
         self._unparsed = 0
-        version = self.parser.get_http_version()
         if self.parser.should_upgrade():
+            version = self.parser.get_http_version()
             self._declined = without_offer(self.parser.get_method(), self.url, version, headers)
             return
-        check_framing(version, headers)
         if len(self.pipeline) >= _MOST_QUEUED:
             raise RequestError(f"more than {_MOST_QUEUED} requests wait on this connection", "invalid_http")
         super().on_headers_complete()
         self._phase = BODY
-        self._judged = False
+        self._judged = self._in_chunks = False
         self.cycle.transport = self._outlet
         if not self.pipeline:
             self._answered = self.cycle
         # The request has its list; trailers, which the parser gives as headers, go into one that nobody reads.
         self.headers = []
+        if self.scope["http_version"] != "1.1":
+            check_version(self.scope["http_version"])
+
+    def on_chunk_header(self) -> None:
+        """A body in chunks. Raises `GatewayError`."""
+        if not self._in_chunks:
+            self._in_chunks = True
+            check_chunks(self.scope["http_version"], self.scope["headers"])
 
     def on_body(self, body: bytes) -> None:
         self._unparsed = 0
@@ -153,6 +160,7 @@ class BoundedConnection(HttpToolsProtocol):
         if self._declined:
             return
         self._phase = BETWEEN
+        self.scope = None  # the next one that begins has its own
         cycle = self.cycle
         if cycle.response_complete:
             return

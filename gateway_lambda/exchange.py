@@ -96,19 +96,19 @@ class Exchange:
         size = int(length) if length is not None and length.isdigit() else None
         if size is not None and size > limit:
             raise too_large(limit)
-        if open_bodies is None:
-            return await self._body(limit)
-        self._hold(open_bodies, limit if size is None else size)
+        if open_bodies is not None:
+            self._hold(open_bodies, limit if size is None else size)
         message = await self.receive()
         found: bytes = message.get("body", b"")
-        if message.get("more_body") or message["type"] != "http.request":
+        if message.get("more_body") or message["type"] != "http.request" or len(found) > limit:
             try:
-                async with asyncio.timeout(open_bodies.within):
-                    found = await self._body(limit, message)
+                async with asyncio.timeout(open_bodies.within if open_bodies else None):
+                    found = await self._rest(found, message, limit)
             except TimeoutError:
-                raise open_bodies.late() from None
-        open_bodies.give_back(self._held - len(found))
-        self._held = len(found)
+                raise RequestError("the request's body did not come in time", "request_timeout", status=408) from None
+        if open_bodies is not None:
+            open_bodies.give_back(self._held - len(found))
+            self._held = len(found)
         return found
 
     def _hold(self, open_bodies: OpenBodies, size: int) -> None:
@@ -116,13 +116,7 @@ class Exchange:
         self._open_bodies = open_bodies
         self._held = size
 
-    async def _body(self, limit: int, message: Message | None = None) -> bytes:
-        """The pieces from `message` on, which has been received already."""
-        if message is None:
-            message = await self.receive()
-        found: bytes = message.get("body", b"")
-        if not message.get("more_body") and message["type"] == "http.request" and len(found) <= limit:
-            return found
+    async def _rest(self, found: bytes, message: Message, limit: int) -> bytes:
         pieces = [found]
         size = len(found)
         while message["type"] == "http.request":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway_lambda.errors import RequestError, ServiceError
+from gateway_lambda.errors import ServiceError
 
 
 class OpenBodies:
@@ -30,8 +30,3 @@ class OpenBodies:
     def give_back(self, size: int) -> None:
         """Hold `size` bytes less."""
         self._held -= size
-
-    def late(self) -> RequestError:
-        """A body that did not come in time."""
-        message = f"without a key, a request's body must come within {self.within:g} s"
-        return RequestError(message, "request_timeout", status=408)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gateway_lambda.errors import Header, RequestError
 
@@ -34,19 +34,20 @@ def malformed(problem: str) -> RequestError:
     return RequestError(f"this is no HTTP request: {problem}", "invalid_http")
 
 
-def check_framing(version: str, headers: Sequence[Header]) -> None:
-    """Raises `RequestError` for versions of HTTP and codings of a body that another server may read otherwise.
+def check_version(version: str) -> None:
+    """Raises `RequestError` for a version of HTTP that the parser takes and this server does not."""
+    if version not in ("1.0", "1.1"):
+        raise RequestError(f"HTTP/{version} is not possible here: use HTTP/1.1", "invalid_http", status=505)
+
+
+def check_chunks(version: str, headers: Iterable[Header]) -> None:
+    """Raises `RequestError` for a body in chunks that another server may read otherwise.
 
     The parser refuses the rest: two lengths, a length and chunks, folded lines, bare line feeds.
     """
-    coding = dict(headers).get(b"transfer-encoding")
-    if version == "1.1" and coding is None:
-        return
-    if version not in ("1.0", "1.1"):
-        raise RequestError(f"HTTP/{version} is not possible here: use HTTP/1.1", "invalid_http", status=505)
-    if coding is not None and version == "1.0":
+    if version == "1.0":
         raise RequestError("HTTP/1.0 has no Transfer-Encoding: use HTTP/1.1", "invalid_http")
-    if coding is not None and coding.lower() != b"chunked":
+    if dict(headers).get(b"transfer-encoding", b"").lower() != b"chunked":
         raise RequestError("Transfer-Encoding: only 'chunked' is possible here", "invalid_http", status=501)
 
 
