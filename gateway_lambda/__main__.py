@@ -4,17 +4,20 @@ import os
 import sys
 
 import uvicorn
+from msgspec.structs import replace
 
 from gateway_lambda.adapter import behind_adapter
 from gateway_lambda.app import make_app
 from gateway_lambda.client_connection import ClientConnection
 from gateway_lambda.logs import set_up_logging
+from gateway_lambda.open_files import connections_for
 from gateway_lambda.registry.file import RegistryError
 from gateway_lambda.registry.opening import open_registry
 from gateway_lambda.settings import SettingsError, from_environment
 
 try:
     settings = from_environment(os.environ)
+    settings = replace(settings, max_connections=connections_for(settings.max_connections))
     app = make_app(settings, open_registry(settings.registry))
 except (SettingsError, RegistryError) as problem:
     sys.exit(f"gateway: {problem}")
