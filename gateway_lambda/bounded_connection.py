@@ -61,6 +61,8 @@ class BoundedConnection(HttpToolsProtocol):
         """When the phase began; in a body, when its last bytes came."""
         self._unparsed = 0
         """Bytes since the parser last came to the end of a head, of a message or of a piece of a body."""
+        self._queued = 0
+        """Bytes of the bodies of requests that wait for the answer to the one before them."""
         self._left = _LINGER_BYTES
         self._declined = b""
         """The head of a request that offers another protocol, without its offer."""
@@ -126,8 +128,10 @@ class BoundedConnection(HttpToolsProtocol):
             version = self.parser.get_http_version()
             self._declined = without_offer(self.parser.get_method(), self.url, version, headers)
             return
-        if len(self.pipeline) >= _MOST_QUEUED:
-            raise RequestError(f"more than {_MOST_QUEUED} requests wait on this connection", "invalid_http")
+        if not self.pipeline:
+            self._queued = 0
+        elif len(self.pipeline) >= _MOST_QUEUED or self._queued > _SKIPPED_BODY:
+            raise RequestError("too much waits on this connection for an answer", "invalid_http")
         super().on_headers_complete()
         self._phase = BODY
         self._judged = self._in_chunks = False
@@ -151,6 +155,8 @@ class BoundedConnection(HttpToolsProtocol):
         if cycle.response_complete:
             return
         cycle.body += body
+        if cycle is not self._answered:
+            self._queued += len(body)
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
         cycle.message_event.set()
@@ -184,7 +190,10 @@ class BoundedConnection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         self._stays = False
-        super().shutdown()
+        if self._phase == ENDING:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def end(self) -> None:
         """Close, once what was written has gone out; the client gets to read it even while it still sends."""

@@ -65,6 +65,22 @@ def test_where_something_is_open_the_bodies_of_all_without_a_key_are_bounded_tog
         assert ask(port, request).status == 401
 
 
+def test_large_bodies_do_not_pile_up_behind_an_answer(bench: Bench) -> None:
+    body = b"a" * 200_000
+    request = b"POST /services/run/x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    with process(bench, GATEWAY_LOG="info") as (started, url), ThreadPoolExecutor(30) as pool:
+        port = int(url.rpartition(":")[2])
+        ask(port, request)
+        before = peak(started.pid)
+
+        def flood(_: int) -> bytes:
+            with Caller(port) as caller:
+                return caller.send(request * 20).rest()
+
+        assert all(answers.startswith(b"HTTP/1.1 200 ") for answers in pool.map(flood, range(30)))
+        assert peak(started.pid) - before < 25 * MEGABYTE
+
+
 @pytest.mark.parametrize("path", [b"/v1/chat/completions", b"/completions", b"/v1/embeddings", b"/v1/nothing"])
 def test_where_nothing_is_open_the_key_is_asked_for_before_any_of_the_body(bench: Bench, path: bytes) -> None:
     closed(bench)

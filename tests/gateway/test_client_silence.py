@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 
 import pytest
 
 from tests.gateway.raw_http import Caller, ask, chat
 from tests.gateway.scripted_tgi import events, stream
 from tests.gateway.serving import Bench
+from tests.gateway.test_process import process
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = b"POST /services/run/x HTTP/1.1\r\nHost: h\r\n"
@@ -82,6 +84,15 @@ def test_where_all_connections_are_in_use_a_new_one_is_told(bench: Bench) -> Non
         assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "service_unavailable", "5")
         bench.loop.call(go_on.set)
         assert caller.chunks().endswith(DONE)
+
+
+def test_a_connection_that_ends_does_not_hold_up_the_gateway_that_stops(bench: Bench) -> None:
+    with process(bench) as (started, url), Caller(int(url.rpartition(":")[2])) as caller:
+        assert caller.send(HEALTH[:-2] + b"a\r\n").answer().status == 400
+        began = time.monotonic()
+        started.terminate()
+        started.wait(10)
+        assert time.monotonic() - began < 4  # and not the 5 s in which a client may read its answer
 
 
 @pytest.mark.parametrize(
