@@ -6,18 +6,21 @@ import sys
 from types import FrameType
 
 import uvicorn
+from msgspec.structs import replace
 from uvicorn.config import STARTUP_FAILURE
 
 from gateway_lambda.adapter import behind_adapter
 from gateway_lambda.app import make_app
+from gateway_lambda.client_connection import ClientConnection
 from gateway_lambda.logs import set_up_logging
+from gateway_lambda.open_files import connections_for
 from gateway_lambda.registry.file import RegistryError
 from gateway_lambda.registry.opening import open_registry
 from gateway_lambda.settings import SettingsError, from_environment
-from gateway_lambda.upgrades import DecliningProtocol
 
 try:
     settings = from_environment(os.environ)
+    settings = replace(settings, max_connections=connections_for(settings.max_connections))
     app = make_app(settings, open_registry(settings.registry))
 except (SettingsError, RegistryError) as problem:
     sys.exit(f"gateway: {problem}")
@@ -40,7 +43,7 @@ config = uvicorn.Config(
     host=settings.host,
     port=settings.port,
     loop="uvloop",
-    http=DecliningProtocol,
+    http=ClientConnection.serving(settings),
     ws="none",
     access_log=False,
     log_config=None,

@@ -37,6 +37,12 @@ async def known_key(authorization: bytes | None, registry: RegistrySource, table
     return table.key(digest) or (await registry.refreshed()).key(digest)
 
 
+def held_key(authorization: bytes | None, table: Table) -> Key | None:
+    """The key that an Authorization header carries, if `table` knows it; nothing is looked up for it."""
+    secret = _bearer(authorization) if table.has_keys else None
+    return table.key(sha256(secret).hexdigest()) if secret else None
+
+
 def may_use(key: Key | None, service: Service) -> bool:
     """Whether whoever holds `key` may use `service`; None is a caller without a known key."""
     if not service.auth:

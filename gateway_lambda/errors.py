@@ -11,6 +11,9 @@ Statuses, types and codes are those of translation.md §6.6; the body is OpenAI'
 
 from __future__ import annotations
 
+import os
+from http import HTTPStatus
+
 import msgspec
 
 Header = tuple[bytes, bytes]
@@ -51,6 +54,14 @@ class GatewayError(Exception):
         if not named:
             return b"data: " + self.body() + b"\n\n"
         return b'event: error\ndata: {"type":"error",' + self.body()[1:] + b"\n\n"
+
+    def last_response(self) -> bytes:
+        """A whole response, for a connection that ends with it before there is a request."""
+        body = self.body()
+        own = (b"x-request-id", b"req_" + os.urandom(12).hex().encode()), (b"content-length", b"%d" % len(body))
+        lines = [b"%s: %s\r\n" % header for header in (JSON_TYPE, *own, (b"connection", b"close"), *self.headers)]
+        status = b"HTTP/1.1 %d %s\r\n" % (self.status, HTTPStatus(self.status).phrase.encode())
+        return status + b"".join(lines) + b"\r\n" + body
 
 
 class RequestError(GatewayError):

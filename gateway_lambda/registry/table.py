@@ -48,6 +48,11 @@ class Table:
         found = self._by_digest.get(digest)
         return found if found and hmac.compare_digest(found.sha256.lower(), digest) else None
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether anybody was given a key."""
+        return bool(self._by_digest)
+
     def models(self) -> Iterable[tuple[Service, ...]]:
         """For each model name the services that serve it, newest first."""
         return self._by_model.values()
