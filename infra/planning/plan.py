@@ -184,6 +184,8 @@ class ServicePlan:
     model: Model | None
     """Without `upstream_api_key`, which is a secret and stands beside it."""
     upstream_api_key: Secret | None
+    weight: int | None
+    """The run's part of the requests for a model name that several runs share; `None`: it shares it with none."""
     container: Container
     offers: tuple[Offer, ...]
     """By price, cheapest first: 1 to 40."""
@@ -215,6 +217,17 @@ class ServicePlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ApiKey:
+    """An API key, and what whoever has it may do."""
+
+    name: str
+    runs: tuple[str, ...] | None = None
+    """Run names; `None`: all."""
+    requests_per_minute: int | None = None
+    """The most requests; `None`: any number."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class GatewayPlan:
     """A gateway: where it answers and with what it is built."""
 
@@ -226,8 +239,8 @@ class GatewayPlan:
     """`None`: one is made and validated in the hosted zone."""
     auth: bool
     """The default of its services."""
-    keys: tuple[str, ...]
-    """Names of the API keys that are made."""
+    keys: tuple[ApiKey, ...]
+    """Those that are made."""
     zone_id: str | None
     vpc_id: str | None
     subnet_ids: tuple[str, ...] | None
