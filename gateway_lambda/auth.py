@@ -68,7 +68,7 @@ async def known_key(authorization: bytes | None, registry: RegistrySource, table
 
 
 def may_use(key: Key | None, service: Service) -> bool:
-    """Whether whoever holds `key` may use `service`; None is a caller without a known key."""
+    """Whether a caller with `key` may use `service`; None is a caller without a known key."""
     if not service.auth:
         return True
     return key is not None and (key.runs is None or "*" in key.runs or service.run in key.runs)

@@ -136,7 +136,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelClaim(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose a model name is: one stack's, or several runs' that share it. Who had it first comes first."""
+    """Who has a model name: the runs of one stack, or several runs that share it. Who had it first comes first."""
 
     model: str
     holders: list[Holder]

@@ -1,6 +1,6 @@
 """A model's name in the gateway's table: whose it is among the services of one gateway.
 
-A run name is claimed by an item of its own, which is made only where there is none. Of a model name that several runs
+A run name is claimed by an item of its own, which is made only if it does not exist. Of a model name that several runs
 share, some may have it together and others may not, which no single condition of such an item says. Therefore this
 resource reads what the table holds, decides, and writes only if the item is still what it read.
 """

@@ -13,7 +13,7 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from gateway_lambda.registry import record
-from infra.planning.plan import ApiKey
+from infra.planning.api_key import ApiKey
 from infra.planning.table_items import EXPIRES, PARTITION_KEY, SORT_KEY, key_item
 
 KEY_BYTES = 32

@@ -36,7 +36,7 @@ def _read_keys(value: object) -> object:
     for name in names:
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", name):
             rule = "a key's name has letters, digits, ., _, @ and -, 64 at most, and begins with a letter or a digit"
-            remedy = "write for example alice, or alice@2 for a second key of hers"
+            remedy = "write for example alice, or alice@2 for her second key"
             raise problem(rule, remedy, found=repr(name)[:80])
         if names.count(name) > 1:
             raise problem("each name is there once", "remove what is there twice", found=f"{name} more than once")
@@ -81,7 +81,7 @@ _LATER = "the gateway does not count it yet"
 
 
 class KeyOptions(Section, frozen=True):
-    """What whoever has a key may do."""
+    """What a caller with this key may do."""
 
     refused: ClassVar[Mapping[str, Refusal]] = {
         "expires": Refusal("the gateway knows no time after which a key ends", "remove the key's name when it ends"),

@@ -6,7 +6,8 @@ import re
 
 from infra.configuration import GatewayConfiguration, GatewaySettings, Problem
 from infra.planning.adapter_layer import layer_region, published_layer
-from infra.planning.plan import ApiKey, GatewayPlan, PlanError
+from infra.planning.api_key import ApiKey
+from infra.planning.plan import GatewayPlan, PlanError
 
 LONGEST_DOMAIN = 62
 """Characters; `*.` before it makes the 64 that ACM takes as a certificate's first name (RFC 5280)."""

@@ -13,6 +13,7 @@ from typing import Literal
 
 from gateway_lambda.registry.record import Model
 from infra.configuration import ConfigurationError, Problem, Secret, Source
+from infra.planning.api_key import ApiKey
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
 
@@ -214,17 +215,6 @@ class ServicePlan:
     def waits(self) -> bool:
         """Whether deploying ends only when a replica serves: not where there may be none."""
         return self.wait and self.replicas.minimum > 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ApiKey:
-    """An API key, and what whoever has it may do."""
-
-    name: str
-    runs: tuple[str, ...] | None = None
-    """Run names; `None`: all."""
-    requests_per_minute: int | None = None
-    """The most requests; `None`: any number."""
 
 
 @dataclass(frozen=True, kw_only=True)

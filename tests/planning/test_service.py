@@ -23,7 +23,8 @@ from infra.planning import (
     service_record,
     unresolved,
 )
-from infra.planning.plan import ApiKey, GatewayPlan, Purchase, RateLimit, RegistryLogin, Replicas, Scaling
+from infra.planning.api_key import ApiKey
+from infra.planning.plan import GatewayPlan, Purchase, RateLimit, RegistryLogin, Replicas, Scaling
 from infra.planning.run_names import ADJECTIVES, ANIMALS
 from infra.planning.table_items import model_item
 
