@@ -55,7 +55,7 @@ class Admission:
             services, key = _usable(named(table, name), exchange.authorization, table)
         if services:
             return services, key, table
-        if table.any_closed and _key(exchange.authorization, table) is None:
+        if key is None and table.any_closed:
             raise refusal(exchange.authorization)
         raise missing(name)
 
@@ -84,7 +84,7 @@ def refusal(authorization: bytes | None) -> RequestError:
 def _usable(
     services: Sequence[Service], authorization: bytes | None, table: Table
 ) -> tuple[Sequence[Service], Key | None]:
-    if not any(service.auth for service in services):
+    if services and not any(service.auth for service in services):
         return services, None
     key = _key(authorization, table)
     return [service for service in services if may_use(key, service)], key

@@ -48,6 +48,9 @@ def read_items(items: Iterable[Item]) -> Read:
                 claims.append(_claim(item, name))
         except _UNREADABLE as problem:
             problems.append(f"{sort_key[:100]}: {problem}")
+            if kind == "model":
+                # Nobody gets its requests: without a claim, the run that was registered first would.
+                claims.append(ModelClaim(model=name, holders=[]))
     return Read(Registry(keys=keys, services=services, claims=claims), tuple(problems))
 
 

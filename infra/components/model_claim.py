@@ -106,8 +106,8 @@ class ModelClaimProvider(DynamicProvider):
             why = in_words(error)
         self.leave_frames_out()
         raise RuntimeError(
-            f"whose the model name {props['model']} is could not be written to the gateway's table {props['table']}: "
-            f"{why}. Run the same command again"
+            f"the claim of the model name {props['model']} could not be written to the gateway's table "
+            f"{props['table']}: {why}. Run the same command again"
         )
 
 
