@@ -114,15 +114,11 @@ def invalid_key(message: str) -> RequestError:
     return RequestError(message, "invalid_api_key", status=401, headers=((b"www-authenticate", b"Bearer"),))
 
 
-def permission_denied(what: str) -> RequestError:
-    """A good key that may not use this."""
-    return RequestError(f"this API key may not use {what}; ask for one that may", "permission_denied", status=403)
-
-
 def model_not_found(name: str) -> RequestError:
-    """A model that no run serves."""
+    """A model that no run serves, or none that the caller may use."""
     return RequestError(
-        f"the model {name[:200]!r} does not exist here; GET /v1/models lists those that do",
+        f"the model {name[:200]!r} does not exist here, or you have no access to it; GET /v1/models lists those that "
+        "you may use",
         "model_not_found",
         status=404,
         param="model",
@@ -132,6 +128,11 @@ def model_not_found(name: str) -> RequestError:
 def not_found(what: str) -> RequestError:
     """A route or a run that there is not."""
     return RequestError(what, "not_found", status=404)
+
+
+def run_not_found(name: str) -> RequestError:
+    """A run that there is not, or that the caller may not use."""
+    return not_found(f"there is no run {name[:80]!r} here, or you have no access to it")
 
 
 def too_large(limit: int) -> RequestError:

@@ -38,6 +38,7 @@ class Exchange:
         "content_length",
         "done",
         "hosts",
+        "limits",
         "method",
         "path",
         "receive",
@@ -63,6 +64,8 @@ class Exchange:
                 self.authorization = value
             elif name == b"content-length":
                 self.content_length = value
+        self.limits: tuple[Header, ...] = ()
+        """Headers that say what is left of the limits of the caller's key."""
         self.started = False
         """The status has been sent."""
         self.done = False
@@ -181,8 +184,10 @@ class Exchange:
         await self.start_as(status, headers)
 
     async def start_as(self, status: int, headers: list[Header]) -> None:
-        """The same with these headers alone."""
+        """The same with these headers alone, and what the caller's key has left."""
         self.started = True
+        if self.limits:
+            headers = [*(each for each in headers if not each[0].lower().startswith(b"x-ratelimit-")), *self.limits]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, data: bytes) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.auth import admitted, held_key, known_key, may_use, refusal
+from gateway_lambda.auth import Admission, held_key, known_key, may_use, refusal
 from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_found
 from gateway_lambda.exchange import Exchange, not_allowed
 from gateway_lambda.open_bodies import OpenBodies
@@ -31,9 +31,12 @@ _ROUTES = "there are /v1/models, /v1/chat/completions, /v1/completions, and a ru
 class Interface:
     """Answers requests that name a model instead of a run."""
 
-    def __init__(self, settings: Settings, registry: RegistrySource, runs: Runs, upstream: Upstream) -> None:
+    def __init__(
+        self, settings: Settings, registry: RegistrySource, admission: Admission, runs: Runs, upstream: Upstream
+    ) -> None:
         self._settings = settings
         self._registry = registry
+        self._admission = admission
         self._runs = runs
         self._upstream = upstream
         self._tgi = TgiClient(upstream, settings)
@@ -95,19 +98,9 @@ class Interface:
             raise invalid_type("model", name, "the name of a model, a string")
         raise _no_route(exchange)
 
-    async def _run_for(self, exchange: Exchange, name: str, table: Table, key: Key | None = None) -> Run:
+    async def _run_for(self, exchange: Exchange, name: str, table: Table, key: Key | None) -> Run:
         """The run that serves a model, for a caller who may use it. `key`: the caller's, where it is known already."""
-        services = table.model(name)
-        if not services:
-            table = await self._registry.refreshed()
-            services = table.model(name)
-        if not services:
-            if key is None:
-                await self._authenticate_if_closed(exchange, table)
-            raise model_not_found(name)
-        if key is not None and may_use(key, services[0]):
-            return self._runs.of(services[0], table)
-        service = await admitted(services, exchange.authorization, self._registry, table)
+        service, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
         return self._runs.of(service, table)
 
     async def _authenticate_if_closed(self, exchange: Exchange, table: Table) -> Key | None:
@@ -125,8 +118,9 @@ class Interface:
     async def _models(self, exchange: Exchange, path: bytes) -> None:
         table = await self._registry.table()
         if path:
-            run = await self._run_for(exchange, model_name(path), table)
-            found: Any = run.service.model and model_object(run.service.model, self._settings.owned_by)
+            name = model_name(path)
+            services, _, _ = await self._admission.allowed(exchange, table, Table.model, name, model_not_found)
+            found: Any = services[0].model and model_object(services[0].model, self._settings.owned_by)
             await exchange.respond_json(msgspec.json.encode(found))
             return
         await self._authenticate_if_closed(exchange, table)
