@@ -8,7 +8,6 @@ that is linear in its values, and flat enough for any that recurs.
 from __future__ import annotations
 
 import re
-from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -33,7 +32,40 @@ class TooMuchJson(JsonRefused):
 def decode_bounded(text: bytes) -> Any:
     """The value that `text` is. Raises `JsonRefused`."""
     openers = text.count(b"{") + text.count(b"[")
-    check_values(text, openers)
+    if 1 + openers + text.count(b",") > MAX_VALUES:
+        count_values(text)
+    return _decode(text, openers)
+
+
+class ValueBudget:
+    """For several texts that may have `MAX_VALUES` together."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAX_VALUES
+
+    def decode(self, text: bytes) -> Any:
+        """The value that `text` is. Raises `JsonRefused`, and `TooMuchJson` once the budget is spent."""
+        self._left -= count_values(text, self._left)
+        return _decode(text, text.count(b"{") + text.count(b"["))
+
+
+def count_values(text: bytes, most: int = MAX_VALUES) -> int:
+    """How many values `text` holds, an empty list or object counted twice. Raises `TooMuchJson` above `most`."""
+    values = 1
+    strings = 0
+    for found in _STRING_OR_MARK.finditer(text):
+        if text[found.start()] == _QUOTE:
+            strings += 1
+        else:
+            values += 1
+        if values > most or strings > 2 * most:
+            raise TooMuchJson(f"more than {MAX_VALUES} values; send less")
+    return values
+
+
+def _decode(text: bytes, openers: int) -> Any:
     try:
         found = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
@@ -41,29 +73,6 @@ def decode_bounded(text: bytes) -> Any:
     if openers > MAX_LEVELS and _is_deeper(found, MAX_LEVELS):
         raise TooMuchJson(f"more than {MAX_LEVELS} lists and objects in one another; make it flatter")
     return found
-
-
-def check_values(text: bytes, openers: int | None = None) -> int:
-    """About how many values `text` holds, at least as many as there are. Raises `TooMuchJson` above `MAX_VALUES`.
-
-    `openers`: its opening brackets, where they were counted. What text in strings adds is only told apart where the
-    count is above the bound with it.
-    """
-    if openers is None:
-        openers = text.count(b"{") + text.count(b"[")
-    values = 1 + openers + text.count(b",")
-    if values <= MAX_VALUES:
-        return values
-    values = 1
-    at_most = 4 * MAX_VALUES  # of JSON: each value with a key, both strings, and a comma
-    for found in islice(_STRING_OR_MARK.finditer(text), at_most):
-        values += text[found.start()] != _QUOTE
-        at_most -= 1
-        if values > MAX_VALUES:
-            break
-    if values > MAX_VALUES or not at_most:
-        raise TooMuchJson(f"more than {MAX_VALUES} values; send less")
-    return values
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -53,18 +53,18 @@ class Candidate:
         """After a step: a call, False for no call of these functions, True as long as it may become one.
 
         A call is told as soon as its arguments' opening bracket was read, which then is all of the arguments so far;
-        or else when the object is complete.
+        or else when the object is complete. How an object begins is asked first, also of one that came as a whole.
         """
         scanner = self.scanner
         if scanner.failed:
             return False
-        if scanner.depth == 0:
-            return read_call("".join(self._object), names, announced=self._announced) or False
         if not self._believable:
             said = may_be_call("".join(self._object))
             if said is False:
                 return False
             self._believable = said is True
+        if scanner.depth == 0:
+            return read_call("".join(self._object), names, announced=self._announced) or False
         if scanner.bracket != "{" or scanner.depth not in (2, 3) or self._length > LONGEST_HEADER:
             return True
         name = named_in_header("".join(self._object))

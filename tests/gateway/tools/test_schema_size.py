@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from gateway_lambda.errors import RequestError
+from gateway_lambda.registry.record import Model
+from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.request import read_tools
 from gateway_lambda.tools.schema_size import LONGEST, check_size
-from tests.gateway.tools.values import MODEL, NEW
+
+NEW = Facts(version=(3, 3, 6))
+MODEL = Model(name="m")
 
 _RECORDED: list[tuple[int, dict[str, Any]]] = json.loads(
     (Path(__file__).parent / "expression_lengths.json").read_text()
