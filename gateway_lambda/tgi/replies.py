@@ -77,7 +77,7 @@ class _LargeEvent(msgspec.Struct):
 
 
 _GENERATED = msgspec.json.Decoder(Generated)
-_GENERATED_LIST = msgspec.json.Decoder(list[Generated])
+_GENERATED_LIST = msgspec.json.Decoder(tuple[Generated])
 _TOKENS = msgspec.json.Decoder(list[Token])
 _TOP_TOKENS = msgspec.json.Decoder(list[list[Token]] | None)
 _EVENT = msgspec.json.Decoder(Event)
@@ -89,11 +89,12 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 def decode_generated(body: bytes) -> Generated:
     """A whole answer, also as the list of one that TGI's `/` route gives. Raises `ServiceError`."""
     try:
-        if body[:1] == b"[":
-            return _GENERATED_LIST.decode(body)[0]
-        return _GENERATED.decode(body)
-    except (*_UNREADABLE, IndexError) as problem:
+        found = _GENERATED_LIST.decode(body)[0] if body[:1] == b"[" else _GENERATED.decode(body)
+    except _UNREADABLE as problem:
         raise _garbage(problem) from None
+    if len(found.generated_text) > _MAX_PENDING:
+        raise _garbage(f"a text of more than {_MAX_PENDING} characters")
+    return found
 
 
 def decode_answer_tokens(details: Details) -> list[Token]:

@@ -27,7 +27,7 @@ _ANY_VALUE = 13_200
 _ANY_AT_DEPTH = (350, 1_600, 6_600)
 """For a list or an object of anything, by its `depth`, which is 2 unless the schema says otherwise. A level more is
 four times as long."""
-_SCALAR: Mapping[object, int] = {"string": 80, "number": 50, "integer": 20, "boolean": 12, "null": 4}
+_SCALAR = {"string": 80, "number": 50, "integer": 20, "boolean": 12, "null": 4}
 _BY_FORMAT = 140
 _BY_DIGITS = 160
 """For a string with a `format`, and for a number that says how many digits it has."""
@@ -141,7 +141,8 @@ class _Sizing:
             return Size(_BY_DIGITS, 1)
         pattern = schema.get("pattern")
         more = len(pattern) if isinstance(pattern, str) else 0
-        return Size(more + (_BY_FORMAT if "format" in schema else _SCALAR.get(kind, 1)), 1)
+        plain = _SCALAR.get(kind, 1) if isinstance(kind, str) else 1
+        return Size(more + (_BY_FORMAT if "format" in schema else plain), 1)
 
     def _framed(self, schema: object, depth: int) -> Size:
         found = self.size(schema, depth + 1)
