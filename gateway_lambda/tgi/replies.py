@@ -14,6 +14,8 @@ _Tokens = TypeVar("_Tokens")
 
 _MAX_PENDING = 4 * 1024 * 1024
 """Bytes of one event. The last one holds the whole answer, of which this is about a million tokens."""
+_MAX_TEXT = 1_500_000
+"""Characters of a whole answer, about 400,000 tokens. Looking for calls in it takes a second."""
 _MAX_TOP_TOKENS = 64 * 1024
 """Bytes of the likely tokens of one place. Twenty take 2 KB."""
 _MAX_TOKENS = 300_000
@@ -92,8 +94,8 @@ def decode_generated(body: bytes) -> Generated:
         found = _GENERATED_LIST.decode(body)[0] if body[:1] == b"[" else _GENERATED.decode(body)
     except _UNREADABLE as problem:
         raise _garbage(problem) from None
-    if len(found.generated_text) > _MAX_PENDING:
-        raise _garbage(f"a text of more than {_MAX_PENDING} characters")
+    if len(found.generated_text) > _MAX_TEXT:
+        raise _garbage(f"a text of more than {_MAX_TEXT} characters")
     return found
 
 

@@ -35,8 +35,9 @@ WHOLE: Mapping[str, bytes] = {
     "a list of answers": b"[" + b'{"generated_text":""},' * (500_000) + b'{"generated_text":""}]',
     "empty objects": b"[" + b"{}," * (5 * _MB) + b"{}]",
     "a long text": json.dumps({"generated_text": "a" * (15 * _MB)}).encode(),
+    "the longest text": json.dumps({"generated_text": "{}" * 750_000}).encode(),
     "calls": json.dumps(
-        {"generated_text": '<tool_call>{"name":"f","arguments":{"a":[' + "{}," * 1_390_000 + "{}]}}</tool_call>"}
+        {"generated_text": '<tool_call>{"name":"f","arguments":{"a":[' + "{}," * 490_000 + "{}]}}</tool_call>"}
     ).encode(),
     "half a pair": b'{"generated_text":"\\ud800"}',
     "no object": b'"text"',
