@@ -22,10 +22,6 @@ from gateway_lambda.tools.candidate import Candidate
 from gateway_lambda.tools.deltas import Content, Delta, Said, new_call_id
 from gateway_lambda.tools.forms import Call, Form
 
-_LONGEST_PIECE = 65_536
-"""Characters. A longer text is read in pieces, each of which is put together again before the next is read: text of
-brackets alone would otherwise take sixty times its length.
-"""
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -61,9 +57,6 @@ class CallParser:
 
     def feed(self, text: str) -> list[Delta]:
         """What `text`, the next piece, makes certain."""
-        if len(text) > _LONGEST_PIECE:
-            cuts = range(0, len(text), _LONGEST_PIECE)
-            return [delta for at in cuts for delta in self.feed(text[at : at + _LONGEST_PIECE])]
         if self._said.anything and not self._held and self._state is CallParser._text:
             for first in self._form.firsts:
                 if first in text:

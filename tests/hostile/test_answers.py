@@ -36,7 +36,7 @@ def _wrong(bench: Bench, gateway: Limited, name: str, script: Script, **asked: A
     if "event-stream" in answer.headers.get("content-type", ""):
         if events[-1] != "[DONE]" and "error" not in json.loads(events[-1]):
             wrong.append(f"the stream ends with {events[-1][:200]}")
-    elif answer.status_code != 200 and set(answer.json()["error"]) != {"message", "type", "param", "code"}:
+    elif answer.status_code != 200 and set(answer.json()["error"]) - {"message", "type", "param", "code"}:
         wrong.append(text[:200])
     return [f"{name}: {each}" for each in wrong]
 
