@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from tests.gateway.scripted_tgi import STREAM_HEAD, Asked, Script, Write, reply
-
 _MB = 1024 * 1024
 
 
@@ -73,21 +71,3 @@ ERRORS: Mapping[str, bytes] = {
     "half a pair": b'{"error":{"message":"\\ud800"}}',
     "nothing": b"",
 }
-
-
-def streamed(body: bytes) -> Script:
-    """An event stream that is these bytes, ended by an empty line."""
-
-    async def script(asked: Asked, write: Write) -> None:
-        await write(STREAM_HEAD)
-        for start in range(0, len(body), _MB):
-            piece = body[start : start + _MB]
-            await write(b"%x\r\n%s\r\n" % (len(piece), piece))
-        await write(b"2\r\n\n\n\r\n0\r\n\r\n")
-
-    return script
-
-
-def whole(body: bytes, status: int = 200) -> Script:
-    """A whole answer that is these bytes."""
-    return reply(status, body.decode("latin-1"))

@@ -9,8 +9,9 @@ import pytest
 
 from tests.gateway.scripted_tgi import INFO, Script
 from tests.gateway.serving import HI, Bench
-from tests.hostile.answers import ERRORS, STREAMED, WHOLE, streamed, whole
+from tests.hostile.answers import ERRORS, STREAMED, WHOLE
 from tests.hostile.limited import Limited
+from tests.hostile.scripts import streamed, whole
 
 _TOOL = {"type": "function", "function": {"name": "f"}}
 _ASKED: dict[str, dict[str, Any]] = {

@@ -12,8 +12,8 @@ import pytest
 
 from tests.gateway.scripted_tgi import Script, event_bytes, token
 from tests.gateway.serving import HI, Bench
-from tests.hostile.answers import streamed, whole
 from tests.hostile.limited import Limited
+from tests.hostile.scripts import streamed, whole
 
 _MB = 1024 * 1024
 _TOP = [token(text, 1, -1.5) for text in ("the", " a", "\u00e9", " 1", "\n")]
