@@ -25,11 +25,18 @@ from gateway_lambda.registry.file import FileRegistry, RegistryError
 from gateway_lambda.settings import Settings
 from infra.configuration import ConfigurationError, loads
 from tests.gateway.scripted_tgi import Asked, Script, Tgi, reply
-from tests.gateway.serving import HI, T0
+from tests.gateway.serving import HI
 from tests.hostile.limited import SECONDS
 from tests.hostile.scripts import streamed
 
 Case = dict[str, Any]
+TEMPLATE = (
+    "{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}[{{ m.role }}]"
+    "{% if m.content is string %}{{ m.content }}{% else %}{{ m.content | tojson }}{% endif %}"
+    "{% for call in m.tool_calls or [] %}{{ call.function.name }}{{ call.function.arguments | tojson }}{% endfor %}"
+    "{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+"""Of a model that calls tools: it shows all that a caller sends."""
 _PATIENCE = 20.0
 """Seconds until a case counts as one that hangs; the application's own limits are shorter."""
 _ERROR = {"message", "type", "param", "code"}
@@ -64,6 +71,7 @@ class Arena:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "registry.json"
+        self._usual = folder / "usual.json"
         self._upstream = _Upstream()
         self._exceptions = _Exceptions()
         logging.getLogger().addHandler(self._exceptions)
@@ -73,6 +81,8 @@ class Arena:
     async def start(self) -> None:
         """Begin to listen."""
         await self._upstream.start()
+        self._usual.write_text(json.dumps(self._registry_of_all()))
+        self._source = FileRegistry(str(self._usual))
 
     async def close(self) -> None:
         """End it."""
@@ -80,7 +90,8 @@ class Arena:
         for name in ("gateway_lambda", "gateway_lambda.app"):
             logging.getLogger(name).setLevel(logging.NOTSET)
         await self._upstream.stop()
-        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=5)
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=5)
 
     async def wrong(self, case: Case) -> list[str]:
         """What is wrong with how the case ended; nothing, as a rule."""
@@ -95,11 +106,11 @@ class Arena:
         except Exception as problem:
             found = [f"{type(problem).__name__}: {str(problem)[:300]}"]
         took = time.process_time() - before
-        return [*found, *self._exceptions.found, *([f"{took:.1f} s"] if took > SECONDS else [])]
+        return [*self._exceptions.found, *found, *([f"{took:.1f} s"] if took > SECONDS else [])]
 
-    def registry(self) -> dict[str, Any]:
+    def _registry_of_all(self) -> dict[str, Any]:
         """The registry of requests and answers."""
-        model = {"name": "m", "chat_template": T0, "eos_token": "</s>", "bos_token": "<s>"}
+        model = {"name": "m", "chat_template": TEMPLATE, "eos_token": "</s>", "bos_token": "<s>"}
         services = [
             {"run": "run", "url": self._upstream.url, "auth": False, "model": model},
             {"run": "passed", "url": self._upstream.url, "auth": False, "model": {"name": "o", "format": "openai"}},
@@ -108,7 +119,7 @@ class Arena:
         return {"keys": [], "services": services}
 
     async def _request(self, case: Case) -> list[str]:
-        async with _served(self._app(self.registry())) as app:
+        async with _served(make_app(_settings(self._usual), self._source)) as app:
             return await _ask(app, case["path"], case["body"].encode("latin-1"), by="caller")
 
     async def _answer(self, case: Case) -> list[str]:
@@ -120,7 +131,7 @@ class Arena:
             if name in case:
                 self._upstream.said[path] = reply(200, case[name].encode("latin-1"))
         asked = {"model": case.get("model", "m"), "messages": HI, **case.get("asked", {})}
-        async with _served(self._app(self.registry())) as app:
+        async with _served(make_app(_settings(self._usual), self._source)) as app:
             return await _ask(app, "/v1/chat/completions", json.dumps(asked).encode(), by="replica")
 
     async def _registry(self, case: Case) -> list[str]:
@@ -149,10 +160,6 @@ class Arena:
         except ConfigurationError as refused:
             str(refused)
         return []
-
-    def _app(self, registry: dict[str, Any]) -> Gateway:
-        self._file.write_text(json.dumps(registry))
-        return make_app(_settings(self._file), FileRegistry(str(self._file)))
 
 
 def _settings(file: Path) -> Settings:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.gateway.serving import Bench, Loop
+from tests.hostile.arena import TEMPLATE
 from tests.hostile.limited import Limited, limited
 from tests.support.requirements import require
 
@@ -23,7 +24,7 @@ def bench(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Benc
     """The registry has a model `m` of format tgi, `o` of format openai, and `v`, which looks at images."""
     bench = Bench(loop, tmp_path_factory.mktemp("registry"))
     bench.register(
-        bench.service(),
+        bench.service(chat_template=TEMPLATE),
         bench.service("passed", model="o", format="openai", chat_template=None),
         bench.service("seen", model="v", vision=True),
     )

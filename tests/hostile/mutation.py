@@ -7,48 +7,35 @@ from random import Random
 from typing import Any
 
 _WORDS = (
+    *("type", "function", "name", "parameters", "arguments", "properties", "required", "items", "anyOf", "allOf"),
+    *("$ref", "$defs", "#", "#/$defs/f", "enum", "const", "format", "depth", "additionalProperties", "json_schema"),
+    *("schema", "value", "role", "content", "tool_calls", "tool_call_id", "text", "image_url", "url", "user"),
+    *("assistant", "tool", "system", "developer", "auto", "required", "none", "object", "array", "string", "null", "f"),
+    *("m", "o", "stream", "token", "special", "logprob", "details", "finish_reason", "generated_text", "top_tokens"),
     *(
-        "type",
-        "function",
-        "name",
-        "parameters",
-        "arguments",
-        "properties",
-        "required",
-        "items",
-        "anyOf",
-        "allOf",
-        "$ref",
+        "error",
+        "message",
+        "</s>",
+        "<tool_call>",
+        "</tool_call>",
+        "[TOOL_CALLS]",
+        '{"name": "f", "arguments": {"a": 1}}',
     ),
-    *("$defs", "#", "#/$defs/f", "enum", "const", "format", "depth", "additionalProperties", "json_schema", "schema"),
-    *(
-        "value",
-        "role",
-        "content",
-        "tool_calls",
-        "tool_call_id",
-        "text",
-        "image_url",
-        "url",
-        "user",
-        "assistant",
-        "tool",
-    ),
-    *("system", "developer", "auto", "required", "none", "object", "array", "string", "null", "f", "m", "o", "stream"),
-    *("token", "special", "logprob", "details", "finish_reason", "generated_text", "top_tokens", "error", "message"),
-    *("<tool_call>", "</tool_call>", '{"name": "f", "arguments": {"a": 1}}', "[TOOL_CALLS]", "</s>", "data:", "[DONE]"),
-    *("\ud800", "\udfff", "\u0000", "\n", "\r\n", "\u2028", "\U0001f600", "", " ", "a" * 5000, "1" * 5000, "%0d%0a"),
-    *("http://a..b", "http://127.0.0.1:1", "http://[::1", "https://x:99999/", "{{ messages }}", "{% raise %}", "é"),
 )
-_NUMBERS = (0, -1, 1, 2, 20, 1.5, -0.0, 1e-46, 1e308, 2**31, 2**53, 2**63, 2**64, 10**30, 10**400, 0.1)
+_ODD = (
+    *("\ud800", "\udfff", "\x00", "\n", "\r\n", "\u2028", "\U0001f600", "", " ", "a" * 5000, "1" * 5000, "%0d%0a", "é"),
+    *("http://a..b", "http://127.0.0.1:1", "http://[::1", "https://x:99999/", "{{ messages }}", "{% raise %}", "data:"),
+    *("[DONE]", "x: y\r\nz: w", "../../", "//", "-1", "NaN", "0x1", "null", "*", "/v1/../.."),
+)
+_NUMBERS = (0, 0, -1, 1, 2, 20, 1.5, -0.0, 1e-46, 1e308, 2**31, 2**53, 2**63, 2**64, 10**30, 10**400, 0.1)
 
 
 def mutated(value: Any, random: Random) -> Any:
     """Another value, made of `value` by some changes, each of them anywhere in it."""
-    found = json.loads(json.dumps(value))
-    for change in range(random.choice((1, 1, 1, 2, 2, 3, 5, 8))):
-        found = _changed(found, random, 2 if change else 3000)
-    return found
+    found = [json.loads(json.dumps(value))]
+    for left in reversed(range(random.choice((1, 1, 2, 2, 3, 5, 8)))):
+        _change(found, random, 2 if left else 3000)
+    return found[0] if found else None
 
 
 def written(value: Any, random: Random) -> str:
@@ -62,50 +49,68 @@ def written(value: Any, random: Random) -> str:
     return data.decode("latin-1")
 
 
-def _changed(value: Any, random: Random, most: int) -> Any:
-    """`value` with one change, which repeats nothing more than `most` times."""
-    if isinstance(value, dict | list) and value and random.random() < 0.85:
-        key = random.choice(list(value)) if isinstance(value, dict) else random.randrange(len(value))
-        if random.random() < 0.75:
-            value[key] = _changed(value[key], random, most)
-        else:
-            _change_container(value, key, random, most)
-        return value
-    return _other(value, random, most)
-
-
-def _change_container(value: Any, key: Any, random: Random, most: int) -> None:
-    match random.randrange(5):
+def _change(value: Any, random: Random, most: int) -> None:
+    """Change one place in a container, each with the same chance. Nothing is repeated more than `most` times."""
+    places = _places(value)
+    if not places:
+        return
+    container, key = random.choice(places)
+    match random.randrange(12):
         case 0:
-            del value[key]
-        case 1 if isinstance(value, dict):
-            value[random.choice(_WORDS)] = value.pop(key)
-        case 2 if isinstance(value, dict):
-            value[random.choice(_WORDS)] = any_value(random)
-        case 3 if isinstance(value, list):
-            value[:] = [value[key]] * min(most, random.choice((2, 3, 100, 3000)))
+            del container[key]
+        case 1 if isinstance(container, dict):
+            container[random.choice(_WORDS)] = container.pop(key)
+        case 2 | 3 if isinstance(container, dict):
+            container[random.choice(_WORDS)] = any_value(random)
+        case 4 if isinstance(container, list):
+            container[:] = [container[key]] * min(most, random.choice((2, 3, 100, 3000)))
         case _:
-            value[key] = any_value(random)
+            container[key] = _other(container[key], random, most)
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Every container with each of its keys."""
+    found: list[tuple[Any, Any]] = []
+    left = [value]
+    while left:
+        container = left.pop()
+        if isinstance(container, dict | list):
+            found += [(container, key) for key in (container if isinstance(container, dict) else range(len(container)))]
+            left += container.values() if isinstance(container, dict) else container
+    return found
 
 
 def _other(value: Any, random: Random, most: int) -> Any:
-    match random.randrange(8):
+    match random.randrange(9):
         case 0:
-            return [value]
+            return random.choice(([], {}, [value], [[]], [{}]))
         case 1:
             return {random.choice(_WORDS): value}
         case 2:
             return json.dumps(value)
-        case 3:
+        case 2 if random.random() < 0.5:
             return [value] * min(most, random.choice((2, 50, 2000)))
-        case 4 if isinstance(value, str):
-            return value + random.choice(_WORDS)
-        case 5:
+        case 4 | 5 if isinstance(value, str):
+            return random.choice((value, "")) + random.choice(_ODD)
+        case 4 | 5 if isinstance(value, int | float):
+            return random.choice(_NUMBERS)
+        case 6 | 7 | 8 if isinstance(value, str) and "{" in value:
+            return _changed_inside(value, random)
+        case 3:
             for _ in range(random.choice((3, 30, 300))):
                 value = [value] if random.random() < 0.5 else {random.choice(("items", "properties", "a")): value}
             return value
         case _:
             return any_value(random)
+
+
+def _changed_inside(text: str, random: Random) -> str:
+    """A text that ends with JSON, which is changed."""
+    begin, bracket, rest = text.partition("{")
+    try:
+        return begin + json.dumps(mutated(json.loads(bracket + rest), random))
+    except ValueError:
+        return text
 
 
 def any_value(random: Random, levels: int = 3) -> Any:
@@ -115,8 +120,10 @@ def any_value(random: Random, levels: int = 3) -> Any:
             return random.choice((None, True, False))
         case 1:
             return random.choice(_NUMBERS)
-        case 2 | 3:
+        case 2:
             return random.choice(_WORDS)
+        case 3:
+            return random.choice(_ODD)
         case 4:
             return [any_value(random, levels - 1) for _ in range(random.randrange(4))]
         case _:
