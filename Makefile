@@ -35,7 +35,7 @@ PORT ?= 8000
 ARGS ?=
 STACK ?=
 
-.PHONY: help setup local plan smoke wait test check bench bench-peers pins clean
+.PHONY: help setup local plan smoke wait test fuzz check bench bench-peers pins clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -60,12 +60,16 @@ setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-dev
 test: setup ## run every test, on loopback alone (ARGS="-k name" goes to pytest)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: setup ## format, lint, types, prose, tests
+fuzz: setup ## odd requests, answers, records and configurations for a minute (ARGS="--seconds 600 --seed 1")
+	@$(BIN)/python -m tests.hostile.fuzz $(ARGS)
+
+check: setup ## format, lint, types, prose, tests, a minute of odd input
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/python -m tests.prose
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory fuzz ARGS=
 
 bench: setup ## measure the gateway's cost against a byte copy (ARGS go to bench)
 	@$(BIN)/python -m bench $(ARGS)

@@ -156,7 +156,7 @@ class GatewaySettings(Section, frozen=True):
     )
     adapter_layer: str | None = Field(default=None, description="ARN of the Lambda Web Adapter layer; default: pinned")
     memory_size: Annotated[int, Field(ge=128, le=10240), BeforeValidator(read_whole)] = Field(
-        default=512, description="The function's memory, in MB"
+        default=256, description="The function's memory, in MB"
     )
     preflight: bool = Field(default=True, description="Whether AWS is asked before anything is made")
 

@@ -133,7 +133,7 @@ def test_the_function_runs_the_adapter_in_streaming_mode_in_the_network(gateway:
         "runtime": "python3.13",
         "architectures": ["arm64"],
         "handler": "run.sh",
-        "memorySize": 512,
+        "memorySize": 256,
         "timeout": 900,
     }
     assert function.inputs["layers"] == ["arn:aws:lambda:us-east-1:753240598075:layer:LambdaAdapterLayerArm64:30"]

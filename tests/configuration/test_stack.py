@@ -60,7 +60,7 @@ def test_a_gateways_settings_have_their_defaults() -> None:
         "protect": True,
         "manage_api_gateway_account": True,
         "adapter_layer": None,
-        "memory_size": 512,
+        "memory_size": 256,
         "preflight": True,
     }
 

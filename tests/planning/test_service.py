@@ -329,7 +329,7 @@ def test_a_gateway_is_planned_with_its_defaults() -> None:
         protect=True,
         manage_api_gateway_account=True,
         adapter_layer=None,
-        memory_size=512,
+        memory_size=256,
         tags=(("a", "b"),),
         preflight=True,
         notes=(),
