@@ -158,6 +158,13 @@ class GatewaySettings(Section, frozen=True):
     memory_size: Annotated[int, Field(ge=128, le=10240), BeforeValidator(read_whole)] = Field(
         default=512, description="The function's memory, in MB"
     )
+    reserved_concurrency: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(read_whole)] | None = Field(
+        default=None,
+        description="Requests in flight that are kept for the gateway, and its most; default: the account's",
+    )
+    audit: bool = Field(
+        default=False, description="Whether access logs of the load balancer and flow logs of the VPC are kept"
+    )
     preflight: bool = Field(default=True, description="Whether AWS is asked before anything is made")
 
     @classmethod

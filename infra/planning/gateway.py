@@ -53,6 +53,8 @@ def plan_gateway(
         manage_api_gateway_account=settings.manage_api_gateway_account,
         adapter_layer=settings.adapter_layer,
         memory_size=settings.memory_size,
+        reserved_concurrency=settings.reserved_concurrency,
+        audit=settings.audit,
         tags=tuple(configuration.tags.items()),
         preflight=settings.preflight,
         notes=_notes(configuration, settings),
@@ -125,4 +127,13 @@ def _notes(configuration: GatewayConfiguration, settings: GatewaySettings) -> tu
         )
     if not settings.auth:
         notes.append("auth is false: services that do not say otherwise are open to everyone on the internet.")
+    if settings.reserved_concurrency is not None:
+        notes.append(
+            f"reserved_concurrency: the gateway has at most {settings.reserved_concurrency} requests in flight, and the "
+            "account's other functions have none of these."
+        )
+    if settings.audit:
+        notes.append("audit: the bucket with the logs stays when the stack goes; each log is deleted after 90 days.")
+    if settings.audit and settings.vpc_id is not None:
+        notes.append(f"audit logs the load balancer alone: the flows of {settings.vpc_id} are its owner's to log.")
     return tuple(notes)

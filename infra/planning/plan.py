@@ -240,6 +240,10 @@ class GatewayPlan:
     """ARN of the web adapter's layer; `None`: the pinned one."""
     memory_size: int
     """MB of the gateway's function."""
+    reserved_concurrency: int | None
+    """Instances that are the function's alone, and the most that it has; `None`: what the account has left."""
+    audit: bool
+    """Whether who called whom is logged: at the load balancer, and in a network that is made."""
     tags: tuple[tuple[str, str], ...]
     preflight: bool
     notes: tuple[str, ...]
