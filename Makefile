@@ -30,6 +30,8 @@ endif
 
 RESOLVE := uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header pyproject.toml
 
+CHECKOV := .cache/checkov
+
 CONFIG ?= examples/mistral/serve.dstack.yml
 PORT ?= 8000
 ARGS ?=
@@ -60,7 +62,7 @@ setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-dev
 test: setup ## run every test, on loopback alone (ARGS="-k name" goes to pytest)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: setup ## format, lint, types, prose, tests
+check: setup $(CHECKOV)/.installed ## format, lint, types, prose, tests, and checkov over what is deployed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
@@ -102,6 +104,12 @@ $(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
 	@echo "Installing the tools of the tests (once) …"
 	@$(PIP) -r $< || { echo "$(NOT_INSTALLED)"; exit 1; }
 	@touch $@
+
+# By itself, since its packages and ours exclude each other. Where it cannot be fetched, all else is checked.
+$(CHECKOV)/.installed: tests/checkov/requirements.txt | $(VENV)/bin/python
+	@echo "Installing checkov into $(CHECKOV) (about 300 MB, once) …"
+	@rm -rf $(CHECKOV) && $(BIN)/python -m venv $(CHECKOV) && $(CHECKOV)/bin/python -m pip --disable-pip-version-check install -q --no-deps --retries 1 --timeout 15 -r $< && touch $@ || \
+		echo "checkov is NOT installed: pip could not fetch it, as its message above says. Its test is left out, which the end of the tests names too; SERVESTACK_REQUIRE=checkov makes that a failure."
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "servestack needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 …"; exit 1; }

@@ -8,9 +8,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.components import policies
+from infra.planning.gateway import AUDIT_DAYS
 
-KEPT_DAYS = 90
-"""Days that a log is kept."""
 INCOMPLETE_DAYS = 7
 """Days after which S3 drops the parts of an upload that never ended."""
 BALANCER, NETWORK = "load-balancer", "network"
@@ -67,7 +66,7 @@ class Audit(pulumi.ComponentResource):
                     id="expire",
                     status="Enabled",
                     filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(),
-                    expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=KEPT_DAYS),
+                    expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=AUDIT_DAYS),
                     abort_incomplete_multipart_upload=aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
                         days_after_initiation=INCOMPLETE_DAYS
                     ),

@@ -11,6 +11,8 @@ from infra.planning.plan import GatewayPlan, PlanError
 
 LONGEST_DOMAIN = 62
 """Characters; `*.` before it makes the 64 that ACM takes as a certificate's first name (RFC 5280)."""
+AUDIT_DAYS = 90
+"""That a log of the audit is kept."""
 _NAME = re.compile(r"(?!sg-)[a-z][a-z0-9-]{1,40}")
 """EC2 takes no security group whose name begins with `sg-`; with what follows, roles' names have at most 64."""
 
@@ -133,7 +135,8 @@ def _notes(configuration: GatewayConfiguration, settings: GatewaySettings) -> tu
             "account's other functions have none of these."
         )
     if settings.audit:
-        notes.append("audit: the bucket with the logs stays when the stack goes; each log is deleted after 90 days.")
+        kept = f"each log is deleted after {AUDIT_DAYS} days"
+        notes.append(f"audit: the bucket with the logs stays when the stack goes; {kept}.")
     if settings.audit and settings.vpc_id is not None:
         notes.append(f"audit logs the load balancer alone: the flows of {settings.vpc_id} are its owner's to log.")
     return tuple(notes)
