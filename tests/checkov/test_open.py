@@ -47,6 +47,7 @@ class Open:
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
     """A gateway with a domain and two services, and one that is audited."""
+    require("checkov")
     account = Account(tmp_path_factory.mktemp("account"))
     audited = account.written("audited.yml", f"{GATEWAY}name: audited\n")
     return [
@@ -63,7 +64,6 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
 
 @pytest.mark.timeout(300)
 def test_what_checkov_finds_is_what_stays_open_for_a_reason(everything: list[Recording], tmp_path: Path) -> None:
-    require("checkov")
     (tmp_path / "main.tf").write_text(terraform(everything))
     made, found = _checked(tmp_path)
     rows = _open()
