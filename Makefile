@@ -105,11 +105,11 @@ $(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
 	@$(PIP) -r $< || { echo "$(NOT_INSTALLED)"; exit 1; }
 	@touch $@
 
-# By itself, since its packages and ours exclude each other. Where it cannot be fetched, all else is checked.
+# An environment of its own, because its packages conflict with ours. Without network, everything else is checked.
 $(CHECKOV)/.installed: tests/checkov/requirements.txt | $(VENV)/bin/python
 	@echo "Installing checkov into $(CHECKOV) (about 300 MB, once) …"
 	@rm -rf $(CHECKOV) && $(BIN)/python -m venv $(CHECKOV) && $(CHECKOV)/bin/python -m pip --disable-pip-version-check install -q --no-deps --retries 1 --timeout 15 -r $< && touch $@ || \
-		echo "checkov is NOT installed: pip could not fetch it, as its message above says. Its test is left out, which the end of the tests names too; SERVESTACK_REQUIRE=checkov makes that a failure."
+		echo "checkov is NOT installed: pip could not download it (its message is above). The test that needs it is skipped. Set SERVESTACK_REQUIRE=checkov to fail instead."
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "servestack needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 …"; exit 1; }

@@ -1,4 +1,4 @@
-"""Who called whom: the load balancer's access log and the network's flow log, kept in a bucket of their own."""
+"""The audit logs: the load balancer's access log and the network's flow log, in one S3 bucket."""
 
 from __future__ import annotations
 
@@ -11,40 +11,39 @@ from infra.components import policies
 from infra.planning.gateway import AUDIT_DAYS
 
 INCOMPLETE_DAYS = 7
-"""Days after which S3 drops the parts of an upload that never ended."""
+"""Days after which S3 deletes the parts of an upload that did not complete."""
 BALANCER, NETWORK = "load-balancer", "network"
-"""Folders of the bucket: the access log, and the flow log."""
+"""Folders of the bucket: for the access log, and for the flow log."""
 EVERY_TEN_MINUTES = 600
-"""Seconds that one flow record may cover: AWS's longest, so that there are few."""
+"""Seconds that one flow record covers: the longest period that AWS offers, so that there are few records."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditArgs:
-    """Whose logs are kept."""
+    """Which logs are kept."""
 
     beside: pulumi.Input[str]
     """An ARN of the region and account in which the logs are written."""
     vpc_id: pulumi.Input[str] | None
-    """The network whose flows are logged; `None`: none, as where the network is somebody else's too."""
+    """The network whose flows are logged; `None`: no network, because others use it too."""
 
 
 class Audit(pulumi.ComponentResource):
-    """A private bucket, and the flow log of the network in it; the load balancer writes its access log there too.
+    """A private bucket and the network's flow log. The load balancer writes its access log to the same bucket.
 
-    In S3 both cost less than in CloudWatch, and a flow log there needs no role. S3 encrypts them with its own keys: it
-    does so where nothing else is said, and a load balancer's log can have no others. The bucket stays when the stack
-    goes, or when nothing is to be logged any more: its logs are then what is left to look at, and each is deleted when
-    its time is over.
+    S3 costs less than CloudWatch, and a flow log to S3 needs no role. S3 encrypts the logs with its own keys. That is
+    its default, and a load balancer supports no other keys. The bucket stays when the stack is destroyed and when
+    `audit` is turned off, because logs are needed most after something went wrong. S3 deletes each log when it expires.
     """
 
     bucket: pulumi.Output[str]
-    """Its name, once it can be written to."""
+    """Its name, known once AWS may write to it."""
 
     def __init__(self, name: str, args: AuditArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:audit:Audit", name, None, opts)
         bucket = aws.s3.Bucket(
             f"{name}-audit",
-            # S3 takes no name that begins with `xn--`, as a gateway's may, and a prefix of 37 characters at most.
+            # A gateway's name may begin with `xn--`, which S3 does not allow. A prefix has at most 37 characters.
             bucket_prefix=f"servestack-{name[:25].rstrip('-')}-",
             tags={"Name": f"{name}-audit"},
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
@@ -80,7 +79,7 @@ class Audit(pulumi.ComponentResource):
             policy=pulumi.Output.all(bucket.arn, args.beside).apply(
                 lambda arns: policies.document(*policies.deliver_logs(arns[0], arns[1], BALANCER, NETWORK))
             ),
-            # S3 refuses one change of a bucket while another is under way.
+            # S3 refuses a change of a bucket while another change is in progress.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[private, expiring], retain_on_delete=True),
         )
         if args.vpc_id is not None:
@@ -94,6 +93,6 @@ class Audit(pulumi.ComponentResource):
                 tags={"Name": name},
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
             )
-        # Whoever writes into the bucket waits until its policy is there.
+        # What writes to the bucket waits until its policy exists.
         self.bucket = pulumi.Output.all(bucket.id, policy.id).apply(lambda ids: str(ids[0]))
         self.register_outputs({"bucket": self.bucket})

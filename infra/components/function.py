@@ -33,7 +33,7 @@ class FunctionArgs:
     memory_size: int
     """MB."""
     reserved_concurrency: int | None
-    """Instances that are this function's alone, and the most that it has; `None`: what the account has left."""
+    """Instances that only this function uses, and the most that it gets; `None`: it shares the account's limit."""
     domain: str | None
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
@@ -51,8 +51,8 @@ class Function(pulumi.ComponentResource):
     """The function and the two ways out of it: to the load balancer and to the registry's table. It calls the load
     balancer by that one's own name, since a run's name leads back to the API.
 
-    It needs no third way: Lambda itself carries its requests and its log, outside of the network, and the network's own
-    name server answers whatever security groups say (vpc/latest/userguide/security-group-rules.html)."""
+    It needs no third way. Lambda itself delivers its requests and its log, outside of the network. Security groups do
+    not filter DNS queries to the VPC's resolver (vpc/latest/userguide/vpc-security-groups.html)."""
 
     arn: pulumi.Output[str]
     function_name: pulumi.Output[str]

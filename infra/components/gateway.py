@@ -141,7 +141,7 @@ class Gateway(pulumi.ComponentResource):
     def _audit(
         self, name: str, args: GatewayArgs, registry: Registry, network: Network | ExistingNetwork
     ) -> Audit | None:
-        """The flows of a network that was there before are its owner's to log: others use it too."""
+        """An existing network gets no flow log, because others use it too."""
         if not args.plan.audit:
             return None
         own = network.vpc_id if isinstance(network, Network) else None

@@ -37,16 +37,16 @@ class LoadBalancerArgs:
     protect: bool
     """Whether Pulumi and AWS refuse to delete it: the services' rules would go with it."""
     log_bucket: pulumi.Input[str] | None
-    """Where it writes its access log, which it tries when it is made; `None`: it writes none."""
+    """The bucket for its access log, which must be writable when the load balancer is made; `None`: no access log."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
     """An Application Load Balancer without a way in from the internet, and one listener whose default answer is 404.
-    A service adds a rule for its own host name, so that services never meet. Which addresses replicas will have is not
-    known, which is why its security group lets it call any, at the port that replicas listen on.
+    A service adds a rule for its own host name, so that services never meet. The addresses of replicas are not known
+    in advance. Therefore its security group allows calls to every address, at the port that replicas listen on.
 
-    What a caller sends is checked once more here, behind the gateway: a request that two HTTP parsers could read in two
-    ways is refused, and a header whose name has other than letters, digits and `-` is left out."""
+    It checks requests once more, behind the gateway: it refuses a request that two HTTP parsers could read differently,
+    and it removes a header whose name has characters other than letters, digits and `-`."""
 
     dns_name: pulumi.Output[str]
     arn_suffix: pulumi.Output[str]

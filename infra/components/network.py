@@ -52,7 +52,7 @@ class Network(pulumi.ComponentResource):
             tags={"Name": name},
             opts=pulumi.ResourceOptions(parent=self),
         )
-        # AWS gives a network a security group that lets everything out. Nobody is to have what nobody chose.
+        # A new VPC has a default security group that allows all traffic out. This removes its rules.
         aws.ec2.DefaultSecurityGroup(
             f"{name}-default",
             vpc_id=vpc.id,

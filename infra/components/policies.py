@@ -63,12 +63,12 @@ def attach_to_network() -> Sequence[Statement]:
 
 
 def deliver_logs(bucket_arn: str, beside: str, balancer: str, network: str) -> Sequence[Statement]:
-    """What the bucket of the audit admits: load balancers write their access logs (elasticloadbalancing/latest/
-    application/enable-access-logging.html) and the network its flow log (vpc/latest/userguide/flow-logs-s3-
-    permissions.html), each under its folder, and both for this account alone, whose number is in the path. Everything
-    else by TLS alone.
+    """The policy of the audit bucket. Load balancers may write access logs, and the network its flow log, each to its
+    folder and only for this account, whose number is in the path. Every request must use TLS.
 
-    `beside`: an ARN of the region and account. `balancer`, `network`: the folders.
+    Sources: elasticloadbalancing/latest/application/enable-access-logging.html and
+    vpc/latest/userguide/flow-logs-s3-permissions.html. `beside`: an ARN of the region and account. `balancer`,
+    `network`: the folders.
     """
     _, partition, _, region, account, _ = beside.split(":", 5)
     flow_logs = {"Service": "delivery.logs.amazonaws.com"}

@@ -160,10 +160,10 @@ class GatewaySettings(Section, frozen=True):
     )
     reserved_concurrency: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(read_whole)] | None = Field(
         default=None,
-        description="Requests in flight that are kept for the gateway, and its most; default: the account's",
+        description="Lambda instances reserved for the gateway, which is also its limit; default: not reserved",
     )
     audit: bool = Field(
-        default=False, description="Whether access logs of the load balancer and flow logs of the VPC are kept"
+        default=False, description="Whether the load balancer's access log and the VPC's flow log are kept"
     )
     preflight: bool = Field(default=True, description="Whether AWS is asked before anything is made")
 

@@ -1,4 +1,4 @@
-"""What of a service lets its container out: what is in it then has the machine, and the machine's role."""
+"""What gives a service's container control of its machine, and of the machine's role."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ OF_THE_MACHINE = tuple(
         "/var/spool",
     )
 )
-"""Folders that programs, settings, devices and sockets of the machine are in, docker's socket and the boot script among
-them: who writes there can run what he likes as the machine's root."""
+"""Folders with programs, settings, devices and sockets of the machine, for example docker's socket and the boot script.
+A process that can write there can run commands as root on the machine."""
 
 
 def isolation_notes(container: Container) -> list[str]:
-    """A sentence for each thing that gives the container the machine."""
+    """A note for each key that gives the container control of the machine."""
     return [
-        f"{what} gives the container the machine and its role: it can read every secret of the run, and write its log "
-        "and what it says of itself. Use it with images that you trust."
+        f"{what} gives the container control of its machine and the machine's role: it can read every secret of the "
+        "run, and write to the run's log and state. Use it only with images that you trust."
         for what in _ways_out(container)
     ]
 
@@ -48,7 +48,7 @@ def _ways_out(container: Container) -> Iterator[str]:
     if container.privileged:
         yield "privileged"
     for mount in container.mounts:
-        # `//etc` is another path to POSIX, and not to docker.
+        # `//etc` is another path for POSIX, but the same path for docker.
         if _is_of_the_machine(PurePosixPath("/" + mount.instance_path.lstrip("/"))):
             yield f"The mount of {mount.instance_path}"
 

@@ -241,9 +241,9 @@ class GatewayPlan:
     memory_size: int
     """MB of the gateway's function."""
     reserved_concurrency: int | None
-    """Instances that are the function's alone, and the most that it has; `None`: what the account has left."""
+    """Instances that only the function uses, and the most that it gets; `None`: it shares the account's limit."""
     audit: bool
-    """Whether who called whom is logged: at the load balancer, and in a network that is made."""
+    """Whether the load balancer's access log and the flow log of a new network are kept."""
     tags: tuple[tuple[str, str], ...]
     preflight: bool
     notes: tuple[str, ...]

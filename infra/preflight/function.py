@@ -16,7 +16,7 @@ CONCURRENCY_QUOTA = "L-B99A9384"
 ENOUGH = 100
 """Requests in flight that a gateway of a few services should be able to take. New accounts have 10, others 1000."""
 UNRESERVED = 100
-"""Functions at once that no function may reserve (lambda/latest/dg/configuration-concurrency.html)."""
+"""Instances that no function can reserve (lambda/latest/dg/configuration-concurrency.html)."""
 LAYER = "adapter layer"
 _DENIED = ("AccessDenied", "AccessDeniedException")
 
@@ -24,7 +24,7 @@ _DENIED = ("AccessDenied", "AccessDeniedException")
 def check_concurrency(aws: AwsClient, plan: GatewayPlan, owner: str) -> list[Finding]:
     """How many requests the gateway can have in flight. Raises what boto3 raises where AWS does not answer.
 
-    `owner`: full name of the gateway's stack, by which what it has reserved already is not taken for somebody else's.
+    `owner`: full name of the gateway's stack. What this stack reserves already counts as available to it.
     """
     region = plan.region
     limits: Any = aws("lambda", region).get_account_settings()["AccountLimit"]
@@ -48,22 +48,23 @@ def check_concurrency(aws: AwsClient, plan: GatewayPlan, owner: str) -> list[Fin
 
 
 def _reserving(wanted: int, all_of_it: int, free: int, region: str) -> Finding:
-    """`free`: what nobody else has reserved."""
+    """`free`: instances that no other function has reserved."""
     most = max(0, free - UNRESERVED)
     if wanted <= most:
         left = f"{free - wanted} of the account's {all_of_it} stay for other functions"
-        return ok(CONCURRENCY, f"{wanted} are the gateway's alone, and its most requests in flight; {left}")
+        reserved = f"{wanted} are reserved for the gateway, which is its limit of requests at once"
+        return ok(CONCURRENCY, f"{reserved}; {left}")
     lower = f"set reserved_concurrency to {most} or less" if most else "remove reserved_concurrency"
     return refusal(
         CONCURRENCY,
-        f"reserved_concurrency is {wanted}, and {most} can be reserved: of {all_of_it} functions that may run at once, "
-        f"{all_of_it - free} are reserved by others, and {UNRESERVED} stay for functions that reserve none: {lower}, "
-        f"release others, or {_ask(wanted + all_of_it - free + UNRESERVED, region)}",
+        f"reserved_concurrency is {wanted}, but at most {most} can be reserved: the account runs {all_of_it} function "
+        f"instances at once, others reserve {all_of_it - free}, and {UNRESERVED} must stay unreserved; {lower}, "
+        f"release other reservations, or {_ask(wanted + all_of_it - free + UNRESERVED, region)}",
     )
 
 
 def _reserved_already(aws: AwsClient, region: str, owner: str) -> int:
-    """By this stack's own function, which is known by its tag."""
+    """What this stack's function reserves now. The function is found by its tag."""
     tagged: Any = aws("resourcegroupstaggingapi", region).get_resources(
         TagFilters=[{"Key": STACK_TAG, "Values": [owner]}], ResourceTypeFilters=["lambda:function"]
     )["ResourceTagMappingList"]

@@ -1,4 +1,4 @@
-"""Whether the container stays in its place: what the configuration says, for nobody has to be asked."""
+"""Whether the configuration gives the container control of its machine. This asks AWS nothing."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ TOPIC = "container"
 
 
 def check_isolation(plan: ServicePlan) -> list[Finding]:
-    """A warning for each thing that gives the container the machine."""
+    """A warning for each key that gives the container control of its machine."""
     return [warning(TOPIC, note) for note in isolation_notes(plan.container)]

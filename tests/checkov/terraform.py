@@ -1,9 +1,9 @@
-"""Recorded resources as Terraform's text, which checkov reads: it knows nothing of Pulumi.
+"""Writes recorded resources as Terraform, because checkov does not read Pulumi.
 
-Pulumi's AWS provider is Terraform's, bridged: a property is Terraform's in camel case, a block that may come several
-times in the plural, and what is named otherwise stands here. Where a value is what another resource was given as its
-id, ARN or name, it becomes a reference to that one, since some checks follow references: to what is there before in
-its own stack, or to what is another's.
+Pulumi's AWS provider is a bridge to Terraform's. A property has Terraform's name in camel case, and a block that can
+repeat is in the plural. The exceptions are here. Some checks follow references. Therefore a value that is the id, ARN
+or name of another resource becomes a reference to it, if that resource is made before in the same stack, or is in
+another stack.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.aws.recording import Recording
 from tests.components.deploying import plain
 
 MODULES = {"apigateway": "api_gateway_", "ec2": "", "s3": "s3_", "vpc": "vpc_"}
-"""What a module of Pulumi's is in Terraform's types, where it is not its own name."""
+"""How a module of Pulumi is called in Terraform's types, where the names differ."""
 TYPES = {
     "aws:apigateway/response:Response": "aws_api_gateway_gateway_response",
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "aws_default_security_group",
@@ -38,11 +38,11 @@ OF_TYPE = {
     ("aws:lambda/permission:Permission", "function"): "function_name",
 }
 SINGULAR = {"actions", "aliases", "attributes", "conditions", "defaultActions", "overrides", "rules"}
-"""Blocks that come several times, which are in the singular in Terraform."""
+"""Blocks that can repeat: Terraform has them in the singular."""
 LEFT_ALONE = {"tags", "tags_all", "variables", "response_templates", "triggers", "headers"}
-"""Maps whose keys are the user's."""
+"""Maps whose keys are not names of properties."""
 SHORTEST = 8
-"""Characters of a value that is taken for a reference: shorter ones, such as a stage's name, may be anything."""
+"""Characters of a value that can become a reference. Shorter values, for example a stage's name, are too common."""
 
 
 def terraform(recordings: Iterable[Recording]) -> str:
@@ -68,12 +68,12 @@ def terraform_type(type: str) -> str:
 
 
 def _lifecycle(one: Registration) -> Mapping[str, bool]:
-    """Pulumi makes what replaces a resource before it deletes that, unless it is told otherwise."""
+    """Pulumi makes the new resource before it deletes the old one, unless an option says otherwise."""
     return {"create_before_destroy": one.delete_before_replace is not True, "prevent_destroy": bool(one.protect)}
 
 
 def _references(made: Iterable[tuple[Recording, Registration]]) -> Mapping[str, tuple[str, str]]:
-    """By value: whose it is, and how Terraform refers to it. An id goes before an ARN, and that before a name."""
+    """By value: the URN of its resource, and the reference. An id comes before an ARN, and an ARN before a name."""
     found: dict[str, tuple[str, str]] = {}
     for attribute in ("id", "arn", "name", "regionalDomainName"):
         for recording, one in made:
@@ -121,7 +121,7 @@ def _name(name: str) -> str:
 
 
 def _body(content: Mapping[str, Any]) -> str:
-    """Attributes and blocks; what is a list of objects is a block for each."""
+    """Attributes and blocks. A list of objects becomes one block for each."""
     lines: list[str] = []
     for name, value in content.items():
         objects = (

@@ -1,4 +1,4 @@
-"""checkov's rules over everything that is deployed: what it finds is what `open.csv` says, with the reason."""
+"""checkov checks everything that is deployed, and finds exactly what `open.csv` lists."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.components.deploying import EXAMPLES, TOKEN, Account
 from tests.support.requirements import CHECKOV, require
 
 QUIET = {"PATH": "/usr/bin:/bin", "LOG_LEVEL": "ERROR"}
-"""An environment without anybody's keys and settings."""
+"""An environment without the caller's keys and settings."""
 FEWEST = 200
-"""Checks that are made: fewer, and the resources were not understood."""
+"""The fewest checks that checkov makes where it understands the resources."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Open:
-    """A row of the table, for one of its patterns."""
+    """One pattern of a row."""
 
     check: str
     pattern: str

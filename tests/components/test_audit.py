@@ -1,4 +1,4 @@
-"""What one word, `audit`, keeps of who called whom, and where."""
+"""Which logs `audit` keeps, and where."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_bucket_is_private_and_its_logs_end(audited: Recording) -> None:
     }
 
 
-def test_only_aws_s_own_log_writers_may_write_and_nobody_without_tls(audited: Recording) -> None:
+def test_only_the_log_services_may_write_and_only_by_tls(audited: Recording) -> None:
     bucket = f"arn:aws:s3:::{audited.made(audited.one(BUCKET)).id}"
     account = {"aws:SourceAccount": "123456789012"}
     logs = {"aws:SourceArn": "arn:aws:logs:us-east-1:123456789012:*"}
@@ -95,7 +95,7 @@ def test_only_aws_s_own_log_writers_may_write_and_nobody_without_tls(audited: Re
     ]
 
 
-def test_who_writes_waits_for_the_policy_and_the_logs_outlive_the_stack(audited: Recording) -> None:
+def test_what_writes_waits_for_the_policy_and_the_bucket_stays_without_the_stack(audited: Recording) -> None:
     policy = audited.one("aws:s3/bucketPolicy:BucketPolicy")
     assert policy.urn in audited.waits_for(audited.one(BALANCER))
     assert policy.urn in audited.waits_for(audited.one(FLOW_LOG))
@@ -123,13 +123,15 @@ def test_it_is_turned_on_and_off_in_place(account: Account) -> None:
     assert off == {**dict.fromkeys(made, "delete"), "LoadBalancer gateway-load-balancer": "update"}
 
 
-def test_the_flows_of_an_existing_network_are_left_to_its_owner(tmp_path: Path) -> None:
+def test_an_existing_network_gets_no_flow_log(tmp_path: Path) -> None:
     account = Account(tmp_path, Cloud(existing()))
     made = account.up("gateway", in_existing(account, audit="true"))
     assert made.of(FLOW_LOG) == ()
     assert made.one(BALANCER).inputs["accessLogs"]["enabled"] is True
     said = [message for _, message in made.run.messages if message.startswith("audit logs")]
-    assert said == ["audit logs the load balancer alone: the flows of vpc-0123456789abcdef0 are its owner's to log."]
+    assert said == [
+        "audit logs only the load balancer: vpc-0123456789abcdef0 is an existing VPC, which others may use."
+    ]
 
 
 @pytest.mark.parametrize("name", ["a-gateway-whose-name-has-forty-one-letters", "xn--gateway", "g--1"])

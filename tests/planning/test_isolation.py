@@ -1,4 +1,4 @@
-"""What gives the container the machine is said, and what does not is not."""
+"""The plan and preflight name what gives the container control of its machine, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.preflight.canned import CannedAws, Refused
 from tests.preflight.plans import PLACE, WEB, clients, service_plan
 
 SAYS = (
-    " gives the container the machine and its role: it can read every secret of the run, and write its log and what it "
-    "says of itself. Use it with images that you trust."
+    " gives the container control of its machine and the machine's role: it can read every secret of the run, and "
+    "write to the run's log and state. Use it only with images that you trust."
 )
 
 

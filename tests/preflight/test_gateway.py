@@ -306,8 +306,8 @@ def limits(all_of_it: int, free: int) -> Answers:
 def test_what_can_be_reserved_is_said_with_what_stays() -> None:
     assert one(asked(limits(1000, 900), reserved_concurrency=800), "Lambda concurrency") == (
         "ok",
-        "800 are the gateway's alone, and its most requests in flight; 100 of the account's 1000 stay for other "
-        "functions",
+        "800 are reserved for the gateway, which is its limit of requests at once; 100 of the account's 1000 stay for "
+        "other functions",
     )
 
 
@@ -325,9 +325,9 @@ def test_what_cannot_be_reserved_is_refused(
     found = one(asked({**limits(all_of_it, free), **none}, reserved_concurrency=801), "Lambda concurrency")
     assert found == (
         "refusal",
-        f"reserved_concurrency is 801, and {most} can be reserved: of {all_of_it} functions that may run at once, "
-        f"{others} are reserved by others, and 100 stay for functions that reserve none: {remedy}, release others, or "
-        f"ask for {asked_for} (quota Concurrent executions, L-B99A9384): aws service-quotas "
+        f"reserved_concurrency is 801, but at most {most} can be reserved: the account runs {all_of_it} function "
+        f"instances at once, others reserve {others}, and 100 must stay unreserved; {remedy}, release other "
+        f"reservations, or ask for {asked_for} (quota Concurrent executions, L-B99A9384): aws service-quotas "
         f"request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value {asked_for} "
         "--region us-east-1",
     )

@@ -21,7 +21,7 @@ import pytest
 
 VARIABLE = "SERVESTACK_REQUIRE"
 CHECKOV = Path(__file__).parents[2] / ".cache" / "checkov" / "bin" / "checkov"
-"""In an environment of its own: its packages and ours exclude each other."""
+"""In an environment of its own, because its packages conflict with ours."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def insisted_on(environment: Mapping[str, str]) -> frozenset[str]:
 
 def _checkov() -> str | None:
     done = CHECKOV.parents[1] / ".installed"
-    return None if done.exists() else "it is not installed, which make check does, and needs the network for once"
+    return None if done.exists() else "it is not installed; make check installs it, and needs the network to do so"
 
 
 def _docker() -> str | None:

@@ -1,4 +1,4 @@
-"""Who may write logs into a bucket: AWS tries when the log is turned on, so the bucket's policy is there before."""
+"""Whether AWS may write logs to a bucket: it checks the bucket's policy when the log is turned on."""
 
 from __future__ import annotations
 
