@@ -61,6 +61,8 @@ def test_a_gateways_settings_have_their_defaults() -> None:
         "manage_api_gateway_account": True,
         "adapter_layer": None,
         "memory_size": 256,
+        "reserved_concurrency": None,
+        "audit": False,
         "preflight": True,
     }
 

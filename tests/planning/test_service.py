@@ -330,6 +330,8 @@ def test_a_gateway_is_planned_with_its_defaults() -> None:
         manage_api_gateway_account=True,
         adapter_layer=None,
         memory_size=256,
+        reserved_concurrency=None,
+        audit=False,
         tags=(("a", "b"),),
         preflight=True,
         notes=(),
