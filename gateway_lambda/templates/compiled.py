@@ -19,7 +19,6 @@ from gateway_lambda.templates.sandbox import ChatEnvironment
 MAX_TEMPLATE_BYTES: Final = 256 * 1024
 
 _ENVIRONMENT: Final = ChatEnvironment()
-_MEMORY: Final = MemoryBound()
 
 
 class CompiledTemplate:
@@ -29,7 +28,7 @@ class CompiledTemplate:
     lists of parts where it walks them.
     """
 
-    __slots__ = ("_blocks", "_root", "_template", "shape", "source")
+    __slots__ = ("_blocks", "_memory", "_root", "_template", "shape", "source")
 
     def __init__(self, source: str, template: Template, iterates_parts: bool) -> None:
         self.source = source
@@ -37,6 +36,7 @@ class CompiledTemplate:
         self._template = template
         self._root: Callable[[RenderContext], Iterator[str]] = template.root_render_func
         self._blocks = template.blocks
+        self._memory = MemoryBound()
 
     def render(self, variables: dict[str, Any]) -> str:
         """The template's text for `variables`, which become the rendering's own.
@@ -44,7 +44,7 @@ class CompiledTemplate:
         Raises `TemplateLimit` past a limit of `bounds`, `TemplateRaised` for whatever else goes wrong.
         """
         try:
-            return _MEMORY.run(self._text, variables)
+            return self._memory.run(self._text, variables)
         except TemplateError:
             raise
         except MemoryError:

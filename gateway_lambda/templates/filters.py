@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import Any, Final
 
-from jinja2 import filters, pass_environment
+from jinja2 import filters, pass_context, pass_environment
 from jinja2.sandbox import SandboxedEnvironment
 
-from gateway_lambda.templates.bounds import MAX_OUTPUT_BYTES
+from gateway_lambda.templates.bounds import MAX_OUTPUT_BYTES, STEP, RenderContext, step
 from gateway_lambda.templates.errors import TemplateLimit
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
@@ -53,8 +54,41 @@ def _sum(environment: SandboxedEnvironment, iterable: Iterable[Any], attribute: 
     return [*start, *chain.from_iterable(found)]  # pyright: ignore[reportUnknownVariableType]
 
 
-FILTERS: Final[dict[str, Callable[..., Any]]] = {"tojson": tojson, "sum": _sum}
-"""In place of Jinja's own filters of these names."""
+def _stepping(lazy: Callable[..., Iterable[Any]]) -> Callable[..., Iterable[Any]]:
+    """A filter that goes through a list as a loop does: each item is a step."""
+
+    @pass_context
+    def stepping(context: RenderContext, value: Any, *args: Any, **kwargs: Any) -> Iterable[Any]:
+        return lazy(context, _steps(context, value) if value else value, *args, **kwargs)
+
+    return stepping
+
+
+def _steps(context: RenderContext, items: Iterable[Any]) -> Iterator[Any]:
+    for item in items:
+        step(context)
+        yield item
+
+
+def _round(value: float, precision: int = 0, method: Any = "common") -> float:
+    """As Jinja's, which computes a power of ten of any size."""
+    if abs(precision) > sys.float_info.max_10_exp:
+        raise TemplateLimit(f"the chat template rounds to {precision:.3g} digits")
+    return filters.do_round(value, precision, method)
+
+
+FILTERS: Final[dict[str, Callable[..., Any]]] = {
+    "tojson": tojson,
+    "sum": _sum,
+    "round": _round,
+    "map": _stepping(filters.sync_do_map),
+    "select": _stepping(filters.sync_do_select),
+    "reject": _stepping(filters.sync_do_reject),
+    "selectattr": _stepping(filters.sync_do_selectattr),
+    "rejectattr": _stepping(filters.sync_do_rejectattr),
+    STEP: step,
+}
+"""In place of Jinja's own filters of these names, and the one that `bounds` puts into templates."""
 
 REFUSED_FILTERS: Final = ("pprint", "random", "striptags", "urlize", "wordwrap", "xmlattr")
-"""They make HTML, differ from rendering to rendering, or take the square of a text's time; no chat template uses them."""
+"""They make HTML, differ from time to time, or take time by the square of a text; no chat template uses them."""

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 _Input = TypeVar("_Input")
+_Output = TypeVar("_Output")
 
 MAX_MEMORY: Final = 64 * 1024 * 1024
 """Bytes beyond what the process had. A prompt has 1.8 MB at most, and a template makes a few copies of it."""
+_GROWN: Final = MAX_MEMORY // 4
+"""A process that has grown by so much since it was last looked at left a rendering too little: it runs again."""
 _DATA: Final = 5
-"""The field of /proc/self/statm that RLIMIT_DATA is compared with: pages of data (and of stack, which it leaves out)."""
+"""The field of /proc/self/statm with what RLIMIT_DATA counts: pages of data, and of the stack, which it leaves out."""
 
 
 class MemoryBound:
@@ -26,7 +29,7 @@ class MemoryBound:
         self._usual = resource.getrlimit(resource.RLIMIT_DATA)
         self._lowered = self._from_now()
 
-    def run(self, render: Callable[[_Input], str], given: _Input) -> str:
+    def run(self, render: Callable[[_Input], _Output], given: _Input, *, once: bool = False) -> _Output:
         """What `render(given)` returns; it may run twice. Raises `MemoryError` where it takes too much."""
         limit = self._lowered
         resource.setrlimit(resource.RLIMIT_DATA, limit)
@@ -37,9 +40,9 @@ class MemoryBound:
         finally:
             resource.setrlimit(resource.RLIMIT_DATA, self._usual)
         self._lowered = self._from_now()
-        if self._lowered > limit:  # the process had grown since it was last looked at
-            return self.run(render, given)
-        raise MemoryError
+        if once or self._lowered[0] - limit[0] < _GROWN:
+            raise MemoryError
+        return self.run(render, given, once=True)
 
     def _from_now(self) -> tuple[int, int]:
         """The soft limit, in bytes, and the hard one, which stays."""

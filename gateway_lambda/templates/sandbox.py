@@ -20,7 +20,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
-from gateway_lambda.templates.bounds import STEP, RenderContext, step
+from gateway_lambda.templates.bounds import RenderContext
 from gateway_lambda.templates.errors import TemplateRaised
 from gateway_lambda.templates.filters import FILTERS, REFUSED_FILTERS
 
@@ -45,7 +45,6 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         self.filters.update(FILTERS)
         for name in REFUSED_FILTERS:
             del self.filters[name]
-        self.tests[STEP] = step
         self.globals = {
             "raise_exception": raise_exception,
             "range": self.globals["range"],
