@@ -20,7 +20,8 @@ MAX_OUTPUT_BYTES: Final = 1_800_000
 MAX_SECONDS: Final = 0.5
 """CPU time of one rendering. It holds up every other request meanwhile; the public templates take less than a tenth for
 2,048 messages, and 4 to 25 µs for one."""
-_clock: Final = time.monotonic
+FIRST_LOOK: Final = MAX_SECONDS / 2
+clock: Final = time.monotonic
 STEP: Final = "one step"
 """The filter that compiled templates call; no template can write its name."""
 
@@ -29,9 +30,9 @@ class RenderContext(Context):
     """Jinja's context of one rendering, with the time that it has taken."""
 
     look_at = 0.0
-    """When `look` is called next, by the clock on the wall; the first step calls it."""
+    """When `look` is called next, by `clock`; whoever makes the context sets it."""
     _used = 0.0
-    """The processor time at the first look after that."""
+    """The processor time at the first look."""
 
     def look(self, now: float) -> None:
         """Raises `TemplateLimit` once the rendering has had its time.
@@ -39,18 +40,17 @@ class RenderContext(Context):
         Only processor time counts, for the process may be paused meanwhile. To ask for it is dear: it is done once half
         of the time has passed, and once more after the other half.
         """
-        if self.look_at:
-            used = time.thread_time()
-            if self._used and used - self._used > MAX_SECONDS / 2:
-                raise TemplateLimit(f"the chat template renders for more than {MAX_SECONDS:g} s")
-            self._used = self._used or used
-        self.look_at = now + MAX_SECONDS / 2
+        used = time.thread_time()
+        if self._used and used - self._used > MAX_SECONDS - FIRST_LOOK:
+            raise TemplateLimit(f"the chat template renders for more than {MAX_SECONDS:g} s")
+        self._used = self._used or used
+        self.look_at = now + FIRST_LOOK
 
 
 @pass_context
 def step(context: RenderContext, _: Any = None) -> None:
     """One iteration or call more."""
-    now = _clock()
+    now = clock()
     if now > context.look_at:
         context.look(now)
 

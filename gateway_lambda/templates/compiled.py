@@ -9,7 +9,7 @@ from typing import Any, Final
 from jinja2 import Template, nodes
 from jinja2.exceptions import TemplateSyntaxError
 
-from gateway_lambda.templates.bounds import MAX_OUTPUT_BYTES, RenderContext, count_steps
+from gateway_lambda.templates.bounds import FIRST_LOOK, MAX_OUTPUT_BYTES, RenderContext, clock, count_steps
 from gateway_lambda.templates.errors import TemplateError, TemplateInvalid, TemplateLimit, TemplateRaised
 from gateway_lambda.templates.memory import MAX_MEMORY, MemoryBound
 from gateway_lambda.templates.messages import Shape
@@ -54,6 +54,7 @@ class CompiledTemplate:
 
     def _text(self, variables: dict[str, Any]) -> str:
         context = RenderContext(_ENVIRONMENT, variables, None, self._blocks)
+        context.look_at = clock() + FIRST_LOOK
         pieces: list[str] = []
         size = 0
         for piece in self._root(context):

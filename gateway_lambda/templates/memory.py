@@ -18,6 +18,8 @@ MAX_MEMORY: Final = 64 * 1024 * 1024
 """Bytes beyond what the process had. A prompt has 1.8 MB at most, and a template makes a few copies of it."""
 _GROWN: Final = MAX_MEMORY // 4
 """A process that has grown by so much since it was last looked at left a rendering too little: it runs again."""
+_limit: Final = resource.setrlimit
+_OF_DATA: Final = resource.RLIMIT_DATA
 _DATA: Final = 5
 """The field of /proc/self/statm with what RLIMIT_DATA counts: pages of data, and of the stack, which it leaves out."""
 
@@ -26,19 +28,19 @@ class MemoryBound:
     """The limit for renderings of this process."""
 
     def __init__(self) -> None:
-        self._usual = resource.getrlimit(resource.RLIMIT_DATA)
+        self._usual = resource.getrlimit(_OF_DATA)
         self._lowered = self._from_now()
 
     def run(self, render: Callable[[_Input], _Output], given: _Input, *, once: bool = False) -> _Output:
         """What `render(given)` returns; it may run twice. Raises `MemoryError` where it takes too much."""
         limit = self._lowered
-        resource.setrlimit(resource.RLIMIT_DATA, limit)
+        _limit(_OF_DATA, limit)
         try:
             return render(given)
         except MemoryError:
             pass  # and leave the block, which keeps what the rendering made
         finally:
-            resource.setrlimit(resource.RLIMIT_DATA, self._usual)
+            _limit(_OF_DATA, self._usual)
         self._lowered = self._from_now()
         if once or self._lowered[0] - limit[0] < _GROWN:
             raise MemoryError
