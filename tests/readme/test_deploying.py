@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -17,9 +18,9 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 
-from infra.configuration import GatewayConfiguration, GatewaySettings, ServiceSettings, load
+from infra.configuration import GatewayConfiguration, GatewaySettings, ServiceSettings, load, read_settings
 from tests.components.deploying import Account
-from tests.readme.markdown import PAGES, blocks, first_column, inline_code
+from tests.readme.markdown import PAGES, blocks, first_column, inline_code, rows
 from tests.support.processes import ROOT
 from tests.support.requirements import require
 
@@ -87,6 +88,18 @@ def test_every_key_of_stack_config_is_in_the_table() -> None:
     assert set(first_column("docs/stack-config.md", "key")) == _words()
 
 
+def test_the_defaults_in_the_table_of_stack_config_are_the_program_s() -> None:
+    said = {key: cells[-1] for cells in rows("docs/stack-config.md", "key") for key in re.findall(r"`(.+?)`", cells[0])}
+    wrong: list[str] = []
+    for name, kind in KINDS.items():
+        for key, info in kind.model_fields.items():
+            if key != "configuration" and info.default is not None and (text := re.search(r"`(.+?)`", said[key])):
+                read = read_settings({"configuration": "x", key: text[1]}, name)
+                wrong += [] if getattr(read, key) == info.default else [f"{key}: {info.default}"]
+    assert wrong == []
+    assert {key for key, default in said.items() if default == "required"} == {"configuration"}
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_word_of_stack_config_that_a_page_sets_exists(page: str) -> None:
     written = [*inline_code(page), *(line for block in blocks(page, "shell") for line in block.commands)]
@@ -116,7 +129,12 @@ def test_the_real_cli_takes_the_commands_of_a_page(page: str, tmp_path: Path) ->
         for command in commands(page, "pulumi", "export")
         if not command.startswith("pulumi destroy")
     ]
-    told = [*script, 'echo "${OPENAI_BASE_URL-unset} ${OPENAI_API_KEY-unset}"', "pulumi config get auth", "pulumi config --json"]
+    told = [
+        *script,
+        'echo "${OPENAI_BASE_URL-unset} ${OPENAI_API_KEY-unset}"',
+        "pulumi config get auth",
+        "pulumi config --json",
+    ]
     done = subprocess.run(
         ["bash", "-euc", "\n".join(told)],
         cwd=project,
