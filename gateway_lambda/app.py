@@ -81,4 +81,5 @@ class Gateway:
         if service is None:
             raise not_found(f"there is no run {run[:80]!r} here")
         await admitted((service,), exchange.authorization, self._registry, table)
-        await pass_on(exchange, self._runs.of(service, table), path, prefix, self._upstream)
+        patience = self._settings.plain_timeout
+        await pass_on(exchange, self._runs.of(service, table), path, prefix, self._upstream, patience)

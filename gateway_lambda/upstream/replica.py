@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 import time
@@ -10,6 +11,9 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from gateway_lambda.upstream.connection import Connection, Owner
+from gateway_lambda.upstream.health import Health
+
+_LOG = logging.getLogger(__name__)
 
 _IDLE_FOR = 60.0
 """Seconds. A connection that was idle for longer is not used again: whoever stands between may have forgotten it."""
@@ -22,15 +26,18 @@ class BadAddress(ValueError):
 class Replica(Owner):
     """One base URL. Idle connections are used again, the one used last first, so that the others grow old and go."""
 
-    __slots__ = ("_idle", "_open", "_parts", "base", "in_flight", "lost")
+    __slots__ = ("_idle", "_open", "_parts", "base", "health", "in_flight", "lost", "question")
 
-    def __init__(self, base: str, host: str | None) -> None:
-        """`host`: the Host header to send instead of the URL's own."""
+    def __init__(self, base: str, host: str | None, *, alone: bool = True) -> None:
+        """`host`: the Host header to send instead of the URL's own. `alone`: the run has no other address."""
         self.base = base.rstrip("/")
         self.in_flight = 0
         """Requests that wait for their answer's end."""
+        self.health = Health(alone=alone)
         self.lost = False
         """It failed, or ended its last connection: when it answers again it may be another."""
+        self.question: tuple[bytes, bytes] | None = None
+        """Path and headers of a GET that shows whether it is there; None: that it takes connections has to do."""
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._parts = _Parts(self.base, host)
@@ -55,8 +62,17 @@ class Replica(Owner):
         async with asyncio.timeout(patience):
             return await self._connect(patience)
 
+    def fail(self) -> None:
+        """It failed at a request, or does not answer."""
+        self.lost = True
+        pause = self.health.failed(asyncio.get_running_loop().time())
+        if pause:
+            _LOG.warning("%s failed several times in a row: it gets no requests for %.0f s", self.base, pause)
+
     def close(self) -> None:
         """End all connections."""
+        if self.health.probe is not None:
+            self.health.probe.cancel()
         for connection in tuple(self._open):
             connection.end()
 

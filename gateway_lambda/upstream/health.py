@@ -1,0 +1,88 @@
+"""Whether a replica may be asked: what its failures and its silence say, by a clock that the caller reads."""
+
+from __future__ import annotations
+
+import asyncio
+
+_MANY = 3
+"""Failures in a row that put a replica aside. One or two may be the fault of a request."""
+_FIRST_PAUSE = 1.0
+"""Seconds. A server that is restarted takes longer, one that had a short fault does not."""
+_LONGEST_PAUSE = 30.0
+"""Seconds. A replica that came back gets requests after so long at the latest."""
+_MOST_DOUBLINGS = 5
+_TRUSTED = 4
+"""Requests without an answer that a replica may have before it is asked whether it is there. At most so many wait for
+one that hangs, beside those that it already had."""
+_NEW = 2
+"""The same for a replica that has not answered a request to its end yet."""
+_DOUBTED = 1
+"""The same for a replica whose last answer was a failure."""
+FAILING = frozenset((500, 502, 504))
+"""Statuses that say that a replica is broken. 429 and 503 say that it is busy, the others speak of the request."""
+
+
+class Health:
+    """What is known of one replica. Of an address that is `alone` nothing is kept: there is no other one to ask.
+
+    A replica is well when `silent < limit and not aside_until`. Times are the event loop's, in seconds.
+    """
+
+    __slots__ = ("_alone", "_failures", "_on_trial", "aside_until", "limit", "probe", "silent")
+
+    def __init__(self, *, alone: bool) -> None:
+        self._alone = alone
+        self._failures = 0
+        """In a row."""
+        self._on_trial = False
+        """It was put aside, and has one request to show that it is back."""
+        self.aside_until = 0.0
+        """When it may be tried again; 0 when it is not put aside."""
+        self.silent = 0
+        """Requests that it was given since it last showed that it is there."""
+        self.limit = _NEW
+        self.probe: asyncio.Task[None] | None = None
+        """A question that is under way, whether it is there."""
+
+    def given(self, now: float) -> None:
+        """It gets a request. After a pause, that is the only one until it is answered."""
+        self.silent += 1
+        if self._failures >= _MANY and not self.aside_until:
+            self._on_trial = True
+            self.aside_until = now + self._pause()
+
+    def there(self) -> None:
+        """It answers: a request's status has come."""
+        self.silent = 0
+
+    def passed(self) -> None:
+        """It answered a question. After a pause, it may have a request."""
+        self.silent = 0
+        self.aside_until = 0.0
+        self._on_trial = False
+
+    def succeeded(self) -> None:
+        """It answered a request to its end."""
+        self._failures = 0
+        self.limit = _TRUSTED
+        self.aside_until = 0.0
+        self._on_trial = False
+
+    def failed(self, now: float) -> float:
+        """It failed. Returns the seconds for which it is put aside now, 0 when it is not, or was so before.
+
+        What it had under way when it was put aside fails with it, and counts no more.
+        """
+        if self._alone or (now < self.aside_until and not self._on_trial):
+            return 0.0
+        self._failures += 1
+        self.limit = _DOUBTED
+        self._on_trial = False
+        if self._failures < _MANY:
+            return 0.0
+        pause = self._pause()
+        self.aside_until = now + pause
+        return pause
+
+    def _pause(self) -> float:
+        return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failures - _MANY, _MOST_DOUBLINGS))
