@@ -28,12 +28,14 @@ class Health:
     A replica is well when `silent < limit and not aside_until`. Times are the event loop's, in seconds.
     """
 
-    __slots__ = ("_alone", "_failures", "_on_trial", "aside_until", "limit", "probe", "silent")
+    __slots__ = ("_alone", "_failures", "_on_trial", "aside_until", "failed_times", "limit", "probe", "silent")
 
     def __init__(self, *, alone: bool) -> None:
         self._alone = alone
         self._failures = 0
         """In a row."""
+        self.failed_times = 0
+        """Ever. What was asked before it failed last says nothing of it now."""
         self._on_trial = False
         """It was put aside, and has one request to show that it is back."""
         self.aside_until = 0.0
@@ -61,8 +63,10 @@ class Health:
         self.aside_until = 0.0
         self._on_trial = False
 
-    def succeeded(self) -> None:
-        """It answered a request to its end."""
+    def succeeded(self, asked_at: int) -> None:
+        """It answered a request to its end. `asked_at`: its `failed_times` when it was asked."""
+        if asked_at != self.failed_times:
+            return
         self._failures = 0
         self.limit = _TRUSTED
         self.aside_until = 0.0
@@ -73,6 +77,7 @@ class Health:
 
         What it had under way when it was put aside fails with it, and counts no more.
         """
+        self.failed_times += 1
         if self._alone or (now < self.aside_until and not self._on_trial):
             return 0.0
         self._failures += 1

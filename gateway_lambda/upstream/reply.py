@@ -26,7 +26,7 @@ class Reply:
     generation.
     """
 
-    __slots__ = ("_fell_silent", "_question", "_replica", "_response", "_sending", "_timer", "status")
+    __slots__ = ("_asked_at", "_fell_silent", "_question", "_replica", "_response", "_sending", "_timer", "status")
 
     def __init__(
         self, replica: Replica, response: Response, sending: asyncio.Task[None] | None, *, question: bool
@@ -36,6 +36,7 @@ class Reply:
         self._replica: Replica | None = replica
         self._sending = sending
         self._question = question
+        self._asked_at = replica.health.failed_times
         self._timer: asyncio.TimerHandle | None = None
         self._fell_silent = False
 
@@ -100,7 +101,7 @@ class Reply:
             if self.status in FAILING:
                 replica.fail()
             else:
-                replica.health.succeeded()
+                replica.health.succeeded(self._asked_at)
         self._replica = None
         self._response.close()
         if self._timer is not None:
