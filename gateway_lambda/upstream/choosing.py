@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from gateway_lambda.errors import ServiceError, unavailable
@@ -11,7 +13,7 @@ from gateway_lambda.upstream.replica import Replica
 
 _Answer = TypeVar("_Answer")
 
-_LONGEST_WAIT = 0.25
+_LONGEST_WAIT = 1.0
 """Seconds that a request waits for a replica to show that it is there, where none is known to be."""
 _BUSY = (429, 503)
 _MOST_BUSY = 2
@@ -70,25 +72,32 @@ class Choice:
             raise unavailable("this run has no replica now; try again shortly")
         loop = asyncio.get_running_loop()
         until = loop.time() + _LONGEST_WAIT
-        while (probes := _probes(left)) and (patience := until - loop.time()) > 0:
-            await asyncio.wait(probes, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            replica = self._best(replicas, tried)
-            if replica is not None:
-                return replica
-        return min(left, key=lambda replica: (replica.health.aside_until, replica.in_flight))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                while any(replica.health.probe for replica in left):
+                    await left[0].health.news.wait()
+                    replica = self._best(replicas, tried)
+                    if replica is not None:
+                        return replica
+        return min(left, key=partial(_doubts, loop.time()))
 
     def _look_after(self, replica: Replica) -> None:
         """Ask a replica that is not well whether it is there, beside the requests, unless it is too early for that."""
         health = replica.health
         if health.probe is None and health.aside_until <= asyncio.get_running_loop().time():
             health.probe = asyncio.create_task(self._probe(replica))
+            health.probe_since = asyncio.get_running_loop().time()
 
     async def _probe(self, replica: Replica) -> None:
         try:
             await self._ask_whether_there(replica)
         finally:
             replica.health.probe = None
+            replica.health.news.tell_all()
 
 
-def _probes(replicas: Iterable[Replica]) -> list[asyncio.Task[None]]:
-    return [replica.health.probe for replica in replicas if replica.health.probe is not None]
+def _doubts(now: float, replica: Replica) -> tuple[float, int, bool, int, int]:
+    """The less, the rather it is there: put aside (for longer), failed, does not answer a question, silent, busy."""
+    health = replica.health
+    no_answer = health.probe is not None and now - health.probe_since > _LONGEST_WAIT / 2
+    return health.aside_until, health.failures, no_answer, health.silent, replica.in_flight

@@ -12,7 +12,7 @@ from gateway_lambda.registry.record import Service
 from gateway_lambda.settings import Settings
 from gateway_lambda.upstream.choosing import Choice
 from gateway_lambda.upstream.connection import Connection
-from gateway_lambda.upstream.health import FAILING
+from gateway_lambda.upstream.health import FAILING, News
 from gateway_lambda.upstream.replica import BadAddress, Replica
 from gateway_lambda.upstream.reply import Reply
 from gateway_lambda.upstream.response import BrokenOff, Response
@@ -40,7 +40,8 @@ class Upstream:
             bases = [self._settings.upstream] if self._settings.upstream else []
         else:
             bases = [service.url] if isinstance(service.url, str) else service.url
-        return [Replica(base, service.host, alone=len(bases) == 1) for base in bases]
+        news = News() if len(bases) > 1 else None
+        return [Replica(base, service.host, news) for base in bases]
 
     def on_a_replica(self, replicas: list[Replica], ask: Callable[[Replica], Awaitable[_Answer]]) -> Awaitable[_Answer]:
         """What `ask` gets of a replica; of others in turn, as long as they fail in a way that `another` allows.

@@ -11,7 +11,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from gateway_lambda.upstream.connection import Connection, Owner
-from gateway_lambda.upstream.health import Health
+from gateway_lambda.upstream.health import Health, News
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,12 +28,12 @@ class Replica(Owner):
 
     __slots__ = ("_idle", "_open", "_parts", "base", "health", "in_flight", "lost", "question")
 
-    def __init__(self, base: str, host: str | None, *, alone: bool = True) -> None:
-        """`host`: the Host header to send instead of the URL's own. `alone`: the run has no other address."""
+    def __init__(self, base: str, host: str | None, news: News | None = None) -> None:
+        """`host`: the Host header to send instead of the URL's own. `news`: as of `Health`."""
         self.base = base.rstrip("/")
         self.in_flight = 0
         """Requests that wait for their answer's end."""
-        self.health = Health(alone=alone)
+        self.health = Health(news)
         self.lost = False
         """It failed, or ended its last connection: when it answers again it may be another."""
         self.question: tuple[bytes, bytes] | None = None
