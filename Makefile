@@ -12,6 +12,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-deps
 
+# Names that a person may set on make's command line.
+KNOWN := CONFIG PORT ARGS STACK PYTHON
+UNKNOWN := $(strip $(foreach name,$(filter-out $(KNOWN),$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name))))
+ifneq ($(UNKNOWN),)
+$(error make has no variable $(UNKNOWN) here. Its variables are: $(KNOWN))
+endif
+
+# A .venv outlives the Python it was made with; then nothing in it works.
+ifneq ($(filter-out help clean,$(MAKECMDGOALS)),)
+ifneq ($(wildcard $(VENV)/pyvenv.cfg),)
+ifeq ($(wildcard $(VENV)/lib/python$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)),)
+$(error the Python that $(VENV) was made with was moved, removed or replaced. Run `make clean`, then this command again)
+endif
+endif
+endif
+
 RESOLVE := uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header pyproject.toml
 
 CONFIG ?= examples/mistral/serve.dstack.yml
@@ -24,6 +40,9 @@ STACK ?=
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
 
+# Before minutes of downloads, not after them.
+local: BEFORE_INSTALL = $(PYTHON) -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)), reuse_port=False).close()' 2>/dev/null \
+	|| { echo "Port $(PORT) of 127.0.0.1 is not free: end what listens there, or choose another port: make local PORT=8001"; exit 1; }
 local: $(VENV)/.installed-local ## serve CONFIG on 127.0.0.1:PORT with a small real model (ARGS="--gpu 24GB --env NAME=value …")
 	@exec $(BIN)/python -m local $(CONFIG) --port $(PORT) $(ARGS)
 
@@ -64,22 +83,28 @@ pins: ## resolve pyproject.toml's groups into requirements*.txt again
 clean: ## remove .venv and what tests leave
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 
+BEFORE_INSTALL := :
+NOT_INSTALLED := The installation failed; pip says why above. If pip could not connect: it needs the network, or a package index that PIP_INDEX_URL names. Then run the same command again. It goes on where it ended.
+
 # A stamp a requirements file: newer than the file means installed.
 $(VENV)/.installed-local: requirements-local.txt | $(VENV)/bin/python
+	@$(BEFORE_INSTALL)
 	@echo "Installing the local environment (about 200 MB, once) …"
-	$(PIP) -r $<
+	@$(PIP) -r $< || { echo "$(NOT_INSTALLED)"; exit 1; }
 	@touch $@
 
 $(VENV)/.installed-deploy: requirements.txt | $(VENV)/bin/python
 	@echo "Installing Pulumi and its providers' SDKs (once) …"
-	$(PIP) -r $<
+	@$(PIP) -r $< || { echo "$(NOT_INSTALLED)"; exit 1; }
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
 	@echo "Installing the tools of the tests (once) …"
-	$(PIP) -r $<
+	@$(PIP) -r $< || { echo "$(NOT_INSTALLED)"; exit 1; }
 	@touch $@
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "servestack needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 …"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python -m venv failed: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
+	@test -w . || { echo "This folder is read-only, and servestack installs what it needs into $(VENV) here. Copy the project to a folder that you can write to."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) could not make $(VENV); its message is above."; exit 1; }

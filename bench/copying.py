@@ -59,7 +59,7 @@ class ThroughOwn:
         self, path: bytes, body: bytes, start: Callable[[int, Headers], Awaitable[None]]
     ) -> AsyncIterator[bytes]:
         """The pieces of the answer; `start` is told its status and headers first."""
-        headers = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+        headers = [(b"content-type", b"application/json")]
         reply = await self._upstream.send(self._replica, b"POST", path, headers, body)
         try:
             await start(reply.status, list(reply.headers))

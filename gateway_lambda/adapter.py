@@ -13,8 +13,10 @@ from urllib.parse import unquote
 
 import msgspec
 
-from gateway_lambda.errors import Header
-from gateway_lambda.exchange import Message, Receive, Send
+from gateway_lambda.deadline import SECONDS, seconds_to_answer
+from gateway_lambda.errors import Header, RequestError
+from gateway_lambda.exchange import Exchange, Message, Receive, Send
+from gateway_lambda.routing import refuse_climbing
 
 _CONTEXT = b"x-amzn-request-context"
 _ITS_OWN = frozenset((_CONTEXT, b"x-amzn-lambda-context", b"x-amz-tenant-id"))
@@ -23,6 +25,8 @@ _APART = b"set-cookie"
 """The one header whose values cannot share a line (RFC 9110 §5.3); adapters pass cookies on as a list."""
 _NOT_PLAIN = re.compile(rb"[^\t -~]")
 """The adapter writes such a header without any value, as an empty list, which is no response to the API."""
+_STAGE = re.compile("[A-Za-z0-9_-]+")
+"""What the name of a stage may be."""
 
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
@@ -36,30 +40,50 @@ def behind_adapter(application: Application) -> Application:
             return
         headers: Iterable[Header] = scope["headers"]
         kept = [header for header in headers if header[0] not in _ITS_OWN]
+        response = _Response(scope["method"] == "HEAD", send)
+        context = _context(headers)
+        try:
+            # The adapter has resolved the path that it passes on.
+            refuse_climbing(context.path.encode())
+        except RequestError as error:
+            await Exchange(scope, receive, response.send).respond_error(error)
+            return
         # The adapter is on this machine; who asked it stands in X-Forwarded-For already.
-        inner = {**scope, "headers": kept, "client": None, "root_path": _before(scope["raw_path"], headers)}
-        await application(inner, receive, _Response(scope["method"] == "HEAD", send).send)
+        inner = {**scope, "headers": kept, "client": None, "root_path": _before(scope["raw_path"], context)}
+        seconds = seconds_to_answer(headers)
+        if seconds is not None:
+            inner[SECONDS] = seconds
+        await application(inner, receive, response.send)
 
     return serve
 
 
-class _Context(msgspec.Struct):
+class _Said(msgspec.Struct, frozen=True):
     """What the API says of a request."""
 
     path: str = ""
     """All of it, as the client sent it."""
+    stage: str = ""
 
 
-def _before(path: bytes, headers: Iterable[Header]) -> str:
-    """What stood before the path that the API passes on: at its own address the stage, at a domain nothing."""
+_NOTHING = _Said()
+
+
+def _context(headers: Iterable[Header]) -> _Said:
     said = next((value for name, value in headers if name == _CONTEXT), b"")
     try:
-        whole = msgspec.json.decode(said, type=_Context).path
-    except msgspec.MsgspecError:  # no request to the API: somebody invoked the function
+        return msgspec.json.decode(said, type=_Said)
+    except (msgspec.MsgspecError, UnicodeDecodeError):  # no request to the API: somebody invoked the function
+        return _NOTHING
+
+
+def _before(path: bytes, said: _Said) -> str:
+    """What stood before the path that the API passes on: at its own address the stage, at a domain nothing."""
+    if _STAGE.fullmatch(said.stage) is None:
         return ""
-    # Decoded, for the adapter encodes what the API left as it was.
-    told, passed_on = unquote(whole), unquote(path)
-    return told.removesuffix(passed_on) if told.endswith(passed_on) else ""
+    # Compared decoded, for the adapter encodes what the API left as it was. Nothing that was decoded goes further.
+    stands_there = unquote(said.path) == f"/{said.stage}{unquote(path)}"
+    return f"/{said.stage}" if stands_there else ""
 
 
 class _Response:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Iterable
 
-from gateway_lambda.errors import Header, timed_out
+from gateway_lambda.errors import GatewayError, Header, timed_out
 from gateway_lambda.exchange import ClientLeft, Exchange
 from gateway_lambda.runs import Run
 from gateway_lambda.upstream.client import Upstream
@@ -48,13 +48,20 @@ async def pass_on(
     body = await _request_body(exchange, limit, patience)
     query: bytes = exchange.scope["query_string"]
     target = path + b"?" + query if query else path
-    headers = request_headers(exchange, prefix, body, own=not run.service.auth)
+    headers = request_headers(exchange, prefix, own=not run.service.auth)
     if run.service.auth:
         headers += run.upstream_key
 
     def ask(replica: Replica) -> Awaitable[Reply]:
-        repeatable = exchange.method in _REPEATABLE
-        return upstream.send(replica, exchange.method.encode(), target, headers, body, repeatable=repeatable)
+        return upstream.send(
+            replica,
+            exchange.method.encode(),
+            target,
+            headers,
+            body,
+            length=exchange.content_length,
+            repeatable=exchange.method in _REPEATABLE,
+        )
 
     try:
         async with limit:
@@ -68,37 +75,37 @@ async def pass_on(
         reply.close()
 
 
-def request_headers(exchange: Exchange, prefix: bytes, body: bytes | AsyncIterator[bytes], *, own: bool) -> bytes:
-    """The header lines of a request that is passed on. `own`: the Authorization header goes on too."""
+def request_headers(exchange: Exchange, prefix: bytes, *, own: bool, readable: bool = False) -> list[Header]:
+    """The headers of a request that is passed on.
+
+    `own`: the Authorization header goes on too. `readable`: the answer is to come without a content encoding.
+    """
     given: list[Header] = exchange.scope["headers"]
     skipped = _NOT_PASSED_ON | _named_in_connection(given)
     if not own:
         skipped |= {b"authorization"}
-    lines = [b"%s: %s\r\n" % header for header in given if header[0] not in skipped]
-    lines += _forwarded(exchange, given, prefix)
-    if not isinstance(body, bytes):
-        length = exchange.content_length
-        lines.append(b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %s\r\n" % length)
-    elif body or exchange.content_length is not None or exchange.method in ("POST", "PUT", "PATCH"):
-        lines.append(b"content-length: %d\r\n" % len(body))
-    return b"".join(lines)
+    added = _forwarded(exchange, given, prefix)
+    if readable:
+        skipped |= {b"accept-encoding"}
+        added.append((b"accept-encoding", b"identity"))
+    return [header for header in given if header[0] not in skipped] + added
 
 
-def _forwarded(exchange: Exchange, given: Iterable[Header], prefix: bytes) -> list[bytes]:
+def _forwarded(exchange: Exchange, given: Iterable[Header], prefix: bytes) -> list[Header]:
     """Who asked, and how: what a proxy before this one said stays, this one adds its part."""
     there = {name for name, _ in given}
     asked_by = [value for name, value in given if name == b"x-forwarded-for"]
     client = exchange.scope.get("client")
     if client:
         asked_by.append(client[0].encode())
-    lines = [b"x-forwarded-for: %s\r\n" % b", ".join(asked_by)] if asked_by else []
+    added = [(b"x-forwarded-for", b", ".join(asked_by))] if asked_by else []
     if exchange.hosts and b"x-forwarded-host" not in there:
-        lines.append(b"x-forwarded-host: %s\r\n" % exchange.hosts[0])
+        added.append((b"x-forwarded-host", exchange.hosts[0]))
     if b"x-forwarded-proto" not in there:
-        lines.append(b"x-forwarded-proto: %s\r\n" % exchange.scope["scheme"].encode())
+        added.append((b"x-forwarded-proto", exchange.scope["scheme"].encode()))
     if prefix and b"x-forwarded-prefix" not in there:
-        lines.append(b"x-forwarded-prefix: %s%s\r\n" % (exchange.scope["root_path"].encode(), prefix))
-    return lines
+        added.append((b"x-forwarded-prefix", exchange.scope["root_path"].encode() + prefix))
+    return added
 
 
 async def _request_body(exchange: Exchange, limit: asyncio.Timeout, patience: float) -> bytes | AsyncIterator[bytes]:
@@ -130,13 +137,43 @@ async def _pieces(exchange: Exchange, first: bytes, limit: asyncio.Timeout, pati
             return
 
 
-async def pass_back(exchange: Exchange, reply: Reply, patience: float | None = None) -> None:
-    """The response as it comes, each piece within `patience` seconds.
+async def pass_back(exchange: Exchange, reply: Reply, patience: float | None = None, first: bytes = b"") -> None:
+    """The response as it comes, each piece within `patience` seconds; `first` has been read of it.
 
-    One that breaks off or falls silent ends the client's connection, so that it is not taken for whole. Raises
-    `GatewayError`.
+    One that breaks off, falls silent or has to end ends the client's connection, so that it is not taken for whole; a
+    stream of events says why before that, for behind an adapter there is no connection to end. Raises `GatewayError`.
     """
-    await exchange.start_as(reply.status, response_headers(exchange, reply))
+    headers = response_headers(exchange, reply)
+    await exchange.start_as(reply.status, headers)
+    try:
+        await _pass_body(exchange, reply, patience, first)
+    except GatewayError as error:
+        await _say_why(exchange, headers, error)
+        raise
+    except asyncio.CancelledError:
+        if not exchange.client_left and not exchange.done:
+            await _say_why(exchange, headers, exchange.last_words)
+        raise
+
+
+async def _say_why(exchange: Exchange, headers: Iterable[Header], error: GatewayError) -> None:
+    if with_events(headers) and all(name != b"content-length" for name, _ in headers):
+        await exchange.write(b"\n\n" + error.event(named=True))
+
+
+def with_events(headers: Iterable[Header]) -> bool:
+    """These are the headers of a stream of events that can be read as it is."""
+    found = {name.lower(): value.strip().lower() for name, value in headers}
+    kind = found.get(b"content-type", b"").partition(b";")[0].strip()
+    return kind == b"text/event-stream" and found.get(b"content-encoding", b"identity") == b"identity"
+
+
+async def _pass_body(exchange: Exchange, reply: Reply, patience: float | None, first: bytes) -> None:
+    if first and reply.ended:
+        await exchange.finish(first)
+        return
+    if first:
+        await exchange.write(first)
     try:
         async with asyncio.timeout(patience) as limit:
             while piece := await reply.piece():

@@ -6,17 +6,22 @@
 | `<run>.<domain>` | that run's own service, whatever the path |
 | any other (an address, the API's own name) | as `gateway.<domain>` |
 
-Paths are looked at as they came, without decoding: `%2f` never makes a segment.
+Paths are looked at as they came, without decoding: `%2f` never makes a segment. A path that climbs is refused, whatever
+the Host: those behind the gateway read it in ways of their own, and one of them may arrive at another run.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from gateway_lambda.errors import RequestError
 
 _SERVICES = b"/services/"
+_SEPARATOR = rb"(?:[/\\]|%(?:25)*(?:2f|5c))"
+_DOT = rb"(?:\.|%(?:25)*2e)"
+_CLIMBING = re.compile(rb"(?:^|%b)%b{2}(?=%b|;|%%(?:25)*3b|$)" % (_SEPARATOR, _DOT, _SEPARATOR), re.IGNORECASE)
+"""A segment `..`, with parameters or without. Each byte may be percent-encoded, any number of times."""
 
 
 class Place(NamedTuple):
@@ -31,8 +36,9 @@ def place(hosts: list[bytes], path: bytes, domain: str) -> Place:
     """Where a request with these Host headers and this raw path goes.
 
     `domain` is lower-case, without a dot at either end; empty: all go by path. Raises `RequestError` for several
-    Hosts and for a path that climbs out of its run.
+    Hosts and for a path that climbs.
     """
+    refuse_climbing(path)
     if len(hosts) > 1:
         raise RequestError("several Host headers: send one", "invalid_value")
     if domain and hosts:
@@ -42,16 +48,13 @@ def place(hosts: list[bytes], path: bytes, domain: str) -> Place:
     if not path.startswith(_SERVICES):
         return Place(None, path)
     run, slash, rest = path[len(_SERVICES) :].partition(b"/")
-    if climbs(rest):
-        raise RequestError("the path climbs with '..': send the path itself", "invalid_value")
     return Place(run.decode("latin-1"), slash + rest or b"/", _SERVICES + run)
 
 
-def climbs(path: bytes) -> bool:
-    """Whether a raw path has a segment `..`, also one that is percent-encoded or behind a backslash."""
-    if b"." not in path and b"%" not in path:
-        return False
-    return b".." in unquote_to_bytes(path).replace(b"\\", b"/").split(b"/")
+def refuse_climbing(path: bytes) -> None:
+    """Raises `RequestError` for a raw path that has a segment `..`."""
+    if (b"." in path or b"%" in path) and _CLIMBING.search(path):
+        raise RequestError("the path climbs with '..': send the path itself", "invalid_value")
 
 
 def _label(host: bytes, domain: str) -> str | None:

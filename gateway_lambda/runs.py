@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway_lambda.errors import Header
 from gateway_lambda.rates import Rates
 from gateway_lambda.registry.record import Model, Service
 from gateway_lambda.registry.table import Table
@@ -52,10 +53,10 @@ class Run:
         self.model = ReadyModel(service.model) if service.model and service.model.format == "tgi" else None
         """Of format tgi alone; other models make ready what they need themselves."""
         self.rates = Rates(service.rate_limits)
-        self.upstream_key = b""
-        """The header line with the upstream's own key, where it has one."""
+        self.upstream_key: list[Header] = []
+        """The header with the upstream's own key, where it has one."""
         if service.model and service.model.upstream_api_key:
-            self.upstream_key = f"authorization: Bearer {service.model.upstream_api_key.strip()}\r\n".encode()
+            self.upstream_key = [(b"authorization", b"Bearer " + service.model.upstream_api_key.strip().encode())]
         if service.model:
             for replica in replicas:
                 replica.question = (_question(service.model), self.upstream_key)

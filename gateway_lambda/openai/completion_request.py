@@ -9,6 +9,8 @@ from gateway_lambda.errors import RequestError, invalid_type, invalid_value, uns
 from gateway_lambda.openai.fields import boolean, integer, sequence, string
 from gateway_lambda.openai.request import MAX_TOKENS, SHARED_ROWS, Request, Row, read_fields
 from gateway_lambda.registry.record import Model
+from gateway_lambda.templates import MessagesRefused
+from gateway_lambda.templates.images import ImageGuard
 
 _MAX_PROMPTS = 64
 _DEFAULT_MAX_TOKENS = 16
@@ -53,7 +55,18 @@ def _prompt(request: CompletionRequest, value: Any) -> None:
             )
         if not string(prompt, "prompt"):
             raise invalid_value("prompt", prompt, "text")
+        _check_images(request.model, prompt)
     request.prompts = prompts
+
+
+def _check_images(model: Model, prompt: str) -> None:
+    if not model.vision:
+        return
+    try:
+        images = ImageGuard(vision=True, hosts=frozenset(host.lower() for host in model.image_hosts))
+        images.check_written(prompt, param="prompt")
+    except MessagesRefused as error:
+        raise RequestError(error.message, error.code, param=error.param) from None
 
 
 def _max_tokens(request: CompletionRequest, value: Any) -> None:

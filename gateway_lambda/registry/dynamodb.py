@@ -16,12 +16,14 @@ from typing import Any
 import msgspec
 
 from gateway_lambda.errors import unavailable
+from gateway_lambda.registry.address import BadAddress
 from gateway_lambda.registry.endpoint import dynamodb_endpoint, region_in
 from gateway_lambda.registry.file import RegistryError
 from gateway_lambda.registry.items import Item, read_items
 from gateway_lambda.registry.sigv4 import NoCredentials, credentials_in, signed
 from gateway_lambda.registry.table import Table
-from gateway_lambda.upstream.replica import BadAddress, Replica
+from gateway_lambda.upstream.replica import Replica
+from gateway_lambda.upstream.request import NotSendable
 from gateway_lambda.upstream.response import BrokenOff
 
 _LOG = logging.getLogger(__name__)
@@ -46,7 +48,16 @@ class _Refused(Exception):
     """DynamoDB's answer is an error."""
 
 
-_UNREADABLE = (OSError, TimeoutError, BrokenOff, _Refused, NoCredentials, msgspec.MsgspecError, UnicodeDecodeError)
+_UNREADABLE = (
+    OSError,
+    TimeoutError,
+    BrokenOff,
+    NotSendable,
+    _Refused,
+    NoCredentials,
+    msgspec.MsgspecError,
+    UnicodeDecodeError,
+)
 
 
 class _Page(msgspec.Struct, rename="pascal"):
@@ -74,13 +85,10 @@ class DynamoRegistry:
         self._clock = clock
         self._region = _checked(name, environment)
         self._base = dynamodb_endpoint(environment, self._region)
-        self._replica = Replica(self._base, None)
         try:
-            line, host, *_ = self._replica.head(b"", b"/").split(b"\r\n")
+            self._replica = Replica(self._base, None)
         except BadAddress as problem:
             raise RegistryError(f"DynamoDB's address {self._base!r} cannot be used: {problem}") from None
-        self._path = line.split()[0].decode()
-        self._host = host.partition(b": ")[2].decode()
         self._table: Table | None = None
         self._pages: list[bytes] = []
         self._problems: frozenset[str] = frozenset()
@@ -172,16 +180,16 @@ class DynamoRegistry:
             credentials_in(self._environment),
             region=self._region,
             service="dynamodb",
-            host=self._host,
-            path=self._path,
+            host=self._replica.address.host.decode(),
+            path=self._replica.address.path.decode() + "/",
             headers={"content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.Query"},
             body=body,
             now=self._clock(),
         )
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = self._replica.head(b"POST", b"/") + f"{lines}content-length: {len(body)}\r\n\r\n".encode()
+        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+        request = self._replica.request(b"POST", b"/", sent, body)
         connection = await self._replica.connection(PATIENCE_WITHOUT)
-        response = connection.send(head + body, bodyless=False)
+        response = connection.send(request)
         await response.head()
         pieces: list[bytes] = []
         while piece := await response.piece():

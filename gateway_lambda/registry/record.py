@@ -3,13 +3,24 @@
 The same JSON whether it comes out of a file or out of DynamoDB's `record` attributes. The planner builds these
 objects, the gateway reads them; nothing else crosses between the two. Unknown fields are ignored when reading, so
 that a gateway can read what a newer service stack wrote. Field meanings and defaults: docs/gateway.md, "Model record".
+What goes into requests to a replica is checked when a record is made or read, so that one which cannot be used is none.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import msgspec
+
+from gateway_lambda.registry.address import BadAddress, address, check_host
+
+_PREFIX = re.compile(r'(?:/[!"$->@-~]*)?')
+_TOKEN = re.compile(r"\s*[!-~]+\s*")
+_LEAST_RATE, _MOST_RATE = 1e-6, 1e18
+"""Requests a second that can be reckoned with: the times to wait stay numbers."""
+Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,6 +73,13 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created: int = 0
     """When it was registered, in seconds since 1970; what `/models` shows."""
 
+    def __post_init__(self) -> None:
+        """Raises `ValueError`, as all of these do; the messages quote no value."""
+        if _PREFIX.fullmatch(self.prefix) is None:
+            raise ValueError("prefix: want a path that begins with /, in ASCII, without query or fragment")
+        if self.upstream_api_key and _TOKEN.fullmatch(self.upstream_api_key) is None:
+            raise ValueError("upstream_api_key: want printable ASCII without spaces")
+
 
 class RateLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How many requests a client may make, below one path prefix. Of several that fit, the longest prefix holds."""
@@ -69,9 +87,9 @@ class RateLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prefix: str
     header: str | None = None
     """The header whose value tells clients apart; `None` (dstack's `ip_address`): their address does."""
-    rps: float
+    rps: Annotated[float, msgspec.Meta(ge=_LEAST_RATE, le=_MOST_RATE)]
     """Requests a second."""
-    burst: int = 0
+    burst: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Requests that may come ahead of it."""
 
 
@@ -86,17 +104,43 @@ class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     auth: bool = True
     min_replicas: int = 1
     model: Model | None = None
+    weight: Positive | None = None
+    """Of the requests for the model's name, the share that this run takes beside the others that have a weight.
+    `None`: it shares its model's name with nobody."""
     rate_limits: list[RateLimit] = []
+
+    def __post_init__(self) -> None:
+        for base in [self.url] if isinstance(self.url, str) else self.url or []:
+            _named("url", address, base)
+        if self.host is not None:
+            _named("host", check_host, self.host)
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An API key, known by its digest alone."""
 
     name: str
-    sha256: str
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{64}\Z")]
     """Hex digest of the key's UTF-8 bytes."""
     runs: list[str] | None = None
     """Run names the key may use; `["*"]` or `None`: all."""
+    requests_per_minute: Positive | None = None
+    """The most requests; `None`: any number."""
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that has a model name, and the full name of its stack."""
+
+    run: str
+    owner: str
+
+
+class ModelClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """Who has a model name: the runs of one stack, or several runs that share it. Who had it first comes first."""
+
+    model: str
+    holders: list[Holder]
+    shared: bool = False
 
 
 class Registry(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,8 +148,17 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
 
     keys: list[Key] = []
     services: list[Service] = []
+    claims: list[ModelClaim] = []
+    """At most one a model name. A name without one belongs to the run that was registered first."""
 
 
 def to_plain(value: msgspec.Struct) -> Any:
     """The JSON-ready form of a record, defaults left out."""
     return msgspec.to_builtins(value)
+
+
+def _named(field: str, check: Callable[[str], object], value: str) -> None:
+    try:
+        check(value)
+    except BadAddress as problem:
+        raise ValueError(f"{field}: {problem}") from None

@@ -61,6 +61,18 @@ class ImageGuard:
             return text
         return re.sub(rf"{self._mark}-(\d+)-", lambda match: f"{_OPENING}{self._urls[int(match[1])]})", text)
 
+    def check_written(self, text: str, *, param: str) -> None:
+        """Refuse images that a caller wrote into a prompt that goes without a template, unless they may be fetched.
+
+        They are found as TGI finds them: from the opening to the next bracket. Raises `MessagesRefused`.
+        """
+        start = text.find(_OPENING) if self._vision else -1
+        while start >= 0 and (end := text.find(")", start)) >= 0:
+            problem = self._problem_with(text[start + len(_OPENING) : end])
+            if problem:
+                raise MessagesRefused(f"{param}: {problem}", param=param, code="invalid_value")
+            start = text.find(_OPENING, end)
+
     def _problem_with(self, url: str) -> str | None:
         if url.startswith("data:"):
             return _problem_with_data(url)

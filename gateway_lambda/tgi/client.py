@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gateway_lambda.errors import ServiceError, timed_out, unreachable
+from gateway_lambda.errors import JSON_TYPE, ServiceError, timed_out, unreachable
 from gateway_lambda.registry.record import Limits
 from gateway_lambda.runs import Run
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.failures import from_status
 from gateway_lambda.tgi.info import Facts, Info, adds_bos, decode_info, decode_tokens, facts_of
-from gateway_lambda.tgi.replies import Generated, decode_generated
+from gateway_lambda.tgi.replies import Generated, count_in, decode_generated
 from gateway_lambda.tgi.token_stream import TokenStream
 from gateway_lambda.upstream.client import Upstream
 from gateway_lambda.upstream.replica import Replica
@@ -95,8 +95,7 @@ class TgiClient:
             raise timed_out("the upstream took longer than it may for a whole answer; set stream=true") from None
         if reply.status != 200:
             raise from_status(reply.status, found, grammar=grammar)
-        prompt = reply.header(b"x-prompt-tokens")
-        return decode_generated(found), int(prompt) if prompt is not None and prompt.isdigit() else None
+        return decode_generated(found), count_in(reply.header(b"x-prompt-tokens"))
 
     async def stream(self, run: Run, replica: Replica, body: bytes, *, grammar: str | None) -> TokenStream:
         """A stream whose first event has arrived and is no error. Raises `GatewayError`."""
@@ -117,7 +116,7 @@ class TgiClient:
             raise timed_out("the upstream sent nothing for too long") from None
 
     async def _post(self, run: Run, replica: Replica, path: bytes, body: bytes) -> Reply:
-        headers = b"content-type: application/json\r\n%scontent-length: %d\r\n" % (run.upstream_key, len(body))
+        headers = [JSON_TYPE, *run.upstream_key]
         return await self._upstream.send(replica, b"POST", path, headers, body, question=path == _TOKENIZE)
 
     async def _ask_facts(self, run: Run, replica: Replica) -> None:

@@ -11,11 +11,14 @@ import msgspec
 
 from gateway_lambda.errors import ServiceError
 from gateway_lambda.registry.record import Limits
+from gateway_lambda.tgi.replies import Count
 
 _LOG = logging.getLogger(__name__)
 
 _MAX_STOP_SEQUENCES = 4
 """TGI's own default."""
+_LONGEST_PART = 9
+"""Digits of one part of a version."""
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -24,8 +27,8 @@ class Info(msgspec.Struct, frozen=True):
     version: str | None = None
     model_sha: str | None = None
     docker_label: str | None = None
-    max_stop_sequences: int | None = None
-    max_total_tokens: int | None = None
+    max_stop_sequences: Count | None = None
+    max_total_tokens: Count | None = None
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -93,7 +96,7 @@ def adds_bos(tokens: list[dict[str, Any]] | None) -> bool | None:
 def _version(text: str | None) -> tuple[int, int, int] | None:
     """`3.3.6-dev0` is (3, 3, 6); what cannot be read counts as unknown."""
     parts = (text or "").partition("-")[0].partition("+")[0].split(".")
-    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+    if len(parts) != 3 or not all(part.isdecimal() and len(part) <= _LONGEST_PART for part in parts):
         return None
     return int(parts[0]), int(parts[1]), int(parts[2])
 

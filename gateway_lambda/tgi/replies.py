@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Annotated
 
 import msgspec
 
@@ -12,6 +13,11 @@ _LOG = logging.getLogger(__name__)
 
 _MAX_PENDING = 16 * 1024 * 1024
 """Bytes of one event. More is no event, but something that would fill the memory."""
+
+_LARGEST = 2**53
+"""Above, JSON's numbers are not exact, and no count is so large."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
+"""A number that an upstream gives. One that is out of range is no answer of TGI's."""
 
 
 class Token(msgspec.Struct):
@@ -26,7 +32,7 @@ class Details(msgspec.Struct):
     """Of a whole answer. `tokens` stay undecoded: most answers are read without them."""
 
     finish_reason: str
-    generated_tokens: int = 0
+    generated_tokens: Count = 0
     prefill: list[msgspec.Raw] = []
     tokens: msgspec.Raw = msgspec.Raw(b"[]")
     top_tokens: list[list[Token]] | None = None
@@ -43,8 +49,8 @@ class LastDetails(msgspec.Struct):
     """What a stream's last event says of the whole. `input_length`: prompt tokens, since 2.3.0."""
 
     finish_reason: str
-    generated_tokens: int = 0
-    input_length: int | None = None
+    generated_tokens: Count = 0
+    input_length: Count | None = None
 
 
 class Event(msgspec.Struct):
@@ -88,6 +94,13 @@ def decode_event(data: bytes) -> Event:
         return _EVENT.decode(data)
     except _UNREADABLE as problem:
         raise _garbage(problem) from None
+
+
+def count_in(header: bytes | None) -> int | None:
+    """The number in a header; None without one, and where it is no count."""
+    if header is None or not header.isdigit() or len(header) > len(str(_LARGEST)):
+        return None
+    return int(header)
 
 
 class EventReader:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from gateway_lambda.errors import ServiceError, unreachable
+from gateway_lambda.errors import GatewayError, Header, RequestError, ServiceError, unreachable
 from gateway_lambda.registry.record import Service
 from gateway_lambda.settings import Settings
 from gateway_lambda.upstream.choosing import Choice
 from gateway_lambda.upstream.connection import Connection
 from gateway_lambda.upstream.health import FAILING, News
-from gateway_lambda.upstream.replica import BadAddress, Replica
+from gateway_lambda.upstream.replica import Replica
 from gateway_lambda.upstream.reply import Reply
+from gateway_lambda.upstream.request import NotSendable
 from gateway_lambda.upstream.response import BrokenOff, Response
 
 _Answer = TypeVar("_Answer")
@@ -55,39 +56,38 @@ class Upstream:
         replica: Replica,
         method: bytes,
         target: bytes,
-        headers: bytes,
+        headers: Sequence[Header],
         body: bytes | AsyncIterator[bytes] = b"",
         *,
+        length: bytes | None = None,
         repeatable: bool = False,
         question: bool = False,
     ) -> Reply:
         """Ask a replica, wait for the head of its response.
 
-        `target`: raw path and query. `headers`: lines, each with its end; they give the length of `body`, or that it
-        is chunked. `repeatable`: one request more changes nothing. Any other one is sent once more only where the
-        replica cannot have seen it: never after it may have begun to work. `question`: the gateway's own, which is
-        repeatable; its answer says that the replica is there, not that it serves.
+        `target`, `headers`, `length`: as a `Request` takes them. `repeatable`: one request more changes nothing. Any
+        other one is sent once more only where the replica cannot have seen it: never after it may have begun to work.
+        `question`: the gateway's own, which is repeatable; its answer says that the replica is there, not that it
+        serves.
 
-        Raises `ServiceError`, whose `another` is true where the request may be sent to another replica.
+        Raises `RequestError` for what cannot be sent, and `ServiceError`, whose `another` is true where the request may
+        be sent to another replica.
         """
         try:
-            head = replica.head(method, target)
-        except BadAddress as problem:
-            _LOG.error("%s cannot be asked: %s", replica.base, problem)
-            raise ServiceError(502, "the run's address cannot be used", "upstream_misconfigured") from None
-        whole = body if isinstance(body, bytes) else b""
+            request = replica.request(method, target, headers, body, length)
+        except NotSendable as problem:
+            raise RequestError(str(problem), "invalid_value") from None
         repeatable = (repeatable or question) and isinstance(body, bytes)
         again = False
         begun = asyncio.get_running_loop().time()
         replica.in_flight += 1
-        response = sending = None
+        connection = response = sending = None
         try:
             while True:
                 connection = await self._connect(replica, fresh=again)
-                response = connection.send(b"%s%s\r\n%s" % (head, headers, whole), bodyless=method == b"HEAD")
+                response = connection.send(request)
                 if not isinstance(body, bytes):
-                    chunked = b"\r\ntransfer-encoding: chunked\r\n" in headers
-                    sending = asyncio.create_task(connection.send_body(body, chunked=chunked))
+                    sending = asyncio.create_task(connection.send_body(body, request.length))
                 try:
                     await response.head()
                 except BrokenOff as problem:
@@ -105,7 +105,8 @@ class Upstream:
                 again = True
         except BaseException as problem:
             replica.in_flight -= 1
-            if isinstance(problem, ServiceError):
+            if isinstance(problem, ServiceError) and (connection is None or isinstance(body, bytes)):
+                # Otherwise the gateway may have ended the connection itself, where the body was not what it should be.
                 replica.fail()
             if response is not None:
                 response.close()
@@ -129,7 +130,7 @@ class Upstream:
                         reply.close()
         except TimeoutError:
             replica.fail()
-        except ServiceError:
+        except GatewayError:
             if replica.question is None:
                 replica.fail()
         else:

@@ -12,14 +12,15 @@ from typing import cast
 
 import httptools
 
+from gateway_lambda.upstream.request import Request
 from gateway_lambda.upstream.response import Response, State
 
 _HIGH_WATER = 64 * 1024
 """Bytes of a body that wait to be read. Above, the connection is not read from, so that the replica has to wait."""
 _MAX_BESIDE_BODY = 256 * 1024
 """Bytes in a row that are no body: headers, trailers, sizes of chunks. More would only fill the memory."""
-_LAST_STATUS = 599
-"""Those above mean nothing (RFC 9110 §15), and servers cannot send them on."""
+_FIRST_STATUS, _LAST_STATUS = 100, 599
+"""Others mean nothing (RFC 9110 §15), and servers cannot send them on."""
 
 
 class Owner:
@@ -64,30 +65,42 @@ class Connection(asyncio.Protocol):
         """It is open, as far as is known."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, head: bytes, *, bodyless: bool) -> Response:
-        """Send a request's head, with a body that is there; its response comes. `bodyless`: to a HEAD request."""
+    def send(self, request: Request) -> Response:
+        """Send a request, but for a body that is still to come; its response comes."""
         response = self._response = Response(self.end, self.resume_reading)
-        self._bodyless = bodyless
+        self._bodyless = request.bodyless
         self._beside_body = 0
         if self.usable:
-            cast("asyncio.Transport", self._transport).write(head)
+            cast("asyncio.Transport", self._transport).write(request.head)
         else:
             response.untaken = True
             response.break_off("the connection was closed")
         return response
 
-    async def send_body(self, pieces: AsyncIterator[bytes], *, chunked: bool) -> None:
-        """Send a body as it comes. Ends early when the connection does; ends the connection when `pieces` fails."""
+    async def send_body(self, pieces: AsyncIterator[bytes], length: int | None) -> None:
+        """Send a body as it comes, of `length` bytes or in chunks. Ends early when the connection does.
+
+        Ends the connection when `pieces` fails, and where it has another length: what is too much would be taken for
+        another request, and another request for what is missing.
+        """
         self._sending = True
+        left = length
         try:
             async for piece in pieces:
                 if self._writable is not None:
                     await self._writable
                 if self._transport is None or self._transport.is_closing():
                     return
-                if piece:
-                    self._transport.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
-            if chunked and self.usable:
+                if left is not None:
+                    left -= len(piece)
+                    if left < 0:
+                        return
+                    self._transport.write(piece)
+                elif piece:
+                    self._transport.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            if left:
+                return
+            if left is None and self.usable:
                 cast("asyncio.Transport", self._transport).write(b"0\r\n\r\n")
             self._sending = False
         finally:
@@ -162,7 +175,7 @@ class Connection(asyncio.Protocol):
         if response is None:
             return
         status = self._parser.get_status_code()
-        if status > _LAST_STATUS:
+        if not _FIRST_STATUS <= status <= _LAST_STATUS:
             raise ValueError(f"status {status}")
         response.status = status
         if status < 200:

@@ -26,7 +26,17 @@ class Reply:
     generation.
     """
 
-    __slots__ = ("_asked_at", "_fell_silent", "_question", "_replica", "_response", "_sending", "_timer", "status")
+    __slots__ = (
+        "_asked_at",
+        "_failed",
+        "_fell_silent",
+        "_question",
+        "_replica",
+        "_response",
+        "_sending",
+        "_timer",
+        "status",
+    )
 
     def __init__(
         self, replica: Replica, response: Response, sending: asyncio.Task[None] | None, *, question: bool
@@ -38,6 +48,7 @@ class Reply:
         self._question = question
         self._asked_at = replica.health.failed_times
         self._timer: asyncio.TimerHandle | None = None
+        self._failed = False
         self._fell_silent = False
 
     @property
@@ -86,10 +97,10 @@ class Reply:
         self._timer = loop.call_later(patience / _LOOKS, self._look, patience / _LOOKS, None, 0)
 
     def fail(self) -> None:
-        """This is not the whole answer: whatever else comes of it counts as a failure of the replica."""
-        if self._replica is not None:
+        """This is no answer, or not the whole one: the replica failed at it, once however often that is said."""
+        if self._replica is not None and not self._failed:
+            self._failed = True
             self._replica.fail()
-            self._question = True
 
     def close(self) -> None:
         """Give the connection back where the body has ended, end it where not."""
@@ -97,7 +108,7 @@ class Reply:
         if replica is None:
             return
         replica.in_flight -= 1
-        if self._response.ended and not self._question:
+        if self._response.ended and not self._question and not self._failed:
             if self.status in FAILING:
                 replica.fail()
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from infra.configuration.section import Section, problem
 
 _OF_OPENAI = ("type", "name", "format", "prefix", "hub_repo", "upstream_api_key")
 """What holds for an OpenAI-compatible server, to which requests are handed on as they are."""
+_PREFIX = re.compile(r'(?:/[!"$->@-~]*)?')
 
 
 def _off(value: object) -> object:
@@ -87,6 +89,15 @@ class ModelConfiguration(Section, frozen=True):
     upstream_api_key: Secret | None = Field(
         default=None, description="Key that the container asks for (TGI's --api-key)"
     )
+
+    @field_validator("prefix")
+    @classmethod
+    def _is_a_path(cls, value: str) -> str:
+        """As the gateway's record takes it."""
+        if _PREFIX.fullmatch(value) is None:
+            rule = "a prefix is a path: it begins with / and is ASCII without spaces, ? or #"
+            raise problem(rule, "write for example /v1")
+        return value
 
     @field_validator("chat_template")
     @classmethod

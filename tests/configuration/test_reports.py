@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from infra.configuration import loads
 from tests.configuration.support import GATEWAY, SERVICE, problems, report
 
@@ -282,6 +284,14 @@ def test_what_is_for_the_other_format_of_models() -> None:
     ]
     assert problems(f"{SERVICE}model: {{name: m, format: openai, eos_token: x}}\n") == [
         (4, "model.eos_token", '"x"', "eos_token is for format: tgi, where the gateway writes the prompt")
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["v1", "/v1 x", "/v1?a=b", "/é", "http://h/v1"])
+def test_a_prefix_that_is_no_path(prefix: str) -> None:
+    rule = "a prefix is a path: it begins with / and is ASCII without spaces, ? or #"
+    assert problems(f'{SERVICE}model: {{name: m, format: openai, prefix: "{prefix}"}}\n') == [
+        (4, "model.prefix", f'"{prefix}"', rule)
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.scripted_tgi import Script, answer, reply
+from tests.gateway.scripted_tgi import Script, answer, reply, stream
 from tests.gateway.serving import Bench
 
 ANSWERS: list[tuple[str, dict[str, Any], Script, tuple[str, str, int]]] = [
@@ -120,3 +120,34 @@ def test_p43_p44_one_bos_is_left_by_the_probe(bench: Bench, adds: bool, text: st
     bench.chat()
     assert [each.json["inputs"] for each in bench.tgi.generated] == [text, text]
     assert [each.path for each in bench.tgi.asked].count("/tokenize") == 1
+
+
+HUGE = "9" * 5000
+
+
+@pytest.mark.parametrize("said", [HUGE, "1" + "0" * 20, "-1", "7.5", "", "\u0663", "x"])
+def test_a_count_of_prompt_tokens_that_is_none_is_asked_for(bench: Bench, said: str) -> None:
+    body = '{"generated_text":"Hi","details":{"finish_reason":"length","generated_tokens":1,"tokens":[]}}'
+    bench.tgi.replies.append(reply(200, body, **{"x-prompt-tokens": said}))
+    assert bench.chat().usage.prompt_tokens == 2
+
+
+@pytest.mark.parametrize("version", [f"{HUGE}.0.0", f"1.{HUGE}.0", f"1.4.{HUGE}-dev0", "\u00b3.0.0", "1..2"])
+def test_a_version_that_is_none_counts_as_unknown(bench: Bench, version: str) -> None:
+    bench.tgi.info["version"] = version
+    assert bench.chat().choices[0].message.content == "Hello world"
+
+
+@pytest.mark.parametrize("count", ["-1", "1" + "0" * 20, HUGE, '"1"', "1.5"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_counts_that_are_no_numbers_are_no_answer(bench: Bench, streamed: bool, count: str) -> None:
+    details = f'{{"finish_reason":"length","generated_tokens":{count}}}'
+    if streamed:
+        token = '{"id":1,"text":"a","logprob":0,"special":false}'
+        bench.tgi.replies.append(
+            stream(f'data:{{"token":{token},"generated_text":"a","details":{details}}}\n\n'.encode())
+        )
+        assert bench.post(stream=True).json()["error"]["code"] == "upstream_error"
+    else:
+        bench.tgi.replies.append(reply(200, f'{{"generated_text":"a","details":{details}}}'))
+        assert bench.post().json()["error"]["code"] == "upstream_error"

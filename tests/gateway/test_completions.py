@@ -50,6 +50,41 @@ def test_p78_a_prompt_goes_as_it_is(bench: Bench) -> None:
     assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (7, 4)
 
 
+ALLOWED = "![](https://Images.example/a.png) ![](data:image/png;base64,AAAA)![](http://other.example:8443/b) ![](open"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "![](http://169.254.169.254/latest/meta-data)",
+        "![](https://images.example.evil/a)",
+        "![](https://images.example@evil/a)",
+        "![](http://images.example:8080/a)",
+        "![]( https://images.example/a)",
+        "![](file:///etc/passwd)",
+        "![](https://evil/\n)",
+        "![](data:text/html;base64,AAAA)",
+        "![]()",
+        "![](![](http://evil/)",
+        "!![](http://evil/)",
+    ],
+)
+def test_a_prompt_s_images_are_held_to_the_same_hosts_as_those_of_messages(bench: Bench, image: str) -> None:
+    bench.register(bench.service(vision=True, image_hosts=["images.Example", "other.example:8443"]))
+    for prompt in (image, f"{ALLOWED}) {image}", ["x", f"a{image}b"]):
+        with pytest.raises(openai.BadRequestError) as refused:
+            complete(bench, prompt)
+        assert (refused.value.code, refused.value.param) == ("invalid_value", "prompt")
+    assert bench.tgi.generated == []
+    complete(bench, ALLOWED)
+    assert [asked.json["inputs"] for asked in bench.tgi.generated] == [ALLOWED]
+
+
+def test_without_vision_an_image_in_a_prompt_is_text(bench: Bench) -> None:
+    complete(bench, "![](http://evil/)")
+    assert [asked.json["inputs"] for asked in bench.tgi.generated] == ["![](http://evil/)"]
+
+
 def test_p78_prompts_and_choices_are_numbered_through(bench: Bench) -> None:
     async def script(asked: Asked, write: Write) -> None:
         await answer(asked.json["inputs"], str(asked.parameters["seed"]), "</s>*")(asked, write)

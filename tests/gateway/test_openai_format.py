@@ -122,9 +122,9 @@ def test_a_form_names_its_model_too(served: Bench) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/%2e%2e/admin", "/v1/a/..%2f..%2fadmin"])
-def test_a_path_that_climbs_out_of_the_prefix_is_no_route(served: Bench, path: str) -> None:
+def test_a_path_that_climbs_out_of_the_prefix_is_refused(served: Bench, path: str) -> None:
     url = httpx.URL(served.url).copy_with(raw_path=path.encode())
-    assert httpx.post(url, json={"model": "m"}).status_code == 404
+    assert httpx.post(url, json={"model": "m"}).status_code == 400
     assert served.tgi.asked == []
 
 
@@ -191,10 +191,6 @@ def test_an_upstream_that_hangs_up_or_never_answers_is_an_error(served: Bench) -
     served.tgi.usual = never
     response = served.post()
     assert (response.status_code, response.json()["error"]["code"]) == (504, "upstream_timeout")
-    served.tgi.usual = stream(CHUNKS[0], asyncio.Event().wait())
-    with pytest.raises(httpx.RemoteProtocolError):
-        served.post(stream=True)
-    assert served.tgi.asked[-1].closed.wait(10)
 
 
 def test_the_upstream_is_closed_when_the_client_leaves(served: Bench) -> None:

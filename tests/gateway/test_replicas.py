@@ -18,7 +18,6 @@ from gateway_lambda.upstream.replica import Replica
 from tests.gateway.scripted_tgi import Asked, Hangup, Script, Write, answer, failure, hang_up, never, reply, stream
 from tests.gateway.serving import Bench
 
-HEAD = b"content-length: 4\r\n"
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -165,7 +164,7 @@ async def one_used_connection() -> AsyncIterator[tuple[Upstream, Replica, socket
         listening.setblocking(False)
         upstream = Upstream(Settings())
         replica = Replica(f"http://127.0.0.1:{listening.getsockname()[1]}", None)
-        asking = asyncio.create_task(upstream.send(replica, b"GET", b"/", b""))
+        asking = asyncio.create_task(upstream.send(replica, b"GET", b"/", ()))
         connection, _ = await loop.sock_accept(listening)
         await loop.sock_recv(connection, 1000)
         await loop.sock_sendall(connection, OK)
@@ -195,7 +194,7 @@ def test_a_generation_is_sent_once_more_where_its_idle_connection_had_ended_befo
     async def part(upstream: Upstream, replica: Replica, connection: socket.socket, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         connection.close()
-        asking = asyncio.create_task(upstream.send(replica, b"POST", b"/generate", HEAD, b"body"))
+        asking = asyncio.create_task(upstream.send(replica, b"POST", b"/generate", (), b"body"))
         second, _ = await loop.sock_accept(listening)
         with second:
             assert (await loop.sock_recv(second, 1000)).endswith(b"\r\n\r\nbody")
@@ -209,7 +208,7 @@ def test_a_generation_is_sent_once_more_where_its_idle_connection_had_ended_befo
 def test_a_generation_that_arrived_on_an_idle_connection_is_not_sent_again() -> None:
     async def part(upstream: Upstream, replica: Replica, connection: socket.socket, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        asking = asyncio.create_task(upstream.send(replica, b"POST", b"/generate", HEAD, b"body"))
+        asking = asyncio.create_task(upstream.send(replica, b"POST", b"/generate", (), b"body"))
         assert (await loop.sock_recv(connection, 1000)).endswith(b"\r\n\r\nbody")
         connection.close()
         with pytest.raises(ServiceError) as failed:

@@ -17,6 +17,7 @@ from tests.lambda_function.service import Answer, Service, Steps
 pytestmark = [getattr(pytest.mark, "lambda"), pytest.mark.xdist_group("lambda")]
 
 WEB = "web.example.org"
+API = "a1b2c3.execute-api.eu-west-1.amazonaws.com"
 EVERY_BYTE = bytes(range(256)) * 40
 
 
@@ -155,9 +156,9 @@ def test_a_service_learns_who_asked_and_by_which_name(served: Function, web: Ser
         ("web.example.org", "/a/b", "/a/b", []),
         ("WEB.Example.org", "/", "/", []),
         ("gateway.example.org", "/services/web/a", "/a", ["/services/web"]),
-        ("a1b2c3.execute-api.eu-west-1.amazonaws.com", "/services/web/", "/", ["/live/services/web"]),
+        (API, "/services/web/", "/", ["/live/services/web"]),
         (
-            "a1b2c3.execute-api.eu-west-1.amazonaws.com",
+            API,
             "/services/web/%C3%A9 b%2F",
             "/%C3%A9%20b%2F",
             ["/live/services/web"],
@@ -170,6 +171,29 @@ def test_the_host_of_the_request_decides_and_no_other_header(
     misleading = [("x-forwarded-host", "locked.example.org"), ("forwarded", "host=locked.example.org")]
     assert served.ask("GET", path, host=host, headers=misleading).status == 200
     assert (web.asked[0].path, web.asked[0].header("x-forwarded-prefix")) == (arrives, before)
+
+
+INJECTED = "%0d%0aHost: x%0d%0a%0d%0aGET /stolen HTTP/1.1%0d%0aHost: locked.example.org%0d%0a%0d%0a"
+
+
+@pytest.mark.parametrize("host", [WEB, "gateway.example.org", API])
+@pytest.mark.parametrize("up", ["/..", "/%2e%2e", "/%2E.", "\\..", "/..\\..", "/x/..;y/..", "/.%2e"])
+def test_a_path_that_climbs_is_refused_before_anything_is_made_of_it(
+    served: Function, web: Service, host: str, up: str
+) -> None:
+    """The adapter resolves it, and passes on what is left; the API's own words still hold what was written."""
+    for path in (f"/{INJECTED}{up}/services/web/x", f"/services/locked{up}/web/x", f"/services/web/x{up}"):
+        response = served.ask("GET", path, host=host)
+        assert (response.status, b"climbs" in response.body) == (400, True)
+    assert served.ask("GET", "/services/web/after", host=host).body == b"ok"
+    assert [asked.path.removeprefix("/services/web") for asked in web.asked] == ["/after"]
+
+
+def test_encoded_ends_of_lines_never_become_lines(served: Function, web: Service) -> None:
+    for host, path in ((WEB, f"/{INJECTED}"), (API, f"/services/web/{INJECTED}")):
+        served.ask("GET", path, host=host, headers=[("x-a", "%0d%0ax-b: 1"), ("x-forwarded-for", INJECTED)])
+    assert [(asked.method, "stolen" in asked.path) for asked in web.asked] == [("GET", True)] * 2
+    assert [asked.header("x-b") for asked in web.asked] == [[], []]
 
 
 def test_path_and_query_arrive_with_every_value(served: Function, web: Service) -> None:

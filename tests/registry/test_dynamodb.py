@@ -331,6 +331,19 @@ def test_credentials_are_read_at_every_look(table: scripted_dynamodb.Table, cloc
     assert "x-amz-security-token" not in second
 
 
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"])
+def test_credentials_that_would_be_another_header_are_not_sent(
+    table: scripted_dynamodb.Table, clock: Clock, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoilt = "a-token-that-no-log-may-hold\r\nx-amz-target: DynamoDB_20120810.DeleteTable"
+    registry = DynamoRegistry("registry-1", {**table.environment, name: spoilt}, clock)
+    with caplog.at_level(logging.ERROR), pytest.raises(ServiceError):
+        run(registry.table())
+    assert table.asked == []
+    assert "has a control character" in caplog.text
+    assert "no-log-may-hold" not in caplog.text
+
+
 def test_an_address_may_have_a_path(table: scripted_dynamodb.Table, clock: Clock) -> None:
     registry = DynamoRegistry("registry-1", {**table.environment, "AWS_ENDPOINT_URL": f"{table.url}/aws/"}, clock)
     assert names(run(registry.table())) == ["a"]
@@ -344,6 +357,8 @@ def test_an_address_may_have_a_path(table: scripted_dynamodb.Table, clock: Clock
         ("table", {"AWS_REGION": ""}, "AWS_REGION is not set"),
         ("table", {"AWS_SECRET_ACCESS_KEY": ""}, "AWS_SECRET_ACCESS_KEY is not set"),
         ("table", {"AWS_ENDPOINT_URL": "ftp://x"}, "address 'ftp://x' cannot be used: want http"),
+        ("table", {"AWS_ENDPOINT_URL": "http://x/\r\na: b"}, "cannot be used: want http"),
+        ("table", {"AWS_REGION": "eu west-1"}, "cannot be used: want http"),
     ],
 )
 def test_what_no_look_could_do_without_is_told_at_the_start(name: str, changed: dict[str, str], told: str) -> None:
