@@ -7,7 +7,7 @@ from collections import deque
 
 _MANY = 3
 """Failures in a row that put a replica aside. One or two may be the fault of a request."""
-_FIRST_PAUSE = 1.0
+_FIRST_PAUSE = 2.0
 """Seconds. A server that is restarted takes longer, one that had a short fault does not."""
 _LONGEST_PAUSE = 30.0
 """Seconds. A replica that came back gets requests after so long at the latest."""

@@ -18,7 +18,7 @@ def is_well(health: Health) -> bool:
 
 def test_one_or_two_failures_do_not_put_a_replica_aside_and_the_third_does() -> None:
     health = one()
-    assert [(health.failed(10.0), health.aside_until) for _ in range(3)] == [(0.0, 0.0), (0.0, 0.0), (1.0, 11.0)]
+    assert [(health.failed(10.0), health.aside_until) for _ in range(3)] == [(0.0, 0.0), (0.0, 0.0), (2.0, 12.0)]
 
 
 def test_each_pause_is_twice_as_long_as_the_one_before_up_to_half_a_minute() -> None:
@@ -26,14 +26,14 @@ def test_each_pause_is_twice_as_long_as_the_one_before_up_to_half_a_minute() -> 
     for _ in range(12):
         pauses.append(health.failed(now))
         now += pauses[-1]
-    assert pauses == [0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 30.0, 30.0]
+    assert pauses == [0.0, 0.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 30.0, 30.0, 30.0]
 
 
 def test_what_fails_while_a_replica_is_put_aside_makes_its_pause_no_longer() -> None:
     health = one()
     for _ in range(20):
         health.failed(5.0)
-    assert health.aside_until == 6.0
+    assert health.aside_until == 7.0
 
 
 def test_after_its_pause_a_replica_has_one_request_until_that_is_answered() -> None:
@@ -42,7 +42,7 @@ def test_after_its_pause_a_replica_has_one_request_until_that_is_answered() -> N
         health.failed(0.0)
     health.passed()
     assert is_well(health)
-    health.given(1.5)
+    health.given(2.5)
     health.there()
     assert not is_well(health)
     health.succeeded(health.failed_times)
@@ -54,11 +54,11 @@ def test_a_trial_that_fails_doubles_the_pause_and_one_without_an_end_is_repeated
     for _ in range(3):
         health.failed(0.0)
     health.passed()
-    health.given(1.0)
-    assert (health.failed(1.1), health.aside_until) == (2.0, 3.1)
+    health.given(2.0)
+    assert (health.failed(2.5), health.aside_until) == (4.0, 6.5)
     health.passed()
-    health.given(4.0)
-    assert health.aside_until == 6.0
+    health.given(7.0)
+    assert health.aside_until == 11.0
     health.passed()
     assert is_well(health)
 
