@@ -47,7 +47,7 @@ class Upstream:
     def on_a_replica(self, replicas: list[Replica], ask: Callable[[Replica], Awaitable[_Answer]]) -> Awaitable[_Answer]:
         """What `ask` gets of a replica; of others in turn, as long as they fail in a way that `another` allows.
 
-        Raises `ServiceError`: that of the last one, or that there is none.
+        Raises `ServiceError`: the last replica's error, or one that says that the run has no replica.
         """
         return self._choice.on_a_replica(replicas, ask)
 

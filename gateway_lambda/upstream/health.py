@@ -38,7 +38,7 @@ class News:
         await future
 
     def tell(self, most: int) -> None:
-        """Have so many of those that wait look again."""
+        """Have this many requests look again."""
         while self._waiting and most > 0:
             future = self._waiting.popleft()
             if not future.done():
@@ -46,14 +46,14 @@ class News:
                 most -= 1
 
     def tell_all(self) -> None:
-        """Have all of them look again."""
+        """Have all requests look again."""
         self.tell(len(self._waiting))
 
 
 class Health:
     """What is known of one replica. Of an address that is `alone` nothing is kept: there is no other one to ask.
 
-    A replica is well when `silent < limit and not aside_until`. Times are the event loop's, in seconds.
+    A replica is well when `silent < limit and not aside_until`. Times are in seconds, by the clock of the event loop.
     """
 
     __slots__ = (

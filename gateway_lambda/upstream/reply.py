@@ -13,8 +13,8 @@ from gateway_lambda.upstream.response import BrokenOff, Response
 
 _LOG = logging.getLogger(__name__)
 
-_MAX_WHOLE = 64 * 1024 * 1024
-"""Bytes of an answer that is read as a whole."""
+_MAX_WHOLE = 16 * 1024 * 1024
+"""Bytes of an answer that is read as a whole: more than 200,000 tokens with their log-probabilities."""
 _LOOKS = 4
 """How often within the time that a replica may be silent it is looked at."""
 
@@ -85,7 +85,7 @@ class Reply:
             pieces.append(piece)
             size += len(piece)
             if size > _MAX_WHOLE:
-                raise ServiceError(500, "the upstream's answer does not end", "upstream_error")
+                raise ServiceError(500, "the upstream's answer is too large; set stream=true", "upstream_error")
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def limit_silence(self, patience: float) -> None:
@@ -97,7 +97,7 @@ class Reply:
         self._timer = loop.call_later(patience / _LOOKS, self._look, patience / _LOOKS, None, 0)
 
     def fail(self) -> None:
-        """This is no answer, or not the whole one: the replica failed at it, once however often that is said."""
+        """The replica failed: this is not the whole answer. Each reply counts as one failure at most."""
         if self._replica is not None and not self._failed:
             self._failed = True
             self._replica.fail()

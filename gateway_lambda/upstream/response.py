@@ -73,7 +73,7 @@ class Response:
 
     @property
     def waiter(self) -> object:
-        """The same as long as a reader waits for the same piece; None while there is none that waits."""
+        """The same object as long as a reader waits for the same piece; None while nobody waits."""
         return self._waiter
 
     async def head(self) -> None:

@@ -11,6 +11,8 @@ from infra.planning.plan import GatewayPlan, PlanError
 
 LONGEST_DOMAIN = 62
 """Characters; `*.` before it makes the 64 that ACM takes as a certificate's first name (RFC 5280)."""
+AUDIT_DAYS = 90
+"""How long an audit log is kept."""
 _NAME = re.compile(r"(?!sg-)[a-z][a-z0-9-]{1,40}")
 """EC2 takes no security group whose name begins with `sg-`; with what follows, roles' names have at most 64."""
 
@@ -53,6 +55,8 @@ def plan_gateway(
         manage_api_gateway_account=settings.manage_api_gateway_account,
         adapter_layer=settings.adapter_layer,
         memory_size=settings.memory_size,
+        reserved_concurrency=settings.reserved_concurrency,
+        audit=settings.audit,
         tags=tuple(configuration.tags.items()),
         preflight=settings.preflight,
         notes=_notes(configuration, settings),
@@ -125,4 +129,14 @@ def _notes(configuration: GatewayConfiguration, settings: GatewaySettings) -> tu
         )
     if not settings.auth:
         notes.append("auth is false: services that do not say otherwise are open to everyone on the internet.")
+    if settings.reserved_concurrency is not None:
+        notes.append(
+            f"reserved_concurrency is {settings.reserved_concurrency}: the gateway answers at most that many requests "
+            "at once, and other functions of the account cannot use these instances."
+        )
+    if settings.audit:
+        kept = f"Each log is deleted after {AUDIT_DAYS} days"
+        notes.append(f"audit is true: the bucket with the logs stays when the stack is destroyed. {kept}.")
+    if settings.audit and settings.vpc_id is not None:
+        notes.append(f"audit logs only the load balancer: {settings.vpc_id} is an existing VPC, which others may use.")
     return tuple(notes)

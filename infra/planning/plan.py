@@ -240,6 +240,10 @@ class GatewayPlan:
     """ARN of the web adapter's layer; `None`: the pinned one."""
     memory_size: int
     """MB of the gateway's function."""
+    reserved_concurrency: int | None
+    """Instances that only the function uses, and the most that it gets; `None`: it shares the account's limit."""
+    audit: bool
+    """Whether the load balancer's access log and the flow log of a new network are kept."""
     tags: tuple[tuple[str, str], ...]
     preflight: bool
     notes: tuple[str, ...]
