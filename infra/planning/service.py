@@ -167,8 +167,9 @@ def _check_user_data(configuration: ServiceConfiguration, plan: ServicePlan) -> 
     problem = Problem(
         where=where,
         line=configuration.source.line((where,)),
-        rule=f"a replica's boot script has {size} bytes, compressed, and EC2 takes {LARGEST_USER_DATA} as user data",
-        remedy="shorten commands and env, or put them into the image",
+        rule=f"the compressed boot script of a replica has {size} bytes, but EC2 allows {LARGEST_USER_DATA} bytes of "
+        "user data",
+        remedy="shorten commands and env, or move them into the image",
     )
     raise PlanError(configuration.source, [problem])
 
