@@ -1,30 +1,49 @@
 """`python -m gateway_lambda`: serve the gateway on HOST and PORT (settings: docs/gateway.md)."""
 
+import contextlib
 import os
 import sys
+from types import FrameType
 
 import uvicorn
+from msgspec.structs import replace
+from uvicorn.config import STARTUP_FAILURE
 
 from gateway_lambda.adapter import behind_adapter
 from gateway_lambda.app import make_app
+from gateway_lambda.client_connection import ClientConnection
 from gateway_lambda.logs import set_up_logging
+from gateway_lambda.open_files import connections_for
 from gateway_lambda.registry.file import RegistryError
 from gateway_lambda.registry.opening import open_registry
 from gateway_lambda.settings import SettingsError, from_environment
-from gateway_lambda.upgrades import DecliningProtocol
 
 try:
     settings = from_environment(os.environ)
+    settings = replace(settings, max_connections=connections_for(settings.max_connections))
     app = make_app(settings, open_registry(settings.registry))
 except (SettingsError, RegistryError) as problem:
     sys.exit(f"gateway: {problem}")
 set_up_logging(settings.log)
-uvicorn.run(
+
+
+class Server(uvicorn.Server):
+    """uvicorn's looks only every 0.1 s whether it is to end. Where no grace is given, no time may be lost."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """At SIGTERM and SIGINT: tasks that are cancelled say so to their clients."""
+        super().handle_exit(sig, frame)
+        if not settings.grace:
+            for task in self.server_state.tasks:
+                task.get_loop().call_soon_threadsafe(task.cancel)
+
+
+config = uvicorn.Config(
     behind_adapter(app) if settings.behind else app,
     host=settings.host,
     port=settings.port,
     loop="uvloop",
-    http=DecliningProtocol,
+    http=ClientConnection.serving(settings),
     ws="none",
     access_log=False,
     log_config=None,
@@ -34,3 +53,8 @@ uvicorn.run(
     timeout_keep_alive=75,
     timeout_graceful_shutdown=round(settings.grace),
 )
+server = Server(config)
+with contextlib.suppress(KeyboardInterrupt):
+    server.run()
+if not server.started:
+    sys.exit(STARTUP_FAILURE)

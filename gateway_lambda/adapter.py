@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from gateway_lambda.deadline import SECONDS, seconds_to_answer
 from gateway_lambda.errors import Header, RequestError
 from gateway_lambda.exchange import Exchange, Message, Receive, Send
 from gateway_lambda.routing import refuse_climbing
@@ -49,6 +50,9 @@ def behind_adapter(application: Application) -> Application:
             return
         # The adapter is on this machine; who asked it stands in X-Forwarded-For already.
         inner = {**scope, "headers": kept, "client": None, "root_path": _before(scope["raw_path"], context)}
+        seconds = seconds_to_answer(headers)
+        if seconds is not None:
+            inner[SECONDS] = seconds
         await application(inner, receive, response.send)
 
     return serve

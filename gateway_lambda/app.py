@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from gateway_lambda.auth import admitted
-from gateway_lambda.errors import GatewayError, ServiceError, not_found, stopping
+from gateway_lambda.auth import Admission
+from gateway_lambda.deadline import SECONDS
+from gateway_lambda.errors import GatewayError, ServiceError, run_not_found
 from gateway_lambda.exchange import ClientLeft, Exchange, Message, Receive, Send
 from gateway_lambda.openai.interface import Interface
 from gateway_lambda.proxy import pass_on
-from gateway_lambda.registry.table import RegistrySource
+from gateway_lambda.registry.table import RegistrySource, Table
 from gateway_lambda.routing import place
 from gateway_lambda.runs import Runs
 from gateway_lambda.settings import Settings
@@ -33,7 +34,8 @@ class Gateway:
         self._registry = registry
         self._upstream = Upstream(settings)
         self._runs = Runs(self._upstream, Wanted(settings.registry))
-        self._interface = Interface(settings, registry, self._runs, self._upstream)
+        self._admission = Admission(registry)
+        self._interface = Interface(settings, registry, self._admission, self._runs, self._upstream)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -50,6 +52,9 @@ class Gateway:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, exchange: Exchange) -> None:
+        seconds = exchange.scope.get(SECONDS)
+        if seconds is not None:
+            exchange.end_within(seconds)
         try:
             await self._answer(exchange)
         except GatewayError as error:
@@ -60,7 +65,7 @@ class Gateway:
         except asyncio.CancelledError:
             exchange.stay()
             if not exchange.client_left and not exchange.started:
-                await exchange.respond_error(stopping())
+                await exchange.respond_error(exchange.last_words)
         except Exception:
             _LOG.exception("request %s failed", exchange.request_id.decode())
             if not exchange.started:
@@ -73,12 +78,7 @@ class Gateway:
         if run is None:
             await self._interface.answer(exchange, path)
             return
-        table = await self._registry.table()
-        service = table.run(run)
-        if service is None:
-            table = await self._registry.refreshed()
-            service = table.run(run)
-        if service is None:
-            raise not_found(f"there is no run {run[:80]!r} here")
-        await admitted((service,), exchange.authorization, self._registry, table)
+        service, table = await self._admission.admitted(
+            exchange, await self._registry.table(), Table.runs, run, run_not_found
+        )
         await pass_on(exchange, self._runs.of(service, table), path, prefix, self._upstream)

@@ -11,6 +11,9 @@ Statuses, types and codes are those of translation.md §6.6; the body is OpenAI'
 
 from __future__ import annotations
 
+import os
+from http import HTTPStatus
+
 import msgspec
 
 Header = tuple[bytes, bytes]
@@ -45,6 +48,20 @@ class GatewayError(Exception):
         return msgspec.json.encode(
             {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
         )
+
+    def event(self, *, named: bool = False) -> bytes:
+        """The same as the last event of a stream. `named`: for clients that go by names of events."""
+        if not named:
+            return b"data: " + self.body() + b"\n\n"
+        return b'event: error\ndata: {"type":"error",' + self.body()[1:] + b"\n\n"
+
+    def last_response(self) -> bytes:
+        """A whole response, for a connection that ends with it before there is a request."""
+        body = self.body()
+        own = (b"x-request-id", b"req_" + os.urandom(12).hex().encode()), (b"content-length", b"%d" % len(body))
+        lines = [b"%s: %s\r\n" % header for header in (JSON_TYPE, *own, (b"connection", b"close"), *self.headers)]
+        status = b"HTTP/1.1 %d %s\r\n" % (self.status, HTTPStatus(self.status).phrase.encode())
+        return status + b"".join(lines) + b"\r\n" + body
 
 
 class RequestError(GatewayError):
@@ -97,15 +114,11 @@ def invalid_key(message: str) -> RequestError:
     return RequestError(message, "invalid_api_key", status=401, headers=((b"www-authenticate", b"Bearer"),))
 
 
-def permission_denied(what: str) -> RequestError:
-    """A good key that may not use this."""
-    return RequestError(f"this API key may not use {what}; ask for one that may", "permission_denied", status=403)
-
-
 def model_not_found(name: str) -> RequestError:
-    """A model that no run serves."""
+    """A model that no run serves, or none that the caller may use."""
     return RequestError(
-        f"the model {name[:200]!r} does not exist here; GET /v1/models lists those that do",
+        f"the model {name[:200]!r} does not exist here, or you have no access to it; GET /v1/models lists those that "
+        "you may use",
         "model_not_found",
         status=404,
         param="model",
@@ -115,6 +128,11 @@ def model_not_found(name: str) -> RequestError:
 def not_found(what: str) -> RequestError:
     """A route or a run that there is not."""
     return RequestError(what, "not_found", status=404)
+
+
+def run_not_found(name: str) -> RequestError:
+    """A run that there is not, or that the caller may not use."""
+    return not_found(f"there is no run {name[:80]!r} here, or you have no access to it")
 
 
 def too_large(limit: int) -> RequestError:
@@ -135,6 +153,17 @@ def unavailable(message: str) -> ServiceError:
 def stopping() -> ServiceError:
     """The gateway is being stopped, and the time that requests get to end is over."""
     return unavailable("the gateway is being stopped; try again shortly")
+
+
+def out_of_time() -> ServiceError:
+    """Whoever runs the gateway ends it shortly, whatever is under way."""
+    return ServiceError(
+        504,
+        "the time that one answer may take here is over (on AWS Lambda, 15 minutes): what has come so far is not the "
+        "whole answer. Ask for a shorter one, or send what has come and ask to continue it",
+        "out_of_time",
+        headers=(NO_RETRY,),
+    )
 
 
 def unreachable(message: str, *, another: bool = True) -> ServiceError:

@@ -70,7 +70,7 @@ class EventStream:
 
     async def fail(self, error: GatewayError) -> None:
         """An error after the beginning: an event, and the end without `[DONE]`, so that no client takes it for good."""
-        await self.finish(b"data: " + error.body() + b"\n\n")
+        await self.finish(error.event())
 
     def close(self) -> None:
         """Stop the timer, whatever happened."""

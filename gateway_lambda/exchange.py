@@ -7,7 +7,8 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, cast
 
-from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, too_large
+from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
+from gateway_lambda.open_bodies import OpenBodies
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,14 +26,19 @@ class Exchange:
     """
 
     __slots__ = (
+        "_held",
+        "_open_bodies",
+        "_out_of_time",
         "_send",
         "_task",
+        "_timer",
         "_watcher",
         "authorization",
         "client_left",
         "content_length",
         "done",
         "hosts",
+        "limits",
         "method",
         "path",
         "receive",
@@ -58,11 +64,17 @@ class Exchange:
                 self.authorization = value
             elif name == b"content-length":
                 self.content_length = value
+        self.limits: tuple[Header, ...] = ()
+        """Headers that say what is left of the limits of the caller's key."""
         self.started = False
         """The status has been sent."""
         self.done = False
         self.client_left = False
+        self._out_of_time = False
+        self._open_bodies: OpenBodies | None = None
+        self._held = 0
         self._watcher: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._task = cast("asyncio.Task[Any]", asyncio.current_task())
 
     def header(self, name: bytes) -> bytes | None:
@@ -70,22 +82,48 @@ class Exchange:
         return next((value for key, value in self.scope["headers"] if key == name), None)
 
     def caller(self) -> bytes:
-        """The address that the request comes from; behind a proxy on this machine, the one that it names last."""
+        """The address that the request comes from; behind a proxy on this machine, the one that it names last.
+
+        Several lines of a header are one list (RFC 9110 §5.3): what the caller itself sent stands before the proxy's.
+        """
         client = self.scope.get("client")
         address: bytes = client[0].encode() if client else b""
         if address in (b"", b"127.0.0.1", b"::1"):
-            forwarded = self.header(b"x-forwarded-for")
-            return forwarded.rpartition(b",")[2].strip() if forwarded else address
+            named = [value for key, value in self.scope["headers"] if key == b"x-forwarded-for"]
+            return (named[-1].rpartition(b",")[2].strip() if named else b"") or address
         return address
 
-    async def body(self, limit: int) -> bytes:
-        """The whole request body. Raises `RequestError` above `limit` bytes, `ClientLeft` when it does not come."""
-        if self.content_length is not None and self.content_length.isdigit() and int(self.content_length) > limit:
+    async def body(self, limit: int, open_bodies: OpenBodies | None = None) -> bytes:
+        """The whole request body. `open_bodies`: the caller has no key, and the body counts among those.
+
+        Raises `RequestError` above `limit` bytes, `ServiceError` where `open_bodies` has no room for it, `ClientLeft`
+        when it does not come.
+        """
+        length = self.content_length
+        size = int(length) if length is not None and length.isdigit() else None
+        if size is not None and size > limit:
             raise too_large(limit)
+        if open_bodies is not None:
+            self._hold(open_bodies, limit if size is None else size)
         message = await self.receive()
         found: bytes = message.get("body", b"")
-        if not message.get("more_body") and message["type"] == "http.request" and len(found) <= limit:
-            return found
+        if message.get("more_body") or message["type"] != "http.request" or len(found) > limit:
+            try:
+                async with asyncio.timeout(open_bodies.within if open_bodies else None):
+                    found = await self._rest(found, message, limit)
+            except TimeoutError:
+                raise RequestError("the request's body did not come in time", "request_timeout", status=408) from None
+        if open_bodies is not None:
+            open_bodies.give_back(self._held - len(found))
+            self._held = len(found)
+        return found
+
+    def _hold(self, open_bodies: OpenBodies, size: int) -> None:
+        open_bodies.take(size)
+        self._open_bodies = open_bodies
+        self._held = size
+
+    async def _rest(self, found: bytes, message: Message, limit: int) -> bytes:
         pieces = [found]
         size = len(found)
         while message["type"] == "http.request":
@@ -103,13 +141,27 @@ class Exchange:
         if self._watcher is None:
             self._watcher = asyncio.create_task(self._watch())
 
+    @property
+    def last_words(self) -> GatewayError:
+        """What is said when the task that serves this was cancelled and the client is still there."""
+        return out_of_time() if self._out_of_time else stopping()
+
+    def end_within(self, seconds: float) -> None:
+        """After so long, the task that serves this is cancelled, to end its answer in time."""
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
+
     def stay(self) -> None:
         """The cancellation, by `leave` or by the server, has been dealt with."""
         self._task.uncancel()
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching, and let go of the body."""
         self.done = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._open_bodies is not None:
+            self._open_bodies.give_back(self._held)
+            self._held = 0
         if self._watcher is not None:
             self._watcher.cancel()
 
@@ -132,8 +184,10 @@ class Exchange:
         await self.start_as(status, headers)
 
     async def start_as(self, status: int, headers: list[Header]) -> None:
-        """The same with these headers alone."""
+        """The same with these headers alone, and what the caller's key has left."""
         self.started = True
+        if self.limits:
+            headers = [*(each for each in headers if not each[0].lower().startswith(b"x-ratelimit-")), *self.limits]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, data: bytes) -> None:
@@ -149,6 +203,11 @@ class Exchange:
         """The client has left: cancel the task that serves it, unless it is done."""
         if not self.done:
             self.client_left = True
+            self._task.cancel()
+
+    def _end(self) -> None:
+        if not self.done:
+            self._out_of_time = True
             self._task.cancel()
 
     async def _watch(self) -> None:

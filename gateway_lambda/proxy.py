@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from gateway_lambda.errors import Header, timed_out
+from gateway_lambda.errors import GatewayError, Header, timed_out
 from gateway_lambda.exchange import ClientLeft, Exchange
 from gateway_lambda.runs import Run
 from gateway_lambda.upstream.client import Reply, Upstream
@@ -56,13 +56,20 @@ async def pass_on(exchange: Exchange, run: Run, path: bytes, prefix: bytes, upst
         reply.close()
 
 
-def request_headers(exchange: Exchange, prefix: bytes, *, own: bool) -> list[Header]:
-    """The headers of a request that is passed on. `own`: the Authorization header goes on too."""
+def request_headers(exchange: Exchange, prefix: bytes, *, own: bool, readable: bool = False) -> list[Header]:
+    """The headers of a request that is passed on.
+
+    `own`: the Authorization header goes on too. `readable`: the answer is to come without a content encoding.
+    """
     given: list[Header] = exchange.scope["headers"]
     skipped = _NOT_PASSED_ON | _named_in_connection(given)
     if not own:
         skipped |= {b"authorization"}
-    return [header for header in given if header[0] not in skipped] + _forwarded(exchange, given, prefix)
+    added = _forwarded(exchange, given, prefix)
+    if readable:
+        skipped |= {b"accept-encoding"}
+        added.append((b"accept-encoding", b"identity"))
+    return [header for header in given if header[0] not in skipped] + added
 
 
 def _forwarded(exchange: Exchange, given: Iterable[Header], prefix: bytes) -> list[Header]:
@@ -107,13 +114,43 @@ async def _pieces(exchange: Exchange, first: bytes) -> AsyncIterator[bytes]:
             return
 
 
-async def pass_back(exchange: Exchange, reply: Reply, patience: float | None = None) -> None:
-    """The response as it comes, each piece within `patience` seconds.
+async def pass_back(exchange: Exchange, reply: Reply, patience: float | None = None, first: bytes = b"") -> None:
+    """The response as it comes, each piece within `patience` seconds; `first` has been read of it.
 
-    One that breaks off or falls silent ends the client's connection, so that it is not taken for whole. Raises
-    `GatewayError`.
+    One that breaks off, falls silent or has to end ends the client's connection, so that it is not taken for whole; a
+    stream of events says why before that, for behind an adapter there is no connection to end. Raises `GatewayError`.
     """
-    await exchange.start_as(reply.status, response_headers(exchange, reply))
+    headers = response_headers(exchange, reply)
+    await exchange.start_as(reply.status, headers)
+    try:
+        await _pass_body(exchange, reply, patience, first)
+    except GatewayError as error:
+        await _say_why(exchange, headers, error)
+        raise
+    except asyncio.CancelledError:
+        if not exchange.client_left and not exchange.done:
+            await _say_why(exchange, headers, exchange.last_words)
+        raise
+
+
+async def _say_why(exchange: Exchange, headers: Iterable[Header], error: GatewayError) -> None:
+    if with_events(headers) and all(name != b"content-length" for name, _ in headers):
+        await exchange.write(b"\n\n" + error.event(named=True))
+
+
+def with_events(headers: Iterable[Header]) -> bool:
+    """These are the headers of a stream of events that can be read as it is."""
+    found = {name.lower(): value.strip().lower() for name, value in headers}
+    kind = found.get(b"content-type", b"").partition(b";")[0].strip()
+    return kind == b"text/event-stream" and found.get(b"content-encoding", b"identity") == b"identity"
+
+
+async def _pass_body(exchange: Exchange, reply: Reply, patience: float | None, first: bytes) -> None:
+    if first and reply.ended:
+        await exchange.finish(first)
+        return
+    if first:
+        await exchange.write(first)
     try:
         async with asyncio.timeout(patience) as limit:
             while piece := await reply.piece():

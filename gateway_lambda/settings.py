@@ -29,6 +29,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What `/models` shows as owner."""
     max_body_bytes: int = 8 * 1024 * 1024
     """Larger requests to the OpenAI interface get a 413; those to a run's own service have no limit here."""
+    max_open_bytes: int = 128 * 1024 * 1024
+    """Bodies of requests to the OpenAI interface by callers without a key, all together, until they are answered."""
+    max_connections: int = 2000
+    """Clients' connections. Above it, those that are idle for the longest are closed, else new ones get a 503."""
+    head_timeout: float = 10.0
+    """From a request's first byte to the end of its headers; from a connection to its first request."""
+    body_timeout: float = 60.0
+    """A client that owes the rest of a body is silent for at most so long."""
     commit_after: float = 10.0
     """A stream whose upstream is silent for so long gets its status and first chunk all the same."""
     keep_alive: float = 15.0
@@ -54,6 +62,10 @@ VARIABLES: dict[str, str] = {
     "port": "PORT",
     "owned_by": "GATEWAY_OWNED_BY",
     "max_body_bytes": "GATEWAY_MAX_BODY_BYTES",
+    "max_open_bytes": "GATEWAY_MAX_OPEN_BYTES",
+    "max_connections": "GATEWAY_MAX_CONNECTIONS",
+    "head_timeout": "GATEWAY_HEAD_TIMEOUT",
+    "body_timeout": "GATEWAY_BODY_TIMEOUT",
     "commit_after": "GATEWAY_COMMIT_AFTER",
     "keep_alive": "GATEWAY_KEEP_ALIVE",
     "connect_timeout": "GATEWAY_CONNECT_TIMEOUT",
@@ -65,7 +77,10 @@ VARIABLES: dict[str, str] = {
 }
 
 _LOGGED = ("debug", "info", "warning", "error")
-_POSITIVE = ("max_body_bytes", "commit_after", "keep_alive", "connect_timeout", "plain_timeout", "idle_timeout")
+_POSITIVE = (
+    *("max_body_bytes", "max_open_bytes", "max_connections", "head_timeout", "body_timeout"),
+    *("commit_after", "keep_alive", "connect_timeout", "plain_timeout", "idle_timeout"),
+)
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

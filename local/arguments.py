@@ -20,6 +20,7 @@ SETTINGS = (
     "regions",
     "instance_types",
     "availability_zones",
+    "weight",
 )
 """Flags that are stack config, with its words; they change the plan that is shown, as they do on AWS."""
 

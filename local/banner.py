@@ -106,7 +106,7 @@ def _shared_models(runs: Sequence[Run]) -> Iterator[str]:
             by_model.setdefault(run.plan.model.name, []).append(run.plan.run)
     for model, names in by_model.items():
         if len(names) > 1:
-            yield f"{model} is the model of {' and '.join(names)}: the OpenAI interface asks {names[0]}."
+            yield f"{model} is the model of {' and '.join(names)}, which share its requests."
 
 
 def _curl(run: Run, port: int, key: str | None) -> list[str]:

@@ -11,6 +11,7 @@ from infra.configuration import (
     ConfigurationError,
     Problem,
     ServiceConfiguration,
+    ServiceSettings,
     apply_settings,
     check_run_name,
     load,
@@ -71,11 +72,18 @@ def plan_runs(
     runs: list[PlannedRun] = []
     for (path, configuration), name in zip(loaded, names, strict=True):
         try:
-            plan = plan_service(configuration, run=name, environment=environment, resolve=resolve)
+            plan = plan_service(
+                configuration,
+                run=name,
+                environment=environment,
+                resolve=resolve,
+                settings=_settings(path, arguments, has_model=configuration.model is not None),
+            )
         except ConfigurationError as error:
             reports.append(error)
         else:
             runs.append(PlannedRun(configuration=path, plan=plan))
+    reports += _model_names_twice(runs)
     if reports:
         raise CannotServe(reports)
     return tuple(runs)
@@ -96,14 +104,32 @@ def _load(path: str, arguments: Arguments) -> ServiceConfiguration:
                 )
             ],
         )
-    given: dict[str, object] = {flag.replace("-", "_"): text for flag, text in arguments.settings}
-    if arguments.env:
-        given["env"] = list(arguments.env)
-    settings = read_settings({"configuration": path, **given}, "service", PLACE)
-    configuration = apply_settings(configuration, settings, PLACE)
+    configuration = apply_settings(configuration, _settings(path, arguments), PLACE)
     if arguments.name is None:
         return configuration
     return configuration.changed({"name": check_run_name(arguments.name, "--name")})
+
+
+def _settings(path: str, arguments: Arguments, *, has_model: bool = True) -> ServiceSettings:
+    given: dict[str, object] = {flag.replace("-", "_"): text for flag, text in arguments.settings}
+    if arguments.env:
+        given["env"] = list(arguments.env)
+    if not has_model:
+        given.pop("weight", None)  # it is for the others of the command line
+    return read_settings({"configuration": path, **given}, "service", PLACE)
+
+
+def _model_names_twice(runs: Sequence[PlannedRun]) -> list[ConfigurationError]:
+    by_model: dict[str, list[PlannedRun]] = {}
+    for run in runs:
+        if run.plan.model is not None and run.plan.weight is None:
+            by_model.setdefault(run.plan.model.name, []).append(run)
+    remedy = "give one of them another `model.name`, or let them share its requests: --weight 1"
+    return [
+        _twice(name, "model.name", f"{' and '.join(run.configuration for run in found)} have it", remedy)
+        for name, found in by_model.items()
+        if len(found) > 1
+    ]
 
 
 def _names(loaded: Sequence[tuple[str, ServiceConfiguration]], reports: list[Exception]) -> list[str]:

@@ -49,7 +49,7 @@ def _of_gateway(plan: GatewayPlan, stack: str) -> Iterator[tuple[str, str]]:
     yield "Region", plan.region
     yield "Domain", plan.domain or "none: the API's own address"
     yield "Auth", "a key is needed, unless a service says otherwise" if plan.auth else "open to everyone"
-    yield "Keys", ", ".join(plan.keys)
+    yield "Keys", ", ".join(key.name for key in plan.keys)
     yield "Network", plan.vpc_id or "made"
 
 

@@ -53,7 +53,7 @@ class Service:
                     answer = client.post(url, headers=headers, json=_question(self._target.model or NO_MODEL))
                     code = _error(answer).get("code")
                     if self._target.model is None and code == "model_not_found":
-                        raise CheckSkipped("the gateway has services that are open to everyone, so it tells of models")
+                        raise CheckSkipped("the gateway's services are open to everyone, so it tells of models")
                     if (answer.status_code, code) != (401, "invalid_api_key"):
                         which = "a wrong key" if headers else "no key"
                         raise CheckFailed(f"{what} answers {which} with {_described(answer)}")
@@ -88,9 +88,12 @@ class Service:
                 notes.append("404 from the service")
             url = f"{self._target.openai_base_url}/chat/completions"
             answer = client.post(url, json=_question(NO_MODEL))
-            if (answer.status_code, _error(answer).get("code")) != (404, "model_not_found"):
+            code = _error(answer).get("code")
+            # A caller without a key does not hear what exists where another service wants one.
+            hidden = self._target.key is None and (answer.status_code, code) == (401, "invalid_api_key")
+            if not hidden and (answer.status_code, code) != (404, "model_not_found"):
                 raise CheckFailed(f"an unknown model is answered with {_described(answer)}")
-        return ", ".join([*notes, "404 model_not_found for an unknown model"])
+        return ", ".join([*notes, f"{answer.status_code} {code} for an unknown model"])
 
     def head(self) -> str:
         """HEAD has GET's status and no body, and the connection is good for another request."""

@@ -7,13 +7,15 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.auth import admitted, known_key, may_use, refusal
+from gateway_lambda.auth import Admission, held_key, known_key, may_use, refusal
 from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_found
 from gateway_lambda.exchange import Exchange, not_allowed
+from gateway_lambda.open_bodies import OpenBodies
 from gateway_lambda.openai.chat import chat_completions
 from gateway_lambda.openai.completions import completions
 from gateway_lambda.openai.models import model_list, model_name, model_object
 from gateway_lambda.openai.passing import decode_object, named_model, pass_to_model
+from gateway_lambda.registry.record import Key
 from gateway_lambda.registry.table import RegistrySource, Table
 from gateway_lambda.runs import ReadyModel, Run, Runs
 from gateway_lambda.settings import Settings
@@ -29,12 +31,16 @@ _ROUTES = "there are /v1/models, /v1/chat/completions, /v1/completions, and a ru
 class Interface:
     """Answers requests that name a model instead of a run."""
 
-    def __init__(self, settings: Settings, registry: RegistrySource, runs: Runs, upstream: Upstream) -> None:
+    def __init__(
+        self, settings: Settings, registry: RegistrySource, admission: Admission, runs: Runs, upstream: Upstream
+    ) -> None:
         self._settings = settings
         self._registry = registry
+        self._admission = admission
         self._runs = runs
         self._upstream = upstream
         self._tgi = TgiClient(upstream, settings)
+        self._open_bodies = OpenBodies(settings.max_open_bytes, settings.body_timeout)
 
     async def answer(self, exchange: Exchange, path: bytes) -> None:
         """Answer a request at a raw `path`. Raises `GatewayError` as long as nothing was sent."""
@@ -50,16 +56,23 @@ class Interface:
             await self._generate(exchange, path)
 
     async def _generate(self, exchange: Exchange, path: bytes) -> None:
-        """By the model that the body names, in its own format; the gateway itself knows two such routes."""
+        """By the model that the body names, in its own format; the gateway itself knows two such routes.
+
+        Where nothing is open, the key is checked before the body is read. Else the body must be read to know whether
+        its model is open; the bodies of callers without a key are bounded all together.
+        """
         answer = _ANSWERS.get(path)
         if answer is not None:
             _allow(exchange, b"POST")
         elif exchange.method != "POST":
             raise _no_route(exchange)
         table = await self._registry.table()
-        body = await exchange.body(self._settings.max_body_bytes)
+        key = held_key(exchange.authorization, table)
+        if key is None:
+            key = await self._authenticate_if_closed(exchange, table)
+        body = await exchange.body(self._settings.max_body_bytes, None if key else self._open_bodies)
         name = self._name(exchange, body, known=answer is not None)
-        run = await self._run_for(exchange, name, table)
+        run = await self._run_for(exchange, name, table, key)
         model = run.service.model
         if model is not None:
             run.rates.check(exchange, model.prefix.rstrip("/").encode() + path)
@@ -85,28 +98,29 @@ class Interface:
             raise invalid_type("model", name, "the name of a model, a string")
         raise _no_route(exchange)
 
-    async def _run_for(self, exchange: Exchange, name: str, table: Table) -> Run:
-        """The run that serves a model, for a caller who may use it."""
-        services = table.model(name)
-        if not services:
-            table = await self._registry.refreshed()
-            services = table.model(name)
-        if not services:
-            await self._authenticate_if_closed(exchange, table)
-            raise model_not_found(name)
-        service = await admitted(services, exchange.authorization, self._registry, table)
+    async def _run_for(self, exchange: Exchange, name: str, table: Table, key: Key | None) -> Run:
+        """The run that serves a model, for a caller who may use it. `key`: the caller's, where it is known already."""
+        service, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
         return self._runs.of(service, table)
 
-    async def _authenticate_if_closed(self, exchange: Exchange, table: Table) -> None:
-        """Where nothing is open, a caller without a key learns nothing, not even what there is not."""
-        if table.services and table.all_closed and not await known_key(exchange.authorization, self._registry, table):
+    async def _authenticate_if_closed(self, exchange: Exchange, table: Table) -> Key | None:
+        """The caller's key, where nothing is open; without one, a caller then learns nothing, not what there is not.
+
+        Raises `RequestError`.
+        """
+        if not (table.services and table.all_closed):
+            return None
+        key = await known_key(exchange.authorization, self._registry, table)
+        if key is None and (await self._registry.refreshed()).all_closed:
             raise refusal(exchange.authorization)
+        return key
 
     async def _models(self, exchange: Exchange, path: bytes) -> None:
         table = await self._registry.table()
         if path:
-            run = await self._run_for(exchange, model_name(path), table)
-            found: Any = run.service.model and model_object(run.service.model, self._settings.owned_by)
+            name = model_name(path)
+            services, _, _ = await self._admission.allowed(exchange, table, Table.model, name, model_not_found)
+            found: Any = services[0].model and model_object(services[0].model, self._settings.owned_by)
             await exchange.respond_json(msgspec.json.encode(found))
             return
         await self._authenticate_if_closed(exchange, table)

@@ -14,6 +14,7 @@ import msgspec
 from gateway_lambda.errors import GatewayError, RequestError, ServiceError, timed_out
 from gateway_lambda.exchange import Exchange
 from gateway_lambda.openai.fields import mapping
+from gateway_lambda.openai.passed_events import is_event_stream, pass_events
 from gateway_lambda.proxy import pass_back, request_headers, response_headers
 from gateway_lambda.registry.record import Model
 from gateway_lambda.runs import Run
@@ -27,6 +28,9 @@ _LONGEST_NAME = 1000
 _LONGEST_MESSAGE = 2000
 """Characters of an upstream's text that are passed on."""
 _BUSY = (429, 503)
+_JSON = re.compile(rb"\s*application/([^\s;]+\+)?json\s*(;|$)", re.IGNORECASE)
+_MOST_HELD = 1024 * 1024
+"""Bytes of an answer that wait for its end. More than an answer of a chat has; lists of embeddings can have it."""
 
 
 class _Named(msgspec.Struct):
@@ -77,7 +81,7 @@ async def pass_to_model(
     """
     query: bytes = exchange.scope["query_string"]
     target = model.prefix.rstrip("/").encode() + path + (b"?" + query if query else b"")
-    headers = request_headers(exchange, b"", own=False) + run.upstream_key
+    headers = request_headers(exchange, b"", own=False, readable=True) + run.upstream_key
 
     async def ask(replica: Replica) -> Reply:
         reply = await upstream.send(replica, exchange.method.encode(), target, headers, body)
@@ -94,10 +98,28 @@ async def pass_to_model(
     try:
         if reply.status >= 400:
             await _pass_error_back(exchange, reply)
+        elif is_event_stream(reply):
+            await pass_events(exchange, reply, path, patience)
+        elif _JSON.match(reply.header(b"content-type") or b""):
+            await _pass_json(exchange, reply, patience)
         else:
             await pass_back(exchange, reply, patience)
     finally:
         reply.close()
+
+
+async def _pass_json(exchange: Exchange, reply: Reply, patience: float) -> None:
+    """An answer in JSON is there as a whole before its status goes out: one that breaks off is an error."""
+    held = bytearray()
+    try:
+        async with asyncio.timeout(patience):
+            while len(held) <= _MOST_HELD:
+                held += await reply.piece()
+                if reply.ended:
+                    break
+    except TimeoutError:
+        raise timed_out("the upstream fell silent") from None
+    await pass_back(exchange, reply, patience, bytes(held))
 
 
 async def _pass_error_back(exchange: Exchange, reply: Reply) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from gateway_lambda.errors import GatewayError, Header, stopping
+from gateway_lambda.errors import GatewayError, Header
 from gateway_lambda.event_stream import EventStream
 from gateway_lambda.exchange import Exchange
 from gateway_lambda.openai.choice_stream import Chunks, follow_choice
@@ -34,8 +34,8 @@ async def stream_answers(
             raise
         await streamed.out.fail(error)
     except asyncio.CancelledError:
-        if exchange.started and not exchange.client_left:
-            await streamed.out.fail(stopping())
+        if exchange.started and not exchange.client_left and not exchange.done:
+            await streamed.out.fail(exchange.last_words)
         raise
     finally:
         streamed.close()

@@ -1,4 +1,4 @@
-"""The table's items: `run#<run>` with its `record`, `key#<name>` with `sha256` and `runs`."""
+"""The table's items: `run#<run>` and `model#<name>` with their `record`, `key#<name>` with `sha256` and `runs`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from gateway_lambda.registry.record import Key, Registry, Service
+from gateway_lambda.registry.record import Key, ModelClaim, Registry, Service
 
 Attribute = Mapping[str, Any]
 """A value with its type, as DynamoDB writes it: `{"S": "…"}`."""
 Item = Mapping[str, Attribute]
-_Record = TypeVar("_Record", Key, Service)
+_Record = TypeVar("_Record", Key, ModelClaim, Service)
 
 
 class Read(NamedTuple):
@@ -30,9 +30,11 @@ _UNREADABLE = (_BrokenItem, msgspec.MsgspecError, UnicodeDecodeError, RecursionE
 
 
 def read_items(items: Iterable[Item]) -> Read:
-    """The runs and keys among `items`; what else there is, such as claims, is passed over."""
+    """The runs, keys and claims of model names among `items`; what else there is, such as claims of run names, is
+    passed over."""
     keys: list[Key] = []
     services: list[Service] = []
+    claims: list[ModelClaim] = []
     problems: list[str] = []
     for item in items:
         sort_key = str(item.get("sk", {}).get("S", ""))
@@ -42,9 +44,14 @@ def read_items(items: Iterable[Item]) -> Read:
                 services.append(_service(item, name))
             elif kind == "key":
                 keys.append(_key(item, name))
+            elif kind == "model":
+                claims.append(_claim(item, name))
         except _UNREADABLE as problem:
             problems.append(f"{sort_key[:100]}: {problem}")
-    return Read(Registry(keys=keys, services=services), tuple(problems))
+            if kind == "model":
+                # Nobody gets its requests: without a claim, the run that was registered first would.
+                claims.append(ModelClaim(model=name, holders=[]))
+    return Read(Registry(keys=keys, services=services, claims=claims), tuple(problems))
 
 
 def _service(item: Item, run: str) -> Service:
@@ -54,10 +61,17 @@ def _service(item: Item, run: str) -> Service:
     return service
 
 
+def _claim(item: Item, model: str) -> ModelClaim:
+    claim = _decoded(item, "record", ModelClaim)
+    if claim.model != model:
+        raise _BrokenItem("its record is of another model")
+    return claim
+
+
 def _key(item: Item, name: str) -> Key:
     if "record" in item:
         return msgspec.structs.replace(_decoded(item, "record", Key), name=name)
-    fields = {field: _plain(item[field]) for field in ("sha256", "runs") if field in item}
+    fields = {field: _plain(item[field]) for field in ("sha256", "runs", "requests_per_minute") if field in item}
     return msgspec.convert({**fields, "name": name}, Key)
 
 

@@ -20,6 +20,7 @@ _PREFIX = re.compile(r'(?:/[!"$->@-~]*)?')
 _TOKEN = re.compile(r"\s*[!-~]+\s*")
 _LEAST_RATE, _MOST_RATE = 1e-6, 1e18
 """Requests a second that can be reckoned with: the times to wait stay numbers."""
+Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -103,6 +104,9 @@ class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     auth: bool = True
     min_replicas: int = 1
     model: Model | None = None
+    weight: Positive | None = None
+    """Of the requests for the model's name, the share that this run takes beside the others that have a weight.
+    `None`: it shares its model's name with nobody."""
     rate_limits: list[RateLimit] = []
 
     def __post_init__(self) -> None:
@@ -120,6 +124,23 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Hex digest of the key's UTF-8 bytes."""
     runs: list[str] | None = None
     """Run names the key may use; `["*"]` or `None`: all."""
+    requests_per_minute: Positive | None = None
+    """The most requests; `None`: any number."""
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that has a model name, and the full name of its stack."""
+
+    run: str
+    owner: str
+
+
+class ModelClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """Who has a model name: the runs of one stack, or several runs that share it. Who had it first comes first."""
+
+    model: str
+    holders: list[Holder]
+    shared: bool = False
 
 
 class Registry(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +148,8 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
 
     keys: list[Key] = []
     services: list[Service] = []
+    claims: list[ModelClaim] = []
+    """At most one a model name. A name without one belongs to the run that was registered first."""
 
 
 def to_plain(value: msgspec.Struct) -> Any:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from gateway_lambda.registry.record import Key, Registry, Service
+from gateway_lambda.registry.record import Key, ModelClaim, Registry, Service
+
+_LOG = logging.getLogger(__name__)
 
 
 class Table:
@@ -15,7 +18,7 @@ class Table:
     `previous`: records that did not change are taken over from it, so that what was made ready for them still holds.
     """
 
-    __slots__ = ("_by_digest", "_by_model", "_by_run", "all_closed", "services")
+    __slots__ = ("_by_digest", "_by_model", "_by_run", "_left_out", "all_closed", "any_closed", "services")
 
     def __init__(self, registry: Registry, previous: Table | None = None) -> None:
         self._by_run: dict[str, Service] = {}
@@ -24,19 +27,32 @@ class Table:
             self._by_run[record.run] = known if known is not None and known == record else record
         self.services = tuple(self._by_run.values())
         self.all_closed = all(service.auth for service in self.services)
+        self.any_closed = any(service.auth for service in self.services)
         self._by_digest: dict[str, Key] = {key.sha256.lower(): key for key in registry.keys}
         models: dict[str, list[Service]] = {}
         for service in self.services:
             if service.model:
                 models.setdefault(service.model.name, []).append(service)
-        self._by_model = {name: tuple(sorted(found, key=_age)) for name, found in models.items()}
+        claims = {claim.model: claim for claim in registry.claims}
+        named = {name: _owners(found, claims.get(name)) for name, found in models.items()}
+        self._by_model = {name: owners for name, owners in named.items() if owners}
+        self._left_out = {
+            (name, service.run) for name, found in models.items() for service in found if service not in named[name]
+        }
+        for name, run in sorted(self._left_out - (previous._left_out if previous else set())):
+            _LOG.error("the model name %r belongs to another run: %r gets no requests by it", name, run)
 
     def run(self, name: str) -> Service | None:
         """The service of that run name."""
         return self._by_run.get(name)
 
+    def runs(self, name: str) -> tuple[Service, ...]:
+        """The service of that run name, or none."""
+        service = self._by_run.get(name)
+        return () if service is None else (service,)
+
     def model(self, name: str) -> tuple[Service, ...]:
-        """The services that serve a model of that name, newest first."""
+        """The services whose model has that name: the one that had it first, or all that share it."""
         return self._by_model.get(name, ())
 
     def key(self, digest: str) -> Key | None:
@@ -48,8 +64,13 @@ class Table:
         found = self._by_digest.get(digest)
         return found if found and hmac.compare_digest(found.sha256.lower(), digest) else None
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether anybody was given a key."""
+        return bool(self._by_digest)
+
     def models(self) -> Iterable[tuple[Service, ...]]:
-        """For each model name the services that serve it, newest first."""
+        """For each model name its services."""
         return self._by_model.values()
 
 
@@ -65,5 +86,15 @@ class RegistrySource(Protocol):
         ...
 
 
-def _age(service: Service) -> int:
-    return -service.model.created if service.model else 0
+def _owners(found: Sequence[Service], claim: ModelClaim | None) -> tuple[Service, ...]:
+    """Of the services with one model name, those that get its requests."""
+    if claim is not None:
+        by_run = {service.run: service for service in found}
+        holding = tuple(by_run[holder.run] for holder in claim.holders if holder.run in by_run)
+        return holding if claim.shared else holding[:1]
+    first, *_ = in_order = sorted(found, key=_registered)
+    return (first,) if first.weight is None else tuple(one for one in in_order if one.weight is not None)
+
+
+def _registered(service: Service) -> tuple[int, str]:
+    return (service.model.created if service.model else 0, service.run)

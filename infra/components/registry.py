@@ -13,6 +13,7 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from gateway_lambda.registry import record
+from infra.planning.api_key import ApiKey
 from infra.planning.table_items import EXPIRES, PARTITION_KEY, SORT_KEY, key_item
 
 KEY_BYTES = 32
@@ -24,8 +25,8 @@ KEY_PREFIX = "ss-"
 class RegistryArgs:
     """What is in the table from the start."""
 
-    keys: Sequence[str]
-    """Names of the API keys; `alice@2` beside `alice` is a second key of the same holder."""
+    keys: Sequence[ApiKey]
+    """The API keys; `alice@2` beside `alice` is a second key of the same holder."""
     protect: bool
     """Whether Pulumi and AWS refuse to delete the table: the items of every service are in it."""
 
@@ -57,14 +58,16 @@ class Registry(pulumi.ComponentResource):
         )
         api_keys: dict[str, pulumi.Output[str]] = {}
         for key in args.keys:
-            made = random.RandomBytes(f"{name}-key-{key}", length=KEY_BYTES, opts=pulumi.ResourceOptions(parent=self))
-            api_keys[key] = made.base64.apply(api_key)
+            made = random.RandomBytes(
+                f"{name}-key-{key.name}", length=KEY_BYTES, opts=pulumi.ResourceOptions(parent=self)
+            )
+            api_keys[key.name] = made.base64.apply(api_key)
             aws.dynamodb.TableItem(
-                f"{name}-key-{key}",
+                f"{name}-key-{key.name}",
                 table_name=table.name,
                 hash_key=PARTITION_KEY,
                 range_key=SORT_KEY,
-                item=api_keys[key].apply(lambda text, holder=key: key_item(known_key(holder, text))),
+                item=api_keys[key.name].apply(lambda text, key=key: key_item(known_key(key, text))),
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.table = table.name
@@ -78,6 +81,11 @@ def api_key(random_bytes: str) -> str:
     return KEY_PREFIX + base64.urlsafe_b64encode(base64.b64decode(random_bytes)).decode().rstrip("=")
 
 
-def known_key(name: str, key: str) -> record.Key:
+def known_key(key: ApiKey, text: str) -> record.Key:
     """What the gateway knows of a key."""
-    return record.Key(name=name, sha256=hashlib.sha256(key.encode()).hexdigest())
+    return record.Key(
+        name=key.name,
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        runs=None if key.runs is None else list(key.runs),
+        requests_per_minute=key.requests_per_minute,
+    )

@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from infra.components.connection import Connection
 from infra.components.launch_template import LaunchTemplate, LaunchTemplateArgs
 from infra.components.machine_image import MachineImage
+from infra.components.model_claim import ModelClaimArgs, ModelNameClaim
 from infra.components.readiness import Readiness, ReadinessArgs
 from infra.components.replica_role import ReplicaRole, ReplicaRoleArgs, Secrets, SecretsArgs
 from infra.components.replicas import Replicas, ReplicasArgs
@@ -43,8 +44,8 @@ class ServiceArgs:
 
 
 class Service(pulumi.ComponentResource):
-    """Claim, then secrets, role and target group, then the rule, the group, waiting until it serves, DNS, and the
-    routing item; and back."""
+    """Claims of the run's and the model's name, then secrets, role and target group, then the rule, the group,
+    waiting until it serves, DNS, and the routing item; and back."""
 
     log_group: pulumi.Output[str]
     """Name of the replicas' log group."""
@@ -56,7 +57,7 @@ class Service(pulumi.ComponentResource):
         table = connection.apply(lambda one: one.table)
         vpc_id = connection.apply(lambda one: one.vpc_id)
         listener_arn = connection.apply(lambda one: one.listener_arn)
-        claim = Claim(name, ClaimArgs(run=plan.run, owner=args.owner, table=table), inside).item
+        claim = self._claim(name, args, table)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-replicas",
             name_prefix=f"/servestack/{name}/",
@@ -116,6 +117,28 @@ class Service(pulumi.ComponentResource):
         Route(name, RouteArgs(plan=plan, connection=connection, has_domain=args.has_domain, after=after), inside)
         self.log_group = logs.name
         self.register_outputs({"log_group": self.log_group})
+
+    def _claim(self, name: str, args: ServiceArgs, table: pulumi.Output[str]) -> pulumi.Resource:
+        """What everything else is made after: the run name is this stack's, and the model name too, if there is one."""
+        plan = args.plan
+        run = Claim(
+            name, ClaimArgs(run=plan.run, owner=args.owner, table=table), pulumi.ResourceOptions(parent=self)
+        ).item
+        if plan.model is None:
+            return run
+        return ModelNameClaim(
+            f"{name}-model",
+            ModelClaimArgs(
+                model=plan.model.name,
+                run=plan.run,
+                owner=args.owner,
+                shared=plan.weight is not None,
+                region=args.connection.apply(lambda one: one.region),
+                table=table,
+                profile=args.profile,
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[run]),
+        )
 
     def _serving(
         self,

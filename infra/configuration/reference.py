@@ -23,7 +23,7 @@ from infra.configuration.resources import Cpu, Disk, Gpu, Resources
 from infra.configuration.schema import configuration_schema
 from infra.configuration.section import Section
 from infra.configuration.service import ServiceConfiguration
-from infra.configuration.settings import GatewaySettings, ServiceSettings
+from infra.configuration.settings import GatewaySettings, KeyOptions, ServiceSettings
 from infra.configuration.traffic import Header, PartitioningKey, Probe, RateLimit, Scaling
 
 SECTIONS: Mapping[str, type[Section]] = {
@@ -45,6 +45,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "certificate": Certificate,
     "stack config of a service": ServiceSettings,
     "stack config of a gateway": GatewaySettings,
+    "keys of a gateway": KeyOptions,
 }
 """Every map that a user writes, by the name its table has on the page."""
 
@@ -109,8 +110,9 @@ def _choices(annotation: Any) -> Iterator[str]:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    default = field.get_default(call_default_factory=True, validated_data={})
-    return _value(default)
+    if field is GatewaySettings.model_fields["keys"]:
+        return _value(list(GatewaySettings(configuration="…").keys))
+    return _value(field.get_default(call_default_factory=True, validated_data={}))
 
 
 def _value(value: Any) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from infra.configuration.amounts import Duration, SizeRange, read_whole
+from infra.configuration.amounts import Duration, Positive, SizeRange, read_whole
 from infra.configuration.environment import Environment
 from infra.configuration.gateway import Domain
-from infra.configuration.names import STACK
+from infra.configuration.names import STACK, run_name_rule
 from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPolicy, Zones
 from infra.configuration.resources import Cpu, Disk, Gpu
-from infra.configuration.section import Section, problem
+from infra.configuration.section import Refusal, Section, problem
 
 
 def _is_a_stack(value: str) -> str:
@@ -25,16 +25,31 @@ def _is_a_stack(value: str) -> str:
     return value
 
 
-def _are_different(value: tuple[str, ...]) -> tuple[str, ...]:
-    if twice := next((name for name in value if value.count(name) > 1), None):
-        raise problem("each name is there once", "remove what is there twice", found=f"{twice} more than once")
-    return value
+def _read_keys(value: object) -> object:
+    """A map of keys' names to their options; of a list, whose keys have none, too."""
+    if isinstance(value, Mapping):
+        names = list(cast("Mapping[object, object]", value))
+    elif isinstance(value, list | tuple):
+        names = list(cast("list[object]", value))
+    else:
+        raise problem("keys are a list of names, or a map of names to options", "write for example alice,bob")
+    for name in names:
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", name):
+            rule = "a key's name has letters, digits, ., _, @ and -, 64 at most, and begins with a letter or a digit"
+            remedy = "write for example alice, or alice@2 for her second key"
+            raise problem(rule, remedy, found=repr(name)[:80])
+        if names.count(name) > 1:
+            raise problem("each name is there once", "remove what is there twice", found=f"{name} more than once")
+    return cast("object", value) if isinstance(value, Mapping) else dict.fromkeys(names)
 
 
-def _is_a_key_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", value):
-        rule = "a key's name has letters, digits, ., _, @ and -, 64 at most, and begins with a letter or a digit"
-        raise problem(rule, "write for example alice, or alice@2 for a second key of hers")
+def _read_runs(value: object) -> object:
+    return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+
+
+def _is_a_run(value: str) -> str:
+    if wrong := run_name_rule(value):
+        raise problem(*wrong)
     return value
 
 
@@ -53,14 +68,39 @@ def _identifier(kind: str, pattern: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-KeyName = Annotated[str, AfterValidator(_is_a_key_name)]
-"""`alice`, or `alice@2` for a second key of the same holder."""
-KeyNames = Annotated[tuple[KeyName, ...], AfterValidator(_are_different)]
 Ami = Annotated[str, _identifier("a machine image", "ami-[0-9a-f]{8,17}")]
 ZoneId = Annotated[str, _identifier("a hosted zone", "Z[A-Z0-9]{4,40}")]
 VpcId = Annotated[str, _identifier("a VPC", "vpc-[0-9a-f]{8,17}")]
 SubnetId = Annotated[str, _identifier("a subnet", "subnet-[0-9a-f]{8,17}")]
 SubnetIds = Annotated[tuple[SubnetId, ...], Field(min_length=2)]
+RunNames = Annotated[
+    tuple[Annotated[str, AfterValidator(_is_a_run)], ...], BeforeValidator(_read_runs), Field(min_length=1)
+]
+
+_LATER = "the gateway does not count it yet"
+
+
+class KeyOptions(Section, frozen=True):
+    """What a caller with this key may do."""
+
+    refused: ClassVar[Mapping[str, Refusal]] = {
+        "expires": Refusal("the gateway knows no time after which a key ends", "remove the key's name when it ends"),
+        "tokens_per_day": Refusal(_LATER, "use requests_per_minute"),
+        "max_concurrent": Refusal(_LATER, "use requests_per_minute"),
+    }
+
+    runs: RunNames | None = Field(
+        default=None, description="Names of the runs it may use: a list, or a,b; default: all"
+    )
+    requests_per_minute: Positive | None = Field(default=None, description="The most requests; default: any number")
+
+    @classmethod
+    def read_short_form(cls, value: object) -> object:
+        return {} if value in (None, "") else value
+
+
+Keys = Annotated[Mapping[str, KeyOptions], BeforeValidator(_read_keys)]
+"""By name: `alice`, or `alice@2` for a second key of the same holder."""
 
 
 class ServiceSettings(Section, frozen=True):
@@ -89,6 +129,9 @@ class ServiceSettings(Section, frozen=True):
     )
     on_failure: Literal["stop", "keep"] = Field(default="stop", description="What happens to replicas that never serve")
     wait: bool = Field(default=True, description="Whether pulumi up waits until the service serves")
+    weight: Positive | None = Field(
+        default=None, description="This run's part of the requests for a model name that other runs with a weight have"
+    )
     preflight: bool = Field(default=True, description="Whether AWS and the Hub are asked before anything is made")
 
 
@@ -97,7 +140,10 @@ class GatewaySettings(Section, frozen=True):
 
     configuration: str = Field(min_length=1, description="Path of the configuration")
     auth: bool = Field(default=True, description="Whether services that do not say need a key")
-    keys: KeyNames = Field(default=("default",), description="Names of the API keys: a list, or a,b")
+    keys: Keys = Field(
+        default={"default": KeyOptions()},
+        description="The API keys: a list of names, or a,b, or a map of names to options",
+    )
     domain: Domain | None = Field(default=None, description="As in the configuration")
     zone_id: ZoneId | None = Field(default=None, description="The Route 53 zone; default: looked up")
     vpc_id: VpcId | None = Field(default=None, description="An existing VPC; default: one is made")

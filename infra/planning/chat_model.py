@@ -17,6 +17,7 @@ from infra.configuration.problem import NOTHING
 from infra.planning.chat_template import ChatTemplate, ModelRepository, ResolveChatTemplate
 from infra.planning.environment import hub_token
 from infra.planning.repository import HubError, own_site
+from infra.planning.table_items import LONGEST_MODEL_NAME
 
 LARGEST_RECORD = 390_000
 """Bytes of a model's record as JSON: a DynamoDB item has 400 KB, the rest of the record in it."""
@@ -98,6 +99,10 @@ def _check_record(configuration: ServiceConfiguration, model: Model, problems: l
         remedy = "write the whole character, or remove it"
         problems.append(Problem(where="model", line=line, rule=rule, remedy=remedy))
         return
+    if len(model.name.encode()) > LONGEST_MODEL_NAME:
+        rule = f"a model's name has at most {LONGEST_MODEL_NAME} bytes"
+        line = configuration.source.line(("model", "name"))
+        problems.append(Problem(where="model.name", line=line, rule=rule, remedy="shorten it"))
     if size > LARGEST_RECORD:
         rule = f"a model's templates and tokens have at most {LARGEST_RECORD // 1000} KB together"
         remedy = "set model.chat_template to the one that is used"

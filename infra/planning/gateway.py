@@ -6,6 +6,7 @@ import re
 
 from infra.configuration import GatewayConfiguration, GatewaySettings, Problem
 from infra.planning.adapter_layer import layer_region, published_layer
+from infra.planning.api_key import ApiKey
 from infra.planning.plan import GatewayPlan, PlanError
 
 LONGEST_DOMAIN = 62
@@ -41,7 +42,10 @@ def plan_gateway(
         domain=configuration.domain,
         certificate_arn=None if configuration.certificate is None else configuration.certificate.arn,
         auth=settings.auth,
-        keys=settings.keys,
+        keys=tuple(
+            ApiKey(name=name, runs=options.runs, requests_per_minute=options.requests_per_minute)
+            for name, options in settings.keys.items()
+        ),
         zone_id=settings.zone_id,
         vpc_id=settings.vpc_id,
         subnet_ids=settings.subnet_ids,
@@ -114,6 +118,11 @@ def _notes(configuration: GatewayConfiguration, settings: GatewaySettings) -> tu
     notes: list[str] = []
     if configuration.domain is None:
         notes.append("Without a domain the API's own address serves, with runs at /services/<run name>/.")
+    if any(options.requests_per_minute is not None for options in settings.keys.values()):
+        notes.append(
+            "Every instance of the gateway's function counts requests_per_minute of a key alone, one request in flight "
+            "each, so a key whose requests overlap may make more: the limits are upper bounds per instance."
+        )
     if not settings.auth:
         notes.append("auth is false: services that do not say otherwise are open to everyone on the internet.")
     return tuple(notes)

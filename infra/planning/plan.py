@@ -13,6 +13,7 @@ from typing import Literal
 
 from gateway_lambda.registry.record import Model
 from infra.configuration import ConfigurationError, Problem, Secret, Source
+from infra.planning.api_key import ApiKey
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
 
@@ -184,6 +185,8 @@ class ServicePlan:
     model: Model | None
     """Without `upstream_api_key`, which is a secret and stands beside it."""
     upstream_api_key: Secret | None
+    weight: int | None
+    """The run's part of the requests for a model name that several runs share; `None`: it shares it with none."""
     container: Container
     offers: tuple[Offer, ...]
     """By price, cheapest first: 1 to 40."""
@@ -226,8 +229,8 @@ class GatewayPlan:
     """`None`: one is made and validated in the hosted zone."""
     auth: bool
     """The default of its services."""
-    keys: tuple[str, ...]
-    """Names of the API keys that are made."""
+    keys: tuple[ApiKey, ...]
+    """Those that are made."""
     zone_id: str | None
     vpc_id: str | None
     subnet_ids: tuple[str, ...] | None

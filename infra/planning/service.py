@@ -65,6 +65,7 @@ def plan_service(
     purchase = plan_purchase(configuration)
     replicas = plan_replicas(configuration)
     check_delays(configuration, problems)
+    _check_weight(configuration, settings, problems)
     health_check = plan_health_check(configuration, problems)
     model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
     found, chosen = choose_gpu(
@@ -78,6 +79,7 @@ def plan_service(
         auth=configuration.auth,
         model=model,
         upstream_api_key=None if configuration.model is None else configuration.model.upstream_api_key,
+        weight=settings.weight,
         container=container,
         offers=found[:MOST_OFFERS],
         purchase=purchase,
@@ -103,7 +105,7 @@ def plan_service(
             *purchase_notes(purchase, replicas),
             *operation_notes(replicas, settings),
             *_rate_limit_notes(configuration),
-            *_model_notes(model),
+            *_model_notes(model, settings.weight),
         ),
     )
     _check_user_data(configuration, plan)
@@ -130,6 +132,7 @@ def service_record(
         auth=gateway_auth if plan.auth is None else plan.auth,
         min_replicas=plan.replicas.minimum,
         model=model,
+        weight=plan.weight,
         rate_limits=[
             record.RateLimit(prefix=limit.prefix, header=limit.header, rps=limit.rps, burst=limit.burst)
             for limit in plan.rate_limits
@@ -189,7 +192,25 @@ def _rate_limit_notes(configuration: ServiceConfiguration) -> list[str]:
     ]
 
 
-def _model_notes(model: record.Model | None) -> list[str]:
-    if model is None or model.format == "openai" or model.chat_template is not None:
+def _check_weight(configuration: ServiceConfiguration, settings: ServiceSettings, problems: list[Problem]) -> None:
+    if settings.weight is None or configuration.model is not None:
+        return
+    rule = "a weight is this run's part of the requests for a model name that others have too, and there is no model"
+    remedy = "remove it, or write the model into the configuration"
+    problems.append(Problem(where="stack config weight", found=str(settings.weight), rule=rule, remedy=remedy))
+
+
+def _model_notes(model: record.Model | None, weight: int | None) -> list[str]:
+    if model is None:
         return []
-    return [f"The chat template of {model.name} is unresolved: this plan cannot be deployed until the Hub is reached."]
+    notes: list[str] = []
+    if weight is not None:
+        notes.append(
+            f"weight is {weight}: the requests for {model.name} go to every run that has this model name and a weight, "
+            "to each as many as its weight says."
+        )
+    if model.format == "tgi" and model.chat_template is None:
+        notes.append(
+            f"The chat template of {model.name} is unresolved: this plan cannot be deployed until the Hub is reached."
+        )
+    return notes

@@ -1,8 +1,10 @@
 """The items of the gateway's table: their keys and attributes, in the typed JSON in which they are written.
 
 `pk=registry` holds what the gateway routes by, in one partition, so that one Query reads all of it: `claim#<run>`,
-`run#<run>`, `key#<name>`. `pk=state#<run>` holds what a booting replica says of itself, an item an instance (`sk`), and
-those items expire. Nothing else writes to an item that the program made: what the program did not write would be drift.
+`model#<name>`, `run#<run>`, `key#<name>`. `pk=state#<run>` holds what a booting replica says of itself, an item an
+instance (`sk`), and those items expire. Nothing else writes to an item that the program made: what the program did not
+write would be drift. Only `model#<name>` is written by several stacks, those that share the name, each by a resource of
+the project's own.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ PARTITION_KEY = "pk"
 SORT_KEY = "sk"
 REGISTRY = "registry"
 """The partition of claims, runs and keys."""
-CLAIM, RUN, KEY = "claim#", "run#", "key#"
+CLAIM, MODEL, RUN, KEY = "claim#", "model#", "run#", "key#"
 """What the sort keys of that partition begin with."""
+LONGEST_MODEL_NAME = 1000
+"""Bytes; a sort key has 1024 (amazondynamodb/latest/developerguide/Constraints.html), `model#` among them."""
 EXPIRES = "ttl"
 """Attribute of a state item: when it may go, in seconds since 1970."""
 RECORD = "record"
@@ -40,6 +44,11 @@ def claim_item(run: str, owner: str) -> str:
 def routing_item(service: record.Service) -> str:
     """The item by which the gateway routes to a run."""
     return _item(f"{RUN}{service.run}", RECORD, _text(service))
+
+
+def model_item(claim: record.ModelClaim) -> str:
+    """The item that says whose a model name is."""
+    return _item(f"{MODEL}{claim.model}", RECORD, _text(claim))
 
 
 def key_item(key: record.Key) -> str:

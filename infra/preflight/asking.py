@@ -98,7 +98,7 @@ def _about_service(
 ) -> tuple[_Question, Sequence[_Question], Sequence[_Question]]:
     aws, region, owner = clients.aws, place.region, place.owner
     questions = [
-        _Question(run_name.TOPIC, lambda: run_name.check_registry(aws, region, place.table, plan.run, owner)),
+        _Question(run_name.TOPIC, lambda: run_name.check_registry(aws, region, place.table, plan, owner)),
         _Question(offerings.TOPIC, lambda: offerings.check_offerings(aws, plan, region, place.subnet_ids)),
         _Question(quotas.TOPIC, lambda: quotas.check_quotas(aws, plan, region, owner)),
     ]

@@ -1,51 +1,42 @@
-"""The gateway's registry: whether the run name is free, and whether there is room for another service."""
+"""The gateway's registry: whether the run's and the model's name are free, and whether there is room for a service."""
 
 from __future__ import annotations
 
-from infra.planning.table_items import OWNER, PARTITION_KEY, REGISTRY, SORT_KEY
-from infra.preflight.aws_errors import aws_failures, collected, error_code
+from collections.abc import Mapping
+
+from infra.planning import ServicePlan
+from infra.planning.model_names import Registered, WantedName, claimed, read_registered
+from infra.preflight.aws_errors import aws_failures, error_code
 from infra.preflight.clients import AwsClient
 from infra.preflight.finding import Finding, ok, refusal
+from infra.preflight.registry import registry_items
 
 TOPIC = "run name"
+MODEL = "model name"
 SERVICES = "services"
 MOST_SERVICES = 100
 """Target groups that a load balancer takes; AWS raises it for nobody (elasticloadbalancing/application, quotas)."""
-_CLAIM = "claim#"
 
 
-def check_registry(aws: AwsClient, region: str, table: str, run: str, owner: str) -> list[Finding]:
+def check_registry(aws: AwsClient, region: str, table: str, plan: ServicePlan, owner: str) -> list[Finding]:
     """Findings about the claims in the table. Raises what boto3 raises where AWS does not answer.
 
     `owner`: full name of the service's stack.
     """
     try:
-        claims = _claims(aws, region, table)
+        registered = read_registered(registry_items(aws("dynamodb", region), table))
     except aws_failures() as error:
         if error_code(error) != "ResourceNotFoundException":
             raise
         return [refusal(TOPIC, f"the gateway's table {table} is not in {region} any more: deploy the gateway again")]
-    return [_name(claims, run, owner), _count(claims, run)]
+    return [
+        _name(registered.runs, plan.run, owner),
+        *_model(registered, plan, owner),
+        _count(registered.runs, plan.run),
+    ]
 
 
-def _claims(aws: AwsClient, region: str, table: str) -> dict[str, str]:
-    """The owner of each run."""
-    return {
-        item[SORT_KEY]["S"].removeprefix(_CLAIM): item.get(OWNER, {}).get("S", "")
-        for item in collected(
-            aws("dynamodb", region).query,
-            "Items",
-            token="LastEvaluatedKey",  # noqa: S106
-            resume="ExclusiveStartKey",
-            TableName=table,
-            KeyConditionExpression=f"{PARTITION_KEY} = :registry AND begins_with({SORT_KEY}, :claim)",
-            ExpressionAttributeValues={":registry": {"S": REGISTRY}, ":claim": {"S": _CLAIM}},
-            ConsistentRead=True,
-        )
-    }
-
-
-def _name(claims: dict[str, str], run: str, owner: str) -> Finding:
+def _name(claims: Mapping[str, str], run: str, owner: str) -> Finding:
     taken_by = claims.get(run)
     if taken_by is None:
         return ok(TOPIC, f"{run} is free")
@@ -58,7 +49,23 @@ def _name(claims: dict[str, str], run: str, owner: str) -> Finding:
     )
 
 
-def _count(claims: dict[str, str], run: str) -> Finding:
+def _model(registered: Registered, plan: ServicePlan, owner: str) -> list[Finding]:
+    if plan.model is None:
+        return []
+    wanted = WantedName(model=plan.model.name, run=plan.run, owner=owner, shared=plan.weight is not None)
+    claim, refused = claimed(registered, wanted)
+    if refused is not None:
+        return [refusal(MODEL, refused)]
+    others = [holder.run for holder in claim.holders if holder.owner != owner]
+    if others:
+        return [ok(MODEL, f"{wanted.model} is shared with {', '.join(others)}")]
+    before = registered.claims.get(wanted.model)
+    had = [holder.run for holder in before.holders] if before else registered.served.get(wanted.model, ())
+    whose = "this stack's" if wanted.run in had else "free"
+    return [ok(MODEL, f"{wanted.model} is {whose}")]
+
+
+def _count(claims: Mapping[str, str], run: str) -> Finding:
     count = len(claims)
     if run not in claims and count >= MOST_SERVICES:
         return refusal(

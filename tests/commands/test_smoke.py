@@ -179,6 +179,17 @@ def test_a_service_that_wants_a_key_says_so() -> None:
     assert outcome.note == "GET /health is 401: a key is needed; give one with --key"
 
 
+def test_an_unknown_model_may_be_hidden_from_a_caller_without_a_key() -> None:
+    """Another service of the gateway wants a key."""
+    error = {"code": "invalid_api_key", "message": "no API key"}
+    with serve_broken(statuses={"POST /v1/chat/completions": 401}, error=error) as server:
+        outcome = _one(_run(server.target(), only="404"))
+    assert (outcome.result, outcome.note) == (
+        "ok",
+        "404 from the service, 401 invalid_api_key for an unknown model",
+    )
+
+
 def test_a_stream_that_the_model_ends_is_short() -> None:
     with serve_broken() as server:
         outcome = _one(_run(server.target(), stream_seconds=9, only="stream of 9 s"))

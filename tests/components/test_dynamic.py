@@ -1,4 +1,4 @@
-"""The two dynamic resources: waiting until a service serves, and refusing to delete a gateway that is in use."""
+"""The dynamic resources: waiting until a service serves, and what the engine keeps of all of them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from pulumi.dynamic import Config, ConfigureRequest
 
+from infra.components.model_claim import ModelClaimProvider
 from infra.components.readiness import ReadinessProvider, read_awaited
 from infra.components.teardown import TeardownProvider
 from infra.planning.plan import Roll
@@ -227,8 +228,12 @@ def test_in_the_engine_a_failed_wait_is_shown_without_the_frames_of_waiting(monk
 def test_what_the_engine_keeps_of_them_is_the_same_each_time_and_has_no_code(
     gateway: Recording, service: Recording
 ) -> None:
-    for recording, kind in ((gateway, TeardownProvider), (service, ReadinessProvider)):
-        text = plain(recording.one("pulumi-python:dynamic:Resource").inputs["__provider"])
+    for recording, name, kind in (
+        (gateway, "gateway-teardown", TeardownProvider),
+        (service, "yellow-cat-1-readiness", ReadinessProvider),
+        (service, "yellow-cat-1-model", ModelClaimProvider),
+    ):
+        text = plain(recording.one("pulumi-python:dynamic:Resource", name).inputs["__provider"])
         kept = base64.b64decode(text)
         assert type(pickle.loads(kept)) is kind
         assert len(kept) < 500, "a reference to the module, not the module"
@@ -236,7 +241,6 @@ def test_what_the_engine_keeps_of_them_is_the_same_each_time_and_has_no_code(
 
 def test_a_stack_s_state_refers_to_one_name_of_this_code() -> None:
     """A class of another name, or in another module, could not destroy the stacks that are there."""
-    globals_read = [
-        text for _, text, _ in pickletools.genops(pickle.dumps(ReadinessProvider())) if isinstance(text, str)
-    ]
-    assert globals_read == ["infra.components.readiness", "ReadinessProvider"]
+    for kind, module in ((ReadinessProvider, "readiness"), (ModelClaimProvider, "model_claim")):
+        named = [text for _, text, _ in pickletools.genops(pickle.dumps(kind())) if isinstance(text, str)]
+        assert named == [f"infra.components.{module}", kind.__name__]

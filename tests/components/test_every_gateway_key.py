@@ -7,7 +7,7 @@ from typing import Any
 
 from infra.configuration import GatewayConfiguration, GatewaySettings
 from tests.components.conftest import GATEWAY
-from tests.components.deploying import Account, plain, tags_of_all
+from tests.components.deploying import Account, item, plain, tags_of_all
 
 TESTED_ELSEWHERE = {"type", "configuration", "preflight", "certificate", "zone_id", "vpc_id", "subnet_ids"}
 """What is looked up, or decides what is refused: test_gateway_variants, test_existing_network, test_refusals."""
@@ -20,7 +20,7 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
     words = {
         "configuration": account.written("gateway.yml", text),
         "auth": "false",
-        "keys": "alice, alice@2,bob",
+        "keys": '{"alice": {"runs": ["a"], "requests_per_minute": 60}, "alice@2": {}, "bob": {}}',
         "domain": "llm.example.com",
         "protect": "false",
         "manage_api_gateway_account": "true",
@@ -36,6 +36,11 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
         "tags": {name: value for name, value in tags_of_all(made).items() if not name.startswith("servestack:")},
         "auth": made.exports["connection"]["auth"],
         "keys": sorted(plain(made.exports["api_keys"])),
+        "keys.alice": {
+            name: value
+            for name, value in item(made.one("aws:dynamodb/tableItem:TableItem", "g--1-key-alice"))["record"].items()
+            if name != "sha256"
+        },
         "protect": [one.urn for one in made.run.registrations if one.protect],
         "manage_api_gateway_account": len(made.of("aws:apigateway/account:Account")),
         "adapter_layer": function["layers"],
@@ -48,11 +53,12 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
         "tags": {"Name": "x", "a": "5"},
         "auth": False,
         "keys": ["alice", "alice@2", "bob"],
+        "keys.alice": {"name": "alice", "runs": ["a"], "requests_per_minute": 60},
         "protect": [],
         "manage_api_gateway_account": 1,
         "adapter_layer": [layer],
         "memory_size": 1769,
     }
-    named = {name for names in ends for name in names.split(", ")}
+    named = {name for names in ends for name in names.split(", ") if "." not in name}
     known = GatewayConfiguration.model_fields.keys() | GatewaySettings.model_fields.keys()
     assert named == known - TESTED_ELSEWHERE, "each key and word ends somewhere"

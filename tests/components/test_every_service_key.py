@@ -208,9 +208,11 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "boot_timeout": "61m",
         "on_failure": "keep",
         "wait": "true",
+        "weight": "3",
     }
     made = account.up("run", words, secrets={"env": {"A": "other", "C": "new"}})
-    group, waits = _group(made), made.one("pulumi-python:dynamic:Resource").inputs
+    group, waits = _group(made), made.one("pulumi-python:dynamic:Resource", "sg-9--x-readiness").inputs
+    claim = made.one("pulumi-python:dynamic:Resource", "sg-9--x-model").inputs
     record = item(made.one("aws:dynamodb/tableItem:TableItem", "sg-9--x-run"))["record"]
     ends: dict[str, Any] = {
         "gateway": [call.arguments["name"] for call in made.run.calls if call.token.endswith("readStackOutputs")],
@@ -223,6 +225,7 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "ami": _template(made)["imageId"],
         "boot_timeout": (group["healthCheckGracePeriod"], _Boot(made)["BOOT_TIMEOUT"], waits["boot_timeout"]),
         "on_failure, wait": waits["on_failure"],
+        "weight": (record["weight"], claim["shared"]),
     }
     assert ends == {
         "gateway": ["organization/servestack/other"],
@@ -241,6 +244,7 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "ami": PINNED.id,
         "boot_timeout": (3660, ["3660"], 3660),
         "on_failure, wait": "keep",
+        "weight": (3, True),
     }
     named = {name for names in ends for name in names.split(", ")}
     assert named == ServiceSettings.model_fields.keys() - TESTED_ELSEWHERE, "each word ends somewhere"

@@ -30,6 +30,7 @@ def test_what_is_made_is_one_service(service: Recording) -> None:
         "Parameter",
         "Record",
         "Resource",
+        "Resource",
         "Role",
         "RolePolicy",
         "SecurityGroup",
@@ -63,10 +64,11 @@ def test_the_claim_is_this_stack_s_and_comes_before_everything(service: Recordin
 def test_the_order_is_secrets_rule_group_readiness_address_route(service: Recording) -> None:
     order = [
         service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-claim"),
+        service.one("pulumi-python:dynamic:Resource", "yellow-cat-1-model"),
         service.one("aws:ssm/parameter:Parameter"),
         service.one("aws:ec2/launchTemplate:LaunchTemplate"),
         service.one("aws:autoscaling/group:Group"),
-        service.one("pulumi-python:dynamic:Resource"),
+        service.one("pulumi-python:dynamic:Resource", "yellow-cat-1-readiness"),
         service.one("aws:route53/record:Record"),
         service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-run"),
     ]
@@ -74,7 +76,22 @@ def test_the_order_is_secrets_rule_group_readiness_address_route(service: Record
         assert before.urn in service.waits_for(after), f"{after.name} does not wait for {before.name}"
     rule = service.one("aws:lb/listenerRule:ListenerRule")
     assert service.one("aws:lb/targetGroup:TargetGroup").urn in service.waits_for(rule)
-    assert rule.urn in service.waits_for(order[3])
+    assert rule.urn in service.waits_for(order[4])
+
+
+def test_the_model_name_is_claimed_before_anything_but_the_run_name(service: Recording) -> None:
+    run = service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-claim")
+    claim = service.one("pulumi-python:dynamic:Resource", "yellow-cat-1-model")
+    assert {name: plain(value) for name, value in claim.inputs.items() if name != "__provider"} == {
+        "model": "mistralai/Mistral-7B-Instruct-v0.1",
+        "run": "yellow-cat-1",
+        "owner": "organization/servestack/yellow-cat-1",
+        "shared": False,
+        "region": "us-east-1",
+        "table": table(service),
+    }
+    others = [one for one in service.resources if one not in (run, claim) and one.type != "pulumi:index:Stash"]
+    assert [one.name for one in others if claim.urn not in service.waits_for(one)] == []
 
 
 def test_the_routing_item_waits_for_everything_but_the_claim_alone(service: Recording) -> None:
@@ -124,7 +141,7 @@ def test_the_rule_names_the_run_s_host_and_no_priority(service: Recording) -> No
 
 
 def test_readiness_waits_for_the_template_s_version(service: Recording) -> None:
-    readiness = service.one("pulumi-python:dynamic:Resource")
+    readiness = service.one("pulumi-python:dynamic:Resource", "yellow-cat-1-readiness")
     given = {name: plain(value) for name, value in readiness.inputs.items() if name != "__provider"}
     assert given == {
         "run": "yellow-cat-1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ def test_a_services_settings_have_their_defaults() -> None:
         "boot_timeout": 1800,
         "on_failure": "stop",
         "wait": True,
+        "weight": None,
         "preflight": True,
     }
 
@@ -50,7 +52,7 @@ def test_a_gateways_settings_have_their_defaults() -> None:
     assert read_settings({"configuration": "gateway.dstack.yml"}, "gateway").model_dump() == {
         "configuration": "gateway.dstack.yml",
         "auth": True,
-        "keys": ("default",),
+        "keys": {"default": {"runs": None, "requests_per_minute": None}},
         "domain": None,
         "zone_id": None,
         "vpc_id": None,
@@ -295,7 +297,55 @@ stack config memory_size
   rule:   the number is at least 128
   remedy: write a greater number"""
     )
-    assert read_settings({"configuration": "f", "keys": "alice,alice@2"}, "gateway").keys == ("alice", "alice@2")
+
+
+def _keys(given: object) -> dict[str, tuple[tuple[str, ...] | None, int | None]]:
+    read = read_settings({"configuration": "f", "keys": given}, "gateway").keys
+    return {name: (options.runs, options.requests_per_minute) for name, options in read.items()}
+
+
+def test_keys_are_names_or_a_map_of_names_to_options() -> None:
+    assert _keys("alice,alice@2") == {"alice": (None, None), "alice@2": (None, None)}
+    assert _keys('["alice"]') == {"alice": (None, None)}
+    assert _keys('{"alice": {"runs": "a,b", "requests_per_minute": 60}, "bob": {"runs": ["c"]}, "eve": ""}') == {
+        "alice": (("a", "b"), 60),
+        "bob": (("c",), None),
+        "eve": (None, None),
+    }
+    assert _keys('{"alice": {"requests_per_minute": "7"}, "bob": {}}') == {"alice": (None, 7), "bob": (None, None)}
+
+
+def test_every_option_of_a_key_is_checked_and_those_of_later_are_named() -> None:
+    keys = {"a": {"runs": "UP", "requests_per_minute": 0}, "b": {"tokens_per_day": 5, "run": "x"}, "c": {"runs": []}}
+    assert (
+        _report({"configuration": "f", "keys": json.dumps(keys)}, "gateway")
+        == """stack config: 5 problems
+
+stack config keys.a.runs
+  found:  "UP"
+  rule:   a run name is a DNS label: 1 to 63 of a-z, 0-9 and -, with neither end a -
+  remedy: choose a name like yellow-cat-1
+
+stack config keys.a.requests_per_minute
+  found:  0
+  rule:   the number is at least 1
+  remedy: write a greater number
+
+stack config keys.b.tokens_per_day
+  found:  5
+  rule:   tokens_per_day is not supported: the gateway does not count it yet
+  remedy: use requests_per_minute
+
+stack config keys.b.run
+  found:  a key that is not known here
+  rule:   a misspelt key would do nothing
+  remedy: did you mean `runs`?
+
+stack config keys.c.runs
+  found:  a list
+  rule:   the list is empty
+  remedy: add an entry, or remove the key"""
+    )
 
 
 def test_a_replica_has_a_minute_to_a_day_until_it_serves() -> None:

@@ -30,6 +30,10 @@ class Asked:
         """Names of all that was asked, in order: `autoscaling:UpdateAutoScalingGroup MinSize=0 DesiredCapacity=0`."""
         self.capacity: dict[str, tuple[int, int]] = {}
         """Minimum and desired capacity of groups where someone set them."""
+        self.written: dict[tuple[str, str], Mapping[str, Any]] = {}
+        """What dynamic resources wrote into tables, by table and sort key."""
+        self.writes: list[tuple[str, str, int]] = []
+        """(`PutItem`, sort key, how much had happened in the account) of each write that was taken."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -43,18 +47,36 @@ class Asked:
         self._server.server_close()
         self._thread.join()
 
+    def write(self, target: str, asked: Mapping[str, Any]) -> bool:
+        """PutItem or DeleteItem on one of the conditions that are used; whether it holds."""
+        sort = (asked["Item"] if target == "PutItem" else asked["Key"])["sk"]["S"]
+        key = (asked["TableName"], sort)
+        if asked["ConditionExpression"] == "attribute_not_exists(pk)":
+            holds = key not in self.written
+        else:
+            assert asked["ConditionExpression"] == "#record = :before"
+            holds = self.written.get(key, {}).get("record") == asked["ExpressionAttributeValues"][":before"]
+        if holds and target == "PutItem":
+            self.written[key] = asked["Item"]
+        elif holds:
+            del self.written[key]
+        if holds:
+            self.writes.append((target, sort, len(self.account().records.history)))
+        return holds
+
     def of_dynamodb(self, query: Mapping[str, Any]) -> Mapping[str, Any]:
         """Items of a table by partition, of those that begin with a sort key where one is asked for."""
         partition, *sort = (next(iter(value.values())) for value in query["ExpressionAttributeValues"].values())
         if partition.startswith("state#"):
             items = [] if self.cause is None else [_state(partition, self.cause)]
         else:
+            made = self.account().records.of("aws:dynamodb/tableItem:TableItem")
+            there = [
+                *(json.loads(one.inputs["item"]) for one in made if one.inputs["tableName"] == query["TableName"]),
+                *(item for (table, _), item in self.written.items() if table == query["TableName"]),
+            ]
             items = [
-                item
-                for record in self.account().records.of("aws:dynamodb/tableItem:TableItem")
-                if record.inputs["tableName"] == query["TableName"]
-                for item in [json.loads(record.inputs["item"])]
-                if item["pk"]["S"] == partition and item["sk"]["S"].startswith("".join(sort))
+                item for item in there if item["pk"]["S"] == partition and item["sk"]["S"].startswith("".join(sort))
             ]
         items.sort(key=lambda item: item["sk"]["S"])
         return {"Items": items, "Count": len(items), "ScannedCount": len(items)}
@@ -116,8 +138,15 @@ def _handler(asked: Asked) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             target = self.headers.get("x-amz-target")
             if target is not None:
-                asked.actions.append(f"dynamodb:{target.rpartition('.')[2]}")
-                self._answer("application/x-amz-json-1.0", json.dumps(asked.of_dynamodb(json.loads(body))))
+                name = target.rpartition(".")[2]
+                asked.actions.append(f"dynamodb:{name}")
+                if name == "Query":
+                    self._answer("application/x-amz-json-1.0", json.dumps(asked.of_dynamodb(json.loads(body))))
+                elif asked.write(name, json.loads(body)):
+                    self._answer("application/x-amz-json-1.0", "{}")
+                else:
+                    refused = json.dumps({"__type": "ConditionalCheckFailedException", "message": "said"})
+                    self._answer("application/x-amz-json-1.0", refused, 400)
                 return
             form = dict(parse_qsl(body))
             action = form["Action"]
@@ -128,9 +157,9 @@ def _handler(asked: Asked) -> type[BaseHTTPRequestHandler]:
                 answer = f"<{action}Response><{action}Result>{asked.of_query(form)}</{action}Result></{action}Response>"
             self._answer("text/xml", answer)
 
-        def _answer(self, kind: str, body: str) -> None:
+        def _answer(self, kind: str, body: str, status: int = 200) -> None:
             data = body.encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("content-type", kind)
             self.send_header("content-length", str(len(data)))
             self.end_headers()

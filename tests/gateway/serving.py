@@ -18,6 +18,7 @@ import openai
 import uvicorn
 
 from gateway_lambda.app import make_app
+from gateway_lambda.client_connection import ClientConnection
 from gateway_lambda.registry.file import FileRegistry
 from gateway_lambda.settings import Settings
 from tests.gateway.scripted_tgi import Asked, Tgi
@@ -106,7 +107,7 @@ class Bench:
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
             make_app(settings, FileRegistry(str(self.file))),
-            http="httptools",
+            http=ClientConnection.serving(settings),
             ws="none",
             log_config=None,
             access_log=False,

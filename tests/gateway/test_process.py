@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +20,7 @@ import httpx
 import pytest
 
 from gateway_lambda.settings import VARIABLES, Settings, SettingsError, from_environment
-from tests.gateway.scripted_tgi import events, stream
+from tests.gateway.scripted_tgi import Asked, Write, events, stream
 from tests.gateway.serving import HI, Bench, read_events
 
 
@@ -131,6 +133,46 @@ def test_a_stream_that_outlives_the_grace_time_ends_with_an_error(bench: Bench) 
         assert started.wait(20) in (0, -signal.SIGTERM)
     assert read_events(text)[-1]["error"]["code"] == "service_unavailable"
     assert bench.tgi.generated[0].closed.wait(10)
+
+
+@pytest.mark.parametrize("grace", ["0", "1"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/services/run/own"])
+def test_a_stream_that_is_passed_on_ends_with_an_error_too(bench: Bench, path: str, grace: str) -> None:
+    bench.registry["services"] = [bench.service(format="openai")]
+    bench.tgi.usual = stream(b"data: 1\n\n", asyncio.Event().wait())
+    with (
+        process(bench, GATEWAY_GRACE=grace) as (started, url),
+        httpx.stream("POST", url + path, json={"model": "m", "messages": HI, "stream": True}) as found,
+    ):
+        pieces = found.iter_text()
+        assert next(pieces) == "data: 1\n\n"
+        started.send_signal(signal.SIGTERM)
+        assert read_events(next(pieces))[-1]["error"]["code"] == "service_unavailable"
+        if path == "/services/run/own":
+            with pytest.raises(httpx.RemoteProtocolError):
+                next(pieces)
+        else:
+            assert list(pieces) == []
+        assert started.wait(20) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.parametrize("grace", ["0", "1"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/services/run/own"])
+def test_a_plain_request_that_outlives_the_grace_time_is_503(bench: Bench, path: str, grace: str) -> None:
+    asked = threading.Event()
+
+    async def never_answers(request: Asked, write: Write) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    bench.registry["services"] = [bench.service(format="openai")]
+    bench.tgi.usual = never_answers
+    with process(bench, GATEWAY_GRACE=grace) as (started, url), ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(httpx.post, url + path, json={"model": "m", "messages": HI}, timeout=20)
+        assert asked.wait(20)
+        started.send_signal(signal.SIGTERM)
+        assert (answer.result().status_code, answer.result().json()["error"]["code"]) == (503, "service_unavailable")
+        assert started.wait(20) in (0, -signal.SIGTERM)
 
 
 @pytest.mark.parametrize(

@@ -75,11 +75,11 @@ def test_the_path_form_works_on_every_other_host(served: Bench) -> None:
 @pytest.mark.parametrize(
     ("path", "host", "status", "code"),
     [
-        ("/services/nobody/x", "localhost", 404, "not_found"),
-        ("/services/", "localhost", 404, "not_found"),
+        ("/services/nobody/x", "localhost", 401, "invalid_api_key"),
+        ("/services/", "localhost", 401, "invalid_api_key"),
         ("/services", "localhost", 404, "not_found"),
-        ("/services//x", "localhost", 404, "not_found"),
-        ("/services/run%2Fx", "localhost", 404, "not_found"),
+        ("/services//x", "localhost", 401, "invalid_api_key"),
+        ("/services/run%2Fx", "localhost", 401, "invalid_api_key"),
         ("/services%2Frun/x", "localhost", 404, "not_found"),
         ("/services/../services/run/x", "localhost", 400, "invalid_value"),
         ("/a/../b", "run.example.com", 400, "invalid_value"),
@@ -87,9 +87,9 @@ def test_the_path_form_works_on_every_other_host(served: Bench) -> None:
         ("/services/run/%2e%2E/closed/x", "localhost", 400, "invalid_value"),
         ("/services/run/..%2fclosed/x", "localhost", 400, "invalid_value"),
         ("/services/run/a/..\\..\\b", "localhost", 400, "invalid_value"),
-        ("/x", "nobody.example.com", 404, "not_found"),
-        ("/x", "a.run.example.com", 404, "not_found"),
-        ("/x", "services.example.com", 404, "not_found"),
+        ("/x", "nobody.example.com", 401, "invalid_api_key"),
+        ("/x", "a.run.example.com", 401, "invalid_api_key"),
+        ("/x", "services.example.com", 401, "invalid_api_key"),
         ("/x", "gateway.evil", 404, "not_found"),
         ("/x", "run.evil", 404, "not_found"),
         ("/x", "run.example.com.evil", 404, "not_found"),
@@ -167,7 +167,7 @@ def test_a_runs_key_is_asked_for_and_ends_at_the_gateway(served: Bench) -> None:
     url = f"{served.url}/services/closed/x"
     assert httpx.get(url).status_code == 401
     assert httpx.get(url, headers={"authorization": "Bearer nobody's"}).status_code == 401
-    assert httpx.get(url, headers={"authorization": f"Bearer {secret('one')}"}).status_code == 403
+    assert httpx.get(url, headers={"authorization": f"Bearer {secret('one')}"}).status_code == 404
     assert served.tgi.asked == []
     assert httpx.get(url, headers={"authorization": f"Bearer {secret('all')}"}).status_code == 200
     assert served.tgi.asked[-1].header("authorization") is None

@@ -55,6 +55,18 @@ def test_clients_are_told_apart_by_address_or_by_a_header(bench: Bench) -> None:
     assert statuses(bench, "/services/run/key", 2) == [200, 200]
 
 
+def test_what_a_caller_says_of_its_own_address_is_not_believed(bench: Bench) -> None:
+    """Several lines of a header are one list, to whose end the proxy before the gateway adds the caller."""
+    limited(bench, {"prefix": "/ip", "rps": 0.01})
+
+    def ask(*lines: str) -> int:
+        headers = [("x-forwarded-for", line) for line in lines]
+        return httpx.get(f"{bench.url}/services/run/ip", headers=headers).status_code
+
+    assert [ask("1.1.1.1", "10.0.0.1"), ask("2.2.2.2", "3.3.3.3, 10.0.0.1"), ask("10.0.0.1")] == [200, 429, 429]
+    assert [ask("10.0.0.1", "10.0.0.2"), ask("10.0.0.2", ""), ask("")] == [200, 200, 429]
+
+
 def test_the_openai_interface_counts_too(bench: Bench) -> None:
     limited(bench, {"prefix": "/v1/chat", "rps": 0.01})
     assert [bench.post().status_code, bench.post().status_code] == [200, 429]

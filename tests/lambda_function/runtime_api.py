@@ -23,7 +23,8 @@ LARGEST_EVENT = 6_291_556
 """Bytes of an event's JSON: what Lambda takes of a synchronous invocation."""
 _DELIMITER = b"\0" * 8
 """Between the metadata of a streamed answer and its payload."""
-_DEADLINE = 900
+DEADLINE = 900.0
+"""Seconds that a function may take."""
 _ARN = "arn:aws:lambda:eu-west-1:000000000000:function:gateway"
 
 
@@ -43,7 +44,10 @@ class Piece:
 class Invocation:
     """One event and what the function answers to it."""
 
-    def __init__(self, event: bytes) -> None:
+    def __init__(self, event: bytes, deadline: float) -> None:
+        self.deadline = deadline
+        self.broken = False
+        """The adapter's request broke off: no end was sent."""
         self.id = str(uuid.uuid4())
         self.event = event
         self.began = time.monotonic()
@@ -92,8 +96,9 @@ class Invocation:
                 self.pieces.append(Piece(time.monotonic(), data))
             self._news.notify_all()
 
-    def end(self, trailers: Mapping[str, str]) -> None:
+    def end(self, trailers: Mapping[str, str], *, broken: bool = False) -> None:
         with self._news:
+            self.broken = broken
             self.trailers = trailers
             self._ended = True
             self._news.notify_all()
@@ -116,6 +121,8 @@ class RuntimeApi:
         self._events: queue.Queue[Invocation | None] = queue.Queue()
         self._running: dict[str, Invocation] = {}
         self.closing = threading.Event()
+        self.deadline = DEADLINE
+        """Seconds that the next invocations may take."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._server.handle_error = lambda *_: None  # An adapter that is ended leaves broken connections.
@@ -137,7 +144,7 @@ class RuntimeApi:
         data = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
         if len(data) > LARGEST_EVENT:
             raise EventTooLarge(f"the event has {len(data)} bytes, Lambda takes {LARGEST_EVENT}")
-        invocation = Invocation(data)
+        invocation = Invocation(data, time.time() + self.deadline)
         self._running[invocation.id] = invocation
         self._events.put(invocation)
         return invocation
@@ -203,7 +210,7 @@ def _handler(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
                 invocation.event,
                 {
                     "lambda-runtime-aws-request-id": invocation.id,
-                    "lambda-runtime-deadline-ms": str(int((time.time() + _DEADLINE) * 1000)),
+                    "lambda-runtime-deadline-ms": str(int(invocation.deadline * 1000)),
                     "lambda-runtime-invoked-function-arn": _ARN,
                     "lambda-runtime-trace-id": "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0",
                 },
@@ -216,7 +223,10 @@ def _handler(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
                 invocation.end({})
                 return
             self._acknowledge()
-            while size := int(self.rfile.readline().split(b";")[0], 16):
+            while size := int(self.rfile.readline().split(b";")[0] or b"-1", 16):
+                if size < 0:
+                    invocation.end({}, broken=True)
+                    return
                 invocation.add(self.rfile.read(size))
                 self.rfile.readline()
                 self._acknowledge()

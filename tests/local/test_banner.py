@@ -72,9 +72,9 @@ def test_prose_is_broken_at_the_width_of_a_terminal_and_what_is_pasted_is_not() 
     ]
 
 
-def test_runs_that_share_a_model_are_said_to_and_the_first_answers() -> None:
+def test_runs_that_share_a_model_are_said_to() -> None:
     runs = [_run(), _run("--name", "other")]
-    assert "TheBloke/Llama-2-13B-chat-GPTQ is the model of llama and other: the OpenAI interface asks llama." in (
+    assert "TheBloke/Llama-2-13B-chat-GPTQ is the model of llama and other, which share its requests." in (
         banner(runs, port=8000, key=None).splitlines()
     )
 

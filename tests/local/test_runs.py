@@ -107,6 +107,22 @@ def test_two_configurations_of_the_same_name_are_refused(tmp_path: Path) -> None
     assert "remedy: give one of them another `name`" in report
 
 
+def test_two_configurations_with_one_model_name_are_refused_unless_they_share_it(tmp_path: Path) -> None:
+    paths = [str(tmp_path / f"{name}.dstack.yml") for name in ("a", "b", "web")]
+    for path, more in zip(paths, ("model: m\nname: a\n", "model: m\nname: b\n", "name: web\n"), strict=True):
+        Path(path).write_text(NGINX + more)
+    assert (
+        _refused(*paths)
+        == f"""command line: 1 problem
+
+model.name
+  found:  m
+  rule:   {paths[0]} and {paths[1]} have it
+  remedy: give one of them another `model.name`, or let them share its requests: --weight 1"""
+    )
+    assert [run.plan.weight for run in _planned(*paths, "--weight", "2")] == [2, 2, None]
+
+
 def test_a_file_that_is_named_twice_is_refused() -> None:
     assert "rule:   a configuration is one run" in _refused(LLAMA_2, f"./{LLAMA_2}")
 

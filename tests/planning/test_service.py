@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import gateway_lambda.registry.record as registry
-from gateway_lambda.registry.record import Model, Service
+from gateway_lambda.registry.record import Model, ModelClaim, Service
 from infra.configuration import ConfigurationError, GatewaySettings, Secret, ServiceSettings
 from infra.configuration.reading import loads
 from infra.planning import (
@@ -22,8 +23,10 @@ from infra.planning import (
     service_record,
     unresolved,
 )
+from infra.planning.api_key import ApiKey
 from infra.planning.plan import GatewayPlan, Purchase, RateLimit, RegistryLogin, Replicas, Scaling
 from infra.planning.run_names import ADJECTIVES, ANIMALS
+from infra.planning.table_items import model_item
 
 Plan = Callable[..., ServicePlan]
 
@@ -319,7 +322,7 @@ def test_a_gateway_is_planned_with_its_defaults() -> None:
         domain="example.com",
         certificate_arn=None,
         auth=True,
-        keys=("default",),
+        keys=(ApiKey(name="default"),),
         zone_id=None,
         vpc_id=None,
         subnet_ids=None,
@@ -354,8 +357,39 @@ def test_what_a_gateway_cannot_be_is_refused(text: str, settings: dict[str, obje
     assert (problem.where, rule in problem.rule) == (where, True)
 
 
-def test_alice_at_two_beside_alice_is_fine() -> None:
-    assert gateway(GATEWAY, keys=["alice", "alice@2"]).keys == ("alice", "alice@2")
+def test_alice_at_two_beside_alice_is_fine_and_her_first_key_may_have_limits() -> None:
+    made = gateway(GATEWAY, keys={"alice": {"runs": ["a"], "requests_per_minute": 6}, "alice@2": {}})
+    assert made.keys == (ApiKey(name="alice", runs=("a",), requests_per_minute=6), ApiKey(name="alice@2"))
+    assert [note for note in made.notes if "requests_per_minute" in note] == [
+        "Every instance of the gateway's function counts requests_per_minute of a key alone, one request in flight "
+        "each, so a key whose requests overlap may make more: the limits are upper bounds per instance."
+    ]
+
+
+SHARING = ServiceSettings(configuration="c", weight=3)
+
+
+def test_a_weight_is_noted_and_refused_without_a_model(plan: Plan) -> None:
+    made = plan(f"{SERVICE}model: m\n", settings=SHARING)
+    assert (made.weight, service_record(made).weight) == (3, 3)
+    assert [note for note in made.notes if "weight" in note] == [
+        "weight is 3: the requests for m go to every run that has this model name and a weight, to each as many as its "
+        "weight says."
+    ]
+    with pytest.raises(PlanError, match="stack config weight") as caught:
+        plan(SERVICE, settings=SHARING)
+    assert [problem.remedy for problem in caught.value.problems] == [
+        "remove it, or write the model into the configuration"
+    ]
+
+
+def test_a_model_s_name_fits_into_a_key_of_the_table(plan: Plan) -> None:
+    longest = plan(f"{SERVICE}model: {'é' * 500}\n").model
+    assert longest is not None
+    item = json.loads(model_item(ModelClaim(model=longest.name, holders=[])))
+    assert len(item["sk"]["S"].encode()) <= 1024
+    with pytest.raises(PlanError, match="a model's name has at most 1000 bytes"):
+        plan(f"{SERVICE}model: {'é' * 501}\n")
 
 
 def test_unresolved_plans_do_not_need_the_hub(plan: Plan) -> None:

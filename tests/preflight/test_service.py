@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from gateway_lambda.registry.record import Holder, ModelClaim
 from infra.planning import read_catalog
-from infra.planning.table_items import claim_item
+from infra.planning.table_items import claim_item, model_item
 from infra.preflight import Finding, refuses, report, run_preflight
 from infra.preflight.needs import quotas
 from tests.preflight.canned import ACCOUNT, Answers, CannedAws, Refused
@@ -22,8 +25,6 @@ OWN_TAGS = [
 
 
 def claims(*runs: str, owner: str = "organization/servestack/another") -> dict[str, Any]:
-    import json
-
     return {"Items": [json.loads(claim_item(run, owner)) for run in runs]}
 
 
@@ -107,6 +108,36 @@ def test_a_service_without_a_place_is_a_mistake_of_the_caller() -> None:
 def test_the_stacks_own_run_name_is_free_for_it() -> None:
     answer = {"dynamodb.Query": claims("yellow-cat-1", owner=PLACE.owner)}
     assert one(asked(answer), "run name") == ("ok", "yellow-cat-1 is this stack's")
+
+
+MODEL = service_plan(f"{WEB}resources: {{gpu: A10G}}\ninstance_types: [g5.xlarge, g5.2xlarge]\nmodel: org/m\n")
+
+
+def named(*holders: str, shared: bool = False) -> dict[str, Any]:
+    """A table in which these runs have the model name."""
+    claim = ModelClaim(
+        model="org/m",
+        holders=[Holder(run=run, owner=f"organization/servestack/{run}") for run in holders],
+        shared=shared,
+    )
+    runs = [claims(run, owner=f"organization/servestack/{run}")["Items"][0] for run in holders]
+    return {"dynamodb.Query": {"Items": [*runs, json.loads(model_item(claim))]}}
+
+
+def test_a_model_name_is_free_or_this_stack_s_or_another_s() -> None:
+    assert one(asked({}, MODEL), "model name") == ("ok", "org/m is free")
+    assert one(asked(named("yellow-cat-1"), MODEL), "model name") == ("ok", "org/m is this stack's")
+    assert one(asked(named("other"), MODEL), "model name") == (
+        "refusal",
+        "org/m is the model name of the run other (stack organization/servestack/other): write another model.name, or "
+        "let both share its requests: pulumi config set weight 1, and pulumi config set weight 1 --stack "
+        "organization/servestack/other and pulumi up there first",
+    )
+    sharing = dataclasses.replace(MODEL, weight=2)
+    assert one(asked(named("other", "third", shared=True), sharing), "model name") == (
+        "ok",
+        "org/m is shared with other, third",
+    )
 
 
 def test_the_hundred_and_first_service_is_refused_with_the_count() -> None:

@@ -74,12 +74,15 @@ def test_claims_are_read_out_of_the_table() -> None:
     other = {"pk": {"S": "registry"}, "sk": {"S": "key#default"}, "record": {"S": "{}"}}
     for item in (json.loads(claim_item("yellow-cat-1", OWNER)), json.loads(claim_item("two", "o/p/two")), other):
         dynamodb.put_item(TableName="gateway-table", Item=item)
-    findings = check_registry(aws_client(), REGION, "gateway-table", "yellow-cat-1", OWNER)
+    findings = check_registry(
+        aws_client(), REGION, "gateway-table", service_plan(f"{WEB}model: m\nresources: {{gpu: 24GB}}\n"), OWNER
+    )
     assert [finding.message for finding in findings] == [
         "yellow-cat-1 is this stack's",
+        "m is free",
         "2 of the gateway's 100 are taken",
     ]
-    [taken, _] = check_registry(aws_client(), REGION, "gateway-table", "two", OWNER)
+    [taken, _] = check_registry(aws_client(), REGION, "gateway-table", service_plan(run="two"), OWNER)
     assert taken.level == "refusal"
 
 

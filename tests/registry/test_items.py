@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from gateway_lambda.registry.items import Read, read_items
-from gateway_lambda.registry.record import Key, Limits, Model, RateLimit, Registry, Service
+from gateway_lambda.registry.record import Holder, Key, Limits, Model, ModelClaim, RateLimit, Registry, Service
+from gateway_lambda.registry.table import Table
+from infra.planning.table_items import model_item
 
 DIGEST = "a" * 64
 
@@ -69,6 +71,7 @@ def test_keys_are_their_names_and_digests() -> None:
         item("key#bob", sha256={"S": DIGEST}, runs={"SS": ["a"]}),
         item("key#carol", sha256={"S": DIGEST}, runs={"NULL": True}),
         item("key#dave", record={"S": json.dumps({"name": "dave", "sha256": DIGEST, "runs": ["*"]})}),
+        item("key#eve", sha256={"S": DIGEST}, requests_per_minute={"N": "60"}),
     ]
     assert read_items(items).registry.keys == [
         Key(name="default", sha256=DIGEST),
@@ -76,10 +79,29 @@ def test_keys_are_their_names_and_digests() -> None:
         Key(name="bob", sha256=DIGEST, runs=["a"]),
         Key(name="carol", sha256=DIGEST),
         Key(name="dave", sha256=DIGEST, runs=["*"]),
+        Key(name="eve", sha256=DIGEST, requests_per_minute=60),
     ]
 
 
-def test_claims_and_what_is_not_known_are_passed_over() -> None:
+def test_a_claim_of_a_model_name_is_what_the_program_writes() -> None:
+    claim = ModelClaim(model="org/name:tag#1", holders=[Holder(run="a", owner="o/p/a")], shared=True)
+    assert read_items([json.loads(model_item(claim))]) == Read(Registry(claims=[claim]), ())
+
+
+@pytest.mark.parametrize("record", ["{", "{}", '{"model": "other", "holders": []}'])
+def test_a_name_whose_claim_cannot_be_read_is_nobody_s(record: str) -> None:
+    """Without it, the run that was registered first would get the requests, whoever claimed them."""
+    model = {"name": "m", "chat_template": "…"}
+    items = [
+        item("run#a", record={"S": json.dumps({"run": "a", "model": model})}),
+        item("model#m", record={"S": record}),
+    ]
+    found = read_items(items)
+    assert [problem.partition(":")[0] for problem in found.problems] == ["model#m"]
+    assert Table(found.registry).model("m") == ()
+
+
+def test_claims_of_run_names_and_what_is_not_known_are_passed_over() -> None:
     items = [item("claim#a", owner={"S": "stack"}), item("later#a", record={"S": "{"}), {"pk": {"S": "registry"}}]
     assert read_items(items) == Read(Registry(), ())
 
@@ -97,6 +119,14 @@ def test_claims_and_what_is_not_known_are_passed_over() -> None:
         (item("run#x", record={"M": {"run": {"N": "1"}}}), "run#x: Expected `str`, got `int` - at `$.run`"),
         (item("run#x", record={"N": "1"}), "run#x: Expected `object`, got `int`"),
         (item("run#x", record={"S": "[" * 100_000}), "run#x: "),
+        (
+            item("run#x", record={"S": '{"run": "x", "weight": 0}'}),
+            "run#x: Expected `int` >= 1 - at `$.weight`",
+        ),
+        (
+            item("key#x", sha256={"S": DIGEST}, requests_per_minute={"N": "0"}),
+            "key#x: Expected `int` >= 1 - at `$.requests_per_minute`",
+        ),
         (item("key#x"), "key#x: Object missing required field `sha256`"),
         (item("key#x", sha256={"N": "1"}), "key#x: Expected `str`, got `int` - at `$.sha256`"),
         (

@@ -1,0 +1,66 @@
+"""The bounds of a request's head, and the heads that no request of HTTP/1.1 may have here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gateway_lambda.errors import Header, RequestError
+
+LONGEST_HEAD = 65536
+"""Bytes of a request's line and headers, as in h11."""
+_LONGEST_TARGET = 32768
+MOST_LINES = 100
+"""Header lines, as in Apache and Python's own server."""
+
+
+def check_size(target: bytes, headers: Sequence[Header]) -> None:
+    """Raises `RequestError` for a head that is too long."""
+    size = len(target) + sum(len(name) + len(value) + 4 for name, value in headers)
+    if size > LONGEST_HEAD or len(headers) > MOST_LINES or len(target) > _LONGEST_TARGET:
+        raise head_too_large(target)
+
+
+def head_too_large(target: bytes) -> RequestError:
+    """414 where it is the target that is too long, else 431."""
+    if len(target) > _LONGEST_TARGET:
+        message = f"the request's target is longer than {_LONGEST_TARGET} bytes"
+        return RequestError(message, "request_too_large", status=414)
+    bounds = f"more than {MOST_LINES} header lines, or than {LONGEST_HEAD} bytes of them"
+    return RequestError(bounds, "request_too_large", status=431)
+
+
+def malformed(problem: str) -> RequestError:
+    """What the parser refuses."""
+    return RequestError(f"this is no HTTP request: {problem}", "invalid_http")
+
+
+def check_version(version: str) -> None:
+    """Raises `RequestError` for a version of HTTP that the parser takes and this server does not."""
+    if version not in ("1.0", "1.1"):
+        raise RequestError(f"HTTP/{version} is not possible here: use HTTP/1.1", "invalid_http", status=505)
+
+
+def check_chunks(version: str, headers: Iterable[Header]) -> None:
+    """Raises `RequestError` for a body in chunks that another server may read otherwise.
+
+    The parser refuses the rest: two lengths, a length and chunks, folded lines, bare line feeds.
+    """
+    if version == "1.0":
+        raise RequestError("HTTP/1.0 has no Transfer-Encoding: use HTTP/1.1", "invalid_http")
+    if dict(headers).get(b"transfer-encoding", b"").lower() != b"chunked":
+        raise RequestError("Transfer-Encoding: only 'chunked' is possible here", "invalid_http", status=501)
+
+
+def without_offer(method: bytes, target: bytes, version: str, headers: Sequence[Header]) -> bytes:
+    """The bytes of a head that offers another protocol (`Upgrade: h2c`, as Java's HttpClient does), without its offer.
+
+    An offer may be ignored (RFC 9110 §7.8), but the parser ends a request at one, and its body would be lost. Raises
+    `RequestError` for what makes no sense as a plain request.
+    """
+    if method == b"CONNECT":
+        raise RequestError("CONNECT is not possible here: this is no proxy", "method_not_allowed", status=405)
+    if any(name == b"upgrade" and b"websocket" in value.lower() for name, value in headers):
+        message = "WebSockets are not supported; for an answer in pieces, send a request with stream=true"
+        raise RequestError(message, "unsupported_value")
+    lines = [b"%s: %s\r\n" % header for header in headers if header[0] != b"upgrade"]
+    return b"%s %s HTTP/%s\r\n%s\r\n" % (method, target, version.encode(), b"".join(lines))
