@@ -17,8 +17,8 @@ CAUSES = {
         "waiting for port 80",
         "the model is gated: accept its conditions on the Hub, and give the service a token of the account that did",
     ),
-    "memory": ("waiting for port 80", "out of GPU memory: ask for more under resources.gpu"),
-    "gpu": ("machine ready", "no GPU: nvidia-smi says: no devices were found"),
+    "memory": ("waiting for port 80", "out of GPU memory: request more under resources.gpu"),
+    "gpu": ("machine ready", "the machine has no working GPU: nvidia-smi says: no devices were found"),
 }
 
 
@@ -42,7 +42,7 @@ def test_a_cause_that_may_heal_is_shown_and_waited_out() -> None:
     cloud = Cloud(
         [
             (0, starts(A)),
-            (20, says(A, "pulling image", cause="the registry limits how often images are pulled")),
+            (20, says(A, "pulling image", cause="the image registry limits how often images are pulled")),
             (60, says(A, "pulling image", 50)),
             (90, health(A, "healthy")),
         ]
@@ -50,7 +50,7 @@ def test_a_cause_that_may_heal_is_shown_and_waited_out() -> None:
     ended, said = waits(cloud)
     assert ended == Served(instance=A, seconds=90)
     assert said[2:4] == [
-        f"[ 0:20] {A}: pulling image: the registry limits how often images are pulled",
+        f"[ 0:20] {A}: pulling image: the image registry limits how often images are pulled",
         f"[ 1:00] {A}: pulling image, 50 %",
     ]
 
@@ -59,7 +59,7 @@ def test_one_replica_that_gave_up_does_not_end_the_wait_while_another_is_on_its_
     cloud = Cloud(
         [
             (0, together(starts(A), starts(B))),
-            (20, says(A, "machine ready", cause="no GPU: nvidia-smi says: nothing", final=True)),
+            (20, says(A, "machine ready", cause="the machine has no working GPU: nvidia-smi says: nothing", final=True)),
             (200, health(B, "healthy")),
         ],
         minimum=2,
@@ -69,7 +69,7 @@ def test_one_replica_that_gave_up_does_not_end_the_wait_while_another_is_on_its_
 
 
 def test_a_port_that_never_opens_is_named_by_the_replica() -> None:
-    cause = "port 80 never opened: after 1350 s nothing of the container listens on it"
+    cause = "port 80 never opened: nothing in the container listens on it after 1350 s"
     step = "waiting for port 80"
     cloud = Cloud(
         [
@@ -189,12 +189,12 @@ def test_the_cause_that_a_replica_named_before_it_was_taken_away_is_told() -> No
     cloud = Cloud(
         [
             (0, starts(A)),
-            (60, says(A, "pulling image", cause="the registry limits how often images are pulled")),
+            (60, says(A, "pulling image", cause="the image registry limits how often images are pulled")),
             (100, leaves(A, TAKEN)),
         ]
     )
     assert str(waits(cloud)[0]).startswith(
-        "yellow-cat-1 does not serve: the registry limits how often images are pulled\n"
+        "yellow-cat-1 does not serve: the image registry limits how often images are pulled\n"
         f"  replica: {A}, last step: pulling image\n"
     )
 
