@@ -118,7 +118,7 @@ class _Repository:
             file=file,
             revision=revision,
             with_token=self.token is not None,
-            purpose=f"needed for the chat template of {self.repo}",
+            purpose=f"the chat template of {self.repo}",
             correct="correct model.name, or set model.hub_repo to the repository that has the model's tokenizer",
             do_without="set model.chat_template and model.eos_token, so that the Hub is not needed",
         )

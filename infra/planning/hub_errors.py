@@ -49,7 +49,7 @@ class Asked:
     revision: str | None
     with_token: bool
     purpose: str
-    """Why the Hub is asked: `needed for the chat template of owner/name`."""
+    """What the Hub is needed for: `the chat template of owner/name`."""
     correct: str
     """What to correct if the Hub does not have the repository."""
     do_without: str | None
@@ -140,7 +140,9 @@ def _gated(asked: Asked, status: int, page: str) -> HubError:
 
 
 def _out_of_reach(asked: Asked, what: str, remedy: str = "check the network and try again") -> HubError:
-    return HubOutOfReachError(f"the Hub at {asked.site} {what}; it is {asked.purpose}", _or_without(remedy, asked))
+    return HubOutOfReachError(
+        f"the Hub at {asked.site}, which is needed for {asked.purpose}, {what}", _or_without(remedy, asked)
+    )
 
 
 def _or_without(remedy: str, asked: Asked) -> str:

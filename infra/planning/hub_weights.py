@@ -99,7 +99,7 @@ def _about(wanted: ModelRepository, hub: Hub) -> Asked:
         file=None,
         revision=wanted.revision,
         with_token=wanted.token is not None,
-        purpose=f"needed for facts about {wanted.repo}",
+        purpose=f"data about {wanted.repo}",
         correct="correct the model that the container loads (MODEL_ID), or model.name",
         do_without=None,
     )
