@@ -30,12 +30,14 @@ endif
 
 RESOLVE := uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --no-header pyproject.toml
 
+CHECKOV := .cache/checkov
+
 CONFIG ?= examples/mistral/serve.dstack.yml
 PORT ?= 8000
 ARGS ?=
 STACK ?=
 
-.PHONY: help setup local plan smoke wait test check bench bench-peers pins clean
+.PHONY: help setup local plan smoke wait test fuzz check bench bench-peers pins clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -60,12 +62,16 @@ setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-dev
 test: setup ## run every test, on loopback alone (ARGS="-k name" goes to pytest)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: setup ## format, lint, types, prose, tests
+fuzz: setup ## odd requests, answers, records and configurations for a minute (ARGS="--seconds 600 --seed 1")
+	@$(BIN)/python -m tests.hostile.fuzz $(ARGS)
+
+check: setup $(CHECKOV)/.installed ## format, lint, types, prose, tests with checkov over what is deployed, a minute of odd input
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/python -m tests.prose
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory fuzz ARGS=
 
 bench: setup ## measure the gateway's cost against a byte copy (ARGS go to bench)
 	@$(BIN)/python -m bench $(ARGS)
@@ -102,6 +108,12 @@ $(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
 	@echo "Installing the tools of the tests (once) …"
 	@$(PIP) -r $< || { echo "$(NOT_INSTALLED)"; exit 1; }
 	@touch $@
+
+# An environment of its own, because its packages conflict with ours. Without network, everything else is checked.
+$(CHECKOV)/.installed: tests/checkov/requirements.txt | $(VENV)/bin/python
+	@echo "Installing checkov into $(CHECKOV) (about 300 MB, once) …"
+	@rm -rf $(CHECKOV) && $(BIN)/python -m venv $(CHECKOV) && $(CHECKOV)/bin/python -m pip --disable-pip-version-check install -q --no-deps --retries 1 --timeout 15 -r $< && touch $@ || \
+		echo "checkov is NOT installed: pip could not download it (its message is above). The test that needs it is skipped. Set SERVESTACK_REQUIRE=checkov to fail instead."
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "servestack needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 …"; exit 1; }

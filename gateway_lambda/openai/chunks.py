@@ -99,12 +99,30 @@ def finish_reason(finish: Finish, *, calls: bool) -> str:
     return "tool_calls" if calls and finish == "stop" else finish
 
 
+class _Likely(msgspec.Struct, gc=False):
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None
+
+
+class _Shown(msgspec.Struct, gc=False):
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None
+    top_logprobs: list[_Likely]
+
+
 def chat_logprobs(scores: list[Score]) -> dict[str, Any]:
     """`logprobs` of a choice or of a chunk."""
-    content: list[dict[str, Any]] = []
-    for score in scores:
-        top = [_logprob(text, logprob) for text, logprob in score.top]
-        content.append({**_logprob(score.text, score.logprob), "top_logprobs": top})
+    content = [
+        _Shown(
+            score.text,
+            score.logprob,
+            _bytes(score.text),
+            [_Likely(text, logprob, _bytes(text)) for text, logprob in score.top],
+        )
+        for score in scores
+    ]
     return {"content": content, "refusal": None}
 
 
@@ -118,5 +136,5 @@ def _chat_choice(index: int, choice: Choice) -> dict[str, Any]:
     }
 
 
-def _logprob(text: str, logprob: float) -> dict[str, Any]:
-    return {"token": text, "logprob": logprob, "bytes": list(text.encode()) if text else None}
+def _bytes(text: str) -> tuple[int, ...] | None:
+    return tuple(text.encode()) if text else None

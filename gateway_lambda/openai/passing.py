@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
+from gateway_lambda.bounded_json import JsonRefused, TooMuchJson, decode_bounded
 from gateway_lambda.errors import GatewayError, RequestError, ServiceError, timed_out
 from gateway_lambda.exchange import Exchange
 from gateway_lambda.openai.fields import mapping
@@ -36,7 +37,7 @@ _MOST_HELD = 1024 * 1024
 class _Named(msgspec.Struct):
     """All that is read of a request."""
 
-    model: Any = None
+    model: msgspec.Raw = msgspec.Raw(b"null")
 
 
 def named_model(exchange: Exchange, body: bytes) -> Any:
@@ -45,8 +46,9 @@ def named_model(exchange: Exchange, body: bytes) -> Any:
     if kind.lower().startswith(b"multipart/"):
         return _model_of_form(kind, body)
     try:
-        return msgspec.json.decode(body, type=_Named).model
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = bytes(msgspec.json.decode(body, type=_Named).model)
+        return decode_bounded(found)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, JsonRefused):
         return decode_object(body).get("model")
 
 
@@ -66,8 +68,10 @@ def _model_of_form(kind: bytes, body: bytes) -> str | None:
 def decode_object(body: bytes) -> dict[str, Any]:
     """A JSON object. Raises `RequestError`."""
     try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        found = decode_bounded(body)
+    except TooMuchJson as problem:
+        raise RequestError(f"the body has {problem}", "invalid_value") from None
+    except JsonRefused as problem:
         raise RequestError(f"the body is no JSON: {problem}", "invalid_json") from None
     return mapping(found, "body")
 
@@ -175,6 +179,7 @@ def _message(found: bytes) -> str:
 
 def _decoded(found: bytes) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(found, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        decoded = decode_bounded(found)
+    except JsonRefused:
         return {}
+    return cast("dict[str, Any]", decoded) if isinstance(decoded, dict) else {}

@@ -15,7 +15,7 @@ from gateway_lambda.templates.control_tokens import ControlTokens
 from gateway_lambda.templates.errors import MessagesRefused, ProblemCode, TemplateInvalid, TemplateLimit, TemplateRaised
 from gateway_lambda.templates.images import ImageGuard
 from gateway_lambda.templates.json_value import Json, JsonObject
-from gateway_lambda.templates.messages import Shape, shape_messages
+from gateway_lambda.templates.messages import shape_messages
 
 _CALL_VARIABLES: Final = ("messages", "tools", "documents", "add_generation_prompt")
 _TOKEN_NAMES: Final = (
@@ -28,6 +28,7 @@ _TOKEN_NAMES: Final = (
     "mask_token",
     "additional_special_tokens",
 )
+_NO_IMAGES: Final = ImageGuard(vision=False)
 _TAG: Final = str(secrets.randbits(128))
 """Marks the end of a message that the model is to continue. Random, so that no caller can write it; digits, which a
 template's `upper` or `title` leaves alone."""
@@ -96,8 +97,8 @@ class ChatTemplate:
                     (chat_template_kwargs, "chat_template_kwargs"),
                 )
             )
-        images = ImageGuard(vision=self._vision, hosts=self._image_hosts)
-        shaped = shape_messages(messages, Shape(template.mentions_developer, template.iterates_parts), images)
+        images = ImageGuard(vision=True, hosts=self._image_hosts) if self._vision else _NO_IMAGES
+        shaped = shape_messages(messages, template.shape, images)
         continues = self._is_continued(shaped[-1], add_generation_prompt, continue_final_message)
         if continues:
             shaped = [*shaped[:-1], _tagged(shaped[-1], len(shaped) - 1)]

@@ -9,8 +9,10 @@ from typing import Any, Final
 from jinja2 import Template, nodes
 from jinja2.exceptions import TemplateSyntaxError
 
-from gateway_lambda.templates.bounds import MAX_OUTPUT_BYTES, RenderContext
+from gateway_lambda.templates.bounds import FIRST_LOOK, MAX_OUTPUT_BYTES, RenderContext, clock, count_steps
 from gateway_lambda.templates.errors import TemplateError, TemplateInvalid, TemplateLimit, TemplateRaised
+from gateway_lambda.templates.memory import MAX_MEMORY, MemoryBound
+from gateway_lambda.templates.messages import Shape
 from gateway_lambda.templates.parts import iterates_content_parts
 from gateway_lambda.templates.sandbox import ChatEnvironment
 
@@ -22,40 +24,44 @@ _ENVIRONMENT: Final = ChatEnvironment()
 class CompiledTemplate:
     """One chat template, ready to render.
 
-    `mentions_developer`: its text contains the word, so that it wants developer messages as they are.
-    `iterates_parts`: it walks the parts of a message's content, so that it wants lists as they are.
+    `shape` is what it wants of messages: developer messages as they are where its text contains the word, content as
+    lists of parts where it walks them.
     """
 
-    __slots__ = ("_blocks", "_root", "_template", "iterates_parts", "mentions_developer", "source")
+    __slots__ = ("_blocks", "_memory", "_root", "_template", "shape", "source")
 
     def __init__(self, source: str, template: Template, iterates_parts: bool) -> None:
         self.source = source
-        self.mentions_developer = "developer" in source
-        self.iterates_parts = iterates_parts
+        self.shape = Shape(keeps_developer="developer" in source, keeps_parts=iterates_parts)
         self._template = template
         self._root: Callable[[RenderContext], Iterator[str]] = template.root_render_func
         self._blocks = template.blocks
+        self._memory = MemoryBound()
 
     def render(self, variables: dict[str, Any]) -> str:
         """The template's text for `variables`, which become the rendering's own.
 
         Raises `TemplateLimit` past a limit of `bounds`, `TemplateRaised` for whatever else goes wrong.
         """
-        context = RenderContext(_ENVIRONMENT, variables, None, self._blocks)
-        pieces: list[str] = []
-        size = 0
         try:
-            for piece in self._root(context):
-                size += len(piece)
-                if size > MAX_OUTPUT_BYTES:
-                    raise _too_large()
-                pieces.append(piece)
+            return self._memory.run(self._text, variables)
         except TemplateError:
             raise
         except MemoryError:
-            raise TemplateLimit("the chat template needs more memory than there is") from None
+            raise TemplateLimit(f"the chat template takes more than {MAX_MEMORY >> 20} MiB to render") from None
         except Exception as problem:  # a template can raise anything that Python can
             raise TemplateRaised(self._describe(problem)) from problem
+
+    def _text(self, variables: dict[str, Any]) -> str:
+        context = RenderContext(_ENVIRONMENT, variables, None, self._blocks)
+        context.look_at = clock() + FIRST_LOOK
+        pieces: list[str] = []
+        size = 0
+        for piece in self._root(context):
+            size += len(piece)
+            if size > MAX_OUTPUT_BYTES:
+                raise TemplateLimit(f"the rendered prompt has more than {MAX_OUTPUT_BYTES} bytes")
+            pieces.append(piece)
         return "".join(pieces)
 
     def _describe(self, problem: Exception) -> str:
@@ -84,9 +90,11 @@ def compile_template(source: str) -> CompiledTemplate:
     try:
         tree = _ENVIRONMENT.parse(source)
         _check_nodes(tree)
+        walks_parts = iterates_content_parts(tree)
+        count_steps(tree)
         code = _ENVIRONMENT.compile(tree)
         template = Template.from_code(_ENVIRONMENT, code, _ENVIRONMENT.globals)
-        return CompiledTemplate(source, template, iterates_content_parts(tree))
+        return CompiledTemplate(source, template, walks_parts)
     except TemplateError:
         raise
     except TemplateSyntaxError as problem:
@@ -100,10 +108,6 @@ def compile_template(source: str) -> CompiledTemplate:
 def base_variables(tokens: Mapping[str, Any]) -> dict[str, Any]:
     """The variables every rendering starts from: the environment's functions and `tokens`."""
     return {**_ENVIRONMENT.globals, **tokens}
-
-
-def _too_large() -> TemplateLimit:
-    return TemplateLimit(f"the rendered prompt has more than {MAX_OUTPUT_BYTES} bytes")
 
 
 _REFUSED: Final[tuple[tuple[type[nodes.Node], str], ...]] = (

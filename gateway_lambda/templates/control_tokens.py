@@ -8,7 +8,8 @@ template that look like control tokens.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from os.path import commonprefix
 from typing import Final, Literal
 
 from gateway_lambda.templates.errors import MessagesRefused
@@ -25,9 +26,9 @@ class ControlTokens:
     """The control tokens of a model and what happens to them in requests."""
 
     def __init__(self, mode: Literal["strip", "reject"], tokens: Iterable[str]) -> None:
-        longest_first = sorted({token for token in tokens if token}, key=len, reverse=True)
+        texts = sorted({token for token in tokens if token})
         self._mode = mode
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._pattern = re.compile(_any_of(texts) if texts else r"(?!)")
 
     @classmethod
     def of(
@@ -71,3 +72,19 @@ class ControlTokens:
                 )
             text = self._pattern.sub("", text)
         raise MessagesRefused(f"{param} hides control tokens in each other", param=param, code="invalid_value")
+
+
+def _any_of(texts: Sequence[str]) -> str:
+    """An expression for any of the texts, the longest that fits.
+
+    What they begin with is tried once for all of them: one by one, hundreds of tokens that begin alike would cost
+    seconds in a text made of their beginnings.
+    """
+    shared = commonprefix(texts)  # noqa: RUF071  # of texts, not paths
+    branches: dict[str, list[str]] = {}
+    for text in texts:
+        branches.setdefault(text[len(shared) : len(shared) + 1], []).append(text[len(shared) :])
+    optional = "?" if branches.pop("", None) else ""
+    if not branches:
+        return re.escape(shared)
+    return f"{re.escape(shared)}(?:{'|'.join(map(_any_of, branches.values()))}){optional}"

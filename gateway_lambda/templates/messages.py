@@ -6,9 +6,9 @@ what is wrong. Messages that need no change are passed on as they are, so nothin
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from gateway_lambda.bounded_json import JsonRefused, TooMuchJson, ValueBudget
 from gateway_lambda.templates.errors import MessagesRefused, ProblemCode
 from gateway_lambda.templates.images import ImageGuard
 from gateway_lambda.templates.json_value import Json, JsonObject
@@ -41,6 +41,7 @@ def shape_messages(messages: Json, shape: Shape, images: ImageGuard) -> list[Jso
     shaped: list[JsonObject] = []
     size = 0
     names: dict[str, str] = {}
+    budget = ValueBudget()
     for index, message in enumerate(messages):
         if type(message) is not dict:
             raise _refused(index, None, "must be an object", "invalid_type")
@@ -52,7 +53,7 @@ def shape_messages(messages: Json, shape: Shape, images: ImageGuard) -> list[Jso
                 continue
         elif type(content) is list:
             size += _size_of_parts(content, index)
-        shaped.append(_shape_message(message, index, shape, images, names))
+        shaped.append(_shape_message(message, index, shape, images, names, budget))
     if size > MAX_TEXT_BYTES:
         raise MessagesRefused(
             f"messages hold {size} bytes of text; at most {MAX_TEXT_BYTES} are allowed",
@@ -63,7 +64,7 @@ def shape_messages(messages: Json, shape: Shape, images: ImageGuard) -> list[Jso
 
 
 def _shape_message(
-    message: JsonObject, index: int, shape: Shape, images: ImageGuard, names: dict[str, str]
+    message: JsonObject, index: int, shape: Shape, images: ImageGuard, names: dict[str, str], budget: ValueBudget
 ) -> JsonObject:
     shaped: JsonObject = {key: value for key, value in message.items() if value is not None}
     role = shaped.get("role")
@@ -76,7 +77,8 @@ def _shape_message(
         shaped["role"] = "system"
     if "name" in shaped and type(shaped["name"]) is not str:
         raise _refused(index, "name", "must be a string", "invalid_type")
-    calls = _shape_tool_calls(shaped.pop("tool_calls", None), index, names) if role == "assistant" else None
+    given = shaped.pop("tool_calls", None)
+    calls = _shape_tool_calls(given, index, names, budget) if role == "assistant" else None
     if calls:
         shaped["tool_calls"] = calls
     content = _shape_content(shaped.get("content"), index, shape, images, optional=bool(calls))
@@ -130,7 +132,7 @@ def _shape_part(part: Json, index: int, position: int, images: ImageGuard) -> tu
     )
 
 
-def _shape_tool_calls(calls: Json, index: int, names: dict[str, str]) -> list[Json] | None:
+def _shape_tool_calls(calls: Json, index: int, names: dict[str, str], budget: ValueBudget) -> list[Json] | None:
     """The calls with their arguments as objects; their names are kept by id in `names`."""
     if calls is None:
         return None
@@ -156,7 +158,7 @@ def _shape_tool_calls(calls: Json, index: int, names: dict[str, str]) -> list[Js
             raise _refused(index, f"{place}.id", "must be a string", "invalid_type")
         shaped_call: JsonObject = {key: value for key, value in call.items() if value is not None}
         shaped_call["function"] = {
-            key: _arguments(value) if key == "arguments" else value
+            key: _arguments(value, index, f"{place}.function.arguments", budget) if key == "arguments" else value
             for key, value in function.items()
             if value is not None
         }
@@ -164,19 +166,17 @@ def _shape_tool_calls(calls: Json, index: int, names: dict[str, str]) -> list[Js
     return shaped
 
 
-def _arguments(arguments: Json) -> Json:
+def _arguments(arguments: Json, index: int, place: str, budget: ValueBudget) -> Json:
     """An object where the text is one; templates print it with their own `tojson`."""
     if type(arguments) is not str:
         return arguments
     try:
-        value: Json = json.loads(arguments, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        value: Json = budget.decode(arguments.encode())
+    except TooMuchJson as problem:
+        raise _refused(index, place, f"has, with the arguments before it, {problem}", "invalid_value") from None
+    except JsonRefused:
         return arguments
     return value if type(value) is dict else arguments
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _shape_tool_result(message: JsonObject, index: int, names: dict[str, str]) -> None:

@@ -6,7 +6,12 @@ and would print a list's repr. The template's syntax tree tells them apart; noth
 
 from __future__ import annotations
 
+from typing import Final
+
 from jinja2 import nodes
+
+_MOST_HANDS: Final = 8
+"""How many variables and macros content is followed through, one after the other; templates use one or two."""
 
 
 def iterates_content_parts(tree: nodes.Template) -> bool:
@@ -26,7 +31,7 @@ def _names_for_content(tree: nodes.Template) -> set[str]:
     """Variables and macro parameters that hold a message's content."""
     names = {"content"}
     macros = {macro.name: [argument.name for argument in macro.args] for macro in tree.find_all(nodes.Macro)}
-    while True:
+    for _ in range(_MOST_HANDS):
         found = {
             assign.target.name
             for assign in tree.find_all(nodes.Assign)
@@ -37,8 +42,9 @@ def _names_for_content(tree: nodes.Template) -> set[str]:
                 arguments = zip(macros[call.node.name], call.args, strict=False)
                 found.update(name for name, argument in arguments if _is_content(argument, names))
         if found <= names:
-            return names
+            break
         names |= found
+    return names
 
 
 def _is_content(node: nodes.Node | None, names: set[str]) -> bool:

@@ -2,18 +2,17 @@
 
 transformers' environment (its `chat_template_utils`) is the reference: sandboxed and immutable, blocks trimmed, `break`
 and `continue`, a `generation` tag, plain `tojson`, a `dict` and a `namespace` without their dangerous parts. On top
-come the limits of `bounds`, no folding of constants (folding would run a bomb while compiling), and shorter ways to
-what templates do most: reading a key of a plain dict and calling a method of a text.
+come no folding of constants, so that nothing of a template runs while it is compiled, and shorter ways to what
+templates do most: reading a key of a plain dict and calling a method of a text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from types import BuiltinMethodType
 from typing import Any, Final, NoReturn
 
 from jinja2 import nodes
-from jinja2.compiler import CodeGenerator, Frame, MacroRef
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, LoopControlExtension
 from jinja2.parser import Parser
@@ -21,27 +20,19 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
-from gateway_lambda.templates.bounded_filters import FILTERS, REFUSED_FILTERS
-from gateway_lambda.templates.bounds import MAX_RANGE, RenderContext
-from gateway_lambda.templates.errors import TemplateLimit, TemplateRaised
-from gateway_lambda.templates.growing import GROWING_METHODS, bounded_method
-from gateway_lambda.templates.operators import OPERATORS, joined
-from gateway_lambda.templates.printing import concat, text_of
+from gateway_lambda.templates.bounds import RenderContext
+from gateway_lambda.templates.errors import TemplateRaised
+from gateway_lambda.templates.filters import FILTERS, REFUSED_FILTERS
 
 _DICT_ATTRIBUTES: Final = frozenset(dir(dict))
-_PLAIN_TEXT_METHODS: Final = frozenset(name for name in dir(str) if name[0] != "_") - GROWING_METHODS
-_LONG: Final = 4096
-"""Results of method calls shorter than this many characters are not worth counting."""
+_TEXT_METHODS: Final = frozenset(name for name in dir(str) if name[0] != "_") - {"format", "format_map"}
+"""Those of texts that the sandbox gives as they are: a format could reach attributes."""
 
 
 class ChatEnvironment(ImmutableSandboxedEnvironment):
     """The environment of every chat template; one a process is enough, it holds no state of a rendering."""
 
-    intercepted_binops = frozenset(OPERATORS)
     context_class = RenderContext
-    concat = staticmethod(concat)
-    text_of = staticmethod(text_of)
-    joined = staticmethod(joined)
 
     def __init__(self) -> None:
         super().__init__(
@@ -56,7 +47,7 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
             del self.filters[name]
         self.globals = {
             "raise_exception": raise_exception,
-            "range": bounded_range,
+            "range": self.globals["range"],
             "dict": TemplateDict(),
             "namespace": TemplateNamespace,
             "cycler": self.globals["cycler"],
@@ -67,12 +58,12 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         """`obj.attribute`: Jinja's order, the attribute first and then the key."""
         if obj.__class__ is dict:
             if attribute not in _DICT_ATTRIBUTES:
-                return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        elif isinstance(obj, str):
-            if attribute in _PLAIN_TEXT_METHODS:
-                return getattr(obj, attribute)
-            if attribute in GROWING_METHODS:
-                return bounded_method(obj, attribute, super().getattr(obj, attribute))
+                try:
+                    return obj[attribute]
+                except KeyError:
+                    return self.undefined(obj=obj, name=attribute)
+        elif isinstance(obj, str) and attribute in _TEXT_METHODS:
+            return getattr(obj, attribute)
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -88,57 +79,14 @@ class ChatEnvironment(ImmutableSandboxedEnvironment):
         """Call `obj`; a method of a plain value needs none of what Jinja does for functions that take its context."""
         if type(__obj) is not BuiltinMethodType:
             return super().call(__context, __obj, *args, **kwargs)
-        kwargs.pop("_loop_vars", None)
-        kwargs.pop("_block_vars", None)
-        result = __obj(*args, **kwargs)
-        if type(result) is str and len(result) > _LONG and isinstance(__context, RenderContext):
-            __context.spend(len(result))
-        return result
-
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """An operator whose result may grow."""
-        return OPERATORS[operator](context, left, right)
+        if kwargs:
+            kwargs.pop("_loop_vars", None)
+            kwargs.pop("_block_vars", None)
+        return __obj(*args, **kwargs)
 
 
-class _BoundedCodeGenerator(CodeGenerator):
-    """Python for a template: nothing is computed while compiling, loops and macros count their steps."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._counted: list[list[nodes.Node]] = []
-
-    def visit_For(self, node: nodes.For, frame: Frame) -> None:
-        self._counted.append(node.body)
-        super().visit_For(node, frame)
-
-    def macro_body(self, node: nodes.Macro | nodes.CallBlock, frame: Frame) -> tuple[Frame, MacroRef]:
-        self._counted.append(node.body)
-        return super().macro_body(node, frame)
-
-    def blockvisit(self, nodes: Iterable[nodes.Node], frame: Frame) -> None:
-        if any(nodes is body for body in self._counted):
-            self.writeline("context.step()")
-        super().blockvisit(nodes, frame)
-
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
-        if frame.eval_ctx.volatile or frame.eval_ctx.autoescape:
-            super().visit_Concat(node, frame)
-            return
-        self.write("environment.joined(context, (")
-        for part in node.nodes:
-            self.visit(part, frame)
-            self.write(", ")
-        self.write("))")
-
-    def write_commons(self) -> None:
-        super().write_commons()
-        self.writeline("text_of = environment.text_of")
-
-    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
-        if frame.eval_ctx.volatile or frame.eval_ctx.autoescape:
-            super()._output_child_pre(node, frame, finalize)
-        else:
-            self.write("text_of(")
+class _UnfoldingGenerator(CodeGenerator):
+    """Python for a template that computes nothing while compiling."""
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
         if not isinstance(node, (nodes.TemplateData, nodes.Const)):
@@ -146,7 +94,7 @@ class _BoundedCodeGenerator(CodeGenerator):
         return super()._output_child_to_const(node, frame, finalize)
 
 
-ChatEnvironment.code_generator_class = _BoundedCodeGenerator
+ChatEnvironment.code_generator_class = _UnfoldingGenerator
 
 
 class GenerationTag(Extension):
@@ -189,18 +137,6 @@ class TemplateNamespace(Namespace):
 def raise_exception(message: Any = "") -> NoReturn:
     """What templates call to refuse a conversation."""
     raise TemplateRaised(str(message))
-
-
-def bounded_range(*args: int) -> range:
-    """`range` of at most `MAX_RANGE` numbers."""
-    numbers = range(*args)
-    try:
-        count = len(numbers)
-    except OverflowError:
-        count = MAX_RANGE + 1
-    if count > MAX_RANGE:
-        raise TemplateLimit(f"the chat template asks for a range of more than {MAX_RANGE} numbers")
-    return numbers
 
 
 def _check_stored_name(name: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -13,8 +13,8 @@ from gateway_lambda.registry.record import Limits
 from gateway_lambda.runs import Run
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.failures import from_status
-from gateway_lambda.tgi.info import Facts, Info, adds_bos, decode_info, decode_tokens, facts_of
-from gateway_lambda.tgi.replies import Generated, count_in, decode_generated
+from gateway_lambda.tgi.info import Facts, Info, adds_bos, decode_info, facts_of
+from gateway_lambda.tgi.replies import Generated, count_in, count_tokens, decode_generated
 from gateway_lambda.tgi.token_stream import TokenStream
 from gateway_lambda.upstream.client import Reply, Upstream
 from gateway_lambda.upstream.replica import Replica
@@ -76,7 +76,7 @@ class TgiClient:
 
     async def count_tokens(self, run: Run, replica: Replica, text: str) -> int:
         """The tokens of a prompt; 0 when the replica does not say."""
-        return len(await self._tokenize(run, replica, text) or ())
+        return count_tokens(await self._tokenize(run, replica, text) or b"")
 
     async def generate(
         self, run: Run, replica: Replica, body: bytes, *, grammar: str | None
@@ -146,13 +146,13 @@ class TgiClient:
                 raise
             return None
 
-    async def _tokenize(self, run: Run, replica: Replica, text: str) -> list[dict[str, Any]] | None:
+    async def _tokenize(self, run: Run, replica: Replica, text: str) -> bytes | None:
         body = msgspec.json.encode({"inputs": text})
         try:
             async with asyncio.timeout(self._short_timeout):
                 reply = await self._post(run, replica, b"/tokenize", body)
                 try:
-                    return decode_tokens(await reply.whole()) if reply.status == 200 else None
+                    return await reply.whole() if reply.status == 200 else None
                 finally:
                     reply.close()
         except (TimeoutError, ServiceError):

@@ -7,7 +7,7 @@ from gateway_lambda.runs import ReadyModel, Run
 from gateway_lambda.tgi.body import encode_body
 from gateway_lambda.tgi.client import TgiClient
 from gateway_lambda.tgi.info import Facts
-from gateway_lambda.tgi.replies import Generated
+from gateway_lambda.tgi.replies import Generated, count_tokens
 from gateway_lambda.tgi.stops import Stops
 from gateway_lambda.tgi.token_stream import TokenStream
 from gateway_lambda.tgi.whole import Choice, mean_logprob, read_choice
@@ -81,8 +81,8 @@ class Generation:
             return await self._client.generate(self._run, replica, body, grammar=self._grammar)
 
         generated, prompt_tokens = await self._client.on_a_replica(self._run, ask)
-        if prompt_tokens is None and generated.details and generated.details.prefill:
-            prompt_tokens = len(generated.details.prefill)
+        if prompt_tokens is None and generated.details:
+            prompt_tokens = count_tokens(bytes(generated.details.prefill)) or None
         if prompt_tokens is not None:
             self.prompt_tokens = prompt_tokens
         request = self.request

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from typing import Any
 
 import msgspec
 
+from gateway_lambda.bounded_json import JsonRefused, decode_bounded
 from gateway_lambda.errors import ServiceError
 from gateway_lambda.registry.record import Limits
 from gateway_lambda.tgi.replies import Count
@@ -77,19 +77,16 @@ def decode_info(body: bytes) -> Info | None:
         return None
 
 
-def decode_tokens(body: bytes) -> list[dict[str, Any]] | None:
-    """`/tokenize`'s answer, a list of `{id, text, start, stop}`; None when it is something else."""
+def adds_bos(tokens: bytes | None) -> bool | None:
+    """Whether the tokenizer put something before the text: its first token then has no width.
+
+    `tokens`: `/tokenize`'s answer, a list of `{id, text, start, stop}`; None, or what is none, says nothing.
+    """
     try:
-        return msgspec.json.decode(body, type=list[dict[str, Any]])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        first = decode_bounded(tokens or b"[]")[0]
+        start, stop = first["start"], first["stop"]
+    except (JsonRefused, LookupError, TypeError):
         return None
-
-
-def adds_bos(tokens: list[dict[str, Any]] | None) -> bool | None:
-    """Whether the tokenizer put something before the text: its first token then has no width."""
-    if not tokens:
-        return None
-    start, stop = tokens[0].get("start"), tokens[0].get("stop")
     return None if start is None or stop is None else start == stop
 
 

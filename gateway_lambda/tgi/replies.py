@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from gateway_lambda.errors import ServiceError
 
 _LOG = logging.getLogger(__name__)
+_Tokens = TypeVar("_Tokens")
 
-_MAX_PENDING = 16 * 1024 * 1024
-"""Bytes of one event. More is no event, but something that would fill the memory."""
+_MAX_PENDING = 4 * 1024 * 1024
+"""Bytes of one event. The last one holds the whole answer, of which this is about a million tokens."""
+_MAX_TEXT = 1_500_000
+"""Characters of a whole answer, about 400,000 tokens. Looking for calls in it takes a second."""
+_MAX_TOP_TOKENS = 64 * 1024
+"""Bytes of the likely tokens of one place. Twenty take 2 KB."""
+_MAX_TOKENS = 300_000
+"""Tokens of a whole answer, and as many likely ones: each is 140 bytes once it is decoded."""
 
 _LARGEST = 2**53
 """Above, JSON's numbers are not exact, and no count is so large."""
@@ -29,13 +36,13 @@ class Token(msgspec.Struct):
 
 
 class Details(msgspec.Struct):
-    """Of a whole answer. `tokens` stay undecoded: most answers are read without them."""
+    """Of a whole answer. The lists of tokens stay undecoded: most answers are read without them."""
 
     finish_reason: str
     generated_tokens: Count = 0
-    prefill: list[msgspec.Raw] = []
+    prefill: msgspec.Raw = msgspec.Raw(b"[]")
     tokens: msgspec.Raw = msgspec.Raw(b"[]")
-    top_tokens: list[list[Token]] | None = None
+    top_tokens: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 class Generated(msgspec.Struct):
@@ -63,35 +70,70 @@ class Event(msgspec.Struct):
     error_type: str = ""
 
 
+class _LargeEvent(msgspec.Struct):
+    token: Token | None = None
+    details: LastDetails | None = None
+    top_tokens: msgspec.Raw = msgspec.Raw(b"null")
+    error: str | None = None
+    error_type: str = ""
+
+
 _GENERATED = msgspec.json.Decoder(Generated)
-_GENERATED_LIST = msgspec.json.Decoder(list[Generated])
+_GENERATED_LIST = msgspec.json.Decoder(tuple[Generated])
 _TOKENS = msgspec.json.Decoder(list[Token])
+_TOP_TOKENS = msgspec.json.Decoder(list[list[Token]] | None)
 _EVENT = msgspec.json.Decoder(Event)
+_LARGE_EVENT = msgspec.json.Decoder(_LargeEvent)
+_LIKELY = msgspec.json.Decoder(list[Token] | None)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def decode_generated(body: bytes) -> Generated:
     """A whole answer, also as the list of one that TGI's `/` route gives. Raises `ServiceError`."""
     try:
-        if body[:1] == b"[":
-            return _GENERATED_LIST.decode(body)[0]
-        return _GENERATED.decode(body)
-    except (*_UNREADABLE, IndexError) as problem:
+        found = _GENERATED_LIST.decode(body)[0] if body[:1] == b"[" else _GENERATED.decode(body)
+    except _UNREADABLE as problem:
         raise _garbage(problem) from None
+    if len(found.generated_text) > _MAX_TEXT:
+        raise _garbage(f"a text of more than {_MAX_TEXT} characters")
+    return found
 
 
 def decode_answer_tokens(details: Details) -> list[Token]:
     """The tokens of a whole answer. Raises `ServiceError`."""
-    try:
-        return _TOKENS.decode(details.tokens)
-    except _UNREADABLE as problem:
-        raise _garbage(problem) from None
+    return _decode_tokens(_TOKENS, details.tokens)
+
+
+def decode_top_tokens(details: Details) -> list[list[Token]]:
+    """The likely tokens of each place of a whole answer. Raises `ServiceError`."""
+    return _decode_tokens(_TOP_TOKENS, details.top_tokens) or []
+
+
+def count_tokens(tokens: bytes) -> int:
+    """How many tokens a list has that is not decoded. A text cannot hold what is counted: its quotes are escaped."""
+    return tokens.count(b'"id":')
 
 
 def decode_event(data: bytes) -> Event:
     """One event. Raises `ServiceError`."""
     try:
-        return _EVENT.decode(data)
+        if len(data) <= _MAX_TOP_TOKENS:
+            return _EVENT.decode(data)
+        large = _LARGE_EVENT.decode(data)
+        likely = bytes(large.top_tokens)
+        if len(likely) > _MAX_TOP_TOKENS:
+            raise _garbage(f"likely tokens of {len(likely)} bytes")
+        return Event(large.token, large.details, _LIKELY.decode(likely), large.error, large.error_type)
+    except _UNREADABLE as problem:
+        raise _garbage(problem) from None
+
+
+def _decode_tokens(decoder: msgspec.json.Decoder[_Tokens], raw: msgspec.Raw) -> _Tokens:
+    found = bytes(raw)
+    if found.count(b"{") + found.count(b"[") > _MAX_TOKENS:
+        raise _garbage(f"an answer of more than {_MAX_TOKENS} tokens")
+    try:
+        return decoder.decode(found)
     except _UNREADABLE as problem:
         raise _garbage(problem) from None
 
@@ -167,7 +209,7 @@ class EventReader:
 
 def _is_json(data: bytes) -> bool:
     try:
-        msgspec.json.decode(data)
+        msgspec.json.decode(data, type=msgspec.Raw)
     except _UNREADABLE:
         return False
     return True

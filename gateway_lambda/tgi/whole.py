@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway_lambda.tgi.answer import Answer, Finish, finish_of
-from gateway_lambda.tgi.replies import Details, Generated, decode_answer_tokens
+from gateway_lambda.tgi.replies import Details, Generated, decode_answer_tokens, decode_top_tokens
 from gateway_lambda.tgi.scores import Score, Scores, known
 from gateway_lambda.tgi.stops import Stops
 from gateway_lambda.tools.call_parser import CallParser
@@ -68,7 +68,8 @@ def _tell(
 ) -> tuple[Choice, list[Delta]]:
     """The choice by its tokens alone, and what the parser made of them."""
     answer, scores = Answer(stops, limit), Scores(top or 0)
-    tokens, tops = decode_answer_tokens(details), details.top_tokens or []
+    tokens = decode_answer_tokens(details)
+    tops = [] if top is None else decode_top_tokens(details)
     text: list[str] = []
     found: list[Score] = []
     deltas: list[Delta] = []

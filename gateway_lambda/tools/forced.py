@@ -14,7 +14,7 @@ import msgspec
 
 from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.parameters import has_references, relocated
-from gateway_lambda.tools.schema_size import check_size
+from gateway_lambda.tools.schema_size import LONGEST, check_size, too_large
 
 
 class Function(msgspec.Struct, frozen=True):
@@ -30,11 +30,14 @@ def call_grammar(functions: Iterable[Function], facts: Facts) -> dict[str, Any]:
     choices: list[dict[str, Any]] = []
     definitions: dict[str, Any] = {}
     key = _arguments_key(facts)
+    size = 0
     for function in functions:
-        check_size(function.parameters, function.param)
         parameters = relocated(function.parameters, f"#/$defs/{function.name}", function.param)
         if has_references(parameters):
             definitions[function.name] = parameters
+        size += check_size(parameters, function.param, {"$defs": {function.name: parameters}})
+        if size > LONGEST:
+            raise too_large("tools")
         choices.append(
             {
                 "type": "object",

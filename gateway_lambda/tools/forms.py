@@ -17,6 +17,8 @@ from typing import Any, cast
 
 import msgspec
 
+from gateway_lambda.bounded_json import count_values
+
 
 class Form:
     """`openers`: what announces calls, with what closes them ("": nothing does). `firsts`: the openers' first
@@ -65,6 +67,7 @@ _HEADER = re.compile(
     r'"(?:arguments|parameters)"\s*:\s*\{'
 )
 _FIRST_KEY = re.compile(r'\{\s*"(?P<key>[^"\\]*)"')
+_HALF = re.compile("[\ud800-\udfff]")
 _FIRST_KEYS = ("name", "type", "id", "function")
 _LONGEST_START = 64
 """Characters that hold an object's first key, where it is one of these."""
@@ -112,18 +115,25 @@ def read_call(text: str, names: Collection[str], *, announced: bool) -> Call | N
         return Call(value["name"], normal_arguments(arguments)) if _loads(arguments) is not None else None
     if not isinstance(arguments, dict):
         return None
-    return Call(value["name"], json.dumps(arguments, ensure_ascii=False))
+    return Call(value["name"], _dumps(cast("dict[str, Any]", arguments)))
 
 
 def normal_arguments(text: str) -> str:
     """The same arguments in one spelling; as they are where they are no JSON object, or hold what JSON cannot."""
     value = _loads(text)
-    return text if value is None else json.dumps(value, ensure_ascii=False)
+    return text if value is None else _dumps(value)
+
+
+def _dumps(value: dict[str, Any]) -> str:
+    """JSON text. Half of a surrogate pair, which is no text by itself, stays the escape that it was."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.dumps(value) if _HALF.search(text) else text
 
 
 def _loads(text: str) -> dict[str, Any] | None:
     """An object, raw control characters in its strings allowed; without NaN and numbers that overflow to infinity."""
     try:
+        count_values(text.encode("utf-8", "surrogatepass"))
         value = json.loads(text, strict=False)
         json.dumps(value, allow_nan=False)
     except (ValueError, RecursionError):

@@ -3,10 +3,12 @@
 `$ref` means the root of a schema, so references are led to where the parameters lie in the whole. And what JSON Schema
 writes in ways that TGI refuses with "cannot compile" is written in an equal way that it takes:
 
-`"type": ["string", "null"]`           → `anyOf`
+`"type": ["string", "null"]`           → `anyOf`, each keyword with the type that it says something of
 `true`, or a description alone         → any value (in an `anyOf`: TGI puts no brackets around `{}`)
 no properties, no additional ones      → `"properties": {}`
 `"format"` other than the four it has  → left out; JSON Schema calls it an annotation
+
+Each part of the parameters is written once: what comes out is as large as what came in, but for a few words.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from gateway_lambda.errors import RequestError
+from gateway_lambda.errors import RequestError, invalid_type
 from gateway_lambda.tools.schema_size import DEEPEST
 
 _ONE = frozenset(("items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else"))
@@ -24,6 +26,24 @@ _NAMED = frozenset(("properties", "patternProperties", "$defs", "definitions", "
 
 _COMPILED = frozenset(("properties", "allOf", "anyOf", "oneOf", "prefixItems", "enum", "const", "$ref", "type"))
 """A schema with none of these is no restriction to TGI's compiler, and it refuses it."""
+_SAYS: Mapping[str, frozenset[str]] = {
+    "string": frozenset(("minLength", "maxLength", "pattern", "format")),
+    "array": frozenset(("items", "contains", "minItems", "maxItems", "uniqueItems", "depth")),
+    "object": frozenset(
+        (
+            *("additionalProperties", "patternProperties", "propertyNames", "dependentSchemas"),
+            *("required", "minProperties", "maxProperties"),
+        )
+    ),
+    "integer": frozenset(("minDigits", "maxDigits")),
+    "number": frozenset(
+        (
+            *("minDigitsInteger", "maxDigitsInteger", "minDigitsFraction", "maxDigitsFraction"),
+            *("minDigitsExponent", "maxDigitsExponent"),
+        )
+    ),
+}
+"""Keywords that say something of one type. None of them stands at two, so that none is ever copied."""
 _FORMATS = frozenset(("date-time", "date", "time", "uuid"))
 _ANYTHING: Mapping[str, Any] = {"anyOf": [{}]}
 
@@ -56,14 +76,30 @@ def _schema(schema: Mapping[str, Any], base: str, param: str, depth: int) -> dic
         return dict(_ANYTHING)
     kinds = schema.get("type")
     if isinstance(kinds, list) and not (_COMPILED - {"type"}) & schema.keys():
-        parts = [{**schema, "type": kind} for kind in cast("list[object]", kinds)]
-        return {"anyOf": [_schema(part, base, param, depth + 1) for part in parts]}
+        return _by_type(schema, cast("list[object]", kinds), base, param, depth)
     copy = {key: _value(key, value, base, param, depth + 1) for key, value in schema.items()}
     if copy.get("type") == "object" and copy.get("additionalProperties") is False:
         copy.setdefault("properties", {})
-    if copy.get("format") not in _FORMATS:
+    if not isinstance(copy.get("format"), str) or copy["format"] not in _FORMATS:
         copy.pop("format", None)
     return copy
+
+
+def _by_type(schema: Mapping[str, Any], kinds: list[object], base: str, param: str, depth: int) -> dict[str, Any]:
+    """A schema that has several types as one schema a type."""
+    rest = dict(schema)
+    del rest["type"]
+    parts: list[dict[str, Any]] = []
+    for kind in dict.fromkeys(_kind(kind, param) for kind in kinds):
+        said = {key: rest.pop(key) for key in _SAYS.get(kind, ()) if key in rest}
+        parts.append(_schema({"type": kind, **said}, base, param, depth + 1))
+    return {**{key: _value(key, value, base, param, depth + 1) for key, value in rest.items()}, "anyOf": parts}
+
+
+def _kind(kind: object, param: str) -> str:
+    if not isinstance(kind, str):
+        raise invalid_type(param, kind, "the name of a type in every list of types")
+    return kind
 
 
 def _value(key: str, value: Any, base: str, param: str, depth: int) -> Any:

@@ -4,12 +4,14 @@ TGI's router turns a schema into one regular expression and puts every `$ref` in
 schema that contains itself ends the router's process (stack overflow), and a kilobyte of schema can become gigabytes
 of expression. Both were tried with TGI 3.3.7. Here the length is foreseen instead, with the rules by which
 outlines-core builds it; only what is far outside of what could be compiled is refused.
+
+A schema is looked at once, and what a `$ref` leads to as well, however many lead there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -20,91 +22,151 @@ LONGEST = 1_000_000
 DEEPEST = 64
 """Schemas in one another, references followed."""
 
-_ANY_VALUE = 20_000
-_ANY_OBJECT = 6_500
-_ANY_LIST = 6_500
-_SCALAR = 60
-"""Characters of what outlines-core writes for `{}`, `{"type": "object"}`, `{"type": "array"}`, a scalar type."""
+# Characters of what outlines-core writes, or a little more.
+_ANY_VALUE = 13_200
+_ANY_AT_DEPTH = (350, 1_600, 6_600)
+"""For a list or an object of anything, by its `depth`, which is 2 unless the schema says otherwise. A level more is
+four times as long."""
+_SCALAR = {"string": 80, "number": 50, "integer": 20, "boolean": 12, "null": 4}
+_BY_FORMAT = 140
+_BY_DIGITS = 160
+"""For a string with a `format`, and for a number that says how many digits it has."""
+_FRAME = 200
+"""What is written around the schemas of a list's items and of an object's values."""
 
 
-def check_size(schema: Mapping[str, Any], param: str) -> None:
-    """Raise `RequestError` naming `param` when the schema is too large, too deep, or contains itself."""
-    if _Sizing(schema, param).size(schema, 0) > LONGEST:
-        raise _refusal(param, f"the schema is too large: written out it has more than {LONGEST} characters")
+class Size(NamedTuple):
+    """`characters` of expression, `levels` of schemas in one another."""
+
+    characters: int
+    levels: int
+
+
+def check_size(schema: Mapping[str, Any], param: str, root: Mapping[str, Any] | None = None) -> int:
+    """The characters of expression that `schema` becomes, or somewhat more.
+
+    `root`: what its references start from, where that is another schema. Raises `RequestError` naming `param` when it
+    is too large, too deep, or contains itself.
+    """
+    size = _Sizing(schema if root is None else root, param).size(schema, 0)
+    if size.characters > LONGEST:
+        raise too_large(param)
+    return size.characters
+
+
+def too_large(param: str) -> RequestError:
+    """A schema, or several together, above `LONGEST`."""
+    return _refusal(param, f"the schema is too large: written out it has more than {LONGEST} characters")
 
 
 class _Sizing:
     def __init__(self, root: Mapping[str, Any], param: str) -> None:
         self._root = root
         self._param = param
-        self._known: dict[str, int] = {}
-        self._open: set[str] = set()
+        self._known: dict[tuple[str, ...], Size] = {}
+        self._open: set[tuple[str, ...]] = set()
 
-    def size(self, schema: object, depth: int) -> int:
-        """Characters. Stops adding soon after `LONGEST`."""
-        if depth > DEEPEST:
-            raise _refusal(self._param, f"the schema has more than {DEEPEST} levels")
+    def size(self, schema: object, depth: int) -> Size:
+        """Stops adding soon after `LONGEST`."""
+        self._check_levels(depth)
         if not isinstance(schema, dict):
-            return 1
+            return Size(1, 1)
         found = cast("dict[str, Any]", schema)
         if not found:
-            return _ANY_VALUE
-        if isinstance(found.get("properties"), dict):
+            return Size(_ANY_VALUE, 1)
+        if "properties" in found:
             return self._properties(found, depth)
         for key in ("allOf", "anyOf", "oneOf", "prefixItems"):
             if key in found:
-                return self._sum(found[key], depth)
+                return self._sum(found[key], depth, 12)
         for key in ("enum", "const"):
             if key in found:
-                return 2 * len(msgspec.json.encode(found[key]))
+                return Size(2 * len(msgspec.json.encode(found[key])), 1)
         if "$ref" in found:
             return self._referenced(found["$ref"], depth)
-        return self._typed(found, depth)
+        kinds = found.get("type")
+        if isinstance(kinds, list):
+            names = [kind for kind in cast("list[object]", kinds) if isinstance(kind, str)]
+            return self._joined(self._typed(found, kind, depth) for kind in dict.fromkeys(names))
+        return self._typed(found, kinds, depth)
 
-    def _properties(self, schema: Mapping[str, Any], depth: int) -> int:
-        properties: dict[str, Any] = schema["properties"]
-        total = sum(30 + 2 * len(name) for name in properties) + self._sum(list(properties.values()), depth)
+    def _properties(self, schema: Mapping[str, Any], depth: int) -> Size:
+        if not isinstance(schema["properties"], dict):
+            return Size(1, 1)
+        properties = cast("dict[str, object]", schema["properties"])
+        values = self._sum(list(properties.values()), depth, 30)
+        total = values.characters + 2 * sum(map(len, properties)) + 15
         required = schema.get("required")
         named = cast("list[object]", required) if isinstance(required, list) else []
         if any(isinstance(name, str) and name in properties for name in named):
-            return total
-        return total * max(1, len(properties))
+            return Size(total, values.levels)
+        return Size(total * max(1, len(properties)), values.levels)
 
-    def _sum(self, schemas: object, depth: int) -> int:
-        total = 0
-        for schema in cast("Sequence[object]", schemas) if isinstance(schemas, list) else ():
-            total += self.size(schema, depth + 1)
+    def _sum(self, schemas: object, depth: int, around: int) -> Size:
+        """`around`: characters beside each schema."""
+        given = cast("Sequence[object]", schemas) if isinstance(schemas, list) else ()
+        return self._joined((self.size(schema, depth + 1) for schema in given), around)
+
+    def _joined(self, sizes: Iterable[Size], around: int = 12) -> Size:
+        total, levels = around, 0
+        for size in sizes:
+            total += size.characters + around
+            levels = max(levels, size.levels)
             if total > LONGEST:
                 break
-        return total
+        return Size(total, levels + 1)
 
-    def _referenced(self, reference: object, depth: int) -> int:
+    def _referenced(self, reference: object, depth: int) -> Size:
         """A reference that leads nowhere counts nothing: TGI says so itself."""
-        if not isinstance(reference, str) or not reference.startswith("#"):
-            return 1
-        if reference in self._open:
+        if not isinstance(reference, str):
+            return Size(1, 1)
+        path = tuple(filter(None, reference.rpartition("#")[2].split("/")))
+        if path in self._open:
             raise _refusal(self._param, f"the schema contains itself at $ref {reference[:200]!r}")
-        if reference not in self._known:
-            self._open.add(reference)
-            self._known[reference] = self.size(_at(self._root, reference), depth + 1)
-            self._open.discard(reference)
-        return self._known[reference]
+        if path not in self._known:
+            self._open.add(path)
+            found = self.size(_at(self._root, path), depth + 1)
+            self._known[path] = Size(found.characters, found.levels + 1)
+            self._open.discard(path)
+        self._check_levels(depth + self._known[path].levels - 1)
+        return self._known[path]
 
-    def _typed(self, schema: Mapping[str, Any], depth: int) -> int:
-        kind = schema.get("type")
+    def _typed(self, schema: Mapping[str, Any], kind: object, depth: int) -> Size:
         if kind == "object":
             more = schema.get("additionalProperties")
-            return _ANY_OBJECT if more is None or more is True else 2 * self.size(more, depth + 1) + 200
+            return self._anything(schema) if more is None or more is True else self._framed(more, depth)
         if kind == "array":
-            return 2 * self.size(schema["items"], depth + 1) + 30 if "items" in schema else _ANY_LIST
+            return self._framed(schema["items"], depth) if "items" in schema else self._anything(schema)
+        if any("Digits" in key for key in schema):
+            return Size(_BY_DIGITS, 1)
         pattern = schema.get("pattern")
-        return _SCALAR + (len(pattern) if isinstance(pattern, str) else 0)
+        more = len(pattern) if isinstance(pattern, str) else 0
+        plain = _SCALAR.get(kind, 1) if isinstance(kind, str) else 1
+        return Size(more + (_BY_FORMAT if "format" in schema else plain), 1)
+
+    def _framed(self, schema: object, depth: int) -> Size:
+        found = self.size(schema, depth + 1)
+        return Size(2 * found.characters + _FRAME, found.levels + 1)
+
+    def _anything(self, schema: Mapping[str, Any]) -> Size:
+        """A list or an object of anything; `depth` is a word of outlines-core's own."""
+        depth = schema.get("depth")
+        depth = depth if type(depth) is int and depth >= 0 else 2
+        if depth > DEEPEST:
+            raise too_large(self._param)
+        if depth < len(_ANY_AT_DEPTH):
+            return Size(_ANY_AT_DEPTH[depth], 1)
+        return Size(_ANY_AT_DEPTH[2] * 4 ** (depth - 2), 1)
+
+    def _check_levels(self, levels: int) -> None:
+        if levels > DEEPEST:
+            raise _refusal(self._param, f"the schema has more than {DEEPEST} levels")
 
 
-def _at(root: Mapping[str, Any], reference: str) -> object:
-    """What outlines-core finds: plain keys between slashes, nothing unescaped."""
+def _at(root: Mapping[str, Any], path: tuple[str, ...]) -> object:
+    """What outlines-core finds: plain keys between slashes, nothing unescaped, whatever stands before the `#`."""
     found: object = root
-    for part in filter(None, reference[1:].split("/")):
+    for part in path:
         if not isinstance(found, dict):
             return None
         found = cast("dict[str, object]", found).get(part)

@@ -19,8 +19,8 @@ _Answer = TypeVar("_Answer")
 
 _LOG = logging.getLogger(__name__)
 
-_MAX_WHOLE = 64 * 1024 * 1024
-"""Bytes of an answer that is read as a whole."""
+_MAX_WHOLE = 16 * 1024 * 1024
+"""Bytes of an answer that is read as a whole: more than 200,000 tokens with their log-probabilities."""
 
 
 class Reply:
@@ -70,7 +70,7 @@ class Reply:
             pieces.append(piece)
             size += len(piece)
             if size > _MAX_WHOLE:
-                raise ServiceError(500, "the upstream's answer does not end", "upstream_error")
+                raise ServiceError(500, "the upstream's answer is too large; set stream=true", "upstream_error")
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def close(self) -> None:

@@ -32,6 +32,8 @@ class FunctionArgs:
     layer: str
     memory_size: int
     """MB."""
+    reserved_concurrency: int | None
+    """Instances that only this function uses, and the most that it gets; `None`: it shares the account's limit."""
     domain: str | None
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
@@ -47,7 +49,10 @@ class FunctionArgs:
 
 class Function(pulumi.ComponentResource):
     """The function and the two ways out of it: to the load balancer and to the registry's table. It calls the load
-    balancer by that one's own name, since a run's name leads back to the API."""
+    balancer by that one's own name, since a run's name leads back to the API.
+
+    It needs no third way. Lambda itself delivers its requests and its log, outside of the network. Security groups do
+    not filter DNS queries to the VPC's resolver (vpc/latest/userguide/vpc-security-groups.html)."""
 
     arn: pulumi.Output[str]
     function_name: pulumi.Output[str]
@@ -79,6 +84,7 @@ class Function(pulumi.ComponentResource):
             layers=[args.layer],
             memory_size=args.memory_size,
             timeout=TIMEOUT,
+            reserved_concurrent_executions=args.reserved_concurrency,
             role=args.role.arn,
             environment=aws.lambda_.FunctionEnvironmentArgs(variables=_environment(args)),
             vpc_config=aws.lambda_.FunctionVpcConfigArgs(subnet_ids=args.subnet_ids, security_group_ids=[group.id]),

@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 
 from infra.components.api import Api, ApiArgs
+from infra.components.audit import Audit, AuditArgs
 from infra.components.connection import VERSION
 from infra.components.domain import Domain, DomainArgs, Zone
 from infra.components.existing_network import ExistingNetwork, ExistingNetworkArgs, FoundNetwork
@@ -57,9 +58,15 @@ class Gateway(pulumi.ComponentResource):
         )
         role = FunctionRole(name, FunctionRoleArgs(table_arn=registry.table_arn), pulumi.ResourceOptions(parent=self))
         network = self._network(name, args, role)
+        audit = self._audit(name, args, registry, network)
         balancer = LoadBalancer(
             name,
-            LoadBalancerArgs(vpc_id=network.vpc_id, subnet_ids=network.subnet_ids, protect=plan.protect),
+            LoadBalancerArgs(
+                vpc_id=network.vpc_id,
+                subnet_ids=network.subnet_ids,
+                protect=plan.protect,
+                log_bucket=None if audit is None else audit.bucket,
+            ),
             pulumi.ResourceOptions(parent=self),
         )
         function = Function(
@@ -69,6 +76,7 @@ class Gateway(pulumi.ComponentResource):
                 handler=args.handler,
                 layer=args.layer,
                 memory_size=plan.memory_size,
+                reserved_concurrency=plan.reserved_concurrency,
                 domain=plan.domain,
                 vpc_id=network.vpc_id,
                 subnet_ids=network.subnet_ids,
@@ -92,7 +100,8 @@ class Gateway(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         domain = self._domain(name, args, api)
-        everything = [registry, role, network, balancer, function, api, *([] if domain is None else [domain])]
+        optional = [part for part in (audit, domain) if part is not None]
+        everything = [registry, role, network, balancer, function, api, *optional]
         Teardown(
             f"{name}-teardown",
             TeardownArgs(region=plan.region, table=registry.table, profile=args.profile),
@@ -128,6 +137,15 @@ class Gateway(pulumi.ComponentResource):
             return ExistingNetwork(name, found, pulumi.ResourceOptions(parent=self))
         zones = NetworkArgs(region=region, zones=args.network, after=role.policy)
         return Network(name, zones, pulumi.ResourceOptions(parent=self))
+
+    def _audit(
+        self, name: str, args: GatewayArgs, registry: Registry, network: Network | ExistingNetwork
+    ) -> Audit | None:
+        """An existing network gets no flow log, because others use it too."""
+        if not args.plan.audit:
+            return None
+        own = network.vpc_id if isinstance(network, Network) else None
+        return Audit(name, AuditArgs(beside=registry.table_arn, vpc_id=own), pulumi.ResourceOptions(parent=self))
 
     def _domain(self, name: str, args: GatewayArgs, api: Api) -> Domain | None:
         if args.plan.domain is None or args.zone is None:

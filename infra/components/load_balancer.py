@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.components import audit
 from infra.components.network import DELETION
+from infra.planning.boot import REPLICA_PORT
 
 PORT = 80
 IDLE_TIMEOUT = 910
@@ -34,12 +36,17 @@ class LoadBalancerArgs:
     subnet_ids: pulumi.Input[Sequence[str]]
     protect: bool
     """Whether Pulumi and AWS refuse to delete it: the services' rules would go with it."""
+    log_bucket: pulumi.Input[str] | None
+    """The bucket for its access log, which must be writable when the load balancer is made; `None`: no access log."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
     """An Application Load Balancer without a way in from the internet, and one listener whose default answer is 404.
-    A service adds a rule for its own host name, so that services never meet. Its targets are found by the load balancer
-    alone, which is why its security group lets it call anything."""
+    A service adds a rule for its own host name, so that services never meet. The addresses of replicas are not known
+    in advance. Therefore its security group allows calls to every address, at the port that replicas listen on.
+
+    It checks requests once more, behind the gateway: it refuses a request that two HTTP parsers could read differently,
+    and it removes a header whose name has characters other than letters, digits and `-`."""
 
     dns_name: pulumi.Output[str]
     arn_suffix: pulumi.Output[str]
@@ -61,8 +68,8 @@ class LoadBalancer(pulumi.ComponentResource):
             security_group_id=group.id,
             description="To the replicas of every service",
             ip_protocol="tcp",
-            from_port=1,
-            to_port=65535,
+            from_port=REPLICA_PORT,
+            to_port=REPLICA_PORT,
             cidr_ipv4="0.0.0.0/0",
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -74,6 +81,9 @@ class LoadBalancer(pulumi.ComponentResource):
             subnets=args.subnet_ids,
             security_groups=[group.id],
             idle_timeout=IDLE_TIMEOUT,
+            drop_invalid_header_fields=True,
+            desync_mitigation_mode="strictest",
+            access_logs=_access_logs(args.log_bucket),
             enable_deletion_protection=args.protect,
             tags={"Name": name},
             # The provider would try to move it into another VPC (pulumi-aws#1382).
@@ -99,3 +109,9 @@ class LoadBalancer(pulumi.ComponentResource):
         self.listener_arn = listener.arn
         self.security_group = group.id
         self.register_outputs({"dns_name": self.dns_name, "listener_arn": self.listener_arn})
+
+
+def _access_logs(bucket: pulumi.Input[str] | None) -> aws.lb.LoadBalancerAccessLogsArgs | None:
+    if bucket is None:
+        return None
+    return aws.lb.LoadBalancerAccessLogsArgs(bucket=bucket, prefix=audit.BALANCER, enabled=True)

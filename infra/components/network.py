@@ -52,6 +52,15 @@ class Network(pulumi.ComponentResource):
             tags={"Name": name},
             opts=pulumi.ResourceOptions(parent=self),
         )
+        # A new VPC has a default security group that allows all traffic out. This removes its rules.
+        aws.ec2.DefaultSecurityGroup(
+            f"{name}-default",
+            vpc_id=vpc.id,
+            ingress=[],
+            egress=[],
+            tags={"Name": f"{name}-default"},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         internet = aws.ec2.InternetGateway(
             f"{name}-internet", vpc_id=vpc.id, tags={"Name": name}, opts=pulumi.ResourceOptions(parent=self)
         )

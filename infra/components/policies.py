@@ -62,6 +62,52 @@ def attach_to_network() -> Sequence[Statement]:
     return allowed, {"Effect": "Deny", "Action": actions, "Resource": "*", "Condition": within}
 
 
+def deliver_logs(bucket_arn: str, beside: str, balancer: str, network: str) -> Sequence[Statement]:
+    """The policy of the audit bucket. Load balancers may write access logs, and the network its flow log, each to its
+    folder and only for this account, whose number is in the path. Every request must use TLS.
+
+    Sources: elasticloadbalancing/latest/application/enable-access-logging.html and
+    vpc/latest/userguide/flow-logs-s3-permissions.html. `beside`: an ARN of the region and account. `balancer`,
+    `network`: the folders.
+    """
+    _, partition, _, region, account, _ = beside.split(":", 5)
+    flow_logs = {"Service": "delivery.logs.amazonaws.com"}
+    of_account = {
+        "StringEquals": {"aws:SourceAccount": account},
+        "ArnLike": {"aws:SourceArn": f"arn:{partition}:logs:{region}:{account}:*"},
+    }
+    owned = {**of_account["StringEquals"], "s3:x-amz-acl": "bucket-owner-full-control"}
+    return (
+        {
+            "Sid": "LoadBalancersWrite",
+            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+            **_allow(["s3:PutObject"], f"{bucket_arn}/{balancer}/AWSLogs/{account}/*"),
+        },
+        {
+            "Sid": "AWSLogDeliveryWrite",
+            "Principal": flow_logs,
+            **_allow(
+                ["s3:PutObject"],
+                f"{bucket_arn}/{network}/AWSLogs/{account}/*",
+                {**of_account, "StringEquals": owned},
+            ),
+        },
+        {
+            "Sid": "AWSLogDeliveryAclCheck",
+            "Principal": flow_logs,
+            **_allow(["s3:GetBucketAcl", "s3:ListBucket"], bucket_arn, of_account),
+        },
+        {
+            "Sid": "NobodyWithoutTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [bucket_arn, f"{bucket_arn}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    )
+
+
 def open_sessions() -> Statement:
     """Session Manager's messages, which know no resources. Nothing of AmazonSSMManagedInstanceCore, which would let a
     replica read every parameter of the account (service-authorization: ssmmessages, ssm)."""

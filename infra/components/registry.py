@@ -53,6 +53,8 @@ class Registry(pulumi.ComponentResource):
                 aws.dynamodb.TableAttributeArgs(name=SORT_KEY, type="S"),
             ],
             ttl=aws.dynamodb.TableTtlArgs(attribute_name=EXPIRES, enabled=True),
+            # Items that were deleted or overwritten by mistake can be restored, as of any second of the last 35 days.
+            point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
             deletion_protection_enabled=args.protect,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )

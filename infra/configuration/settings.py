@@ -156,7 +156,14 @@ class GatewaySettings(Section, frozen=True):
     )
     adapter_layer: str | None = Field(default=None, description="ARN of the Lambda Web Adapter layer; default: pinned")
     memory_size: Annotated[int, Field(ge=128, le=10240), BeforeValidator(read_whole)] = Field(
-        default=512, description="The function's memory, in MB"
+        default=256, description="The function's memory, in MB"
+    )
+    reserved_concurrency: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(read_whole)] | None = Field(
+        default=None,
+        description="Lambda instances reserved for the gateway, which is also its limit; default: not reserved",
+    )
+    audit: bool = Field(
+        default=False, description="Whether the load balancer's access log and the VPC's flow log are kept"
     )
     preflight: bool = Field(default=True, description="Whether AWS is asked before anything is made")
 

@@ -12,6 +12,8 @@ from infra.planning.plan import GatewayPlan, PlanError
 LONGEST_DOMAIN = 62
 """Characters. With `*.` before it, a domain has the 64 that ACM allows for the first name of a certificate (RFC
 5280)."""
+AUDIT_DAYS = 90
+"""The number of days after which an audit log is deleted."""
 _NAME = re.compile(r"(?!sg-)[a-z][a-z0-9-]{1,40}")
 """EC2 refuses names of security groups that begin with `sg-`. Names of roles have at most 64 characters with a
 suffix."""
@@ -55,6 +57,8 @@ def plan_gateway(
         manage_api_gateway_account=settings.manage_api_gateway_account,
         adapter_layer=settings.adapter_layer,
         memory_size=settings.memory_size,
+        reserved_concurrency=settings.reserved_concurrency,
+        audit=settings.audit,
         tags=tuple(configuration.tags.items()),
         preflight=settings.preflight,
         notes=_notes(configuration, settings),
@@ -131,4 +135,14 @@ def _notes(configuration: GatewayConfiguration, settings: GatewaySettings) -> tu
         )
     if not settings.auth:
         notes.append("auth is false: services that do not set auth are open to everyone on the internet.")
+    if settings.reserved_concurrency is not None:
+        notes.append(
+            f"reserved_concurrency is {settings.reserved_concurrency}: the gateway answers at most that many requests "
+            "at once, and other functions of the account cannot use these instances."
+        )
+    if settings.audit:
+        kept = f"Each log is deleted after {AUDIT_DAYS} days"
+        notes.append(f"audit is true: the bucket with the logs stays when the stack is destroyed. {kept}.")
+    if settings.audit and settings.vpc_id is not None:
+        notes.append(f"audit logs only the load balancer: {settings.vpc_id} is an existing VPC, which others can use.")
     return tuple(notes)

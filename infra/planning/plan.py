@@ -241,6 +241,10 @@ class GatewayPlan:
     """ARN of the layer of the Lambda Web Adapter; `None`: the pinned layer."""
     memory_size: int
     """Memory of the gateway's function, in MB."""
+    reserved_concurrency: int | None
+    """The number of instances that are reserved for the function, and its maximum; `None`: no reservation."""
+    audit: bool
+    """Whether the load balancer's access log and the flow log of a new network are kept."""
     tags: tuple[tuple[str, str], ...]
     preflight: bool
     notes: tuple[str, ...]

@@ -18,6 +18,7 @@ from infra.planning.container import plan_container
 from infra.planning.environment import resolve_environment
 from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.health import plan_health_check
+from infra.planning.isolation import isolation_notes
 from infra.planning.offers import find_offers, requirement_of
 from infra.planning.operation import check_delays, operation_notes, plan_roll
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
@@ -104,6 +105,7 @@ def plan_service(
             *_offer_notes(found),
             *purchase_notes(purchase, replicas),
             *operation_notes(replicas, settings),
+            *isolation_notes(container),
             *_rate_limit_notes(configuration),
             *_model_notes(model, settings.weight),
         ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import Thread
 
 from infra.planning import GatewayPlan, ServicePlan
-from infra.preflight import account, api, function, model, offerings, quotas, run_name, zone
+from infra.preflight import account, api, function, isolation, model, offerings, quotas, run_name, zone
 from infra.preflight.aws_errors import aws_failures, in_words, kind_of
 from infra.preflight.clients import Clients
 from infra.preflight.finding import Finding, refusal, warning
@@ -87,7 +87,7 @@ def _about_gateway(
         _Question(api.DOMAIN, lambda: api.check_domain(aws, plan, owner)),
         _Question(api.NAME, lambda: api.check_name(aws, plan)),
         _Question(api.ROLE, lambda: api.check_role(aws, plan)),
-        _Question(function.CONCURRENCY, lambda: function.check_concurrency(aws, region)),
+        _Question(function.CONCURRENCY, lambda: function.check_concurrency(aws, plan, owner)),
         _Question(function.LAYER, lambda: function.check_layer(aws, plan)),
     ]
     return _Question(account.TOPIC, lambda: account.check_account(aws, region)), questions, []
@@ -101,6 +101,7 @@ def _about_service(
         _Question(run_name.TOPIC, lambda: run_name.check_registry(aws, region, place.table, plan, owner)),
         _Question(offerings.TOPIC, lambda: offerings.check_offerings(aws, plan, region, place.subnet_ids)),
         _Question(quotas.TOPIC, lambda: quotas.check_quotas(aws, plan, region, owner)),
+        _Question(isolation.TOPIC, lambda: isolation.check_isolation(plan)),
     ]
     who = _Question(account.TOPIC, lambda: account.check_account(aws, region, place.account))
     return who, questions, [_Question(model.TOPIC, lambda: model.check_model(clients, plan))]

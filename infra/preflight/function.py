@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.planning import GatewayPlan
 from infra.planning.adapter_layer import published_layer
+from infra.planning.resource_tags import STACK_TAG
 from infra.preflight.aws_errors import aws_failures, error_code, in_words
 from infra.preflight.clients import AwsClient
 from infra.preflight.finding import Finding, ok, refusal, warning
@@ -14,20 +15,26 @@ CONCURRENCY = "Lambda concurrency"
 CONCURRENCY_QUOTA = "L-B99A9384"
 ENOUGH = 100
 """Requests in flight that a gateway of a few services should be able to take. New accounts have 10, others 1000."""
+UNRESERVED = 100
+"""Instances that no function can reserve (lambda/latest/dg/configuration-concurrency.html)."""
 LAYER = "adapter layer"
 _DENIED = ("AccessDenied", "AccessDeniedException")
 
 
-def check_concurrency(aws: AwsClient, region: str) -> list[Finding]:
-    """How many requests the gateway can have in flight. Raises what boto3 raises where AWS does not answer."""
+def check_concurrency(aws: AwsClient, plan: GatewayPlan, owner: str) -> list[Finding]:
+    """How many requests the gateway can have in flight. Raises what boto3 raises where AWS does not answer.
+
+    `owner`: full name of the gateway's stack. What this stack reserves already counts as available to it.
+    """
+    region = plan.region
     limits: Any = aws("lambda", region).get_account_settings()["AccountLimit"]
     all_of_it, free = int(limits["ConcurrentExecutions"]), int(limits["UnreservedConcurrentExecutions"])
     state = f"{free} functions may run at once" + ("" if free == all_of_it else f", of {all_of_it} with the reserved")
-    ask = (
-        f"ask for 1000 (quota Concurrent executions, {CONCURRENCY_QUOTA}): aws service-quotas "
-        f"request-service-quota-increase --service-code lambda --quota-code {CONCURRENCY_QUOTA} --desired-value 1000 "
-        f"--region {region}"
-    )
+    ask = _ask(1000, region)
+    if plan.reserved_concurrency is not None:
+        if plan.reserved_concurrency > free - UNRESERVED:
+            free += _reserved_already(aws, region, owner)
+        return [_reserving(plan.reserved_concurrency, all_of_it, free, region)]
     if free == 0:
         return [refusal(CONCURRENCY, f"{state}, so that no request would be answered: release reserved ones, or {ask}")]
     if free < ENOUGH:
@@ -38,6 +45,39 @@ def check_concurrency(aws: AwsClient, region: str) -> list[Finding]:
             )
         ]
     return [ok(CONCURRENCY, f"{state}, each of them one request in flight")]
+
+
+def _reserving(wanted: int, all_of_it: int, free: int, region: str) -> Finding:
+    """`free`: instances that no other function has reserved."""
+    most = max(0, free - UNRESERVED)
+    if wanted <= most:
+        left = f"{free - wanted} of the account's {all_of_it} stay for other functions"
+        reserved = f"{wanted} are reserved for the gateway, which is its limit of requests at once"
+        return ok(CONCURRENCY, f"{reserved}; {left}")
+    lower = f"set reserved_concurrency to {most} or less" if most else "remove reserved_concurrency"
+    return refusal(
+        CONCURRENCY,
+        f"reserved_concurrency is {wanted}, but at most {most} can be reserved: the account runs {all_of_it} function "
+        f"instances at once, others reserve {all_of_it - free}, and {UNRESERVED} must stay unreserved; {lower}, "
+        f"release other reservations, or {_ask(wanted + all_of_it - free + UNRESERVED, region)}",
+    )
+
+
+def _reserved_already(aws: AwsClient, region: str, owner: str) -> int:
+    """What this stack's function reserves now. The function is found by its tag."""
+    tagged: Any = aws("resourcegroupstaggingapi", region).get_resources(
+        TagFilters=[{"Key": STACK_TAG, "Values": [owner]}], ResourceTypeFilters=["lambda:function"]
+    )["ResourceTagMappingList"]
+    asked = [aws("lambda", region).get_function_concurrency(FunctionName=one["ResourceARN"]) for one in tagged]
+    return sum(int(one.get("ReservedConcurrentExecutions", 0)) for one in asked)
+
+
+def _ask(wanted: int, region: str) -> str:
+    return (
+        f"ask for {wanted} (quota Concurrent executions, {CONCURRENCY_QUOTA}): aws service-quotas "
+        f"request-service-quota-increase --service-code lambda --quota-code {CONCURRENCY_QUOTA} --desired-value "
+        f"{wanted} --region {region}"
+    )
 
 
 def check_layer(aws: AwsClient, plan: GatewayPlan) -> list[Finding]:

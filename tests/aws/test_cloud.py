@@ -203,8 +203,8 @@ def test_a_preview_knows_what_was_given_and_not_what_is_computed(cloud: Cloud) -
 
 def test_what_is_not_known_is_refused() -> None:
     cloud = Cloud()
-    with pytest.raises(NotAccepted, match="does not know the resource type aws:s3/bucket:Bucket"):
-        cloud.checked("aws:s3/bucket:Bucket", "urn:pulumi:a::b::c", {})
+    with pytest.raises(NotAccepted, match="does not know the resource type aws:sqs/queue:Queue"):
+        cloud.checked("aws:sqs/queue:Queue", "urn:pulumi:a::b::c", {})
     with pytest.raises(NotAccepted, match="does not know the function"):
         cloud.call("aws:s3/getBucket:getBucket", {}, REGION)
     with pytest.raises(NotAccepted, match=r"has no argument \['zone'\]"):

@@ -18,6 +18,7 @@ NOT_ANSWERED = {
     "aws:ec2/vpcEndpoint:VpcEndpoint": "cidrBlocks dnsEntries networkInterfaceIds requesterManaged",
     "aws:lambda/function:Function": "sourceCodeSize",
     "aws:lb/loadBalancer:LoadBalancer": "vpcId",
+    "aws:s3/bucket:Bucket": "hostedZoneId websiteDomain websiteEndpoint",
     "aws:ssm/parameter:Parameter": "hasValueWo",
 }
 """Outputs that the stand-in leaves out: nothing here reads them."""

@@ -41,6 +41,7 @@ EXAMPLES = {
         "--vpc-id=vpc-12345678",
         "--subnet-ids=subnet-12345678,subnet-23456789",
     ],
+    "gateway-audit": ["examples/gateway.dstack.yml", "--audit=true", "--reserved-concurrency=200"],
     "mistral": ["examples/mistral/serve.dstack.yml", "--gpu", "24GB", "--env", "HUGGING_FACE_HUB_TOKEN=hf_unspeakable"],
     "llama-2": ["examples/llama-2/serve.dstack.yml", "--gpu", "24GB", "--spot-policy=spot", "--stack", "quantized"],
     "autoscaling": ["examples/autoscaling/serve.dstack.yml", "--regions=eu-west-1", "--offers", "1"],

@@ -26,6 +26,8 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
         "manage_api_gateway_account": "true",
         "adapter_layer": layer,
         "memory_size": "1769",
+        "reserved_concurrency": "900",
+        "audit": "true",
     }
     made = account.up("gateway", words)
     function = made.one("aws:lambda/function:Function").inputs
@@ -45,6 +47,11 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
         "manage_api_gateway_account": len(made.of("aws:apigateway/account:Account")),
         "adapter_layer": function["layers"],
         "memory_size": function["memorySize"],
+        "reserved_concurrency": function["reservedConcurrentExecutions"],
+        "audit": (
+            made.one("aws:lb/loadBalancer:LoadBalancer").inputs["accessLogs"]["enabled"],
+            made.one("aws:ec2/flowLog:FlowLog").inputs["trafficType"],
+        ),
     }
     assert ends == {
         "name": "g--1-load-balancer",
@@ -58,6 +65,8 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
         "manage_api_gateway_account": 1,
         "adapter_layer": [layer],
         "memory_size": 1769,
+        "reserved_concurrency": 900,
+        "audit": (True, "ALL"),
     }
     named = {name for names in ends for name in names.split(", ") if "." not in name}
     known = GatewayConfiguration.model_fields.keys() | GatewaySettings.model_fields.keys()

@@ -42,10 +42,16 @@ def test_the_load_balancer_is_internal_and_waits_longer_than_any_response(gatewa
     balancer = gateway.one("aws:lb/loadBalancer:LoadBalancer")
     assert (balancer.inputs["internal"], balancer.inputs["loadBalancerType"]) == (True, "application")
     assert balancer.inputs["idleTimeout"] > 900
+    assert "accessLogs" not in balancer.inputs
     assert "name" not in balancer.inputs
     assert len(balancer.inputs["subnets"]) == 3
     network = gateway.made(gateway.one("aws:ec2/vpc:Vpc")).id
     assert balancer.replacement_trigger == network, "the provider would try to move it into another VPC"
+
+
+def test_the_load_balancer_refuses_what_two_parsers_could_read_in_two_ways(gateway: Recording) -> None:
+    balancer = gateway.one("aws:lb/loadBalancer:LoadBalancer").inputs
+    assert (balancer["dropInvalidHeaderFields"], balancer["desyncMitigationMode"]) == (True, "strictest")
 
 
 def test_the_only_listener_answers_404_in_json(gateway: Recording) -> None:
@@ -63,24 +69,30 @@ def test_security_groups_let_the_function_through_to_balancer_and_table_and_noth
         (
             one.inputs["securityGroupId"],
             one.inputs["referencedSecurityGroupId"],
+            one.inputs["ipProtocol"],
             one.inputs["fromPort"],
             one.inputs["toPort"],
         )
         for one in gateway.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
     ]
-    assert admitted == [(group["gateway-load-balancer"], group["gateway-function"], 80, 80)]
+    assert admitted == [(group["gateway-load-balancer"], group["gateway-function"], "tcp", 80, 80)]
+    prefix_list = gateway.made(gateway.one("aws:ec2/vpcEndpoint:VpcEndpoint")).outputs["prefixListId"]
     out = {
-        one.name: (one.inputs["securityGroupId"], one.inputs.get("cidrIpv4"), one.inputs.get("fromPort"))
+        one.name: {name: value for name, value in one.inputs.items() if name != "description"}
         for one in gateway.of("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")
     }
+    balancer, function = group["gateway-load-balancer"], group["gateway-function"]
     assert out == {
-        "gateway-load-balancer-to-replicas": (group["gateway-load-balancer"], OPEN, 1),
-        "gateway-function-to-load-balancer": (group["gateway-function"], None, 80),
-        "gateway-function-to-dynamodb": (group["gateway-function"], None, 443),
+        "gateway-load-balancer-to-replicas": {**_rule(balancer, 8000), "cidrIpv4": OPEN},
+        "gateway-function-to-load-balancer": {**_rule(function, 80), "referencedSecurityGroupId": balancer},
+        "gateway-function-to-dynamodb": {**_rule(function, 443), "prefixListId": prefix_list},
     }
-    prefix_list = gateway.made(gateway.one("aws:ec2/vpcEndpoint:VpcEndpoint")).outputs["prefixListId"]
-    to_table = gateway.one("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "gateway-function-to-dynamodb")
-    assert to_table.inputs["prefixListId"] == prefix_list
+    inline = [one.name for one in gateway.of("aws:ec2/securityGroup:SecurityGroup") if "egress" in one.inputs]
+    assert inline == [], "the provider takes away the rule to everywhere that AWS makes, and no other is made"
+
+
+def _rule(group: str, port: int) -> dict[str, object]:
+    return {"securityGroupId": group, "ipProtocol": "tcp", "fromPort": port, "toPort": port}
 
 
 def test_the_table_is_paid_by_request_and_expires_what_replicas_say(gateway: Recording) -> None:
@@ -91,6 +103,7 @@ def test_the_table_is_paid_by_request_and_expires_what_replicas_say(gateway: Rec
         "rangeKey": "sk",
         "attributes": [{"name": "pk", "type": "S"}, {"name": "sk", "type": "S"}],
         "ttl": {"attributeName": "ttl", "enabled": True},
+        "pointInTimeRecovery": {"enabled": True},
         "deletionProtectionEnabled": True,
     }
 
@@ -133,9 +146,10 @@ def test_the_function_runs_the_adapter_in_streaming_mode_in_the_network(gateway:
         "runtime": "python3.13",
         "architectures": ["arm64"],
         "handler": "run.sh",
-        "memorySize": 512,
+        "memorySize": 256,
         "timeout": 900,
     }
+    assert "reservedConcurrentExecutions" not in function.inputs
     assert function.inputs["layers"] == ["arn:aws:lambda:us-east-1:753240598075:layer:LambdaAdapterLayerArm64:30"]
     assert function.inputs["code"].path.endswith(".zip")
     assert len(function.inputs["vpcConfig"]["subnetIds"]) == 3

@@ -1,4 +1,4 @@
-"""A hundred wrong values, planted one by one in the configurations and the stack config of the real program: who
+"""Wrong values, planted one by one in the configurations and the stack config of the real program: who
 refuses each of them before AWS would."""
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Account:
     return account
 
 
-def test_a_hundred_values_are_planted() -> None:
-    assert len(TABLE) == 100
-    assert len({str(wrong) for wrong in TABLE}) == 100
+def test_a_hundred_values_are_planted_and_more() -> None:
+    assert len(TABLE) >= 100
+    assert len({str(wrong) for wrong in TABLE}) == len(TABLE)
     assert all(wrong.why for wrong in TABLE if wrong.refused_by == "passes"), "what passes says why"
 
 

@@ -60,7 +60,9 @@ def test_a_gateways_settings_have_their_defaults() -> None:
         "protect": True,
         "manage_api_gateway_account": True,
         "adapter_layer": None,
-        "memory_size": 512,
+        "memory_size": 256,
+        "reserved_concurrency": None,
+        "audit": False,
         "preflight": True,
     }
 

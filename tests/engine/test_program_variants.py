@@ -34,7 +34,7 @@ THERE = World(
         ),
     ),
 )
-PROTECTED = {"vpc_id": VPC, "subnet_ids": ",".join(SUBNETS), "auth": "false", "protect": "true"}
+PROTECTED = {"vpc_id": VPC, "subnet_ids": ",".join(SUBNETS), "auth": "false", "protect": "true", "audit": "true"}
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ def test_a_protected_gateway_is_destroyed_after_its_protection_is_taken_away(sta
     ], "and the first key has been rotated away"
     before = stacks.happened()
     gateway.destroy()
-    assert set(stacks.there("gateway")) == {"gateway-api-logs"}, "the account's own log role stays"
+    assert set(stacks.there("gateway")) == {"gateway-api-logs", "gateway-audit"}, "the account's log role and the logs"
     assert in_order(
         stacks.events(before),
         ("delete", "Listener gateway-listener"),

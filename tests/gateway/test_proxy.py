@@ -56,6 +56,18 @@ def test_every_method_path_query_and_body_goes_through(served: Bench, method: st
     assert asked.header("x-mine") == "é".encode().decode("latin-1")
 
 
+@pytest.mark.parametrize(("method", "length"), [("GET", []), ("HEAD", []), ("DELETE", []), ("POST", ["0"])])
+def test_a_body_that_is_none_has_a_length_only_where_one_is_expected(
+    served: Bench, method: str, length: list[str]
+) -> None:
+    """A load balancer that mitigates desync strictest answers 400 to a GET with a length, be it 0."""
+    request = f"{method} /services/run/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    exchange(served, request.encode())
+    asked = served.tgi.asked[-1]
+    assert (asked.method, [value for name, value in asked.headers if name == "content-length"]) == (method, length)
+    assert asked.header("transfer-encoding") is None
+
+
 def test_the_host_names_the_run_and_the_whole_path_is_its_own(served: Bench) -> None:
     for host in ("run.example.com", "RUN.Example.COM:8443", "run.example.com."):
         httpx.post(f"{served.url}/services/closed/x", headers={"host": host}, content=b"{}")

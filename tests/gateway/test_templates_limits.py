@@ -1,130 +1,19 @@
-"""What one rendering may cost (translation.md §7.3), and what a template may not reach."""
+"""What a template may not reach. What one rendering may cost: tests/gateway/test_templates_cost.py."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 from gateway_lambda.registry.record import Model
-from gateway_lambda.templates import ChatTemplate, TemplateError, TemplateInvalid, TemplateLimit, TemplateRaised
+from gateway_lambda.templates import ChatTemplate, TemplateInvalid, TemplateLimit, TemplateRaised
 
 HI = [{"role": "user", "content": "Hi"}]
-BOMB_SECONDS = 2.0
-"""CPU a refused bomb may take: twice the limit of a rendering's own time."""
 
 
 def render(source: str, messages: Any = HI, **arguments: Any) -> str:
     return ChatTemplate(Model(name="m", chat_template=source)).render(messages, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("source", "error"),
-    [
-        ("{{ 10 ** 9999999 }}", TemplateInvalid),
-        ("{% if x %}{{ 2 ** y }}{% endif %}", TemplateInvalid),
-        ("{{ 'a' * 200000000 }}", TemplateLimit),
-        ("{{ 200000000 * 'a' }}", TemplateLimit),
-        ("{{ [1] * 200000000 }}", TemplateLimit),
-        ("{% set x = 'a' * 1000001 %}x", TemplateLimit),
-        ("{{ 'a' | center(1000000000) }}", TemplateLimit),
-        ("{{ 'a'.center(1000000000) }}", TemplateLimit),
-        ("{{ 'a'['ljust'](1000000000) }}", TemplateLimit),
-        ("{{ ('a' | attr('rjust'))(1000000000) }}", TemplateLimit),
-        ("{{ ['a'] | map('center', 1000000000) | first }}", TemplateLimit),
-        ("{{ '1'.zfill(1000000000) }}", TemplateLimit),
-        ("{{ '\t'.expandtabs(1000000000) }}", TemplateLimit),
-        ("{{ ('\t' * 900000).expandtabs(1000) }}", TemplateLimit),
-        ("{{ '%999999999d' % 1 }}", TemplateLimit),
-        ("{{ '%.999999999f' % 1.0 }}", TemplateLimit),
-        ("{{ '%*d' % (999999999, 1) }}", TemplateLimit),
-        ("{{ '%(a)999999999d' % {'a': 1} }}", TemplateLimit),
-        ("{{ '%999999999d' | format(1) }}", TemplateLimit),
-        ("{{ ('%s' * 9999) % (('a' * 9999,) * 9999) }}", TemplateLimit),
-        ("{{ '{:999999999}'.format(1) }}", TemplateLimit),
-        ("{{ '{:{}}'.format(1, 999999999) }}", TemplateLimit),
-        ("{{ ('{0}' * 9999).format('a' * 9999) }}", TemplateLimit),
-        ("{{ ('a' * 9999).replace('a', 'b' * 9999) }}", TemplateLimit),
-        ("{{ ('a' * 9999).replace('', 'b' * 9999) }}", TemplateLimit),
-        ("{{ ('a' * 9999) | replace('a', 'b' * 9999) }}", TemplateLimit),
-        ("{{ ('a' * 9999).join('b' * 9999) }}", TemplateLimit),
-        ("{{ ('b' * 9999) | join('a' * 9999) }}", TemplateLimit),
-        ("{{ ('a' * 9999).translate({97: 'b' * 9999}) }}", TemplateLimit),
-        ("{{ 'a' | indent(1000000000, true) }}", TemplateLimit),
-        ("{{ ('\n' * 99999) | indent(9999) }}", TemplateLimit),
-        ("{{ ('a ' * 99999) | wordwrap(1, wrapstring='b' * 9999) }}", TemplateLimit),
-        ("{{ ([[1] * 9999] * 9999) | sum(start=[]) }}", TemplateLimit),
-        ("{{ (['a' * 999999] * 999999) | map('upper') | list }}", TemplateLimit),
-        ("{{ ['a' * 999999] * 999999 }}", TemplateLimit),
-        ("{{ ('%s' ~ (['a' * 999999] * 999999)) }}", TemplateLimit),
-        ("{{ '%s' % (['a' * 999999] * 999999) }}", TemplateLimit),
-        ("{{ (['a' * 999999] * 999999) | string }}", TemplateLimit),
-        ("{{ (['a' * 999999] * 999999) | tojson }}", TemplateLimit),
-        ("{{ ([['a' * 999999]] * 999999) | join }}", TemplateLimit),
-        ("{{ ([['a' * 999999]] * 999999) | pprint }}", TemplateLimit),
-        ("{{ dict(a=[dict(b=['a' * 999999] * 999999)]).values() }}", TemplateLimit),
-        ("{{ namespace(a=['a' * 999999] * 999999) }}", TemplateLimit),
-        ("{{ '\"'" + " | tojson" * 40 + " }}", TemplateLimit),
-        ("{{ '\"'" + " | pprint" * 60 + " }}", TemplateLimit),
-        (
-            "{% set ns = namespace(x=1) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns }}",
-            TemplateLimit,
-        ),
-        (
-            "{% set ns = namespace(x='\"') %}{% for i in range(60) %}{% set ns.x = [ns.x] | string %}{% endfor %}",
-            TemplateLimit,
-        ),
-        (
-            "{% set ns = namespace(x='a') %}{% for i in range(60) %}{% set b %}{{ ns.x }}{{ ns.x }}{% endset %}"
-            "{% set ns.x = b %}{% endfor %}",
-            TemplateLimit,
-        ),
-        ("{% macro f(n) %}{% if n %}{{ f(n - 1) * 2 }}{% else %}a{% endif %}{% endmacro %}{{ f(60) }}", TemplateLimit),
-        ("{{ [[1] * 999] | tojson(indent=9999) }}", TemplateLimit),
-        ("{{ [] | tojson(indent=1000000000) }}", TemplateLimit),
-        ("{{ [[1]] | tojson(indent=1000000000) }}", TemplateLimit),
-        ("{{ 1 | round(1000000000, 'ceil') }}", TemplateLimit),
-        ("{{ [1] | batch(1000000000, 0) | list }}", TemplateLimit),
-        ("{{ [1] | slice(1000000000) | list }}", TemplateLimit),
-        ("{{ range(10001) }}", TemplateLimit),
-        ("{{ range(10 * 999999999999 * 999999999999) }}", TemplateLimit),
-        ("{% for i in range(10000) %}{% for j in range(10000) %}{% endfor %}{% endfor %}", TemplateLimit),
-        ("{% for i in range(10000) %}{{ 'a' * 1000 }}{% endfor %}", TemplateLimit),
-        (
-            "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(30) }}",
-            TemplateLimit,
-        ),
-        (
-            "{% set ns = namespace(x='a') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
-            TemplateLimit,
-        ),
-        (
-            "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
-            TemplateLimit,
-        ),
-        (
-            "{% set ns = namespace(x=9) %}{% for i in range(60) %}{% set ns.x = ns.x * ns.x %}{% endfor %}",
-            TemplateLimit,
-        ),
-        (
-            "{% set ns = namespace(x=[]) %}{% for i in range(999) %}{% set ns.x = ns.x + ['a' * 999999] %}{% endfor %}",
-            TemplateLimit,
-        ),
-        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", TemplateRaised),
-        ("{{ ('9' * 99999) | int + 1 }}{{ 'a' + 1 }}", TemplateRaised),
-        ("{{ 1e308 * 10 | int }}{{ (1e308 * 10) | round | int }}{{ 1 / 0 }}", TemplateRaised),
-        ("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", TemplateInvalid),
-        ("{% if 1 %}" * 200 + "{% endif %}" * 200, TemplateInvalid),
-        ("{# #}" + "a" * (256 * 1024), TemplateInvalid),
-    ],
-    ids=lambda value: value[:60] if isinstance(value, str) else value.__name__,
-)
-def test_bombs_are_refused_at_next_to_no_cost(source: str, error: type[TemplateError]) -> None:
-    begun = time.process_time()
-    with pytest.raises(error):
-        render(source)
-    assert time.process_time() - begun < BOMB_SECONDS
 
 
 def test_a_template_in_a_branch_that_is_not_taken_costs_nothing() -> None:

@@ -43,7 +43,7 @@ def function(task_root: Path, path: Path, environment: Mapping[str, str]) -> Ite
         raise AssertionError("require('lambda-adapter') comes before")
     with runtime_api() as api:
         given = {
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
             "AWS_LAMBDA_FUNCTION_NAME": "gateway",
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_LOG_GROUP_NAME": "/servestack/gateway",

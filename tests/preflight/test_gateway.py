@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -291,9 +292,71 @@ def test_a_delegation_inside_the_zone_that_leads_the_domain_out_of_it_is_refused
     assert one(asked({}, inside="failed"), "delegation")[0] == "ok"
 
 
+OWN = "arn:aws:lambda:us-east-1:123456789012:function:gateway-function-0123456"
+
+
+def limits(all_of_it: int, free: int) -> Answers:
+    return {
+        "lambda.GetAccountSettings": {
+            "AccountLimit": {"ConcurrentExecutions": all_of_it, "UnreservedConcurrentExecutions": free}
+        }
+    }
+
+
+def test_what_can_be_reserved_is_said_with_what_stays() -> None:
+    assert one(asked(limits(1000, 900), reserved_concurrency=800), "Lambda concurrency") == (
+        "ok",
+        "800 are reserved for the gateway, which is its limit of requests at once; 100 of the account's 1000 stay for "
+        "other functions",
+    )
+
+
+@pytest.mark.parametrize(
+    ("all_of_it", "free", "most", "others", "remedy", "asked_for"),
+    [
+        (1000, 900, 800, 100, "set reserved_concurrency to 800 or less", 1001),
+        (10, 10, 0, 0, "remove reserved_concurrency", 901),
+    ],
+)
+def test_what_cannot_be_reserved_is_refused(
+    all_of_it: int, free: int, most: int, others: int, remedy: str, asked_for: int
+) -> None:
+    none = {"resourcegroupstaggingapi.GetResources": {"ResourceTagMappingList": []}}
+    found = one(asked({**limits(all_of_it, free), **none}, reserved_concurrency=801), "Lambda concurrency")
+    assert found == (
+        "refusal",
+        f"reserved_concurrency is 801, but at most {most} can be reserved: the account runs {all_of_it} function "
+        f"instances at once, others reserve {others}, and 100 must stay unreserved; {remedy}, release other "
+        f"reservations, or ask for {asked_for} (quota Concurrent executions, L-B99A9384): aws service-quotas "
+        f"request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value {asked_for} "
+        "--region us-east-1",
+    )
+
+
+def test_what_the_stack_has_reserved_already_is_not_taken_for_somebody_else_s() -> None:
+    questions: list[Any] = []
+
+    def own(question: Any) -> dict[str, Any]:
+        questions.append(question)
+        return {"ResourceTagMappingList": [{"ResourceARN": OWN}]}
+
+    answers: Answers = {
+        **GOOD,
+        **limits(1000, 100),
+        "resourcegroupstaggingapi.GetResources": own,
+        "lambda.GetFunctionConcurrency": {"ReservedConcurrentExecutions": 900},
+    }
+    findings = run_preflight(gateway_plan(reserved_concurrency=900), clients(CannedAws(answers)), owner="o/p/gateway")
+    assert one(findings, "Lambda concurrency")[0] == "ok"
+    (question,) = questions
+    assert json.loads(question["body"]) == {
+        "TagFilters": [{"Key": "servestack:stack", "Values": ["o/p/gateway"]}],
+        "ResourceTypeFilters": ["lambda:function"],
+    }
+
+
 def test_no_function_at_all_is_refused() -> None:
-    limits = {"AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 0}}
-    level, message = one(asked({"lambda.GetAccountSettings": limits}), "Lambda concurrency")
+    level, message = one(asked(limits(10, 0)), "Lambda concurrency")
     assert (level, message.partition(":")[0]) == (
         "refusal",
         "0 functions may run at once, of 10 with the reserved, so that no request would be answered",

@@ -15,10 +15,13 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 VARIABLE = "SERVESTACK_REQUIRE"
+CHECKOV = Path(__file__).parents[2] / ".cache" / "checkov" / "bin" / "checkov"
+"""In an environment of its own, because its packages conflict with ours."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ def insisted_on(environment: Mapping[str, str]) -> frozenset[str]:
     return names
 
 
+def _checkov() -> str | None:
+    done = CHECKOV.parents[1] / ".installed"
+    return None if done.exists() else "it is not installed; make check installs it, and needs the network to do so"
+
+
 def _docker() -> str | None:
     if shutil.which("docker") is None:
         return "there is no docker command"
@@ -80,6 +88,7 @@ def _text_generation() -> str | None:
 
 
 REQUIREMENTS: Mapping[str, Requirement] = {
+    "checkov": Requirement("checkov, which make check installs", _checkov),
     "docker": Requirement("a docker engine", _docker),
     "lambda-adapter": Requirement("the Lambda Web Adapter's binary, as lambda-adapter", _lambda_adapter),
     "linux": Requirement("/proc, to read memory and processor time from", _linux),

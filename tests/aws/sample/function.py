@@ -33,7 +33,7 @@ FUNCTION: Resources = (
             "runtime": "python3.13",
             "handler": "run.sh",
             "architectures": ["arm64"],
-            "memorySize": 512,
+            "memorySize": 256,
             "timeout": 900,
             "layers": ["arn:aws:lambda:eu-central-1:753240598075:layer:LambdaAdapterLayerArm64:30"],
             "s3Bucket": "packages",

@@ -23,11 +23,11 @@ from tests.aws.standin.differences import DEFAULTS, Difference, difference
 from tests.aws.standin.problem import NotAccepted, refuse
 from tests.aws.standin.records import Record, Records
 from tests.aws.standin.tables import types
-from tests.aws.standin.together import Questions, account, api, balancing
+from tests.aws.standin.together import account, api, balancing, logging
 from tests.aws.standin.together.regions import elsewhere
 from tests.aws.standin.world import World
 
-_QUESTIONS: Questions = {**account.QUESTIONS, **api.QUESTIONS, **balancing.QUESTIONS}
+_QUESTIONS = (account.QUESTIONS, api.QUESTIONS, balancing.QUESTIONS, logging.QUESTIONS)
 _RULE = "aws:lb/listenerRule:ListenerRule"
 
 
@@ -168,7 +168,7 @@ class Cloud:
         if not problems:
             problems += elsewhere(type, given, region)
             problems += doubled(self.records, type, given, region)
-            for question in _QUESTIONS.get(type, ()):
+            for question in (one for questions in _QUESTIONS for one in questions.get(type, ())):
                 problems += question(self.records, self.world, given, region)
         if problems:
             raise NotAccepted(problems)

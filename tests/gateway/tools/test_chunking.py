@@ -18,6 +18,7 @@ _PARTS = [
     *("<tool_call>", "</tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<tool", "_call>", "</tool_", "[TOOL", "<", "["),
     *('{"name": "f", "arguments": {"x": 1}}', '{"name":"g","parameters":{}}', '{"name": "nope", "arguments": {}}'),
     *('{"function": {"name": "f", "arguments": {', '{"arguments": {"a": [1, {}]}, "name": "f"}', '{"name": "f"}'),
+    *('{"x": 1, "name": "f", "arguments": {}}', '{"x": 0, "name": "f", "arguments": "{}"}', '{"\\ud800": "\\ud800"}'),
     *('{"name": "f", "arguments": "{}"}', '{"name"', '"arguments": ', '"f"', '{"answer": 1}', '{"id": "<tool_call>"}'),
     *("{", "}", "]", ",", ";", ":", '"', "\\", "\\u00", "1", "1e", "true", "tru", "null", " ", "\n", "\t", "a", "é"),
 ]
@@ -36,6 +37,28 @@ def test_any_cutting_gives_the_same_answer(text: str, form: str, cuts: list[int]
     pieces = [text[start:end] for start, end in pairwise(edges)]
     for cutting in (pieces, list(text)):
         reading = _parser(form, parallel=parallel)
+        deltas = [delta for piece in cutting for delta in reading.feed(piece)]
+        assert gather([*deltas, *reading.finish()]) == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"x": 1, "name": "f", "parameters": {}}',
+        '{"x": 1, "name": "f", "arguments": "{}"}',
+        '{ "name" : "f" , "arguments" : {"a": [1, "\\ud800"]} } x',
+        '{"id": "call_1", "function": {"name": "f", "arguments": "{\\"a\\": 1}"}}',
+        '<tool_call>{"name": "f", "arguments": {}}</tool_call>{"name": "g", "arguments": {}}',
+        '[TOOL_CALLS] [{"name": "f", "arguments": {}}, {"arguments": {"a": 1}, "name": "g"}]',
+        '<|python_tag|>{"name": "f", "parameters": {"a": 1}}; {"name": "f", "parameters": {"b": tru}}',
+        '{"name": "nobody", "arguments": {"a": {}}} {"name": "f", "arguments": {}}',
+    ],
+)
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_every_cut_gives_the_same_answer(form: str, text: str) -> None:
+    whole = read_answer(text, _parser(form))
+    for cutting in [*((text[:at], text[at:]) for at in range(1, len(text))), tuple(text)]:
+        reading = _parser(form)
         deltas = [delta for piece in cutting for delta in reading.feed(piece)]
         assert gather([*deltas, *reading.finish()]) == whole
 

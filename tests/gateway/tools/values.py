@@ -19,7 +19,20 @@ _words = st.sampled_from(
             "f",
             "g",
         ),
-        *("properties", "required", "anyOf", "$ref", "$defs", "#", "#/$defs/f", "items", "object", "array", "string"),
+        *(
+            "properties",
+            "required",
+            "anyOf",
+            "$ref",
+            "$defs",
+            "#",
+            "#/$defs/f",
+            "items",
+            "object",
+            "array",
+            "string",
+            "format",
+        ),
         *("text", "json", "json_object", "regex", "none", "auto", "required", "custom", "allowed_tools", ""),
     ]
 )

@@ -1,6 +1,7 @@
-"""IAM policies: their grammar, their size, what a trust policy and an identity policy must and must not have.
+"""Policies: their grammar, their size, what a role's trust, a role's policy and a bucket's must and must not have.
 
-IAM/latest/UserGuide/reference_policies_grammar.html and reference_iam-quotas.html.
+IAM/latest/UserGuide/reference_policies_grammar.html and reference_iam-quotas.html; of buckets
+AmazonS3/latest/userguide/bucket-policies.html.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import botocore.session
 
@@ -29,21 +30,26 @@ _SID = re.compile(r"[A-Za-z0-9]*")
 _PARTS = frozenset(
     ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"]
 )
-_INLINE, _TRUST = 10_240, 2_048
-"""Characters but white space: all inline policies of a role together; a trust policy, by the default quota."""
+_INLINE, _TRUST, _BUCKET = 10_240, 2_048, 20_480
+"""Characters but white space: a role's inline policies together, a trust policy by the default quota, a bucket's."""
+_Kind = Literal["inline", "trust", "bucket"]
 
 
 def _inline(inputs: Mapping[str, Any]) -> Iterator[Problem]:
-    yield from _policy("policy", value_at(inputs, "policy"), _INLINE, trust=False)
+    yield from _policy("policy", value_at(inputs, "policy"), _INLINE, "inline")
+
+
+def _bucket(inputs: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from _policy("policy", value_at(inputs, "policy"), _BUCKET, "bucket")
 
 
 def _role(inputs: Mapping[str, Any]) -> Iterator[Problem]:
-    yield from _policy("assumeRolePolicy", value_at(inputs, "assumeRolePolicy"), _TRUST, trust=True)
+    yield from _policy("assumeRolePolicy", value_at(inputs, "assumeRolePolicy"), _TRUST, "trust")
     for index, policy in enumerate(value_at(inputs, "inlinePolicies") or ()):
-        yield from _policy(f"inlinePolicies[{index}].policy", value_at(policy, "policy"), _INLINE, trust=False)
+        yield from _policy(f"inlinePolicies[{index}].policy", value_at(policy, "policy"), _INLINE, "inline")
 
 
-def _policy(where: str, text: Any, most: int, *, trust: bool) -> Iterator[Problem]:
+def _policy(where: str, text: Any, most: int, kind: _Kind) -> Iterator[Problem]:
     if text is None:
         return
     try:
@@ -61,11 +67,11 @@ def _policy(where: str, text: Any, most: int, *, trust: bool) -> Iterator[Proble
         yield Problem(where, f"MalformedPolicyDocument: {reason}")
     statements = policy["Statement"]
     for index, statement in enumerate(_flat(statements)):
-        for reason in _statement(statement, trust=trust):
+        for reason in _statement(statement, kind):
             yield Problem(f"{where} Statement[{index}]", f"MalformedPolicyDocument: {reason}")
 
 
-def _statement(statement: Any, *, trust: bool) -> Iterator[str]:
+def _statement(statement: Any, kind: _Kind) -> Iterator[str]:
     if not is_object(statement) or statement.keys() - _PARTS:
         yield f"Syntax errors in policy: unknown elements {sorted(set(statement) - _PARTS)}"
         return
@@ -73,7 +79,7 @@ def _statement(statement: Any, *, trust: bool) -> Iterator[str]:
         yield f"Effect is Allow or Deny, got {statement.get('Effect')!r}"
     if not _SID.fullmatch(statement.get("Sid", "")):
         yield f"Statement IDs (SID) must be alpha-numeric, got {statement['Sid']!r}"
-    yield from _who_and_what(statement, trust=trust)
+    yield from _who_and_what(statement, kind)
     for action in _listed(statement, "Action", "NotAction"):
         yield from _action(action)
     for resource in _listed(statement, "Resource", "NotResource"):
@@ -87,19 +93,20 @@ def _statement(statement: Any, *, trust: bool) -> Iterator[str]:
                 yield f"Condition key {key!r} has no prefix"
 
 
-def _who_and_what(statement: Mapping[str, Any], *, trust: bool) -> Iterator[str]:
+def _who_and_what(statement: Mapping[str, Any], kind: _Kind) -> Iterator[str]:
+    trust, named = kind == "trust", kind != "inline"
     if ("Action" in statement) == ("NotAction" in statement):
         yield "Policy statement must contain actions."
-    if trust and "Principal" not in statement:
-        yield "AssumeRole policy must contain principals"
+    if named and not {"Principal", "NotPrincipal"} & statement.keys():
+        yield "AssumeRole policy must contain principals" if trust else "Missing required field Principal"
     if trust and "Resource" in statement:
         yield "Has prohibited field Resource"
-    if not trust and ("Principal" in statement or "NotPrincipal" in statement):
+    if not named and ("Principal" in statement or "NotPrincipal" in statement):
         yield "Policy document should not specify a principal."
     if not trust and ("Resource" in statement) == ("NotResource" in statement):
         yield "Policy statement must contain resources."
     principal = statement.get("Principal")
-    for service in _flat(principal.get("Service", [])) if trust and is_object(principal) else ():
+    for service in _flat(principal.get("Service", [])) if named and is_object(principal) else ():
         if not re.fullmatch(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?", service):
             yield f"Invalid principal in policy: SERVICE {service!r}"
 
@@ -140,4 +147,8 @@ def operations() -> Mapping[str, frozenset[str]]:
     return {prefix: frozenset(names) for prefix, names in named.items()}
 
 
-RULES: Rules = {"aws:iam/role:Role": (_role,), "aws:iam/rolePolicy:RolePolicy": (_inline,)}
+RULES: Rules = {
+    "aws:iam/role:Role": (_role,),
+    "aws:iam/rolePolicy:RolePolicy": (_inline,),
+    "aws:s3/bucketPolicy:BucketPolicy": (_bucket,),
+}

@@ -1,4 +1,4 @@
-"""The table's items, DNS records and certificates, and what a function's role may."""
+"""The table's items, DNS records and certificates, what a function's role may, and how many functions run at once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from tests.aws.standin.problem import Problem
 from tests.aws.standin.records import Record, Records
 from tests.aws.standin.together import Questions
 from tests.aws.standin.world import World
+
+_FUNCTION = "aws:lambda/function:Function"
+_CONCURRENT, _UNRESERVED = 1000, 100
+"""Instances of functions that run at once in an account, by default, and those that none may reserve."""
 
 
 def _item_is_new(records: Records, world: World, inputs: Mapping[str, Any], region: str) -> Iterator[Problem]:
@@ -116,6 +120,18 @@ def _role_may(records: Records, world: World, inputs: Mapping[str, Any], region:
         yield Problem("role", f"InvalidParameterValueException: {reason}")
 
 
+def _leaves_some_unreserved(
+    records: Records, world: World, inputs: Mapping[str, Any], region: str
+) -> Iterator[Problem]:
+    """lambda/latest/dg/configuration-concurrency.html: 100 of the account's stay for functions that reserve none."""
+    others = [one.outputs.get("reservedConcurrentExecutions") or 0 for one in records.of(_FUNCTION, region)]
+    mine = inputs.get("reservedConcurrentExecutions") or 0
+    if mine > 0 and _CONCURRENT - mine - sum(max(0, one) for one in others) < _UNRESERVED:
+        reason = "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution"
+        reason += f" below its minimum value of [{_UNRESERVED}]."
+        yield Problem("reservedConcurrentExecutions", f"InvalidParameterValueException: {reason}")
+
+
 def _allowed(records: Records, role: Record, action: str) -> bool:
     managed = [
         str(one.outputs["policyArn"])
@@ -144,6 +160,6 @@ def _flat(value: Any) -> list[Any]:
 QUESTIONS: Questions = {
     "aws:acm/certificateValidation:CertificateValidation": (_validation_records_exist,),
     "aws:dynamodb/tableItem:TableItem": (_item_is_new,),
-    "aws:lambda/function:Function": (_role_may,),
+    _FUNCTION: (_role_may, _leaves_some_unreserved),
     "aws:route53/record:Record": (_record_is_in_its_zone, _alias_leads_somewhere),
 }

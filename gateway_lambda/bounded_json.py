@@ -1,0 +1,90 @@
+"""Decoding JSON that others wrote, with a bound on what it may become in memory.
+
+Bytes do not say what JSON costs: `{},` is three of them and 70 once decoded. So values are counted before the first one
+is made, and nesting is looked at before anything walks through it. What comes from here is small enough for any work
+that is linear in its values, and flat enough for any that recurs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+MAX_VALUES: Final = 100_000
+"""Values, however deep. They take 25 MB at most, beside their text. The longest agents' chats have a tenth of it."""
+MAX_LEVELS: Final = 200
+"""Lists and objects in one another. A schema of 64 levels takes three of these for each."""
+
+_STRING_OR_MARK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+["\\]?|[,\[{]', re.DOTALL)
+_QUOTE = ord('"')
+
+
+class JsonRefused(ValueError):
+    """The text is no JSON, or more of it than is taken; the message says which."""
+
+
+class TooMuchJson(JsonRefused):
+    """It has too many values or too many levels."""
+
+
+def decode_bounded(text: bytes) -> Any:
+    """The value that `text` is. Raises `JsonRefused`."""
+    openers = text.count(b"{") + text.count(b"[")
+    if 1 + openers + text.count(b",") > MAX_VALUES:
+        count_values(text)
+    return _decode(text, openers)
+
+
+class ValueBudget:
+    """For several texts that may have `MAX_VALUES` together."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAX_VALUES
+
+    def decode(self, text: bytes) -> Any:
+        """The value that `text` is. Raises `JsonRefused`, and `TooMuchJson` once the budget is spent."""
+        self._left -= count_values(text, self._left)
+        return _decode(text, text.count(b"{") + text.count(b"["))
+
+
+def count_values(text: bytes, most: int = MAX_VALUES) -> int:
+    """How many values `text` holds, an empty list or object counted twice. Raises `TooMuchJson` above `most`."""
+    values = 1
+    strings = 0
+    for found in _STRING_OR_MARK.finditer(text):
+        if text[found.start()] == _QUOTE:
+            strings += 1
+        else:
+            values += 1
+        if values > most or strings > 2 * most:
+            raise TooMuchJson(f"more than {MAX_VALUES} values; send less")
+    return values
+
+
+def _decode(text: bytes, openers: int) -> Any:
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise JsonRefused(str(problem)) from None
+    if openers > MAX_LEVELS and _is_deeper(found, MAX_LEVELS):
+        raise TooMuchJson(f"more than {MAX_LEVELS} lists and objects in one another; make it flatter")
+    return found
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether `value` has more than so many containers in one another. Goes level by level, without recursion."""
+    found: list[Any] = [value]
+    for _ in range(levels):
+        inner: list[Any] = []
+        for each in found:
+            kind = type(each)  # pyright: ignore[reportUnknownVariableType]
+            if kind is dict:
+                inner += each.values()
+            elif kind is list:
+                inner += each
+        found = inner
+    return any(type(each) is dict or type(each) is list for each in found)
