@@ -15,7 +15,7 @@ import msgspec
 from gateway_lambda.errors import GatewayError, ServiceError, timed_out
 from gateway_lambda.exchange import Exchange
 from gateway_lambda.proxy import response_headers, with_events
-from gateway_lambda.upstream.client import Reply
+from gateway_lambda.upstream.reply import Reply
 
 _KEPT = 4
 """Pieces that are kept of the end, whole lines each: name, data and end of a last event, and one to spare."""
@@ -57,8 +57,10 @@ async def pass_events(exchange: Exchange, reply: Reply, route: bytes, patience: 
                 limit.reschedule(asyncio.get_running_loop().time() + patience)
         last += passed.end()
     except TimeoutError:
+        reply.fail()
         last += passed.fail(timed_out("the upstream fell silent"))
     except GatewayError as error:
+        reply.fail()
         last += passed.fail(error)
     except asyncio.CancelledError:
         if not exchange.client_left and not exchange.done:
