@@ -1,8 +1,8 @@
 """Decoding JSON that others wrote, with a bound on what it may become in memory.
 
-The size of a text does not say what it costs: `{},` is three bytes, and 70 once it is decoded. So the values are counted
-before the first one is made, and the nesting is checked before anything walks through it. What this module gives is
-small enough for any work that is linear in its values, and flat enough for any recursion.
+The size of a text does not say what it costs: `{},` is three bytes, and 70 once it is decoded. So the values are
+counted before the first one is made, and the nesting is checked before anything walks through it. What this module
+gives is small enough for any work that is linear in its values, and flat enough for any recursion.
 """
 
 from __future__ import annotations
