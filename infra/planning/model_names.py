@@ -114,6 +114,11 @@ def given_up(claim: ModelClaim, run: str, owner: str) -> ModelClaim | None:
 
 def _refusal(wanted: WantedName, others: Sequence[Holder], *, shares: bool) -> str:
     first, *more = others
+    if first.owner == NOBODY:
+        return (
+            f"{wanted.model} is the model name of the run {first.run}, which no stack claims: write another "
+            "model.name, or take that run out of the table (docs/teardown.md)"
+        )
     whose = f"the run {first.run} (stack {first.owner})" + (f" and {len(more)} more" if more else "")
     set_here, set_there = "pulumi config set weight 1", f"pulumi config set weight 1 --stack {first.owner}"
     if shares:

@@ -132,7 +132,10 @@ def test_what_an_older_version_deployed_first_is_not_taken_by_who_asks_before_it
     there = [run("a"), run("b"), served("a"), served("b")]
     assert f"{M} is the model name of the run a (stack o/p/a): " in decided(there, "b")
     assert decided(there, "a") == (["a"], False)
-    assert "the run left (stack unknown)" in decided([served("left")], "b")
+    assert decided([served("left")], "b") == (
+        f"{M} is the model name of the run left, which no stack claims: write another model.name, or take that run out "
+        "of the table (docs/teardown.md)"
+    )
 
 
 def test_who_gives_a_name_up_leaves_the_others_theirs() -> None:
