@@ -6,7 +6,7 @@ GatewayError
 └── ServiceError   ours or the upstream's: the request was fine (429, 5xx); clients may retry
 ```
 
-Statuses, types and codes are those of translation.md §6.6; the body is OpenAI's, so that its SDKs show the message.
+Statuses, types and codes: docs/gateway.md#errors. The body has OpenAI's form, so that its SDKs show the message.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What only `/chat/completions` asks: messages, limits, formats, tools, template variables (translation.md §2)."""
+"""The fields of `/chat/completions` alone (docs/translation.md#fields)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only legacy `/completions` asks (translation.md §3)."""
+"""The fields of legacy `/completions` alone (docs/translation.md#legacy-completions)."""
 
 from __future__ import annotations
 

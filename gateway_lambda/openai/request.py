@@ -1,4 +1,4 @@
-"""What chat and legacy completions ask alike: the fields of translation.md §2.2, one row each.
+"""The fields that chat and legacy completions share (docs/translation.md#fields), one row for each.
 
 A row is a function that checks one value and notes it in the `Request`. JSON null is the same as absent and reaches no
 row; fields without a row are ignored.

@@ -1,4 +1,4 @@
-"""Control tokens that callers write (translation.md §7.6).
+"""Control tokens that callers write (docs/translation.md#control-tokens).
 
 TGI takes text alone and tokenizes `<|im_start|>` as the control token wherever it stands. A record may have such texts
 stripped from requests, or requests with them refused. What counts: the model's special tokens, and texts of the

@@ -1,8 +1,8 @@
 """Images in messages for vision models, and the guard against images that nobody allowed.
 
-TGI takes images as `![](URL)` inside the text, whoever wrote it, and fetches http(s) URLs itself: a request forged on
-the server's side if a caller may write one (translation.md §0.3.14). So admitted images travel through the template
-as marks that no caller can guess, every `![](` of the rendered text is broken, and only then are the marks replaced.
+TGI treats each `![](URL)` in the text as an image, whoever wrote it, and fetches http(s) URLs itself
+(docs/translation.md#images). So an allowed image goes through the template as a mark that no caller can guess. Then
+every `![](` of the rendered text is broken, and the marks are replaced by the images.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From the `messages` of a request to what a template is given (translation.md §2.10).
+"""From the `messages` of a request to what a template is given (docs/translation.md#messages).
 
 The input is decoded JSON of any shape; the result is a list of plain dicts, or `MessagesRefused` with the path of
 what is wrong. Messages that need no change are passed on as they are, so nothing here may change what it is given.

@@ -1,4 +1,4 @@
-"""What TGI's failures mean to a client (translation.md §6.6), whether they come as a status or as an event."""
+"""What TGI's failures mean to a client, as a status or as an event (docs/translation.md#errors)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`tools`, `tool_choice` and `parallel_tool_calls`: what goes to the template, the grammar and the parser (§2.9)."""
+"""`tools`, `tool_choice` and `parallel_tool_calls`: what goes to the template, grammar and parser.
+
+The rules: docs/translation.md#tools.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`response_format` as a grammar for TGI (translation.md §2.8).
+"""`response_format` as a grammar for TGI (docs/translation.md#response-formats).
 
 OpenAI's spelling and TGI's own (`{"type": "json", "value": schema}`) are both read. What TGI cannot compile in a
 schema it says itself; only what would bring it down is refused here.

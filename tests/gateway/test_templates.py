@@ -1,4 +1,4 @@
-"""Chat templates: cases P36-P48 of translation.md at the level of the package, and the environment of §7.1."""
+"""Chat templates: P36 to P48 at the level of the package, and docs/translation.md#environment."""
 
 from __future__ import annotations
 

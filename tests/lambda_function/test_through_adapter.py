@@ -58,7 +58,7 @@ def test_status_and_headers_do_not_wait_for_the_body(served: Function, web: Serv
     ],
 )
 def test_an_empty_body_becomes_a_line_feed(served: Function, web: Service, method: str, answer: Answer) -> None:
-    """A payload of no byte at all may never end for the API's client (reference/aws.md §3)."""
+    """An empty payload may never end for the API's client (aws-lambda-web-adapter issue 499)."""
     web.answers = lambda asked: answer
     response = served.ask(method, "/", host=WEB)
     assert (response.status, response.body) == (answer.status, b"\n")

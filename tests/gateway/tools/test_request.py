@@ -1,4 +1,4 @@
-"""What tools, tool_choice and parallel_tool_calls come to (translation.md §2.9)."""
+"""What tools, tool_choice and parallel_tool_calls come to (docs/translation.md#tools)."""
 
 from __future__ import annotations
 
