@@ -71,7 +71,7 @@ def _decode(text: bytes, openers: int) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise JsonRefused(str(problem)) from None
     if openers > MAX_LEVELS and _is_deeper(found, MAX_LEVELS):
-        raise TooMuchJson(f"more than {MAX_LEVELS} lists and objects in one another; make it flatter")
+        raise TooMuchJson(f"more than {MAX_LEVELS} levels of lists and objects; use fewer")
     return found
 
 

@@ -73,7 +73,7 @@ def decode_info(body: bytes) -> Info | None:
     try:
         return msgspec.json.decode(body, type=Info)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        _LOG.warning("/info gave no answer that can be used: %s", problem)
+        _LOG.warning("the gateway cannot use the answer of /info: %s", problem)
         return None
 
 

@@ -63,8 +63,8 @@ def test_what_is_just_within_is_decoded(text: bytes) -> None:
     [
         (b"[" + b"0," * (MAX_VALUES - 1) + b"0]", "more than 100000 values"),
         (b"[" + b"{}," * MAX_VALUES + b"{}]", "more than 100000 values"),
-        (b"[" * (MAX_LEVELS + 1) + b"]" * (MAX_LEVELS + 1), "more than 200 lists and objects"),
-        (b'{"a":' * (MAX_LEVELS + 1) + b"1" + b"}" * (MAX_LEVELS + 1), "more than 200 lists and objects"),
+        (b"[" * (MAX_LEVELS + 1) + b"]" * (MAX_LEVELS + 1), "more than 200 levels of lists and objects"),
+        (b'{"a":' * (MAX_LEVELS + 1) + b"1" + b"}" * (MAX_LEVELS + 1), "more than 200 levels of lists and objects"),
         (b"[," * MAX_VALUES + b'""' * 3 * MAX_VALUES, "more than 100000 values"),
         (b'["' + b'","' * MAX_VALUES + b'"]', "more than 100000 values"),
     ],

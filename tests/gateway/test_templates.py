@@ -292,7 +292,7 @@ def test_a_model_without_a_template_is_refused() -> None:
 def test_a_template_for_tools_alone_is_no_template_for_plain_requests() -> None:
     chat = ChatTemplate(Model(name="m", chat_templates={"tool_use": "t"}))
     assert chat.render(HI, tools=[{}]) == "t"
-    with pytest.raises(TemplateInvalid, match="none named default"):
+    with pytest.raises(TemplateInvalid, match="no template named default"):
         chat.render(HI)
 
 
