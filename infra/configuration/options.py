@@ -8,10 +8,16 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from infra.configuration.settings import GatewaySettings, ServiceSettings
 
-BOOLEANS = ("auth", "wait", "preflight", "protect", "manage_api_gateway_account")
+BOOLEANS = frozenset(
+    word
+    for settings in (ServiceSettings, GatewaySettings)
+    for word, field in settings.model_fields.items()
+    if cast(object, field.annotation) in (bool, bool | None)
+)
 """Words whose option can have no value. It then means true."""
 
 _NOT_OPTIONS = ("configuration", "env")
@@ -68,8 +74,10 @@ def parse(parser: argparse.ArgumentParser, line: Sequence[str]) -> argparse.Name
 
 
 def _meaning(word: str) -> str:
+    """Return the description of a word for `--help`, where it begins with a small letter."""
     model = ServiceSettings if word in ServiceSettings.model_fields else GatewaySettings
-    return _MEANINGS.get(word) or str(model.model_fields[word].description)
+    text = _MEANINGS.get(word) or str(model.model_fields[word].description)
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 
 
 def _nearest(flag: str, parser: argparse.ArgumentParser) -> str:

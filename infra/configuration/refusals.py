@@ -8,7 +8,7 @@ from infra.configuration.section import Refusal
 
 _REMOVE = "remove it"
 _OWN_IMAGE = "use an image that contains what the service needs: `image: …`"
-_NO_FLEETS = "there are no fleets: each replica is a new EC2 instance in the stack's own Auto Scaling group"
+_NO_FLEETS = "each replica is a new EC2 instance in the stack's own Auto Scaling group"
 _NO_NODES = "a service has no master node and no worker nodes"
 _NO_REPOSITORY = "servestack copies no repository into the container"
 _ROUTED = "the load balancer sends each request to the replica with the fewest open requests"
@@ -37,7 +37,7 @@ SERVICE: Mapping[str, Refusal] = {
     "home_dir": Refusal("dstack ignores it since 0.18.31", _REMOVE, ("/root",)),
     "single_branch": Refusal(_NO_REPOSITORY, _REMOVE),
     "dstack": Refusal("there is no dstack server to connect to", _REMOVE, (False,)),
-    "priority": Refusal("runs do not wait in a queue: each stack has its own instances", _REMOVE, (None, 0)),
+    "priority": Refusal("runs do not wait in a queue, because each stack has its own instances", _REMOVE, (None, 0)),
     "backends": Refusal("servestack runs only on AWS", "remove it, or write `backends: [aws]`", (None, ["aws"])),
     "reservation": Refusal("only on-demand and spot instances are supported", "use instance_types and spot_policy"),
     "retry": Refusal(
@@ -64,7 +64,7 @@ GATEWAY: Mapping[str, Refusal] = {
         _REMOVE,
         (None, False),
     ),
-    "instance_type": Refusal("the gateway has no instance: it is a Lambda function behind API Gateway", _REMOVE),
+    "instance_type": Refusal("the gateway is a Lambda function behind API Gateway, not an instance", _REMOVE),
     "public_ip": Refusal("the gateway is always reachable from the internet", _REMOVE, (True,)),
     "load_balancer": Refusal("API Gateway receives the requests, with a certificate from ACM", _REMOVE),
     "router": Refusal(_ROUTED, _REMOVE),
@@ -74,8 +74,8 @@ GATEWAY: Mapping[str, Refusal] = {
 TYPES: Mapping[str, str] = {
     "task": "a task ends by itself, and servestack deploys only services, which run until you destroy their stack",
     "dev-environment": "a development environment accepts no requests, and servestack deploys only services",
-    "fleet": "there are no fleets, because each replica is a new EC2 instance",
-    "volume": "there are no network volumes, because each replica is a new instance in any availability zone",
+    "fleet": "each replica is a new EC2 instance",
+    "volume": "each replica is a new instance in any availability zone",
     "preset": "only dstack has presets",
 }
 """The other types of configuration in dstack."""

@@ -96,12 +96,12 @@ def _problem(error: Any, document: Document, place: Callable[[KeyPath], str]) ->
 def _words(error: Any, value: object, path: KeyPath) -> tuple[str, str]:
     context = cast(Mapping[str, Any], error.get("ctx", {}))
     kind = str(error["type"])
+    if kind == "too_short" and isinstance(value, str):
+        kind = "string_too_short"
     if kind == "servestack":
         return str(context["rule"]), str(context["remedy"])
     if kind == "literal_error":
         return _choice(value, str(context["expected"]))
-    if kind == "string_pattern_mismatch":
-        return f"the text must match the pattern {context['pattern']}", "remove the characters that do not match"
     if kind == "string_type" and isinstance(value, bool | date):
         read_as = "a date" if isinstance(value, date) else "a boolean"
         return f"this must be text, and YAML reads it as {read_as}", _QUOTE_IT

@@ -192,7 +192,7 @@ def _read_gpu(text: str) -> dict[str, object]:
         else:
             key, value = "count", token
         if key in read:
-            rule = f"a GPU can have only one {key}, and this value has two"
+            rule = f"a GPU must have only one {key} part, and this value has two"
             raise problem(rule, "write a value such as L4,A10G:24GB..:1..2")
         read[key] = value
     return read

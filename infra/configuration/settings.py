@@ -155,7 +155,7 @@ class GatewaySettings(Section, frozen=True):
     )
     keys: Keys = Field(
         default={"default": KeyOptions()},
-        description="The API keys: a list of names, a,b, or a map of names to options",
+        description="The API keys: names as a list or as a,b, or a map of names to options",
     )
     domain: Domain | None = Field(default=None, description="The domain, as in the configuration")
     zone_id: ZoneId | None = Field(
@@ -177,10 +177,10 @@ class GatewaySettings(Section, frozen=True):
     )
     reserved_concurrency: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(read_whole)] | None = Field(
         default=None,
-        description="Lambda instances reserved for the gateway, and also its limit. If not set, none are reserved",
+        description="The Lambda instances reserved for the gateway, which is also its limit. If not set, none",
     )
     audit: bool = Field(
-        default=False, description="Whether AWS keeps the load balancer's access log and the VPC's flow log"
+        default=False, description="Whether to keep the load balancer's access log and the VPC's flow log"
     )
     preflight: bool = Field(
         default=True, description="Whether to run preflight, which asks AWS before anything is created"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -12,6 +13,9 @@ from infra.configuration.amounts import Count, Duration, Number, Positive
 from infra.configuration.environment import shown
 from infra.configuration.problem import NOTHING
 from infra.configuration.section import Section, problem
+
+_HEADER = r"[a-zA-Z0-9-_]+"
+_PREFIX = r"/[^\s\\{}]*"
 
 Method = Literal["get", "post", "put", "delete", "patch", "head"]
 
@@ -103,8 +107,8 @@ class PartitioningKey(Section, frozen=True):
     header: str | None = Field(
         default=None,
         max_length=500,
-        pattern=r"^[a-zA-Z0-9-_]+$",
         description="The name of the header (only with type: header)",
+        json_schema_extra={"pattern": f"^{_HEADER}$"},
     )
 
     @classmethod
@@ -117,6 +121,14 @@ class PartitioningKey(Section, frozen=True):
         if given.get("type") == "ip_address" and "header" in given:
             yield "header", problem("`header` works only with `type: header`", "remove it, or write `type: header`")
 
+    @field_validator("header")
+    @classmethod
+    def _is_a_header_name(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(_HEADER, value):
+            rule = "a header name must contain only letters, digits, - and _"
+            raise problem(rule, "write a name such as X-Api-Key")
+        return value
+
 
 class RateLimit(Section, frozen=True):
     """A limit on the requests of each client."""
@@ -124,11 +136,20 @@ class RateLimit(Section, frozen=True):
     prefix: str = Field(
         default="/",
         max_length=4094,
-        pattern=r"^/[^\s\\{}]*$",
         description="The limit applies to paths that begin with this text",
+        json_schema_extra={"pattern": f"^{_PREFIX}$"},
     )
     key: PartitioningKey = Field(default=PartitioningKey(type="ip_address"), description="What identifies a client")
     rps: Number = Field(
         ge=1 / 60, le=(2**63 - 1) // 60, description="The requests per second that each client can make", examples=[10]
     )
     burst: Count = Field(default=0, description="How many requests a client can make ahead of this rate")
+
+    @field_validator("prefix")
+    @classmethod
+    def _is_a_prefix(cls, value: str) -> str:
+        if not re.fullmatch(_PREFIX, value):
+            raise problem(
+                "a prefix must begin with / and must not contain spaces, \\, { or }", "write a path such as /v1"
+            )
+        return value

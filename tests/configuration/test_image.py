@@ -1,4 +1,4 @@
-"""Names of images: what docker pull takes, and no more."""
+"""Image names: exactly the names that docker pull accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""References such as `${{ env.NAME }}`: filled where dstack fills them, refused elsewhere, never passed through."""
+"""References such as `${{ env.NAME }}`: filled where dstack fills them, refused elsewhere, never passed on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dstack's other keys: refused by name with the reason, unless their value asks for nothing."""
+"""The other keys of dstack: refused by name with the reason, unless their value asks for nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user reads after the usual mistakes: whole reports, word for word."""
+"""The whole reports that a user reads after common mistakes."""
 
 from __future__ import annotations
 
@@ -375,6 +375,31 @@ def test_numbers_out_of_bounds_say_which_bound() -> None:
         (4, "max_price", "0", "the number must be greater than 0"),
         (6, "probes[0].timeout", "0", "the number must be at least 1"),
         (8, "rate_limits[0].burst", "-1", "the number must be at least 0"),
+    ]
+
+
+def test_rate_limits_name_their_paths_and_headers_in_words() -> None:
+    text = f"{SERVICE}rate_limits:\n  - {{prefix: api, rps: 1}}\n  - {{rps: 1, key: {{type: header, header: X Y}}}}\n"
+    assert (
+        report(text)
+        == """serve.dstack.yml: 2 problems
+
+line 5, rate_limits[0].prefix
+  found:  "api"
+  rule:   a prefix must begin with / and must not contain spaces, \\, { or }
+  remedy: write a path such as /v1
+
+line 6, rate_limits[1].key.header
+  found:  "X Y"
+  rule:   a header name must contain only letters, digits, - and _
+  remedy: write a name such as X-Api-Key"""
+    )
+
+
+def test_an_empty_text_is_not_called_a_list() -> None:
+    assert problems(f'{SERVICE}image: ""\nmodel: {{name: m, tools: ""}}\n'.replace("image: nginx\n", "")) == [
+        (3, "image", '""', "the text must not be empty"),
+        (4, "model.tools", '""', "the text must not be empty"),
     ]
 
 

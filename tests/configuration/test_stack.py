@@ -1,4 +1,4 @@
-"""Stack config and the command line: the same words, read by the same reader, over the configuration."""
+"""Stack config and the command line: one reader reads the same words and applies them to the configuration."""
 
 from __future__ import annotations
 
@@ -253,7 +253,7 @@ def test_problems_of_the_command_line_name_its_options() -> None:
 
 --gpu
   found:  "x:y"
-  rule:   a GPU can have only one name, and this value has two
+  rule:   a GPU must have only one name part, and this value has two
   remedy: write a value such as L4,A10G:24GB..:1..2
 
 --env [0]

@@ -1,4 +1,4 @@
-"""YAML as dstack reads it, and what it makes of values that nobody meant."""
+"""YAML as dstack reads it, and values that YAML reads in a way that nobody means."""
 
 from __future__ import annotations
 
