@@ -76,7 +76,7 @@ class Volume(Section, frozen=True):
 
 def _read_port(value: object) -> object:
     """Read `80`, `"8000:80"` and dstack's map. The number before the colon has no meaning for a service."""
-    remedy = 'write the port the container listens on: `port: 80`, or as in dstack `port: "8000:80"`'
+    remedy = 'write the port that the container listens on: `port: 80`, or as in dstack `port: "8000:80"`'
     parts: list[object] = [value]
     if isinstance(value, str):
         parts = [*value.split(":")]

@@ -35,7 +35,7 @@ Domain = Annotated[str, AfterValidator(_is_domain), Field(json_schema_extra={"pa
 class Certificate(Section, frozen=True):
     """An existing ACM certificate for `*.<domain>`."""
 
-    type: Literal["acm"] = Field(default="acm", description="The service that holds the certificate")
+    type: Literal["acm"] = Field(default="acm", description="Where the certificate is stored")
     arn: str = Field(description="The certificate's ARN", examples=["arn:aws:acm:us-east-1:123456789012:certificate/…"])
 
     @field_validator("arn")
@@ -53,7 +53,7 @@ class GatewayConfiguration(Written, frozen=True):
     refused: ClassVar[Mapping[str, Refusal]] = GATEWAY
 
     type: Literal["gateway"] = Field(description="The type of configuration")
-    name: str | None = Field(default=None, description="The gateway's name. If not set, the stack name")
+    name: str | None = Field(default=None, description="The gateway's name. If not set, the stack name is used")
     backend: Literal["aws"] = Field(description="The cloud", examples=["aws"])
     region: Region = Field(description="The AWS region of the gateway and its services", examples=["us-east-1"])
     domain: Domain | None = Field(

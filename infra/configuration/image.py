@@ -36,7 +36,9 @@ def _is_an_image(value: str) -> str:
         raise problem(rule, "copy the digest from the container registry, or remove @ and the digest")
     if colon and not re.fullmatch(_TAG, tag):
         rule = "an image can have one tag of at most 128 letters, digits, _, . and -, which must not begin with . or -"
-        raise problem(rule, _EXAMPLE if tag else f"write a tag after the colon, such as {last}:latest, or remove it")
+        raise problem(
+            rule, _EXAMPLE if tag else f"write a tag after the colon, such as {last}:latest, or remove the colon"
+        )
     host, path = _split(repository)
     if path != path.lower() and re.fullmatch(_REPOSITORY, path.lower()):
         written = "/".join(filter(None, (host, path.lower())))

@@ -28,11 +28,12 @@ class Limits(Section, frozen=True):
     """The limits of the model server."""
 
     max_stop_sequences: Positive | None = Field(
-        default=None, description="The most stop sequences per request. If not set, the value from /info, or 4"
+        default=None, description="The most stop sequences per request. If not set, the value from /info, or 4 is used"
     )
     max_top_n_tokens: Count = Field(default=5, description="The most alternatives per token")
     max_total_tokens: Positive | None = Field(
-        default=None, description="The most tokens of prompt and answer together. If not set, the value from /info"
+        default=None,
+        description="The most tokens of prompt and answer together. If not set, the value from /info is used",
     )
     max_input: Positive | None = Field(
         default=None,
@@ -50,25 +51,25 @@ class ModelConfiguration(Section, frozen=True):
     format: Literal["tgi", "openai"] = Field(default="tgi", description="The API of the model server")
     prefix: str = Field(default="/v1", description="The path of the server's OpenAI API (only with format: openai)")
     chat_template: str | None = Field(
-        default=None, description="The Jinja template of the prompt. If not set, the template from the Hub"
+        default=None, description="The Jinja template of the prompt. If not set, the template from the Hub is used"
     )
     chat_templates: Mapping[str, str] = Field(default={}, description="More templates by name, such as tool_use")
     eos_token: str | None = Field(
-        default=None, description="The token that ends an answer. If not set, the token from the Hub"
+        default=None, description="The token that ends an answer. If not set, the token from the Hub is used"
     )
     bos_token: str | None = Field(
-        default=None, description="The token that begins a prompt. If not set, the token from the Hub"
+        default=None, description="The token that begins a prompt. If not set, the token from the Hub is used"
     )
     special_tokens: Mapping[str, str | tuple[str, ...]] = Field(
         default={}, description="More variables for the chat template"
     )
     hub_repo: str | None = Field(
-        default=None, description="The Hub repository of the model. If not set, the model's name"
+        default=None, description="The Hub repository of the model. If not set, the model's name is used"
     )
-    revision: str | None = Field(default=None, description="The revision of that repository. If not set, main")
+    revision: str | None = Field(default=None, description="The revision of that repository. If not set, main is used")
     stop_strings: tuple[str, ...] | None = Field(
         default=None,
-        description="Texts that end an answer, in addition to the client's stop sequences. If not set, [eos_token]",
+        description="Texts that end an answer, besides the client's stop sequences. If not set, [eos_token] is used",
     )
     strip_bos: Literal["auto", "always", "never"] = Field(
         default="auto", description="Whether the gateway removes the bos_token from the rendered prompt"
@@ -93,7 +94,7 @@ class ModelConfiguration(Section, frozen=True):
     vision: bool = Field(default=False, description="Whether the model accepts images")
     image_hosts: tuple[str, ...] = Field(default=(), description="Hosts from which images can be fetched")
     prefill: Literal["continue", "new_turn"] = Field(
-        default="continue", description="What an assistant message at the end means"
+        default="continue", description="What the gateway does with an assistant message at the end"
     )
     control_tokens_in_input: Literal["allow", "strip", "reject"] = Field(
         default="allow", description="What happens to control tokens in messages"

@@ -61,7 +61,7 @@ class ServiceConfiguration(Written, frozen=True):
     type: Literal["service"] = Field(description="The type of configuration")
     name: str | None = Field(
         default=None,
-        description="The run name. If not set, the stack name",
+        description="The run name. If not set, the stack name is used",
         json_schema_extra={"pattern": f"^(?!({'|'.join(RESERVED)})$){LABEL}$"},
     )
     image: Image = Field(
@@ -87,7 +87,7 @@ class ServiceConfiguration(Written, frozen=True):
         default=None, description="Whether requests need an API key. If not set, the gateway's `auth` applies"
     )
     gateway: Annotated[str | None, WithJsonSchema(_GATEWAY_SCHEMA)] = Field(
-        default=None, description="The gateway's stack. If not set, the stack named gateway"
+        default=None, description="The gateway's stack. If not set, the stack named gateway is used"
     )
     resources: Resources = Field(default=Resources(), description="The resources that one replica needs")
     replicas: CountRange = Field(
@@ -101,10 +101,10 @@ class ServiceConfiguration(Written, frozen=True):
     registry_auth: RegistryAuth | None = Field(default=None, description="Credentials for a private image")
     privileged: bool = Field(default=False, description="Whether the container runs in privileged mode")
     working_dir: WorkingDirectory | None = Field(
-        default=None, description="The working directory. If not set, the image's working directory"
+        default=None, description="The working directory. If not set, the image's working directory is used"
     )
     user: User | None = Field(
-        default=None, description="The user in the container, such as 1000:1000. If not set, the image's user"
+        default=None, description="The user in the container, such as 1000:1000. If not set, the image's user is used"
     )
     volumes: tuple[Volume, ...] = Field(
         default=(), description="Folders of the instance that the container can use, such as /data:/data"

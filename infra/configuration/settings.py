@@ -92,7 +92,8 @@ class KeyOptions(Section, frozen=True):
     }
 
     runs: RunNames | None = Field(
-        default=None, description="The names of the runs that the key can use: a list, or a,b. If not set, all runs"
+        default=None,
+        description="The names of the runs that the key can use: a list, or a,b. If not set, it can use all runs",
     )
     requests_per_minute: Positive | None = Field(
         default=None, description="The most requests per minute. If not set, there is no limit"
@@ -113,7 +114,7 @@ class ServiceSettings(Section, frozen=True):
     configuration: str = Field(min_length=1, description="The path of the configuration")
     gateway: Annotated[str, AfterValidator(_is_a_stack)] | None = Field(
         default=None,
-        description="The gateway's stack: a name or org/project/stack. If not set, the stack named gateway",
+        description="The gateway's stack: a name or org/project/stack. If not set, the stack named gateway is used",
     )
     gpu: Gpu | None = Field(default=None, description="The GPUs, as in `resources.gpu`")
     cpu: Cpu | None = Field(default=None, description="The vCPUs, as in `resources.cpu`")
@@ -125,7 +126,7 @@ class ServiceSettings(Section, frozen=True):
         description="Environment variables. If one is secret, all of them are treated as secret",
     )
     auth: bool | None = Field(default=None, description="Whether requests need an API key")
-    spot_policy: SpotPolicy | None = Field(default=None, description="Which instances are bought")
+    spot_policy: SpotPolicy | None = Field(default=None, description="How instances are bought")
     max_price: Price | None = Field(default=None, description="The highest price of an instance, in dollars per hour")
     regions: Regions | None = Field(default=None, description="AWS regions: a list, or a,b")
     instance_types: InstanceTypes | None = Field(default=None, description="EC2 instance types: a list, or a,b")
@@ -170,14 +171,14 @@ class GatewaySettings(Section, frozen=True):
         default=True, description="Whether the stack sets the account's API Gateway log role"
     )
     adapter_layer: str | None = Field(
-        default=None, description="The ARN of the Lambda Web Adapter layer. If not set, a pinned version"
+        default=None, description="The ARN of the Lambda Web Adapter layer. If not set, a pinned version is used"
     )
     memory_size: Annotated[int, Field(ge=128, le=10240), BeforeValidator(read_whole)] = Field(
         default=256, description="The memory of the Lambda function, in MB"
     )
     reserved_concurrency: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(read_whole)] | None = Field(
         default=None,
-        description="The Lambda instances reserved for the gateway, which is also its limit. If not set, none",
+        description="The gateway's reserved Lambda instances, which are also its limit. If not set, none are reserved",
     )
     audit: bool = Field(
         default=False, description="Whether to keep the load balancer's access log and the VPC's flow log"

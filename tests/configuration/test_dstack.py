@@ -49,7 +49,7 @@ def test_every_key_of_dstacks_is_known_by_name() -> None:
 
 
 def _in_dstacks_terms(configuration: ServiceConfiguration | GatewayConfiguration) -> dict[str, Any]:
-    """Return the configuration without the fields of this project, and with dstack's default where a gateway decides."""
+    """Return the configuration without this project's own fields, and with dstack's default where a gateway decides."""
     read = json.loads(json.dumps(configuration.model_dump(), default=_plain))
     if not isinstance(configuration, ServiceConfiguration):
         return cast(dict[str, Any], read)

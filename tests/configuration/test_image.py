@@ -86,7 +86,7 @@ def test_what_docker_refuses_is_refused_with_its_place(image: str, rule: str) ->
 def test_the_remedy_is_the_name_that_was_meant() -> None:
     assert "remedy: write ghcr.io/org/server:V1" in report(text("ghcr.io/Org/Server:V1"))
     assert "remedy: write ghcr.io/org/server" in report(text("https://ghcr.io/org/server"))
-    assert "remedy: write a tag after the colon, such as server:latest, or remove it" in report(
+    assert "remedy: write a tag after the colon, such as server:latest, or remove the colon" in report(
         text("ghcr.io/org/server:")
     )
 
