@@ -81,4 +81,5 @@ class Gateway:
         service, table = await self._admission.admitted(
             exchange, await self._registry.table(), Table.runs, run, run_not_found
         )
-        await pass_on(exchange, self._runs.of(service, table), path, prefix, self._upstream)
+        patience = self._settings.plain_timeout
+        await pass_on(exchange, self._runs.of(service, table), path, prefix, self._upstream, patience)

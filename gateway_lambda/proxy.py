@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Iterable
 
 from gateway_lambda.errors import GatewayError, Header, timed_out
 from gateway_lambda.exchange import ClientLeft, Exchange
 from gateway_lambda.runs import Run
-from gateway_lambda.upstream.client import Reply, Upstream
+from gateway_lambda.upstream.client import Upstream
+from gateway_lambda.upstream.replica import Replica
+from gateway_lambda.upstream.reply import Reply
 
 HOP_BY_HOP = frozenset(
     (
@@ -30,27 +33,43 @@ _REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE")
 """Methods of which one request more changes nothing (RFC 9110 §9.2.2)."""
 
 
-async def pass_on(exchange: Exchange, run: Run, path: bytes, prefix: bytes, upstream: Upstream) -> None:
+async def pass_on(
+    exchange: Exchange, run: Run, path: bytes, prefix: bytes, upstream: Upstream, patience: float
+) -> None:
     """Serve a request by the run's own service.
 
     `path` is raw and untouched, as is the query; `prefix` is what stood before it. The gateway's key, which a run with
     `auth` asks for, ends here; the Authorization header of an open run is its service's own affair and goes on.
-    Raises `GatewayError` as long as nothing was sent.
+    `patience`: seconds until the first byte of the response, while the request does not come either, and between the
+    response's pieces. Raises `GatewayError` as long as nothing was sent.
     """
     run.rates.check(exchange, path)
-    replica = upstream.choose(run.replicas)
-    body = await _request_body(exchange)
+    limit = asyncio.timeout(patience)
+    body = await _request_body(exchange, limit, patience)
     query: bytes = exchange.scope["query_string"]
-    reply = await upstream.send(
-        replica,
-        exchange.method.encode(),
-        path + b"?" + query if query else path,
-        request_headers(exchange, prefix, own=not run.service.auth) + (run.upstream_key if run.service.auth else []),
-        body,
-        length=exchange.content_length,
-        repeatable=exchange.method in _REPEATABLE,
-    )
+    target = path + b"?" + query if query else path
+    headers = request_headers(exchange, prefix, own=not run.service.auth)
+    if run.service.auth:
+        headers += run.upstream_key
+
+    def ask(replica: Replica) -> Awaitable[Reply]:
+        return upstream.send(
+            replica,
+            exchange.method.encode(),
+            target,
+            headers,
+            body,
+            length=exchange.content_length,
+            repeatable=exchange.method in _REPEATABLE,
+        )
+
     try:
+        async with limit:
+            reply = await upstream.on_a_replica(run.replicas, ask)
+    except TimeoutError:
+        raise timed_out("the run's service took longer than it may to begin its response") from None
+    try:
+        reply.limit_silence(patience)
         await pass_back(exchange, reply)
     finally:
         reply.close()
@@ -89,22 +108,26 @@ def _forwarded(exchange: Exchange, given: Iterable[Header], prefix: bytes) -> li
     return added
 
 
-async def _request_body(exchange: Exchange) -> bytes | AsyncIterator[bytes]:
-    """The body as one piece where it came as one; else as it comes."""
+async def _request_body(exchange: Exchange, limit: asyncio.Timeout, patience: float) -> bytes | AsyncIterator[bytes]:
+    """The body as one piece where it came as one; else as it comes, each piece of which gives `limit` more time."""
     message = await exchange.receive()
     if message["type"] != "http.request":
         raise ClientLeft
     first: bytes = message.get("body", b"")
     if message.get("more_body"):
-        return _pieces(exchange, first)
+        return _pieces(exchange, first, limit, patience)
     exchange.watch()
     return first
 
 
-async def _pieces(exchange: Exchange, first: bytes) -> AsyncIterator[bytes]:
+async def _pieces(exchange: Exchange, first: bytes, limit: asyncio.Timeout, patience: float) -> AsyncIterator[bytes]:
     yield first
+    loop = asyncio.get_running_loop()
     while True:
         message = await exchange.receive()
+        with contextlib.suppress(RuntimeError):
+            # Raised when the response has begun: what limits that is its own silence.
+            limit.reschedule(loop.time() + patience)
         if message["type"] != "http.request":
             exchange.leave()
             raise ClientLeft

@@ -57,6 +57,14 @@ class Run:
         """The header with the upstream's own key, where it has one."""
         if service.model and service.model.upstream_api_key:
             self.upstream_key = [(b"authorization", b"Bearer " + service.model.upstream_api_key.strip().encode())]
+        if service.model:
+            for replica in replicas:
+                replica.question = (_question(service.model), self.upstream_key)
+
+
+def _question(model: Model) -> bytes:
+    """What a server of that format answers at once, whatever it is generating."""
+    return b"/info" if model.format == "tgi" else model.prefix.rstrip("/").encode() + b"/models"
 
 
 class Runs:

@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout: float = 60.0
     """A stream whose upstream sends no byte at all. TGI's own comments, every 15 s, count as bytes."""
     grace: float = 25.0
-    """After SIGTERM, running requests get so long to end by themselves."""
+    """After SIGTERM, running requests get so long to end by themselves. 0: they are ended at once."""
     behind: str = ""
     """`adapter`: requests come through a web adapter, which makes metadata and a payload of every response."""
     log: str = "warning"

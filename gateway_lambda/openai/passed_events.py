@@ -15,7 +15,7 @@ import msgspec
 from gateway_lambda.errors import GatewayError, ServiceError, timed_out
 from gateway_lambda.exchange import Exchange
 from gateway_lambda.proxy import response_headers, with_events
-from gateway_lambda.upstream.client import Reply
+from gateway_lambda.upstream.reply import Reply
 
 _KEPT = 4
 """Pieces that are kept of the end, whole lines each: name, data and end of a last event, and one to spare."""
@@ -57,8 +57,10 @@ async def pass_events(exchange: Exchange, reply: Reply, route: bytes, patience: 
                 limit.reschedule(asyncio.get_running_loop().time() + patience)
         last += passed.end()
     except TimeoutError:
+        reply.fail()
         last += passed.fail(timed_out("the upstream fell silent"))
     except GatewayError as error:
+        reply.fail()
         last += passed.fail(error)
     except asyncio.CancelledError:
         if not exchange.client_left and not exchange.done:
@@ -96,7 +98,7 @@ class PassedEvents:
     def end(self) -> bytes:
         """The last bytes of a stream whose response has ended properly. Raises `ServiceError` where it was cut."""
         known = self._names is not None or self._route in _END_WITH_DONE
-        if known and not self._ended(self._lines(self._held)):
+        if known and not self._ended(self._held):
             raise ServiceError(
                 500,
                 "the upstream ended its stream before the answer was complete: the last event is missing "
@@ -107,8 +109,9 @@ class PassedEvents:
 
     def fail(self, error: GatewayError) -> bytes:
         """The last bytes of a stream that is cut: an error event, unless the upstream's own end was there already."""
-        lines = self._lines()
-        return b"" if self._ended(lines) else self._between(lines) + error.event(named=self._names is not None)
+        if self._ended(self._held):
+            return self._held
+        return b"" if self._ended() else self._between() + error.event(named=self._names is not None)
 
     def _whole_lines(self, piece: bytes) -> bytes:
         piece = self._held + piece
@@ -130,17 +133,21 @@ class PassedEvents:
         """The last lines with their ends."""
         return (b"".join(self._kept) + more).splitlines(keepends=True)
 
-    def _ended(self, lines: list[bytes]) -> bool:
-        """What came last is an end: `[DONE]`, an error, or an event with one of the route's last names."""
+    def _ended(self, more: bytes = b"") -> bool:
+        """What came last is an end: `[DONE]`, an error, or an event with one of the route's last names, all of it."""
+        lines = self._lines(more)
         last = next((line for line in reversed(lines) if not line.isspace()), b"")
         if last.startswith(_DONE):
             return True
         found = _last_event(lines)
         names = self._names or ()
-        return bool(found.get("error")) or found.get("type") in ("error", *names) or self._seen in names
+        if found.get("error") or found.get("type") in ("error", *names):
+            return True
+        return self._seen in names and last.endswith((b"\n", b"\r")) and not last.startswith(b"event:")
 
-    def _between(self, lines: list[bytes]) -> bytes:
+    def _between(self) -> bytes:
         """What ends an event that has begun to say something, before the next."""
+        lines = self._lines()
         if lines and not lines[-1].endswith((b"\n", b"\r")):
             return b"\n\n"
         for line in reversed(lines):

@@ -19,8 +19,9 @@ from gateway_lambda.openai.passed_events import is_event_stream, pass_events
 from gateway_lambda.proxy import pass_back, request_headers, response_headers
 from gateway_lambda.registry.record import Model
 from gateway_lambda.runs import Run
-from gateway_lambda.upstream.client import Reply, Upstream
+from gateway_lambda.upstream.client import Upstream
 from gateway_lambda.upstream.replica import Replica
+from gateway_lambda.upstream.reply import Reply
 
 _BOUNDARY = re.compile(rb'boundary="?([^";,\s]+)', re.IGNORECASE)
 _NAMED_MODEL = re.compile(rb'^content-disposition:[^\r\n]*[;\s]name="?model["\s;\r]', re.IGNORECASE | re.MULTILINE)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from gateway_lambda.errors import JSON_TYPE, ServiceError, timed_out
+from gateway_lambda.errors import JSON_TYPE, ServiceError, timed_out, unreachable
 from gateway_lambda.registry.record import Limits
 from gateway_lambda.runs import Run
 from gateway_lambda.settings import Settings
@@ -16,11 +16,13 @@ from gateway_lambda.tgi.failures import from_status
 from gateway_lambda.tgi.info import Facts, Info, adds_bos, decode_info, facts_of
 from gateway_lambda.tgi.replies import Generated, count_in, count_tokens, decode_generated
 from gateway_lambda.tgi.token_stream import TokenStream
-from gateway_lambda.upstream.client import Reply, Upstream
+from gateway_lambda.upstream.client import Upstream
 from gateway_lambda.upstream.replica import Replica
+from gateway_lambda.upstream.reply import Reply
 
 _Answer = TypeVar("_Answer")
 
+_TOKENIZE = b"/tokenize"
 _KNOWN_FOR = 60.0
 """Seconds that an answer of `/info` holds, unless the replica fails before."""
 _UNKNOWN_FOR = 5.0
@@ -110,10 +112,12 @@ class TgiClient:
                     raise
                 return stream
         except TimeoutError:
+            replica.fail()
             raise timed_out("the upstream sent nothing for too long") from None
 
     async def _post(self, run: Run, replica: Replica, path: bytes, body: bytes) -> Reply:
-        return await self._upstream.send(replica, b"POST", path, [JSON_TYPE, *run.upstream_key], body)
+        headers = [JSON_TYPE, *run.upstream_key]
+        return await self._upstream.send(replica, b"POST", path, headers, body, question=path == _TOKENIZE)
 
     async def _ask_facts(self, run: Run, replica: Replica) -> None:
         known = run.known[replica]
@@ -132,25 +136,33 @@ class TgiClient:
             known.asking = None
 
     async def _info(self, run: Run, replica: Replica) -> Info | None:
+        """None where the replica does not say; where there are others, one that fails at this is not asked for more."""
+        alone = len(run.replicas) == 1
         try:
             async with asyncio.timeout(self._short_timeout):
-                reply = await self._upstream.send(replica, b"GET", b"/info", run.upstream_key)
+                reply = await self._upstream.send(replica, b"GET", b"/info", run.upstream_key, question=True)
                 try:
-                    return decode_info(await reply.whole()) if reply.status == 200 else None
+                    found = await reply.whole()
                 finally:
                     reply.close()
         except TimeoutError:
-            return None
+            if alone:
+                return None
+            replica.fail()
+            raise unreachable("the run's replica does not answer") from None
         except ServiceError as error:
-            if error.another:
-                raise
-            return None
+            if alone and not error.another:
+                return None
+            raise unreachable(error.message) from None
+        if reply.status >= 500 and not alone:
+            raise unreachable(f"the run's replica answered {reply.status}")
+        return decode_info(found) if reply.status == 200 else None
 
     async def _tokenize(self, run: Run, replica: Replica, text: str) -> bytes | None:
         body = msgspec.json.encode({"inputs": text})
         try:
             async with asyncio.timeout(self._short_timeout):
-                reply = await self._post(run, replica, b"/tokenize", body)
+                reply = await self._post(run, replica, _TOKENIZE, body)
                 try:
                     return await reply.whole() if reply.status == 200 else None
                 finally:

@@ -52,7 +52,7 @@ def from_status(status: int, body: bytes, *, grammar: str | None = None) -> Gate
     if failure.error_type:
         return from_event(failure, grammar=grammar)
     if status == 502:
-        return unreachable("no replica of the run answered")
+        return unreachable("no replica of the run answered", another=False)
     if status == 503:
         return unavailable("this run has no replica that is up; try again shortly")
     if status == 504:

@@ -80,7 +80,7 @@ def decode_info(body: bytes) -> Info | None:
 def adds_bos(tokens: bytes | None) -> bool | None:
     """Whether the tokenizer put something before the text: its first token then has no width.
 
-    `tokens`: `/tokenize`'s answer, a list of `{id, text, start, stop}`; None, or what is none, says nothing.
+    `tokens`: `/tokenize`'s answer, a list of `{id, text, start, stop}`. Without such an answer nothing is known: None.
     """
     try:
         first = decode_bounded(tokens or b"[]")[0]

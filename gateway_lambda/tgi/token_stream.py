@@ -7,7 +7,7 @@ import asyncio
 from gateway_lambda.errors import GatewayError, ServiceError, timed_out
 from gateway_lambda.tgi.failures import Failure, from_event
 from gateway_lambda.tgi.replies import Event, EventReader, decode_event
-from gateway_lambda.upstream.client import Reply
+from gateway_lambda.upstream.reply import Reply
 
 
 class TokenStream:
@@ -56,6 +56,7 @@ class TokenStream:
     def give_up(self) -> None:
         """End the connection because of its silence: `read` raises a timeout."""
         self._given_up = True
+        self._reply.fail()
         self._reply.close()
 
     async def finish(self) -> None:
@@ -88,4 +89,5 @@ class TokenStream:
         rest = self._reader.rest()
         if rest:
             return rest
+        self._reply.fail()
         raise ServiceError(500, "the upstream's stream ended before the answer did", "upstream_incomplete")

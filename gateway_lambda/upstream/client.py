@@ -1,17 +1,20 @@
-"""Which replica to ask, asking it, and what its failures mean."""
+"""Asking a replica, and what its failures mean."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from gateway_lambda.errors import Header, RequestError, ServiceError, unavailable, unreachable
+from gateway_lambda.errors import GatewayError, Header, RequestError, ServiceError, unreachable
 from gateway_lambda.registry.record import Service
 from gateway_lambda.settings import Settings
+from gateway_lambda.upstream.choosing import Choice
 from gateway_lambda.upstream.connection import Connection
+from gateway_lambda.upstream.health import FAILING, News
 from gateway_lambda.upstream.replica import Replica
+from gateway_lambda.upstream.reply import Reply
 from gateway_lambda.upstream.request import NotSendable
 from gateway_lambda.upstream.response import BrokenOff, Response
 
@@ -19,68 +22,10 @@ _Answer = TypeVar("_Answer")
 
 _LOG = logging.getLogger(__name__)
 
-_MAX_WHOLE = 16 * 1024 * 1024
-"""Bytes of an answer that is read as a whole: more than 200,000 tokens with their log-probabilities."""
-
-
-class Reply:
-    """A replica's response: its head is there, its body still comes.
-
-    Whoever has it calls `close`, whatever happened; an unfinished body then ends its connection, and with it the
-    generation.
-    """
-
-    __slots__ = ("_replica", "_response", "_sending", "status")
-
-    def __init__(self, replica: Replica, response: Response, sending: asyncio.Task[None] | None) -> None:
-        self.status = response.status
-        self._response = response
-        self._replica: Replica | None = replica
-        self._sending = sending
-
-    @property
-    def headers(self) -> Iterable[Header]:
-        """As they came, in order."""
-        return self._response.headers
-
-    @property
-    def ended(self) -> bool:
-        """The body's end has arrived."""
-        return self._response.ended
-
-    def header(self, name: bytes) -> bytes | None:
-        """The first header of that lower-case name."""
-        return self._response.header(name)
-
-    async def piece(self) -> bytes:
-        """What has arrived, at least a byte; empty at the body's end. Raises `ServiceError` when it broke off."""
-        try:
-            return await self._response.piece()
-        except BrokenOff as problem:
-            if self._replica is not None:
-                self._replica.lost = True
-                _LOG.warning("the response of %s broke off: %s", self._replica.base, problem)
-            raise ServiceError(500, "the upstream's answer broke off before its end", "upstream_incomplete") from None
-
-    async def whole(self) -> bytes:
-        """The body. Raises `ServiceError` when it broke off."""
-        pieces: list[bytes] = []
-        size = 0
-        while piece := await self.piece():
-            pieces.append(piece)
-            size += len(piece)
-            if size > _MAX_WHOLE:
-                raise ServiceError(500, "the upstream's answer is too large; set stream=true", "upstream_error")
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def close(self) -> None:
-        """Give the connection back where the body has ended, end it where not."""
-        if self._replica is not None:
-            self._replica.in_flight -= 1
-            self._replica = None
-            self._response.close()
-            if self._sending is not None:
-                self._sending.cancel()
+_BALANCER = b"awselb/"
+"""How AWS's load balancer begins the Server header of what it answers by itself."""
+_CONNECTING = 30.0
+"""Seconds. The balancer gives up connecting to a target after 10 s, and waits for an answer for 60 s at least."""
 
 
 class Upstream:
@@ -88,7 +33,7 @@ class Upstream:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._turn = 0
+        self._choice = Choice(self._ask_whether_there)
 
     def replicas(self, service: Service) -> list[Replica]:
         """A service's addresses; empty when it has none."""
@@ -96,28 +41,15 @@ class Upstream:
             bases = [self._settings.upstream] if self._settings.upstream else []
         else:
             bases = [service.url] if isinstance(service.url, str) else service.url
-        return [Replica(base, service.host) for base in bases]
+        news = News() if len(bases) > 1 else None
+        return [Replica(base, service.host, news) for base in bases]
 
-    def choose(self, replicas: list[Replica], other_than: Replica | None = None) -> Replica:
-        """The replica with the fewest requests in flight, by turns among equals. Raises `ServiceError` without one."""
-        left = [replica for replica in replicas if replica is not other_than] if other_than else replicas
-        if not left:
-            raise unavailable("this run has no replica now; try again shortly")
-        if len(left) == 1:
-            return left[0]
-        self._turn += 1
-        turn = self._turn % len(left)
-        return min(left[turn:] + left[:turn], key=_load)
+    def on_a_replica(self, replicas: list[Replica], ask: Callable[[Replica], Awaitable[_Answer]]) -> Awaitable[_Answer]:
+        """What `ask` gets of a replica; of others in turn, as long as they fail in a way that `another` allows.
 
-    async def on_a_replica(self, replicas: list[Replica], ask: Callable[[Replica], Awaitable[_Answer]]) -> _Answer:
-        """What `ask` gets of a replica; of a second one, where the first is overloaded or cannot be reached."""
-        replica = self.choose(replicas)
-        try:
-            return await ask(replica)
-        except ServiceError as error:
-            if not error.another or len(replicas) < 2:
-                raise
-        return await ask(self.choose(replicas, replica))
+        Raises `ServiceError`: the last replica's error, or one that says that the run has no replica.
+        """
+        return self._choice.on_a_replica(replicas, ask)
 
     async def send(
         self,
@@ -128,44 +60,81 @@ class Upstream:
         body: bytes | AsyncIterator[bytes] = b"",
         *,
         length: bytes | None = None,
-        repeatable: bool = True,
+        repeatable: bool = False,
+        question: bool = False,
     ) -> Reply:
         """Ask a replica, wait for the head of its response.
 
-        `target`, `headers`, `length`: as a `Request` takes them. `repeatable`: the request may be sent once more, on a
-        new connection, when one that was used before turns out to be dead. Raises `RequestError` for what cannot be
-        sent, and `ServiceError`, whose `another` is true when no byte of a response was seen.
+        `target`, `headers`, `length`: as a `Request` takes them. `repeatable`: one request more changes nothing. Any
+        other one is sent once more only where the replica cannot have seen it: never after it may have begun to work.
+        `question`: the gateway's own, which is repeatable; its answer says that the replica is there, not that it
+        serves.
+
+        Raises `RequestError` for what cannot be sent, and `ServiceError`, whose `another` is true where the request may
+        be sent to another replica.
         """
         try:
             request = replica.request(method, target, headers, body, length)
         except NotSendable as problem:
             raise RequestError(str(problem), "invalid_value") from None
+        repeatable = (repeatable or question) and isinstance(body, bytes)
         again = False
+        begun = asyncio.get_running_loop().time()
         replica.in_flight += 1
-        response = sending = None
+        connection = response = sending = None
         try:
             while True:
                 connection = await self._connect(replica, fresh=again)
-                again = repeatable and connection.used and isinstance(body, bytes)
                 response = connection.send(request)
                 if not isinstance(body, bytes):
                     sending = asyncio.create_task(connection.send_body(body, request.length))
                 try:
                     await response.head()
                 except BrokenOff as problem:
-                    if not again or problem.answered:
+                    may_repeat = repeatable or (problem.untaken and isinstance(body, bytes))
+                    if again or not may_repeat or not connection.used or problem.answered:
                         _LOG.warning("%s gave no answer: %s", replica.base, problem)
-                        raise _no_answer(problem) from None
+                        raise _no_answer(problem, another=may_repeat) from None
                 else:
-                    return Reply(replica, response, sending)
+                    if response.status not in FAILING:
+                        replica.health.there()
+                        return Reply(replica, response, sending, question=question)
+                    if again or not isinstance(body, bytes) or not _reached_nobody(response, begun, repeatable):
+                        return Reply(replica, response, sending, question=question)
+                    response.close()
+                again = True
         except BaseException as problem:
             replica.in_flight -= 1
-            replica.lost = replica.lost or isinstance(problem, ServiceError)
+            if isinstance(problem, ServiceError) and (connection is None or isinstance(body, bytes)):
+                # Otherwise the gateway may have ended the connection itself, where the body was not what it should be.
+                replica.fail()
             if response is not None:
                 response.close()
             if sending is not None:
                 sending.cancel()
             raise
+
+    async def _ask_whether_there(self, replica: Replica) -> None:
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout):
+                if replica.question is None:
+                    (await self._connect(replica, fresh=True)).end()
+                else:
+                    reply = await self.send(replica, b"GET", *replica.question, question=True)
+                    try:
+                        await reply.whole()
+                        if reply.status in FAILING:
+                            reply.fail()
+                            return
+                    finally:
+                        reply.close()
+        except TimeoutError:
+            replica.fail()
+        except GatewayError:
+            if replica.question is None:
+                replica.fail()
+        else:
+            replica.health.passed()
 
     async def _connect(self, replica: Replica, *, fresh: bool) -> Connection:
         try:
@@ -175,11 +144,18 @@ class Upstream:
             raise unreachable("no connection to the run's replica; it may be starting or gone") from None
 
 
-def _no_answer(problem: BrokenOff) -> ServiceError:
+def _no_answer(problem: BrokenOff, *, another: bool) -> ServiceError:
     if problem.answered:
-        return unreachable("the run's replica answered with what is no HTTP response", another=False)
-    return unreachable("the run's replica closed the connection before it answered")
+        return unreachable("the run's replica answered with what is no HTTP response", another=another)
+    return unreachable("the run's replica closed the connection before it answered", another=another)
 
 
-def _load(replica: Replica) -> int:
-    return replica.in_flight
+def _reached_nobody(response: Response, begun: float, repeatable: bool) -> bool:
+    """AWS's load balancer answers for a target that it did not reach, as far as can be told, or need not be told.
+
+    502 may also mean that the target took the request and died.
+    """
+    if not (response.header(b"server") or b"").startswith(_BALANCER):
+        return False
+    quick = asyncio.get_running_loop().time() - begun < _CONNECTING
+    return repeatable or (response.status == 504 and quick)

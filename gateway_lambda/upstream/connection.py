@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import socket
+import struct
+import termios
 from collections.abc import AsyncIterator
 from typing import cast
 
@@ -69,6 +73,7 @@ class Connection(asyncio.Protocol):
         if self.usable:
             cast("asyncio.Transport", self._transport).write(request.head)
         else:
+            response.untaken = True
             response.break_off("the connection was closed")
         return response
 
@@ -130,6 +135,11 @@ class Connection(asyncio.Protocol):
             self._break_off(f"what came is no HTTP response: {problem}")
         if self._beside_body > _MAX_BESIDE_BODY:
             self._break_off("headers without end")
+
+    def eof_received(self) -> None:
+        """The replica ends the connection. The transport closes then."""
+        if self._response is not None and not self._response.seen and self._transport is not None:
+            self._response.untaken = _has_unconfirmed(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -207,6 +217,24 @@ class Connection(asyncio.Protocol):
         if response is not None:
             response.break_off(reason)
         self.end()
+
+
+def _has_unconfirmed(transport: asyncio.Transport) -> bool:
+    """Something that was sent has not arrived at the other end, whose end of the connection has arrived here.
+
+    The segment that ends a connection confirms all that came before it. So what is unconfirmed behind it came too late
+    to be read, or never. Nothing is known where TLS adds bytes of its own, or where the system does not say it.
+    """
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is None or transport.get_extra_info("sslcontext") is not None:
+        return False
+    if transport.get_write_buffer_size():
+        return True
+    try:
+        (bytes_left,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
+    except OSError:
+        return False
+    return bytes_left > 0
 
 
 def _ends_with_connection(response: Response) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 import time
@@ -12,7 +13,10 @@ from functools import partial
 from gateway_lambda.errors import Header
 from gateway_lambda.registry.address import address
 from gateway_lambda.upstream.connection import Connection, Owner
+from gateway_lambda.upstream.health import Health, News
 from gateway_lambda.upstream.request import Request
+
+_LOG = logging.getLogger(__name__)
 
 _IDLE_FOR = 60.0
 """Seconds. A connection that was idle for longer is not used again: whoever stands between may have forgotten it."""
@@ -21,15 +25,18 @@ _IDLE_FOR = 60.0
 class Replica(Owner):
     """One base URL. Idle connections are used again, the one used last first, so that the others grow old and go."""
 
-    __slots__ = ("_idle", "_open", "_tls", "address", "base", "in_flight", "lost")
+    __slots__ = ("_idle", "_open", "_tls", "address", "base", "health", "in_flight", "lost", "question")
 
-    def __init__(self, base: str, host: str | None) -> None:
-        """`host`: the Host header to send instead of the URL's own. Raises `BadAddress`."""
+    def __init__(self, base: str, host: str | None, news: News | None = None) -> None:
+        """`host`: the Host header to send instead of the URL's own. `news`: as of `Health`. Raises `BadAddress`."""
         self.base = base.rstrip("/")
         self.in_flight = 0
         """Requests that wait for their answer's end."""
+        self.health = Health(news)
         self.lost = False
         """It failed, or ended its last connection: when it answers again it may be another."""
+        self.question: tuple[bytes, Sequence[Header]] | None = None
+        """Path and headers of a GET that shows whether it is there; None: that it takes connections has to do."""
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self.address = address(self.base, host)
@@ -60,8 +67,17 @@ class Replica(Owner):
         async with asyncio.timeout(patience):
             return await self._connect(patience)
 
+    def fail(self) -> None:
+        """It failed at a request, or does not answer."""
+        self.lost = True
+        pause = self.health.failed(asyncio.get_running_loop().time())
+        if pause:
+            _LOG.warning("%s failed several times in a row: it gets no requests for %.0f s", self.base, pause)
+
     def close(self) -> None:
         """End all connections."""
+        if self.health.probe is not None:
+            self.health.probe.cancel()
         for connection in tuple(self._open):
             connection.end()
 

@@ -10,11 +10,15 @@ from gateway_lambda.errors import Header
 
 
 class BrokenOff(Exception):
-    """The connection ended, or what came is no HTTP. `answered`: a byte had arrived."""
+    """The connection ended, or what came is no HTTP.
 
-    def __init__(self, reason: str, *, answered: bool) -> None:
+    `answered`: a byte had arrived. `untaken`: the replica cannot have seen the whole request.
+    """
+
+    def __init__(self, reason: str, *, answered: bool, untaken: bool = False) -> None:
         super().__init__(reason)
         self.answered = answered
+        self.untaken = untaken
 
 
 class State(Enum):
@@ -31,7 +35,19 @@ class State(Enum):
 class Response:
     """What a replica answers. Bytes that arrived are read before the end, or the break, that came after them."""
 
-    __slots__ = ("_broken", "_caught_up", "_end", "_pieces", "_size", "_waiter", "headers", "seen", "state", "status")
+    __slots__ = (
+        "_broken",
+        "_caught_up",
+        "_end",
+        "_pieces",
+        "_size",
+        "_waiter",
+        "headers",
+        "seen",
+        "state",
+        "status",
+        "untaken",
+    )
 
     def __init__(self, end: Callable[[], None], caught_up: Callable[[], None]) -> None:
         """`end` closes the connection; `caught_up` is called when a reader has taken all that had arrived."""
@@ -41,6 +57,8 @@ class Response:
         self.state = State.HEAD
         self.seen = False
         """A byte has arrived, if only of a 1xx response."""
+        self.untaken = False
+        """The replica ended the connection before the whole request had arrived there."""
         self._end = end
         self._caught_up = caught_up
         self._pieces: list[bytes] = []
@@ -52,6 +70,11 @@ class Response:
     def ended(self) -> bool:
         """The body's end has arrived."""
         return self.state is State.COMPLETE
+
+    @property
+    def waiter(self) -> object:
+        """The same object as long as a reader waits for the same piece; None while nobody waits."""
+        return self._waiter
 
     async def head(self) -> None:
         """Wait for status and headers. Raises `BrokenOff`."""
@@ -102,7 +125,7 @@ class Response:
 
     def break_off(self, reason: str) -> None:
         """Nothing more will come."""
-        self._broken = BrokenOff(reason, answered=self.seen)
+        self._broken = BrokenOff(reason, answered=self.seen, untaken=self.untaken)
         self.state = State.BROKEN
         self._wake()
 

@@ -1,6 +1,6 @@
-"""The function's zip: the gateway, its dependencies for Lambda's machine, and the script that starts it.
+"""The zip of the gateway's function: the gateway, its dependencies for Lambda's machine, and the start script.
 
-`python -m infra.packaging` makes it and prints where it is.
+`python -m infra.packaging` makes the zip and prints its path.
 """
 
 from infra.packaging.function import FunctionPackage, build_function_zip

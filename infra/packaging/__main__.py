@@ -1,4 +1,4 @@
-"""`python -m infra.packaging`: make the function's zip and print its path, size and digest."""
+"""`python -m infra.packaging`: make the function's zip, and print its path, size and digest."""
 
 import sys
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""A zip whose bytes depend on nothing but its contents, not even on who packs it.
+"""A zip whose bytes depend only on its contents, not on the machine that packs it.
 
-What deflate makes of the same data differs between versions of zlib, and so between machines. Files out of wheels are
-therefore taken as they lie there, packed, and what else there is goes in as it is.
+The output of deflate differs between versions of zlib, and so between machines. Files of wheels are therefore copied in
+their compressed form, and other files are stored without compression.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from struct import pack, unpack_from
 from typing import BinaryIO, NamedTuple
 
 _LOCAL, _CENTRAL, _END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
-"""How a zip's three kinds of record begin (APPNOTE.TXT 4.3)."""
+"""The first bytes of a zip's three kinds of record (APPNOTE.TXT 4.3)."""
 _LOCAL_SIZE = 30
 _VERSION = 20
-"""What it takes to unpack it: deflate."""
+"""The version of zip that unpacks it: the one with deflate."""
 _MADE_ON_UNIX = 3 << 8
 _UTF8 = 1 << 11
 _OLDEST = 1 << 5 | 1
-"""The first of January 1980, the earliest date that a zip can hold; the time is 0."""
+"""1 January 1980, the earliest date in a zip. The time is 0."""
 _FILE, _EXECUTABLE = 0o100644, 0o100755
 
 
 class Packed(NamedTuple):
-    """A file as it lies in a zip."""
+    """A file as a zip stores it."""
 
     method: int
     crc: int
     size: int
-    """Bytes when unpacked."""
+    """The number of bytes when unpacked."""
     data: bytes
 
 
 def stored(data: bytes) -> Packed:
-    """A file that is not compressed."""
+    """Return a file without compression."""
     return Packed(zipfile.ZIP_STORED, zlib.crc32(data), len(data), data)
 
 
 def packed_in(archive: zipfile.ZipFile, file: BinaryIO, info: zipfile.ZipInfo) -> Packed:
-    """A file of another zip, as it lies there; `file` is what `archive` reads from."""
+    """Return a file of another zip in its compressed form. `archive` reads from `file`."""
     if info.compress_type != zipfile.ZIP_DEFLATED:
         return stored(archive.read(info))
     file.seek(info.header_offset)
@@ -50,9 +50,9 @@ def packed_in(archive: zipfile.ZipFile, file: BinaryIO, info: zipfile.ZipInfo) -
 
 
 def zipped(contents: Mapping[str, Packed], *, executable: str) -> bytes:
-    """A zip of `contents` in order of name, all of one age, one of them executable.
+    """Return a zip of `contents`, ordered by name, all with the same date, and one of them executable.
 
-    A folder or a list of files given to Pulumi would lose that bit: its own zips hold no modes.
+    Pulumi's own zips, made from a folder or a list of files, have no modes, so the file would not be executable.
     """
     files: list[bytes] = []
     directory: list[bytes] = []

@@ -1,4 +1,4 @@
-"""What goes into the zip: paths in it, and their bytes."""
+"""The contents of the zip: paths, and their bytes."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from infra.packaging.archive import Packed, packed_in, stored
 from infra.packaging.problem import PackagingError
 
 START_SCRIPT = "run.sh"
-"""The function's handler: what the adapter's wrapper starts. It has to be executable, with LF at its lines' ends."""
+"""The function's handler, which the adapter's wrapper starts. It must be executable, and its lines must end with LF."""
 
 Contents = dict[str, Packed]
-"""Path in the zip, with slashes, to the file."""
+"""From a path in the zip, with slashes, to the file."""
 
 _UNUSED_SUFFIXES = frozenset((".c", ".h", ".pxd", ".pxi", ".pyi", ".pyx", ".tmpl", ".typed"))
 _UNUSED_FOLDERS = frozenset(("__pycache__", "bin", "tests", "test"))
 _UNUSED_MODULES = re.compile(r"/_testcapi\.")
 _METADATA = re.compile(r"^[^/]+\.dist-info/(METADATA|licenses/.*|LICEN[CS]E.*|NOTICE.*)$")
-"""Of a distribution's own description, what asks for a version needs the first, and its licence wants to be kept."""
+"""The files of a distribution's description that are kept: METADATA for code that asks for a version, and licences."""
 
 
 def gateway_contents(root: Path) -> Contents:
-    """The modules of the gateway's package and its start script. Raises `PackagingError`.
+    """Return the modules of the gateway's package and its start script. Raises `PackagingError`.
 
-    No bytecode: it would depend on the interpreter that makes it, of which another machine may have another or none.
+    They contain no bytecode, because it depends on the interpreter, and another machine can have another one.
     """
     package = root / "gateway_lambda"
     if not (package / "__main__.py").is_file():
         raise PackagingError(
-            f"{package} holds no gateway, whose __main__.py the function runs; give the project's root"
+            f"{package} has no __main__.py, which the function runs; give the root folder of the project"
         )
     modules = {path.relative_to(root): path for path in package.rglob("*.py") if path.is_file()}
     found = {
@@ -44,18 +44,22 @@ def gateway_contents(root: Path) -> Contents:
 
 
 def wheel_contents(wheels: Iterable[Path]) -> Contents:
-    """What the wheels install, without what nothing reads when the gateway runs. Raises `PackagingError`."""
+    """Return the files that the wheels install, without those that the gateway never reads. Raises `PackagingError`."""
     found: Contents = {}
     for wheel in wheels:
         for name, file in _installed(wheel):
             known = found.setdefault(name, file)
             if (known.crc, known.size) != (file.crc, file.size):
-                raise PackagingError(f"two packages hold different files named {name}, one of them {wheel.name}")
+                raise PackagingError(
+                    f"two packages have different files named {name}, and one of them is {wheel.name}; remove or "
+                    "replace one of the packages in pyproject.toml, then run `make pins`"
+                )
     return found
 
 
 def place(name: str) -> str | None:
-    """Where a wheel's file is installed; None for one that is left out. Files of `*.data` have a scheme's folder."""
+    """Return the path at which a file of a wheel is installed; `None`: it is left out. Files in `*.data` are in a
+    folder of their scheme."""
     parts = PurePosixPath(name).parts
     if parts[0].endswith(".data"):
         if parts[1] not in ("purelib", "platlib"):
@@ -78,5 +82,5 @@ def _installed(wheel: Path) -> Iterator[tuple[str, Packed]]:
 
 
 def _text(data: bytes) -> bytes:
-    """With LF, whatever the checkout has."""
+    """Return the text with LF at the ends of lines, even if the checkout has CR LF."""
     return data.replace(b"\r\n", b"\n")

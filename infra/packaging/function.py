@@ -15,27 +15,27 @@ from infra.packaging.requirements import read_requirements
 from infra.packaging.wheels import kept_wheels
 
 LIMIT = 12_000_000
-"""Bytes. Lambda takes 50 MB; a larger zip makes every cold start longer."""
+"""The most bytes. Lambda allows 50 MB, but a larger zip makes every cold start longer."""
 
 
 @dataclass(frozen=True)
 class FunctionPackage:
-    """A zip that is ready to be deployed."""
+    """A zip that is ready for deployment."""
 
     path: Path
     sha256: str
-    """Hex, of the file."""
+    """SHA-256 of the file, in hex."""
     size: int
-    """Bytes."""
+    """The size in bytes."""
     handler: str
-    """What the function's `handler` names."""
+    """The value of the function's `handler`."""
 
 
 def build_function_zip(*, root: Path, cache: Path | None = None) -> FunctionPackage:
-    """The zip of the gateway that lies in the project's folder `root`, kept in `cache` (`root/.cache/function`).
+    """Make the zip of the gateway in the project's folder `root`, and store it in `cache` (`root/.cache/function`).
 
-    Only packages that are not there yet need network. The same pinned requirements and the same files of the gateway
-    give the same bytes, whatever machine, pip and Python make them. Raises `PackagingError`.
+    Only packages that are not in the cache need a network connection. The same pinned requirements and the same files
+    of the gateway give the same bytes on every machine, with every pip and Python. Raises `PackagingError`.
     """
     cache = root / ".cache" / "function" if cache is None else cache
     requirements = read_requirements(root / "requirements-lambda.txt")
@@ -44,20 +44,22 @@ def build_function_zip(*, root: Path, cache: Path | None = None) -> FunctionPack
     data = zipped({**packages, **gateway}, executable=START_SCRIPT)
     if len(data) > LIMIT:
         raise PackagingError(
-            f"the function's zip has {len(data):,} bytes, more than {LIMIT:,}: a dependency of the gateway grew,"
-            " and every cold start with it; leave it out, or raise the limit in infra/packaging"
+            f"the function's zip has {len(data):,} bytes, but the limit is {LIMIT:,}: a dependency of the gateway has "
+            "grown and makes every cold start longer; remove it, or raise the limit in infra/packaging"
         )
     digest = sha256(data).hexdigest()
     path = cache / f"gateway-{digest[:16]}.zip"
     try:
         _keep(data, path)
     except OSError as problem:
-        raise PackagingError(f"{cache} cannot be written ({problem.strerror}); it keeps what was made") from problem
+        raise PackagingError(
+            f"{cache}, which stores the function's zip, cannot be written ({problem.strerror}); make it writable"
+        ) from problem
     return FunctionPackage(path, digest, len(data), START_SCRIPT)
 
 
 def _keep(data: bytes, path: Path) -> None:
-    """The file is whole or not there, also when two make it at once."""
+    """Write the file completely or not at all, also when two processes write it at the same time."""
     if path.is_file() and path.read_bytes() == data:
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Which of the pinned requirements the function needs, whatever machine asks."""
+"""The pinned requirements that the function needs. The result is the same on every machine."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class Requirement(NamedTuple):
     pin: str
     """`name==version`"""
     hashes: tuple[str, ...]
-    """`sha256:…` of each of its files."""
+    """The hash of each of its files, as `sha256:…`."""
 
 
 def read_requirements(path: Path) -> list[Requirement]:
-    """The requirements of a pinned file that hold on Lambda. Raises `PackagingError` where one is not pinned."""
+    """Return the requirements of a pinned file that apply on Lambda. Raises `PackagingError` when one is not pinned."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as problem:
         raise PackagingError(f"{path} cannot be read ({problem.strerror}); {_REMEDY}") from problem
     found = [wanted for line in _logical_lines(text) if (wanted := _for_lambda(line, path)) is not None]
     if not found:
-        raise PackagingError(f"{path} holds no requirement; {_REMEDY}")
+        raise PackagingError(f"{path} has no requirements; {_REMEDY}")
     return found
 
 
@@ -45,11 +45,11 @@ def _for_lambda(line: str, path: Path) -> Requirement | None:
     pin, _, marker = (part.strip() for part in requirement.partition(";"))
     name, exact, version = pin.partition("==")
     if not (name and exact and version) or set(pin) & set(" ,*<>!~@"):
-        raise PackagingError(f"{path}: {pin!r} is no exact version, want name==version; {_REMEDY}")
+        raise PackagingError(f"{path}: {pin!r} is not an exact version, name==version; {_REMEDY}")
     if not all(each.startswith("sha256:") for each in hashes) or not hashes:
-        raise PackagingError(f"{path}: {pin} has no hash by SHA-256, and only what is known is deployed; {_REMEDY}")
+        raise PackagingError(f"{path}: {pin} has no SHA-256 hash, and only known files are deployed; {_REMEDY}")
     try:
         needed = not marker or Marker(marker).evaluate(dict(MARKERS))
     except InvalidMarker:
-        raise PackagingError(f"{path}: {marker!r} of {pin} is no marker; {_REMEDY}") from None
+        raise PackagingError(f"{path}: {marker!r} of {pin} is not a valid marker; {_REMEDY}") from None
     return Requirement(pin, tuple(hashes)) if needed else None

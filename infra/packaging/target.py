@@ -1,14 +1,14 @@
-"""The machine that the function runs on, in the terms of those who ask: pip, wheels, markers."""
+"""The machine that the function runs on, in the terms of pip, wheels and markers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 PYTHON = "3.13"
-"""Of the runtime `python3.13`."""
+"""The version of the runtime `python3.13`."""
 
 PLATFORMS = ("manylinux_2_34_aarch64", "manylinux_2_28_aarch64", "manylinux2014_aarch64")
-"""Wheels that the runtime can load, the best first: it is Amazon Linux 2023, with glibc 2.34, on arm64."""
+"""Platforms of wheels that the runtime can load, the best first. It is Amazon Linux 2023, with glibc 2.34, on arm64."""
 
 MARKERS: Mapping[str, str] = {
     "implementation_name": "cpython",
@@ -23,4 +23,4 @@ MARKERS: Mapping[str, str] = {
     "python_version": PYTHON,
     "sys_platform": "linux",
 }
-"""The environment that a requirement's marker is evaluated in. pip would take its own machine's."""
+"""The environment in which markers of requirements are evaluated. pip would use the one of its own machine."""

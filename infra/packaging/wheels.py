@@ -1,4 +1,4 @@
-"""The wheels for Lambda's machine: got by pip, kept, and checked by their hashes every time."""
+"""The wheels for Lambda's machine: pip downloads them, the cache keeps them, and every use checks their hashes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NETWORK = re.compile(
 
 
 def kept_wheels(requirements: Sequence[Requirement], cache: Path) -> list[Path]:
-    """A wheel for each requirement, in order; those that `cache` lacks, or holds broken, are fetched into it.
+    """Return a wheel for each requirement, in order. Missing or damaged wheels are downloaded into `cache`.
 
     Raises `PackagingError`.
     """
@@ -34,23 +34,24 @@ def kept_wheels(requirements: Sequence[Requirement], cache: Path) -> list[Path]:
             _fetch(requirements, folder)
         except OSError as problem:
             raise PackagingError(
-                f"{folder} cannot be written ({problem.strerror}); it keeps the function's packages"
+                f"{folder}, which stores the function's packages, cannot be written ({problem.strerror}); make it "
+                "writable"
             ) from problem
         found = _whole(folder, requirements)
     missing = [pin for (pin, _), wheel in zip(requirements, found, strict=True) if wheel is None]
     if missing:
-        raise PackagingError(f"pip fetched no wheel for {', '.join(missing)}; look at your pip's settings")
+        raise PackagingError(f"pip downloaded no wheel for {', '.join(missing)}; check the settings of pip")
     return [wheel for wheel in found if wheel is not None]
 
 
 def _whole(folder: Path, requirements: Sequence[Requirement]) -> list[Path | None]:
-    """For each requirement the wheel in `folder` that has one of its hashes."""
+    """Return, for each requirement, the wheel in `folder` with one of its hashes."""
     by_hash = {f"sha256:{sha256(path.read_bytes()).hexdigest()}": path for path in sorted(folder.glob("*.whl"))}
     return [next((by_hash[each] for each in wanted.hashes if each in by_hash), None) for wanted in requirements]
 
 
 def _fetch(requirements: Sequence[Requirement], folder: Path) -> None:
-    """Put the wheels into `folder` one by one, each whole, also when two do it at once."""
+    """Put complete wheels into `folder`, one by one, also when two processes do it at the same time."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as name:
         fresh = Path(name)
@@ -70,30 +71,32 @@ def _fetch(requirements: Sequence[Requirement], folder: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The caller's, with whichever index and proxy it names; pip's words stay in English."""
+    """Return the caller's environment, with its index and proxy. pip's messages stay in English."""
     return {**os.environ, "LC_ALL": "C.UTF-8", "PYTHONWARNINGS": "ignore"}
 
 
 def _explained(said: str) -> str:
     if "No module named pip" in said:
-        return f"{sys.executable} has no pip, which gets the function's packages; `make setup` makes .venv with one"
+        return (
+            f"{sys.executable} has no pip, which downloads the function's packages; `make setup` creates .venv with pip"
+        )
     if "DO NOT MATCH THE HASHES" in said:
-        what = "a package differs from the hash in requirements-lambda.txt, so it is not used"
-        remedy = "look at what your package index or proxy sends; `make pins` takes up a release that has new files"
+        what = "a package does not have the hash of requirements-lambda.txt, so it is not used"
+        remedy = "check what your package index or proxy sends; if a release has new files, run `make pins`"
     elif _NETWORK.search(said):
         what = "pip cannot reach the package index"
-        remedy = "run `python -m infra.packaging` once where there is network, or name a mirror in PIP_INDEX_URL;"
-        remedy += " what was made is kept in .cache and needs no network again"
+        remedy = "run `python -m infra.packaging` once with a network connection, or set PIP_INDEX_URL to a mirror;"
+        remedy += " .cache keeps the result, which needs no network again"
     elif "No matching distribution found" in said:
         what = f"a package has no wheel for Python {PYTHON} on arm64 Linux"
-        remedy = "pin a version that has one: `make pins` after naming it in pyproject.toml"
+        remedy = "name a version that has one in pyproject.toml, then run `make pins`"
     else:
-        what, remedy = "pip failed", "its last words tell why"
-    return f"the function's packages cannot be had: {what}; {remedy}\n{_last_words(said)}"
+        what, remedy = "pip failed", "its last lines say why"
+    return f"the function's packages cannot be downloaded: {what}; {remedy}\n{_last_words(said)}"
 
 
 def _last_words(said: str) -> str:
-    """The last errors that pip wrote, without credentials that an index's URL may hold."""
+    """Return pip's last errors, without credentials that the URL of an index can contain."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR")] or lines
     return re.sub(r"//[^/@\s]+@", "//***@", "\n".join(f"pip: {line[:300]}" for line in errors[-4:]))

@@ -1,7 +1,8 @@
-"""Configuration and catalog to plan: everything that will be deployed, decided as plain frozen data.
+"""From a configuration and the catalog to a plan: everything that will be deployed, as plain frozen data.
 
-No AWS, no Pulumi, no network but what the caller hands in: `plan_service` is given a function that finds chat
-templates, which for the Hub is `resolve_with(open_on_hub())` (`infra.planning.hub`, imported only where it is used).
+This package uses no AWS and no Pulumi, and only the network functions that the caller passes in. `plan_service` gets a
+function that finds chat templates. For the Hub it is `resolve_with(open_on_hub())` of `infra.planning.hub`, which only
+its users import.
 """
 
 from infra.planning.catalog import PRICES_AS_OF, PRICES_REGION, InstanceType, read_catalog

@@ -1,4 +1,4 @@
-"""An API key of a gateway, as it is planned."""
+"""An API key of a gateway, as the plan has it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey:
-    """An API key, and what a caller with it may do."""
+    """An API key, and what a caller with this key can do."""
 
     name: str
     runs: tuple[str, ...] | None = None
-    """Run names; `None`: all."""
+    """Names of the runs that the key opens; `None`: all runs."""
     requests_per_minute: int | None = None
-    """The most requests; `None`: any number."""
+    """The most requests per minute; `None`: no limit."""

@@ -7,16 +7,16 @@ from infra.planning.plan import Purchase, Replicas, Scaling
 from infra.planning.text import written_line
 
 SMALLEST_DISK_GB = 100
-"""What dstack gives a machine on AWS at least. The machine image alone takes 75."""
+"""dstack's smallest disk on AWS. The machine image alone needs 75."""
 LARGEST_DISK_GB = 16 * 1024
-"""dstack's ceiling on AWS: 16 TB."""
+"""dstack's largest disk on AWS: 16 TB."""
 
 
 def plan_purchase(configuration: ServiceConfiguration) -> Purchase:
-    """The numbers of the group's instances distribution.
+    """Return the numbers for the group's instances distribution.
 
-    `auto` buys `max(1, smallest number of replicas)` on demand and what is above as spot: a group never falls back
-    from spot to on demand by itself, so that something must run on demand for the service to run at all.
+    With `auto`, `max(1, minimum of replicas)` instances are on demand and all others are spot. An Auto Scaling group
+    never falls back from spot to on demand by itself, so one instance must be on demand for the service to run.
     """
     policy = configuration.spot_policy
     if policy == "on-demand":
@@ -31,18 +31,18 @@ def plan_purchase(configuration: ServiceConfiguration) -> Purchase:
 
 
 def purchase_notes(purchase: Purchase, replicas: Replicas) -> list[str]:
-    """Where buying differs from dstack's."""
+    """Return notes on how the purchase of instances differs from dstack."""
     if purchase.spot_policy == "on-demand":
         return []
     if purchase.spot_policy == "spot":
         return [
-            "spot_policy spot: every replica is spot. Spot prices are below the list prices shown and change; a "
-            "replica can be taken back with two minutes' notice, and while AWS has no spot capacity none is started."
+            "spot_policy spot: every replica is spot. Spot prices are below the list prices shown here, and they "
+            "change. AWS can end a replica with two minutes' notice, and starts none while it has no spot capacity."
         ]
     base = purchase.on_demand_base
     above = max(0, replicas.maximum - base)
     first = "replica is" if base == 1 else f"{base} replicas are"
-    rest = f"up to {above} above are spot" if above else "no more than that ever run, so nothing is spot"
+    rest = f"up to {above} more are spot" if above else "the service never has more, so nothing is spot"
     return [
         f"spot_policy auto: the first {first} on demand, {rest}. dstack tries spot first and falls back to on demand; "
         "an Auto Scaling group never falls back by itself."
@@ -50,7 +50,8 @@ def purchase_notes(purchase: Purchase, replicas: Replicas) -> list[str]:
 
 
 def plan_disk(configuration: ServiceConfiguration, problems: list[Problem]) -> int:
-    """The root volume in GB: the smallest that is asked for and that can be had, as in dstack."""
+    """Return the size of the root volume in GB: the smallest size that the configuration and AWS allow, as in
+    dstack."""
     asked = configuration.resources.disk
     low = None if asked is None else asked.size.min
     high = None if asked is None else asked.size.max
@@ -60,14 +61,14 @@ def plan_disk(configuration: ServiceConfiguration, problems: list[Problem]) -> i
                 where="resources.disk",
                 line=written_line(configuration.source, "resources.disk"),
                 rule=f"a replica's volume has {SMALLEST_DISK_GB}GB to {LARGEST_DISK_GB // 1024}TB",
-                remedy=f"write a size or a range within that, for example {SMALLEST_DISK_GB}GB..",
+                remedy=f"write a size or a range within these limits, for example {SMALLEST_DISK_GB}GB..",
             )
         )
     return max(SMALLEST_DISK_GB, _rounded_up(low or 0))
 
 
 def plan_replicas(configuration: ServiceConfiguration) -> Replicas:
-    """How many replicas run, and when that changes."""
+    """Return how many replicas run, and when that changes."""
     low = configuration.replicas.min or 0
     scaling = configuration.scaling
     return Replicas(

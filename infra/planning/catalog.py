@@ -1,7 +1,7 @@
-"""The catalog: which GPU instance types EC2 sells, what is in them, and their list prices on one dated day.
+"""The catalog: EC2's GPU instance types, their resources, and their list prices on one date.
 
-Data only, out of the two CSV files beside this module, which name their sources. The catalog is committed so that the
-same configuration plans the same deployment whatever prices did since.
+The data is in the two CSV files of this folder, which name their sources. The catalog is committed so that the same
+configuration gives the same plan, even after AWS changes its prices.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal
 PRICES_AS_OF = "2026-07-20"
 """The day of the catalog's prices."""
 PRICES_REGION = "us-east-1"
-"""The region of the catalog's prices. Elsewhere they are an orientation, and are said to be one."""
+"""The region of the catalog's prices. In other regions they are an estimate, and messages say so."""
 
 _FOLDER = Path(__file__).parent
 
@@ -28,31 +28,31 @@ class InstanceType:
     name: str
     vcpus: int
     memory_gb: float
-    """Main memory in GiB, which dstack writes as GB."""
+    """Main memory in GiB. dstack writes it as GB."""
     gpu: str
     """The GPU's name as dstack spells it (`A10G`, `RTXPRO6000`)."""
     gpu_count: int
     gpu_memory_gb: float
-    """Memory of one GPU in GB as the card is sold (24 for an A10G, of which EC2 reports 22.35 GiB)."""
+    """Memory of one GPU in GB, as the card is sold: 24 for an A10G, for which EC2 reports 22.35 GiB."""
     usable_gpu_memory_gb: float
-    """Memory of one GPU in GiB, as EC2 reports it without what the card keeps: what a model has to fit into."""
+    """Memory of one GPU in GiB, as EC2 reports it, without the part that the card keeps. A model must fit into it."""
     compute_capability: tuple[int, int]
     vendor: Literal["nvidia"] = "nvidia"
     arch: Literal["x86", "arm"]
     nvme_gb: int
-    """Local NVMe disks together, in GB."""
+    """The size of all local NVMe disks together, in GB."""
     price: float
     """On-demand Linux list price in US dollars an hour, in `PRICES_REGION` on `PRICES_AS_OF`."""
 
     @property
     def total_gpu_memory_gb(self) -> float:
-        """Memory of all GPUs in GB, as sold."""
+        """The memory of all GPUs in GB, as sold."""
         return self.gpu_count * self.gpu_memory_gb
 
 
 @cache
 def read_catalog() -> tuple[InstanceType, ...]:
-    """Every instance type of the committed catalog, in the file's order."""
+    """Return every instance type of the committed catalog, in the order of the file."""
     gpus = {row["gpu"]: row for row in _rows("gpus.csv")}
     return tuple(_instance_type(row, gpus[row["gpu"]]) for row in _rows("gpu_catalog.csv"))
 

@@ -1,6 +1,6 @@
 """The chat model of a service, as the gateway's registry holds it.
 
-Templates that the configuration gives have been compiled when it was read; those that are found are compiled here.
+Templates of the configuration were compiled when it was read. Templates from a repository are compiled here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from infra.planning.repository import HubError, own_site
 from infra.planning.table_items import LONGEST_MODEL_NAME
 
 LARGEST_RECORD = 390_000
-"""Bytes of a model's record as JSON: a DynamoDB item has 400 KB, the rest of the record in it."""
+"""The most bytes of a model's record as JSON. A DynamoDB item has 400 KB, and also holds the rest of the record."""
 
 _PLAIN_FIELDS = (
     "name",
@@ -39,7 +39,7 @@ _PLAIN_FIELDS = (
     "control_tokens_in_input",
     "adapter_id",
 )
-"""Fields that the configuration and the record have alike."""
+"""Fields that are the same in the configuration and in the record."""
 
 
 def plan_model(
@@ -49,10 +49,11 @@ def plan_model(
     resolve: ResolveChatTemplate,
     problems: list[Problem],
 ) -> Model | None:
-    """The model, with a template that the gateway will be able to compile; `None` where there is no model.
+    """Return the model, with a template that the gateway can compile; `None`: the service has no model.
 
-    Nothing is resolved for `format: openai`, which renders its own templates, nor when the configuration gives both
-    `chat_template` and `eos_token`. What it gives wins over what is found. What is wrong is added to `problems`.
+    Nothing is looked up for `format: openai`, whose server renders its own templates, or when the configuration sets
+    both `chat_template` and `eos_token`. Values of the configuration override those that are found. Problems are added
+    to `problems`.
     """
     given = configuration.model
     if given is None:
@@ -90,12 +91,12 @@ def _resolved(
 
 
 def _check_record(configuration: ServiceConfiguration, model: Model, problems: list[Problem]) -> None:
-    """Refuses what the registry cannot hold."""
+    """Refuse a model that the registry cannot hold."""
     line = configuration.source.line(("model",))
     try:
         size = len(msgspec.json.encode(model))
     except UnicodeEncodeError:
-        rule = "a model's templates and tokens are text, and one has half of a surrogate pair, which is none"
+        rule = "a model's templates and tokens must be valid text, but one of them has half of a surrogate pair"
         remedy = "write the whole character, or remove it"
         problems.append(Problem(where="model", line=line, rule=rule, remedy=remedy))
         return
@@ -105,7 +106,7 @@ def _check_record(configuration: ServiceConfiguration, model: Model, problems: l
         problems.append(Problem(where="model.name", line=line, rule=rule, remedy="shorten it"))
     if size > LARGEST_RECORD:
         rule = f"a model's templates and tokens have at most {LARGEST_RECORD // 1000} KB together"
-        remedy = "set model.chat_template to the one that is used"
+        remedy = "set model.chat_template to the template that is used"
         problems.append(Problem(where="model", line=line, rule=rule, remedy=remedy))
 
 
@@ -127,7 +128,7 @@ def _as_written(given: ModelConfiguration) -> Model:
 
 
 def _completed(model: Model, given: ModelConfiguration, found: ChatTemplate, wanted: ModelRepository) -> Model:
-    """The model with what was found for what the configuration leaves out."""
+    """Return the model, with the found values for those that the configuration does not set."""
     tokens = found.tokens
     eos = given.eos_token or tokens.eos
     ends = list(dict.fromkeys((*((eos,) if eos else ()), *tokens.ends)))
@@ -149,7 +150,7 @@ def _lists(tokens: Mapping[str, str | list[str] | tuple[str, ...]]) -> dict[str,
 
 
 def _check_found(configuration: ServiceConfiguration, found: ChatTemplate, problems: list[Problem]) -> None:
-    """Compiles what was found."""
+    """Compile the templates that were found."""
     templates = {"": found.template or "", **{f" ({name})": text for name, text in found.named.items()}}
     for name, text in templates.items():
         try:
@@ -160,7 +161,7 @@ def _check_found(configuration: ServiceConfiguration, found: ChatTemplate, probl
                     where="model.chat_template",
                     line=configuration.source.line(("model",)),
                     rule=f"the template{name} in {found.origin} cannot be compiled: {error.message}",
-                    remedy="set model.chat_template to one that can",
+                    remedy="set model.chat_template to a template that compiles",
                 )
             )
 
@@ -172,11 +173,11 @@ def _unresolved(
     hint = ""
     given = configuration.model
     if given is not None and given.hub_repo is None and isinstance(model_id, str) and model_id != given.name:
-        hint = f" (env has MODEL_ID={model_id}: model.hub_repo: {model_id} looks there)"
+        hint = f" (env has MODEL_ID={model_id}; set model.hub_repo to {model_id} to look there)"
     return Problem(
         where=f"model.{missing}",
         line=configuration.source.line(("model",)),
         found=NOTHING,
-        rule=f"it is not given, and cannot be resolved: {error.rule}",
+        rule=f"it is not set, and cannot be looked up: {error.rule}",
         remedy=f"{error.remedy}{hint}",
     )

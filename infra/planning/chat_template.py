@@ -1,7 +1,8 @@
-"""The chat template and special tokens of a model, out of its repository's files (translation.md §7.4).
+"""The chat template and special tokens of a model, from the files of its repository (translation.md §7.4).
 
-Templates, first found: `chat_template.jinja` with `additional_chat_templates/*.jinja`, `chat_template.json`,
-`tokenizer_config.json`, `processor_config.json`. Separate files win over `tokenizer_config.json`, as in transformers.
+The first file that has a template counts: `chat_template.jinja` with `additional_chat_templates/*.jinja`,
+`chat_template.json`, `tokenizer_config.json`, `processor_config.json`. Separate files override `tokenizer_config.json`,
+as in transformers.
 """
 
 from __future__ import annotations
@@ -23,42 +24,43 @@ JSON_FILES = ("chat_template.json", "tokenizer_config.json", "processor_config.j
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRepository:
-    """Where a chat template, or weights, are looked for."""
+    """A repository in which a chat template or the size of weights is looked up."""
 
     repo: str
     revision: str | None
     token: Secret | None
     site: str | None = None
-    """The Hub that the service itself asks (its own `HF_ENDPOINT`), for which its token is; `None`: the caller's."""
+    """The Hub of the service itself (its `HF_ENDPOINT`), which its token belongs to; `None`: the caller's Hub."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChatTemplate:
-    """What was found: the templates and the tokens they and the gateway use."""
+    """The templates that were found, and the tokens that they and the gateway use."""
 
     template: str | None
-    """`None`: left unresolved on purpose (`unresolved`); a plan with it can be shown but not deployed."""
+    """`None`: not looked up on purpose (`unresolved`). Such a plan can be shown but not deployed."""
     named: Mapping[str, str]
     """Further templates by name (`tool_use`)."""
     origin: str
-    """Where the template is from, for messages: `tokenizer_config.json of owner/name`."""
+    """The origin of the template, for messages: `tokenizer_config.json of owner/name`."""
     tokens: Tokens
     sha: str | None
-    """The commit; `None`: not from a repository that has commits."""
+    """The commit; `None`: the origin has no commits."""
 
 
 ResolveChatTemplate = Callable[[ModelRepository], ChatTemplate]
-"""How a chat template is found for a model that has none in its configuration. Raises `HubError`."""
+"""A function that finds the chat template of a model that has none in its configuration. Raises `HubError`."""
 
 
 def unresolved(wanted: ModelRepository) -> ChatTemplate:
-    """Finds nothing, on purpose: for a plan that is only shown where the Hub is out of reach."""
+    """Return no template, on purpose: for a plan that is only shown, and for which the Hub is not asked."""
     nothing = Tokens(eos=None, bos=None, others={}, ends=())
     return ChatTemplate(template=None, named={}, origin=wanted.repo, tokens=nothing, sha=None)
 
 
 def unresolved_out_of_reach(resolve: ResolveChatTemplate) -> ResolveChatTemplate:
-    """As `resolve`, but what nothing can be known of now is left unresolved; what is wrong is still said."""
+    """Return a function like `resolve` that returns no template when the Hub does not answer. It raises other
+    errors."""
 
     def resolve_or_leave(wanted: ModelRepository) -> ChatTemplate:
         try:
@@ -70,7 +72,7 @@ def unresolved_out_of_reach(resolve: ResolveChatTemplate) -> ResolveChatTemplate
 
 
 def resolve_with(open_repository: OpenRepository) -> ResolveChatTemplate:
-    """Finds chat templates in the files of repositories that `open_repository` opens."""
+    """Return a function that finds chat templates in the repositories that `open_repository` opens."""
 
     def resolve(wanted: ModelRepository) -> ChatTemplate:
         return find_chat_template(open_repository(wanted.repo, wanted.revision, wanted.token, wanted.site), wanted.repo)
@@ -79,7 +81,7 @@ def resolve_with(open_repository: OpenRepository) -> ResolveChatTemplate:
 
 
 def find_chat_template(files: RepositoryFiles, repo: str) -> ChatTemplate:
-    """The chat template and tokens of one repository. Raises `HubError`, naming the files that were tried."""
+    """Return the chat template and tokens of one repository. Raises `HubError`, which names the files it looked in."""
     read = _json_reader(files, repo)
     additional = {
         PurePosixPath(name).stem: _text(files, name, repo)
@@ -103,7 +105,7 @@ def find_chat_template(files: RepositoryFiles, repo: str) -> ChatTemplate:
 def _first_found(
     files: RepositoryFiles, repo: str, read: Callable[[str], Mapping[str, Any]]
 ) -> tuple[str, dict[str, str]]:
-    """The first file with a template, and its templates by name; nothing found is no name at all."""
+    """Return the first file with a template, and its templates by name; no names if no file has one."""
     if JINJA_FILE in files.names:
         text = _text(files, JINJA_FILE, repo)
         if text:
@@ -116,7 +118,7 @@ def _first_found(
 
 
 def _templates(value: object, file: str, repo: str) -> dict[str, str]:
-    """Templates by name, from a text, a list of {name, template}, or a map from name to text."""
+    """Return templates by name, from a text, a list of {name, template}, or a map from names to texts."""
     if value is None or value == "":
         return {}
     if isinstance(value, str):
@@ -145,21 +147,20 @@ def _named(entry: object) -> tuple[str, str] | None:
 
 
 def _no_template(repo: str, named: Mapping[str, str]) -> HubError:
-    tried = ", ".join((JINJA_FILE, f"{ADDITIONAL}*.jinja", *JSON_FILES))
+    files = ", ".join((JINJA_FILE, f"{ADDITIONAL}*.jinja", *JSON_FILES))
     if named:
         return HubError(
-            f"{repo} has chat templates named {', '.join(sorted(named))}, but none named default (tried {tried})",
+            f"{repo} has chat templates named {', '.join(sorted(named))}, but none named default (looked in {files})",
             "set model.chat_template in the configuration",
         )
     return HubError(
-        f"{repo} has no chat template (tried {tried})",
-        "set model.chat_template in the configuration, or model.hub_repo to a repository that has one: "
-        "a model that was not trained for chat has none",
+        f"{repo} has no chat template (looked in {files}): a model that was not trained for chat has none",
+        "set model.chat_template in the configuration, or set model.hub_repo to a repository that has one",
     )
 
 
 def _json_reader(files: RepositoryFiles, repo: str) -> Callable[[str], Mapping[str, Any]]:
-    """Reads a JSON file once; a file that is not there is an empty object."""
+    """Return a function that reads a JSON file once. A missing file is an empty object."""
     parsed: dict[str, Mapping[str, Any]] = {}
 
     def read(name: str) -> Mapping[str, Any]:

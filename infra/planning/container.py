@@ -1,8 +1,8 @@
 """The container of a service: what dstack would run, as data.
 
-Read in dstack's job configurators (`server/services/jobs/configurators/base.py`) and its runner and shim: commands
-are one shell's, joined by `&&`; an entrypoint takes commands as its arguments instead; with neither the image's own
-entrypoint and command run.
+The rules are those of dstack's job configurators (`server/services/jobs/configurators/base.py`), runner and shim: one
+shell runs the commands, joined by `&&`. An entrypoint gets the commands as its arguments instead. Without both, the
+image's own entrypoint and command run.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from infra.configuration.problem import NOTHING
 from infra.planning.plan import Container, Mount, RegistryLogin
 
 SHELL = "/bin/sh"
-"""dstack's shell for every image but its own."""
+"""dstack's shell for every image except its own."""
 HUB_CACHE_PATHS = ("/data", "/root/.cache/huggingface")
-"""Where TGI's image and everything else on huggingface_hub keep the Hub's cache."""
+"""The Hub's cache in TGI's image, and in other images with huggingface_hub."""
 GPU_COUNT_VARIABLES = ("DSTACK_GPUS_NUM", "DSTACK_GPUS_PER_NODE")
 
 LONGEST_ARGUMENT = 131_071
-"""Bytes of one argument of a process on Linux (MAX_ARG_STRLEN, less the NUL at its end)."""
+"""The most bytes of one argument of a process on Linux (MAX_ARG_STRLEN, without the NUL at its end)."""
 OWN_ADDRESS = "127.0.0.1"
-"""Of the one node there is, as its container reaches itself; dstack's containers are on the machine's own network."""
+"""The address at which the container of the only node reaches itself. dstack's containers use the machine's network."""
 
 
 def plan_container(
     configuration: ServiceConfiguration, *, run: str, values: Mapping[str, str | Secret], problems: list[Problem]
 ) -> Container:
-    """The container of one replica, with `values` for its environment. What is wrong is added to `problems`."""
+    """Return the container of one replica, with `values` as its environment. Problems are added to `problems`."""
     command = _command(configuration)
     _check_command(configuration, command, problems)
     environment = {**_set_by_dstack(configuration, run), **values}
@@ -53,13 +53,14 @@ def plan_container(
 
 
 def join_commands(commands: Sequence[str]) -> str:
-    """One shell command that runs each after the one before succeeded; one that ends in `&` stays in the background."""
+    """Return one shell command that runs each command after the previous one succeeded. A command that ends in `&` runs
+    in the background."""
     stripped = [command.strip() for command in commands]
     return " && ".join(f"{{ {command} }}" if command.endswith("&") else command for command in stripped)
 
 
 def _command(configuration: ServiceConfiguration) -> list[str]:
-    """The process's argument vector; empty for the image's own."""
+    """Return the argument vector of the process; empty: the image's own."""
     if configuration.entrypoint is not None:
         return [*configuration.entrypoint, *configuration.commands]
     if configuration.commands:
@@ -78,21 +79,21 @@ def _check_command(configuration: ServiceConfiguration, command: Sequence[str], 
     longest = max((len(argument.encode()) for argument in command), default=0)
     if longest > LONGEST_ARGUMENT:
         where = "commands" if configuration.commands else "entrypoint"
-        rule = f"Linux gives a process arguments of at most {LONGEST_ARGUMENT:,} bytes, and all commands are one"
-        refuse(where, f"{longest:,} bytes", rule, "put them into a script of the image")
+        rule = f"Linux allows at most {LONGEST_ARGUMENT:,} bytes for one argument, and all commands are one argument"
+        refuse(where, f"{longest:,} bytes", rule, "move them into a script in the image")
 
 
 def _mounts(configuration: ServiceConfiguration, problems: list[Problem]) -> tuple[Mount, ...]:
     mounts: dict[str, Mount] = {}
     for index, volume in enumerate(configuration.volumes):
-        path = "/" + volume.path.lstrip("/")  # `//data` is another path to POSIX, and not to docker
+        path = "/" + volume.path.lstrip("/")  # `//data` is another path for POSIX, but not for docker
         if path in mounts:
             problems.append(
                 Problem(
                     where=f"volumes[{index}].path",
                     line=configuration.source.line(("volumes", index)),
                     found=volume.path,
-                    rule="a path of the container is mounted once",
+                    rule="a path of the container can be mounted only once",
                     remedy="remove one of the two volumes",
                 )
             )
@@ -101,12 +102,12 @@ def _mounts(configuration: ServiceConfiguration, problems: list[Problem]) -> tup
 
 
 def _is_mounted(path: str, mounts: Sequence[Mount]) -> bool:
-    """Whether the user's own mounts have that path, or a folder that it is in."""
+    """Whether the user mounts that path, or a folder that contains it."""
     return any(PurePosixPath(path).is_relative_to(mount.path) for mount in mounts)
 
 
 def _set_by_dstack(configuration: ServiceConfiguration, run: str) -> dict[str, str]:
-    """dstack's own variables that mean something for a service on one machine and are known before it starts."""
+    """Return dstack's own variables that apply to a service on one machine and are known before it starts."""
     known = {"DSTACK_RUN_NAME": run, "DSTACK_NODE_RANK": "0", "DSTACK_NODES_NUM": "1"}
     known |= dict.fromkeys(("DSTACK_MASTER_NODE_IP", "DSTACK_NODES_IPS"), OWN_ADDRESS)
     if configuration.working_dir is not None:

@@ -10,26 +10,26 @@ from infra.configuration.problem import NOTHING
 from infra.planning.repository import TOKEN_VARIABLES
 
 LARGEST_VALUE = 8192
-"""Bytes of one value."""
+"""The most bytes of one value."""
 LARGEST_ENVIRONMENT = 1_048_576
-"""Bytes of all variables together: half of what Linux gives a process for its variables and arguments (8 MiB of stack,
-of which these may be a quarter)."""
+"""The most bytes of all variables together: half of what Linux allows for the variables and arguments of a process (a
+quarter of 8 MiB of stack)."""
 _READ_ON_THE_WAY = re.compile(
     r"PATH|HOME|_|IFS|EXECIGNORE|SHLVL|PWD|OLDPWD|UID|EUID|PPID|GROUPS|SHELLOPTS|POSIXLY_CORRECT|BASH.*|RANDOM|SRANDOM|SECONDS"
     r"|EPOCH(REALTIME|SECONDS)|LINENO|FUNCNAME|DIRSTACK|HISTCMD|COMP_.*|OPT(ARG|ERR|IND)|PIPESTATUS|LC_.*|LANG(UAGE)?"
     r"|LD_.*|GLIBC_TUNABLES|GO(DEBUG|GC|MEMLIMIT|MAXPROCS|TRACEBACK)|DOCKER_.*"
 )
-"""Variables that bash (manual, "Shell Variables"), the loader, Go's runtime or the docker command read or change."""
+"""Variables that bash (manual, "Shell Variables"), the loader, Go's runtime or the docker command reads or changes."""
 
 
 def resolve_environment(
     configuration: ServiceConfiguration, caller: Mapping[str, str], problems: list[Problem]
 ) -> dict[str, str | Secret]:
-    """Every variable with its value, in the configuration's order.
+    """Return every variable with its value, in the order of the configuration.
 
-    A bare name takes its value from the caller's environment, and is then a secret, as a Hub token always is. An
-    empty value is none: there is nothing to hide, and Parameter Store takes no empty one.
-    What is missing or cannot be carried is added to `problems`.
+    A name without a value gets its value from the caller's environment, and is a secret. A Hub token is always a
+    secret. An empty value is not a secret: it hides nothing, and Parameter Store does not accept it. Missing values,
+    and values that cannot reach the container, are added to `problems`.
     """
     values: dict[str, str | Secret] = {}
     for name, value in configuration.env.items():
@@ -40,9 +40,9 @@ def resolve_environment(
                     where=f"env.{name}",
                     line=line,
                     found=NOTHING,
-                    rule=f"{name} is named without a value, and is not set where this runs",
-                    remedy=f"export {name}=… and run this again, or give the value: with --env {name}=…, or to a "
-                    f"stack with `pulumi config set --secret --path env.{name} …`",
+                    rule=f"{name} has no value in the configuration, and your environment does not set it",
+                    remedy=f"export {name}=… and run this again, or set the value with --env {name}=…, or for a stack "
+                    f"with `pulumi config set --secret --path env.{name} …`",
                 )
             )
             continue
@@ -56,7 +56,7 @@ def resolve_environment(
                 Problem(
                     where=f"env.{name}",
                     line=line,
-                    rule=f"a value is at most {LARGEST_VALUE} bytes of UTF-8, without a NUL character",
+                    rule=f"a value has at most {LARGEST_VALUE} bytes of UTF-8 and no NUL character",
                     remedy="shorten it, or let the container fetch it from elsewhere",
                 )
             )
@@ -66,8 +66,8 @@ def resolve_environment(
                     where=f"env.{name}",
                     line=line,
                     rule=f"the shell or docker reads {name} itself, so it cannot carry a secret to the container",
-                    remedy="give it another name, or a value that is no secret; one secret in stack config makes all "
-                    "of its env secret, so write what is none into the configuration",
+                    remedy="give it another name, or a value that is not secret; one secret in stack config makes all "
+                    "of its env secret, so write other values into the configuration",
                 )
             )
         values[name] = resolved
@@ -76,7 +76,7 @@ def resolve_environment(
 
 
 def is_read_on_the_way(name: str) -> bool:
-    """Whether a variable cannot be in the environment of what starts the container, and is an argument instead."""
+    """Whether a variable must be an argument of `docker run`, because the programs that start the container read it."""
     return _READ_ON_THE_WAY.fullmatch(name) is not None
 
 
@@ -102,19 +102,19 @@ def _check_size(
 def _can_be_carried(value: str) -> bool:
     try:
         return "\0" not in value and len(value.encode()) <= LARGEST_VALUE
-    except UnicodeEncodeError:  # bytes of the caller's environment that are no UTF-8
+    except UnicodeEncodeError:  # bytes of the caller's environment that are not UTF-8
         return False
 
 
 def _line(configuration: ServiceConfiguration, name: str) -> int | None:
-    """Where a variable is written: a map has it by name, a list by its place."""
+    """Return the line of a variable: a map has it by name, a list by its position."""
     lines = configuration.source.lines
     place = list(configuration.env).index(name)
     return lines.get(("env", name)) or lines.get(("env", place)) or configuration.source.line(("env",))
 
 
 def hub_token(values: Mapping[str, str | Secret]) -> Secret | None:
-    """The service's own Hub token; `None` where it has none, or an empty one."""
+    """Return the service's own Hub token; `None`: it has none, or an empty one."""
     for name in TOKEN_VARIABLES:
         value = values.get(name, "")
         token = value if isinstance(value, Secret) else Secret(value)

@@ -10,25 +10,27 @@ from infra.planning.api_key import ApiKey
 from infra.planning.plan import GatewayPlan, PlanError
 
 LONGEST_DOMAIN = 62
-"""Characters; `*.` before it makes the 64 that ACM takes as a certificate's first name (RFC 5280)."""
+"""Characters. With `*.` before it, a domain has the 64 that ACM allows for the first name of a certificate (RFC
+5280)."""
 AUDIT_DAYS = 90
-"""How long an audit log is kept."""
+"""The number of days after which an audit log is deleted."""
 _NAME = re.compile(r"(?!sg-)[a-z][a-z0-9-]{1,40}")
-"""EC2 takes no security group whose name begins with `sg-`; with what follows, roles' names have at most 64."""
+"""EC2 refuses names of security groups that begin with `sg-`. Names of roles have at most 64 characters with a
+suffix."""
 
 
 def plan_gateway(
     configuration: GatewayConfiguration, *, name: str, settings: GatewaySettings | None = None
 ) -> GatewayPlan:
-    """Decides everything that will be deployed.
+    """Return the plan of a gateway: everything that will be deployed.
 
     Args:
-        configuration: with the stack's settings already applied to it.
-        name: the gateway's name where the configuration has none: the stack's.
-        settings: what only stack config says; `None`: the defaults.
+        configuration: the configuration, with the stack's settings already applied.
+        name: the name of the stack, for a gateway whose configuration has no name.
+        settings: the settings that only stack config has; `None`: the defaults.
 
     Raises:
-        PlanError: with every problem, each with its place and remedy.
+        PlanError: the configuration cannot be deployed. The error has every problem, with its place and remedy.
     """
     settings = settings or GatewaySettings(configuration=configuration.source.name)
     problems = [
@@ -64,14 +66,14 @@ def plan_gateway(
 
 
 def _name_problems(configuration: GatewayConfiguration, stack: str) -> list[Problem]:
-    """A stack's name may be what no name of a load balancer, role or security group begins with."""
+    """A name of a stack can be invalid as the beginning of the name of a load balancer, role or security group."""
     name = configuration.name or stack
     if _NAME.fullmatch(name):
         return []
     where = "name" if configuration.name else "stack name"
     line = configuration.source.line(("name",)) if configuration.name else None
-    rule = "a gateway's name has 2 to 41 of a-z, 0-9 and -, and begins with a letter, but not with sg-"
-    remedy = "write another as `name: …` into the configuration"
+    rule = "a gateway's name has 2 to 41 characters of a-z, 0-9 and -; it begins with a letter, but not with sg-"
+    remedy = "write another name into the configuration, as `name: …`"
     return [Problem(where=where, line=line, found=repr(name)[:80], rule=rule, remedy=remedy)]
 
 
@@ -80,16 +82,16 @@ def _domain_problems(configuration: GatewayConfiguration, settings: GatewaySetti
     if domain is None:
         if settings.zone_id is None:
             return []
-        rule, remedy = "a hosted zone is for a domain, and there is none", "set domain, or remove zone_id"
+        rule, remedy = "a hosted zone needs a domain, but domain is not set", "set domain, or remove zone_id"
         return [Problem(where="stack config zone_id", found=settings.zone_id, rule=rule, remedy=remedy)]
     problems: list[Problem] = []
     line = configuration.source.line(("domain",))
     if len(domain) > LONGEST_DOMAIN:
-        rule = f"a domain has at most {LONGEST_DOMAIN} characters: a certificate for *.<domain> takes no more than 64"
-        remedy = "choose a shorter one"
+        rule = f"a domain has at most {LONGEST_DOMAIN} characters, because a certificate allows 64 for *.<domain>"
+        remedy = "choose a shorter domain"
         problems.append(Problem(where="domain", line=line, found=f"{len(domain)} characters", rule=rule, remedy=remedy))
     if not domain.rpartition(".")[2].isalpha():
-        rule = "the load balancer routes by hosts whose last label is letters alone"
+        rule = "the last label of a domain has only letters, because the load balancer routes no other hosts"
         remedy = "choose a domain under another top-level domain"
         problems.append(Problem(where="domain", line=line, found=domain[:80], rule=rule, remedy=remedy))
     return problems
@@ -103,16 +105,18 @@ def _layer_problems(configuration: GatewayConfiguration, settings: GatewaySettin
     if of_layer == region:
         return []
     if of_layer is None:
-        rule = "the web adapter is a layer of Lambda, named by the ARN of one of its versions"
-        remedy = f"write arn:aws:lambda:{region}:<account>:layer:<name>:<version>, or remove it for the published one"
+        rule = "adapter_layer is the ARN of a version of a Lambda layer"
+        remedy = (
+            f"write arn:aws:lambda:{region}:<account>:layer:<name>:<version>, or remove it to use the published one"
+        )
     else:
-        rule = f"a function takes layers of its own region, which is {region}"
-        remedy = f"publish the layer in {region} and name that one, or remove it for the published one"
+        rule = f"a function can use only layers of its own region, which is {region}"
+        remedy = f"publish the layer in {region} and name that one, or remove it to use the published one"
     return [Problem(where="stack config adapter_layer", found=layer[:200], rule=rule, remedy=remedy)]
 
 
 def _unpublished(configuration: GatewayConfiguration) -> Problem:
-    rule = "the Lambda Web Adapter publishes no layer in this region"
+    rule = "the Lambda Web Adapter has no published layer in this region"
     remedy = "choose another region, or publish a copy of the layer for arm64 and set adapter_layer to its ARN"
     line = configuration.source.line(("region",))
     return Problem(where="region", line=line, found=configuration.region, rule=rule, remedy=remedy)
@@ -121,14 +125,16 @@ def _unpublished(configuration: GatewayConfiguration) -> Problem:
 def _notes(configuration: GatewayConfiguration, settings: GatewaySettings) -> tuple[str, ...]:
     notes: list[str] = []
     if configuration.domain is None:
-        notes.append("Without a domain the API's own address serves, with runs at /services/<run name>/.")
+        notes.append(
+            "Without a domain, the gateway answers at the API's own address; runs are at /services/<run name>/."
+        )
     if any(options.requests_per_minute is not None for options in settings.keys.values()):
         notes.append(
-            "Every instance of the gateway's function counts requests_per_minute of a key alone, one request in flight "
-            "each, so a key whose requests overlap may make more: the limits are upper bounds per instance."
+            "Each instance of the gateway's function handles one request at a time and counts requests_per_minute by "
+            "itself. A key with parallel requests can therefore exceed it: the limit applies to each instance."
         )
     if not settings.auth:
-        notes.append("auth is false: services that do not say otherwise are open to everyone on the internet.")
+        notes.append("auth is false: services that do not set auth are open to everyone on the internet.")
     if settings.reserved_concurrency is not None:
         notes.append(
             f"reserved_concurrency is {settings.reserved_concurrency}: the gateway answers at most that many requests "
@@ -138,5 +144,5 @@ def _notes(configuration: GatewayConfiguration, settings: GatewaySettings) -> tu
         kept = f"Each log is deleted after {AUDIT_DAYS} days"
         notes.append(f"audit is true: the bucket with the logs stays when the stack is destroyed. {kept}.")
     if settings.audit and settings.vpc_id is not None:
-        notes.append(f"audit logs only the load balancer: {settings.vpc_id} is an existing VPC, which others may use.")
+        notes.append(f"audit logs only the load balancer: {settings.vpc_id} is an existing VPC, which others can use.")
     return tuple(notes)

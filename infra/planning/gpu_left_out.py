@@ -1,4 +1,4 @@
-"""A service that leaves `gpu` out: the smallest GPU that has its model's memory is chosen, and said.
+"""A service that does not set `gpu`: the plan chooses the smallest GPU that its model fits into, and says so.
 
 docs/decisions/2026-11-23-gpu-left-out.md.
 """
@@ -17,8 +17,8 @@ from infra.planning.text import number, written_line
 from infra.planning.weights import Weigh, needed_gib, smallest_fit, weighed_repository
 
 UNCHOSEN = (
-    "gpu is left out, so every GPU that satisfies the rest is offered, the cheapest first, whether the model fits into "
-    "its memory or not. Say gpu, for example 24GB, to be sure."
+    "gpu is not set, so every GPU that satisfies the other requirements is an offer, the cheapest first, even if the "
+    "model does not fit into its memory. Set gpu, for example 24GB, to be sure."
 )
 _KEY = "resources.gpu"
 
@@ -33,9 +33,9 @@ def choose_gpu(
     weigh: Weigh,
     problems: list[Problem],
 ) -> tuple[tuple[Offer, ...], list[str]]:
-    """The offers that are left, and what to say of it. What is wrong is added to `problems`.
+    """Return the offers that remain, and notes about the choice. Problems are added to `problems`.
 
-    Where the configuration names instance types, or the model is none of the Hub's, nothing is chosen.
+    Nothing is chosen if the configuration names instance types, or if the model is not on the Hub.
     """
     if asks_for_gpu(configuration) or not offers:
         return offers, []
@@ -47,7 +47,7 @@ def choose_gpu(
     try:
         weights = weigh(repository)
     except HubError as error:
-        rule = f"it is left out, and cannot be chosen: {error.rule}"
+        rule = f"it is not set, and the program cannot choose one: {error.rule}"
         problems.append(
             Problem(where=_KEY, line=line, rule=rule, remedy=f"set gpu, for example 24GB, or {error.remedy}")
         )
@@ -56,28 +56,31 @@ def choose_gpu(
         return offers, [_unweighed_note(repository.repo)]
     needed = needed_gib(weights, loaded)
     chosen = smallest_fit(offers, needed, loaded)
-    takes = f"{repository.repo} takes {needed:.1f} GiB of GPU memory ({weights.gib:.1f} of weights, {weights.origin})"
+    takes = (
+        f"{repository.repo} needs {needed:.1f} GiB of GPU memory ({weights.gib:.1f} of weights, from {weights.origin})"
+    )
     if not chosen:
-        rule = f"it is left out, and no offer fits: {takes}"
-        remedy = "loosen the other requirements, set gpu to what is to be tried anyway, or take a quantized model"
+        rule = f"it is not set, and no offer fits: {takes}"
+        remedy = "relax the other requirements, set gpu to try one anyway, or use a quantized model"
         problems.append(Problem(where=_KEY, line=line, rule=rule, remedy=remedy))
         return offers, []
-    idle = "" if loaded.gpus in (None, chosen[0].gpu_count) else f", whose server uses {loaded.gpus} of them"
+    idle = "" if loaded.gpus in (None, chosen[0].gpu_count) else f"; the server uses {loaded.gpus} of the GPUs"
     return chosen, [
-        f"gpu is left out: {takes}, so the smallest that fits is chosen, {_spelt(chosen)}{idle}. Say gpu to choose."
+        f"gpu is not set. {takes}, so the plan uses the smallest that fits: {_spelt(chosen)}{idle}. Set gpu to choose."
     ]
 
 
 def _unweighed_note(repo: str) -> str:
-    """Of a plan that is shown only, for which the Hub was not asked or not reached."""
+    """Return the note of a plan that is only shown, and for which the Hub was not asked or did not answer."""
     return (
-        f"gpu is left out, and the Hub did not say how large {repo} is, so every GPU that satisfies the rest is shown. "
-        "pulumi up asks it, and offers the smallest that has the model. Say gpu, for example 24GB, to choose."
+        f"gpu is not set, and the Hub did not say how large {repo} is, so the plan shows every GPU that satisfies the "
+        "other requirements. pulumi up asks the Hub, and uses the smallest GPU that fits. Set gpu, for example 24GB, "
+        "to choose."
     )
 
 
 def _spelt(chosen: Sequence[Offer]) -> str:
-    """As in a configuration, with the GPUs' names: `24GB (A10G, L4)`, `24GB:4 (A10G)`."""
+    """Return the GPUs as a configuration writes them, with their names: `24GB (A10G, L4)`, `24GB:4 (A10G)`."""
     first = chosen[0]
     count = "" if first.gpu_count == 1 else f":{first.gpu_count}"
     return f"{number(first.gpu_memory_gb)}GB{count} ({', '.join(sorted({offer.gpu for offer in chosen}))})"

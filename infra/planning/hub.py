@@ -1,8 +1,8 @@
-"""Model repositories on the Hugging Face Hub, through `huggingface_hub`.
+"""Model repositories on the Hugging Face Hub (the Hub), through `huggingface_hub`.
 
-Only the planner reads them, never the gateway. A repository is opened at one commit; its files come out of the
-library's own cache, which is by commit, so that the same commit is fetched once. The token is the service's own: a
-login of whoever runs this is not used.
+Only the planner reads them, never the gateway. A repository is opened at one commit. The library caches its files by
+commit, so each commit is fetched once. The token is the service's own: the login of the person who runs this is not
+used.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 def open_on_hub(
     environment: Mapping[str, str], *, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES
 ) -> OpenRepository:
-    """Opens repositories of the Hub, and folders of this machine where a name means one.
+    """Return a function that opens repositories of the Hub, and folders of this machine if the name is a folder.
 
     Args:
-        environment: the caller's; `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME` and `HF_HUB_OFFLINE` of it mean what they
-            mean to the library, which itself reads them only once, when it is imported.
-        timeout: seconds that the Hub may be silent.
+        environment: the caller's environment. `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME` and `HF_HUB_OFFLINE` have the
+            same meaning as for the library, which reads them only once, when it is imported.
+        timeout: seconds to wait for an answer of the Hub.
         pauses: seconds before each further attempt.
     """
     home = environment.get("HF_HOME")
@@ -67,7 +67,7 @@ class _Commit:
 
 @dataclass(frozen=True)
 class _Repository:
-    """One repository of a Hub, and how it is asked for."""
+    """One repository of a Hub, and how to ask for it."""
 
     repo: str
     hub: Hub
@@ -92,7 +92,8 @@ class _Repository:
             return cached
 
     def read(self, sha: str, name: str) -> bytes:
-        """One file, from the cache where it is there. The library asks again by itself where that may help."""
+        """Return the content of one file, from the cache if it has it. The library itself tries again if that can
+        help."""
         try:
             path = hf_hub_download(
                 self.repo,
@@ -117,13 +118,13 @@ class _Repository:
             file=file,
             revision=revision,
             with_token=self.token is not None,
-            purpose=f"asked for the chat template of {self.repo}",
+            purpose=f"the chat template of {self.repo}",
             correct="correct model.name, or set model.hub_repo to the repository that has the model's tokenizer",
-            do_without="set model.chat_template and model.eos_token, so that nothing is fetched",
+            do_without="set model.chat_template and model.eos_token, so that the Hub is not needed",
         )
 
     def _cached(self, revision: str | None) -> RepositoryFiles | None:
-        """What an earlier plan fetched of a pinned commit; a branch may have moved on since."""
+        """Return the files of a pinned commit that an earlier plan fetched. A branch can have changed since then."""
         if revision is None or not _COMMIT.fullmatch(revision):
             return None
         folder = self.cache / f"models--{self.repo.replace('/', '--')}" / "snapshots" / revision
@@ -134,7 +135,7 @@ class _Repository:
 
 
 class _Silent(tqdm):
-    """A progress bar that is not drawn: these files are small, and a plan has its own words."""
+    """A progress bar that draws nothing: these files are small, and a plan has its own progress messages."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "disable": True})  # pyright: ignore[reportUnknownMemberType]

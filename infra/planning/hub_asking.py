@@ -1,4 +1,4 @@
-"""How the Hub is asked: where it is, with which token, how long and how often."""
+"""How to ask the Hub: its address, the token, the timeout and the number of attempts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from infra.planning.hub_errors import FAILURES, Asked, explain, may_heal
 from infra.planning.repository import SITE_VARIABLE, HubError
 
 TIMEOUT = 10.0
-"""Seconds that the Hub has for an answer about a repository, and may be silent while it sends a file."""
+"""Seconds that the Hub has for an answer about a repository, and between two parts of a file."""
 PAUSES = (0.5, 1.5)
-"""Seconds before the second and the third attempt, when one failed by no fault of the question."""
+"""Seconds before the second and the third attempt, if another attempt can help."""
 
 _TOKEN = re.compile(r"[!-~]+")
-"""What a header can carry. Of another token the HTTP client would complain, and show it."""
+"""The characters that a header can have. For another token, the HTTP client would raise an error that shows it."""
 _GRACE = 1.0
-"""Seconds more, in which the library itself says why there is no answer."""
+"""Additional seconds in which the library itself can report why there is no answer."""
 _TRUE = ("1", "ON", "YES", "TRUE")
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """A Hub, and how it is asked."""
+    """A Hub, and how to ask it."""
 
     site: str
     offline: bool
@@ -41,11 +41,11 @@ class Hub:
     pauses: Sequence[float] = PAUSES
 
     def at(self, site: str | None) -> Hub:
-        """The Hub at another place; `None`: this one."""
+        """Return the Hub at another address; `None`: this one."""
         return self if site is None else replace(self, site=site)
 
     def ask(self, question: Callable[[], T], asked: Asked) -> T:
-        """An answer, asked for again where that may help. Raises `HubError`, in the planner's words."""
+        """Return an answer, after further attempts if they can help. Raises `HubError` when they all fail."""
         if self.offline:
             raise explain(OfflineModeIsEnabled(), asked)
         for pause in (*self.pauses, None):
@@ -59,8 +59,8 @@ class Hub:
 
 
 def hub_of(environment: Mapping[str, str], *, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES) -> Hub:
-    """The Hub of the caller's environment: its `HF_ENDPOINT` and `HF_HUB_OFFLINE` mean what they mean to the library,
-    which itself reads them only once, when it is imported."""
+    """Return the Hub of the caller's environment. `HF_ENDPOINT` and `HF_HUB_OFFLINE` have the same meaning as for the
+    library, which reads them only once, when it is imported."""
     return Hub(
         site=(environment.get(SITE_VARIABLE) or constants.ENDPOINT).rstrip("/"),
         offline=environment.get("HF_HUB_OFFLINE", "").upper() in _TRUE,
@@ -70,15 +70,15 @@ def hub_of(environment: Mapping[str, str], *, timeout: float = TIMEOUT, pauses: 
 
 
 def _within(seconds: float, question: Callable[[], T]) -> T:
-    """A whole answer in so many seconds; the library's own limit begins anew with every byte. Raises what the question
-    raises, else ReadTimeout; a thread that is left behind holds up nothing."""
+    """Return the whole answer within `seconds`; the library's own limit starts again with every byte. Raises the error
+    of the question, or ReadTimeout. A thread that is still waiting does not keep the program from ending."""
     answers: list[T] = []
     failures: list[Exception] = []
 
     def ask() -> None:
         try:
             answers.append(question())
-        except Exception as error:  # raised again where it can be caught
+        except Exception as error:  # raised again in the caller's thread
             failures.append(error)
 
     thread = Thread(target=ask, daemon=True)
@@ -92,12 +92,15 @@ def _within(seconds: float, question: Callable[[], T]) -> T:
 
 
 def sent_token(token: Secret | None, site: str) -> str | Literal[False]:
-    """What a question is sent with; False: ask as nobody, even where this machine has a login. Raises `HubError`."""
+    """Return the token for a question; False: ask without a token, even if this machine has a login.
+
+    Raises `HubError` when the token has a character that a header cannot have.
+    """
     if token is None:
         return False
     if not _TOKEN.fullmatch(token.reveal()):
         raise HubError(
             "the service's Hub token is empty, or has a space, a line break or another character that no token has",
-            f"copy it again from {site}/settings/tokens, with nothing around it",
+            f"copy the token again from {site}/settings/tokens, without anything around it",
         )
     return token.reveal()

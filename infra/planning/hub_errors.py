@@ -1,6 +1,6 @@
-"""What an exception of `huggingface_hub` means to the user who has to act on it.
+"""The meaning of an exception of `huggingface_hub`, for the user who must act on it.
 
-None of its own texts is used or chained: they are long, name no remedy, and could hold what was sent.
+The texts of the exceptions are not used or chained: they are long, name no remedy, and can contain what was sent.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ FAILURES = (
     *(httpx2.HTTPError, httpx2.InvalidURL, EntryNotFoundError, XetDownloadError),
     *(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError),
 )
-"""Everything that a question can end with, a full disk and a page that is no answer of the Hub included."""
+"""Every error that a question can raise, including a full disk and a page that is not an answer of the Hub."""
 
 _TRANSIENT = (408, 429, 500, 502, 503, 504)
 _TOO_OFTEN = 429
 _USERINFO = re.compile(r"(?<=//)[^/@]*@")
-"""A password in an address; it is not shown."""
+"""A password in an address. Messages do not show it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the Hub was asked for."""
+    """A question to the Hub."""
 
     repo: str
     site: str
@@ -49,29 +49,29 @@ class Asked:
     revision: str | None
     with_token: bool
     purpose: str
-    """What for: `asked for the chat template of owner/name`."""
+    """What the Hub is needed for: `the chat template of owner/name`."""
     correct: str
-    """What to correct where the Hub has no such repository."""
+    """What to correct if the Hub does not have the repository."""
     do_without: str | None
-    """How to do without the Hub."""
+    """How to deploy without the Hub; `None`: not possible."""
 
 
 def may_heal(error: Exception) -> bool:
-    """Whether the same question may be answered a moment later."""
+    """Whether the same question can succeed a moment later."""
     if isinstance(error, HfHubHTTPError):
         return error.response.status_code in _TRANSIENT
     return isinstance(error, httpx2.TimeoutException | httpx2.NetworkError | httpx2.RemoteProtocolError)
 
 
 def explain(error: Exception, asked: Asked) -> HubError:
-    """What the library raised, one of `FAILURES`, as a rule and a remedy."""
+    """Return an error of the library, one of `FAILURES`, as a rule and a remedy."""
     asked = replace(asked, site=_USERINFO.sub("", asked.site))
     cause = error.__cause__
     if not isinstance(error, HfHubHTTPError) and isinstance(cause, FAILURES):
         error = cause
     if isinstance(error, HFValidationError):
         return HubError(
-            f"{asked.repo!r} cannot be the name of a repository on the Hub, which is name or owner/name",
+            f"{asked.repo!r} is not a valid name of a repository on the Hub: a name is name or owner/name",
             asked.correct,
         )
     if isinstance(error, OfflineModeIsEnabled):
@@ -85,15 +85,15 @@ def explain(error: Exception, asked: Asked) -> HubError:
     if isinstance(error, HfHubHTTPError):
         return _refusal(error, asked)
     if not isinstance(error, OSError) or isinstance(error, FileMetadataError | EntryNotFoundError):
-        return _out_of_reach(asked, "does not answer as the Hub does")
+        return _out_of_reach(asked, "does not answer like the Hub")
     return HubError(
-        f"{_named(asked)} cannot be kept in {asked.cache} ({type(error).__name__})",
-        "make the folder writable, or name another by HF_HUB_CACHE",
+        f"{_named(asked)} cannot be stored in {asked.cache} ({type(error).__name__})",
+        "make the folder writable, or set HF_HUB_CACHE to another folder",
     )
 
 
 def _refusal(error: HfHubHTTPError, asked: Asked) -> HubError:
-    """What an HTTP status means; 401 and 404 stand for several things, told apart by the token and a header."""
+    """Return what an HTTP status means. 401 and 404 have several meanings; the token and a header tell which."""
     status, page = error.response.status_code, f"{asked.site}/{asked.repo}"
     if isinstance(error, GatedRepoError):
         return _gated(asked, status, page)
@@ -101,29 +101,29 @@ def _refusal(error: HfHubHTTPError, asked: Asked) -> HubError:
         return HubError(f"{asked.repo} has no revision {asked.revision!r} (404)", f"choose one of {page}/commits")
     if status == 401 and not asked.with_token:
         return HubError(
-            f"there is no {asked.repo} on the Hub that is open to everyone (401): it is misspelt, or private",
+            f"the Hub has no public repository {asked.repo} (401): the name is wrong, or the repository is private",
             f"{asked.correct}, or put a token into env as {_variables()}",
         )
     if status == 401:
         return HubError(
-            "the Hub does not accept the service's token (401): it is expired, revoked or misspelt",
-            f"make a new one at {asked.site}/settings/tokens and put it into env",
+            "the Hub does not accept the service's token (401): it is expired, revoked or mistyped",
+            f"create a new token at {asked.site}/settings/tokens and put it into env",
         )
     if isinstance(error, DisabledRepoError):
         return HubError(f"the Hub has disabled {asked.repo} ({status})", "use another model")
     if status == 403:
         return HubError(
-            f"the service's Hub token may not read {asked.repo} (403)",
-            f"allow it at {asked.site}/settings/tokens, or use a token of an account that may",
+            f"the service's Hub token is not allowed to read {asked.repo} (403)",
+            f"allow it at {asked.site}/settings/tokens, or use a token of an account with access",
         )
     if status == 404:
         return HubError(
-            f"there is no {_named(asked)} on the Hub, or the service's token may not see it (404)",
+            f"the Hub has no {_named(asked)}, or the service's token has no access to it (404)",
             asked.correct,
         )
     if status == _TOO_OFTEN:
-        account = "" if asked.with_token else f", or put a token into env as {_variables()}: with one it answers more"
-        return _out_of_reach(asked, f"was asked too often ({status})", f"try again in a few minutes{account}")
+        account = "" if asked.with_token else f", or put a token into env as {_variables()}, which raises the limit"
+        return _out_of_reach(asked, f"limits requests ({status})", f"try again in a few minutes{account}")
     return _out_of_reach(asked, f"answered {status}", "try again later")
 
 
@@ -135,12 +135,14 @@ def _gated(asked: Asked, status: int, page: str) -> HubError:
         )
     return HubError(
         f"{asked.repo} is gated ({status}), and the account of the service's Hub token has no access to it",
-        f"ask for access at {page} with that account, and try again once it is granted",
+        f"request access at {page} with that account, and try again when it is granted",
     )
 
 
-def _out_of_reach(asked: Asked, what: str, remedy: str = "try again with the network up") -> HubError:
-    return HubOutOfReachError(f"the Hub at {asked.site} {what}, {asked.purpose}", _or_without(remedy, asked))
+def _out_of_reach(asked: Asked, what: str, remedy: str = "check the network and try again") -> HubError:
+    return HubOutOfReachError(
+        f"the Hub at {asked.site}, which is needed for {asked.purpose}, {what}", _or_without(remedy, asked)
+    )
 
 
 def _or_without(remedy: str, asked: Asked) -> str:

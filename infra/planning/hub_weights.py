@@ -1,4 +1,4 @@
-"""What the Hub says of a model's weights, and whether a token may read them, through `huggingface_hub`."""
+"""The size of a model's weights on the Hub, and whether a token can read them, through `huggingface_hub`."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from infra.planning.weights import Weigh, Weights, WeightsUnknownError
 
 _GIB = 2**30
 _BYTES: Mapping[str, float] = {"F64": 8, "F32": 2, "F16": 2, "BF16": 2}
-"""Of a parameter on the GPU, by safetensors' name of its type. Servers load 32 bits as 16 (TGI's `--dtype`)."""
+"""Bytes of a parameter on the GPU, by safetensors' name of its type. Servers load 32 bits as 16 (TGI's `--dtype`)."""
 _FILES = (
     re.compile(r"model[^/]*\.safetensors"),
     re.compile(r"(?!consolidated|adapter)[^/]*\.safetensors"),
     re.compile(r"consolidated[^/]*\.safetensors"),
     re.compile(r"pytorch_model[^/]*\.bin"),
 )
-"""Weights, the preferred first: a repository may have the same ones in several formats."""
+"""Files of weights, the preferred format first: a repository can have the same weights in several formats."""
 _FEW = 0.01
-"""Part of the parameters that may be of other types, as indexes and masks are, in weights that are not quantized."""
+"""The largest share of parameters of other types (indexes and masks) in weights that are not quantized."""
 _UNKNOWN_QUESTION = (404, 405, 501)
 
 
 def weigh_on_hub(
     environment: Mapping[str, str], *, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES
 ) -> Weigh:
-    """Weighs models by the Hub's own metadata: counts of parameters, or sizes of files where they are quantized.
+    """Return a function that weighs models by the Hub's metadata: the number of parameters, or for quantized weights
+    the sizes of files.
 
     Args:
-        environment: the caller's, for `HF_ENDPOINT` and `HF_HUB_OFFLINE`.
-        timeout: seconds that the Hub may be silent.
+        environment: the caller's environment, for `HF_ENDPOINT` and `HF_HUB_OFFLINE`.
+        timeout: seconds to wait for an answer of the Hub.
         pauses: seconds before each further attempt.
     """
     callers = hub_of(environment, timeout=timeout, pauses=pauses)
@@ -60,7 +61,8 @@ def weigh_on_hub(
 def access_on_hub(
     environment: Mapping[str, str], *, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES
 ) -> Callable[[ModelRepository], None]:
-    """Asks whether a token may read the files of a repository: not gated for it, not private. Arguments as above."""
+    """Return a function that asks whether a token can read the files of a gated or private repository. It raises
+    `HubError` if not. The arguments are those of `weigh_on_hub`."""
     callers = hub_of(environment, timeout=timeout, pauses=pauses)
 
     def check(wanted: ModelRepository) -> None:
@@ -69,7 +71,7 @@ def access_on_hub(
 
         def ask() -> None:
             validate_repo_id(wanted.repo)
-            # The library's own auth_check waits for an answer without end.
+            # The library's own auth_check has no timeout.
             address = f"{hub.site}/api/models/{wanted.repo}/auth-check"
             answer = get_session().get(address, headers=headers, timeout=hub.timeout)
             try:
@@ -78,10 +80,10 @@ def access_on_hub(
                 raise
             except HfHubHTTPError as error:
                 if error.response.status_code in _UNKNOWN_QUESTION:
-                    raise ValueError("a Hub of somebody's own, which has no such question") from None
+                    raise ValueError("another server than the Hub, without this question") from None
                 raise
             if not answer.is_success:
-                raise ValueError("a Hub does not send elsewhere for this answer")
+                raise ValueError("the Hub does not redirect this question")
 
         hub.ask(ask, _about(wanted, hub))
 
@@ -97,7 +99,7 @@ def _about(wanted: ModelRepository, hub: Hub) -> Asked:
         file=None,
         revision=wanted.revision,
         with_token=wanted.token is not None,
-        purpose=f"asked about {wanted.repo}",
+        purpose=f"data about {wanted.repo}",
         correct="correct the model that the container loads (MODEL_ID), or model.name",
         do_without=None,
     )
@@ -117,5 +119,5 @@ def _weights(repo: str, info: ModelInfo) -> Weights:
         if total > 0:
             return Weights(repo=repo, gib=total / _GIB, origin="the sizes of its files")
     raise WeightsUnknownError(
-        f"{repo} has no weights whose size the Hub knows", "say what the model needs under resources.gpu"
+        f"the Hub does not know the size of the weights of {repo}", "set resources.gpu to what the model needs"
     )

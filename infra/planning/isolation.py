@@ -1,4 +1,4 @@
-"""What gives a service's container control of its machine, and of the machine's role."""
+"""The keys of a configuration that give the container control of its machine and of the machine's role."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ A process that can write there can run commands as root on the machine."""
 
 
 def isolation_notes(container: Container) -> list[str]:
-    """A note for each key that gives the container control of the machine."""
+    """Return a note for each key that gives the container control of the machine."""
     return [
         f"{what} gives the container control of its machine and the machine's role: it can read every secret of the "
         "run, and write to the run's log and state. Use it only with images that you trust."

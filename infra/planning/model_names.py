@@ -1,8 +1,8 @@
-"""Whose a model name is among the services of one gateway, decided on what its table holds.
+"""Which runs of a gateway have a model name. The items of the gateway's table decide.
 
-A name belongs to the stack that had it first, until that stack's claim goes. Several stacks share it if all of them
-have a `weight`. Where there is no claim (services that an older version deployed), the run that the gateway asks
-has it.
+A name belongs to the stack that had it first, until that stack removes its claim. Several stacks share a name if all of
+them have a `weight`. Without a claim (for services that an older version deployed), the run that the gateway asks has
+the name.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from gateway_lambda.registry.record import Holder, ModelClaim
 from infra.planning.table_items import CLAIM, MODEL, OWNER, RECORD, RUN, SORT_KEY
 
 NOBODY = "unknown"
-"""The owner of a routing item whose run nobody claims."""
+"""The owner of a routing record whose run has no claim."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WantedName:
-    """A model name, and the run that wants it."""
+    """A model name, and the run that needs it."""
 
     model: str
     run: str
     owner: str
-    """Full name of the stack."""
+    """The full name of the stack."""
     shared: bool
-    """Whether others may have it too: the run has a `weight`."""
+    """Whether other runs can have it too: the run has a `weight`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registered:
-    """What the table says about names."""
+    """The table's items about names."""
 
     runs: Mapping[str, str]
-    """Owner of each run name."""
+    """The owner of each run name."""
     claims: Mapping[str, ModelClaim]
-    """By model name; those that can be read."""
+    """The claims that can be read, by model name."""
     served: Mapping[str, Sequence[str]]
-    """For each model name the runs whose routing items have it, first the one that the gateway asks."""
+    """For each model name, the runs whose routing records have it. The gateway asks the first one."""
 
 
 class _Model(msgspec.Struct):
@@ -50,13 +50,13 @@ class _Model(msgspec.Struct):
 
 
 class _Service(msgspec.Struct):
-    """All that is read of a routing item."""
+    """The part of a routing record that is read here."""
 
     model: _Model | None = None
 
 
 def read_registered(items: Iterable[Mapping[str, Any]]) -> Registered:
-    """What items of the table's partition `registry` say, in the form in which DynamoDB answers."""
+    """Read items of the table's partition `registry`, in the form of DynamoDB's answers."""
     runs: dict[str, str] = {}
     claims: dict[str, ModelClaim] = {}
     served: dict[str, list[tuple[int, str]]] = {}
@@ -81,9 +81,9 @@ def read_registered(items: Iterable[Mapping[str, Any]]) -> Registered:
 
 
 def claimed(registered: Registered, wanted: WantedName) -> tuple[ModelClaim, str | None]:
-    """The claim of the name with `wanted` among its holders, and why it is refused, None where it is not.
+    """Return the claim of the name with `wanted` among its holders, and the refusal; `None`: it is not refused.
 
-    A holder whose run nobody claims any more is left out: its stack is gone.
+    A holder whose run no longer has a claim is left out, because its stack no longer exists.
     """
     before = registered.claims.get(wanted.model)
     holders = [
@@ -92,7 +92,7 @@ def claimed(registered: Registered, wanted: WantedName) -> tuple[ModelClaim, str
         if holder.run in registered.runs or holder.run == wanted.run
     ]
     if not holders:
-        # Of several without a claim, only the first is asked.
+        # Of several runs without a claim, the gateway asks only the first.
         first = registered.served.get(wanted.model, ())[:1]
         holders = [Holder(run=run, owner=registered.runs.get(run, NOBODY)) for run in first]
     own = Holder(run=wanted.run, owner=wanted.owner)
@@ -107,29 +107,34 @@ def claimed(registered: Registered, wanted: WantedName) -> tuple[ModelClaim, str
 
 
 def given_up(claim: ModelClaim, run: str, owner: str) -> ModelClaim | None:
-    """The claim without a run; None where nobody is left."""
+    """Return the claim without a run; `None`: no holder is left."""
     holders = [holder for holder in claim.holders if (holder.run, holder.owner) != (run, owner)]
     return msgspec.structs.replace(claim, holders=holders) if holders else None
 
 
 def _refusal(wanted: WantedName, others: Sequence[Holder], *, shares: bool) -> str:
     first, *more = others
+    if first.owner == NOBODY:
+        return (
+            f"{wanted.model} is the model name of the run {first.run}, which no stack claims: write another "
+            "model.name, or take that run out of the table (docs/teardown.md)"
+        )
     whose = f"the run {first.run} (stack {first.owner})" + (f" and {len(more)} more" if more else "")
     set_here, set_there = "pulumi config set weight 1", f"pulumi config set weight 1 --stack {first.owner}"
     if shares:
         return (
-            f"{wanted.model} is the model name of {whose}, and only runs that have a weight share it: give this run "
-            f"one ({set_here}), or write another model.name"
+            f"{wanted.model} is the model name of {whose}, and only runs with a weight share it: give this run a "
+            f"weight ({set_here}), or choose another model.name"
         )
-    here = "" if wanted.shared else f"{set_here}, and "
+    here = "" if wanted.shared else f", then {set_here} here"
     return (
-        f"{wanted.model} is the model name of {whose}: write another model.name, or let both share its requests: "
-        f"{here}{set_there} and pulumi up there first"
+        f"{wanted.model} is the model name of {whose}: choose another model.name, or let the runs share its requests: "
+        f"first {set_there} and pulumi up there{here}"
     )
 
 
 def _decoded(item: Mapping[str, Any], kind: type[Any]) -> Any:
-    """The object in an item's attribute `record`; None where none can be read."""
+    """Return the object in an item's attribute `record`; `None`: it cannot be read."""
     try:
         return msgspec.json.decode(str(item.get(RECORD, {}).get("S", "")), type=kind)
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):

@@ -1,5 +1,5 @@
-"""What a container's environment and command line say of the model that its server loads: TGI's options, vLLM's,
-SGLang's."""
+"""The model that a container's server loads, read from the environment and the command line. Options of TGI, vLLM and
+SGLang are known."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class Loaded:
     """A model as a server loads it."""
 
     model: str | None
-    """A repository or a folder, as it is written; `None`: nothing says it."""
+    """A repository or a folder, as it is written; `None`: not given."""
     revision: str | None
     quantize: str | None
-    """How weights are quantized while they are loaded."""
+    """How the server quantizes the weights while it loads them."""
     gpus: int | None
-    """How many GPUs one model is put onto; `None`: all that the machine has."""
+    """The number of GPUs that hold one model; `None`: all GPUs of the machine."""
 
 
 def loaded_model(environment: Mapping[str, str | Secret], arguments: Sequence[str]) -> Loaded:
-    """Reads an environment, and an argument vector or a shell's command line in one.
+    """Return the model of an environment and an argument vector. An argument can be a command line of a shell.
 
-    TGI puts a model onto all GPUs of the machine unless it is told otherwise (launcher, `--num-shard`); vLLM and SGLang
-    onto one (`--tensor-parallel-size`, `--pipeline-parallel-size`; `--tp-size`).
+    By default, TGI puts a model onto all GPUs of the machine (launcher, `--num-shard`); vLLM and SGLang put it onto one
+    (`--tensor-parallel-size`, `--pipeline-parallel-size`; `--tp-size`).
     """
     known = {name: value for name, value in environment.items() if isinstance(value, str)}
     words = [_filled(word.strip("'\""), known) for argument in arguments for word in argument.split()]
@@ -61,17 +61,17 @@ def loaded_model(environment: Mapping[str, str | Secret], arguments: Sequence[st
 
 
 def _filled(word: str, known: Mapping[str, str]) -> str:
-    """A word with the variables that have a value here; others stay as they are written."""
+    """Return a word with the values of known variables. Other variables stay as they are written."""
     return _VARIABLE.sub(lambda found: known.get(found[1] or found[2], found[0]), word)
 
 
 def _runs(words: Sequence[str], program: str) -> bool:
-    """Whether a program or a Python module of that name is run."""
+    """Whether the command runs a program or a Python module of that name."""
     return any(word.rpartition("/")[2].partition(".")[0] == program for word in words)
 
 
 def _option(words: Sequence[str], *names: str) -> str | None:
-    """The value of `--name value` or `--name=value`, by whichever of its names it is written."""
+    """Return the value of `--name value` or `--name=value`, for any of the names."""
     for word, following in zip_longest(words, words[1:]):
         if word in names:
             return following
@@ -82,7 +82,7 @@ def _option(words: Sequence[str], *names: str) -> str | None:
 
 
 def _positional(words: Sequence[str], after: str) -> str | None:
-    """What follows a word, unless that is an option."""
+    """Return the argument that follows a word, unless it is an option."""
     if after not in words:
         return None
     following = words[words.index(after) + 1 :]
@@ -90,7 +90,7 @@ def _positional(words: Sequence[str], after: str) -> str | None:
 
 
 def _product(counts: Sequence[str | None]) -> int | None:
-    """How many GPUs these make together: one that is left out is 1; where the machine alone knows one, all of them."""
+    """Return the product of numbers of GPUs. A missing number is 1. `None` if only the machine knows one of them."""
     product = 1
     for count in counts:
         if count is not None and not re.fullmatch(r"[1-9][0-9]{0,3}", count):

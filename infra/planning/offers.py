@@ -1,4 +1,4 @@
-"""Offers: the instance types of the catalog that satisfy a configuration, by price."""
+"""The offers of a configuration: the instance types of the catalog that satisfy it, by price."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infra.planning.requirement import Bounds, Requirement, first_miss
 
 
 def find_offers(catalog: Iterable[InstanceType], requirement: Requirement, *, disk_gb: int) -> tuple[Offer, ...]:
-    """The instance types that satisfy the requirement, cheapest first, then by name; empty where there is none.
+    """Return the instance types that satisfy the requirement, the cheapest first, then by name; empty if none does.
 
     The order of the catalog, of GPU names and of instance types does not matter.
     """
@@ -20,7 +20,7 @@ def find_offers(catalog: Iterable[InstanceType], requirement: Requirement, *, di
 
 
 def requirement_of(configuration: ServiceConfiguration) -> Requirement:
-    """What the configuration asks of an instance type; dstack's defaults are in it already."""
+    """Return the requirements of the configuration, which already contains dstack's defaults."""
     resources = configuration.resources
     gpu = resources.gpu
     return Requirement(
@@ -40,7 +40,7 @@ def requirement_of(configuration: ServiceConfiguration) -> Requirement:
 
 
 def asks_for_gpu(configuration: ServiceConfiguration) -> bool:
-    """Whether `gpu` says anything: left out, it is dstack's `0..`, any number of any GPU."""
+    """Whether the configuration sets `gpu`. The default is dstack's `0..`, any number of any GPU."""
     return configuration.resources.gpu != Resources().gpu
 
 

@@ -1,8 +1,8 @@
 """The plan: everything that will be deployed, as plain frozen data, decided before Pulumi creates anything.
 
 `infra.planning.service.plan_service` makes a `ServicePlan`, `infra.planning.gateway.plan_gateway` a `GatewayPlan`.
-Nothing here behaves; whoever reads a plan reads the same values. Environment variables and tags are tuples of
-(name, value) in the configuration's order; `dict(...)` makes them a mapping.
+A plan has no behaviour. Environment variables and tags are tuples of (name, value), in the order of the configuration;
+`dict(...)` makes them a mapping.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SpotPolicy = Literal["on-demand", "spot", "auto"]
 
 
 class PlanError(ConfigurationError):
-    """A configuration that reads well and cannot be deployed; `str()` is the report, all problems of it together."""
+    """A configuration that is valid but cannot be deployed. `str()` is the report with all its problems."""
 
     def __init__(self, source: Source, problems: Iterable[Problem]) -> None:
         super().__init__(source.name, map(source.placed, problems))
@@ -33,17 +33,17 @@ class Offer:
     gpu: str
     gpu_count: int
     gpu_memory_gb: float
-    """Of one GPU, as the card is sold."""
+    """Memory of one GPU, as the card is sold."""
     usable_gpu_memory_gb: float
-    """Of one GPU, in GiB: what a model has to fit into."""
+    """Memory of one GPU that a model must fit into, in GiB."""
     vcpus: int
     memory_gb: float
     disk_gb: int
-    """Root volume, in GB."""
+    """Size of the root volume, in GB."""
     nvme_gb: int
-    """Local NVMe together, in GB; 0 where there is none."""
+    """Size of all local NVMe disks together, in GB; 0: no such disk."""
     price: float
-    """On-demand list price, US dollars an hour, of the catalog's region and date."""
+    """On-demand list price in US dollars an hour, in the catalog's region and on its date."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +52,10 @@ class Purchase:
 
     spot_policy: SpotPolicy
     on_demand_base: int
-    """Instances that are on demand before any is spot."""
+    """The number of first instances that are on demand; later ones can be spot."""
     on_demand_percentage_above_base: Literal[0, 100]
     spot_max_price: float | None
-    """US dollars an hour; `None`: AWS's own ceiling, the on-demand price. Always `None` where nothing is spot."""
+    """US dollars an hour; `None`: AWS's own limit, the on-demand price. Always `None` if nothing is spot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +68,9 @@ class Scaling:
     window: int
     """Seconds over which requests are counted."""
     scale_up_delay: int
-    """Seconds between a scaling event and the next one up."""
+    """Seconds between a scaling event and the next event that adds a replica."""
     scale_down_delay: int
-    """Seconds between a scaling event and the next one down."""
+    """Seconds between a scaling event and the next event that removes a replica."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,24 +80,24 @@ class Replicas:
     minimum: int
     maximum: int
     scaling: Scaling | None
-    """`None` exactly when minimum and maximum are the same."""
+    """`None` if, and only if, minimum and maximum are the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Roll:
-    """How running replicas are replaced when what they run has changed."""
+    """How new replicas replace old ones when the service changes."""
 
     min_healthy_percentage: int
-    """Of the replicas wanted: as many serve all the time."""
+    """The share of the desired replicas that always serve."""
     max_healthy_percentage: int
-    """Of the replicas wanted: as many run at most meanwhile. Quotas must have room for them."""
+    """The share of the desired replicas that run at most during the roll. Quotas must have room for them."""
     warmup: int
-    """Seconds after which a new replica is taken for ready and an old one ends."""
+    """Seconds after which a new replica counts as ready and an old one ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
-    """A path of the instance, seen in the container."""
+    """A path of the instance that is mounted into the container."""
 
     instance_path: str
     path: str
@@ -105,7 +105,7 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryLogin:
-    """How the image's registry is logged in to."""
+    """The login for the image registry."""
 
     username: str
     password: Secret
@@ -113,17 +113,18 @@ class RegistryLogin:
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """What runs on a replica. `docker run` takes it as: options, `--entrypoint`, image, arguments."""
+    """The container of a replica. `docker run` gets it as: options, `--entrypoint`, image, arguments."""
 
     image: str
     entrypoint: str | None
     """The program that replaces the image's entrypoint; `None`: the image's own entrypoint and command run."""
     arguments: tuple[str, ...]
-    """What follows the image on the command line: each is one argument."""
+    """The arguments that follow the image on the command line."""
     environment: tuple[tuple[str, str | Secret], ...] = field(repr=False)
-    """Resolved values: what dstack sets and the plan knows (`DSTACK_RUN_NAME`, …), then the configuration's."""
+    """Variables with their values: dstack's own that the plan knows (`DSTACK_RUN_NAME`, …), then the configuration's
+    variables."""
     port: int
-    """Where the container listens."""
+    """The port that the container listens on."""
     shm_size_mb: int | None
     """Size of /dev/shm in MiB; `None`: docker's own 64."""
     working_dir: str | None
@@ -133,44 +134,44 @@ class Container:
     registry_login: RegistryLogin | None
     mounts: tuple[Mount, ...]
     hub_cache_paths: tuple[str, ...]
-    """Where the container sees the machine's Hub cache, so that weights are fetched once a machine."""
+    """Paths of the machine's Hub cache in the container, so that each machine fetches weights only once."""
     gpu_count_variables: tuple[str, ...]
-    """Variables that are set to the number of the machine's GPUs, counted there."""
+    """Variables that the machine sets to the number of its GPUs."""
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The process's whole argument vector, empty when it is the image's own."""
+        """The whole argument vector of the process; empty: the image's own."""
         return () if self.entrypoint is None else (self.entrypoint, *self.arguments)
 
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """What the load balancer asks a replica for, and what it takes for a good answer."""
+    """The request that the load balancer sends to a replica, and the answers that count as good."""
 
     path: str
     matcher: str
-    """Status codes that are good, in the load balancer's own form: `200` or `200-499`."""
+    """The good status codes, in the load balancer's own form: `200` or `200-499`."""
     interval: int
     """Seconds between two checks of a replica."""
     timeout: int
     """Seconds after which a check has failed."""
     healthy_threshold: int
-    """Good answers in a row that make a replica healthy."""
+    """The number of good answers in a row that make a replica healthy."""
     unhealthy_threshold: int
-    """Bad answers in a row that make it unhealthy."""
+    """The number of bad answers in a row that make it unhealthy."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RateLimit:
-    """How many requests a client may make, below one path prefix."""
+    """How many requests a client can make for paths with one prefix."""
 
     prefix: str
     rps: float
     """Requests a second."""
     burst: int
-    """Requests ahead of the limit."""
+    """Requests that a client can make in addition, in a burst."""
     header: str | None
-    """The header whose value tells clients apart; `None`: their address does."""
+    """The header whose value identifies a client; `None`: the client's address does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,18 +182,18 @@ class ServicePlan:
     gateway: str | None
     """The gateway that the configuration names; `None`: the default one."""
     auth: bool | None
-    """Whether a key is needed; `None`: as the gateway says, whose own default is that one is."""
+    """Whether callers need an API key; `None`: the gateway's own setting, which is true by default."""
     model: Model | None
-    """Without `upstream_api_key`, which is a secret and stands beside it."""
+    """The model, without its `upstream_api_key`: that is a secret, and has a field of its own."""
     upstream_api_key: Secret | None
     weight: int | None
-    """The run's part of the requests for a model name that several runs share; `None`: it shares it with none."""
+    """The run's share of the requests for a model name that several runs have; `None`: no other run can have it."""
     container: Container
     offers: tuple[Offer, ...]
-    """By price, cheapest first: 1 to 40."""
+    """1 to 40 offers by price, the cheapest first."""
     purchase: Purchase
     disk_gb: int
-    """Root volume of a replica, in GB."""
+    """Size of a replica's root volume, in GB."""
     regions: tuple[str, ...] | None
     availability_zones: tuple[str, ...] | None
     replicas: Replicas
@@ -201,7 +202,7 @@ class ServicePlan:
     rate_limits: tuple[RateLimit, ...]
     tags: tuple[tuple[str, str], ...]
     ami: str | None
-    """A pinned machine image; `None`: resolved."""
+    """A pinned machine image; `None`: the newest one."""
     boot_timeout: int
     """Seconds that a replica has to become healthy."""
     on_failure: Literal["stop", "keep"]
@@ -209,39 +210,39 @@ class ServicePlan:
     """Whether `pulumi up` ends only when the service serves."""
     preflight: bool
     notes: tuple[str, ...]
-    """What the user should know of this plan, a sentence each: differences from dstack, things left undecided."""
+    """Notes for the user: differences from dstack, and things that are still unknown."""
 
     @property
     def waits(self) -> bool:
-        """Whether deploying ends only when a replica serves: not where there may be none."""
+        """Whether `pulumi up` waits until a replica serves. It does not wait if the service can have no replicas."""
         return self.wait and self.replicas.minimum > 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayPlan:
-    """A gateway: where it answers and with what it is built."""
+    """A gateway: its addresses and its parts."""
 
     name: str
     region: str
     domain: str | None
-    """`None`: the API's own address serves."""
+    """`None`: the gateway answers at the API's own address."""
     certificate_arn: str | None
-    """`None`: one is made and validated in the hosted zone."""
+    """`None`: the program creates a certificate and validates it in the hosted zone."""
     auth: bool
-    """The default of its services."""
+    """The default for its services."""
     keys: tuple[ApiKey, ...]
-    """Those that are made."""
+    """The API keys that the program creates."""
     zone_id: str | None
     vpc_id: str | None
     subnet_ids: tuple[str, ...] | None
     protect: bool
     manage_api_gateway_account: bool
     adapter_layer: str | None
-    """ARN of the web adapter's layer; `None`: the pinned one."""
+    """ARN of the layer of the Lambda Web Adapter; `None`: the pinned layer."""
     memory_size: int
-    """MB of the gateway's function."""
+    """Memory of the gateway's function, in MB."""
     reserved_concurrency: int | None
-    """Instances that only the function uses, and the most that it gets; `None`: it shares the account's limit."""
+    """The number of instances that are reserved for the function, and its maximum; `None`: no reservation."""
     audit: bool
     """Whether the load balancer's access log and the flow log of a new network are kept."""
     tags: tuple[tuple[str, str], ...]

@@ -1,4 +1,4 @@
-"""What to relax where no instance type satisfies a requirement, and what that would give."""
+"""What to relax when no instance type satisfies a requirement, and which instance type that gives."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from infra.planning.requirement import Bounds, Key, Miss, Requirement, misses
 from infra.planning.text import describe, number, written_line
 
 SHOWN = 3
-"""How many ways out, or nearest names, a message has."""
+"""The most ways out, or similar names, in a message."""
 
 _Candidate = tuple[InstanceType, tuple[Miss, ...]]
 
 
 def no_offer(catalog: Sequence[InstanceType], requirement: Requirement, source: Source) -> Problem:
-    """Why there is no offer, for a requirement that has none.
+    """Return the problem of a requirement that has no offer.
 
-    The remedy has the ways out that change one requirement, least first, each with the instance type it gives; where
-    no single change is enough, the nearest instance type and all that it asks for.
+    The remedy lists changes of one requirement, the smallest first, each with the instance type that it gives. If no
+    single change is enough, the remedy names the nearest instance type and all changes that it needs.
     """
     unknown = _unknown_names(catalog, requirement)
     if unknown is not None:
@@ -30,20 +30,20 @@ def no_offer(catalog: Sequence[InstanceType], requirement: Requirement, source: 
             line=written_line(source, key),
             found=", ".join(wanted),
             rule=f"the catalog of EC2's GPU instance types has none of these {_WHAT[key]}",
-            remedy=f"the nearest it has: {', '.join(_nearest(wanted, known))}",
+            remedy=f"use a name of the catalog, for example {', '.join(_nearest(wanted, known))}",
         )
     candidates = [(instance, tuple(misses(instance, requirement))) for instance in catalog]
     candidates.sort(key=_nearness_to(_named_memory(catalog, requirement)))
     ways = _ways_out(candidates)
     if ways:
         key = ways[0][1].key
-        changes = [f"{_relaxed(miss, requirement)}, for {describe(instance)}" for instance, miss in ways]
+        changes = [f"{_relaxed(miss, requirement)}, which gives {describe(instance)}" for instance, miss in ways]
         return Problem(
             where=key,
             line=written_line(source, key),
             found=_wanted(key, requirement),
-            rule="no EC2 instance type of the catalog satisfies this and the rest of what is asked for",
-            remedy=changes[0] if len(changes) == 1 else "one of: " + "; ".join(changes),
+            rule="no EC2 instance type of the catalog satisfies this together with the other requirements",
+            remedy=changes[0] if len(changes) == 1 else "do one of these: " + "; ".join(changes),
         )
     instance, missed = candidates[0]
     changes = ", and ".join(_relaxed(miss, requirement) for miss in missed)
@@ -51,20 +51,20 @@ def no_offer(catalog: Sequence[InstanceType], requirement: Requirement, source: 
         where=", ".join(miss.key for miss in missed),
         line=written_line(source, missed[0].key),
         found=", ".join(_wanted(miss.key, requirement) for miss in missed),
-        rule="no EC2 instance type of the catalog satisfies all of these, nor all but one of them",
-        remedy=f"for the nearest, {describe(instance)}: {changes}",
+        rule="no EC2 instance type of the catalog satisfies all of these, even without one of them",
+        remedy=f"to get the nearest, {describe(instance)}: {changes}",
     )
 
 
 def _named_memory(catalog: Sequence[InstanceType], requirement: Requirement) -> float:
-    """GB of the largest GPU among the wanted names; 0 where none is named."""
+    """Return the GB of the largest GPU that the requirement names; 0: it names none."""
     named = {name.lower() for name in requirement.gpu_names or ()}
     return max((instance.gpu_memory_gb for instance in catalog if instance.gpu.lower() in named), default=0)
 
 
 def _nearness_to(gpu_memory: float) -> Callable[[_Candidate], tuple[int, float, float, float, str]]:
-    """The order of how little is asked. In place of a named GPU the nearest is one with no less memory, `gpu_memory`,
-    since a model that needs the named one fits into no smaller."""
+    """Return the sort key of candidates: the smallest change first. Instead of a named GPU, the nearest one has at
+    least the same memory, `gpu_memory`, because a model that needs the named GPU does not fit into a smaller one."""
 
     def nearness(candidate: _Candidate) -> tuple[int, float, float, float, str]:
         instance, missed = candidate
@@ -76,10 +76,11 @@ def _nearness_to(gpu_memory: float) -> Callable[[_Candidate], tuple[int, float, 
 
 
 def _ways_out(candidates: Iterable[_Candidate]) -> list[tuple[InstanceType, Miss]]:
-    """For each requirement that alone stands in the way: the instance type it has to be relaxed least for, down and up.
+    """Return, for each requirement that alone excludes instance types, the type that needs the smallest change, down
+    and up.
 
-    Candidates come, and ways go, in the order of how little is asked; a list of instance types or GPU names comes
-    last, because to leave what was named is more than to change a number.
+    Candidates and results are ordered by the size of the change. Lists of instance types or GPU names come last,
+    because to add a name changes more than to change a number.
     """
     ways: dict[tuple[Key, bool], tuple[InstanceType, Miss]] = {}
     for instance, missed in candidates:
@@ -94,7 +95,7 @@ _WHAT: dict[Key, str] = {"instance_types": "names", "resources.gpu.name": "GPUs"
 def _unknown_names(
     catalog: Sequence[InstanceType], requirement: Requirement
 ) -> tuple[Key, tuple[str, ...], list[str]] | None:
-    """The first list of names of which the catalog knows not one: its key, what it has, and what is known."""
+    """Return the first list of names of which the catalog has none: its key, its names, and the known names."""
     types = sorted(instance.name for instance in catalog)
     gpus = sorted({instance.gpu for instance in catalog})
     lists: tuple[tuple[Key, tuple[str, ...] | None, list[str]], ...] = (
@@ -118,7 +119,7 @@ def _nearest(wanted: Iterable[str], known: Sequence[str]) -> list[str]:
 
 
 def _wanted(key: Key, requirement: Requirement) -> str:
-    """What is asked for under a key, as a configuration writes it."""
+    """Return the requirement of a key, as a configuration writes it."""
     match key:
         case "instance_types":
             return ",".join(requirement.instance_types or ())
@@ -146,7 +147,7 @@ def _wanted(key: Key, requirement: Requirement) -> str:
 
 
 def _relaxed(miss: Miss, requirement: Requirement) -> str:
-    """How a requirement has to be changed to admit what was missed, with the difference where it is a number."""
+    """Return the change that a requirement needs to admit an instance type, with the difference if it is a number."""
     match miss.key:
         case "resources.cpu":
             return _widened("cpu", miss, requirement.cpu)
@@ -167,9 +168,9 @@ def _relaxed(miss: Miss, requirement: Requirement) -> str:
         case "resources.gpu.name":
             return f"add {miss.has} to gpu name"
         case "resources.gpu.vendor":
-            return f"say gpu vendor {miss.has}, or leave it out"
+            return f"set gpu vendor to {miss.has}, or remove it"
         case "resources.cpu.arch":
-            return f"say cpu arch {miss.has}, or leave it out"
+            return f"set cpu arch to {miss.has}, or remove it"
         case "instance_types":
             return f"add {miss.has} to instance_types"
 

@@ -1,4 +1,4 @@
-"""Model repositories as the planner sees them: named files at one commit, wherever they lie."""
+"""Model repositories as the planner sees them: named files at one commit, on the Hub or in a folder."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Protocol
 from infra.configuration import Secret
 
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
-"""Where a service keeps its Hub token; the first that is set holds, as in TGI and huggingface_hub."""
+"""The variables for a service's Hub token. The first that is set counts, as in TGI and huggingface_hub."""
 
 SITE_VARIABLE = "HF_ENDPOINT"
-"""By which huggingface_hub asks another Hub than huggingface.co."""
+"""The variable that makes huggingface_hub use another Hub than huggingface.co."""
 
 
 class HubError(Exception):
-    """A repository cannot be read. `rule` says why, `remedy` what to do; neither ever holds a token."""
+    """A repository cannot be read. `rule` says why and `remedy` what to do. They never contain a token."""
 
     def __init__(self, rule: str, remedy: str) -> None:
         super().__init__(rule, remedy)
@@ -29,7 +29,7 @@ class HubError(Exception):
 
 
 class HubOutOfReachError(HubError):
-    """The Hub did not answer, or not usefully: nothing is known about the repository."""
+    """The Hub did not answer, or its answer was useless: nothing is known about the repository."""
 
 
 class RepositoryFiles(Protocol):
@@ -42,45 +42,47 @@ class RepositoryFiles(Protocol):
 
     @property
     def names(self) -> frozenset[str]:
-        """Paths of its files, with `/`."""
+        """The paths of its files, with `/`."""
         ...
 
     def read(self, name: str) -> bytes:
-        """The contents of one of `names`. Raises `HubError`."""
+        """Return the content of one of `names`. Raises `HubError`."""
         ...
 
 
 class OpenRepository(Protocol):
-    """How a repository is opened. `hub.open_on_hub` makes one that does it over HTTP."""
+    """A function that opens a repository. `hub.open_on_hub` returns one that uses HTTP."""
 
     def __call__(
         self, repo: str, revision: str | None, token: Secret | None, site: str | None = None
     ) -> RepositoryFiles:
-        """Opens `repo` at a branch, tag or commit (`None`: `main`), on the Hub at `site` (`None`: the caller's). Raises
-        `HubError`."""
+        """Open `repo` at a branch, tag or commit (`None`: `main`), on the Hub at `site` (`None`: the caller's Hub).
+
+        Raises `HubError`.
+        """
         ...
 
 
 def own_site(environment: Mapping[str, str | Secret]) -> str | None:
-    """The Hub that a service asks by its own environment; `None` where it says none, or a secret one, which is the
-    caller's where it is named without a value."""
+    """Return the Hub of a service's own environment; `None`: it names no Hub, or a secret one. A variable without a
+    value in the configuration is a secret, and has the caller's value."""
     site = environment.get(SITE_VARIABLE)
     return site.rstrip("/") if isinstance(site, str) and site else None
 
 
 def is_folder(repo: str) -> bool:
-    """Whether a repository's name means a folder of this machine: it starts with `/`, `./`, `../` or `~`."""
+    """Whether the name of a repository is a folder on this machine: it starts with `/`, `./`, `../` or `~`."""
     return repo.startswith(("/", "./", "../", "~")) or repo in (".", "..")
 
 
 def open_folder(repo: str, revision: str | None) -> RepositoryFiles:
-    """The files of a folder, relative to the working directory. Raises `HubError`."""
+    """Return the files of a folder, relative to the working directory. Raises `HubError`."""
     if revision is not None:
         raise HubError(f"{repo} is a folder, which has no revisions", "remove model.revision")
     path = Path(repo).expanduser()
     if not path.is_dir():
         raise HubError(
-            f"{repo} is not a folder of this machine", "name one that holds the model's tokenizer_config.json"
+            f"{repo} is not a folder on this machine", "name a folder that has the model's tokenizer_config.json"
         )
     files = [*path.glob("*"), *path.glob("additional_chat_templates/*")]
     return _Folder(path, frozenset(file.relative_to(path).as_posix() for file in files if file.is_file()))

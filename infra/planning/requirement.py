@@ -1,9 +1,9 @@
-"""What the configuration asks of an instance type, and which of it an instance type misses.
+"""The requirements of a configuration for an instance type, and which of them an instance type does not satisfy.
 
-The semantics are dstack's (gpuhunt's `matches`): every range is closed, a single value is the range of that value
-alone (`24GB` is `24GB..24GB`, `24GB..` is open above), names are compared without regard to case, and compute
-capability is a minimum. GPU memory is compared with the size a card is sold as, so that `24GB` admits an A10G, of
-which EC2 reports 22.35 GiB.
+The rules are dstack's (gpuhunt's `matches`): every range includes its bounds; a single value is a range of one value
+(`24GB` is `24GB..24GB`, and `24GB..` has no upper bound); names are compared without case; compute capability is a
+minimum. GPU memory is compared with the size that the card is sold as: `24GB` matches an A10G, for which EC2 reports
+22.35 GiB.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Key = Literal[
     "resources.gpu.total_memory",
     "max_price",
 ]
-"""A requirement's place in the configuration."""
+"""The place of a requirement in the configuration."""
 
 LARGEST_SPOT_DISCOUNT = 0.9
-"""AWS sells spot capacity at up to 90 % below the on-demand price (its own words; the discount varies)."""
+"""AWS says that spot capacity costs up to 90 % less than on demand. The discount varies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +41,11 @@ class Bounds:
     high: float | None = None
 
     def admits(self, value: float) -> bool:
-        """Whether the value lies within."""
+        """Whether the value is within the bounds."""
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
     def distance(self, value: float) -> float:
-        """How far outside the value lies, as a share of the bound it breaks: 0 within, 0.5 for 16 of at least 32."""
+        """Return how far the value is outside, as a share of the bound: 0 within, 0.5 for 16 when 32 is the minimum."""
         if self.low is not None and value < self.low:
             return (self.low - value) / self.low
         if self.high is not None and value > self.high:
@@ -55,7 +55,7 @@ class Bounds:
 
 @dataclass(frozen=True, kw_only=True)
 class Requirement:
-    """What an instance type has to satisfy. Memory in GB, prices in US dollars an hour; `None` asks for nothing."""
+    """The requirements for an instance type. Memory in GB, prices in US dollars an hour; `None`: no requirement."""
 
     cpu: Bounds | None = None
     arch: Literal["x86", "arm"] | None = None
@@ -64,14 +64,14 @@ class Requirement:
     gpu_vendor: str | None = None
     gpu_names: tuple[str, ...] | None = None
     gpu_memory: Bounds | None = None
-    """Of one GPU."""
+    """Memory of one GPU."""
     gpu_total_memory: Bounds | None = None
     compute_capability: tuple[int, int] | None = None
     instance_types: tuple[str, ...] | None = None
     max_price: float | None = None
     spot_only: bool = False
-    """`max_price` is then a ceiling of spot prices, which the catalog does not know: an instance type passes when
-    its price less `LARGEST_SPOT_DISCOUNT` is below it."""
+    """If true, `max_price` is a limit for spot prices, which the catalog does not know. An instance type passes when
+    its price less `LARGEST_SPOT_DISCOUNT` is below `max_price`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,22 +80,22 @@ class Miss:
 
     key: Key
     has: str | float | tuple[int, int]
-    """What the instance type has instead."""
+    """The value of the instance type."""
     distance: float
-    """0 for just missed; comparable among misses of one key. A name that is not among the wanted ones is at 1."""
+    """How far the value is outside: 0 is just missed. Comparable for one key. The distance of a wrong name is 1."""
     above: bool = False
-    """Whether the instance type has more than is asked for."""
+    """Whether the instance type has more than the requirement allows."""
 
 
 def misses(instance: InstanceType, requirement: Requirement) -> Iterator[Miss]:
-    """Every requirement that the instance type misses, in the order `first_miss` looks at them."""
+    """Yield every requirement that the instance type misses, in the order in which `first_miss` checks them."""
     while (miss := first_miss(instance, requirement)) is not None:
         yield miss
         requirement = without(requirement, miss.key)
 
 
 def first_miss(instance: InstanceType, requirement: Requirement) -> Miss | None:
-    """The first requirement that the instance type misses; `None`: it is an offer."""
+    """Return the first requirement that the instance type misses; `None`: it is an offer."""
     wanted = requirement
     if wanted.instance_types is not None and instance.name.lower() not in _lowered(wanted.instance_types):
         return Miss(key="instance_types", has=instance.name, distance=1)
@@ -123,7 +123,7 @@ def first_miss(instance: InstanceType, requirement: Requirement) -> Miss | None:
 
 
 def without(requirement: Requirement, key: Key) -> Requirement:
-    """The requirement with the one of that key dropped."""
+    """Return the requirement without the one of that key."""
     match key:
         case "instance_types":
             return replace(requirement, instance_types=None)
@@ -150,7 +150,7 @@ def without(requirement: Requirement, key: Key) -> Requirement:
 
 
 def lowest_price(instance: InstanceType, requirement: Requirement) -> float:
-    """What `max_price` is compared with, US dollars an hour: the list price, or for spot the least AWS could ask."""
+    """Return the price to compare with `max_price`, in US dollars an hour: the list price, or the lowest spot price."""
     return instance.price * (1 - LARGEST_SPOT_DISCOUNT) if requirement.spot_only else instance.price
 
 

@@ -1,7 +1,8 @@
-"""Run names like the document's `yellow-cat-1`, made from where a configuration lies.
+"""Generated run names, such as the document's `yellow-cat-1`.
 
-The name hangs on the file's own name and its folder's, not on what is in it and not on where the folder lies: it stays
-through edits, and in every clone of a project. Two files that would share a name get different numbers.
+A name depends on the names of the configuration's file and folder, not on the content of the file or the place of the
+folder. It stays the same after edits, and in every clone of a project. If two files would have the same name, they get
+different numbers.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 SEED = 547
-"""Any number would do; with this one `mistral/serve.dstack.yml`, the document's first, is its `yellow-cat-1`."""
+"""An arbitrary number. With this one, the document's first example, `mistral/serve.dstack.yml`, is `yellow-cat-1`."""
 ADJECTIVES = (
     "amber", "azure", "bold", "brave", "bright", "brisk", "calm", "cheery", "clever", "coral", "cosy", "crisp",
     "dapper", "eager", "early", "fair", "fast", "fine", "fond", "frank", "fresh", "gentle", "glad", "golden",
@@ -32,7 +33,8 @@ ANIMALS = (
 
 
 def generated_run_name(configuration: Path, *, taken: Container[str] = ()) -> str:
-    """A run name for a configuration's file: adjective, animal and the first number that makes a name not `taken`."""
+    """Return a run name for a configuration's file: adjective, animal, and the first number whose name is not
+    `taken`."""
     path = configuration.resolve()
     digest = hashlib.sha256(f"{SEED}/{path.parent.name}/{path.name}".encode()).digest()
     words = f"{ADJECTIVES[digest[0] % len(ADJECTIVES)]}-{ANIMALS[digest[1] % len(ANIMALS)]}"

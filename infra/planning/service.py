@@ -26,7 +26,7 @@ from infra.planning.relaxation import no_offer
 from infra.planning.weights import Weigh, unweighed
 
 MOST_OFFERS = 40
-"""Instance types that an Auto Scaling group takes (botocore: LaunchTemplateOverrides)."""
+"""The most instance types of an Auto Scaling group (botocore: LaunchTemplateOverrides)."""
 
 
 def plan_service(
@@ -39,21 +39,21 @@ def plan_service(
     catalog: Sequence[InstanceType] | None = None,
     weigh: Weigh = unweighed,
 ) -> ServicePlan:
-    """Decides everything that will be deployed.
+    """Return the plan of a service: everything that will be deployed.
 
     Args:
-        configuration: with the stack's settings already applied to it.
-        run: the run name where the configuration has no `name`: the stack's, or a generated one.
-        environment: the caller's own, for variables that are named without a value.
-        resolve: finds the chat template of a model that has none. The Hub: `resolve_with(open_on_hub())`. Called at
-            most once, and not at all where nothing is to be found.
-        settings: what only stack config says (`ami`, `boot_timeout`, …); `None`: their defaults.
-        catalog: the instance types there are; `None`: the committed catalog.
-        weigh: finds how large a model is where `gpu` is left out. The Hub: `hub_weights.weigh_on_hub`. Called at most
-            once; without it every GPU is offered.
+        configuration: the configuration, with the stack's settings already applied.
+        run: the run name for a configuration without `name`: the stack's name or a generated one.
+        environment: the caller's environment, for variables that the configuration names without a value.
+        resolve: finds the chat template of a model that has none. For the Hub: `resolve_with(open_on_hub())`. It is
+            called at most once, and only if something is missing.
+        settings: the settings that only stack config has (`ami`, `boot_timeout`, …); `None`: the defaults.
+        catalog: the instance types that exist; `None`: the committed catalog.
+        weigh: finds the size of a model if `gpu` is not set. For the Hub: `hub_weights.weigh_on_hub`. It is called at
+            most once. By default, every GPU is an offer.
 
     Raises:
-        PlanError: with every problem, each with its place and remedy.
+        PlanError: the configuration cannot be deployed. The error has every problem, with its place and remedy.
     """
     problems: list[Problem] = []
     settings = settings or ServiceSettings(configuration=configuration.source.name)
@@ -117,12 +117,12 @@ def plan_service(
 def service_record(
     plan: ServicePlan, *, url: str | None = None, host: str | None = None, gateway_auth: bool = True
 ) -> record.Service:
-    """What the gateway's registry says of a planned service.
+    """Return the routing record of a planned service for the gateway's registry.
 
     Args:
         url: base URL of the service; `None`: the gateway's own upstream, with `host`.
         host: the Host header to send upstream.
-        gateway_auth: whether a key is needed where the configuration does not say.
+        gateway_auth: whether callers need a key if the configuration does not set `auth`.
     """
     model = plan.model
     if model is not None and plan.upstream_api_key is not None:
@@ -172,8 +172,9 @@ def _check_user_data(configuration: ServiceConfiguration, plan: ServicePlan) -> 
     problem = Problem(
         where=where,
         line=configuration.source.line((where,)),
-        rule=f"a replica's boot script has {size} bytes, compressed, and EC2 takes {LARGEST_USER_DATA} as user data",
-        remedy="shorten commands and env, or put them into the image",
+        rule=f"the compressed boot script of a replica has {size} bytes, but EC2 allows {LARGEST_USER_DATA} bytes of "
+        "user data",
+        remedy="shorten commands and env, or move them into the image",
     )
     raise PlanError(configuration.source, [problem])
 
@@ -181,23 +182,23 @@ def _check_user_data(configuration: ServiceConfiguration, plan: ServicePlan) -> 
 def _offer_notes(found: Sequence[Offer]) -> list[str]:
     if len(found) <= MOST_OFFERS:
         return []
-    return [f"{len(found)} instance types are offers; the {MOST_OFFERS} cheapest are used, which is AWS's limit."]
+    return [f"{len(found)} instance types match. AWS allows {MOST_OFFERS}, so the {MOST_OFFERS} cheapest are used."]
 
 
 def _rate_limit_notes(configuration: ServiceConfiguration) -> list[str]:
     if not configuration.rate_limits:
         return []
     return [
-        "On AWS every instance of the gateway's function counts requests for rate_limits alone, one request in flight "
-        "each, so a client whose requests overlap may make more: the limits are upper bounds per instance."
+        "Each instance of the gateway's function handles one request at a time and counts rate_limits by itself. A "
+        "client with parallel requests can therefore exceed them: the limits apply to each instance."
     ]
 
 
 def _check_weight(configuration: ServiceConfiguration, settings: ServiceSettings, problems: list[Problem]) -> None:
     if settings.weight is None or configuration.model is not None:
         return
-    rule = "a weight is this run's part of the requests for a model name that others have too, and there is no model"
-    remedy = "remove it, or write the model into the configuration"
+    rule = "a weight is the run's share of the requests for its model name, but the configuration has no model"
+    remedy = "remove it, or add the model to the configuration"
     problems.append(Problem(where="stack config weight", found=str(settings.weight), rule=rule, remedy=remedy))
 
 
@@ -207,11 +208,11 @@ def _model_notes(model: record.Model | None, weight: int | None) -> list[str]:
     notes: list[str] = []
     if weight is not None:
         notes.append(
-            f"weight is {weight}: the requests for {model.name} go to every run that has this model name and a weight, "
-            "to each as many as its weight says."
+            f"weight is {weight}: the gateway shares the requests for {model.name} among all runs with this model name "
+            "and a weight, in proportion to their weights."
         )
     if model.format == "tgi" and model.chat_template is None:
         notes.append(
-            f"The chat template of {model.name} is unresolved: this plan cannot be deployed until the Hub is reached."
+            f"The chat template of {model.name} is not known yet. The plan can be deployed only when the Hub answers."
         )
     return notes

@@ -1,8 +1,8 @@
-"""The special tokens of a model, out of its repository's files (translation.md §7.4).
+"""The special tokens of a model, from the files of its repository (translation.md §7.4).
 
-A token is a text or an object with `content`, in `tokenizer_config.json`, else in `special_tokens_map.json`. Where
-both have nothing, `eos_token` is the text of the first end-of-sequence id, and a `bos_token` or `pad_token` that is
-*absent* is the text of its id; one that is null stays undefined, because transformers gives templates none either.
+A token is a text or an object with `content`, in `tokenizer_config.json`, or else in `special_tokens_map.json`. If both
+have no `eos_token`, it is the text of the first end-of-sequence id. A `bos_token` or `pad_token` that is *absent* is
+the text of its id. One that is null stays undefined, because transformers does not pass it to templates either.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ CONFIGS = ("generation_config.json", "config.json")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 ReadJson = Callable[[str], Mapping[str, Any]]
-"""A JSON file of the repository; an empty object for one that is not there. Raises `HubError`."""
+"""A function that returns a JSON file of the repository; an empty object for a missing file. Raises `HubError`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """Texts of special tokens."""
+    """The texts of special tokens."""
 
     eos: str | None
     bos: str | None
     others: Mapping[str, str | list[str]]
     """Further template variables: `pad_token`, `additional_special_tokens`, …"""
     ends: tuple[str, ...]
-    """Every text that ends an answer: `eos`, then those of the other end-of-sequence ids."""
+    """Every text that ends an answer: `eos`, then the texts of the other end-of-sequence ids."""
 
 
 def read_tokens(read: ReadJson) -> Tokens:
-    """The special tokens of a repository. What cannot be found is left out; nothing here is required."""
+    """Return the special tokens of a repository. Missing tokens are left out; none is required."""
     variables = _variables(read)
     for name in ("bos_token", "pad_token"):
         if name not in variables and name not in read(TOKENIZER_CONFIG):
@@ -55,7 +55,7 @@ def read_tokens(read: ReadJson) -> Tokens:
 
 
 def _variables(read: ReadJson) -> dict[str, str | list[str]]:
-    """Tokens that the files name, the tokenizer's own file first."""
+    """Return the tokens that the files name. The tokenizer's own file comes first."""
     variables: dict[str, str | list[str]] = {}
     for file in (TOKENIZER_CONFIG, TOKENS_MAP):
         for name, token in _named(read(file)):
@@ -82,18 +82,18 @@ def _named(config: Mapping[str, Any]) -> Iterator[tuple[str, str | list[str]]]:
 
 
 def _content(token: object) -> str | None:
-    """The text of a token that is a text or an object."""
+    """Return the text of a token that is a text or an object."""
     if isinstance(token, Mapping):
         token = cast(Mapping[str, object], token).get("content")
     return token if isinstance(token, str) and token else None
 
 
 def _ids(read: ReadJson, token: str) -> list[int]:
-    """Ids of a token in the generation's configuration, then in the model's, each once."""
+    """Return the ids of a token in the configuration of generation, then in that of the model, each once."""
     found: dict[int, None] = {}
     for file in CONFIGS:
         config = read(file)
-        nested: object = config.get("text_config")  # where models of several kinds of input keep it
+        nested: object = config.get("text_config")  # models with several kinds of input have it there
         layers = [config, cast(Mapping[str, Any], nested)] if isinstance(nested, Mapping) else [config]
         for layer in layers:
             value: object = layer.get(f"{token}_id")
@@ -104,7 +104,8 @@ def _ids(read: ReadJson, token: str) -> list[int]:
 
 
 def _texts(read: ReadJson, ids: Sequence[int]) -> list[str]:
-    """The texts of ids, without those that no file has. The large `tokenizer.json` is read only for what is left."""
+    """Return the texts of ids, without ids that no file has. The large `tokenizer.json` is read only if ids are
+    left."""
     if not ids:
         return []
     texts = _from_decoder(read(TOKENIZER_CONFIG))
@@ -123,7 +124,7 @@ def _from_decoder(config: Mapping[str, Any]) -> dict[int, str]:
 
 
 def _from_tokenizer(tokenizer: Mapping[str, Any], ids: Sequence[int]) -> dict[int, str]:
-    """Texts of ids out of `tokenizer.json`: its added tokens, else its vocabulary (a map to ids, or a list by id)."""
+    """Return texts of ids from `tokenizer.json`: its added tokens, or else its vocabulary (a map to ids, or a list)."""
     model: object = tokenizer.get("model")
     texts = _from_vocabulary(cast(Mapping[str, object], model).get("vocab"), ids) if isinstance(model, Mapping) else {}
     added: object = tokenizer.get("added_tokens")

@@ -1,4 +1,4 @@
-"""A plan's offers as a table like dstack's: instance, resources, spot, price."""
+"""The offers of a plan as a table like that of dstack: instance, resources, spot, price."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from infra.planning.text import number
 
 HEADER = ("#", "INSTANCE", "RESOURCES", "SPOT", "PRICE")
 SHOWN = 3
-"""Offers that dstack shows before it abridges."""
+"""The number of offers that dstack shows."""
 
 
 def offers_table(plan: ServicePlan, *, shown: int = SHOWN) -> str:
-    """The cheapest offers, a line each, what is left out, and where the prices are from. No final newline.
+    """Return the cheapest offers, one a line, the number of the others, and the origin of the prices. No final newline.
 
-    Prices are on-demand list prices; those of spot are below, change, and are not known here (`<`).
+    Prices are on-demand list prices. Spot prices are lower, change, and are not known here, so the table shows `<`.
     """
     offers = plan.offers[:shown]
     rows = [HEADER, *(_row(index, offer, plan) for index, offer in enumerate(offers, 1))]
@@ -22,14 +22,14 @@ def offers_table(plan: ServicePlan, *, shown: int = SHOWN) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     if len(plan.offers) > len(offers):
         lines.append(
-            f"   … shown {len(offers)} of {len(plan.offers)} offers, up to ${number(plan.offers[-1].price)} an hour"
+            f"   … {len(plan.offers) - len(offers)} more offers, up to ${number(plan.offers[-1].price)} an hour"
         )
-    lines.append(f"Prices: on demand an hour, list prices of {PRICES_REGION} on {PRICES_AS_OF}.")
+    lines.append(f"Prices are on-demand list prices per hour, in {PRICES_REGION} on {PRICES_AS_OF}.")
     return "\n".join(lines)
 
 
 def resources(offer: Offer) -> str:
-    """An offer's resources as dstack writes them."""
+    """Return the resources of an offer as dstack writes them."""
     gpu = f"{offer.gpu_count}xGPU {offer.gpu} ({number(offer.gpu_memory_gb)}GB)"
     return f"{offer.vcpus}xCPU, {number(offer.memory_gb)}GB, {gpu}, {offer.disk_gb}GB (disk)"
 

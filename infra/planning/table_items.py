@@ -1,10 +1,10 @@
-"""The items of the gateway's table: their keys and attributes, in the typed JSON in which they are written.
+"""The items of the gateway's table: their keys and attributes, as the typed JSON that is written to the table.
 
-`pk=registry` holds what the gateway routes by, in one partition, so that one Query reads all of it: `claim#<run>`,
-`model#<name>`, `run#<run>`, `key#<name>`. `pk=state#<run>` holds what a booting replica says of itself, an item an
-instance (`sk`), and those items expire. Nothing else writes to an item that the program made: what the program did not
-write would be drift. Only `model#<name>` is written by several stacks, those that share the name, each by a resource of
-the project's own.
+The partition `pk=registry` holds everything that the gateway routes by, so that one Query reads all of it:
+`claim#<run>`, `model#<name>`, `run#<run>`, `key#<name>`. The partition `pk=state#<run>` holds the state items of
+starting replicas, one for each instance (`sk`), and they expire. Only the program writes to the items that it created:
+Pulumi would take other writes for drift. Several stacks write to `model#<name>` if they share the name, each with a
+resource of this project.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from gateway_lambda.registry import record
 PARTITION_KEY = "pk"
 SORT_KEY = "sk"
 REGISTRY = "registry"
-"""The partition of claims, runs and keys."""
+"""The partition of claims, routing records and keys."""
 CLAIM, MODEL, RUN, KEY = "claim#", "model#", "run#", "key#"
-"""What the sort keys of that partition begin with."""
+"""The prefixes of the sort keys of that partition."""
 LONGEST_MODEL_NAME = 1000
 """Bytes; a sort key has 1024 (amazondynamodb/latest/developerguide/Constraints.html), `model#` among them."""
 EXPIRES = "ttl"
-"""Attribute of a state item: when it may go, in seconds since 1970."""
+"""An attribute of a state item: the time after which DynamoDB can delete it, in seconds since 1970."""
 RECORD = "record"
-"""Attribute with the object that the gateway reads, as JSON text."""
+"""The attribute with the object that the gateway reads, as JSON text."""
 OWNER = "owner"
-"""Attribute of a claim: the full name of the stack whose run it is."""
+"""An attribute of a claim: the full name of the stack that has the run."""
 
 
 def state_partition(run: str) -> str:
-    """The partition of what the replicas of a run say of themselves."""
+    """Return the partition of the state items of a run's replicas."""
     return f"state#{run}"
 
 
 def claim_item(run: str, owner: str) -> str:
-    """The item that makes a run name one stack's."""
+    """Return the claim of a run name: the item that reserves it for one stack."""
     return _item(f"{CLAIM}{run}", OWNER, owner)
 
 
 def routing_item(service: record.Service) -> str:
-    """The item by which the gateway routes to a run."""
+    """Return the routing record of a run."""
     return _item(f"{RUN}{service.run}", RECORD, _text(service))
 
 
 def model_item(claim: record.ModelClaim) -> str:
-    """The item that says whose a model name is."""
+    """Return the claim of a model name: the item that says which runs have it."""
     return _item(f"{MODEL}{claim.model}", RECORD, _text(claim))
 
 
 def key_item(key: record.Key) -> str:
-    """The item by which the gateway knows an API key."""
+    """Return the item of an API key, which the gateway checks."""
     return _item(f"{KEY}{key.name}", RECORD, _text(key))
 
 

@@ -1,7 +1,7 @@
-"""How much GPU memory a model takes, and the smallest GPU that has it: for a service that leaves `gpu` out.
+"""The GPU memory that a model needs, and the smallest GPU that has it, for a service that does not set `gpu`.
 
-What the Hub says of a repository's weights is a fact about the model that the configuration names, as its chat template
-is, and not about the moment: docs/decisions/2026-11-23-gpu-left-out.md.
+The Hub's answer about the weights of a repository is a fact about the model of the configuration, like its chat
+template, and does not depend on the time: docs/decisions/2026-11-23-gpu-left-out.md.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from infra.planning.plan import Offer
 from infra.planning.repository import HubError, HubOutOfReachError, is_folder, own_site
 
 ROOM = 1.2
-"""Memory that serving takes, in parts of the weights: a fifth more for CUDA, activations and the smallest cache of keys
-and values. TGI and vLLM use whatever is above for more cache, so there is no upper end to it."""
+"""Memory that serving needs, as a multiple of the weights: a fifth more for CUDA, activations and the smallest cache of
+keys and values. TGI and vLLM use any further memory for more cache, so there is no upper limit."""
 
 _QUANTIZED_WHILE_LOADING: Mapping[str, float] = {
     "bitsandbytes": 0.5,
@@ -28,36 +28,36 @@ _QUANTIZED_WHILE_LOADING: Mapping[str, float] = {
     "eetq": 0.5,
     "fp8": 0.5,
 }
-"""What is left of 16-bit weights by TGI's `--quantize` (launcher's arguments) and vLLM's `--quantization`; their other
-values load weights that the repository has quantized already."""
+"""The share of 16-bit weights that remains with TGI's `--quantize` (launcher's arguments) and vLLM's `--quantization`.
+Their other values load weights that are already quantized in the repository."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """A model's weights as they lie on the GPU."""
+    """The size of a model's weights on the GPU."""
 
     repo: str
     gib: float
-    """2³⁰ bytes."""
+    """The size in 2³⁰ bytes."""
     origin: str
-    """What it is computed from, for messages."""
+    """The origin of the number, for messages."""
 
 
 class WeightsUnknownError(HubError):
-    """The Hub has the repository, and knows no size of weights in it."""
+    """The Hub has the repository, but does not know the size of its weights."""
 
 
 Weigh = Callable[[ModelRepository], Weights | None]
-"""How a model is weighed. `None`: not known, on purpose. Raises `HubError`. The Hub: `hub_weights.weigh_on_hub`."""
+"""A function that weighs a model; `None`: not known, on purpose. Raises `HubError`. See `hub_weights.weigh_on_hub`."""
 
 
 def unweighed(wanted: ModelRepository) -> Weights | None:
-    """Weighs nothing, on purpose: for a plan that is only shown, or served elsewhere."""
+    """Return nothing, on purpose: for a plan that is only shown, or that runs on a laptop."""
     del wanted
 
 
 def unweighed_out_of_reach(weigh: Weigh) -> Weigh:
-    """As `weigh`, but what nothing can be known of now is left unknown; what is wrong is still said."""
+    """Return a function like `weigh` that returns nothing when the Hub does not answer. It raises other errors."""
 
     def weigh_or_leave(wanted: ModelRepository) -> Weights | None:
         try:
@@ -71,8 +71,8 @@ def unweighed_out_of_reach(weigh: Weigh) -> Weigh:
 def weighed_repository(
     model: Model | None, environment: Mapping[str, str | Secret], loaded: Loaded
 ) -> ModelRepository | None:
-    """The repository whose weights a container loads: what its server is told, else the model's own; `None` where it is
-    not on the Hub, or cannot be told."""
+    """Return the repository whose weights a container loads: the one of its server's options, or else of the model;
+    `None`: it is not on the Hub, or not known."""
     given = loaded.model
     if given is None and model is not None:
         given = model.hub_repo or model.name
@@ -84,19 +84,19 @@ def weighed_repository(
 
 
 def needed_gib(weights: Weights, loaded: Loaded) -> float:
-    """GPU memory that serving takes at least, in GiB."""
+    """Return the least GPU memory that serving needs, in GiB."""
     return weights.gib * _QUANTIZED_WHILE_LOADING.get(loaded.quantize or "", 1.0) * ROOM
 
 
 def gpu_gib(offer: Offer, loaded: Loaded) -> float:
-    """Memory of an offer's GPUs that a model is put onto, in GiB; 0 where it has fewer GPUs."""
+    """Return the memory of those GPUs of an offer that hold the model, in GiB; 0: the offer has too few GPUs."""
     gpus = offer.gpu_count if loaded.gpus is None else loaded.gpus
     return gpus * offer.usable_gpu_memory_gb if gpus <= offer.gpu_count else 0
 
 
 def smallest_fit(offers: Sequence[Offer], needed: float, loaded: Loaded) -> tuple[Offer, ...]:
-    """The offers with the smallest GPU that has `needed` GiB, else with the smallest number of GPUs that have it
-    together; in the order given. Empty: none has."""
+    """Return the offers with the smallest GPU that has `needed` GiB, or else with the fewest GPUs that have it
+    together, in the given order. Empty: no offer fits."""
     fitting = [offer for offer in offers if gpu_gib(offer, loaded) >= needed]
     if not fitting:
         return ()
@@ -105,5 +105,5 @@ def smallest_fit(offers: Sequence[Offer], needed: float, loaded: Loaded) -> tupl
 
 
 def _size(offer: Offer) -> tuple[bool, float, int]:
-    """One GPU before several, then by memory together as sold, then the fewest of them."""
+    """Return the sort key: one GPU before several, then the total memory as sold, then the number of GPUs."""
     return offer.gpu_count > 1, offer.gpu_count * offer.gpu_memory_gb, offer.gpu_count

@@ -1,7 +1,7 @@
-"""Waiting until a service serves, and naming why it does not.
+"""Wait until a service serves, and say why when it does not.
 
-`wait_until_serving` polls target health, instance refreshes, scaling activities and what replicas say of themselves;
-it ends at a healthy replica of the wanted version, or fails with the cause and stops what is billed.
+`wait_until_serving` polls target health, instance refreshes, scaling activities and the state items of replicas. It
+returns when a replica of the expected version is healthy. Otherwise it stops the billed instances and raises the cause.
 """
 
 from infra.readiness.awaited import Awaited, NotServingError, Served

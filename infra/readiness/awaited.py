@@ -1,4 +1,4 @@
-"""What is waited for, and the two ways in which waiting ends."""
+"""The service to wait for, and the two possible results."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class Awaited:
     target_group: str
     """ARN of its target group."""
     table: str
-    """Name of the gateway's table, where replicas say how far they are."""
+    """Name of the gateway's table, which holds the state items of replicas."""
     log_group: str
-    """Name of its CloudWatch log group; streams are `<instance>/boot` and `<instance>/container`."""
+    """Name of its CloudWatch log group. The streams are `<instance>/boot` and `<instance>/container`."""
     version: int
-    """The launch template's version that replicas should have."""
+    """The version of the launch template that replicas should have."""
     minimum: int
-    """Replicas that the plan wants at least; 1 or more."""
+    """The plan's minimum number of replicas: 1 or more."""
     roll: Roll
     """How replicas of another version are replaced."""
     port: int | None
-    """Where the container listens; `None`: not known."""
+    """The port that the container listens on; `None`: not known."""
     boot_timeout: int
     """Seconds that a replica has to become healthy."""
     on_failure: Literal["stop", "keep"]
@@ -37,16 +37,16 @@ class Awaited:
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """It serves."""
+    """The service serves."""
 
     instance: str
-    """A replica of the wanted version that the load balancer takes for healthy."""
+    """A replica of the expected version that the load balancer reports as healthy."""
     seconds: float
-    """How long it took."""
+    """How long the wait took."""
 
 
 class NotServingError(Exception):
-    """It does not serve. `str()` is the whole report: cause, remedy, where the logs are, what is still billed."""
+    """The service does not serve. `str()` is the whole report: cause, what is billed, remedy, logs."""
 
     def __init__(self, report: str) -> None:
         super().__init__(report)

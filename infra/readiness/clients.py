@@ -1,4 +1,4 @@
-"""The AWS clients that waiting asks, as little of each as is used, and the clock it waits by."""
+"""The AWS clients and the clock that the wait uses. Each protocol has only the calls that the wait makes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Table(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Clients:
-    """Everything that is asked."""
+    """The clients that the wait uses."""
 
     autoscaling: AutoScaling
     elbv2: LoadBalancing
@@ -70,19 +70,19 @@ class Clients:
 
 
 class Clock(Protocol):
-    """Time that passes."""
+    """A source of time."""
 
     def now(self) -> float:
-        """Seconds since some moment; never goes back."""
+        """Return the seconds since a fixed moment. The value never decreases."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Lets that much time pass."""
+        """Wait for `seconds`."""
         ...
 
 
 class WallClock:
-    """The machine's own time."""
+    """The clock of this machine."""
 
     def now(self) -> float:
         return time.monotonic()
@@ -92,10 +92,10 @@ class WallClock:
 
 
 def aws_clients(region: str, profile: str | None = None) -> Clients:
-    """Clients with the caller's own credentials, or those of a profile. boto3 is imported only here.
+    """Return clients with the caller's own credentials, or with those of a profile. Only this function imports boto3.
 
     Raises:
-        NotServingError: there is no such profile, or AWS's configuration on this machine cannot be read.
+        NotServingError: the profile does not exist, or AWS's configuration on this machine cannot be read.
     """
     import boto3
     from botocore.config import Config
@@ -105,7 +105,7 @@ def aws_clients(region: str, profile: str | None = None) -> Clients:
         session: Any = boto3.Session(region_name=region, profile_name=profile)
     except aws_failures() as error:
         raise NotServingError(
-            f"nothing is known of what was deployed, nor was it stopped: {explain_credentials(error)}"
+            f"it is not known whether the service serves, and nothing was stopped: {explain_credentials(error)}"
         ) from None
     return Clients(
         autoscaling=session.client("autoscaling", config=patient),

@@ -1,4 +1,4 @@
-"""Why Auto Scaling cannot start an instance: AWS's words to a cause, a remedy, and how long it may last."""
+"""Why Auto Scaling cannot start an instance: from AWS's message to a cause, a remedy, and how long to wait."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pathlib import Path
 
 _WRAPPING = re.compile(
     r"^Could not launch [A-Za-z-]+ Instances\. |\.? ?Launching EC2 instance failed\.?$"
-    r"|\s*Encoded authorization failure message:? .*"  # which only AWS can read
+    r"|\s*Encoded authorization failure message:? .*"  # only AWS can read it
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchFailure:
-    """A cause that the table knows, or AWS's own words."""
+    """A cause from the table, or AWS's own words."""
 
     what: str
     remedy: str | None
     patience: float | None
-    """Seconds after which it is taken for permanent; `None`: never."""
+    """Seconds after which the failure counts as permanent; `None`: never."""
     words: str
-    """AWS's own, less what is always around them."""
+    """AWS's own words, without the phrases that every message has."""
 
 
 def explain_launch_failure(message: str) -> LaunchFailure:
-    """What a failed activity's message means. An unknown one is shown as it is, and waited out."""
+    """Return what the message of a failed activity means. An unknown message is shown as it is and never permanent."""
     words = _WRAPPING.sub("", _WRAPPING.sub("", " ".join(message.split())))[:400]
     for pattern, known in _table():
         if pattern.search(message):

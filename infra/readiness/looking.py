@@ -1,4 +1,4 @@
-"""One look at a service: five questions to AWS, their answers as plain data."""
+"""One look at a service: five questions to AWS, and their answers as plain data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.readiness.clients import Clients
 from infra.readiness.seen import FROZEN, Activity, Group, Refresh, Replica, Seen, State, Target
 
 RECENT = 20
-"""Activities that are asked for, the newest: a group starts and ends a few instances between two looks."""
+"""How many of the newest activities a look asks for: a group starts and ends a few instances between two looks."""
 _ENDING = re.compile(r"Terminating EC2 instance:? *([\w-]*)")
 
 T = TypeVar("T")
@@ -24,18 +24,18 @@ class GroupGone(Exception):
 
 
 class Looker:
-    """Looks at one service. What cannot be asked at the moment is left out, and said."""
+    """Look at one service. A look leaves out what AWS does not answer, and names it in `unanswered`."""
 
     def __init__(self, awaited: Awaited, clients: Clients) -> None:
         self._awaited = awaited
         self._clients = clients
 
     def look(self) -> Seen:
-        """Everything there is to see.
+        """Return the answers to all questions.
 
         Raises:
-            GroupGone: there is no such group.
-            Exception: of boto3, where the group or its targets cannot be asked after.
+            GroupGone: the group does not exist.
+            Exception: boto3's error, when AWS does not describe the group or its targets.
         """
         unanswered: list[str] = []
         return Seen(
@@ -48,7 +48,7 @@ class Looker:
         )
 
     def group(self) -> Group:
-        """The group alone. Raises as `look` does."""
+        """Return only the group. Raises what `look` raises."""
         found = self._clients.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[self._awaited.group])
         groups: Sequence[Any] = found["AutoScalingGroups"]
         if not groups:
@@ -64,14 +64,14 @@ class Looker:
         )
 
     def health_check(self) -> str:
-        """What the load balancer asks for, in words: `GET /health, which should answer 200`."""
+        """Return the health check in words: `GET /health, which should answer 200`."""
         arn = self._awaited.target_group
         try:
             groups: Sequence[Any] = self._clients.elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
         except aws_failures():
             groups = ()
         if not groups:
-            return "what probes ask for"
+            return "the health check of the configuration"
         path, wanted = groups[0].get("HealthCheckPath", "/"), groups[0].get("Matcher", {}).get("HttpCode", "200")
         return f"GET {path}, which should answer {wanted}"
 
@@ -111,7 +111,10 @@ class Looker:
 
 
 def _tried(ask: Callable[[], T], nothing: T, action: str, unanswered: list[str]) -> T:
-    """The answer; where there is none, `nothing`, and the reason added. Credentials that expired are no such reason."""
+    """Return the answer. When AWS does not answer, add the reason to `unanswered` and return `nothing`.
+
+    Raises boto3's error when the credentials are the reason.
+    """
     try:
         return ask()
     except aws_failures() as error:

@@ -1,4 +1,4 @@
-"""What has changed between two looks, in lines that a person reads. What stays the same is not said again."""
+"""The changes between two looks, as lines for a person. A line is not repeated while nothing changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from infra.readiness.seen import Replica, Seen, State, Target
 
 
 def changes(before: Seen | None, now: Seen, version: int) -> Iterator[str]:
-    """Lines about replicas of the wanted version, launches that failed, the refresh, and what AWS does not answer."""
+    """Yield lines about replicas of the expected version, failed launches, the refresh, and unanswered questions."""
     yield from _launches(before, now)
     known = {replica.instance for replica in _wanted(before, version)}
     wanted = _wanted(now, version)
@@ -31,7 +31,7 @@ def changes(before: Seen | None, now: Seen, version: int) -> Iterator[str]:
     yield from _refresh(before, now)
     for question in now.unanswered:
         if before is None or question not in before.unanswered:
-            yield f"AWS does not answer {question}; going on without"
+            yield f"AWS does not answer {question}; the wait continues without the answer"
 
 
 def _wanted(seen: Seen | None, version: int) -> list[Replica]:
@@ -40,7 +40,7 @@ def _wanted(seen: Seen | None, version: int) -> list[Replica]:
 
 def _state_text(state: State) -> str:
     if state.cause is not None:
-        return f"stopped, {state.cause}" if state.final else f"{state.step}; {state.cause}"
+        return f"stopped: {state.cause}" if state.final else f"{state.step}: {state.cause}"
     return state.step if state.percent is None else f"{state.step}, {state.percent} %"
 
 
@@ -64,7 +64,7 @@ def _launches(before: Seen | None, now: Seen) -> Iterator[str]:
         if failure.words not in said:
             said.add(failure.words)
             own = "" if failure.words == failure.what else f" (AWS: {failure.words})"
-            yield f"no instance was started: {failure.what}{own}; Auto Scaling tries again"
+            yield f"no instance started: {failure.what}{own}; Auto Scaling tries again"
 
 
 def _departures(before: Seen | None, now: Seen) -> Iterator[str]:
@@ -73,7 +73,7 @@ def _departures(before: Seen | None, now: Seen) -> Iterator[str]:
     known = {activity.id for activity in before.activities}
     for activity in now.activities:
         if activity.id not in known and activity.ends is not None and not activity.failed:
-            yield f"{activity.ends} is taken away: {activity.message}"
+            yield f"{activity.ends} is removed: {activity.message}"
 
 
 def _refresh(before: Seen | None, now: Seen) -> Iterator[str]:
@@ -82,4 +82,4 @@ def _refresh(before: Seen | None, now: Seen) -> Iterator[str]:
         return
     if refresh.going or (last is not None and last.going and last.id == refresh.id):
         reason = f": {refresh.reason}" if refresh.reason else ""
-        yield f"replacing replicas, {refresh.status}, {refresh.percent} %{reason}"
+        yield f"roll: {refresh.status}, {refresh.percent} %{reason}"

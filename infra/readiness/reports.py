@@ -1,4 +1,4 @@
-"""What is said at the end of a failed wait: the cause, the remedy, where the logs are, what is billed."""
+"""The reports of a failed wait: what happened and why, what is still billed, then what to do."""
 
 from __future__ import annotations
 
@@ -9,33 +9,35 @@ from infra.readiness.verdict import Failure
 
 
 def not_serving(awaited: Awaited, failure: Failure, billed: str) -> str:
-    """It does not serve. `billed`: what is, now."""
+    """The report of a service that does not serve. `billed`: what is billed now."""
     lines = [f"{awaited.run} does not serve: {failure.what}"]
+    if failure.instance is not None:
+        step = f", last step: {failure.step}" if failure.step else ""
+        lines.append(f"  replica: {failure.instance}{step}")
+    lines.append(f"  billing: {billed}")
     if failure.remedy is not None:
         lines.append(f"  remedy: {failure.remedy}")
     if failure.instance is not None:
-        step = f", which came as far as: {failure.step}" if failure.step else ""
-        lines.append(f"  replica: {failure.instance}{step}")
         lines.append(
             f"  logs: aws logs tail {awaited.log_group} --log-stream-names {failure.instance}/boot "
             f"{failure.instance}/container --since 1d --region {awaited.region}"
         )
-    return "\n".join([*lines, f"  {billed}"])
+    return "\n".join(lines)
 
 
 def kept(awaited: Awaited, failure: Failure) -> str:
-    """What is billed where `on_failure` is `keep`, and how a replica that gave up is exchanged."""
-    billed = "on_failure is keep: replicas go on, and are billed."
+    """What is billed when `on_failure` is `keep`, and how to replace a replica that gave up."""
+    billed = "on_failure is keep, so the replicas keep running and are billed."
     if failure.instance is None:
         return billed
     return (
-        f"{billed} To have another started in its place: aws ec2 terminate-instances --instance-ids {failure.instance} "
+        f"{billed} Replace this replica with: aws ec2 terminate-instances --instance-ids {failure.instance} "
         f"--region {awaited.region}"
     )
 
 
 def gone(awaited: Awaited) -> str:
-    """There is no group."""
+    """The report of a service whose group does not exist."""
     return (
         f"{awaited.run} does not serve: its Auto Scaling group {awaited.group} does not exist in {awaited.region}\n"
         "  remedy: run pulumi up --refresh"
@@ -43,27 +45,27 @@ def gone(awaited: Awaited) -> str:
 
 
 def unknown(awaited: Awaited, error: Exception) -> str:
-    """AWS does not say whether it serves, and nothing was stopped."""
+    """The report of a wait that ends because AWS does not say whether the service serves. Nothing was stopped."""
     match kind_of(error):
         case "credentials":
-            what, remedy = explain_credentials(error), "then run pulumi up or make wait again"
+            what, remedy = explain_credentials(error), "solve this, then run pulumi up or make wait again"
         case "denied":
-            what = f"the AWS credentials may not ask or do this ({in_words(error)})"
-            remedy = "allow it, and run pulumi up again"
+            what = f"the AWS credentials do not allow this call ({in_words(error)})"
+            remedy = "allow it, then run pulumi up again"
         case "passing":
             what, remedy = f"AWS does not answer ({in_words(error)})", "run pulumi up again later"
         case "other":
             what, remedy = f"AWS refuses ({in_words(error)})", "run pulumi up --refresh"
-    return f"it is not known whether {awaited.run} serves: {what}\n  remedy: {remedy}\n  {going_on(awaited)}"
+    return f"it is not known whether {awaited.run} serves: {what}\n  billing: {going_on(awaited)}\n  remedy: {remedy}"
 
 
 def going_on(awaited: Awaited) -> str:
-    """Nothing was stopped, and how it is done by hand."""
-    return f"Nothing was stopped: replicas go on, and are billed. {by_hand(awaited)}"
+    """That nothing was stopped, and the command that stops it."""
+    return f"Nothing was stopped: the replicas keep running and are billed. {by_hand(awaited)}"
 
 
 def by_hand(awaited: Awaited) -> str:
-    """The command that ends every replica."""
+    """The command that ends every replica, in a sentence."""
     return (
         f"Stop them with: aws autoscaling update-auto-scaling-group --auto-scaling-group-name {awaited.group} "
         f"--min-size 0 --desired-capacity 0 --region {awaited.region}"

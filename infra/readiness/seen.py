@@ -1,4 +1,4 @@
-"""What AWS says of a service at one moment, as plain data."""
+"""What AWS says about a service at one moment, as plain data."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 GOING = ("Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress")
 """Statuses of an instance refresh that has not ended (botocore: InstanceRefreshStatus)."""
 FROZEN = ("Launch", "Terminate")
-"""Processes that are suspended where an update failed and something still serves. Without `Terminate`, a group with one
-instance too many would end the one of the oldest launch template first, which is the one that serves (EC2 Auto Scaling,
-default termination policy)."""
+"""Processes that are suspended when an update failed and replicas still serve. `Terminate` is one of them, because a
+group with one instance too many ends the instance of the oldest launch template first, and that is the one that serves
+(EC2 Auto Scaling, default termination policy)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +20,14 @@ class Replica:
     type: str
     zone: str
     version: int | None
-    """Of its launch template."""
+    """The version of its launch template; `None`: not known."""
     leaving: bool
-    """Whether the group is taking it away, or will, since it takes it for unhealthy."""
+    """Whether the group removes it now, or will because it counts it as unhealthy."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What the load balancer says of an instance."""
+    """What the load balancer says about an instance."""
 
     instance: str
     state: str
@@ -40,19 +40,19 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Activity:
-    """Something that Auto Scaling tried."""
+    """A scaling activity: an instance that Auto Scaling started or ended, or tried to."""
 
     id: str
     failed: bool
     ends: str | None
-    """The instance that it takes away; `None`: it starts one."""
+    """The instance that it ends; `None`: it starts one."""
     message: str
-    """AWS's own words: why it failed, or why an instance was taken away."""
+    """AWS's own words: why it failed, or why an instance was ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refresh:
-    """Replacing the group's instances by those of a newer version."""
+    """An instance refresh: it replaces the group's instances by those of a newer version."""
 
     id: str
     status: str
@@ -66,16 +66,16 @@ class Refresh:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What a booting replica says of itself (infra.planning.boot)."""
+    """The state item of a starting replica (infra.planning.boot)."""
 
     instance: str
     step: str
     percent: int | None
-    """Of the step."""
+    """How much of the step is done; `None`: not known."""
     cause: str | None
-    """What failed."""
+    """What failed; `None`: nothing did."""
     final: bool
-    """Whether trying again cannot help."""
+    """Whether another try cannot help."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +86,9 @@ class Group:
     desired: int
     maximum: int
     suspended: bool
-    """Whether it may not start or end instances: a failed update was stopped."""
+    """Whether it is not allowed to start or end instances, because a failed update was stopped."""
     version: int | None
-    """Of the launch template that it starts instances of; `None`: not a number."""
+    """The version of the launch template for new instances; `None`: not a number."""
     replicas: tuple[Replica, ...]
 
 
@@ -99,9 +99,9 @@ class Seen:
     group: Group
     targets: tuple[Target, ...]
     activities: tuple[Activity, ...]
-    """Oldest first."""
+    """The oldest first."""
     refresh: Refresh | None
-    """The newest."""
+    """The newest instance refresh; `None`: the group never had one."""
     states: tuple[State, ...]
     unanswered: tuple[str, ...]
-    """Questions that AWS did not answer this time, each with why; the rest is there."""
+    """The questions that AWS did not answer this time, each with the reason."""

@@ -1,4 +1,4 @@
-"""Ending the spending of a service that does not serve, and saying what is still billed."""
+"""Stop the billed instances of a service that does not serve, and say what is still billed."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from infra.readiness.seen import FROZEN, Seen
 from infra.readiness.verdict import healthy_replicas
 
 STOPPING = 300.0
-"""Seconds for which instances are watched while they end: EC2 bills them until then, and most take two minutes."""
+"""Seconds to watch instances while they end: EC2 bills them until they have ended, and most need two minutes."""
 ATTEMPTS = 5
 PAUSE = 10.0
-"""Seconds between two attempts, and two looks."""
+"""Seconds between two attempts, and between two looks."""
 _NOT_ENDED = ("pending", "running", "stopping", "stopped")
 
 
 def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen) -> str:
-    """Sets the group to zero and says so, in a sentence or two.
+    """Set the group to zero, and return one or two sentences about what is still billed.
 
-    Replicas of another version that still serve are left alone: a failed update does not end a service. Then no
-    further instance is started, and those that do not serve are ended.
+    A failed update does not end a service: replicas of another version that still serve are left alone. In that case,
+    the instances that do not serve are ended and the group starts no further ones.
     """
     serving = {replica.instance for replica in healthy_replicas(last)}
     draining = {target.instance for target in last.targets if target.state == "draining"}
@@ -36,13 +36,16 @@ def stop(awaited: Awaited, clients: Clients, clock: Clock, last: Seen) -> str:
 
 
 def release(group: str, clients: Clients) -> None:
-    """Lets a group start and end instances by itself again, if a failed update has frozen it. Raises boto3's errors."""
+    """Let a group start and end instances by itself again if a failed update has frozen it. Raises boto3's errors."""
     clients.autoscaling.resume_processes(AutoScalingGroupName=group, ScalingProcesses=FROZEN)
 
 
 def _empty(awaited: Awaited, clients: Clients, clock: Clock, idle: list[str]) -> str:
-    """Sets the group to zero. It would end its instances too, but only when they have been out of the load balancer for
-    as long as requests may take: 15 minutes, billed, for instances that answer nobody."""
+    """Set the group to zero and end its instances.
+
+    The group also ends its instances, but only 15 minutes later: it first waits as long as a request can take. These
+    instances answer no requests, and would be billed during that time.
+    """
     try:
         _attempt(
             clock,
@@ -51,44 +54,46 @@ def _empty(awaited: Awaited, clients: Clients, clock: Clock, idle: list[str]) ->
             ),
         )
     except aws_failures() as error:
-        return f"NOT STOPPED ({in_words(error)}): its replicas are running and billed. {by_hand(awaited)}"
+        return f"NOT STOPPED ({in_words(error)}): the replicas keep running and are billed. {by_hand(awaited)}"
     _cancel_refresh(awaited, clients)
     with contextlib.suppress(*aws_failures()):
         _terminate(clients, clock, idle)
     left = _watch(awaited, clients, clock)
     if left is None:
-        return "The group was set to zero; whether its instances have ended could not be asked."
+        return (
+            "The group is set to zero. AWS does not say whether its instances have ended; they are billed until then."
+        )
     if left:
-        return f"The group was set to zero; {', '.join(left)} is still ending, and billed until then."
-    return "The group was set to zero and its instances have ended: nothing of it is billed any more."
+        return f"The group is set to zero. Instances that are still ending, and billed until then: {', '.join(left)}."
+    return "The group is set to zero and its instances have ended. They are no longer billed."
 
 
 def _freeze(awaited: Awaited, clients: Clients, clock: Clock, idle: list[str], serving: int) -> str:
-    """First nothing more happens by itself, so that no other instance is ended than those that do not serve."""
+    """Suspend the group first, so that it ends no instance that serves. Then end the instances that do not serve."""
     frozen = ""
     try:
         _attempt(
             clock,
             lambda: clients.autoscaling.suspend_processes(AutoScalingGroupName=awaited.group, ScalingProcesses=FROZEN),
         )
-        frozen = " The group starts and ends nothing by itself until pulumi up or make wait waits for it again."
+        frozen = " The group starts and ends no instances by itself until you run pulumi up or make wait again."
         _terminate(clients, clock, idle)
     except aws_failures() as error:
         stopped = f"NOT STOPPED ({in_words(error)}): {_still(serving)} billed as before"
         if not idle:
             return f"{stopped}."
         return (
-            f"{stopped}, and so may be those that do not.{frozen} End them with: aws ec2 terminate-instances "
-            f"--instance-ids {' '.join(idle)} --region {awaited.region}"
+            f"{stopped}.{frozen} Replicas that do not serve may be billed too. End them with: aws ec2 "
+            f"terminate-instances --instance-ids {' '.join(idle)} --region {awaited.region}"
         )
     _cancel_refresh(awaited, clients)
     for instance in idle:
         _forget(awaited, clients, instance)
-    return f"{_still(serving)} billed as before. The others are ended.{frozen}"
+    return f"{_still(serving)} billed as before. The other replicas are ended.{frozen}"
 
 
 def _terminate(clients: Clients, clock: Clock, instances: list[str]) -> None:
-    """One by one: a call that names one which is gone ends none."""
+    """End instances one by one: a call that names an instance that no longer exists ends none of them."""
     for instance in instances:
         try:
             _attempt(clock, lambda name=instance: clients.ec2.terminate_instances(InstanceIds=[name]))
@@ -98,8 +103,11 @@ def _terminate(clients: Clients, clock: Clock, instances: list[str]) -> None:
 
 
 def _forget(awaited: Awaited, clients: Clients, instance: str) -> None:
-    """Takes an instance that is ending out of the group, which keeps it while `Terminate` is suspended, and would have
-    one too many when it no longer is. One that has not yet come into service cannot be taken out."""
+    """Detach an instance that is ending from the group.
+
+    The group keeps it while `Terminate` is suspended, and has one instance too many afterwards. An instance that is not
+    in service yet cannot be detached.
+    """
     with contextlib.suppress(*aws_failures()):
         clients.autoscaling.detach_instances(
             AutoScalingGroupName=awaited.group, InstanceIds=[instance], ShouldDecrementDesiredCapacity=False
@@ -107,7 +115,8 @@ def _forget(awaited: Awaited, clients: Clients, instance: str) -> None:
 
 
 def _cancel_refresh(awaited: Awaited, clients: Clients) -> None:
-    """There may be none, and one that goes on replaces nothing in a group that is empty or frozen."""
+    """Cancel the group's instance refresh. Errors are ignored, because a refresh does nothing in an empty or frozen
+    group."""
     with contextlib.suppress(*aws_failures()):
         clients.autoscaling.cancel_instance_refresh(
             AutoScalingGroupName=awaited.group, WaitForTransitioningInstances=False
@@ -115,7 +124,7 @@ def _cancel_refresh(awaited: Awaited, clients: Clients) -> None:
 
 
 def _watch(awaited: Awaited, clients: Clients, clock: Clock) -> list[str] | None:
-    """Instances that have not ended after a while; `None`: AWS does not say."""
+    """Return the instances that have not ended after a while; `None`: AWS does not say."""
     end = clock.now() + STOPPING
     while True:
         try:
@@ -140,7 +149,7 @@ def _not_ended(awaited: Awaited, clients: Clients) -> list[str]:
 
 
 def _attempt(clock: Clock, act: Callable[[], object]) -> None:
-    """Does it, again where AWS has too much to do. Raises what the last attempt ended with."""
+    """Call `act`, and again while AWS is busy. Raises the error of the last attempt."""
     for _ in range(ATTEMPTS - 1):
         try:
             act()
@@ -155,5 +164,5 @@ def _attempt(clock: Clock, act: Callable[[], object]) -> None:
 
 def _still(count: int) -> str:
     if count == 1:
-        return "1 replica of the version before still serves and is"
-    return f"{count} replicas of the version before still serve and are"
+        return "1 replica of the previous version still serves and is"
+    return f"{count} replicas of the previous version still serve and are"

@@ -1,4 +1,4 @@
-"""From what is seen to a verdict: it serves, it never will, or neither yet. Time is a number that is handed in."""
+"""The verdict on a look: the service serves, it never will, or the wait continues. Time is an argument."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from infra.readiness.launch_failures import LaunchFailure, explain_launch_failur
 from infra.readiness.seen import Activity, Refresh, Replica, Seen, State
 
 _NOTHING_THERE = ("Target.FailedHealthChecks", "Target.Timeout")
-_LONGER = "look at what the container wrote; a model that takes longer needs a larger boot_timeout"
+_LONGER = "read the container's log; a model that needs more time to load needs a larger boot_timeout"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why it does not serve."""
+    """Why the service does not serve."""
 
     what: str
     remedy: str | None = None
     instance: str | None = None
-    """The replica that it is about."""
+    """The replica that failed."""
     step: str | None = None
-    """How far that replica came."""
+    """The last step of that replica."""
 
 
 class Judge:
-    """Judges one look after another; what it remembers is when things began, and the causes that replicas named."""
+    """Judges one look after another. It remembers when things began, and the causes that replicas named."""
 
     def __init__(self, awaited: Awaited, began: float) -> None:
         self._awaited = awaited
@@ -38,15 +38,15 @@ class Judge:
         self._causes: dict[str, State] = {}
 
     def is_late(self, now: float) -> bool:
-        """Whether the time of a replica is over: it counts from the first one's start, or from the beginning."""
+        """Whether a replica's time is over. It counts from the start of the first replica, or else of the wait."""
         return now >= self._deadline
 
     def follow(self, refresh: str) -> None:
-        """Takes the end of this refresh for an end of the wait. One that was seen going is followed anyhow."""
+        """End the wait when this refresh ends. A refresh that a look found in progress is always followed."""
         self._followed = refresh
 
     def serving(self, seen: Seen) -> str | None:
-        """A replica that serves what is wanted."""
+        """Return a replica that serves the expected version; `None`: no replica does yet."""
         healthy = healthy_replicas(seen)
         for replica in healthy:
             if replica.version == self._awaited.version:
@@ -55,7 +55,7 @@ class Judge:
         return healthy[0].instance if done and healthy else None
 
     def failure(self, seen: Seen, now: float) -> Failure | None:
-        """Why it never will, as far as that is certain before its time is over."""
+        """Return why the service will never serve, if that is certain before its time is over."""
         if self._old_activities is None:
             self._old_activities = frozenset(activity.id for activity in seen.activities)
         live = live_replicas(seen, self._awaited.version)
@@ -66,7 +66,7 @@ class Judge:
         return self._given_up(seen, live) or self._refresh_ended(seen) or self._launch_failing(seen, live, now)
 
     def lateness(self, seen: Seen, health_check: str) -> Failure:
-        """Why it did not serve in time, from the most to the least telling."""
+        """Return why the service did not serve in time: the most specific reason that is known."""
         within = f"within {in_time(self._awaited.boot_timeout)}"
         live = live_replicas(seen, self._awaited.version)
         for instance in (*(replica.instance for replica in live), *self._started):
@@ -75,7 +75,7 @@ class Judge:
                 if state in seen.states:
                     return Failure(what=str(state.cause), instance=instance, step=state.step)
                 return Failure(
-                    what=f"{state.cause}; tried again since, it did not serve {within}",
+                    what=f"{state.cause}; the replica tried again and did not serve {within}",
                     remedy=_LONGER,
                     instance=instance,
                     step=state.step,
@@ -95,14 +95,14 @@ class Judge:
             )
         what = f"no replica became healthy {within}"
         if target is not None and target.state != "initial":
-            what += f"; the load balancer says {target.state}: {target.description}"
+            what += f"; the load balancer reports {target.state}: {target.description}"
         if len(self._started) > 1 and (ended := self._ended(seen)):
-            what += f"; {len(self._started)} were started, and the last was taken away because: {ended[-1].message}"
+            what += f"; {len(self._started)} replicas started; the last removal: {ended[-1].message}"
         elif step is None:
-            what += "; the replica said nothing of itself, so its boot script did not get as far as the network"
+            what += "; the replica reported no step, so its boot script did not reach the network"
         return Failure(
             what=what,
-            remedy="raise boot_timeout if it was still on its way",
+            remedy="raise boot_timeout if the replica was still starting",
             instance=replica.instance,
             step=step,
         )
@@ -111,25 +111,26 @@ class Judge:
         if reason in _NOTHING_THERE:
             port = "the container's port" if self._awaited.port is None else f"port {self._awaited.port}"
             return (
-                f"nothing answers on {port} {within} ({description}): `port` in the configuration is "
-                "the one that the container listens on, on every address (0.0.0.0)"
+                f"nothing answered on {port} {within} ({description}): the container must listen on the `port` of the "
+                "configuration, on every address (0.0.0.0)"
             )
-        return f"the health check fails {within}: {health_check}; {description}"
+        return f"the health check did not succeed {within}: {health_check}; {description}"
 
     def _given_up(self, seen: Seen, live: list[Replica]) -> Failure | None:
-        """Every replica has stopped for good, as each says itself."""
+        """Return the failure when every replica reports that it has stopped for good."""
         final = {state.instance: state for state in seen.states if state.final}
         if not live or any(replica.instance not in final for replica in live):
             return None
         state = final[live[-1].instance]
-        return Failure(what=state.cause or f"it stopped at: {state.step}", instance=state.instance, step=state.step)
+        what = state.cause or f"the replica stopped at the step: {state.step}"
+        return Failure(what=what, instance=state.instance, step=state.step)
 
     def _refresh_ended(self, seen: Seen) -> Failure | None:
         refresh = seen.refresh
         if refresh is None:
             return None
         if refresh.going:
-            if refresh.status != "Cancelling":  # given up before this wait, it replaces nothing
+            if refresh.status != "Cancelling":  # it was given up before this wait, and replaces nothing
                 self._followed = refresh.id
             return None
         if refresh.id != self._followed or refresh.status == "Successful":
@@ -137,7 +138,8 @@ class Judge:
         return _refresh_failure(refresh)
 
     def _launch_failing(self, seen: Seen, live: list[Replica], now: float) -> Failure | None:
-        """Launches fail, each for longer than it may. What failed before this wait began tells nothing of it."""
+        """Return the failure when every cause of failed launches counts as permanent. Launches that failed before this
+        wait began do not count."""
         if live:
             self._failing_since.clear()
             return None
@@ -154,21 +156,21 @@ class Judge:
         return _launch_failure(failures[-1])
 
     def _is_permanent(self, failure: LaunchFailure, times: int, now: float) -> bool:
-        """Something that may heal was tried again and failed again."""
+        """Whether a failure counts as permanent: it happened again, and for long enough."""
         if failure.patience is None:
             return False
         return failure.patience == 0 or (times > 1 and now - self._failing_since[failure.what] >= failure.patience)
 
     def _taken_away(self, seen: Seen) -> Failure | None:
-        """Replicas were started, and none of them is left."""
+        """Return the failure when replicas were started and all of them were removed."""
         if not self._started:
             return None
         count = len(self._started)
         ended = self._ended(seen)
         why = f": {ended[-1].message}" if ended else ""
         return Failure(
-            what=f"{'a replica was' if count == 1 else f'{count} replicas were'} started and taken away again{why}",
-            remedy="look at what the container and the boot script wrote",
+            what=f"{'a replica was' if count == 1 else f'{count} replicas were'} started and then removed{why}",
+            remedy="read the logs of the container and of the boot script",
             instance=list(self._started)[-1],
         )
 
@@ -179,25 +181,25 @@ class Judge:
             return _launch_failure(explain_launch_failure(failed[-1].message))
         if group.suspended:
             return Failure(
-                what=f"no instance was started {within}: the group's processes Launch or Terminate are suspended",
-                remedy=f"aws autoscaling resume-processes --auto-scaling-group-name {self._awaited.group} --region "
+                what=f"no instance started {within}: the group's process Launch or Terminate is suspended",
+                remedy=f"run aws autoscaling resume-processes --auto-scaling-group-name {self._awaited.group} --region "
                 f"{self._awaited.region}",
             )
         if group.version is not None and group.version != wanted:
             return Failure(
-                what=f"the group starts instances of version {group.version} of its launch template, and version "
-                f"{wanted} is waited for: something else has changed it",
+                what=f"the group uses version {group.version} of its launch template, but version {wanted} is "
+                "expected: something else has changed the group",
                 remedy="run pulumi up --refresh",
             )
         if refresh is not None and not refresh.going and refresh.status != "Successful":
             return _refresh_failure(refresh)
         return Failure(
-            what=f"no instance was started {within}, and Auto Scaling says nothing of why",
-            remedy="look at the group's activity in the EC2 console",
+            what=f"no instance started {within}, and Auto Scaling gives no reason",
+            remedy="read the group's activity history in the EC2 console",
         )
 
     def _ended(self, seen: Seen) -> list[Activity]:
-        """Replicas of the wanted version that were taken away in this wait."""
+        """Return the activities of this wait that ended replicas of the expected version."""
         return [activity for activity in self._new(seen) if activity.ends in self._started and not activity.failed]
 
     def _new(self, seen: Seen) -> list[Activity]:
@@ -206,26 +208,26 @@ class Judge:
 
 
 def live_replicas(seen: Seen, version: int) -> list[Replica]:
-    """The replicas of a version that are there, or on their way, and stay."""
+    """Return the replicas of a version that run or start, and that the group does not remove."""
     return [replica for replica in seen.group.replicas if replica.version == version and not replica.leaving]
 
 
 def healthy_replicas(seen: Seen) -> list[Replica]:
-    """The replicas that serve, of whatever version."""
+    """Return the replicas of any version that serve."""
     healthy = {target.instance for target in seen.targets if target.state == "healthy"}
     return [replica for replica in seen.group.replicas if replica.instance in healthy and not replica.leaving]
 
 
 def _refresh_failure(refresh: Refresh) -> Failure:
     reason = f": {refresh.reason}" if refresh.reason else ""
-    return Failure(what=f"replacing the replicas ended as {refresh.status} at {refresh.percent} %{reason}")
+    return Failure(what=f"the roll ended with the status {refresh.status} at {refresh.percent} %{reason}")
 
 
 def _launch_failure(failure: LaunchFailure) -> Failure:
     own = "" if failure.words == failure.what else f" (AWS: {failure.words})"
-    return Failure(what=f"no instance was started: {failure.what}{own}", remedy=failure.remedy)
+    return Failure(what=f"no instance started: {failure.what}{own}", remedy=failure.remedy)
 
 
 def in_time(seconds: float) -> str:
-    """`30 minutes`, `90 seconds`."""
+    """Return a duration in words: `30 minutes`, `90 seconds`."""
     return f"{seconds / 60:g} minutes" if seconds >= 120 else f"{seconds:g} seconds"

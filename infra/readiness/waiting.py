@@ -1,15 +1,15 @@
-"""Waiting until a service serves, and naming why it does not.
+"""Wait until a service serves, and say why when it does not.
 
-First the group gets the capacity that the plan has, and may start and end instances again. Then each look at it is one
-of these, and the first that holds counts:
+First, the group gets the capacity of the plan and is allowed to start and end instances again. Then the program looks
+at the group again and again. The first row that fits a look counts:
 
-| what is seen | what is done |
+| what a look finds | what happens |
 |---|---|
-| a healthy replica of the wanted version, or the end of a refresh that replaced all | it serves |
-| a cause that cannot heal, or the replica's time is over | the spending is stopped, and the cause told (`stopping`) |
-| replicas of another version alone, which nothing replaces | a refresh is begun; the wait goes on |
-| AWS answers nothing that a verdict could be built on | the wait goes on, or ends with nothing stopped |
-| anything else | the wait goes on |
+| a healthy replica of the expected version, or the end of a refresh that replaced all replicas | the service serves |
+| a cause that is permanent, or the replica's time is over | `stopping` stops the instances; the error names the cause |
+| only replicas of another version, which nothing replaces | a refresh starts; the wait continues |
+| AWS does not answer the questions that a verdict needs | the wait continues, or ends without stopping anything |
+| anything else | the wait continues |
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ from infra.readiness.stopping import release, stop
 from infra.readiness.verdict import Failure, Judge, in_time, live_replicas
 
 POLL = 10.0
-"""Seconds between two looks: five questions each, far below what AWS limits."""
+"""Seconds between two looks. A look asks five questions, far below AWS's limits."""
 LONGEST_POLL = 60.0
-"""Seconds, while AWS says that it is asked too often."""
+"""The most seconds between two looks while AWS throttles requests."""
 PROPAGATION = 60.0
-"""Seconds for which a group that has just been made may not be there yet for whoever asks."""
+"""Seconds that AWS can need to show a group that was just created."""
 SILENCE = 120.0
-"""Seconds for which AWS may say nothing where a replica's time is over."""
+"""Seconds that the wait continues without an answer from AWS after a replica's time is over."""
 
 
 def wait_until_serving(awaited: Awaited, clients: Clients, *, clock: Clock, say: Callable[[str], None]) -> Served:
-    """Puts the group's minimum and desired capacity where the plan has them, then waits for a healthy replica.
+    """Set the group's minimum and desired capacity as planned, then wait for a healthy replica.
 
     Args:
-        awaited: what is waited for.
-        clients: of AWS, in the service's region.
-        clock: passes the time between looks.
-        say: takes a line of progress, with the time since the beginning at its head.
+        awaited: the service to wait for.
+        clients: AWS clients for the service's region.
+        clock: the clock to wait with.
+        say: prints a line of progress. Each line begins with the time since the start of the wait.
 
     Raises:
-        NotServingError: with the cause, after the spending was stopped, unless `on_failure` is `keep`. Where it
-            cannot be told whether the service serves, nothing is stopped, and the report says so.
+        NotServingError: the service does not serve. Its instances are stopped, unless `on_failure` is `keep`. If AWS
+            does not say whether the service serves, nothing is stopped, and the report says so.
     """
     return _Wait(awaited, clients, clock, say).run()
 
@@ -69,13 +69,13 @@ class _Wait:
         except NotServingError:
             raise
         except BaseException as error:
-            done = "It may be stopped or not." if self._stopping else going_on(self._awaited)
+            done = "Its instances may still be running." if self._stopping else going_on(self._awaited)
             self._say(f"interrupted ({type(error).__name__}). {done}")
             raise
 
     def _run(self) -> Served:
         awaited = self._awaited
-        self._say(f"waiting for {awaited.run} to serve; a replica has {in_time(awaited.boot_timeout)} for it")
+        self._say(f"waiting until {awaited.run} serves; a replica has {in_time(awaited.boot_timeout)} to start")
         last: Seen | None = None
         prepared = False
         missing: float | None = None
@@ -102,7 +102,7 @@ class _Wait:
             except aws_failures() as error:
                 now = self._clock.now()
                 if silent is None and kind_of(error) == "passing":
-                    self._say(f"AWS does not answer at the moment ({error_code(error)}); asking again")
+                    self._say(f"AWS does not answer at the moment ({error_code(error)}); trying again")
                 silent = now if silent is None else silent
                 if kind_of(error) != "passing" or (now - silent >= SILENCE and self._judge.is_late(now)):
                     raise NotServingError(unknown(awaited, error)) from None
@@ -125,7 +125,7 @@ class _Wait:
         raise NotServingError(self._report(failure, seen))
 
     def _put_capacity(self, group: Group) -> None:
-        """A failed run left the group at zero, or frozen."""
+        """Restore the capacity of a group that a failed wait left at zero or frozen."""
         awaited = self._awaited
         if group.suspended:
             release(awaited.group, self._clients)
@@ -135,11 +135,13 @@ class _Wait:
         self._clients.autoscaling.update_auto_scaling_group(
             AutoScalingGroupName=awaited.group, MinSize=awaited.minimum, DesiredCapacity=desired
         )
-        self._say(f"the group has a minimum of {awaited.minimum} and {desired} wanted now")
+        self._say(f"the group's minimum is now {awaited.minimum} and its desired capacity {desired}")
 
     def _roll(self, seen: Seen) -> None:
-        """Replaces replicas of another version as soon as nothing else will: the refresh of an update that failed was
-        cancelled, and one begins by itself only with a change of the group."""
+        """Start a roll when there are only replicas of another version and no roll is in progress.
+
+        A failed update cancels its refresh, and AWS starts a new one only when the group changes.
+        """
         awaited = self._awaited
         staying = [replica for replica in seen.group.replicas if not replica.leaving]
         if not staying or seen.group.version != awaited.version or live_replicas(seen, awaited.version):
@@ -161,13 +163,13 @@ class _Wait:
                 raise
             return
         self._judge.follow(started["InstanceRefreshId"])
-        self._say(f"replacing the replicas of other versions by those of version {awaited.version}")
+        self._say(f"roll: replicas of version {awaited.version} replace those of other versions")
 
     def _report(self, failure: Failure, seen: Seen) -> str:
         awaited = self._awaited
         if awaited.on_failure == "keep":
             return not_serving(awaited, failure, kept(awaited, failure))
-        self._say(f"does not serve: {failure.what}; stopping what is billed")
+        self._say(f"{awaited.run} does not serve: {failure.what}; stopping the instances that do not serve")
         self._stopping = True
         return not_serving(awaited, failure, stop(awaited, self._clients, self._clock, seen))
 

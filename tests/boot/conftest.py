@@ -12,7 +12,7 @@ from tests.boot.planned import SERVICE, planned
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
-    """A machine that boots the plan of a configuration's lines."""
+    """A function that makes a machine for the plan of some lines of a configuration."""
     machines: list[Machine] = []
 
     def made(lines: str = "", *, service: str = SERVICE, boot_timeout: int = 1800, **environment: str) -> Machine:

@@ -1,5 +1,5 @@
-"""A machine for the boot script: real bash and coreutils, stubs for everything that would touch the world, a clock of
-its own that moves when something sleeps, and a file system below a temporary folder."""
+"""A machine for the boot script: real bash and coreutils, stubs for every program that changes the system, a clock that
+moves when something sleeps, and a file system in a temporary folder."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Call:
 
 @dataclass
 class Machine:
-    """Where a boot script runs."""
+    """The machine that a boot script runs on."""
 
     root: Path
     plan: ServicePlan
@@ -88,7 +88,7 @@ class Machine:
         return self.root / "root"
 
     def answer(self, key: str, bash: str, *, call: int | None = None) -> None:
-        """What the stub does: every time, or at its `call`-th call."""
+        """Set what the stub does: every time, or at its `call`-th call."""
         (self.root / "answers" / (key if call is None else f"{key}.{call}")).write_text(bash + "\n")
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
@@ -109,11 +109,11 @@ class Machine:
         return process
 
     def run(self, *arguments: str) -> int:
-        """The script's exit status."""
+        """Run the script and return its exit status."""
         return self.start(*arguments).wait(timeout=FAR_TOO_LONG)
 
     def container_ends(self, status: int) -> None:
-        """The container, which runs until then, ends."""
+        """End the container, which runs until then."""
         self.wait_until(lambda: self.calls("docker-wait"))
         with (self.root / "ended").open("w") as ended:
             ended.write(f"{status}\n")
@@ -129,7 +129,7 @@ class Machine:
         return (self.root / "output").read_text(errors="replace")
 
     def calls(self, *keys: str) -> list[Call]:
-        """What was called, in order; of these programs alone where they are named."""
+        """Return the calls, in order; only those with one of `keys`, if any are given."""
         found: list[Call] = []
         for written in sorted((self.root / "calls").glob("*.environment")):
             file = written.with_suffix(".call")

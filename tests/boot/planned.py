@@ -10,7 +10,7 @@ SERVICE = "type: service\nimage: registry.example.com/tgi:3\nport: 80\nresources
 
 
 def planned(lines: str = "", *, service: str = SERVICE, **environment: str) -> ServicePlan:
-    """The plan of run `run`, of a service with these lines more; `environment` is the caller's."""
+    """Return the plan of run `run`, whose service has these lines too. `environment` is the caller's environment."""
     configuration = loads(service + lines, "test.dstack.yml")
     assert isinstance(configuration, ServiceConfiguration)
     return plan_service(configuration, run="run", environment=environment, resolve=unresolved)

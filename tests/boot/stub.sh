@@ -1,6 +1,6 @@
 #!/bin/bash
-# Stands for a program: records its arguments, environment and, where it is asked to, its input; then does as it is told.
-# STUBS: calls/ gets what was called, answers/ has what to do (by key and number of the call, else by key), counts/.
+# Stands in for a program: records its arguments and environment, and the input of docker login; then runs its answer.
+# STUBS: calls/ gets a record of each call, answers/ has the answers (by key and number of the call, else by key), counts/.
 set -u
 name=${0##*/}
 key=$name
@@ -27,7 +27,7 @@ if [[ -s $STUBS/counts/$key ]]; then read -r count <"$STUBS/counts/$key"; count=
 printf '%s\n' "$count" >"$STUBS/counts/$key"
 printf '%s\0' "$key" "$@" >"$call.call"
 if [[ $key == docker-login ]]; then cat >"$call.input"; fi
-cat /proc/$$/environ >"$call.environment" # last: a call with an environment is written whole
+cat /proc/$$/environ >"$call.environment" # last: a call whose environment is there is complete
 answer=$STUBS/answers/$key
 if [[ -e $answer.$count ]]; then answer=$answer.$count; fi
 if [[ -e $answer ]]; then source "$answer"; fi

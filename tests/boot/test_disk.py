@@ -1,4 +1,4 @@
-"""Where images and the Hub's cache are: on the NVMe where there is one with more room, else on the root volume."""
+"""Images and the Hub's cache are on the NVMe disk if the machine has one with more room, else on the root volume."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOM = 'if [[ $2 == */opt/dlami/nvme ]]; then printf "Avail\\n230000000\\n"; els
 
 
 def disk_calls(boot: Machine) -> list[tuple[str, ...]]:
-    """What was done to disks and docker, with paths below the machine's own root."""
+    """Return the calls about disks and docker, with paths below the machine's own root."""
     called = boot.calls("mountpoint", "lsblk", "mount", "mkfs.xfs", "systemctl", "df")
     return [
         (call.key, *(argument.replace(str(boot.file_system), "") for argument in call.arguments))
@@ -85,7 +85,7 @@ def test_an_instance_store_that_cannot_be_used_is_said_and_left(machine: Boots) 
     boot.answer("mkfs.xfs", "exit 1")
     serves(boot)
     assert disk_calls(boot)[-1] == ("systemctl", "start", "docker.service")
-    assert "the NVMe /dev/nvme1n1 could not be mounted, so the root volume is used" in boot.output
+    assert "the NVMe disk /dev/nvme1n1 could not be mounted, so the root volume is used" in boot.output
     assert hub_cache(boot) == on("/var/lib/servestack/hub")
 
 
@@ -102,7 +102,7 @@ def test_an_nvme_with_less_room_than_the_root_volume_is_not_used(machine: Boots)
     boot.answer("df", ROOM.replace("50000000", "450000000"))
     serves(boot)
     assert disk_calls(boot) == [("systemctl", "start", "docker.service")]
-    assert "the NVMe has 219 GiB left and the root volume 429 GiB, so that is used" in boot.output
+    assert "the NVMe disk has 219 GiB free and the root volume 429 GiB, so the root volume is used" in boot.output
 
 
 def test_a_root_volume_once_chosen_is_kept_when_it_has_filled(machine: Boots) -> None:
@@ -153,4 +153,4 @@ def test_a_mount_that_fails_is_tried_again(machine: Boots) -> None:
     boot.answer("systemctl", STOPPED)
     boot.answer("mount", "exit 32")
     assert boot.run("serve") == 75
-    assert "the NVMe could not be mounted over /var/lib/docker" in boot.output
+    assert "the NVMe disk could not be mounted over /var/lib/docker" in boot.output

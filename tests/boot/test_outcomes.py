@@ -1,4 +1,5 @@
-"""Each way a boot can fail: its cause is the log's last line and in the state item; what cannot heal stops the unit."""
+"""The ways in which a boot can fail. The cause is the last line of the log and in the state item. A failure that
+another try cannot solve stops the unit."""
 
 from __future__ import annotations
 
@@ -13,11 +14,11 @@ Boots = Callable[..., Machine]
 
 GIVES_UP, TRIES_AGAIN = 78, 75
 POLL = 5
-OUTPUT = f"its output is the log stream {INSTANCE}/container"
+OUTPUT = f"the container's output is in the log stream {INSTANCE}/container"
 LOGIN = "registry_auth: {username: alice, password: hunter2}\n"
 IMAGE = "registry.example.com/tgi:3"
 DOCKER_HELP = "\n\nRun 'docker run --help' for more information"
-"""What docker's command adds to every error of `run` (docker/cli, cli/command/container/run.go: `withHelp`)."""
+"""The line that docker adds to every error of `run` (docker/cli, cli/command/container/run.go: `withHelp`)."""
 
 
 def says(text: str, status: int = 1) -> str:
@@ -40,13 +41,14 @@ def wrote(text: str) -> dict[str, str]:
         pytest.param(
             {"nvidia-smi": says("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", 9)},
             "",
-            "no GPU: nvidia-smi says: NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.",
+            "the machine has no working GPU: nvidia-smi says: NVIDIA-SMI has failed because it couldn't "
+            "communicate with the NVIDIA driver.",
             id="no driver",
         ),
         pytest.param(
             {"nvidia-smi": "printf 'No devices found.\\n'"},
             "",
-            "no GPU: nvidia-smi says: No devices found.",
+            "the machine has no working GPU: nvidia-smi says: No devices found.",
             id="no GPU",
         ),
         pytest.param(
@@ -64,20 +66,22 @@ def wrote(text: str) -> dict[str, str]:
         pytest.param(
             {"docker-pull": says("Error response from daemon: pull access denied for a/b, repository does not exist")},
             "",
-            f"the image {IMAGE} was not found, or is private, which needs registry_auth: "
+            f"the image {IMAGE} was not found, or it is private and needs registry_auth: "
             "Error response from daemon: pull access denied for a/b, repository does not exist",
             id="image private",
         ),
         pytest.param(
             {"docker-pull": says("registry: denied")},
             LOGIN,
-            f"the image {IMAGE} was not found, or the user of registry_auth may not pull it: registry: denied",
+            f"the image {IMAGE} was not found, or the user of registry_auth is not allowed to pull it: registry: "
+            "denied",
             id="image not the user's",
         ),
         pytest.param(
             {"docker-login": says("WARNING\nError: unauthorized: incorrect username or password")},
             LOGIN,
-            "the registry registry.example.com refused the login of registry_auth: Error: unauthorized: incorrect "
+            "the image registry registry.example.com refused the login of registry_auth: Error: unauthorized: "
+            "incorrect "
             "username or password",
             id="login refused",
         ),
@@ -90,13 +94,14 @@ def wrote(text: str) -> dict[str, str]:
         pytest.param(
             {"docker-pull": says("failed to register layer: write /usr/lib/x.so: no space left on device")},
             "",
-            f"the disk is too small for the image {IMAGE}: ask for more under resources.disk",
+            f"the disk is too small for the image {IMAGE}: request more under resources.disk",
             id="disk too small",
         ),
         pytest.param(
             {"docker-run": says('docker: could not select device driver "" with capabilities: [[gpu]].', 125)},
             "",
-            'no GPU for the container: docker: could not select device driver "" with capabilities: [[gpu]].',
+            'docker has no GPU for the container: docker: could not select device driver "" with capabilities: '
+            '[[gpu]].',
             id="no container toolkit",
         ),
         pytest.param(
@@ -121,28 +126,29 @@ def wrote(text: str) -> dict[str, str]:
         pytest.param(
             {"docker-run": says("docker: failed to inject devices: unresolvable CDI devices nvidia.com/gpu=all", 125)},
             "",
-            "no GPU for the container: docker: failed to inject devices: unresolvable CDI devices nvidia.com/gpu=all",
+            "docker has no GPU for the container: docker: failed to inject devices: unresolvable CDI devices "
+            "nvidia.com/gpu=all",
             id="no GPU by CDI",
         ),
         pytest.param(
             wrote("huggingface_hub.errors.GatedRepoError: 403 Client Error."),
             "",
-            "the model is gated: accept its conditions on the Hub, and give the service a token of the account that "
-            f"did; {OUTPUT}",
+            "the model is gated: accept its conditions on the Hub, and give the service a token of the same "
+            f"account; {OUTPUT}",
             id="gated model",
         ),
         pytest.param(
             wrote("OSError: You are trying to access a gated repo."),
             "",
-            "the model is gated: accept its conditions on the Hub, and give the service a token of the account that "
-            f"did; {OUTPUT}",
+            "the model is gated: accept its conditions on the Hub, and give the service a token of the same "
+            f"account; {OUTPUT}",
             id="gated model in transformers",
         ),
         *(
             pytest.param(
                 wrote(line),
                 "",
-                f"out of GPU memory: ask for more under resources.gpu, or for a smaller or quantized model; {OUTPUT}",
+                f"out of GPU memory: request more under resources.gpu, or use a smaller or quantized model; {OUTPUT}",
                 id=f"out of GPU memory: {line[:20]}",
             )
             for line in (
@@ -161,19 +167,19 @@ def wrote(text: str) -> dict[str, str]:
         pytest.param(
             wrote("RepositoryNotFoundError: 404 Client Error. Repository Not Found for url: https://huggingface.co/a/b"),
             "",
-            f"the Hub has no such model, or it is private and the service's token cannot read it; {OUTPUT}",
+            f"the Hub has no such model, or the model is private and the service's token cannot read it; {OUTPUT}",
             id="model not found",
         ),
         pytest.param(
             wrote("Error: NotEnoughCUDADevices\nnot enough cuda devices: `sharded` is true but only found 1"),
             "",
-            f"the container wants more than the machine's 1 GPUs: see resources.gpu; {OUTPUT}",
+            f"the container needs more GPUs than the machine has (1): request more under resources.gpu; {OUTPUT}",
             id="too few GPUs",
         ),
         pytest.param(
             wrote("ValueError: Bfloat16 is only supported on GPUs with compute capability of at least 8.0."),
             "",
-            f"image or model need another kind of GPU: name one under resources.gpu; {OUTPUT}",
+            f"the image or the model needs another kind of GPU: name one under resources.gpu; {OUTPUT}",
             id="GPU too old",
         ),
         pytest.param(
@@ -185,7 +191,7 @@ def wrote(text: str) -> dict[str, str]:
         pytest.param(
             wrote("OSError: [Errno 28] No space left on device"),
             "",
-            f"the disk is full: ask for more under resources.disk; {OUTPUT}",
+            f"the disk is full: request more under resources.disk; {OUTPUT}",
             id="disk full",
         ),
         pytest.param(
@@ -201,7 +207,7 @@ def test_what_cannot_heal_stops_the_unit_and_is_said(
 ) -> None:
     boot = booted(machine, answers, lines)
     assert boot.run("serve") == GIVES_UP
-    assert last_line(boot) == f"stopped, because trying again cannot help: {cause}"
+    assert last_line(boot) == f"stopped, because another try cannot help: {cause}"
     assert failed_state(boot) == (cause, True)
     assert not (boot.file_system / "run/servestack/failures").exists()
 
@@ -212,7 +218,8 @@ def test_what_cannot_heal_stops_the_unit_and_is_said(
         pytest.param(
             {"docker-pull": says("toomanyrequests: You have reached your unauthenticated pull rate limit.")},
             "",
-            "the registry limits how often images are pulled: toomanyrequests: You have reached your unauthenticated "
+            "the image registry limits how often images are pulled: toomanyrequests: You have reached your "
+            "unauthenticated "
             "pull rate limit.",
             id="pull limit",
         ),
@@ -225,15 +232,16 @@ def test_what_cannot_heal_stops_the_unit_and_is_said(
         pytest.param(
             {"docker-pull": says("failed to copy: httpReadSeeker: failed open: unexpected status code 403 Forbidden")},
             "",
-            f"the image {IMAGE} could not be fetched whole: failed to copy: httpReadSeeker: failed open: unexpected "
+            f"the image {IMAGE} could not be fetched completely: failed to copy: httpReadSeeker: failed open: "
+            "unexpected "
             "status code 403 Forbidden",
             id="layer not fetched",
         ),
         pytest.param(
             {"docker-login": says("net/http: request canceled while waiting for connection")},
             LOGIN,
-            "the registry registry.example.com could not be logged in to: net/http: request canceled while waiting "
-            "for connection",
+            "docker could not log in to the image registry registry.example.com: net/http: request canceled while "
+            "waiting for connection",
             id="login out of reach",
         ),
         pytest.param(
@@ -271,14 +279,14 @@ def test_what_cannot_heal_stops_the_unit_and_is_said(
         pytest.param(
             {"docker-wait": ends(137)},
             "",
-            "the container was killed (status 137), most likely for want of memory: ask for more under "
+            "the container was killed (status 137), most likely because memory ran out: request more under "
             f"resources.memory; {OUTPUT}",
             id="killed",
         ),
         pytest.param(
             wrote("ERROR text_generation_launcher: Shard process was signaled to shutdown with signal 9 rank=0"),
             "",
-            "a part of the container was killed, most likely for want of memory: ask for more under "
+            "a part of the container was killed, most likely because memory ran out: request more under "
             f"resources.memory; {OUTPUT}",
             id="shard killed",
         ),
@@ -344,7 +352,8 @@ def test_a_port_that_never_opens_is_said_before_the_boot_timeout_and_still_waite
     boot = booted(machine, {}, boot_timeout=60)
     process = boot.start("serve")
     cause = (
-        "port 80 never opened: after 45 s nothing of the container listens on it; is it the command's port, on 0.0.0.0?"
+        "port 80 never opened: nothing in the container listens on it after 45 s; make the command listen on this "
+        "port, on 0.0.0.0"
     )
     boot.wait_until(lambda: lines_of(boot)[-1:] == [f"still waiting: {cause}"])
     assert failed_state(boot) == (cause, False)
@@ -358,7 +367,7 @@ def test_a_port_that_never_opens_is_said_before_the_boot_timeout_and_still_waite
 def test_a_closed_port_is_said_in_the_time_that_pulling_has_left(machine: Boots) -> None:
     boot = booted(machine, {"docker-pull": 'printf "1700001400\n" >"$STUBS/clock"'})
     boot.start("serve")
-    cause = "port 80 never opened: after 300 s nothing of the container listens on it"
+    cause = "port 80 never opened: nothing in the container listens on it after 300 s"
     boot.wait_until(lambda: any(cause in line for line in lines_of(boot)))
     assert "machine ready" in steps(boot)
 

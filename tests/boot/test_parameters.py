@@ -1,4 +1,4 @@
-"""SSM parameters of a run: their names, and values as SSM takes them."""
+"""The SSM parameters of a run: their names, and values that SSM accepts."""
 
 from __future__ import annotations
 

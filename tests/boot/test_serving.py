@@ -1,4 +1,4 @@
-"""A boot that ends at a serving replica: what is started, in which order and with which arguments."""
+"""A boot that ends with a replica that serves: the programs that it starts, in which order, with which arguments."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
         ("nvidia", ("--list-gpus",)),
         *reported("GPUs found: 2"),
         ("docker", ("image", "inspect", image)),
-        *reported("logging in to the registry"),
+        *reported("logging in to the image registry"),
         *read("registry-username", 4),
         *read("registry-password", 5),
         ("docker", (*config, "login", "--username", "$oauthtoken", "--password-stdin", "registry.example.com")),
@@ -85,7 +85,7 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
         "DSTACK_GPUS_NUM": b"3",
         "DSTACK_WORKING_DIR": b"/work dir",
     }
-    assert given["PATH"].startswith(f"{boot.root}/bin:".encode()), "docker is still found where it was"
+    assert given["PATH"].startswith(f"{boot.root}/bin:".encode()), "docker is still found in the same folder"
 
 
 def test_the_size_of_shared_memory_is_docker_s_option(machine: Boots) -> None:
@@ -199,7 +199,7 @@ def test_state_items_expire_two_hours_after_they_were_written(machine: Boots) ->
 
 
 def serves(boot: Machine) -> None:
-    """Boots until it serves, and leaves it so."""
+    """Boot until the replica serves, and leave it running."""
     boot.answer("curl-health", "printf 200")
     boot.start("serve")
     boot.wait_until(lambda: "serving" in steps(boot))
@@ -215,7 +215,7 @@ def items(boot: Machine) -> list[dict[str, dict[str, str]]]:
 
 
 def reported(step: str, percent: int | None = None) -> list[tuple[str, tuple[str, ...]]]:
-    """What tells a step, at the clock's first second."""
+    """The calls that report a step, at the first second of the clock."""
     text = step if percent is None else f"{step} {percent} %"
     events = f'[{{"timestamp": 1700000000000, "message": "{text}"}}]'
     item = f'{{"pk": {{"S": "state#run"}}, "sk": {{"S": "{INSTANCE}"}}, "step": {{"S": "{step}"}}, '

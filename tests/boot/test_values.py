@@ -1,4 +1,4 @@
-"""Values of environment variables: byte for byte in the container's environment, and nowhere else."""
+"""The values of environment variables: byte for byte in the container's environment, and nowhere else."""
 
 from __future__ import annotations
 

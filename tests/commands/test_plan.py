@@ -211,7 +211,7 @@ def test_what_the_hub_refuses_is_wrong_here_too(
     printed = capsys.readouterr()
     assert (status, printed.out) == (1, "")
     assert "line 11, model.chat_template" in printed.err
-    assert "there is no mistralai/Mistral-7B-Instruct-v0.1 on the Hub that is open to everyone (401)" in printed.err
+    assert "the Hub has no public repository mistralai/Mistral-7B-Instruct-v0.1 (401)" in printed.err
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_an_existing_network_gets_no_flow_log(tmp_path: Path) -> None:
     assert made.one(BALANCER).inputs["accessLogs"]["enabled"] is True
     said = [message for _, message in made.run.messages if message.startswith("audit logs")]
     assert said == [
-        "audit logs only the load balancer: vpc-0123456789abcdef0 is an existing VPC, which others may use."
+        "audit logs only the load balancer: vpc-0123456789abcdef0 is an existing VPC, which others can use."
     ]
 
 

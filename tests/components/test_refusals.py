@@ -216,7 +216,7 @@ def test_a_boot_script_that_is_too_long(account: Account) -> None:
     said = refused(
         account.attempt("run", {"configuration": account.written("serve.yml", f"{WEB}commands:\n{commands}\n")})
     )
-    assert "EC2 takes 16384" in said
+    assert "EC2 allows 16384 bytes of user data" in said
 
 
 def test_a_stack_keeps_its_type(account: Account) -> None:

@@ -103,7 +103,7 @@ def test_the_real_client_raises(served: Bench, ends: Any, pieces: Sequence[bytes
     assert raised.value.code == ("500" if TOLD in pieces else "upstream_incomplete")
 
 
-@pytest.mark.parametrize("end", [TOLD, DONE, TOLD + DONE])
+@pytest.mark.parametrize("end", [TOLD, DONE, TOLD + DONE, DONE[:-2]])
 def test_a_connection_that_breaks_after_the_end_changes_nothing(served: Bench, end: bytes) -> None:
     assert passed(served, broken_stream(ONE, end)) == ONE + end
 
@@ -124,6 +124,9 @@ LONG = {"response": {"output": "x" * 5000}}
         ("/v1/responses", named("error", message="m"), True),
         ("/v1/responses", b'data: {"type": "response.completed"}\n\n', True),
         ("/v1/responses", named("response.output_text.delta", delta="\nevent: response.completed\n"), False),
+        ("/v1/responses", b"event: response.completed\n", False),
+        ("/v1/responses", named("response.completed", **LONG)[:-2], True),
+        ("/v1/responses", named("response.completed", response="x" * 200_000), True),
         ("/v1/responses", b"", False),
         ("/v1/messages", named("message_stop"), True),
         ("/v1/messages", named("message_delta"), False),
@@ -142,6 +145,14 @@ def test_other_routes_end_with_events_of_other_names(served: Bench, path: str, e
         assert error_of(found, first + end)["code"] == "upstream_incomplete"
     error = error_of(passed(served, broken_stream(first, named("x")), path), first + named("x"))
     assert error["code"] == "upstream_incomplete"
+
+
+def test_a_last_event_that_is_cut_is_no_end(served: Bench) -> None:
+    """Its name alone says nothing."""
+    last = named("response.completed", **LONG)
+    for ends in (stream, broken_stream):
+        found = passed(served, ends(named("x"), last[:-9]), "/v1/responses")
+        assert error_of(found, named("x") + b"event: response.completed\n")["code"] == "upstream_incomplete"
 
 
 def test_a_length_is_left_out_where_an_error_may_follow(served: Bench) -> None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ import httpx
 import pytest
 
 from gateway_lambda.settings import VARIABLES, Settings, SettingsError, from_environment
-from tests.gateway.scripted_tgi import Asked, Write, events, stream
+from tests.gateway.scripted_tgi import Asked, Write, events, never, stream
 from tests.gateway.serving import HI, Bench, read_events
 
 
@@ -154,6 +155,28 @@ def test_a_stream_that_is_passed_on_ends_with_an_error_too(bench: Bench, path: s
         else:
             assert list(pieces) == []
         assert started.wait(20) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/services/run/own"])
+@pytest.mark.parametrize("streams", [True, False], ids=["stream", "plain"])
+def test_behind_an_adapter_an_answer_ends_before_the_functions_deadline(bench: Bench, path: str, streams: bool) -> None:
+    first = b"data: 1\n\n"
+    bench.registry["services"] = [bench.service(format="openai")]
+    bench.tgi.usual = stream(first, asyncio.Event().wait()) if streams else never
+    with process(bench, GATEWAY_BEHIND="adapter") as (_, url), httpx.Client(timeout=20) as client:
+        deadline = time.time() + 2
+        headers = {"x-amzn-lambda-context": json.dumps({"deadline": int(deadline * 1000)})}
+        body = {"model": "m", "messages": HI}
+        with client.stream("POST", url + path, json=body, headers=headers) as found:
+            pieces = found.iter_bytes()
+            if streams:
+                assert next(pieces) == first
+                assert read_events(next(pieces).decode())[-1]["error"]["code"] == "out_of_time"
+            else:
+                assert found.status_code == 504
+                assert json.loads(next(pieces))["error"]["code"] == "out_of_time"
+            assert time.time() < deadline
+    assert bench.tgi.asked[-1].closed.wait(10), "the generation goes on for nobody"
 
 
 @pytest.mark.parametrize("grace", ["0", "1"])

@@ -105,7 +105,8 @@ def test_comments_keep_a_stream_alive_while_its_upstream_is_silent(
     ],
 )
 def test_errors_keep_status_and_shape(served: Function, tgi: Service, body: bytes, status: int, code: str) -> None:
-    response = served.ask("POST", "/chat/completions", headers=JSON, body=body)
+    headers = [*JSON, ("authorization", "Bearer ss-alice")]
+    response = served.ask("POST", "/chat/completions", headers=headers, body=body)
     assert (response.status, _error(response)["code"]) == (status, code)
     assert response.headers["content-type"] == ("application/json",)
 

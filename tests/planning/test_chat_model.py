@@ -187,8 +187,8 @@ def test_an_unresolved_template_is_a_problem_beside_the_others(hub: Hub, plan: P
     first, second = caught.value.problems
     assert first.where == "env.B"
     assert (second.where, second.line) == ("model.chat_template", 5)
-    assert "there is no alias on the Hub" in second.rule
-    assert "model.hub_repo: owner/model looks there" in second.remedy
+    assert "the Hub has no public repository alias (401)" in second.rule
+    assert "set model.hub_repo to owner/model to look there" in second.remedy
     assert hub.requests == ["GET /api/models/alias"]
 
 
@@ -214,7 +214,9 @@ def test_a_plan_can_be_made_with_another_way_to_find_templates(hub: Hub, plan: P
 def test_a_template_can_be_left_unresolved_on_purpose_and_the_plan_says_so(plan: Plan) -> None:
     made = plan(f"{SERVICE}model: {{name: m}}\n", resolve=unresolved)
     assert made.model.chat_template is None
-    assert made.notes[-1].startswith("The chat template of m is unresolved")
+    assert made.notes[-1] == (
+        "The chat template of m is not known yet. The plan can be deployed only when the Hub answers."
+    )
 
 
 def test_only_a_hub_that_is_out_of_reach_leaves_a_template_unresolved(
@@ -222,7 +224,7 @@ def test_only_a_hub_that_is_out_of_reach_leaves_a_template_unresolved(
 ) -> None:
     resolve = unresolved_out_of_reach(resolve_with(open_repository))
     text = f"{SERVICE}model: {{name: owner/model}}\n"
-    with pytest.raises(PlanError, match="open to everyone"):
+    with pytest.raises(PlanError, match="the Hub has no public repository owner/model"):
         plan(text, resolve=resolve)
     hub.failures[:] = [503] * 3
     assert plan(text, resolve=resolve).model.chat_template is None

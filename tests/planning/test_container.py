@@ -109,7 +109,7 @@ def test_missing_values_are_named_together_with_both_remedies(plan: Plan) -> Non
     with pytest.raises(PlanError) as caught:
         plan(f"{SERVICE}env:\n  - A=1\n  - B\n  - C\n")
     assert [(problem.where, problem.line) for problem in caught.value.problems] == [("env.B", 6), ("env.C", 7)]
-    assert caught.value.problems[0].rule == "B is named without a value, and is not set where this runs"
+    assert caught.value.problems[0].rule == "B has no value in the configuration, and your environment does not set it"
     for remedy in ("export B=…", "--env B=…", "pulumi config set --secret --path env.B …"):
         assert remedy in caught.value.problems[0].remedy
 
@@ -171,7 +171,11 @@ def test_the_hub_s_cache_is_not_mounted_over_what_the_user_mounts(
 @pytest.mark.parametrize(
     ("keys", "where", "rule"),
     [
-        ("volumes: ['/a:/x', '/b:/y', '/c://x/']", "volumes[2].path", "a path of the container is mounted once"),
+        (
+            "volumes: ['/a:/x', '/b:/y', '/c://x/']",
+            "volumes[2].path",
+            "a path of the container can be mounted only once",
+        ),
         ("entrypoint: ['']", "entrypoint", "leaves nothing to run"),
         (f"commands: ['echo {'a' * 131_067}']", "commands", "at most 131,071 bytes"),
         (f"entrypoint: ['x', '{'a' * 131_072}']", "entrypoint", "at most 131,071 bytes"),

@@ -115,8 +115,9 @@ def test_a_repository_without_a_template_is_an_error_that_names_what_was_tried(
 ) -> None:
     hub.repositories[NAME] = Repository({"tokenizer_config.json": config(eos_token="</s>"), "README.md": b"#"})
     assert error(open_repository).rule == (
-        "owner/model has no chat template (tried chat_template.jinja, additional_chat_templates/*.jinja, "
-        "chat_template.json, tokenizer_config.json, processor_config.json)"
+        "owner/model has no chat template (looked in chat_template.jinja, additional_chat_templates/*.jinja, "
+        "chat_template.json, tokenizer_config.json, processor_config.json): a model that was not trained for chat has "
+        "none"
     )
 
 
@@ -273,7 +274,10 @@ def test_a_hub_that_is_not_there_is_named_with_the_way_to_do_without(tmp_path: P
     opened = open_on_hub({"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path)}, pauses=())
     out_of_reach = error(opened)
     assert isinstance(out_of_reach, HubOutOfReachError)
-    assert "http://127.0.0.1:9 cannot be reached" in out_of_reach.rule
+    assert (
+        "the Hub at http://127.0.0.1:9, which is needed for the chat template of owner/model, cannot be reached"
+        in out_of_reach.rule
+    )
     assert "set model.chat_template and model.eos_token" in out_of_reach.remedy
 
 
@@ -286,11 +290,16 @@ def test_offline_mode_is_said_to_be_the_reason(hub: Hub, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("repository", "token", "rule", "remedy"),
     [
-        (None, None, "no owner/model on the Hub that is open to everyone (401)", "put a token into env"),
-        (None, TOKEN, "no owner/model on the Hub, or the service's token may not see it (404)", "set model.hub_repo"),
+        (None, None, "the Hub has no public repository owner/model (401)", "put a token into env"),
+        (
+            None,
+            TOKEN,
+            "the Hub has no owner/model, or the service's token has no access to it (404)",
+            "set model.hub_repo",
+        ),
         (Repository({}, private=True), "hf_known", "(404)", "set model.hub_repo"),
         (Repository({}), "hf_unknown", "does not accept the service's token (401)", "/settings/tokens"),
-        (Repository({}), "hf_forbidden", "token may not read owner/model (403)", "/settings/tokens"),
+        (Repository({}), "hf_forbidden", "token is not allowed to read owner/model (403)", "/settings/tokens"),
         (Repository({"chat_template.jinja": b"T"}, gated=True), None, "is gated (401)", "/owner/model"),
         (
             Repository({"chat_template.jinja": b"T"}, gated=True),
@@ -298,8 +307,8 @@ def test_offline_mode_is_said_to_be_the_reason(hub: Hub, tmp_path: Path) -> None
             "is gated (403), and the account",
             "/owner/model",
         ),
-        (Repository({}), "hf_with a space", "a space, a line break", "copy it again"),
-        (Repository({}), "hf_é", "another character that no token has", "copy it again"),
+        (Repository({}), "hf_with a space", "a space, a line break", "copy the token again"),
+        (Repository({}), "hf_é", "another character that no token has", "copy the token again"),
     ],
 )
 def test_each_refusal_of_the_hub_has_its_own_words(
@@ -321,7 +330,10 @@ def test_a_revision_that_is_not_there_is_named(hub: Hub, open_repository: OpenRe
 def test_a_page_that_is_no_answer_of_the_hub_is_out_of_reach(hub: Hub, open_repository: OpenRepository) -> None:
     """A proxy's login page, for one: 200 and HTML."""
     hub.pages[f"/api/models/{NAME}"] = b"<html>Sign in to the network</html>"
-    assert "does not answer as the Hub does" in error(open_repository).rule
+    assert (
+        "which is needed for the chat template of owner/model, does not answer like the Hub"
+        in error(open_repository).rule
+    )
     hub.pages[f"/api/models/{NAME}"] = b"[]"
     assert isinstance(error(open_repository), HubOutOfReachError)
 
@@ -336,7 +348,7 @@ def test_a_cache_that_cannot_be_written_is_named(hub: Hub, tmp_path: Path) -> No
     (tmp_path / "cache").write_text("a file in its place")
     hub.repositories[NAME] = Repository({"chat_template.jinja": b"T"})
     opened = open_on_hub({"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path / "cache")})
-    assert f"cannot be kept in {tmp_path / 'cache'}" in error(opened).rule
+    assert f"cannot be stored in {tmp_path / 'cache'}" in error(opened).rule
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "a b", "a..b", "model.git"])

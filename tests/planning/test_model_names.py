@@ -1,4 +1,4 @@
-"""Whose a model name is, and what is said to others."""
+"""Which run has a model name, and what the program tells the others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def holders(*names: str, shared: bool = False) -> ModelClaim:
 
 
 def decided(items: Sequence[str], name: str = "a", *, shared: bool = False, owner: str | None = None) -> Any:
-    """The claim's runs and whether they share, or why there is none."""
+    """Return the runs of the claim and whether they share it, or the refusal."""
     registered = read_registered([json.loads(item) for item in items])
     wanted = WantedName(model=M, run=name, owner=owner or f"o/p/{name}", shared=shared)
     claim, refusal = claimed(registered, wanted)
@@ -97,27 +97,27 @@ def test_who_may_have_a_name_gets_it(items: list[str], shared: bool, becomes: An
         (
             OF_B,
             False,
-            f"{M} is the model name of the run b (stack o/p/b): write another model.name, or let both share its "
-            "requests: pulumi config set weight 1, and pulumi config set weight 1 --stack o/p/b and pulumi up there "
-            "first",
+            f"{M} is the model name of the run b (stack o/p/b): choose another model.name, or let the runs share its "
+            "requests: first pulumi config set weight 1 --stack o/p/b and pulumi up there, then pulumi config set "
+            "weight 1 here",
         ),
         (
             OF_B,
             True,
-            f"{M} is the model name of the run b (stack o/p/b): write another model.name, or let both share its "
-            "requests: pulumi config set weight 1 --stack o/p/b and pulumi up there first",
+            f"{M} is the model name of the run b (stack o/p/b): choose another model.name, or let the runs share its "
+            "requests: first pulumi config set weight 1 --stack o/p/b and pulumi up there",
         ),
         (
             SHARED_BY_B,
             False,
-            f"{M} is the model name of the run b (stack o/p/b), and only runs that have a weight share it: give this "
-            "run one (pulumi config set weight 1), or write another model.name",
+            f"{M} is the model name of the run b (stack o/p/b), and only runs with a weight share it: give this run "
+            "a weight (pulumi config set weight 1), or choose another model.name",
         ),
         (
             [run("a"), *(run(name) for name in "bcd"), model_item(holders("b", "a", "c", "d", shared=True))],
             False,
-            f"{M} is the model name of the run b (stack o/p/b) and 2 more, and only runs that have a weight share it: "
-            "give this run one (pulumi config set weight 1), or write another model.name",
+            f"{M} is the model name of the run b (stack o/p/b) and 2 more, and only runs with a weight share it: "
+            "give this run a weight (pulumi config set weight 1), or choose another model.name",
         ),
     ],
     ids=["nobody shares", "this one shares", "the other shares", "it does not share any more"],
@@ -132,7 +132,10 @@ def test_what_an_older_version_deployed_first_is_not_taken_by_who_asks_before_it
     there = [run("a"), run("b"), served("a"), served("b")]
     assert f"{M} is the model name of the run a (stack o/p/a): " in decided(there, "b")
     assert decided(there, "a") == (["a"], False)
-    assert "the run left (stack unknown)" in decided([served("left")], "b")
+    assert decided([served("left")], "b") == (
+        f"{M} is the model name of the run left, which no stack claims: write another model.name, or take that run out "
+        "of the table (docs/teardown.md)"
+    )
 
 
 def test_who_gives_a_name_up_leaves_the_others_theirs() -> None:

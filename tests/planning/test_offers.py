@@ -91,10 +91,14 @@ def test_regions_and_zones_are_passed_on(plan: Plan) -> None:
 
 def test_a_left_out_gpu_is_said_to_be_undecided(plan: Plan) -> None:
     undecided = plan(SERVICE)
-    assert "gpu is left out" in undecided.notes[0]
-    assert "40 cheapest" in undecided.notes[1]
-    assert len(undecided.offers) == 40, "what an Auto Scaling group takes"
-    assert not any("gpu is left out" in note for note in plan(resources("gpu: 1")).notes)
+    assert undecided.notes == (
+        "gpu is not set, so every GPU that satisfies the other requirements is an offer, the cheapest first, even if "
+        "the "
+        "model does not fit into its memory. Set gpu, for example 24GB, to be sure.",
+        "52 instance types match. AWS allows 40, so the 40 cheapest are used.",
+    )
+    assert len(undecided.offers) == 40, "the most that an Auto Scaling group allows"
+    assert not any("gpu is not set" in note for note in plan(resources("gpu: 1")).notes)
 
 
 @pytest.mark.parametrize(
@@ -118,37 +122,42 @@ def test_a_disk_that_cannot_be_had_is_refused(plan: Plan, disk: str) -> None:
         (
             resources("gpu: 24GB") + "max_price: 0.5\n",
             "max_price",
-            "raise max_price by $0.3048 to 0.8048, for g6.xlarge (L4:24GB:1, 4 vCPU, 16GB, $0.8048/h)",
+            "raise max_price by $0.3048 to 0.8048, which gives g6.xlarge (L4:24GB:1, 4 vCPU, 16GB, $0.8048/h)",
         ),
         (
             resources("gpu: 25GB..30GB"),
             "resources.gpu.memory",
-            "lower gpu memory by 1GB to 24GB..30GB, for g6.xlarge (L4:24GB:1, 4 vCPU, 16GB, $0.8048/h)",
+            "lower gpu memory by 1GB to 24GB..30GB, which gives g6.xlarge (L4:24GB:1, 4 vCPU, 16GB, $0.8048/h)",
         ),
         (
             resources("gpu: 'H100:2'"),
             "resources.gpu.count",
-            "lower gpu count by 1 to 1..2, for p5.4xlarge (H100:80GB:1, 16 vCPU, 256GB, $6.88/h)",
+            "lower gpu count by 1 to 1..2, which gives p5.4xlarge (H100:80GB:1, 16 vCPU, 256GB, $6.88/h)",
         ),
         (
             resources("gpu: 'H100:4'"),
             "resources.gpu.count",
-            "one of: lower gpu count by 3 to 1..4, for p5.4xlarge (H100:80GB:1, 16 vCPU, 256GB, $6.88/h); "
-            "raise gpu count by 4 to 4..8, for p5.48xlarge (H100:80GB:8, 192 vCPU, 2048GB, $55.04/h); "
-            "add RTXPRO6000 to gpu name, for g7e.24xlarge (RTXPRO6000:96GB:4, ",
+            "do one of these: lower gpu count by 3 to 1..4, which gives p5.4xlarge (H100:80GB:1, 16 vCPU, 256GB, "
+            "$6.88/h); "
+            "raise gpu count by 4 to 4..8, which gives p5.48xlarge (H100:80GB:8, 192 vCPU, 2048GB, $55.04/h); "
+            "add RTXPRO6000 to gpu name, which gives g7e.24xlarge (RTXPRO6000:96GB:4, ",
         ),
-        (resources("gpu: H1000"), "resources.gpu.name", "the nearest it has: H100, H200"),
+        (resources("gpu: H1000"), "resources.gpu.name", "use a name of the catalog, for example H100, H200"),
         (
             resources("gpu: 24GB") + "instance_types: [g5.xlrge]\n",
             "instance_types",
-            "the nearest it has: g5.xlarge",
+            "use a name of the catalog, for example g5.xlarge",
         ),
-        (resources("gpu: 0"), "resources.gpu.count", "raise gpu count by 1 to 0..1, for g4dn.xlarge"),
-        (resources("gpu: 24GB, cpu: arm"), "resources.cpu.arch", "say cpu arch x86, or leave it out, for g6.xlarge"),
+        (resources("gpu: 0"), "resources.gpu.count", "raise gpu count by 1 to 0..1, which gives g4dn.xlarge"),
+        (
+            resources("gpu: 24GB, cpu: arm"),
+            "resources.cpu.arch",
+            "set cpu arch to x86, or remove it, which gives g6.xlarge",
+        ),
         (
             resources("gpu: 'A10G:80GB'") + "max_price: 0.5\n",
             "resources.gpu.memory, max_price",
-            "for the nearest, g5.xlarge (A10G:24GB:1, 4 vCPU, 16GB, $1.006/h): lower gpu memory by 56GB to "
+            "to get the nearest, g5.xlarge (A10G:24GB:1, 4 vCPU, 16GB, $1.006/h): lower gpu memory by 56GB to "
             "24GB..80GB, and raise max_price by $0.506 to 1.006",
         ),
     ],
@@ -218,4 +227,4 @@ def test_the_catalog_is_whole_and_sane() -> None:
         assert 0 < instance.usable_gpu_memory_gb <= instance.gpu_memory_gb, instance
         assert instance.gpu_memory_gb * 0.9 < instance.usable_gpu_memory_gb, instance
         assert instance.price > 0, instance
-        assert instance.compute_capability >= (7, 5), "the machine image's driver wants Turing or newer"
+        assert instance.compute_capability >= (7, 5), "the machine image's driver needs Turing or newer"

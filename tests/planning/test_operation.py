@@ -36,8 +36,8 @@ def test_no_old_replica_ends_before_it_is_known_whether_the_new_one_serves(plan:
         ("1", True, []),
         ("1", False, ["make wait"]),
         ("0", True, ["no replica runs"]),
-        ("0..2", True, ["Nothing waits for it"]),
-        ("0..2", False, ["Nothing waits for it"]),
+        ("0..2", True, ["pulumi up does not wait for a replica"]),
+        ("0..2", False, ["pulumi up does not wait for a replica"]),
     ],
 )
 def test_the_plan_says_when_nothing_waits_for_the_service(
@@ -51,7 +51,7 @@ def test_the_plan_says_when_nothing_waits_for_the_service(
 
 def test_the_plan_says_that_aws_counts_requests_by_the_minute(plan: Plan) -> None:
     made = plan(f"{SERVICE}replicas: 1..2\nscaling: {{metric: rps, target: 1, window: 5m}}\n")
-    assert [note for note in made.notes if "by the minute" in note] == list(made.notes)
+    assert made.notes == ("scaling.window is 300s, but this has no effect: AWS counts requests per minute.",)
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,20 @@ def test_a_region_without_the_layer_needs_a_copy_of_it() -> None:
 @pytest.mark.parametrize(
     ("layer", "rule"),
     [
-        ("LambdaAdapterLayerArm64:30", "named by the ARN of one of its versions"),
-        ("arn:aws:lambda:us-east-1:123456789012:layer:adapter", "named by the ARN of one of its versions"),
-        ("arn:aws:lambda:us-east-1:123456789012:function:adapter:1", "named by the ARN of one of its versions"),
-        ("arn:aws:lambda:us-east-1:123456789012:layer:adapter:1\n", "named by the ARN of one of its versions"),
-        ("arn:aws:lambda:eu-west-1:123456789012:layer:adapter:1", "a function takes layers of its own region"),
+        ("LambdaAdapterLayerArm64:30", "adapter_layer is the ARN of a version of a Lambda layer"),
+        (
+            "arn:aws:lambda:us-east-1:123456789012:layer:adapter",
+            "adapter_layer is the ARN of a version of a Lambda layer",
+        ),
+        (
+            "arn:aws:lambda:us-east-1:123456789012:function:adapter:1",
+            "adapter_layer is the ARN of a version of a Lambda layer",
+        ),
+        (
+            "arn:aws:lambda:us-east-1:123456789012:layer:adapter:1\n",
+            "adapter_layer is the ARN of a version of a Lambda layer",
+        ),
+        ("arn:aws:lambda:eu-west-1:123456789012:layer:adapter:1", "a function can use only layers of its own region"),
     ],
 )
 def test_another_layer_is_a_layer_version_of_the_gateway_s_region(layer: str, rule: str) -> None:

@@ -91,12 +91,12 @@ def test_every_generated_name_is_a_run_name() -> None:
         (
             "spot_policy: auto",
             Purchase(spot_policy="auto", on_demand_base=1, on_demand_percentage_above_base=0, spot_max_price=None),
-            "the first replica is on demand, no more than that ever run",
+            "the first replica is on demand, the service never has more, so nothing is spot.",
         ),
         (
             "spot_policy: auto\nreplicas: 2..5\nscaling: {metric: rps, target: 1}",
             Purchase(spot_policy="auto", on_demand_base=2, on_demand_percentage_above_base=0, spot_max_price=None),
-            "the first 2 replicas are on demand, up to 3 above are spot. dstack tries spot first",
+            "the first 2 replicas are on demand, up to 3 more are spot. dstack tries spot first",
         ),
         (
             "spot_policy: auto\nreplicas: 0..1\nscaling: {metric: rps, target: 1}",
@@ -196,7 +196,11 @@ def test_rate_limits_are_in_the_record_and_what_aws_makes_of_them_in_the_notes(p
         {"prefix": "/", "rps": 1.5, "burst": 2},
         {"prefix": "/a", "header": "X", "rps": 3.0},
     ]
-    assert "upper bounds per instance" in made.notes[-1]
+    assert made.notes[-1] == (
+        "Each instance of the gateway's function handles one request at a time and counts rate_limits by itself. A "
+        "client "
+        "with parallel requests can therefore exceed them: the limits apply to each instance."
+    )
 
 
 def test_without_rate_limits_neither_record_nor_notes_speak_of_them(plan: Plan) -> None:
@@ -295,13 +299,13 @@ def test_the_table_is_dstack_s(plan: Plan) -> None:
         "1  g6.xlarge   4xCPU, 16GB, 1xGPU L4 (24GB), 100GB (disk)    no    $0.8048\n"
         "2  g6.2xlarge  8xCPU, 32GB, 1xGPU L4 (24GB), 100GB (disk)    no    $0.9776\n"
         "3  g5.xlarge   4xCPU, 16GB, 1xGPU A10G (24GB), 100GB (disk)  no    $1.006\n"
-        "   … shown 3 of 12 offers, up to $4.096 an hour\n"
-        "Prices: on demand an hour, list prices of us-east-1 on 2026-07-20."
+        "   … 9 more offers, up to $4.096 an hour\n"
+        "Prices are on-demand list prices per hour, in us-east-1 on 2026-07-20."
     )
     spot = offers_table(plan(f"{SERVICE}spot_policy: spot\ninstance_types: [g5.xlarge]\n"))
     assert spot.splitlines()[1:] == [
         "1  g5.xlarge  4xCPU, 16GB, 1xGPU A10G (24GB), 100GB (disk)  yes   <$1.006",
-        "Prices: on demand an hour, list prices of us-east-1 on 2026-07-20.",
+        "Prices are on-demand list prices per hour, in us-east-1 on 2026-07-20.",
     ]
 
 
@@ -347,9 +351,9 @@ def test_a_gateway_without_a_name_domain_and_auth_is_planned_with_notes() -> Non
 @pytest.mark.parametrize(
     ("text", "settings", "where", "rule"),
     [
-        (GATEWAY, {"zone_id": "Z0123456789ABCDEFGHIJ"}, "stack config zone_id", "there is none"),
+        (GATEWAY, {"zone_id": "Z0123456789ABCDEFGHIJ"}, "stack config zone_id", "domain is not set"),
         (f"{GATEWAY}domain: {'a' * 55}.example\n", {}, "domain", "at most 62 characters"),
-        (f"{GATEWAY}domain: example.xn--p1ai\n", {}, "domain", "letters alone"),
+        (f"{GATEWAY}domain: example.xn--p1ai\n", {}, "domain", "only letters"),
     ],
 )
 def test_what_a_gateway_cannot_be_is_refused(text: str, settings: dict[str, object], where: str, rule: str) -> None:
@@ -363,8 +367,8 @@ def test_alice_at_two_beside_alice_is_fine_and_her_first_key_may_have_limits() -
     made = gateway(GATEWAY, keys={"alice": {"runs": ["a"], "requests_per_minute": 6}, "alice@2": {}})
     assert made.keys == (ApiKey(name="alice", runs=("a",), requests_per_minute=6), ApiKey(name="alice@2"))
     assert [note for note in made.notes if "requests_per_minute" in note] == [
-        "Every instance of the gateway's function counts requests_per_minute of a key alone, one request in flight "
-        "each, so a key whose requests overlap may make more: the limits are upper bounds per instance."
+        "Each instance of the gateway's function handles one request at a time and counts requests_per_minute by "
+        "itself. A key with parallel requests can therefore exceed it: the limit applies to each instance."
     ]
 
 
@@ -375,14 +379,12 @@ def test_a_weight_is_noted_and_refused_without_a_model(plan: Plan) -> None:
     made = plan(f"{SERVICE}model: m\n", settings=SHARING)
     assert (made.weight, service_record(made).weight) == (3, 3)
     assert [note for note in made.notes if "weight" in note] == [
-        "weight is 3: the requests for m go to every run that has this model name and a weight, to each as many as its "
-        "weight says."
+        "weight is 3: the gateway shares the requests for m among all runs with this model name and a weight, in "
+        "proportion to their weights."
     ]
     with pytest.raises(PlanError, match="stack config weight") as caught:
         plan(SERVICE, settings=SHARING)
-    assert [problem.remedy for problem in caught.value.problems] == [
-        "remove it, or write the model into the configuration"
-    ]
+    assert [problem.remedy for problem in caught.value.problems] == ["remove it, or add the model to the configuration"]
 
 
 def test_a_model_s_name_fits_into_a_key_of_the_table(plan: Plan) -> None:

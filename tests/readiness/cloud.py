@@ -1,7 +1,7 @@
-"""A group, its targets and its table as AWS answers for them, changing as time passes; and the clock that passes it.
+"""A group, its targets and its table as AWS describes them. They change with time, and a clock moves the time.
 
-moto has no instance refreshes and no launches that fail, so what waiting has to tell apart is scripted here. The
-answers have the shape of botocore's, which `test_with_moto` holds against moto's.
+moto has no instance refreshes and no launches that fail, so the events of a wait are scripted here. The answers have
+the shape of botocore's answers; `test_with_moto` compares them with those of moto.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def refusal(code: str, message: str = "no", status: int = 400) -> ClientError:
 
 @dataclass
 class Cloud:
-    """What there is, what will happen, and what was asked for."""
+    """The state of AWS, the events to come, and the calls that changed something."""
 
     events: list[tuple[float, Event]] = field(default_factory=list)
     minimum: int = 1
@@ -49,18 +49,18 @@ class Cloud:
     maximum: int = 2
     suspended: list[str] = field(default_factory=list)
     version: int = 2
-    """Of the launch template that the group starts instances of."""
+    """The version of the launch template for new instances."""
     replicas: dict[str, dict[str, Any]] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     activities: list[dict[str, Any]] = field(default_factory=list)
     refresh: dict[str, Any] | None = None
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
     failing: dict[str, Exception] = field(default_factory=dict)
-    """By the operation's name in Python: what it raises."""
+    """The error that an operation raises, by its name in Python."""
     exists: bool = True
     time: float = 0
     done: list[str] = field(default_factory=list)
-    """What changed something, in order."""
+    """The calls that changed something, in order."""
     slow_to_end: bool = False
 
     def now(self) -> float:

@@ -1,4 +1,4 @@
-"""What a wait ends with and prints, and the lines that many of them have."""
+"""The result and the printed lines of a wait, and the lines that many waits share."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from tests.readiness.cloud import AWAITED, GROUP, Cloud
 
 A, B, OLD = "i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb", "i-00000000000000000"
 LOGS = f"aws logs tail /servestack/yellow-cat-1 --log-stream-names {A}/boot {A}/container --since 1d --region us-east-1"
-FIRST = "[ 0:00] waiting for yellow-cat-1 to serve; a replica has 30 minutes for it"
+FIRST = "[ 0:00] waiting until yellow-cat-1 serves; a replica has 30 minutes to start"
 STARTED = f"{A} (g5.xlarge, us-east-1a): started"
 GOING_ON = (
-    "Nothing was stopped: replicas go on, and are billed. Stop them with: aws autoscaling update-auto-scaling-group "
-    f"--auto-scaling-group-name {GROUP} --min-size 0 --desired-capacity 0 --region us-east-1"
+    "Nothing was stopped: the replicas keep running and are billed. Stop them with: aws autoscaling "
+    f"update-auto-scaling-group --auto-scaling-group-name {GROUP} --min-size 0 --desired-capacity 0 --region us-east-1"
 )
-ENDED = "The group was set to zero and its instances have ended: nothing of it is billed any more."
+ENDED = "The group is set to zero and its instances have ended. They are no longer billed."
 TAKEN = "an instance was taken out of service in response to an EC2 health check indicating it has been terminated."
 
 
 def waits(cloud: Cloud, **changed: object) -> tuple[Served | str, list[str]]:
-    """What waiting ends with, and what it printed."""
+    """Return the result of a wait and the lines that it printed."""
     said: list[str] = []
     try:
         ended: Served | str = wait_until_serving(

@@ -1,4 +1,4 @@
-"""The table of why an instance cannot be started, over messages that AWS has given."""
+"""The table of reasons why AWS cannot start an instance, against real messages of AWS."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ MESSAGES = [
     (
         "AuthFailure.ServiceLinkedRoleCreationNotPermitted - The provided credentials do not have permission to create "
         "the service-linked role for EC2 Spot Instances.",
-        "the account has no service-linked role for spot instances and Auto Scaling may not make it",
+        "the account has no service-linked role for spot instances, and Auto Scaling is not allowed to create it",
         180,
     ),
     (
         "Authentication Failure. Launching EC2 instance failed.",
-        "Auto Scaling's service-linked role may not start instances",
+        "Auto Scaling's service-linked role is not allowed to start instances",
         180,
     ),
     (
@@ -71,17 +71,17 @@ MESSAGES = [
     ),
     (
         "The security group sg-1 does not exist. Launching EC2 instance failed.",
-        "something that the replicas' launch template names is gone",
+        "something that the launch template of the replicas names no longer exists",
         0,
     ),
     (
         "Client.InternalError: Client error on launch.",
-        "the key that encrypts the account's volumes cannot be used by Auto Scaling",
+        "Auto Scaling cannot use the key that encrypts the account's volumes",
         120,
     ),
     (
         "Your requested instance type (g5.xlarge) is not supported in your requested Availability Zone (us-east-1e).",
-        "the offers are not sold in these zones",
+        "AWS does not offer these instance types in these zones",
         300,
     ),
 ]
@@ -91,7 +91,7 @@ MESSAGES = [
 def test_a_message_of_aws_is_a_cause(message: str, what: str, patience: float | None) -> None:
     failure = explain_launch_failure(message)
     assert (failure.what, failure.patience) == (what, patience)
-    assert failure.remedy, "a cause that the table knows has a remedy"
+    assert failure.remedy, "a cause of the table has a remedy"
 
 
 def test_an_unknown_message_is_shown_as_it_is_and_waited_out() -> None:

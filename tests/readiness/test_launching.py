@@ -1,4 +1,4 @@
-"""Instances that AWS does not start: what is waited out, what ends the wait, and what it is put down to."""
+"""Instances that AWS does not start: which failures are waited out, which end the wait, and which cause is named."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_no_capacity_is_waited_out_and_a_replica_then_has_its_whole_time() -> No
     assert ended == Served(instance=A, seconds=3400)
     assert said == [
         FIRST,
-        "[ 0:30] no instance was started: AWS has no capacity for these instance types in these zones now (AWS: "
+        "[ 0:30] no instance started: AWS has no capacity for these instance types in these zones now (AWS: "
         "InsufficientInstanceCapacity - We currently do not have sufficient g5.xlarge capacity in the "
         "Availability Zone "
         "you requested (us-east-1a)); Auto Scaling tries again",
@@ -49,11 +49,11 @@ def test_no_capacity_until_the_end_is_named_and_the_group_set_to_zero() -> None:
     cloud = Cloud([(float(at), launch_fails(NO_CAPACITY)) for at in range(30, 1800, 300)])
     ended, _ = waits(cloud)
     assert ended == (
-        "yellow-cat-1 does not serve: no instance was started: AWS has no capacity for these instance types in these "
+        "yellow-cat-1 does not serve: no instance started: AWS has no capacity for these instance types in these "
         "zones now (AWS: InsufficientInstanceCapacity - We currently do not have sufficient g5.xlarge capacity in the "
         "Availability Zone you requested (us-east-1a))\n"
-        "  remedy: offer more instance types (a wider resources.gpu) or more zones, or try later\n"
-        f"  {ENDED}"
+        f"  billing: {ENDED}\n"
+        "  remedy: allow more instance types (a wider resources.gpu) or more zones, or try again later"
     )
     assert (cloud.time, cloud.done) == (1800, ["update min=0 desired=0"])
 
@@ -62,20 +62,20 @@ def test_a_quota_that_stays_used_up_ends_the_wait_after_three_minutes() -> None:
     cloud = Cloud([(10, launch_fails(QUOTA)), (70, launch_fails(QUOTA))])
     ended, said = waits(cloud)
     assert ended == (
-        "yellow-cat-1 does not serve: no instance was started: the account's vCPU quota for on-demand "
+        "yellow-cat-1 does not serve: no instance started: the account's vCPU quota for on-demand "
         "instances of this "
         "family is used up (AWS: VcpuLimitExceeded - You have requested more vCPU capacity than your current "
         "vCPU limit "
         "of 0 allows for the instance bucket that the specified instance type belongs to. Please visit "
         "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit)\n"
-        "  remedy: ask for more under Service Quotas, Amazon EC2 (G and VT: L-DB2E81BA, P: L-417A185B), or end other "
-        "instances of the family\n"
-        f"  {ENDED}"
+        f"  billing: {ENDED}\n"
+        "  remedy: request more under Service Quotas, Amazon EC2 (G and VT: L-DB2E81BA, P: L-417A185B), or end other "
+        "instances of this family"
     )
-    assert [line[:31] for line in said] == [
-        FIRST[:31],
-        "[ 0:10] no instance was started",
-        "[ 3:10] does not serve: no inst",
+    assert [line[:35] for line in said] == [
+        FIRST[:35],
+        "[ 0:10] no instance started: the ac",
+        "[ 3:10] yellow-cat-1 does not serve",
     ]
 
 
@@ -101,41 +101,44 @@ def test_a_machine_image_that_is_gone_ends_the_wait_at_once() -> None:
     cloud = Cloud([(10, launch_fails(f"{image}Launching EC2 instance failed."))])
     ended, _ = waits(cloud)
     assert ended == (
-        "yellow-cat-1 does not serve: no instance was started: the machine image does not exist or cannot be run (AWS: "
+        "yellow-cat-1 does not serve: no instance started: the machine image does not exist or cannot be run (AWS: "
         "InvalidAMIID.NotFound - The image id '[ami-1]' does not exist)\n"
-        "  remedy: correct the stack config ami, or remove it\n"
-        f"  {ENDED}"
+        f"  billing: {ENDED}\n"
+        "  remedy: correct the stack config ami, or remove it"
     )
     assert cloud.time == 10
 
 
 @pytest.mark.parametrize(
-    ("change", "cause"),
+    ("change", "cause", "remedy"),
     [
         (
             {"version": 3},
-            "the group starts instances of version 3 of its launch template, and version 2 is waited for: something "
-            "else has changed it\n  remedy: run pulumi up --refresh\n",
+            "the group uses version 3 of its launch template, but version 2 is expected: something else has changed "
+            "the group",
+            "\n  remedy: run pulumi up --refresh",
         ),
         (
             {"suspended": ["Launch"]},
-            "no instance was started within 30 minutes: the group's processes Launch or Terminate are suspended\n"
-            f"  remedy: aws autoscaling resume-processes --auto-scaling-group-name {GROUP} --region us-east-1\n",
+            "no instance started within 30 minutes: the group's process Launch or Terminate is suspended",
+            f"\n  remedy: run aws autoscaling resume-processes --auto-scaling-group-name {GROUP} --region us-east-1",
         ),
         (
             {"refresh": {"InstanceRefreshId": "old", "Status": "Failed", "StatusReason": "It took too long."}},
-            "replacing the replicas ended as Failed at 0 %: It took too long.\n",
+            "the roll ended with the status Failed at 0 %: It took too long.",
+            "",
         ),
         (
             {},
-            "no instance was started within 30 minutes, and Auto Scaling says nothing of why\n"
-            "  remedy: look at the group's activity in the EC2 console\n",
+            "no instance started within 30 minutes, and Auto Scaling gives no reason",
+            "\n  remedy: read the group's activity history in the EC2 console",
         ),
     ],
 )
-def test_that_nothing_is_started_has_a_reason(change: dict[str, object], cause: str) -> None:
+def test_that_nothing_is_started_has_a_reason(change: dict[str, object], cause: str, remedy: str) -> None:
     def changed(cloud: Cloud) -> None:
         for name, value in change.items():
             setattr(cloud, name, value)
 
-    assert str(waits(Cloud([(10, changed)]))[0]) == f"yellow-cat-1 does not serve: {cause}  {ENDED}"
+    report = f"yellow-cat-1 does not serve: {cause}\n  billing: {ENDED}{remedy}"
+    assert waits(Cloud([(10, changed)]))[0] == report

@@ -1,4 +1,4 @@
-"""Replicas that do not come to serve: whose words tell the cause."""
+"""Replicas that do not serve: which part names the cause."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CAUSES = {
         "waiting for port 80",
         "the model is gated: accept its conditions on the Hub, and give the service a token of the account that did",
     ),
-    "memory": ("waiting for port 80", "out of GPU memory: ask for more under resources.gpu"),
-    "gpu": ("machine ready", "no GPU: nvidia-smi says: no devices were found"),
+    "memory": ("waiting for port 80", "out of GPU memory: request more under resources.gpu"),
+    "gpu": ("machine ready", "the machine has no working GPU: nvidia-smi says: no devices were found"),
 }
 
 
@@ -26,16 +26,13 @@ CAUSES = {
 def test_a_cause_that_cannot_heal_ends_the_wait_at_once(step: str, cause: str) -> None:
     cloud = Cloud([(20, starts(A)), (40, says(A, step)), (60, says(A, step, cause=cause, final=True))])
     assert waits(cloud) == (
-        f"yellow-cat-1 does not serve: {cause}\n"
-        f"  replica: {A}, which came as far as: {step}\n"
-        f"  logs: {LOGS}\n"
-        f"  {ENDED}",
+        f"yellow-cat-1 does not serve: {cause}\n  replica: {A}, last step: {step}\n  billing: {ENDED}\n  logs: {LOGS}",
         [
             FIRST,
             f"[ 0:20] {STARTED}",
             f"[ 0:40] {A}: {step}",
-            f"[ 1:00] {A}: stopped, {cause}",
-            f"[ 1:00] does not serve: {cause}; stopping what is billed",
+            f"[ 1:00] {A}: stopped: {cause}",
+            f"[ 1:00] yellow-cat-1 does not serve: {cause}; stopping the instances that do not serve",
         ],
     )
     assert (cloud.minimum, cloud.desired, cloud.done) == (0, 0, ["update min=0 desired=0", f"terminate {A}"])
@@ -45,7 +42,7 @@ def test_a_cause_that_may_heal_is_shown_and_waited_out() -> None:
     cloud = Cloud(
         [
             (0, starts(A)),
-            (20, says(A, "pulling image", cause="the registry limits how often images are pulled")),
+            (20, says(A, "pulling image", cause="the image registry limits how often images are pulled")),
             (60, says(A, "pulling image", 50)),
             (90, health(A, "healthy")),
         ]
@@ -53,7 +50,7 @@ def test_a_cause_that_may_heal_is_shown_and_waited_out() -> None:
     ended, said = waits(cloud)
     assert ended == Served(instance=A, seconds=90)
     assert said[2:4] == [
-        f"[ 0:20] {A}: pulling image; the registry limits how often images are pulled",
+        f"[ 0:20] {A}: pulling image: the image registry limits how often images are pulled",
         f"[ 1:00] {A}: pulling image, 50 %",
     ]
 
@@ -62,7 +59,10 @@ def test_one_replica_that_gave_up_does_not_end_the_wait_while_another_is_on_its_
     cloud = Cloud(
         [
             (0, together(starts(A), starts(B))),
-            (20, says(A, "machine ready", cause="no GPU: nvidia-smi says: nothing", final=True)),
+            (
+                20,
+                says(A, "machine ready", cause="the machine has no working GPU: nvidia-smi says: nothing", final=True),
+            ),
             (200, health(B, "healthy")),
         ],
         minimum=2,
@@ -72,7 +72,7 @@ def test_one_replica_that_gave_up_does_not_end_the_wait_while_another_is_on_its_
 
 
 def test_a_port_that_never_opens_is_named_by_the_replica() -> None:
-    cause = "port 80 never opened: after 1350 s nothing of the container listens on it"
+    cause = "port 80 never opened: nothing in the container listens on it after 1350 s"
     step = "waiting for port 80"
     cloud = Cloud(
         [
@@ -83,7 +83,7 @@ def test_a_port_that_never_opens_is_named_by_the_replica() -> None:
     )
     ended, said = waits(cloud)
     assert ended == (
-        f"yellow-cat-1 does not serve: {cause}\n  replica: {A}, which came as far as: {step}\n  logs: {LOGS}\n  {ENDED}"
+        f"yellow-cat-1 does not serve: {cause}\n  replica: {A}, last step: {step}\n  billing: {ENDED}\n  logs: {LOGS}"
     )
     assert f"[ 0:30] {A}: not healthy yet (Health checks failed)" in said
 
@@ -91,11 +91,11 @@ def test_a_port_that_never_opens_is_named_by_the_replica() -> None:
 def test_a_port_that_never_opens_is_named_by_the_load_balancer_where_the_replica_says_nothing() -> None:
     cloud = Cloud([(0, starts(A)), (30, health(A, "unhealthy", "Target.FailedHealthChecks", "Health checks failed"))])
     assert waits(cloud)[0] == (
-        "yellow-cat-1 does not serve: nothing answers on port 80 within 30 minutes (Health checks failed): "
-        "`port` in the "
-        "configuration is the one that the container listens on, on every address (0.0.0.0)\n"
-        "  remedy: look at what the container wrote; a model that takes longer needs a larger boot_timeout\n"
-        f"  replica: {A}\n  logs: {LOGS}\n  {ENDED}"
+        "yellow-cat-1 does not serve: nothing answered on port 80 within 30 minutes (Health checks failed): the "
+        "container must listen on the `port` of the configuration, on every address (0.0.0.0)\n"
+        f"  replica: {A}\n  billing: {ENDED}\n"
+        "  remedy: read the container's log; a model that needs more time to load needs a larger boot_timeout\n"
+        f"  logs: {LOGS}"
     )
 
 
@@ -109,10 +109,11 @@ def test_a_health_check_that_fails_is_named_with_what_it_asks_for() -> None:
         ]
     )
     assert waits(cloud)[0] == (
-        f"yellow-cat-1 does not serve: the health check fails within 30 minutes: GET /health, which should answer 200; "
-        f"{said}\n"
-        "  remedy: look at what the container wrote; a model that takes longer needs a larger boot_timeout\n"
-        f"  replica: {A}, which came as far as: waiting for GET /health, which answers 503\n  logs: {LOGS}\n  {ENDED}"
+        "yellow-cat-1 does not serve: the health check did not succeed within 30 minutes: GET /health, which should "
+        f"answer 200; {said}\n"
+        f"  replica: {A}, last step: waiting for GET /health, which answers 503\n  billing: {ENDED}\n"
+        "  remedy: read the container's log; a model that needs more time to load needs a larger boot_timeout\n"
+        f"  logs: {LOGS}"
     )
 
 
@@ -126,7 +127,8 @@ def test_a_health_check_that_cannot_be_read_is_named_as_the_user_knows_it(error:
 
     cloud = Gone([(0, together(starts(A), health(A, "unhealthy", "Target.ResponseCodeMismatch", "codes: [503]")))])
     assert str(waits(cloud)[0]).startswith(
-        "yellow-cat-1 does not serve: the health check fails within 30 minutes: what probes ask for; codes: [503]\n"
+        "yellow-cat-1 does not serve: the health check did not succeed within 30 minutes: the health check of the "
+        "configuration; codes: [503]\n"
     )
 
 
@@ -134,7 +136,7 @@ def test_a_replica_that_the_load_balancer_does_not_ask_is_told_in_its_words() ->
     why = "Target group is not configured to receive traffic from the load balancer"
     cloud = Cloud([(0, together(starts(A), says(A, "serving"), health(A, "unused", "Target.NotInUse", why)))])
     assert str(waits(cloud)[0]).startswith(
-        "yellow-cat-1 does not serve: no replica became healthy within 30 minutes; the load balancer says unused: "
+        "yellow-cat-1 does not serve: no replica became healthy within 30 minutes; the load balancer reports unused: "
         f"{why}\n"
     )
 
@@ -143,10 +145,11 @@ def test_a_replica_that_says_nothing_in_all_its_time_is_a_boot_that_did_not_get_
     cloud = Cloud([(0, together(starts(A), health(A, "initial", "Elb.InitialHealthChecking")))])
     ended, _ = waits(cloud, boot_timeout=90)
     assert ended == (
-        "yellow-cat-1 does not serve: no replica became healthy within 90 seconds; the replica said nothing of itself, "
-        "so its boot script did not get as far as the network\n"
-        "  remedy: raise boot_timeout if it was still on its way\n"
-        f"  replica: {A}\n  logs: {LOGS}\n  {ENDED}"
+        "yellow-cat-1 does not serve: no replica became healthy within 90 seconds; the replica reported no step, so "
+        "its boot script did not reach the network\n"
+        f"  replica: {A}\n  billing: {ENDED}\n"
+        "  remedy: raise boot_timeout if the replica was still starting\n"
+        f"  logs: {LOGS}"
     )
     assert cloud.time == 90
 
@@ -164,10 +167,10 @@ def test_a_replica_that_is_replaced_does_not_get_its_time_anew() -> None:
     )
     ended, said = waits(cloud)
     assert str(ended).startswith(
-        "yellow-cat-1 does not serve: no replica became healthy within 30 minutes; 2 were started, and the last was "
-        "taken away because: an instance was taken out of service in response to an ELB system health check failure."
+        "yellow-cat-1 does not serve: no replica became healthy within 30 minutes; 2 replicas started; the last "
+        "removal: an instance was taken out of service in response to an ELB system health check failure."
     )
-    assert f"[16:40] {A} is taken away: an instance was taken out of service in response to an ELB" in "".join(said)
+    assert f"[16:40] {A} is removed: an instance was taken out of service in response to an ELB" in "".join(said)
     assert said[-1].startswith("[30:00]")
 
 
@@ -179,8 +182,9 @@ def test_replicas_that_end_as_soon_as_they_start_are_named() -> None:
     ]
     ended, _ = waits(Cloud(loop))
     assert str(ended).startswith(
-        f"yellow-cat-1 does not serve: 3 replicas were started and taken away again: {TAKEN}\n"
-        "  remedy: look at what the container and the boot script wrote\n  replica: i-1210\n  logs: "
+        f"yellow-cat-1 does not serve: 3 replicas were started and then removed: {TAKEN}\n"
+        f"  replica: i-1210\n  billing: {ENDED}\n"
+        "  remedy: read the logs of the container and of the boot script\n  logs: "
     )
 
 
@@ -188,13 +192,13 @@ def test_the_cause_that_a_replica_named_before_it_was_taken_away_is_told() -> No
     cloud = Cloud(
         [
             (0, starts(A)),
-            (60, says(A, "pulling image", cause="the registry limits how often images are pulled")),
+            (60, says(A, "pulling image", cause="the image registry limits how often images are pulled")),
             (100, leaves(A, TAKEN)),
         ]
     )
     assert str(waits(cloud)[0]).startswith(
-        "yellow-cat-1 does not serve: the registry limits how often images are pulled\n"
-        f"  replica: {A}, which came as far as: pulling image\n"
+        "yellow-cat-1 does not serve: the image registry limits how often images are pulled\n"
+        f"  replica: {A}, last step: pulling image\n"
     )
 
 
@@ -208,7 +212,7 @@ def test_the_cause_of_a_try_before_the_last_is_told() -> None:
         ]
     )
     assert str(waits(cloud)[0]).startswith(
-        f"yellow-cat-1 does not serve: {cause}; tried again since, it did not serve within 30 minutes\n"
-        "  remedy: look at what the container wrote; a model that takes longer needs a larger boot_timeout\n"
-        f"  replica: {A}, which came as far as: container ended\n"
+        f"yellow-cat-1 does not serve: {cause}; the replica tried again and did not serve within 30 minutes\n"
+        f"  replica: {A}, last step: container ended\n  billing: {ENDED}\n"
+        "  remedy: read the container's log; a model that needs more time to load needs a larger boot_timeout\n"
     )

@@ -1,4 +1,4 @@
-"""AWS that does not answer, or refuses to: what is waited out, and what ends the wait with nothing stopped."""
+"""AWS does not answer, or refuses: what is waited out, and what ends the wait without stopping anything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from infra.readiness import Served
 from tests.readiness.cloud import Cloud, fails, health, refusal, starts
-from tests.readiness.outcomes import ENDED, FIRST, GOING_ON, STARTED, A, waits
+from tests.readiness.outcomes import ENDED, FIRST, GOING_ON, LOGS, STARTED, A, waits
 
 
 def test_throttling_is_said_once_and_waited_out() -> None:
@@ -20,11 +20,11 @@ def test_throttling_is_said_once_and_waited_out() -> None:
         ]
     )
     ended, said = waits(cloud)
-    assert ended == Served(instance=A, seconds=250), "AWS is asked less often while it has too much to do"
+    assert ended == Served(instance=A, seconds=250), "AWS is asked less often while it is busy"
     assert said == [
         FIRST,
         f"[ 0:00] {STARTED}",
-        "[ 0:10] AWS does not answer at the moment (Throttling); asking again",
+        "[ 0:10] AWS does not answer at the moment (Throttling); trying again",
         f"[ 4:10] {A}: healthy",
         "[ 4:10] yellow-cat-1 serves",
     ]
@@ -35,19 +35,21 @@ def test_throttling_without_end_stops_nothing_since_nothing_is_known() -> None:
     ended, _ = waits(cloud)
     assert ended == (
         "it is not known whether yellow-cat-1 serves: AWS does not answer (ServiceUnavailable: busy)\n"
-        "  remedy: run pulumi up again later\n"
-        f"  {GOING_ON}"
+        f"  billing: {GOING_ON}\n"
+        "  remedy: run pulumi up again later"
     )
     assert cloud.done == []
 
 
 def test_a_short_silence_when_the_time_is_over_is_waited_out() -> None:
-    """A verdict then would be none, and stop nothing."""
+    """A report in that moment would have no cause, and would stop nothing."""
     busy = refusal("Throttling")
     cloud = Cloud(
         [(0, starts(A)), (1790, fails("describe_target_health", busy)), (1850, fails("describe_target_health", None))]
     )
-    assert str(waits(cloud)[0]).endswith(ENDED)
+    assert str(waits(cloud)[0]).endswith(
+        f"  billing: {ENDED}\n  remedy: raise boot_timeout if the replica was still starting\n  logs: {LOGS}"
+    )
     assert cloud.time == 1850
 
 
@@ -59,8 +61,8 @@ def test_credentials_that_expire_meanwhile_end_the_wait_and_stop_nothing(operati
         "it is not known whether yellow-cat-1 serves: the AWS credentials have expired (ExpiredToken): run "
         "aws sso login, or "
         "export new ones\n"
-        "  remedy: then run pulumi up or make wait again\n"
-        f"  {GOING_ON}",
+        f"  billing: {GOING_ON}\n"
+        "  remedy: solve this, then run pulumi up or make wait again",
         [FIRST, f"[ 0:00] {STARTED}"],
     )
     assert cloud.done == []
@@ -73,7 +75,7 @@ def test_what_only_tells_more_may_be_forbidden() -> None:
     assert ended == Served(instance=A, seconds=30)
     assert said[2] == (
         "[ 0:00] AWS does not answer dynamodb:Query (AccessDeniedException: User is not authorized to perform: "
-        "dynamodb:Query); going on without"
+        "dynamodb:Query); the wait continues without the answer"
     )
 
 
@@ -81,9 +83,8 @@ def test_what_must_be_asked_may_not_be_forbidden() -> None:
     denied = refusal("AccessDenied", "User is not authorized to perform: autoscaling:DescribeAutoScalingGroups")
     cloud = Cloud([(0, fails("describe_auto_scaling_groups", denied))])
     assert waits(cloud)[0] == (
-        "it is not known whether yellow-cat-1 serves: the AWS credentials may not ask or do this "
-        "(AccessDenied: User is "
-        "not authorized to perform: autoscaling:DescribeAutoScalingGroups)\n"
-        "  remedy: allow it, and run pulumi up again\n"
-        f"  {GOING_ON}"
+        "it is not known whether yellow-cat-1 serves: the AWS credentials do not allow this call (AccessDenied: User "
+        "is not authorized to perform: autoscaling:DescribeAutoScalingGroups)\n"
+        f"  billing: {GOING_ON}\n"
+        "  remedy: allow it, then run pulumi up again"
     )

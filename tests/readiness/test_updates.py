@@ -1,4 +1,4 @@
-"""Waiting where there are replicas of the version before: how they are replaced, and what a failed update leaves."""
+"""Waiting when there are replicas of the previous version: the roll, and what a failed update leaves."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 
 from infra.readiness import Served
 from tests.readiness.cloud import Cloud, Event, fails, health, leaves, refreshes, refusal, says, starts, together
-from tests.readiness.outcomes import FIRST, OLD, STARTED, TAKEN, A, B, waits
+from tests.readiness.outcomes import FIRST, LOGS, OLD, STARTED, TAKEN, A, B, waits
 
-FROZEN = " The group starts and ends nothing by itself until pulumi up or make wait waits for it again."
+FROZEN = " The group starts and ends no instances by itself until you run pulumi up or make wait again."
 
 
 def test_an_update_serves_when_a_replica_of_the_new_version_is_healthy() -> None:
@@ -22,13 +22,13 @@ def test_an_update_serves_when_a_replica_of_the_new_version_is_healthy() -> None
         ]
     )
     ended, said = waits(cloud)
-    assert ended == Served(instance=A, seconds=200), "the replica of the version before is not what is waited for"
+    assert ended == Served(instance=A, seconds=200), "a replica of the previous version does not end the wait"
     assert said == [
         FIRST,
-        "[ 0:00] replacing replicas, InProgress, 0 %",
+        "[ 0:00] roll: InProgress, 0 %",
         f"[ 0:40] {STARTED}",
         f"[ 3:20] {A}: healthy",
-        "[ 3:20] replacing replicas, InProgress, 50 %",
+        "[ 3:20] roll: InProgress, 50 %",
         "[ 3:20] yellow-cat-1 serves",
     ]
 
@@ -44,9 +44,9 @@ def test_a_successful_refresh_serves_even_where_another_change_has_made_a_newer_
     ended, said = waits(cloud)
     assert ended == Served(instance=B, seconds=200)
     assert said[1:] == [
-        "[ 0:00] replacing replicas, InProgress, 0 %",
-        f"[ 3:20] {OLD} is taken away: replaced",
-        "[ 3:20] replacing replicas, Successful, 100 %",
+        "[ 0:00] roll: InProgress, 0 %",
+        f"[ 3:20] {OLD} is removed: replaced",
+        "[ 3:20] roll: Successful, 100 %",
         "[ 3:20] yellow-cat-1 serves",
     ]
 
@@ -61,13 +61,14 @@ def test_a_failed_refresh_leaves_the_replicas_that_serve_and_ends_the_others() -
     )
     ended, said = waits(cloud)
     assert ended == (
-        "yellow-cat-1 does not serve: replacing the replicas ended as Failed at 0 %: It could not become healthy in "
+        "yellow-cat-1 does not serve: the roll ended with the status Failed at 0 %: It could not become healthy in "
         "time.\n"
-        f"  1 replica of the version before still serves and is billed as before. The others are ended.{FROZEN}"
+        "  billing: 1 replica of the previous version still serves and is billed as before. The other replicas are "
+        f"ended.{FROZEN}"
     )
     assert cloud.done == ["suspend Launch Terminate", f"terminate {A}", f"detach {A}"]
     assert (cloud.minimum, cloud.desired) == (1, 1)
-    assert said[-2] == "[ 5:00] replacing replicas, Failed, 0 %: It could not become healthy in time."
+    assert said[-2] == "[ 5:00] roll: Failed, 0 %: It could not become healthy in time."
 
 
 def test_a_new_version_that_gives_up_stops_the_refresh_too() -> None:
@@ -106,7 +107,7 @@ def test_an_instance_that_cannot_be_taken_out_of_the_group_is_ended_all_the_same
             (40, together(starts(A), says(A, "pulling image", cause="the image was not found", final=True))),
         ]
     )
-    assert "1 replica of the version before still serves and is billed as before" in str(waits(cloud)[0])
+    assert "1 replica of the previous version still serves and is billed as before" in str(waits(cloud)[0])
     assert cloud.done == ["suspend Launch Terminate", f"terminate {A}", "cancel refresh"]
 
 
@@ -120,9 +121,9 @@ def test_where_something_serves_a_stop_that_is_refused_does_not_tell_to_end_it_a
         ]
     )
     assert str(waits(cloud)[0]).endswith(
-        "  NOT STOPPED (UnauthorizedOperation: not this): 1 replica of the version before still serves and is billed "
-        f"as before, and so may be those that do not.{frozen} End them with: aws ec2 terminate-instances "
-        f"--instance-ids {A} --region us-east-1"
+        "  billing: NOT STOPPED (UnauthorizedOperation: not this): 1 replica of the previous version still serves and "
+        f"is billed as before.{frozen} Replicas that do not serve may be billed too. End them with: aws ec2 "
+        f"terminate-instances --instance-ids {A} --region us-east-1\n  logs: {LOGS}"
     )
 
 
@@ -140,7 +141,7 @@ def test_an_instance_that_is_gone_keeps_no_other_from_being_ended() -> None:
 
 
 def test_after_a_failed_update_the_same_one_is_tried_again() -> None:
-    """The refresh was cancelled, and one begins by itself only with a change of the group."""
+    """The failed update cancelled its refresh, and AWS starts a new one only when the group changes."""
     cloud = Cloud(
         [
             (0, together(starts(OLD, version=1), health(OLD, "healthy"), refreshes("Cancelled"))),
@@ -155,9 +156,9 @@ def test_after_a_failed_update_the_same_one_is_tried_again() -> None:
     assert cloud.done == ["resume Launch Terminate", "start refresh 100 200 900"]
     assert said == [
         FIRST,
-        "[ 0:00] replacing the replicas of other versions by those of version 2",
-        "[ 0:10] replacing replicas, Pending, 0 %",
-        "[ 0:20] replacing replicas, InProgress, 0 %",
+        "[ 0:00] roll: replicas of version 2 replace those of other versions",
+        "[ 0:10] roll: Pending, 0 %",
+        "[ 0:20] roll: InProgress, 0 %",
         f"[ 0:40] {STARTED}",
         f"[ 3:20] {A}: healthy",
         "[ 3:20] yellow-cat-1 serves",
@@ -165,7 +166,7 @@ def test_after_a_failed_update_the_same_one_is_tried_again() -> None:
 
 
 def test_what_a_failed_update_has_not_yet_ended_keeps_the_same_one_from_nothing() -> None:
-    """Tried again at once: the refresh is still being cancelled, and the replica is ended and not yet taken out."""
+    """The user tries again at once: the refresh is still being cancelled, the ended replica is still in the group."""
     cloud = Cloud(
         [
             (0, together(starts(OLD, version=1), health(OLD, "healthy"), starts(A), refreshes("Cancelling"))),
@@ -188,7 +189,7 @@ def test_a_refresh_that_fails_at_once_is_told_though_nobody_saw_it_going() -> No
         ]
     )
     assert str(waits(cloud)[0]).startswith(
-        "yellow-cat-1 does not serve: replacing the replicas ended as Failed at 0 %: No instance type fits.\n"
+        "yellow-cat-1 does not serve: the roll ended with the status Failed at 0 %: No instance type fits.\n"
     )
     assert cloud.time == 10
 
@@ -211,7 +212,7 @@ def test_nothing_is_replaced_without_need(began: Event) -> None:
 
 
 def test_an_instance_that_the_group_takes_for_unhealthy_says_nothing_of_the_next() -> None:
-    """A failed update has ended it; the group kept it until it might end instances again."""
+    """A failed update has ended the replica; the group kept it while it was not allowed to end instances."""
     cloud = Cloud([(0, together(starts(A), says(A, "pulling image", cause="not found", final=True)))])
     cloud.happen()
     cloud.replicas[A]["HealthStatus"] = "Unhealthy"

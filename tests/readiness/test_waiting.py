@@ -1,4 +1,4 @@
-"""How waiting for a service goes on and ends: what is printed, what is reported, what is changed on AWS."""
+"""How a wait proceeds and ends: what it prints, what it reports, and what it changes on AWS."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_group_that_a_failed_run_left_at_zero_is_put_where_the_plan_has_it() -
     ended, said = waits(cloud)
     assert ended == Served(instance=A, seconds=30)
     assert cloud.done == ["resume Launch Terminate", "update min=1 desired=1"]
-    assert said[1] == "[ 0:00] the group has a minimum of 1 and 1 wanted now"
+    assert said[1] == "[ 0:00] the group's minimum is now 1 and its desired capacity 1"
 
 
 def test_a_group_that_has_scaled_beyond_its_minimum_keeps_its_size() -> None:
@@ -79,8 +79,8 @@ def test_a_group_that_is_busy_is_put_where_the_plan_has_it_a_little_later(code: 
     ended, said = waits(cloud)
     assert ended == Served(instance=A, seconds=30)
     assert said[1:3] == [
-        f"[ 0:00] AWS does not answer at the moment ({code}); asking again",
-        "[ 0:20] the group has a minimum of 1 and 1 wanted now",
+        f"[ 0:00] AWS does not answer at the moment ({code}); trying again",
+        "[ 0:20] the group's minimum is now 1 and its desired capacity 1",
     ]
 
 
@@ -105,16 +105,20 @@ def test_with_on_failure_keep_nothing_is_stopped() -> None:
     cloud = Cloud([(0, starts(A)), (10, says(A, "machine ready", cause="no GPU", final=True))])
     ended, _ = waits(cloud, on_failure="keep")
     assert ended == (
-        f"yellow-cat-1 does not serve: no GPU\n  replica: {A}, which came as far as: machine ready\n  logs: {LOGS}\n"
-        "  on_failure is keep: replicas go on, and are billed. To have another started in its place: "
-        f"aws ec2 terminate-instances --instance-ids {A} --region us-east-1"
+        f"yellow-cat-1 does not serve: no GPU\n  replica: {A}, last step: machine ready\n"
+        "  billing: on_failure is keep, so the replicas keep running and are billed. Replace this replica with: "
+        f"aws ec2 terminate-instances --instance-ids {A} --region us-east-1\n"
+        f"  logs: {LOGS}"
     )
     assert cloud.done == []
 
 
 def test_instances_that_end_slowly_are_said_to_be_billed_until_then() -> None:
     cloud = Cloud([(0, starts(A)), (10, says(A, "machine ready", cause="no GPU", final=True))], slow_to_end=True)
-    assert str(waits(cloud)[0]).endswith(f"  The group was set to zero; {A} is still ending, and billed until then.")
+    assert str(waits(cloud)[0]).endswith(
+        f"  billing: The group is set to zero. Instances that are still ending, and billed until then: {A}.\n"
+        f"  logs: {LOGS}"
+    )
 
 
 def test_stopping_that_is_refused_says_how_to_do_it_by_hand() -> None:
@@ -126,9 +130,9 @@ def test_stopping_that_is_refused_says_how_to_do_it_by_hand() -> None:
         ]
     )
     assert str(waits(cloud)[0]).endswith(
-        "  NOT STOPPED (AccessDenied: not this): its replicas are running and billed. Stop them with: aws autoscaling "
-        f"update-auto-scaling-group --auto-scaling-group-name {GROUP} --min-size 0 --desired-capacity 0 "
-        "--region us-east-1"
+        "  billing: NOT STOPPED (AccessDenied: not this): the replicas keep running and are billed. Stop them with: "
+        f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {GROUP} --min-size 0 "
+        f"--desired-capacity 0 --region us-east-1\n  logs: {LOGS}"
     )
 
 
@@ -141,7 +145,7 @@ def test_stopping_is_tried_again_where_aws_has_too_much_to_do() -> None:
             (25, fails("update_auto_scaling_group", None)),
         ]
     )
-    assert str(waits(cloud)[0]).endswith(ENDED)
+    assert str(waits(cloud)[0]).endswith(f"  billing: {ENDED}\n  logs: {LOGS}")
     assert cloud.done == ["update min=0 desired=0", f"terminate {A}"]
 
 
@@ -167,4 +171,4 @@ def test_an_interruption_while_it_is_stopped_says_that_it_may_be() -> None:
     said: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         wait_until_serving(AWAITED, cloud.clients(), clock=cloud, say=said.append)
-    assert said[-1] == "[ 0:00] interrupted (KeyboardInterrupt). It may be stopped or not."
+    assert said[-1] == "[ 0:00] interrupted (KeyboardInterrupt). Its instances may still be running."

@@ -19,7 +19,7 @@ REGION = "us-east-1"
 
 
 class WithoutRefreshes:
-    """boto3's own client, but for the two operations on instance refreshes, which moto does not have."""
+    """boto3's own client, except the two operations on instance refreshes that moto does not have."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -41,7 +41,7 @@ def clients() -> Clients:
 
 @pytest.fixture
 def awaited(monkeypatch: pytest.MonkeyPatch) -> Iterator[Awaited]:
-    """A service as the program makes it, without replicas."""
+    """A service as the program creates it, without replicas."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take ten seconds
@@ -55,8 +55,8 @@ def test_a_group_at_zero_is_put_to_its_minimum_and_serves(awaited: Awaited) -> N
     instance = _instances()[0]
     assert served == Served(instance=instance, seconds=0)
     assert said == [
-        "[ 0:00] waiting for yellow-cat-1 to serve; a replica has 30 minutes for it",
-        "[ 0:00] the group has a minimum of 1 and 1 wanted now",
+        "[ 0:00] waiting until yellow-cat-1 serves; a replica has 30 minutes to start",
+        "[ 0:00] the group's minimum is now 1 and its desired capacity 1",
         f"[ 0:00] {instance} (g5.xlarge, us-east-1a): started",
         f"[ 0:00] {instance}: healthy",
         "[ 0:00] yellow-cat-1 serves",
@@ -64,7 +64,7 @@ def test_a_group_at_zero_is_put_to_its_minimum_and_serves(awaited: Awaited) -> N
 
 
 def test_a_replica_that_gave_up_ends_with_its_group_at_zero(awaited: Awaited) -> None:
-    """moto's targets are healthy at once, so this one is taken out of the target group."""
+    """moto's targets are healthy at once, so the test removes this one from the target group."""
     autoscaling: Any = boto3.client("autoscaling", REGION)
     autoscaling.update_auto_scaling_group(AutoScalingGroupName=awaited.group, MinSize=1, DesiredCapacity=1)
     instance = _instances()[0]
@@ -85,17 +85,17 @@ def test_a_replica_that_gave_up_ends_with_its_group_at_zero(awaited: Awaited) ->
         wait_until_serving(awaited, clients(), clock=Cloud(), say=lambda line: None)
     assert str(caught.value) == (
         "yellow-cat-1 does not serve: the image was not found\n"
-        f"  replica: {instance}, which came as far as: pulling image\n"
+        f"  replica: {instance}, last step: pulling image\n"
+        "  billing: The group is set to zero and its instances have ended. They are no longer billed.\n"
         f"  logs: aws logs tail {awaited.log_group} --log-stream-names {instance}/boot {instance}/container --since 1d "
-        "--region us-east-1\n"
-        "  The group was set to zero and its instances have ended: nothing of it is billed any more."
+        "--region us-east-1"
     )
     group = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[awaited.group])["AutoScalingGroups"][0]
     assert (group["MinSize"], group["DesiredCapacity"]) == (0, 0)
 
 
 def test_the_operations_that_moto_does_not_have_are_asked_as_botocore_has_them(awaited: Awaited) -> None:
-    """A stubbed client refuses what its own model of the call does not take, and answers that model does not give."""
+    """A stubbed client refuses arguments and answers that do not match botocore's model of the call."""
     real = aws_clients(REGION)
     stubber = Stubber(real.autoscaling)
     group = {"AutoScalingGroupName": awaited.group}
@@ -149,14 +149,14 @@ def test_the_operations_that_moto_does_not_have_are_asked_as_botocore_has_them(a
     stubber.add_response("resume_processes", {}, processes)
     with stubber:
         described["Instances"] = [instance, {**instance, "InstanceId": "i-2"}]
-        with pytest.raises(NotServingError, match="ended as Failed at 50 %"):
+        with pytest.raises(NotServingError, match="ended with the status Failed at 50 %"):
             wait_until_serving(awaited, replace(real, elbv2=Healthy("i-1"), ec2=Machines()), clock=Cloud(), say=print)
         release(awaited.group, real)
     stubber.assert_no_pending_responses()
 
 
 class Healthy:
-    """A load balancer that takes one instance for healthy."""
+    """A load balancer that reports one instance as healthy."""
 
     def __init__(self, instance: str) -> None:
         self._instance = instance

@@ -1,4 +1,4 @@
-# The container: `docker run` with an argument vector, and the environment in its process alone.
+# The container: `docker run` with an argument vector. Only its process has the environment.
 
 UNRUNNABLE='unable to start container process|exec: |unable to find (user|group)|no matching entries in (passwd|group) file|invalid (mount|volume|reference|container|argument)|working directory .* is invalid|argument list too long'
 
@@ -28,8 +28,8 @@ run_container() {
     "${options[@]}" "${RUN_OPTIONS[@]}" "$IMAGE" "${ARGUMENTS[@]}"
 }
 
-# become NAME=VALUE... PROGRAM ARGUMENT...: this process becomes the program, with these variables. It has none of its
-# own, so that theirs may have any name.
+# become NAME=VALUE... PROGRAM ARGUMENT...: this process becomes the program, with these variables. The function has no
+# variables of its own, so these can have any name.
 become() {
   while [[ $1 == *=* ]]; do
     unset -v "${1%%=*}"
@@ -39,11 +39,11 @@ become() {
   exec "$@"
 }
 
-# explain_refusal: of `docker run`. Its status tells little: a docker that does not listen ends with 127 as well.
+# explain_refusal: why `docker run` failed. Its status says little: it is also 127 when docker does not answer.
 explain_refusal() {
   local why
   why=$(last_line "$WORK/errors")
-  if says "$NO_GPU"; then give_up "no GPU for the container: $why"; fi
+  if says "$NO_GPU"; then give_up "docker has no GPU for the container: $why"; fi
   if says "$OLD_DRIVER"; then give_up "the image needs a newer NVIDIA driver than this machine image has: $why"; fi
   if says "$UNRUNNABLE"; then give_up "the container's command cannot be run: $why"; fi
   try_again "docker could not start the container: $why"

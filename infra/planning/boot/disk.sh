@@ -1,4 +1,4 @@
-# NVMe, where there is some: docker's and containerd's images and the Hub's cache are on it.
+# NVMe disks: if the machine has one, the images of docker and containerd and the Hub's cache are on it.
 
 NVME=$ROOT/opt/dlami/nvme # where the machine image mounts it
 HUB=$ROOT/var/lib/servestack/hub
@@ -14,20 +14,20 @@ prepare_disk() {
 }
 
 has_nvme() {
-  if [[ -d $HUB ]]; then return 1; fi # an earlier start's choice, which has filled the root volume since
+  if [[ -d $HUB ]]; then return 1; fi # an earlier start chose the root volume and has filled it since
   mountpoint -q "$NVME" || mount_instance_store || return 1
-  if [[ -d $NVME/servestack/hub ]]; then return 0; fi # an earlier start's choice, too
+  if [[ -d $NVME/servestack/hub ]]; then return 0; fi # an earlier start chose the NVMe
   local here there
   here=$(df --output=avail "$NVME" | tail --lines 1) || return 1
   there=$(df --output=avail "$ROOT/var/lib" | tail --lines 1) || return 1
   if ((here < there)); then
-    log "the NVMe has $((here / 1048576)) GiB left and the root volume $((there / 1048576)) GiB, so that is used"
+    log "the NVMe disk has $((here / 1048576)) GiB free and the root volume $((there / 1048576)) GiB, so the root volume is used"
     return 1
   fi
 }
 
-# The first device that is an instance store's. Where the machine image has put several together, it has mounted them.
-# EC2 gives them trimmed, which -K does not do again.
+# The first device of the instance store. If the machine image combines several devices, it has already mounted them.
+# EC2 delivers them trimmed, and -K does not trim them again.
 mount_instance_store() {
   local device
   device=$(lsblk --nodeps --noheadings --paths --output NAME,MODEL |
@@ -36,7 +36,7 @@ mount_instance_store() {
   mkdir -p "$NVME"
   mount "$device" "$NVME" 2>/dev/null && return 0
   if ! mkfs.xfs -q -K "$device" || ! mount "$device" "$NVME"; then
-    log "the NVMe $device could not be mounted, so the root volume is used"
+    log "the NVMe disk $device could not be mounted, so the root volume is used"
     return 1
   fi
 }
@@ -49,6 +49,6 @@ move_to_nvme() {
   for name in docker containerd; do
     mkdir -p "$NVME/$name" "$ROOT/var/lib/$name"
     mountpoint -q "$ROOT/var/lib/$name" || mount --bind "$NVME/$name" "$ROOT/var/lib/$name" ||
-      try_again "the NVMe could not be mounted over /var/lib/$name"
+      try_again "the NVMe disk could not be mounted over /var/lib/$name"
   done
 }

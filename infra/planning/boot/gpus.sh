@@ -1,10 +1,10 @@
-# The machine's GPUs, counted by the driver.
+# The number of the machine's GPUs, as the driver counts them.
 
 GPUS=0
 
 count_gpus() {
   local attempt
-  for attempt in 1 2 3 4 5 6; do # the driver may still be loading
+  for attempt in 1 2 3 4 5 6; do # the driver can still be loading
     if nvidia-smi --list-gpus >"$WORK/gpus" 2>&1; then
       GPUS=$(grep --count '^GPU ' "$WORK/gpus") || GPUS=0
       if ((GPUS > 0)); then
@@ -14,5 +14,5 @@ count_gpus() {
     fi
     if ((attempt < 6)); then sleep 5; fi
   done
-  give_up "no GPU: nvidia-smi says: $(last_line "$WORK/gpus")"
+  give_up "the machine has no working GPU: nvidia-smi says: $(last_line "$WORK/gpus")"
 }

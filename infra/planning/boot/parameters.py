@@ -1,10 +1,10 @@
-"""What a replica reads from SSM when its unit starts: the SecureStrings that components create.
+"""The SSM parameters of a run: SecureStrings that components create and a replica reads when its unit starts.
 
 Names: `/servestack/<table>/<run>/<NAME>` for an environment variable, `…/registry-username` and `…/registry-password`
-for the image's registry (variables' names have no hyphen). The table is the registry's, of which each gateway has one:
-two gateways of an account may have runs of the same name. A value that one standard parameter cannot hold as it is, is
-written as `base64:` and its base64, cut into `<NAME>`, `<NAME>.1`, `<NAME>.2`, …. SSM refuses an empty value and one
-with `{{`, and a standard parameter holds 4 KB (PutParameter's API reference).
+for the image registry (names of variables have no hyphen). `<table>` is the registry's table. Each gateway has its own,
+because two gateways of an account can have runs of the same name. A value that does not fit into one standard parameter
+is written as `base64:` and its base64, cut into `<NAME>`, `<NAME>.1`, `<NAME>.2`, …. SSM refuses an empty value and a
+value with `{{`, and a standard parameter holds 4 KB (PutParameter's API reference).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from infra.planning.environment import is_read_on_the_way
 from infra.planning.plan import ServicePlan
 
 LARGEST_PARAMETER = 4096
-"""Bytes that a standard parameter, which costs nothing, holds."""
+"""The most bytes that a standard parameter holds. Standard parameters are free."""
 LARGEST_IN_USER_DATA = 1024
-"""Bytes of a value that is no secret, above which it is a parameter too, so that user data keeps within its 16 KB."""
+"""The most bytes of a plain value in user data. A larger one becomes a parameter, because user data has only 16 KB."""
 ENCODED = "base64:"
 USERNAME, PASSWORD = "registry-username", "registry-password"
 
@@ -29,17 +29,17 @@ class Parameter:
     """A SecureString of the standard tier."""
 
     name: str
-    """Within the run's `parameter_prefix`."""
+    """The name after the run's `parameter_prefix`."""
     value: Secret
 
 
 def parameter_prefix(table: str, run: str) -> str:
-    """What every parameter of a run begins with, and nothing of another run does. `table`: the registry's name."""
+    """Return the prefix of a run's parameters; no other run has it. `table` is the name of the registry's table."""
     return f"/servestack/{table}/{run}/"
 
 
 def parameters(plan: ServicePlan) -> tuple[Parameter, ...]:
-    """Every parameter that a replica of `plan` reads."""
+    """Return every parameter that a replica of `plan` reads."""
     return tuple(
         Parameter(name=name, value=Secret(piece))
         for key, value in _carried(plan).items()
@@ -48,7 +48,7 @@ def parameters(plan: ServicePlan) -> tuple[Parameter, ...]:
 
 
 def parameter_names(plan: ServicePlan, key: str) -> tuple[str, ...]:
-    """The parameters that together hold one value, in order; none where it is not carried so."""
+    """Return the names of the parameters that together hold one value, in order; empty if no parameter holds it."""
     carried = _carried(plan)
     if key not in carried:
         return ()

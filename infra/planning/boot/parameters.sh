@@ -1,12 +1,12 @@
-# Secrets, from SSM. They are in variables of this process and in the environment of what it starts, and nowhere else.
+# Secrets, from SSM. They are only in variables of this process and in the environment of the programs that it starts.
 
 VALUE=
 
-# read_value PARAMETER...: the value that they hold together, in VALUE, byte for byte.
+# read_value PARAMETER...: sets VALUE to the value that these parameters hold together, byte for byte.
 read_value() {
   local parameter text value=
   for parameter in "$@"; do
-    printf '%s' "$parameter" >"$WORK/reading" # named where it cannot be read
+    printf '%s' "$parameter" >"$WORK/reading" # so that an error can name it
     text=$(call_aws ssm get-parameter --name "$parameter" --with-decryption --query Parameter.Value --output text &&
       printf .) || return 1
     text=${text%.}
@@ -20,7 +20,7 @@ read_value() {
   VALUE=$value
 }
 
-# read_secrets: VARIABLES has every NAME=VALUE then, these and the ones that are no secret.
+# read_secrets: adds the NAME=VALUE of each secret to VARIABLES, which already has the other variables.
 read_secrets() {
   local entry words
   for entry in "${SECRETS[@]}"; do

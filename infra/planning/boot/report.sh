@@ -1,9 +1,9 @@
-# What this machine says of itself: lines in its log, and one state item in the registry's table.
+# The reports of this machine: lines in its log, and one state item in the registry's table.
 #
-# No constant here or in the other parts is readonly: a variable of the container may have any name (container.sh).
+# No constant in this part or the others is readonly: a variable of the container can have any name (container.sh).
 
-ROOT=${SERVESTACK_ROOT:-} # where the file system begins
-WORK=$ROOT/run/servestack # in memory, and root's alone
+ROOT=${SERVESTACK_ROOT:-} # the root of the file system
+WORK=$ROOT/run/servestack # in memory; only root can read it
 METADATA=http://169.254.169.254/latest
 CONTAINER=servestack
 STATE_SECONDS=7200
@@ -32,8 +32,8 @@ log() {
   local event
   printf 'servestack: %s\n' "$1"
   event="[{\"timestamp\": $(date +%s)000, \"message\": $(json_text "$1")}]"
-  if put_event "$event"; then return 0; fi # not the status before a trap, which `return` alone would give
-  open_log # it may be what is missing: a new role has no rights for some seconds
+  if put_event "$event"; then return 0; fi # `return` alone would give the status before a trap
+  open_log # the stream can be missing: a new role has no permissions for some seconds
   put_event "$event" || printf 'servestack: this line could not be written to CloudWatch\n' >&2
 }
 
@@ -61,14 +61,14 @@ put_state() {
     printf 'servestack: the state item could not be written\n' >&2
 }
 
-# give_up CAUSE: for what trying again cannot heal; the unit stays stopped.
+# give_up CAUSE: another try cannot help, so the unit stays stopped.
 give_up() {
   put_state '' "$1" true
-  log "stopped, because trying again cannot help: $1"
+  log "stopped, because another try cannot help: $1"
   exit 78
 }
 
-# try_again CAUSE: systemd starts the unit again, which then waits out its failures.
+# try_again CAUSE: systemd starts the unit again, and the unit pauses first, longer after each failure.
 try_again() {
   local failures
   failures=$(($(count_failures) + 1))
@@ -88,7 +88,7 @@ pause_after() {
   printf '%s' "$((pause < 300 ? pause : 300))"
 }
 
-# last_line FILE: without docker's own `Run 'docker run --help' for more information`, with which it ends every error.
+# last_line FILE: the last line, without `Run 'docker run --help' for more information`, which ends every error of docker.
 last_line() {
   local text
   text=$(grep --text . "$1" | grep --text --invert-match --extended-regexp "^(Run|See) 'docker .*--help'" | tail --lines 1) ||

@@ -1,4 +1,4 @@
-# From a prepared machine to one that serves, for as long as the container runs.
+# From a machine that has started to a replica that serves, until the container ends.
 
 POLL_SECONDS=5
 WAITING=
@@ -39,12 +39,12 @@ serve() {
   explain_end "${status:-unknown}" "$served"
 }
 
-# await_good_health: fails when the container has ended. A port that stays closed is said, and waited for: what listens
-# late still serves, and what never does is replaced by the group.
+# await_good_health: fails when the container has ended. A port that stays closed is reported, and the wait continues: a
+# container that listens late still serves, and the group replaces a replica whose container never listens.
 await_good_health() {
   local began answer patience opened=no said=no step next=0
   began=$(date +%s)
-  patience=$(((BOOT_TIMEOUT - began + $(cat "$WORK/began")) * 3 / 4)) # of what is left: a replica is replaced then
+  patience=$(((BOOT_TIMEOUT - began + $(cat "$WORK/began")) * 3 / 4)) # of the time that is left: then the group replaces the replica
   if ((patience < 30)); then patience=30; fi
   while kill -0 "$WAITING" 2>/dev/null; do
     answer=$(curl --silent --globoff --path-as-is --output /dev/null --max-time "$HEALTH_TIMEOUT" --write-out '%{http_code}' \
@@ -72,7 +72,7 @@ waiting_for() {
     printf 'waiting for GET %s, which answers %s' "$HEALTH_PATH" "$2"
     return
   fi
-  megabytes=$({ du --summarize --block-size=1M "$HUB" 2>/dev/null || true; } | cut --fields 1) # files go while it looks
+  megabytes=$({ du --summarize --block-size=1M "$HUB" 2>/dev/null || true; } | cut --fields 1) # files can vanish meanwhile
   printf 'waiting for port %s' "$CONTAINER_PORT"
   if ((${megabytes:-0} > 0)); then printf ', %s.%s GB of weights on disk' "$((megabytes / 1024))" "$((megabytes % 1024 * 10 / 1024))"; fi
 }
@@ -81,13 +81,13 @@ waiting_for() {
 say_unhealthy() {
   local cause="GET $HEALTH_PATH on port $CONTAINER_PORT answered $2 after $3 s"
   if [[ $1 == no ]]; then
-    cause="port $CONTAINER_PORT never opened: after $3 s nothing of the container listens on it; is it the command's port, on 0.0.0.0?"
+    cause="port $CONTAINER_PORT never opened: nothing in the container listens on it after $3 s; make the command listen on this port, on 0.0.0.0"
   fi
   put_state '' "$cause" false
   log "still waiting: $cause"
 }
 
-# end STATUS: what nothing here has chosen is waited out as any other failure, and said.
+# end STATUS: an unexpected status is reported and tried again, as any other failure.
 end() {
   case $1 in
     0 | 75 | 78) return 0 ;;

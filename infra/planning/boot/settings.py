@@ -1,4 +1,4 @@
-"""The boot script's settings: everything of a plan that a replica needs to know, as constants of bash."""
+"""The settings of the boot script: the part of a plan that a replica needs, as constants of bash."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from infra.planning.environment import is_read_on_the_way
 from infra.planning.plan import Container, ServicePlan
 
 REPLICA_PORT = 8000
-"""Where every replica answers the load balancer, whatever the container's own port: a target group whose port changes
-is replaced, and a configuration whose port changes is not worth that."""
+"""The port of every replica for the load balancer. It does not depend on the container's port, because AWS replaces a
+target group whose port changes."""
 
 
 def settings(
     plan: ServicePlan, *, region: str, table: str, log_group: str, parameter_versions: Mapping[str, int]
 ) -> str:
-    """Lines of bash, one constant each.
+    """Return lines of bash, one constant each.
 
     Raises:
-        ValueError: `parameter_versions` are not those of the plan's parameters.
+        ValueError: `parameter_versions` does not name exactly the plan's parameters.
     """
     _check_versions(plan, parameter_versions)
     container, health = plan.container, plan.health_check
@@ -64,7 +64,7 @@ def settings(
 
 
 def registry(image: str) -> str:
-    """The registry's host that `docker login` is given; empty for Docker Hub, as docker reads an image's name."""
+    """Return the host of the image registry for `docker login`; empty for Docker Hub. docker reads a name this way."""
     first, slash, _ = image.partition("/")
     is_host = first == "localhost" or "." in first or ":" in first
     return first if slash and is_host else ""
@@ -75,13 +75,13 @@ def _check_versions(plan: ServicePlan, parameter_versions: Mapping[str, int]) ->
     if names != set(parameter_versions):
         missing, unknown = sorted(names - set(parameter_versions)), sorted(set(parameter_versions) - names)
         raise ValueError(
-            f"parameter_versions has a version for each of infra.planning.boot.parameters(plan), by its name: "
-            f"missing {missing}, not one of them {unknown}"
+            "parameter_versions must have a version for each name of infra.planning.boot.parameters(plan): missing "
+            f"{missing}, unknown {unknown}"
         )
 
 
 def _plain(plan: ServicePlan) -> dict[str, str]:
-    """The variables that user data itself carries."""
+    """Return the variables that are in user data itself."""
     return {
         name: value
         for name, value in plan.container.environment
@@ -90,7 +90,7 @@ def _plain(plan: ServicePlan) -> dict[str, str]:
 
 
 def _run_options(container: Container) -> list[str]:
-    """What `docker run` is told whatever the machine."""
+    """Return the options of `docker run` that do not depend on the machine."""
     options: list[str] = []
     if container.shm_size_mb is not None:
         options += ["--shm-size", f"{container.shm_size_mb}m"]
@@ -108,7 +108,7 @@ def _run_options(container: Container) -> list[str]:
 
 
 def bind(source: str, target: str) -> str:
-    """A bind mount as `--mount` reads it: comma-separated values, so that a path may have a colon."""
+    """Return a bind mount as `--mount` reads it: comma-separated values, so a path can have a colon."""
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(["type=bind", f"source={source}", f"target={target}"])
     return text.getvalue()

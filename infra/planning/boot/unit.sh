@@ -1,4 +1,4 @@
-# How the script becomes a systemd unit: cloud-init runs it once without arguments, the unit runs it with `serve`.
+# How the script becomes a systemd unit: cloud-init runs it once without arguments, and the unit runs it with `serve`.
 
 INSTALLED=$ROOT/opt/servestack/boot
 
@@ -35,7 +35,7 @@ main() {
     install) install_unit ;;
     serve) serve ;;
     *)
-      printf 'servestack: boot takes install or serve, not %s\n' "$1" >&2
+      printf 'servestack: the argument of boot is install or serve, not %s\n' "$1" >&2
       exit 64
       ;;
   esac

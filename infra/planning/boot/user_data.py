@@ -1,8 +1,8 @@
-"""The one script of a replica, as EC2 takes it: base64 of a gzip'd script that begins with `#!`.
+"""The user data of a replica: the boot script, which begins with `#!`, compressed by gzip and in base64.
 
-cloud-init decompresses user data and then looks at how it begins (cloudinit/user_data.py: `decomp_gzip`, then
-`type_from_starts_with`), so a gzip'd script runs as a plain one does. It takes for an e-mail whatever has
-`MIME-Version:` in its first 4,096 bytes (`convert_string`), so what users write comes after them.
+cloud-init decompresses user data and then looks at its first bytes (cloudinit/user_data.py: `decomp_gzip`, then
+`type_from_starts_with`), so a compressed script runs like a plain one. cloud-init treats data with `MIME-Version:` in
+its first 4,096 bytes as an e-mail (`convert_string`), so the user's own values come after them.
 """
 
 from __future__ import annotations
@@ -21,55 +21,55 @@ from infra.planning.plan import ServicePlan
 LARGEST_USER_DATA = 16_384
 """Bytes, before base64 (EC2 user guide, "Instance user data")."""
 PARTS = ("report", "disk", "gpus", "parameters", "image", "container", "causes", "serving", "unit")
-"""Files beside this one, in the order in which they are put together."""
+"""Files in this folder, in the order in which the script has them."""
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
-"""Deflate, no flags, no time, best compression, no operating system (RFC 1952); what `gzip` writes here hangs on
-Python's version."""
+"""Deflate, no flags, no time, best compression, no operating system (RFC 1952). The header that Python's `gzip` writes
+depends on Python's version."""
 _NAMES = ("region", "table", "log_group")
 
 
 class UserDataTooLarge(ValueError):
-    """The script is more than EC2 takes."""
+    """The script is larger than EC2 allows."""
 
 
 def user_data(
     plan: ServicePlan, *, region: str, table: str, log_group: str, parameter_versions: Mapping[str, int]
 ) -> str:
-    """User data of a replica, in base64; the same arguments make the same bytes.
+    """Return the user data of a replica, in base64. The same arguments give the same bytes.
 
     Args:
-        region: where the table, the log group and the parameters are.
-        table: name of the registry's table, which state items are put into.
-        log_group: name of the run's own log group; streams are `<instance>/boot` and `<instance>/container`.
-        parameter_versions: of each of `parameters(plan)`, by its name. A replica reads exactly these versions, and a
-            changed secret changes this text.
+        region: the region of the table, the log group and the parameters.
+        table: the name of the registry's table, which gets the state items.
+        log_group: the name of the run's log group. The streams are `<instance>/boot` and `<instance>/container`.
+        parameter_versions: the version of each of `parameters(plan)`, by name. A replica reads exactly these versions,
+            so a changed secret changes the user data.
 
     Raises:
-        UserDataTooLarge: the script has more than 16,384 bytes, compressed.
-        ValueError: `parameter_versions` are not those of the plan's parameters.
+        UserDataTooLarge: the compressed script has more than 16,384 bytes.
+        ValueError: `parameter_versions` does not name exactly the plan's parameters.
     """
     compressed = _compress(
         script(plan, region=region, table=table, log_group=log_group, parameter_versions=parameter_versions)
     )
     if len(compressed) > LARGEST_USER_DATA:
         raise UserDataTooLarge(
-            f"user data has {len(compressed)} bytes and EC2 takes {LARGEST_USER_DATA}: shorten commands, entrypoint "
-            "and the values of env, or put them into the image"
+            f"user data has {len(compressed)} bytes, but EC2 allows {LARGEST_USER_DATA}: shorten commands, entrypoint "
+            "and the values of env, or move them into the image"
         )
     return base64.b64encode(compressed).decode()
 
 
 def script(plan: ServicePlan, *, region: str, table: str, log_group: str, parameter_versions: Mapping[str, int]) -> str:
-    """The script itself, in ASCII. Arguments as for `user_data`."""
+    """Return the script itself, in ASCII. The arguments are those of `user_data`."""
     constants = settings(plan, region=region, table=table, log_group=log_group, parameter_versions=parameter_versions)
     parts = [(Path(__file__).parent / f"{part}.sh").read_text(encoding="ascii") for part in PARTS]
     return "\n".join(["#!/bin/bash\nset -euo pipefail\n", *parts, constants, 'main "$@"\n'])
 
 
 def bytes_at_most(plan: ServicePlan) -> int:
-    """How large the user data of `plan` becomes, whatever names of up to 64 characters, and versions of up to five
-    digits, it is given later: these here are such that nothing compresses them."""
+    """Return the largest size of the user data of `plan`. The names (up to 64 characters) and versions (up to five
+    digits) are known later, so this uses ones that do not compress."""
     versions = {parameter.name: 10_000 + int(_digest(parameter.name), 16) % 90_000 for parameter in parameters(plan)}
     names = {name: _digest(name) for name in _NAMES}
     return len(_compress(script(plan, **names, parameter_versions=versions)))

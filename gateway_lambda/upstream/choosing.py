@@ -1,0 +1,103 @@
+"""Which of a run's replicas gets a request, and which one gets it next when that one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from gateway_lambda.errors import ServiceError, unavailable
+from gateway_lambda.upstream.replica import Replica
+
+_Answer = TypeVar("_Answer")
+
+_LONGEST_WAIT = 1.0
+"""Seconds that a request waits for a replica to show that it is there, where none is known to be."""
+_BUSY = (429, 503)
+_MOST_BUSY = 2
+"""Replicas that refuse a request because they are busy, before the caller hears of it. Asking all of them would give
+the most work to a run that has too much of it."""
+
+
+class Choice:
+    """Chooses among replicas, and finds out meanwhile whether those that are not well are there again."""
+
+    def __init__(self, ask_whether_there: Callable[[Replica], Awaitable[None]]) -> None:
+        """`ask_whether_there` asks a replica its question and tells its health what came of it. It raises nothing."""
+        self._ask_whether_there = ask_whether_there
+        self._turn = 0
+
+    async def on_a_replica(self, replicas: Sequence[Replica], ask: Callable[[Replica], Awaitable[_Answer]]) -> _Answer:
+        """What `ask` gets of a replica; of others in turn, as long as they fail in a way that `another` allows.
+
+        Raises `ServiceError`: that of the last one.
+        """
+        if len(replicas) == 1:
+            return await ask(replicas[0])
+        tried: tuple[Replica, ...] = ()
+        busy = 0
+        while True:
+            replica = self._best(replicas, tried) or await self._wait_for_one(replicas, tried)
+            replica.health.given(asyncio.get_running_loop().time())
+            try:
+                return await ask(replica)
+            except ServiceError as error:
+                tried = (*tried, replica)
+                busy += error.status in _BUSY
+                if not error.another or busy == _MOST_BUSY or len(tried) == len(replicas):
+                    raise
+
+    def _best(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica | None:
+        """The replica with the fewest requests in flight, by turns among equals, of those that are well."""
+        best = None
+        self._turn += 1
+        start = self._turn % len(replicas) if replicas else 0
+        for replica in (*replicas[start:], *replicas[:start]):
+            health = replica.health
+            if health.silent >= health.limit or health.aside_until:
+                self._look_after(replica)
+            elif (best is None or replica.in_flight < best.in_flight) and replica not in tried:
+                best = replica
+        return best
+
+    async def _wait_for_one(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica:
+        """The first replica that shows that it is well; after a moment, the one that most probably is.
+
+        Raises `ServiceError` where there is none at all.
+        """
+        left = [replica for replica in replicas if replica not in tried]
+        if not left:
+            raise unavailable("this run has no replica now; try again shortly")
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _LONGEST_WAIT
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                while any(replica.health.probe for replica in left):
+                    await left[0].health.news.wait()
+                    replica = self._best(replicas, tried)
+                    if replica is not None:
+                        return replica
+        return min(left, key=partial(_doubts, loop.time()))
+
+    def _look_after(self, replica: Replica) -> None:
+        """Ask a replica that is not well whether it is there, beside the requests, unless it is too early for that."""
+        health = replica.health
+        if health.probe is None and health.aside_until <= asyncio.get_running_loop().time():
+            health.probe = asyncio.create_task(self._probe(replica))
+            health.probe_since = asyncio.get_running_loop().time()
+
+    async def _probe(self, replica: Replica) -> None:
+        try:
+            await self._ask_whether_there(replica)
+        finally:
+            replica.health.probe = None
+            replica.health.news.tell_all()
+
+
+def _doubts(now: float, replica: Replica) -> tuple[float, int, bool, int, int]:
+    """The less, the rather it is there: put aside (for longer), failed, does not answer a question, silent, busy."""
+    health = replica.health
+    no_answer = health.probe is not None and now - health.probe_since > _LONGEST_WAIT / 2
+    return health.aside_until, health.failures, no_answer, health.silent, replica.in_flight

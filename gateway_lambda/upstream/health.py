@@ -1,0 +1,136 @@
+"""Whether a replica may be asked: what its failures and its silence say, by a clock that the caller reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+_MANY = 3
+"""Failures in a row that put a replica aside. One or two may be the fault of a request."""
+_FIRST_PAUSE = 2.0
+"""Seconds. A server that is restarted takes longer, one that had a short fault does not."""
+_LONGEST_PAUSE = 30.0
+"""Seconds. A replica that came back gets requests after so long at the latest."""
+_MOST_DOUBLINGS = 5
+_TRUSTED = 4
+"""Requests without an answer that a replica may have before it is asked whether it is there. At most so many wait for
+one that hangs, beside those that it already had."""
+_NEW = 2
+"""The same for a replica that has not answered a request to its end yet."""
+_DOUBTED = 1
+"""The same for a replica whose last answer was a failure."""
+FAILING = frozenset((500, 502, 504))
+"""Statuses that say that a replica is broken. 429 and 503 say that it is busy, the others speak of the request."""
+
+
+class News:
+    """What is told to requests that wait for one of a run's replicas to show that it is there."""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def wait(self) -> None:
+        """Until the next news that is for this request: those that waited longer come first."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        await future
+
+    def tell(self, most: int) -> None:
+        """Have this many requests look again."""
+        while self._waiting and most > 0:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(None)
+                most -= 1
+
+    def tell_all(self) -> None:
+        """Have all requests look again."""
+        self.tell(len(self._waiting))
+
+
+class Health:
+    """What is known of one replica. Of an address that is `alone` nothing is kept: there is no other one to ask.
+
+    A replica is well when `silent < limit and not aside_until`. Times are in seconds, by the clock of the event loop.
+    """
+
+    __slots__ = (
+        "_alone",
+        "_on_trial",
+        "aside_until",
+        "failed_times",
+        "failures",
+        "limit",
+        "news",
+        "probe",
+        "probe_since",
+        "silent",
+    )
+
+    def __init__(self, news: News | None = None) -> None:
+        """`news`: what the run's replicas have in common; None where it is the only one."""
+        self._alone = news is None
+        self.news = news or News()
+        self.failures = 0
+        """In a row."""
+        self.failed_times = 0
+        """Ever. What was asked before it failed last says nothing of it now."""
+        self._on_trial = False
+        """It was put aside, and has one request to show that it is back."""
+        self.aside_until = 0.0
+        """When it may be tried again; 0 when it is not put aside."""
+        self.silent = 0
+        """Requests that it was given since it last showed that it is there."""
+        self.limit = _NEW
+        self.probe: asyncio.Task[None] | None = None
+        """A question that is under way, whether it is there."""
+        self.probe_since = 0.0
+
+    def given(self, now: float) -> None:
+        """It gets a request. After a pause, that is the only one until it is answered."""
+        self.silent += 1
+        if self.failures >= _MANY and not self.aside_until:
+            self._on_trial = True
+            self.aside_until = now + self._pause()
+
+    def there(self) -> None:
+        """It answers: a request's status has come."""
+        self.silent = 0
+        self.news.tell(self.limit)
+
+    def passed(self) -> None:
+        """It answered a question. After a pause, it may have a request."""
+        self.aside_until = 0.0
+        self._on_trial = False
+        self.there()
+
+    def succeeded(self, asked_at: int) -> None:
+        """It answered a request to its end. `asked_at`: its `failed_times` when it was asked."""
+        if asked_at != self.failed_times:
+            return
+        self.failures = 0
+        self.limit = _TRUSTED
+        self.aside_until = 0.0
+        self._on_trial = False
+
+    def failed(self, now: float) -> float:
+        """It failed. Returns the seconds for which it is put aside now, 0 when it is not, or was so before.
+
+        What it had under way when it was put aside fails with it, and counts no more.
+        """
+        self.failed_times += 1
+        if self._alone or (now < self.aside_until and not self._on_trial):
+            return 0.0
+        self.failures += 1
+        self.limit = _DOUBTED
+        self._on_trial = False
+        if self.failures < _MANY:
+            return 0.0
+        pause = self._pause()
+        self.aside_until = now + pause
+        return pause
+
+    def _pause(self) -> float:
+        return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self.failures - _MANY, _MOST_DOUBLINGS))
