@@ -1,6 +1,6 @@
-"""What may come over a client's connection, and how much of it: uvicorn keeps whatever comes.
+"""What a client may send on its connection, and how much. uvicorn itself has no such limits.
 
-The parser, httptools, gives a head or a trailer in pieces and joins them, so that a long one costs its square.
+The parser, httptools, gets a head or a trailer in pieces and joins them, so that the cost grows with the square.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from gateway_lambda.request_head import (
 _MOST_QUEUED = 16
 """Requests that wait for the answer to the one before them on their connection."""
 _SKIPPED_BODY = 65536
-"""A refused body of at most so many bytes is read and dropped, and the connection stays."""
+"""Bytes of a refused body that are read and dropped, so that the connection can be used again."""
 _LINGER_BYTES = 8 * 1024 * 1024
 """What still comes after a refusal is dropped, up to these: a connection that is closed with bytes unread is reset,
 and the client would lose the answer."""
@@ -49,7 +49,7 @@ class _Outlet:
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """uvicorn's with bounds."""
+    """uvicorn's connection with limits."""
 
     parser: Any
     scope: Any
@@ -198,7 +198,7 @@ class BoundedConnection(HttpToolsProtocol):
             super().shutdown()
 
     def end(self) -> None:
-        """Close, once what was written has gone out; the client gets to read it even while it still sends."""
+        """Close after the last bytes have gone out. The client can read them even while it still sends."""
         if self.transport.is_closing():
             return
         if self._phase not in (BODY, DEAF):

@@ -1,4 +1,4 @@
-"""Decoding JSON that others wrote, with a bound on what it may become in memory.
+"""Decoding JSON that others wrote, with a limit on its size in memory.
 
 The size of a text does not say what it costs: `{},` is three bytes, and 70 once it is decoded. So the values are
 counted before the first one is made, and the nesting is checked before anything walks through it. What this module
@@ -15,14 +15,14 @@ import msgspec
 MAX_VALUES: Final = 100_000
 """Values at any depth. They take 25 MB at most, beside their text. A long chat of an agent has a tenth of them."""
 MAX_LEVELS: Final = 200
-"""Lists and objects in one another. A schema of 64 levels takes three of these for each."""
+"""Levels of lists and objects. A schema of 64 levels takes three of these for each."""
 
 _STRING_OR_MARK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+["\\]?|[,\[{]', re.DOTALL)
 _QUOTE = ord('"')
 
 
 class JsonRefused(ValueError):
-    """The text is not JSON, or has more of it than is taken. The message says which."""
+    """The text is not JSON, or it is too large. The message says which."""
 
 
 class TooMuchJson(JsonRefused):

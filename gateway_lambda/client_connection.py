@@ -1,4 +1,4 @@
-"""How long a client's connection may be silent, and how many there may be."""
+"""How long the connection of a client may be silent, and how many connections there may be."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gateway_lambda.errors import RequestError, unavailable
 from gateway_lambda.settings import Settings
 
 _LINGER_SECONDS = 5.0
-"""After an answer to a request that did not come whole, so long is left to read it."""
+"""How long a client has to read an answer to an incomplete request."""
 
 
 class ClientConnection(BoundedConnection):
-    """The server's protocol. `serving` gives the class for given settings."""
+    """The protocol of the server. `serving` returns the class for given settings."""
 
     settings: ClassVar[Settings] = Settings()
 

@@ -1,4 +1,4 @@
-"""The bounds of a request's head, and the heads that no request of HTTP/1.1 may have here."""
+"""The limits of a request's head, and the heads that the gateway refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenAI interface: its routes, with and without `/v1`, and which run serves a request."""
+"""The OpenAI API: its routes, with and without `/v1`, and which run serves a request."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class Interface:
             await self._generate(exchange, path)
 
     async def _generate(self, exchange: Exchange, path: bytes) -> None:
-        """By the model that the body names, in its own format; the gateway itself knows two such routes.
+        """Answer a request whose body names a model. The gateway translates two of these routes itself.
 
-        Where nothing is open, the key is checked before the body is read. Else the body must be read to know whether
-        its model is open; the bodies of callers without a key are bounded all together.
+        If no run is open, the key is checked before the body is read. Otherwise the body must be read to know whether
+        its model is open, and the bodies of callers without a key have a limit together.
         """
         answer = _ANSWERS.get(path)
         if answer is not None:
@@ -85,7 +85,7 @@ class Interface:
             raise _no_route(exchange, f" for the model {name[:200]!r}")
 
     def _name(self, exchange: Exchange, body: bytes, *, known: bool) -> str:
-        """The model that a request names. Without one, a route that is not known is just not there."""
+        """Return the model that a request names. Raises `RequestError`; without a model, an unknown route gets 404."""
         try:
             name = named_model(exchange, body)
             if type(name) is str:
@@ -99,14 +99,13 @@ class Interface:
         raise _no_route(exchange)
 
     async def _run_for(self, exchange: Exchange, name: str, table: Table, key: Key | None) -> Run:
-        """The run that serves a model, for a caller who may use it. `key`: the caller's, where it is known already."""
+        """Return the run that serves a model, for a caller who may use it. `key`: the caller's key, if it is known."""
         service, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
         return self._runs.of(service, table)
 
     async def _authenticate_if_closed(self, exchange: Exchange, table: Table) -> Key | None:
-        """The caller's key, where nothing is open; without one, a caller then learns nothing, not what there is not.
-
-        Raises `RequestError`.
+        """Return the caller's key, if no run is open. Raises `RequestError` without a key, so that a caller without one
+        does not learn which models exist.
         """
         if not (table.services and table.all_closed):
             return None

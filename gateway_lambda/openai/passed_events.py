@@ -58,7 +58,7 @@ async def pass_events(exchange: Exchange, reply: Reply, route: bytes, patience: 
         last += passed.end()
     except TimeoutError:
         reply.fail()
-        last += passed.fail(timed_out("the upstream fell silent"))
+        last += passed.fail(timed_out("the upstream sent nothing for too long"))
     except GatewayError as error:
         reply.fail()
         last += passed.fail(error)

@@ -1,6 +1,6 @@
-"""Models that speak OpenAI's interface themselves: requests pass through whole, responses are copied.
+"""Models that have OpenAI's API themselves: requests pass through unchanged, and responses are copied.
 
-Only the Authorization header and the address change, and errors of another shape are made OpenAI's.
+Only the Authorization header and the address change. An error in another form gets OpenAI's form.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Named(msgspec.Struct):
 
 
 def named_model(exchange: Exchange, body: bytes) -> Any:
-    """The `model` of a request in JSON, or of a form; None where there is none. Raises `RequestError`."""
+    """Return the `model` of a request in JSON or of a form, or None. Raises `RequestError`."""
     kind = exchange.header(b"content-type") or b""
     if kind.lower().startswith(b"multipart/"):
         return _model_of_form(kind, body)
@@ -67,7 +67,7 @@ def _model_of_form(kind: bytes, body: bytes) -> str | None:
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
-    """A JSON object. Raises `RequestError`."""
+    """Return the JSON object in `body`. Raises `RequestError`."""
     try:
         found = decode_bounded(body)
     except TooMuchJson as problem:
@@ -80,7 +80,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
 async def pass_to_model(
     exchange: Exchange, run: Run, model: Model, path: bytes, body: bytes, upstream: Upstream, patience: float
 ) -> None:
-    """Serve a request by the run's own interface, at `path` under the model's prefix.
+    """Pass a request to the run's own OpenAI API, at `path` under the model's prefix.
 
     `patience`: seconds that the upstream may be silent. Raises `GatewayError`.
     """
@@ -123,7 +123,7 @@ async def _pass_json(exchange: Exchange, reply: Reply, patience: float) -> None:
                 if reply.ended:
                     break
     except TimeoutError:
-        raise timed_out("the upstream fell silent") from None
+        raise timed_out("the upstream sent nothing for too long") from None
     await pass_back(exchange, reply, patience, bytes(held))
 
 

@@ -1,7 +1,7 @@
-"""From the `messages` of a request to what a template is given (docs/translation.md#messages).
+"""From the `messages` of a request to the input of a template (docs/translation.md#messages).
 
-The input is decoded JSON of any shape; the result is a list of plain dicts, or `MessagesRefused` with the path of
-what is wrong. Messages that need no change are passed on as they are, so nothing here may change what it is given.
+The input is decoded JSON of any shape. The result is a list of plain dicts, or `MessagesRefused` with the path of the
+wrong field. A message that needs no change is passed on as it is, so nothing here may change its input.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _ROLES: Final = frozenset(["system", "user", "assistant", "tool", "developer"])
 
 
 class Shape(NamedTuple):
-    """What a template and its model want of messages."""
+    """The form of messages that a template needs."""
 
     keeps_developer: bool
-    """The template knows the role `developer`; else it becomes `system`."""
+    """The template knows the role `developer`. Otherwise it becomes `system`."""
     keeps_parts: bool
-    """The template walks content parts; else they become one text."""
+    """The template loops over content parts. Otherwise they become one text."""
 
 
 def shape_messages(messages: Json, shape: Shape, images: ImageGuard) -> list[JsonObject]:
-    """The messages as template input. Image parts go through `images`, which keeps their URLs for later."""
+    """Return the messages as input of a template. `images` keeps the URLs of image parts for later."""
     if type(messages) is not list:
         raise MessagesRefused("messages must be a list", param="messages", code="invalid_type")
     if not messages:

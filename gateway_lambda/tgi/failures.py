@@ -34,7 +34,7 @@ class Failure(msgspec.Struct):
 
 
 def from_status(status: int, body: bytes, *, grammar: str | None = None) -> GatewayError:
-    """The error for a response that is no 200. `grammar`: the field that the request's grammar comes from."""
+    """Return the error for a status other than 200. `grammar`: the field that the request's grammar comes from."""
     try:
         failure = msgspec.json.decode(body, type=Failure)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -67,7 +67,7 @@ def from_status(status: int, body: bytes, *, grammar: str | None = None) -> Gate
 
 
 def from_event(failure: Failure, *, grammar: str | None = None) -> GatewayError:
-    """The error for `{"error": …, "error_type": …}`."""
+    """Return the error for `{"error": …, "error_type": …}`."""
     kind = failure.error_type
     if kind in ("validation", "template_error", "tool_error"):
         return _refused(failure.error, grammar=grammar)

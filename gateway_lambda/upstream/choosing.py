@@ -1,4 +1,4 @@
-"""Which of a run's replicas gets a request, and which one gets it next when that one fails."""
+"""Which replica of a run gets a request, and which one gets it next if that one fails."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ the most work to a run that has too much of it."""
 
 
 class Choice:
-    """Chooses among replicas, and finds out meanwhile whether those that are not well are there again."""
+    """Chooses among replicas, and checks whether those that failed work again."""
 
     def __init__(self, ask_whether_there: Callable[[Replica], Awaitable[None]]) -> None:
-        """`ask_whether_there` asks a replica its question and tells its health what came of it. It raises nothing."""
+        """`ask_whether_there` asks a replica its question, and tells its health the result. It raises nothing."""
         self._ask_whether_there = ask_whether_there
         self._turn = 0
 
     async def on_a_replica(self, replicas: Sequence[Replica], ask: Callable[[Replica], Awaitable[_Answer]]) -> _Answer:
-        """What `ask` gets of a replica; of others in turn, as long as they fail in a way that `another` allows.
+        """Return what `ask` gets from a replica. Others get the request in turn while the errors have `another`.
 
-        Raises `ServiceError`: that of the last one.
+        Raises `ServiceError`: the error of the last one.
         """
         if len(replicas) == 1:
             return await ask(replicas[0])

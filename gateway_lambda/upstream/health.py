@@ -1,4 +1,4 @@
-"""Whether a replica may be asked: what its failures and its silence say, by a clock that the caller reads."""
+"""Whether a replica may get requests. Its failures and its silence decide, with the time from the caller."""
 
 from __future__ import annotations
 

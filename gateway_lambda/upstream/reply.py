@@ -1,4 +1,4 @@
-"""A replica's response, for whoever asked."""
+"""A replica's response, for the part of the gateway that sent the request."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ _LOOKS = 4
 
 
 class Reply:
-    """A replica's response: its head is there, its body still comes.
+    """A replica's response: its head has come, its body still comes.
 
-    Whoever has it calls `close`, whatever happened; an unfinished body then ends its connection, and with it the
-    generation.
+    Its user always calls `close`. This closes the connection of an incomplete body, and so ends the generation.
     """
 
     __slots__ = (
@@ -66,12 +65,12 @@ class Reply:
         return self._response.header(name)
 
     async def piece(self) -> bytes:
-        """What has arrived, at least a byte; empty at the body's end. Raises `ServiceError` when it broke off."""
+        """Return what has arrived, at least a byte; empty at the end. Raises `ServiceError` if it broke off."""
         try:
             return await self._response.piece()
         except BrokenOff as problem:
             if self._fell_silent:
-                raise timed_out("the upstream fell silent") from None
+                raise timed_out("the upstream sent nothing for too long") from None
             if self._replica is not None:
                 _LOG.warning("the response of %s broke off: %s", self._replica.base, problem)
             self.fail()
@@ -80,7 +79,7 @@ class Reply:
             ) from None
 
     async def whole(self) -> bytes:
-        """The body. Raises `ServiceError` when it broke off."""
+        """Return the body. Raises `ServiceError` if it broke off."""
         pieces: list[bytes] = []
         size = 0
         while piece := await self.piece():
@@ -105,7 +104,7 @@ class Reply:
             self._replica.fail()
 
     def close(self) -> None:
-        """Give the connection back where the body has ended, end it where not."""
+        """Give the connection back if the body has ended, otherwise close it."""
         replica = self._replica
         if replica is None:
             return
