@@ -22,7 +22,7 @@ from infra.components.registry import Registry, RegistryArgs
 from infra.components.teardown import Teardown, TeardownArgs
 from infra.planning import GatewayPlan
 
-TEARDOWN = "teardown (if protected: pulumi config set protect false, pulumi up)"
+TEARDOWN = "teardown (if protected: pulumi config set protect false)"
 """Part of a name, because Pulumi's refusal to delete a protected resource shows the name, and says nothing else that a
 user of this program could do."""
 
