@@ -14,6 +14,8 @@ from infra.configuration.settings import GatewaySettings, ServiceSettings
 BOOLEANS = ("auth", "wait", "preflight", "protect", "manage_api_gateway_account")
 """Words whose option may stand alone, which then means true."""
 
+NO_CONFIGURATION = "no configuration is given: make {command} CONFIG=examples/mistral/serve.dstack.yml"
+"""What a command says when `CONFIG` is empty."""
 _NOT_OPTIONS = ("configuration", "env")
 """The configuration has a place of its own; variables are given one at a time."""
 _MEANINGS: Mapping[str, str] = {

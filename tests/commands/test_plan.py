@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from commands.plan.progress import Progress
 
 from commands.in_process import Run
 from commands.plan.__main__ import main
@@ -14,7 +15,6 @@ from commands.plan.arguments import read_arguments
 from commands.plan.assumptions import assumed_region
 from commands.plan.costs import monthly_costs, read_kinds, read_prices
 from commands.plan.planned import Planned, plan_configuration
-from commands.plan.progress import Progress
 from commands.plan.report import created, report
 from commands.program_monitor import Registration
 from infra.configuration import Secret
