@@ -301,6 +301,36 @@ stack config memory_size
     )
 
 
+def test_a_word_that_is_not_stack_config_is_answered_with_its_place() -> None:
+    assert (
+        _report({"configuration": "f", "region": "us-east-1", "port": "80", "profile": "work", "domain": "d"}, "service")
+        == """stack config: 4 problems
+
+stack config region
+  rule:   region is in the configuration of the gateway, and a service follows its gateway
+  remedy: set `region` there, and remove it here: pulumi config rm region
+
+stack config port
+  rule:   `port` is a key of the configuration, and not of stack config
+  remedy: write `port: …` there, and remove it here: pulumi config rm port
+
+stack config profile
+  rule:   the AWS profile is a setting of the AWS provider
+  remedy: run pulumi config set aws:profile NAME, and remove it here: pulumi config rm profile
+
+stack config domain
+  rule:   `domain` is a setting of a gateway, and this configuration is a service
+  remedy: set it for the gateway, and remove it here"""
+    )
+    words = ("region", "name", "tags", "profile", "backend")
+    report = _report({"configuration": "f", **dict.fromkeys(words, "x")}, "gateway")
+    assert [line for line in report.splitlines() if line.startswith("  rule:")] == [
+        *(f"  rule:   `{word}` is a key of the configuration, and not of stack config" for word in words[:3]),
+        "  rule:   the AWS profile is a setting of the AWS provider",
+        "  rule:   `backend` is a key of the configuration, and not of stack config",
+    ]
+
+
 def _keys(given: object) -> dict[str, tuple[tuple[str, ...] | None, int | None]]:
     read = read_settings({"configuration": "f", "keys": given}, "gateway").keys
     return {name: (options.runs, options.requests_per_minute) for name, options in read.items()}

@@ -35,10 +35,11 @@ def test_each_request_has_a_line_without_query_body_and_key(bench: Bench) -> Non
 
 
 def test_the_line_of_a_stream_comes_when_it_ends_and_says_that_the_client_left(bench: Bench) -> None:
-    bench.tgi.usual = stream(*events("a")[:1], asyncio.Event().wait())
+    bench.tgi.usual = stream(*events("a", "b")[:1], asyncio.Event().wait())
     with process(bench, GATEWAY_LOG_REQUESTS="1") as (started, url), httpx.Client() as client:
         with client.stream("POST", f"{url}/v1/chat/completions", json={**BODY, "stream": True}) as response:
-            next(response.iter_raw())
+            pieces = response.iter_raw()
+            next(pieces)
             httpx.get(f"{url}/v1/models")
         assert started.stderr is not None
         assert [_line(started.stderr) for _ in range(2)] == [
