@@ -71,7 +71,13 @@ class Gateway:
         except Exception:
             _LOG.exception("request %s failed", exchange.request_id.decode())
             if not exchange.started:
-                await exchange.respond_error(ServiceError(500, "the gateway failed", "internal_error"))
+                await exchange.respond_error(
+                    ServiceError(
+                        500,
+                        "the gateway failed; try again, or report the x-request-id of this answer",
+                        "internal_error",
+                    )
+                )
         finally:
             exchange.close()
             if since is not None:

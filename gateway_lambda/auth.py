@@ -85,8 +85,8 @@ def may_use(key: Key | None, service: Service) -> bool:
 def refusal(authorization: bytes | None) -> RequestError:
     """The 401 for a caller without a known key."""
     if _bearer(authorization):
-        return invalid_key("incorrect API key: nobody was given this one here")
-    return invalid_key("no API key: send it in the header 'Authorization: Bearer <key>'")
+        return invalid_key("the API key is not known here; check it, or ask the person who runs the gateway for a key")
+    return invalid_key("the request has no API key; send it in the header 'Authorization: Bearer <key>'")
 
 
 def _usable(

@@ -131,7 +131,9 @@ class BoundedConnection(HttpToolsProtocol):
         if not self.pipeline:
             self._queued = 0
         elif len(self.pipeline) >= _MOST_QUEUED or self._queued > _SKIPPED_BODY:
-            raise RequestError("too much waits on this connection for an answer", "invalid_http")
+            raise RequestError(
+                "too many requests wait on this connection; wait for answers before you send more", "invalid_http"
+            )
         super().on_headers_complete()
         self._phase = BODY
         self._judged = self._in_chunks = False

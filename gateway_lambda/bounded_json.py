@@ -1,8 +1,8 @@
 """Decoding JSON that others wrote, with a bound on what it may become in memory.
 
-Bytes do not say what JSON costs: `{},` is three of them and 70 once decoded. So values are counted before the first one
-is made, and nesting is looked at before anything walks through it. What comes from here is small enough for any work
-that is linear in its values, and flat enough for any that recurs.
+The size of a text does not say what it costs: `{},` is three bytes, and 70 once it is decoded. So the values are
+counted before the first one is made, and the nesting is checked before anything walks through it. What this module
+gives is small enough for any work that is linear in its values, and flat enough for any recursion.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 MAX_VALUES: Final = 100_000
-"""Values, however deep. They take 25 MB at most, beside their text. The longest agents' chats have a tenth of it."""
+"""Values at any depth. They take 25 MB at most, beside their text. A long chat of an agent has a tenth of them."""
 MAX_LEVELS: Final = 200
 """Lists and objects in one another. A schema of 64 levels takes three of these for each."""
 
@@ -22,7 +22,7 @@ _QUOTE = ord('"')
 
 
 class JsonRefused(ValueError):
-    """The text is no JSON, or more of it than is taken; the message says which."""
+    """The text is not JSON, or has more of it than is taken. The message says which."""
 
 
 class TooMuchJson(JsonRefused):
@@ -71,7 +71,7 @@ def _decode(text: bytes, openers: int) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise JsonRefused(str(problem)) from None
     if openers > MAX_LEVELS and _is_deeper(found, MAX_LEVELS):
-        raise TooMuchJson(f"more than {MAX_LEVELS} lists and objects in one another; make it flatter")
+        raise TooMuchJson(f"more than {MAX_LEVELS} levels of lists and objects; use fewer")
     return found
 
 

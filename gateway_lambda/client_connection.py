@@ -34,7 +34,7 @@ class ClientConnection(BoundedConnection):
         super().connection_made(transport)
         self._tick()
         if full:
-            self._refuse(unavailable("the gateway has as many connections as it takes; try again shortly"))
+            self._refuse(unavailable("the gateway has too many connections; try again shortly"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:

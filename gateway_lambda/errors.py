@@ -6,7 +6,7 @@ GatewayError
 └── ServiceError   ours or the upstream's: the request was fine (429, 5xx); clients may retry
 ```
 
-Statuses, types and codes are those of translation.md §6.6; the body is OpenAI's, so that its SDKs show the message.
+Statuses, types and codes: docs/gateway.md#errors. The body has OpenAI's form, so that its SDKs show the message.
 """
 
 from __future__ import annotations
@@ -96,12 +96,12 @@ class ServiceError(GatewayError):
 
 def invalid_type(param: str, found: object, wanted: str) -> RequestError:
     """A field whose JSON type is wrong."""
-    return RequestError(f"{param}: found {describe(found)}, want {wanted}", "invalid_type", param=param)
+    return RequestError(f"{param}: found {describe(found)}; use {wanted}", "invalid_type", param=param)
 
 
 def invalid_value(param: str, found: object, wanted: str) -> RequestError:
     """A field of the right type whose value is out of its range."""
-    return RequestError(f"{param}: found {describe(found)}, want {wanted}", "invalid_value", param=param)
+    return RequestError(f"{param}: found {describe(found)}; use {wanted}", "invalid_value", param=param)
 
 
 def unsupported_value(param: str, message: str) -> RequestError:
@@ -117,7 +117,7 @@ def invalid_key(message: str) -> RequestError:
 def model_not_found(name: str) -> RequestError:
     """A model that no run serves, or none that the caller may use."""
     return RequestError(
-        f"the model {name[:200]!r} does not exist here, or you have no access to it; GET /v1/models lists those that "
+        f"the model {name[:200]!r} does not exist here, or you may not use it; GET /v1/models lists the models that "
         "you may use",
         "model_not_found",
         status=404,
@@ -132,12 +132,12 @@ def not_found(what: str) -> RequestError:
 
 def run_not_found(name: str) -> RequestError:
     """A run that there is not, or that the caller may not use."""
-    return not_found(f"there is no run {name[:80]!r} here, or you have no access to it")
+    return not_found(f"the run {name[:80]!r} does not exist here, or you may not use it")
 
 
 def too_large(limit: int) -> RequestError:
     """A request body above the limit, in bytes."""
-    return RequestError(f"the request body is larger than {limit} bytes", "request_too_large", status=413)
+    return RequestError(f"the request body is larger than {limit} bytes; send less", "request_too_large", status=413)
 
 
 def overloaded(message: str) -> ServiceError:
@@ -152,15 +152,15 @@ def unavailable(message: str) -> ServiceError:
 
 def stopping() -> ServiceError:
     """The gateway is being stopped, and the time that requests get to end is over."""
-    return unavailable("the gateway is being stopped; try again shortly")
+    return unavailable("the gateway is stopping; try again shortly")
 
 
 def out_of_time() -> ServiceError:
     """Whoever runs the gateway ends it shortly, whatever is under way."""
     return ServiceError(
         504,
-        "the time that one answer may take here is over (on AWS Lambda, 15 minutes): what has come so far is not the "
-        "whole answer. Ask for a shorter one, or send what has come and ask to continue it",
+        "the answer is not complete: it took longer than one answer may take here (on AWS Lambda, 15 minutes). Ask for "
+        "a shorter answer, or send the text that you have and ask the model to continue it",
         "out_of_time",
         headers=(NO_RETRY,),
     )

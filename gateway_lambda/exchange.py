@@ -227,7 +227,7 @@ class Exchange:
 def not_allowed(method: str, allowed: bytes) -> RequestError:
     """A route that has no such method."""
     return RequestError(
-        f"{method} is not possible here; use {allowed.decode()}",
+        f"{method} is not allowed here; use {allowed.decode()}",
         "method_not_allowed",
         status=405,
         headers=((b"allow", allowed),),

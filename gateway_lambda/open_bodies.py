@@ -21,7 +21,7 @@ class OpenBodies:
         if self._held + size > self._most:
             raise ServiceError(
                 503,
-                "too many large requests without a key at once; send a key, or try again shortly",
+                "too many large requests without an API key at once; send a key, or try again shortly",
                 "service_unavailable",
                 headers=((b"retry-after", b"1"),),
             )

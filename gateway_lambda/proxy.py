@@ -67,7 +67,7 @@ async def pass_on(
         async with limit:
             reply = await upstream.on_a_replica(run.replicas, ask)
     except TimeoutError:
-        raise timed_out("the run's service took longer than it may to begin its response") from None
+        raise timed_out("the run's service did not begin its response in time") from None
     try:
         reply.limit_silence(patience)
         await pass_back(exchange, reply)

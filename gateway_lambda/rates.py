@@ -47,7 +47,7 @@ class Rates:
             wait = max(1, math.ceil((count - limit.burst) / limit.rps))
             raise ServiceError(
                 429,
-                f"more than {limit.rps:g} requests a second to {limit.prefix}; wait {wait} s",
+                f"this client sent more than {limit.rps:g} requests a second to {limit.prefix}; wait {wait} s",
                 "rate_limit_exceeded",
                 headers=((b"retry-after", b"%d" % wait),),
             )

@@ -40,7 +40,7 @@ def place(hosts: list[bytes], path: bytes, domain: str) -> Place:
     """
     refuse_climbing(path)
     if len(hosts) > 1:
-        raise RequestError("several Host headers: send one", "invalid_value")
+        raise RequestError("the request has several Host headers; send one", "invalid_value")
     if domain and hosts:
         label = _label(hosts[0], domain)
         if label and label != "gateway":
@@ -54,7 +54,7 @@ def place(hosts: list[bytes], path: bytes, domain: str) -> Place:
 def refuse_climbing(path: bytes) -> None:
     """Raises `RequestError` for a raw path that has a segment `..`."""
     if (b"." in path or b"%" in path) and _CLIMBING.search(path):
-        raise RequestError("the path climbs with '..': send the path itself", "invalid_value")
+        raise RequestError("the path has a segment '..'; send the path without it", "invalid_value")
 
 
 def _label(host: bytes, domain: str) -> str | None:

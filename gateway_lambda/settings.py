@@ -114,21 +114,21 @@ def _read(variable: str, text: str, default: object, positive: bool) -> str | in
         value = -1
     if not 0 <= value < float("inf") or (positive and value == 0):
         wanted = "a whole number" if kind is int else "a number of seconds"
-        raise SettingsError(f"{variable}={text!r}: give {wanted} {'above' if positive else 'not below'} 0")
+        raise SettingsError(f"{variable}={text!r}: use {wanted} {'above 0' if positive else 'from 0'}")
     return value
 
 
 def _check(settings: Settings) -> None:
     if settings.log not in _LOGGED:
-        raise SettingsError(f"GATEWAY_LOG={settings.log!r}: give one of {', '.join(_LOGGED)}")
+        raise SettingsError(f"GATEWAY_LOG={settings.log!r}: use one of {', '.join(_LOGGED)}")
     if settings.behind not in ("", "adapter"):
-        raise SettingsError(f"GATEWAY_BEHIND={settings.behind!r}: give adapter, or nothing")
+        raise SettingsError(f"GATEWAY_BEHIND={settings.behind!r}: use adapter, or leave it empty")
     if not settings.registry.partition(":")[2]:
-        raise SettingsError(f"GATEWAY_REGISTRY={settings.registry!r}: give file:PATH or dynamodb:TABLE")
+        raise SettingsError(f"GATEWAY_REGISTRY={settings.registry!r}: use file:PATH or dynamodb:TABLE")
     if settings.upstream:
         try:
             address(settings.upstream)
         except BadAddress as problem:
             raise SettingsError(f"GATEWAY_UPSTREAM={settings.upstream!r}: {problem}") from None
     if settings.port > 65535:
-        raise SettingsError(f"PORT={settings.port}: ports end at 65535")
+        raise SettingsError(f"PORT={settings.port}: use a port of at most 65535")

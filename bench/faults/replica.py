@@ -21,8 +21,8 @@ TOKENS = [f" t{number}" for number in range(12)]
 _BEAT = 0.01
 """Seconds between two tokens."""
 WAYS = ("well", "reset", "close", "garbage", "500", "hang", "early", "break")
-"""`early` ends its streams half way and properly, `break` half way and with a reset. With `only-` in front, what is no
-generation is answered well."""
+"""`early` ends its streams half way and properly, `break` half way and with a reset. With `only-` in front, it
+answers well what does not ask for a generation."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length: ?(\d+)", re.IGNORECASE)
 _NUMBER = re.compile(rb"number (\d+)\.")

@@ -1,4 +1,4 @@
-"""Responses in OpenAI's shape: whole chat completions, and the chunks of streamed ones (translation.md §5, §6.1).
+"""Chat completions in OpenAI's form, whole or as the chunks of a stream (docs/translation.md#streams).
 
 What the chunks of one response have in common is encoded once, so that a chunk costs one encoded string.
 """

@@ -1,4 +1,4 @@
-"""`POST /completions` for a model of format tgi: prompts as they are, no template (translation.md §3)."""
+"""`POST /completions` for a model of format tgi (docs/translation.md#legacy-completions)."""
 
 from __future__ import annotations
 

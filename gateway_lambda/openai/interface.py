@@ -25,7 +25,7 @@ from gateway_lambda.upstream.client import Upstream
 _Answer = Callable[[Exchange, Mapping[str, Any], Run, ReadyModel, TgiClient, Settings], Awaitable[None]]
 _ANSWERS: dict[bytes, _Answer] = {b"/chat/completions": chat_completions, b"/completions": completions}
 
-_ROUTES = "there are /v1/models, /v1/chat/completions, /v1/completions, and a run's own routes under /services/<run>/"
+_ROUTES = "use /v1/models, /v1/chat/completions, /v1/completions, or a run's own routes under /services/<run>/"
 
 
 class Interface:
@@ -95,7 +95,7 @@ class Interface:
                 raise
             name = None
         if known:
-            raise invalid_type("model", name, "the name of a model, a string")
+            raise invalid_type("model", name, "the name of a model")
         raise _no_route(exchange)
 
     async def _run_for(self, exchange: Exchange, name: str, table: Table, key: Key | None) -> Run:
@@ -163,7 +163,7 @@ def _address(exchange: Exchange) -> str:
 
 
 def _no_route(exchange: Exchange, more: str = "") -> RequestError:
-    return not_found(f"there is no route {exchange.path[:200].decode('latin-1')!r} here{more}; {_ROUTES}")
+    return not_found(f"the route {exchange.path[:200].decode('latin-1')!r} does not exist{more}; {_ROUTES}")
 
 
 def _allow(exchange: Exchange, *methods: bytes) -> None:

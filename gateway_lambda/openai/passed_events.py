@@ -101,7 +101,7 @@ class PassedEvents:
         if known and not self._ended(self._held):
             raise ServiceError(
                 500,
-                "the upstream ended its stream before the answer was complete: the last event is missing "
+                "the upstream ended its stream before the answer was complete; the last event is missing "
                 f"({'data: [DONE]' if self._names is None else ' or '.join(sorted(self._names))})",
                 "upstream_incomplete",
             )

@@ -73,7 +73,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
     except TooMuchJson as problem:
         raise RequestError(f"the body has {problem}", "invalid_value") from None
     except JsonRefused as problem:
-        raise RequestError(f"the body is no JSON: {problem}", "invalid_json") from None
+        raise RequestError(f"the body is not JSON: {problem}", "invalid_json") from None
     return mapping(found, "body")
 
 
@@ -145,7 +145,11 @@ async def _failure(reply: Reply) -> GatewayError:
 def _error(reply: Reply, found: bytes) -> GatewayError:
     """The error of a response that is none of OpenAI's, or of a replica that is busy."""
     if reply.status == 401:
-        return ServiceError(502, "the run's replica refuses the gateway's key", "upstream_misconfigured")
+        return ServiceError(
+            502,
+            "the run's replica refuses the gateway's key; set the right key in the run's record",
+            "upstream_misconfigured",
+        )
     message = _message(found)[:_LONGEST_MESSAGE] or f"the upstream answered {reply.status}"
     wait = reply.header(b"retry-after") or b"1"
     if reply.status in _BUSY:

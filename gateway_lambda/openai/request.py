@@ -1,4 +1,4 @@
-"""What chat and legacy completions ask alike: the fields of translation.md §2.2, one row each.
+"""The fields that chat and legacy completions share (docs/translation.md#fields), one row for each.
 
 A row is a function that checks one value and notes it in the `Request`. JSON null is the same as absent and reaches no
 row; fields without a row are ignored.
@@ -81,7 +81,11 @@ def read_fields(request: Request, body: Mapping[str, Any], rows: Mapping[str, Ro
                 row(request, value)
     if request.stream or body.get("stream_options") is None:
         return
-    raise invalid_value("stream_options", body["stream_options"], "no stream_options unless stream is true")
+    raise RequestError(
+        "stream_options needs stream; set stream to true, or leave stream_options out",
+        "invalid_value",
+        param="stream_options",
+    )
 
 
 def _temperature(request: Request, value: Any) -> None:
@@ -120,12 +124,14 @@ def _frequency_penalty(request: Request, value: Any) -> None:
 
 def _presence_penalty(request: Request, value: Any) -> None:
     if number(value, "presence_penalty", -2, 2):
-        request.unsupported("presence_penalty", "the upstream has no such penalty; frequency_penalty is close")
+        request.unsupported(
+            "presence_penalty", "the upstream does not have it; use frequency_penalty, which is similar"
+        )
 
 
 def _logit_bias(request: Request, value: Any) -> None:
     if mapping(value, "logit_bias"):
-        request.unsupported("logit_bias", "the upstream cannot bias tokens; leave it out")
+        request.unsupported("logit_bias", "the upstream cannot do this; leave it out")
 
 
 def _top_k(request: Request, value: Any) -> None:
@@ -144,7 +150,7 @@ def _repetition_penalty(request: Request, value: Any) -> None:
 def _typical_p(request: Request, value: Any) -> None:
     found = number(value, "typical_p", 0, 1)
     if found in (0, 1):
-        raise invalid_value("typical_p", value, "a number between 0 and 1, both excluded")
+        raise invalid_value("typical_p", value, "a number above 0 and below 1")
     request.typical_p = found
 
 

@@ -1,4 +1,4 @@
-"""Streaming one request's answers: tokens in, chunks out, token by token (translation.md §6)."""
+"""Streaming one request's answers: tokens in, chunks out, token by token (docs/translation.md#streams)."""
 
 from __future__ import annotations
 

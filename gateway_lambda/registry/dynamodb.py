@@ -144,9 +144,9 @@ class DynamoRegistry:
             self._read_at = began
         except _UNREADABLE as problem:
             self._failed_at = began
-            stays = "the last good copy stays" if self._usable() else "there is no copy to go on with"
+            stays = "the gateway uses the last good copy" if self._usable() else "the gateway has no copy"
             reason = str(problem) or "no answer in time"
-            _LOG.error("registry table %s cannot be read, %s: %s", self._name, stays, reason)
+            _LOG.error("the registry table %s cannot be read, and %s: %s", self._name, stays, reason)
         finally:
             # What is open while a function is frozen may be dead after it, and one that is dead costs the whole wait.
             self._replica.close()
@@ -155,7 +155,7 @@ class DynamoRegistry:
         registry, problems = read_items(items)
         for problem in problems:
             if problem not in self._problems:
-                _LOG.error("registry table %s: an item is left out: %s", self._name, problem)
+                _LOG.error("registry table %s: the gateway ignores an item: %s", self._name, problem)
         self._problems = frozenset(problems)
         self._table = Table(registry, self._table)
 
@@ -204,14 +204,16 @@ def _checked(name: str, environment: Mapping[str, str]) -> str:
     """The region, where everything that a look needs is there."""
     where = f"GATEWAY_REGISTRY='dynamodb:{name}'"
     if not _NAME.fullmatch(name):
-        raise RegistryError(f"{where}: a table's name has 3 to 255 of A-Z a-z 0-9 _ . -; give dynamodb:TABLE")
+        raise RegistryError(
+            f"{where}: a table's name has 3 to 255 of the characters A-Z a-z 0-9 _ . -; use dynamodb:TABLE"
+        )
     try:
         credentials_in(environment)
     except NoCredentials as problem:
         raise RegistryError(f"{where}: {problem}") from None
     region = region_in(environment)
     if region is None:
-        raise RegistryError(f"{where}: AWS_REGION is not set; give the table's region")
+        raise RegistryError(f"{where}: AWS_REGION is not set; set it to the table's region")
     return region
 
 

@@ -44,7 +44,11 @@ class FileRegistry:
         except OSError as problem:
             stamp = None
             if self._stamp is not None:
-                _LOG.error("registry file %s cannot be read, the last good state stays: %s", self._path, problem)
+                _LOG.error(
+                    "the registry file %s cannot be read, and the gateway uses the last good state: %s",
+                    self._path,
+                    problem,
+                )
         if stamp == self._stamp:
             return self._table
         self._stamp = stamp
@@ -53,7 +57,9 @@ class FileRegistry:
         try:
             self._table = self._read(self._table)
         except _UNREADABLE as problem:
-            _LOG.error("registry file %s is broken, the last good state stays: %s", self._path, problem)
+            _LOG.error(
+                "the registry file %s is broken, and the gateway uses the last good state: %s", self._path, problem
+            )
         return self._table
 
     async def refreshed(self) -> Table:
@@ -89,5 +95,5 @@ def decode_registry(data: bytes, origin: str) -> Registry:
             try:
                 found.append(msgspec.json.decode(raw, type=kind))  # pyright: ignore[reportArgumentType]
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-                _LOG.error("%s: %s %d is left out: %s", origin, kind.__name__.lower(), number, problem)
+                _LOG.error("%s: the gateway ignores %s %d: %s", origin, kind.__name__.lower(), number, problem)
     return Registry(keys=keys, services=services)

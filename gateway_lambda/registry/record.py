@@ -76,9 +76,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __post_init__(self) -> None:
         """Raises `ValueError`, as all of these do; the messages quote no value."""
         if _PREFIX.fullmatch(self.prefix) is None:
-            raise ValueError("prefix: want a path that begins with /, in ASCII, without query or fragment")
+            raise ValueError("prefix: use a path in ASCII that begins with /, without query and fragment")
         if self.upstream_api_key and _TOKEN.fullmatch(self.upstream_api_key) is None:
-            raise ValueError("upstream_api_key: want printable ASCII without spaces")
+            raise ValueError("upstream_api_key: use printable ASCII without spaces")
 
 
 class RateLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

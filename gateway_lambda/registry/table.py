@@ -40,7 +40,9 @@ class Table:
             (name, service.run) for name, found in models.items() for service in found if service not in named[name]
         }
         for name, run in sorted(self._left_out - (previous._left_out if previous else set())):
-            _LOG.error("the model name %r belongs to another run: %r gets no requests by it", name, run)
+            _LOG.error(
+                "the model name %r belongs to another run, so that the run %r gets no requests for it", name, run
+            )
 
     def run(self, name: str) -> Service | None:
         """The service of that run name."""

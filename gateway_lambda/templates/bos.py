@@ -1,4 +1,4 @@
-"""One beginning-of-sequence token, not two (translation.md §7.5).
+"""One beginning-of-sequence token, not two (docs/translation.md#one-bos).
 
 TGI's `/generate` tokenizes with special tokens, so a tokenizer that adds BOS adds it to a prompt whose template already
 printed one.

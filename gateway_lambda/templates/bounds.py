@@ -42,7 +42,7 @@ class RenderContext(Context):
         """
         used = time.thread_time()
         if self._used and used - self._used > MAX_SECONDS - FIRST_LOOK:
-            raise TemplateLimit(f"the chat template renders for more than {MAX_SECONDS:g} s")
+            raise TemplateLimit(f"the chat template takes more than {MAX_SECONDS:g} s to render")
         self._used = self._used or used
         self.look_at = now + FIRST_LOOK
 

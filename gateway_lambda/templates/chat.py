@@ -86,7 +86,9 @@ class ChatTemplate:
         """
         template = self._tool_use if tools else self._default
         if template is None:
-            raise TemplateInvalid("the model has a chat template for tools alone, and none named default")
+            raise TemplateInvalid(
+                "the model has a chat template only for requests with tools, and no template named default"
+            )
         if self._control_tokens is not None:
             messages, tools, documents, chat_template_kwargs = (
                 self._control_tokens.clean(value, param)
@@ -132,7 +134,7 @@ class ChatTemplate:
         if continuation:
             if generation:
                 raise MessagesRefused(
-                    "add_generation_prompt and continue_final_message exclude each other",
+                    "add_generation_prompt and continue_final_message are both true; set only one of them",
                     param="continue_final_message",
                     code="invalid_value",
                 )
@@ -144,9 +146,11 @@ class ChatTemplate:
             raise _refused_kwargs("must be an object", "invalid_type")
         for name, value in values.items():
             if name in self._reserved:
-                raise _refused_kwargs(f"cannot set {name[:64]!r}: the name is reserved", "invalid_value")
+                raise _refused_kwargs(f"cannot set {name[:64]!r}, which the gateway sets itself", "invalid_value")
             if isinstance(value, (dict, list)):
-                raise _refused_kwargs(f"takes strings, numbers and booleans; {name[:64]!r} is none", "invalid_type")
+                raise _refused_kwargs(
+                    f"must hold strings, numbers and booleans, but {name[:64]!r} is a list or an object", "invalid_type"
+                )
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -173,7 +177,7 @@ def _cut_at_tag(text: str) -> str:
     """The text up to the tag, trailing whitespace kept unless the template trimmed the tag's own."""
     end = text.rfind(_TAG)
     if end < 0:
-        raise TemplateRaised("the chat template does not print the last message, so it cannot be continued")
+        raise TemplateRaised("the chat template does not print the last message, so the model cannot continue it")
     kept = text[:end] if text.startswith(" ", end + len(_TAG)) else text[:end].rstrip()
     return kept.replace(_TAG, "")
 
@@ -181,16 +185,16 @@ def _cut_at_tag(text: str) -> str:
 def _checked_text(text: str) -> str:
     if not text:
         raise MessagesRefused(
-            "the chat template makes an empty prompt of these messages", param="messages", code="invalid_value"
+            "the chat template makes an empty prompt from these messages", param="messages", code="invalid_value"
         )
     try:
         size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError:
         raise MessagesRefused(
-            "messages hold half of a surrogate pair, which is no text", param="messages", code="invalid_value"
+            "messages have half of a surrogate pair, which is not text", param="messages", code="invalid_value"
         ) from None
     if size > MAX_OUTPUT_BYTES:
-        raise TemplateLimit(f"the rendered prompt has {size} bytes; {MAX_OUTPUT_BYTES} are allowed")
+        raise TemplateLimit(f"the rendered prompt has {size} bytes; at most {MAX_OUTPUT_BYTES} are allowed")
     return text
 
 

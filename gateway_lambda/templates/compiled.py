@@ -68,7 +68,7 @@ class CompiledTemplate:
         """What failed and where; the traceback's frames carry lines of generated Python, which Jinja maps back."""
         text = str(problem) or type(problem).__name__
         if isinstance(problem, RecursionError):
-            text = "values are nested too deeply, or the template calls itself without end"
+            text = "values are nested too deeply, or the template calls itself endlessly"
         line = None
         trace = problem.__traceback__
         while trace is not None:
@@ -112,10 +112,10 @@ def base_variables(tokens: Mapping[str, Any]) -> dict[str, Any]:
 
 _REFUSED: Final[tuple[tuple[type[nodes.Node], str], ...]] = (
     (nodes.Pow, "** is not allowed in a chat template; write the number out"),
-    (nodes.Include, "include is not possible: a chat template is one text"),
-    (nodes.Import, "import is not possible: a chat template is one text"),
-    (nodes.FromImport, "import is not possible: a chat template is one text"),
-    (nodes.Extends, "extends is not possible: a chat template is one text"),
+    (nodes.Include, "include is not allowed: a chat template is one text"),
+    (nodes.Import, "import is not allowed: a chat template is one text"),
+    (nodes.FromImport, "import is not allowed: a chat template is one text"),
+    (nodes.Extends, "extends is not allowed: a chat template is one text"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Control tokens that callers write (translation.md §7.6).
+"""Control tokens that callers write (docs/translation.md#control-tokens).
 
 TGI takes text alone and tokenizes `<|im_start|>` as the control token wherever it stands. A record may have such texts
 stripped from requests, or requests with them refused. What counts: the model's special tokens, and texts of the
@@ -68,10 +68,14 @@ class ControlTokens:
                 return text
             if self._mode == "reject":
                 raise MessagesRefused(
-                    f"{param} holds {match[0]!r}, a control token of the model", param=param, code="invalid_value"
+                    f"{param} has {match[0]!r}, a control token of the model; remove it",
+                    param=param,
+                    code="invalid_value",
                 )
             text = self._pattern.sub("", text)
-        raise MessagesRefused(f"{param} hides control tokens in each other", param=param, code="invalid_value")
+        raise MessagesRefused(
+            f"{param} has control tokens inside each other; remove them", param=param, code="invalid_value"
+        )
 
 
 def _any_of(texts: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ TemplateError
 └── MessagesRefused   the messages break the interface's rules  400 with `param` and `code`
 ```
 
-Codes and statuses: translation.md §6.6. All are plain data; nothing here knows HTTP.
+Codes and statuses: docs/translation.md#errors. All are plain data; nothing here knows HTTP.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Images in messages for vision models, and the guard against images that nobody allowed.
 
-TGI takes images as `![](URL)` inside the text, whoever wrote it, and fetches http(s) URLs itself: a request forged on
-the server's side if a caller may write one (translation.md §0.3.14). So admitted images travel through the template
-as marks that no caller can guess, every `![](` of the rendered text is broken, and only then are the marks replaced.
+TGI treats each `![](URL)` in the text as an image, whoever wrote it, and fetches http(s) URLs itself
+(docs/translation.md#images). So an allowed image goes through the template as a mark that no caller can guess. Then
+every `![](` of the rendered text is broken, and the marks are replaced by the images.
 """
 
 from __future__ import annotations
@@ -77,16 +77,16 @@ class ImageGuard:
         if url.startswith("data:"):
             return _problem_with_data(url)
         if _UNSAFE_IN_URL.search(url):
-            return "an image URL holds printable ASCII without backslashes; percent-encode the rest"
+            return "the image URL has characters other than printable ASCII, or a backslash; percent-encode them"
         try:
             address = urlsplit(url)
             host, port = (address.hostname or "").lower(), address.port
         except ValueError:
-            return "the image URL cannot be read"
+            return "the image URL is not valid"
         if address.scheme not in ("http", "https"):
-            return "an image is a data: URI or an http(s) URL"
+            return "the image is neither a data: URI nor an http(s) URL"
         if "@" in address.netloc or not host:
-            return "the image URL has no plain host"
+            return "the image URL has a user, or no host"
         usual = port is None or port == (443 if address.scheme == "https" else 80)
         if f"{host}:{port}" in self._hosts or (usual and host in self._hosts):
             return None
@@ -96,7 +96,7 @@ class ImageGuard:
 def _problem_with_data(url: str) -> str | None:
     match = _DATA_URI.match(url)
     if match is None:
-        return "a data: URI holds image/png, image/jpeg, image/gif or image/webp, as base64"
+        return "the data: URI is not image/png, image/jpeg, image/gif or image/webp as base64"
     try:
         binascii.a2b_base64(url[match.end() :].encode("ascii"), strict_mode=True)
     except ValueError:

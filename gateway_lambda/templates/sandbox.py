@@ -141,4 +141,4 @@ def raise_exception(message: Any = "") -> NoReturn:
 
 def _check_stored_name(name: Any) -> None:
     if isinstance(name, str) and name.startswith("_"):
-        raise SecurityError(f"a namespace cannot store {name!r}: names beginning with an underscore are refused")
+        raise SecurityError(f"a namespace cannot store {name!r}, because the name begins with an underscore")

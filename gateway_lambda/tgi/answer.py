@@ -77,5 +77,5 @@ def finish_of(reason: str) -> Finish:
     if reason == "length":
         return "length"
     if reason not in ("eos_token", "stop_sequence"):
-        _LOG.warning("TGI gives a finish reason that is not known, taken for stop: %.80s", reason)
+        _LOG.warning("TGI gave an unknown finish reason, and the gateway says stop: %.80s", reason)
     return "stop"

@@ -1,4 +1,4 @@
-"""The canonical body of `/generate` and `/generate_stream` (translation.md §2.2, §2.3, §2.6)."""
+"""The canonical body of `/generate` and `/generate_stream` (docs/translation.md#the-body-for-tgi)."""
 
 from __future__ import annotations
 

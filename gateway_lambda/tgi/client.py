@@ -92,7 +92,7 @@ class TgiClient:
                 finally:
                     reply.close()
         except TimeoutError:
-            raise timed_out("the upstream took longer than it may for a whole answer; set stream=true") from None
+            raise timed_out("the upstream did not complete the answer in time; set stream=true") from None
         if reply.status != 200:
             raise from_status(reply.status, found, grammar=grammar)
         return decode_generated(found), count_in(reply.header(b"x-prompt-tokens"))

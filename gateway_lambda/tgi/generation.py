@@ -123,7 +123,7 @@ class Generation:
             return
         request = self.request
         if request.frequency_penalty is not None:
-            request.unsupported("frequency_penalty", "the upstream's version has none; leave it out")
+            request.unsupported("frequency_penalty", "this version of the upstream does not have it; leave it out")
             request.frequency_penalty = None
 
     async def _budget(self, facts: Facts) -> Budget:

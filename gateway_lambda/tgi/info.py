@@ -73,14 +73,14 @@ def decode_info(body: bytes) -> Info | None:
     try:
         return msgspec.json.decode(body, type=Info)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        _LOG.warning("/info gave no answer that can be used: %s", problem)
+        _LOG.warning("the gateway cannot use the answer of /info: %s", problem)
         return None
 
 
 def adds_bos(tokens: bytes | None) -> bool | None:
     """Whether the tokenizer put something before the text: its first token then has no width.
 
-    `tokens`: `/tokenize`'s answer, a list of `{id, text, start, stop}`; None, or what is none, says nothing.
+    `tokens`: `/tokenize`'s answer, a list of `{id, text, start, stop}`. Without such an answer nothing is known: None.
     """
     try:
         first = decode_bounded(tokens or b"[]")[0]

@@ -216,5 +216,5 @@ def _is_json(data: bytes) -> bool:
 
 
 def _garbage(problem: object) -> ServiceError:
-    _LOG.warning("an upstream sent what is no answer of TGI's: %s", problem)
-    return ServiceError(500, "the upstream sent something that is no answer", "upstream_error")
+    _LOG.warning("an upstream sent something that is not an answer of TGI: %s", problem)
+    return ServiceError(500, "the upstream sent something that is not an answer of TGI", "upstream_error")

@@ -1,4 +1,4 @@
-"""Log-probabilities of the tokens that are shown (translation.md §2.7), whoever shapes them."""
+"""Log-probabilities of the tokens that are shown (docs/translation.md#log-probabilities)."""
 
 from __future__ import annotations
 

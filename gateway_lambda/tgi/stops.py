@@ -1,4 +1,4 @@
-"""Finding stop strings in text that comes in pieces (translation.md §2.5, §6.2).
+"""Finding stop strings in text that comes in pieces (docs/translation.md#stop-strings).
 
 The winner is the occurrence that completes first, among those the longest. That is the same however the text is cut
 into pieces, as long as what may still become a stop is held back.

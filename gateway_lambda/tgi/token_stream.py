@@ -90,4 +90,4 @@ class TokenStream:
         if rest:
             return rest
         self._reply.fail()
-        raise ServiceError(500, "the upstream's stream ended before the answer did", "upstream_incomplete")
+        raise ServiceError(500, "the upstream ended its stream before the answer was complete", "upstream_incomplete")

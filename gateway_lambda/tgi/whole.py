@@ -1,4 +1,4 @@
-"""A whole answer of `/generate` as a choice: its text, why it ended, how many tokens it took (translation.md §5)."""
+"""A whole answer of `/generate` as a choice: its text, its end, its tokens (docs/translation.md#whole-answers)."""
 
 from __future__ import annotations
 

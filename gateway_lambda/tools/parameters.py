@@ -71,7 +71,9 @@ def has_references(schema: object) -> bool:
 
 def _schema(schema: Mapping[str, Any], base: str, param: str, depth: int) -> dict[str, Any]:
     if depth > DEEPEST:
-        raise RequestError(f"{param}: more than {DEEPEST} levels; make it flatter", "invalid_value", param=param)
+        raise RequestError(
+            f"{param}: the schema has more than {DEEPEST} levels; use fewer", "invalid_value", param=param
+        )
     if schema and not _COMPILED & schema.keys():
         return dict(_ANYTHING)
     kinds = schema.get("type")
@@ -98,7 +100,7 @@ def _by_type(schema: Mapping[str, Any], kinds: list[object], base: str, param: s
 
 def _kind(kind: object, param: str) -> str:
     if not isinstance(kind, str):
-        raise invalid_type(param, kind, "the name of a type in every list of types")
+        raise invalid_type(param, kind, "only names of types in a list of types")
     return kind
 
 
@@ -125,7 +127,7 @@ def _reference(value: object, base: str, param: str) -> str:
     if isinstance(value, str) and (value == "#" or value.startswith("#/")):
         return base + value[1:]
     raise RequestError(
-        f"{param}: $ref {str(value)[:200]!r}: want a path in these parameters, such as '#/$defs/address'",
+        f"{param}: found the $ref {str(value)[:200]!r}; use a path in these parameters, for example '#/$defs/address'",
         "unsupported_value",
         param=param,
     )

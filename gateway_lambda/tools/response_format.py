@@ -1,4 +1,4 @@
-"""`response_format` as a grammar for TGI (translation.md §2.8).
+"""`response_format` as a grammar for TGI (docs/translation.md#response-formats).
 
 OpenAI's spelling and TGI's own (`{"type": "json", "value": schema}`) are both read. What TGI cannot compile in a
 schema it says itself; only what would bring it down is refused here.
@@ -46,7 +46,7 @@ def read_response_format(value: object, model: Model, facts: Facts) -> dict[str,
         return None
     grammar = _grammar(kind, found, model)
     if not facts.takes_grammar:
-        message = f"{_PARAM}: this upstream's version takes no grammars, which came with TGI 1.4.1; ask for text"
+        message = f"{_PARAM}: this version of the upstream supports only text; use text, or TGI 1.4.1 or newer"
         raise RequestError(message, "unsupported_parameter", param=_PARAM)
     return grammar
 
@@ -78,7 +78,7 @@ def _grammar(kind: str, found: dict[str, Any], model: Model) -> dict[str, Any]:
         case "regex":
             return {"type": "regex", "value": _expression(found.get("value"))}
         case _:
-            raise unsupported_value(f"{_PARAM}.type", f"found {describe(kind)}, want {_KINDS}")
+            raise unsupported_value(f"{_PARAM}.type", f"found {describe(kind)}; use {_KINDS}")
 
 
 def _openai_schema(value: object) -> tuple[object, str]:
@@ -103,16 +103,16 @@ def _of_schema(value: object, param: str) -> dict[str, Any]:
     schema = mapping(value, param)
     kind = schema.get("type", "object")
     if kind != "object":
-        raise invalid_value(param, kind, "a schema of type 'object': the upstream makes nothing else")
+        raise invalid_value(param, kind, "'object', because the upstream makes nothing else")
     if not isinstance(schema.get("properties"), dict):
-        raise invalid_value(param, schema, "a schema with `properties` at its top: the upstream refuses others")
+        raise invalid_value(param, schema, "a schema with `properties` at its top, because the upstream refuses others")
     check_size(schema, param)
     return {"type": "json", "value": schema}
 
 
 def _any_object(model: Model) -> dict[str, Any]:
     if model.json_object == "reject":
-        rule = "'json_object' is not served by this model; use 'json_schema' with a schema of what you expect"
+        rule = "this model does not support 'json_object'; use 'json_schema' with a schema of the answer"
         raise unsupported_value(_PARAM, rule)
     return {"type": "regex", "value": JSON_OBJECT}
 

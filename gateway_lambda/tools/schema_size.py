@@ -56,7 +56,7 @@ def check_size(schema: Mapping[str, Any], param: str, root: Mapping[str, Any] | 
 
 def too_large(param: str) -> RequestError:
     """A schema, or several together, above `LONGEST`."""
-    return _refusal(param, f"the schema is too large: written out it has more than {LONGEST} characters")
+    return _refusal(param, f"the schema is too large: its regular expression has more than {LONGEST} characters")
 
 
 class _Sizing:
@@ -174,5 +174,5 @@ def _at(root: Mapping[str, Any], path: tuple[str, ...]) -> object:
 
 
 def _refusal(param: str, what: str) -> RequestError:
-    rule = "the upstream makes one regular expression of it, which is finite; make it smaller and without recursion"
+    rule = "the upstream makes one finite regular expression from it; use a smaller schema without recursion"
     return RequestError(f"{param}: {what}; {rule}", "unsupported_value", param=param)

@@ -69,7 +69,7 @@ class Choice:
         """
         left = [replica for replica in replicas if replica not in tried]
         if not left:
-            raise unavailable("this run has no replica now; try again shortly")
+            raise unavailable("no replica of this run is up; try again shortly")
         loop = asyncio.get_running_loop()
         until = loop.time() + _LONGEST_WAIT
         with contextlib.suppress(TimeoutError):

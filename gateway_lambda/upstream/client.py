@@ -93,7 +93,7 @@ class Upstream:
                 except BrokenOff as problem:
                     may_repeat = repeatable or (problem.untaken and isinstance(body, bytes))
                     if again or not may_repeat or not connection.used or problem.answered:
-                        _LOG.warning("%s gave no answer: %s", replica.base, problem)
+                        _LOG.warning("%s did not answer: %s", replica.base, problem)
                         raise _no_answer(problem, another=may_repeat) from None
                 else:
                     if response.status not in FAILING:
@@ -140,13 +140,15 @@ class Upstream:
         try:
             return await replica.connection(self._settings.connect_timeout, fresh=fresh)
         except (OSError, TimeoutError) as problem:
-            _LOG.warning("connecting to %s failed: %s", replica.base, str(problem) or "it took too long")
-            raise unreachable("no connection to the run's replica; it may be starting or gone") from None
+            _LOG.warning("the gateway cannot connect to %s: %s", replica.base, str(problem) or "it took too long")
+            raise unreachable(
+                "the gateway cannot connect to the run's replica, which may be starting or gone; try again shortly"
+            ) from None
 
 
 def _no_answer(problem: BrokenOff, *, another: bool) -> ServiceError:
     if problem.answered:
-        return unreachable("the run's replica answered with what is no HTTP response", another=another)
+        return unreachable("the run's replica answered with something that is not HTTP", another=another)
     return unreachable("the run's replica closed the connection before it answered", another=another)
 
 

@@ -132,9 +132,9 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
-            self._break_off(f"what came is no HTTP response: {problem}")
+            self._break_off(f"this is not an HTTP response: {problem}")
         if self._beside_body > _MAX_BESIDE_BODY:
-            self._break_off("headers without end")
+            self._break_off("the headers do not end")
 
     def eof_received(self) -> None:
         """The replica ends the connection. The transport closes then."""

@@ -75,7 +75,9 @@ class Reply:
             if self._replica is not None:
                 _LOG.warning("the response of %s broke off: %s", self._replica.base, problem)
             self.fail()
-            raise ServiceError(500, "the upstream's answer broke off before its end", "upstream_incomplete") from None
+            raise ServiceError(
+                500, "the upstream's answer broke off before it was complete", "upstream_incomplete"
+            ) from None
 
     async def whole(self) -> bytes:
         """The body. Raises `ServiceError` when it broke off."""

@@ -210,7 +210,7 @@ def test_what_the_hub_refuses_is_wrong_here_too(
     printed = capsys.readouterr()
     assert (status, printed.out) == (1, "")
     assert "line 11, model.chat_template" in printed.err
-    assert "there is no mistralai/Mistral-7B-Instruct-v0.1 on the Hub that is open to everyone (401)" in printed.err
+    assert "the Hub has no public repository mistralai/Mistral-7B-Instruct-v0.1 (401)" in printed.err
 
 
 @pytest.mark.parametrize(
@@ -220,15 +220,15 @@ def test_what_the_hub_refuses_is_wrong_here_too(
             ["nowhere.dstack.yml"],
             "nowhere.dstack.yml: 1 problem\n\n"
             "  found:  no such file or directory\n"
-            "  rule:   a configuration is a file that can be read\n"
-            f"  remedy: check the path; it begins at {Path.cwd()}\n",
+            "  rule:   a configuration must be a readable file\n"
+            f"  remedy: check the path, which is relative to {Path.cwd()}\n",
         ),
         (
             [CHATTY, "--vpc-id", "vpc-12345678"],
             "command line: 1 problem\n\n"
             "--vpc-id\n"
             "  rule:   `vpc_id` is a setting of a gateway, and this configuration is a service\n"
-            "  remedy: set it for the gateway, and remove it here\n",
+            "  remedy: remove it here, and set it in the stack of the gateway\n",
         ),
         (
             ["examples/gateway.dstack.yml", "--name", "x"],
@@ -244,7 +244,7 @@ def test_what_the_hub_refuses_is_wrong_here_too(
             f"{CHATTY}: 1 problem\n\n"
             "run name\n"
             "  found:  'services'\n"
-            "  rule:   a run name is none of gateway, services, v1, www, which the gateway itself uses\n"
+            "  rule:   a run name must not be gateway, services, v1 or www, because the gateway uses these names\n"
             "  remedy: choose another name\n",
         ),
     ],

@@ -103,4 +103,4 @@ def mute() -> Clients:
 def test_the_catalog_is_dated(account: Account) -> None:
     service = account.with_gateway(GATEWAY).up("run", {"configuration": account.written("serve.yml", SCALED)})
     said = "\n".join(message for _, message in service.run.messages)
-    assert f"list prices of {catalog.PRICES_REGION} on {catalog.PRICES_AS_OF}" in said
+    assert f"list prices per hour, in {catalog.PRICES_REGION} on {catalog.PRICES_AS_OF}" in said

@@ -143,7 +143,7 @@ def test_it_fails_with_the_cause_and_stops_the_spending(capsys: pytest.CaptureFi
     with pytest.raises(NotServingError, match="yellow-cat-1 does not serve"):
         provider(aws).create(PROPS)
     assert [(one["MinSize"], one["DesiredCapacity"]) for one in aws.changed] == [(1, 1), (0, 0)]
-    assert "stopping what is billed" in capsys.readouterr().err
+    assert "stopping the instances that do not serve" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,9 @@ def test_the_second_run_of_a_name_fails_and_says_who_has_it(registry: Registry) 
     with pytest.raises(RuntimeError) as refused:
         provider.create(props("b"))
     assert str(refused.value) == (
-        f"{M} is the model name of the run a (stack o/p/a): write another model.name, or let both share its requests: "
-        "pulumi config set weight 1, and pulumi config set weight 1 --stack o/p/a and pulumi up there first"
+        f"{M} is the model name of the run a (stack o/p/a): choose another model.name, or let the runs share its "
+        "requests: first pulumi config set weight 1 --stack o/p/a and pulumi up there, then pulumi config set weight 1 "
+        "here"
     )
     assert registry.holders() == (["a"], False)
     provider.create(props("b", model="another"))
@@ -109,12 +110,12 @@ def test_runs_come_to_share_a_name_and_cease_to(registry: Registry) -> None:
     registry.runs("a", "b")
     provider = ModelClaimProvider()
     provider.create(props())
-    with pytest.raises(RuntimeError, match="--stack o/p/a and pulumi up there first"):
+    with pytest.raises(RuntimeError, match=r"first pulumi config set weight 1 --stack o/p/a and pulumi up there$"):
         provider.create(props("b", shared=True))
     provider.update("id", props(), props(shared=True))
     provider.create(props("b", shared=True))
     assert registry.holders() == (["a", "b"], True)
-    with pytest.raises(RuntimeError, match=r"only runs that have a weight share it: give this run one"):
+    with pytest.raises(RuntimeError, match=r"only runs with a weight share it: give this run a weight"):
         provider.update("id", props(shared=True), props())
     assert registry.holders() == (["a", "b"], True)
     provider.delete("id", props("a", shared=True))

@@ -117,7 +117,8 @@ def test_where_nothing_is_waited_for_the_route_waits_for_the_group(
     assert service.one(GROUP).urn in service.waits_for(route)
     said = [message for severity, message in service.run.messages if severity == "info"]
     assert any(
-        "Nothing waits" in message or "wait is false" in message or "no replica runs" in message for message in said
+        "pulumi up does not wait for a replica" in message or "wait is false" in message or "no replica runs" in message
+        for message in said
     )
 
 

@@ -49,9 +49,9 @@ def test_a_second_run_of_a_model_name_fails_before_anything_but_its_run_name_is_
     before = stacks.happened()
     said = refused(stacks.stack("second", MODEL, QUICK))
     assert (
-        "RuntimeError: org/name:tag is the model name of the run first (stack organization/servestack/first): write "
-        "another model.name, or let both share its requests: pulumi config set weight 1, and pulumi config set weight "
-        "1 --stack organization/servestack/first and pulumi up there first"
+        "RuntimeError: org/name:tag is the model name of the run first (stack organization/servestack/first): choose "
+        "another model.name, or let the runs share its requests: first pulumi config set weight 1 --stack "
+        "organization/servestack/first and pulumi up there, then pulumi config set weight 1 here"
     ) in said
     assert stacks.events(before) == [("create", "TableItem second-claim")]
     assert holders(stacks) == {"org/name:tag": (["first"], False)}
@@ -59,7 +59,7 @@ def test_a_second_run_of_a_model_name_fails_before_anything_but_its_run_name_is_
 
 def test_both_share_it_once_both_say_so_and_no_update_of_either_replaces_anything(stacks: Stacks) -> None:
     said = refused(stacks.stack("second", MODEL, SHARING))
-    assert "pulumi config set weight 1 --stack organization/servestack/first and pulumi up there first" in said
+    assert "first pulumi config set weight 1 --stack organization/servestack/first and pulumi up there" in said
     before = stacks.happened()
     stacks.stack("first", MODEL, SHARING).up()
     assert stacks.events(before) == [("update", "TableItem first-run")]

@@ -18,6 +18,9 @@ ROWS = [
     ("garbage", "tgi"),
     ("closed, generations alone, later", "tgi"),
     ("hang, later", "tgi"),
+    ("killed", "openai"),
+    ("garbage", "openai"),
+    ("broken half way, later", "openai"),
 ]
 
 

@@ -32,7 +32,7 @@ from tests.hostile.scripts import streamed
 Case = dict[str, Any]
 TEMPLATE = (
     "{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}[{{ m.role }}]"
-    "{% if m.content is string %}{{ m.content }}{% else %}{{ m.content | tojson }}{% endif %}"
+    "{% if m.content is string %}{{ m.content }}{% elif m.content %}{{ m.content | tojson }}{% endif %}"
     "{% for call in m.tool_calls or [] %}{{ call.function.name }}{{ call.function.arguments | tojson }}{% endfor %}"
     "{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
 )

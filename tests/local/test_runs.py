@@ -130,7 +130,9 @@ def test_a_file_that_is_named_twice_is_refused() -> None:
 def test_a_bare_variable_takes_the_callers_value_and_is_missed_when_there_is_none(tmp_path: Path) -> None:
     path = tmp_path / "a.dstack.yml"
     path.write_text(f"{NGINX}env:\n  - TOKEN_OF_MINE\n")
-    assert "TOKEN_OF_MINE has no value in the configuration, and your environment does not set it" in _refused(str(path))
+    assert "TOKEN_OF_MINE has no value in the configuration, and your environment does not set it" in _refused(
+        str(path)
+    )
     (run,) = plan_runs(read_arguments([str(path)]), environment={"TOKEN_OF_MINE": "v"}, resolve=_asks_nothing)
     assert dict(run.plan.container.environment)["TOKEN_OF_MINE"].reveal() == "v"  # pyright: ignore
 

@@ -78,13 +78,14 @@ def test_a_gated_model_is_read_with_a_token_that_may(hub: Hub) -> None:
         (
             True,
             OTHER_TOKEN,
-            f"{MISTRAL} is gated (403), and the account of the service's Hub token has no access to it: ask for "
+            f"{MISTRAL} is gated (403), and the account of the service's Hub token has no access to it: request "
             "access at ",
         ),
         (
             False,
             "hf_expired",
-            "the Hub does not accept the service's token (401): it is expired, revoked or misspelt: make a new one at ",
+            "the Hub does not accept the service's token (401): it is expired, revoked or mistyped: create a new "
+            "token ",
         ),
         (False, '"hf_with a space"', "the service's Hub token is empty, or has a space, a line break or another "),
     ],
@@ -104,7 +105,7 @@ def test_a_model_that_does_not_exist_is_refused(hub: Hub) -> None:
     del hub.models[MISTRAL]
     [finding] = asked(hub)
     assert finding.level == "refusal"
-    assert finding.message.startswith(f"there is no {MISTRAL} on the Hub that is open to everyone (401)")
+    assert finding.message.startswith(f"the Hub has no public repository {MISTRAL} (401)")
 
 
 def test_a_hub_that_does_not_answer_is_a_warning(hub: Hub) -> None:
@@ -113,7 +114,8 @@ def test_a_hub_that_does_not_answer_is_a_warning(hub: Hub) -> None:
         (
             "warning",
             "Hub model",
-            f"the Hub at {hub.url} answered 503, asked about {MISTRAL}, so it is not checked whether replicas may "
+            f"the Hub at {hub.url}, which is needed for data about {MISTRAL}, answered 503, so it is not checked "
+            "whether replicas may "
             "fetch it: try again later",
         )
     ]
@@ -162,7 +164,9 @@ def test_a_hub_of_somebodys_own_that_cannot_say_who_may_read_is_a_warning(hub: H
     hub.without_checks = True
     [finding] = asked(hub)
     assert (finding.level, finding.topic) == ("warning", "Hub model")
-    assert finding.message.startswith(f"the Hub at {hub.url} does not answer as the Hub does, asked about {MISTRAL}")
+    assert finding.message.startswith(
+        f"the Hub at {hub.url}, which is needed for data about {MISTRAL}, does not answer like the Hub, so "
+    )
 
 
 def test_the_hub_that_the_service_itself_asks_is_asked_with_its_token(hub: Hub) -> None:
@@ -179,14 +183,16 @@ def test_a_password_in_the_hubs_address_is_not_shown() -> None:
     site = "http://ana:password@127.0.0.1:9"
     with pytest.raises(HubError) as caught:
         access_on_hub({"HF_ENDPOINT": site}, pauses=())(ModelRepository(repo=MISTRAL, revision=None, token=None))
-    assert caught.value.rule.startswith("the Hub at http://127.0.0.1:9 cannot be reached")
+    assert caught.value.rule == (
+        f"the Hub at http://127.0.0.1:9, which is needed for data about {MISTRAL}, cannot be reached (ConnectError)"
+    )
 
 
 def test_a_hub_that_is_asked_too_often_says_what_helps(hub: Hub) -> None:
     hub.failures = [429, 429, 429]
     assert found(asked(hub))[0][2].endswith(
-        ": try again in a few minutes, or put a token into env as HF_TOKEN or HUGGING_FACE_HUB_TOKEN: with one it "
-        "answers more"
+        ": try again in a few minutes, or put a token into env as HF_TOKEN or HUGGING_FACE_HUB_TOKEN, which "
+        "raises the limit"
     )
 
 
@@ -257,8 +263,8 @@ def test_a_repository_without_weights_is_a_warning(hub: Hub) -> None:
     assert found(asked(hub))[1] == (
         "warning",
         "GPU memory",
-        f"{MISTRAL} has no weights whose size the Hub knows, so it is not checked whether it fits: say what the model "
-        "needs under resources.gpu",
+        f"the Hub does not know the size of the weights of {MISTRAL}, so it is not checked whether it fits: set "
+        "resources.gpu to what the model needs",
     )
 
 
@@ -327,8 +333,8 @@ def test_where_gpu_is_left_out_the_smallest_that_fits_is_chosen_and_said(hub: Hu
     assert {(offer.gpu_count, offer.gpu_memory_gb) for offer in chosen.offers} == {(1, 24)}
     assert chosen.offers[0].instance_type == "g6.xlarge"
     assert chosen.notes[0] == (
-        f"gpu is left out: {MISTRAL} takes 16.2 GiB of GPU memory (13.5 of weights, 7.2 billion parameters), so the "
-        "smallest that fits is chosen, 24GB (A10G, L4). Say gpu to choose."
+        f"gpu is not set. {MISTRAL} needs 16.2 GiB of GPU memory (13.5 of weights, from 7.2 billion parameters), so "
+        "the plan uses the smallest that fits: 24GB (A10G, L4). Set gpu to choose."
     )
 
 
@@ -351,7 +357,9 @@ def test_a_server_that_puts_a_model_onto_one_gpu_gets_one_that_has_it(hub: Hub) 
     assert {(offer.gpu, offer.gpu_count) for offer in two.offers} == {("RTXPRO6000", 2)}
     hub.models[MISTRAL] = Model(safetensors(BF16=70_553_706_496))
     idle = service_plan(text.replace("TWO", ""), weigh=weigh(hub))
-    assert idle.notes[0].endswith("is chosen, 180GB:8 (B200), whose server uses 1 of them. Say gpu to choose.")
+    assert idle.notes[0].endswith(
+        "so the plan uses the smallest that fits: 180GB:8 (B200); the server uses 1 of the GPUs. Set gpu to choose."
+    )
 
 
 def test_what_is_quantized_while_loading_takes_less(hub: Hub) -> None:
@@ -371,7 +379,7 @@ def test_a_model_that_nothing_fits_is_refused_by_the_plan(hub: Hub) -> None:
     hub.models[MISTRAL] = Model(safetensors(BF16=10**13))
     with pytest.raises(PlanError) as caught:
         plan(resources="", weigh=weigh(hub))
-    assert "resources.gpu\n  rule:   it is left out, and no offer fits: mistralai/Mistral-7B" in str(caught.value)
+    assert "resources.gpu\n  rule:   it is not set, and no offer fits: mistralai/Mistral-7B" in str(caught.value)
 
 
 def test_where_gpu_is_left_out_and_the_hub_does_not_answer_the_plan_says_to_set_it(hub: Hub) -> None:
@@ -381,7 +389,8 @@ def test_where_gpu_is_left_out_and_the_hub_does_not_answer_the_plan_says_to_set_
     assert str(caught.value) == (
         "test.dstack.yml: 1 problem\n\n"
         "resources.gpu\n"
-        f"  rule:   it is left out, and cannot be chosen: the Hub at {hub.url} answered 503, asked about {MISTRAL}\n"
+        f"  rule:   it is not set, and the program cannot choose one: the Hub at {hub.url}, which is needed for data "
+        f"about {MISTRAL}, answered 503\n"
         "  remedy: set gpu, for example 24GB, or try again later"
     )
 
@@ -391,11 +400,13 @@ def test_a_plan_that_is_only_shown_goes_on_with_every_gpu_and_says_so(hub: Hub) 
     shown = plan(resources="", weigh=unweighed_out_of_reach(weigh(hub)))
     assert len(shown.offers) > 20
     assert shown.notes[0] == (
-        f"gpu is left out, and the Hub did not say how large {MISTRAL} is, so every GPU that satisfies the rest is "
-        "shown. pulumi up asks it, and offers the smallest that has the model. Say gpu, for example 24GB, to choose."
+        f"gpu is not set, and the Hub did not say how large {MISTRAL} is, so the plan shows every GPU that satisfies "
+        "the "
+        "other requirements. pulumi up asks the Hub, and uses the smallest GPU that fits. Set gpu, for example 24GB, "
+        "to choose."
     )
     text = "type: service\nimage: x\nport: 80\nenv: [MODEL_ID=nobody/nothing]\n"
-    with pytest.raises(PlanError, match="there is no nobody/nothing on the Hub"):
+    with pytest.raises(PlanError, match="the Hub has no public repository nobody/nothing"):
         service_plan(text, weigh=unweighed_out_of_reach(weigh(hub)))
 
 

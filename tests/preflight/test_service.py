@@ -129,9 +129,9 @@ def test_a_model_name_is_free_or_this_stack_s_or_another_s() -> None:
     assert one(asked(named("yellow-cat-1"), MODEL), "model name") == ("ok", "org/m is this stack's")
     assert one(asked(named("other"), MODEL), "model name") == (
         "refusal",
-        "org/m is the model name of the run other (stack organization/servestack/other): write another model.name, or "
-        "let both share its requests: pulumi config set weight 1, and pulumi config set weight 1 --stack "
-        "organization/servestack/other and pulumi up there first",
+        "org/m is the model name of the run other (stack organization/servestack/other): choose another model.name, "
+        "or let the runs share its requests: first pulumi config set weight 1 --stack organization/servestack/other "
+        "and pulumi up there, then pulumi config set weight 1 here",
     )
     sharing = dataclasses.replace(MODEL, weight=2)
     assert one(asked(named("other", "third", shared=True), sharing), "model name") == (

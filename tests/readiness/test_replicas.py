@@ -59,7 +59,10 @@ def test_one_replica_that_gave_up_does_not_end_the_wait_while_another_is_on_its_
     cloud = Cloud(
         [
             (0, together(starts(A), starts(B))),
-            (20, says(A, "machine ready", cause="the machine has no working GPU: nvidia-smi says: nothing", final=True)),
+            (
+                20,
+                says(A, "machine ready", cause="the machine has no working GPU: nvidia-smi says: nothing", final=True),
+            ),
             (200, health(B, "healthy")),
         ],
         minimum=2,

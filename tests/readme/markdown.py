@@ -72,9 +72,14 @@ def anchors(page: str) -> set[str]:
 
 def first_column(page: str, header: str) -> list[str]:
     """Names in backticks in the first column of the table whose first header cell is `header`."""
+    return [name for row in rows(page, header) for name in re.findall(r"`([^`]+)`", row[0])]
+
+
+def rows(page: str, header: str) -> list[list[str]]:
+    """The cells of the table whose first header cell is `header`, row by row."""
     _, _, rest = read(page).partition(f"\n| {header} |")
     table = rest.split("\n\n", 1)[0].splitlines()[2:]
-    return [name for row in table for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
 
 
 def read(page: str) -> str:

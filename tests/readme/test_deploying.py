@@ -1,9 +1,10 @@
-"""The README's way to AWS: its stacks deploy, its commands are the CLI's own, its tables are complete."""
+"""The way to AWS that pages show: its stacks deploy, the CLI takes its commands, and its tables are complete."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -17,21 +18,25 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 
-from infra.configuration import GatewayConfiguration, GatewaySettings, ServiceSettings, load
+from infra.configuration import GatewayConfiguration, GatewaySettings, ServiceSettings, load, read_settings
 from tests.components.deploying import Account
-from tests.readme.markdown import PAGES, blocks, first_column, inline_code
+from tests.readme.markdown import PAGES, blocks, first_column, inline_code, rows
 from tests.support.processes import ROOT
 from tests.support.requirements import require
 
 KINDS = {"gateway": GatewaySettings, "service": ServiceSettings}
 KEY = "ss-example"
+WALKS = {"README.md": "unset unset", "docs/deploying.md": f"https://gateway.example.com/v1 {KEY}"}
+"""Pages whose commands, one after the other, deploy a gateway and a service; the address and the key that they set."""
+PROVIDER = {"aws:profile"}
+"""Settings of Pulumi's AWS provider that a stack keeps (`infra/stack.py`)."""
 CUSTOM = {("logs", "tail"), ("ssm", "start-session")}
 """Commands of the AWS CLI that are its own, and no operation of AWS's (`start-session` opens the session too)."""
 
 
 @dataclass
 class Stack:
-    """A stack as the README makes it."""
+    """A stack as a page makes it."""
 
     config: dict[str, str] = field(default_factory=dict[str, str])
     secrets: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
@@ -41,16 +46,21 @@ class Stack:
         return "gateway" if isinstance(load(self.config["configuration"]), GatewayConfiguration) else "service"
 
 
-def commands(*programs: str) -> list[str]:
-    """The README's commands of these programs, in order."""
-    written = [command for block in blocks("README.md", "shell") for command in block.commands]
+def commands(page: str, *programs: str) -> list[str]:
+    """The commands of these programs on a page, in order."""
+    written = [command for block in blocks(page, "shell") for command in block.commands]
     return [command for command in written if command.split()[0] in programs]
 
 
-def stacks() -> Mapping[str, Stack]:
-    """What the README's `pulumi stack init` and `pulumi config set` make, those after the first deployment included."""
+def settings(page: str) -> list[str]:
+    """The commands of a page that change stack config."""
+    return [command for command in commands(page, "pulumi") if command.startswith("pulumi config ")]
+
+
+def stacks(page: str) -> Mapping[str, Stack]:
+    """What a page's `pulumi stack init` and `pulumi config set` make, those after the first deployment included."""
     made: dict[str, Stack] = {}
-    for command in commands("pulumi"):
+    for command in commands(page, "pulumi"):
         match shlex.split(command)[1:]:
             case ["stack", "init", name]:
                 made[name] = Stack()
@@ -64,22 +74,35 @@ def stacks() -> Mapping[str, Stack]:
     return made
 
 
-def test_the_readme_s_stacks_deploy_and_have_the_outputs_that_it_lists(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("page", WALKS)
+def test_the_stacks_of_a_page_deploy_and_have_the_outputs_that_the_tables_list(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
     account = Account(tmp_path)
     listed: dict[str, set[str]] = {}
     there: dict[str, set[str]] = {}
-    for name, stack in stacks().items():
-        listed[stack.kind] = set(first_column("README.md", f"output of a {stack.kind}"))
+    for name, stack in stacks(page).items():
+        listed[stack.kind] = set(first_column("docs/deploying.md", f"output of a {stack.kind}"))
         there[stack.kind] = set(account.up(name, stack.config, secrets=stack.secrets).exports)
     assert listed == there
     assert set(there) == set(KINDS)
 
 
-def test_every_word_of_stack_config_is_in_the_readme_s_table() -> None:
-    assert set(first_column("README.md", "key")) == _words()
+def test_every_key_of_stack_config_is_in_the_table() -> None:
+    assert set(first_column("docs/stack-config.md", "key")) == _words()
+
+
+def test_the_defaults_in_the_table_of_stack_config_are_the_program_s() -> None:
+    said = {key: cells[-1] for cells in rows("docs/stack-config.md", "key") for key in re.findall(r"`(.+?)`", cells[0])}
+    wrong: list[str] = []
+    for name, kind in KINDS.items():
+        for key, info in kind.model_fields.items():
+            if key != "configuration" and info.default is not None and (text := re.search(r"`(.+?)`", said[key])):
+                read = read_settings({"configuration": "x", key: text[1]}, name)
+                wrong += [] if getattr(read, key) == info.default else [f"{key}: {info.default}"]
+    assert wrong == []
+    assert {key for key, default in said.items() if default == "required"} == {"configuration"}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -89,34 +112,71 @@ def test_every_word_of_stack_config_that_a_page_sets_exists(page: str) -> None:
     for command in written:
         if command.startswith("pulumi config set "):
             key = next(word for word in command.split()[3:] if not word.startswith("-"))
-            unknown += [] if key.partition(".")[0] in _words() else [command]
+            unknown += [] if key.partition(".")[0] in _words() | PROVIDER else [command]
     assert unknown == []
 
 
 @pytest.mark.engine
-def test_the_real_cli_takes_the_readme_s_commands(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", WALKS)
+def test_the_real_cli_takes_the_commands_of_a_page(page: str, tmp_path: Path) -> None:
     require("pulumi")
     project = tmp_path / "project"
     shutil.copytree(ROOT / "examples", project / "examples")
     shutil.copy(ROOT / "Pulumi.yaml", project)
     (tmp_path / "state").mkdir()
-    for name in stacks():
+    for name in stacks(page):
         (tmp_path / f"{name}.json").write_text(json.dumps(_state(name)))
     deployed = f"pulumi stack import --file {shlex.quote(str(tmp_path))}/$(pulumi stack --show-name).json"
     # --local is the home that the system knows, whatever HOME says.
     instead = {"pulumi up": deployed, "pulumi login --local": f"pulumi login {(tmp_path / 'state').as_uri()}"}
     script = [
         instead.get(command, command)
-        for command in commands("pulumi", "export")
+        for command in commands(page, "pulumi", "export")
         if not command.startswith("pulumi destroy")
     ]
-    told = [*script, 'echo "$OPENAI_BASE_URL $OPENAI_API_KEY"', "pulumi config get auth", "pulumi config --json"]
+    told = [
+        *script,
+        'echo "${OPENAI_BASE_URL-unset} ${OPENAI_API_KEY-unset}"',
+        "pulumi config get auth",
+        "pulumi config --json",
+    ]
+    shown, brace, configured = _by_the_cli(project, told).partition("{")
+    assert "\na command\n" in shown
+    assert shown.endswith(f"\n{WALKS[page]}\nfalse\n")
+    assert {name: value["secret"] for name, value in json.loads(brace + configured).items()} == {
+        "servestack:auth": False,
+        "servestack:configuration": False,
+        "servestack:env": True,
+        "servestack:gpu": False,
+    }
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in WALKS and settings(page)])
+def test_the_real_cli_takes_every_setting_of_a_page(page: str, tmp_path: Path) -> None:
+    require("pulumi")
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
+    (tmp_path / "state").mkdir()
+    named = {name for command in settings(page) for name in re.findall(r"--stack (\S+)", command)}
+    made = [f"pulumi stack init {name}" for name in sorted(named | {"selected"})]
+    _by_the_cli(tmp_path, [f"pulumi login {(tmp_path / 'state').as_uri()}", *made, *settings(page)])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_of_the_aws_cli_are_operations_of_aws_with_their_parameters(page: str) -> None:
+    written = [*inline_code(page), *(line for block in blocks(page, "shell") for line in block.commands)]
+    wrong = [problem for line in written if line.startswith("aws ") for problem in _aws_problems(shlex.split(line)[1:])]
+    assert wrong == []
+
+
+def _by_the_cli(project: Path, script: list[str]) -> str:
+    """What the commands print, one after the other in the project's folder; each has to succeed."""
     done = subprocess.run(
-        ["bash", "-euc", "\n".join(told)],
+        ["bash", "-euc", "\n".join(script)],
         cwd=project,
         env={
             "PATH": os.environ["PATH"],
-            "PULUMI_HOME": str(tmp_path / "home"),
+            "PULUMI_HOME": str(project / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "a passphrase of the tests",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -127,22 +187,7 @@ def test_the_real_cli_takes_the_readme_s_commands(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    shown, brace, configured = done.stdout.partition("{")
-    assert "\na command\n" in shown
-    assert shown.endswith(f"\nhttps://gateway.example.com/v1 {KEY}\nfalse\n")
-    assert {name: value["secret"] for name, value in json.loads(brace + configured).items()} == {
-        "servestack:auth": False,
-        "servestack:configuration": False,
-        "servestack:env": True,
-        "servestack:gpu": False,
-    }
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_commands_of_the_aws_cli_are_operations_of_aws_with_their_parameters(page: str) -> None:
-    written = [*inline_code(page), *(line for block in blocks(page, "shell") for line in block.commands)]
-    wrong = [problem for line in written if line.startswith("aws ") for problem in _aws_problems(shlex.split(line)[1:])]
-    assert wrong == []
+    return done.stdout
 
 
 def _words() -> set[str]:

@@ -1,4 +1,4 @@
-"""Every command and snippet of the README is run as it stands there, but for the port."""
+"""Every command and snippet of a page is run as it stands there, except that the port is another one."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.readme.markdown import Block, blocks
+from tests.readme.markdown import PAGES, Block, blocks
 from tests.support.local_service import READY, LocalService, described
 from tests.support.processes import ROOT, running
 
 pytestmark = pytest.mark.xdist_group("readme")
 
-COMMANDS = [(block, command) for block in blocks("README.md", "shell") for command in block.commands]
+COMMANDS = [(block, command) for page in PAGES for block in blocks(page, "shell") for command in block.commands]
+SNIPPETS = [block for page in PAGES for block in blocks(page, "python")]
 SERVED = 'make local ARGS="--gpu 24GB"'
-"""The command whose run the other snippets are for."""
-PLANNED = "make plan"
-"""Its output stands in the README."""
+"""The command of the README that starts the run which the curl commands and the Python snippets call."""
 DRY = {
     "make setup": "-m venv|Nothing to be done",
     "make test": "-m pytest",
     "make smoke": "commands.smoke",
     "make wait": "commands.wait",
 }
-"""Commands that are not run but shown by `make -n`, and what make would run: they install, test or need an account."""
-ELSEWHERE = ("pulumi ", "export ")
-"""Commands of a deployment, which tests/readme/test_deploying.py runs."""
+"""Commands that only `make -n` shows, and what make would run: they install, test, or need an account."""
+ELSEWHERE = ("pulumi ", "export ", "aws ")
+"""Commands of a deployment, which tests/readme/test_deploying.py tests."""
 INSTALLS = "curl -fsSL https://get.pulumi.com | sh"
 
 
 def _named(value: Block | str) -> str:
-    return f"line {value.line}" if isinstance(value, Block) else value.split("\n")[0][:60]
+    return f"{value.page} line {value.line}" if isinstance(value, Block) else value.split("\n")[0][:60]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def service() -> Iterator[LocalService]:
 
 
 @pytest.mark.parametrize(("block", "command"), COMMANDS, ids=_named)
-def test_a_command_of_the_readme_works(block: Block, command: str, request: pytest.FixtureRequest) -> None:
+def test_a_command_of_a_page_works(block: Block, command: str, request: pytest.FixtureRequest) -> None:
     first_words = " ".join(command.split()[:2])
     if command == INSTALLS or command.startswith(ELSEWHERE):
         subprocess.run(["bash", "-n", "-c", command], check=True)
@@ -54,9 +53,10 @@ def test_a_command_of_the_readme_works(block: Block, command: str, request: pyte
         words = shlex.split(command)
         dry = subprocess.run([*words[:1], "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True)
         assert re.search(DRY[first_words], dry.stdout), dry.stdout
-    elif first_words == PLANNED:
+    elif first_words == "make plan":
         shown = [line for line in _output_after(block).splitlines() if line != "…"]
         printed = _bash(command).splitlines()
+        assert "Would create" in "".join(printed)
         assert [line for line in shown if line not in printed] == [], "paste what the command prints now"
     elif command == SERVED:
         assert request.getfixturevalue("service").run == "yellow-cat-1"
@@ -71,8 +71,8 @@ def test_a_command_of_the_readme_works(block: Block, command: str, request: pyte
         assert _bash(command) != "", "it prints what it promises"
 
 
-@pytest.mark.parametrize("block", blocks("README.md", "python"), ids=_named)
-def test_a_snippet_of_the_readme_works(block: Block, service: LocalService) -> None:
+@pytest.mark.parametrize("block", SNIPPETS, ids=_named)
+def test_a_snippet_of_a_page_works(block: Block, service: LocalService) -> None:
     program = _at(block.text, service)
     address = {"OPENAI_BASE_URL": f"{service.url}/v1", "OPENAI_API_KEY": "ss-example"}
     answer = subprocess.run(
@@ -98,15 +98,16 @@ def test_what_the_banner_offers_to_paste_works(service: LocalService) -> None:
 
 @contextlib.contextmanager
 def _started(command: str) -> Iterator[LocalService]:
-    """A `make local` of the README, on a free port, for the time of the block."""
+    """A `make local` of a page, on a free port, for the time of the block."""
     command = re.sub(r" PORT=\d+", "", command) + " PORT=0"
     with running(["bash", "-c", f"exec {command}"]) as process:
         yield described(process, process.wait_for(READY))
 
 
 def _output_after(block: Block) -> str:
-    """The text block that comes next."""
-    return next(text.text for text in blocks("README.md", "text") if text.line > block.line)
+    """The text of the block that follows at once, where that is an output."""
+    end = block.line + len(block.text.splitlines())
+    return "".join(output.text for output in blocks(block.page, "text") if 0 < output.line - end <= 3)
 
 
 def _at(text: str, service: LocalService) -> str:

@@ -1,0 +1,88 @@
+"""JSON is counted before it is decoded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway_lambda.bounded_json import (
+    MAX_LEVELS,
+    MAX_VALUES,
+    JsonRefused,
+    TooMuchJson,
+    ValueBudget,
+    count_values,
+    decode_bounded,
+)
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=5),
+    max_leaves=40,
+)
+
+
+@given(_values, st.booleans())
+def test_what_is_within_the_bounds_is_decoded_and_counted(value: Any, spaced: bool) -> None:
+    text = json.dumps(value, indent=1 if spaced else None).encode()
+    assert decode_bounded(text) == value == ValueBudget().decode(text)
+    assert _values_in(value) <= count_values(text) <= _values_in(value) + _empty_in(value)
+
+
+def _values_in(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_values_in, inner))
+
+
+def _empty_in(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return int(value in ([], {})) + sum(map(_empty_in, inner))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" + b"0," * (MAX_VALUES - 2) + b"0]",
+        b"[" * MAX_LEVELS + b"]" * MAX_LEVELS,
+        b'["' + b",[{" * MAX_VALUES + b'"]',
+        b'["' + b'\\",' * MAX_VALUES + b'"]',
+        b'{"a":"' + b"\\\\" * MAX_VALUES + b'","b":",,,"}',
+    ],
+)
+def test_what_is_just_within_is_decoded(text: bytes) -> None:
+    assert decode_bounded(text) == msgspec.json.decode(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"[" + b"0," * (MAX_VALUES - 1) + b"0]", "more than 100000 values"),
+        (b"[" + b"{}," * MAX_VALUES + b"{}]", "more than 100000 values"),
+        (b"[" * (MAX_LEVELS + 1) + b"]" * (MAX_LEVELS + 1), "more than 200 levels of lists and objects"),
+        (b'{"a":' * (MAX_LEVELS + 1) + b"1" + b"}" * (MAX_LEVELS + 1), "more than 200 levels of lists and objects"),
+        (b"[," * MAX_VALUES + b'""' * 3 * MAX_VALUES, "more than 100000 values"),
+        (b'["' + b'","' * MAX_VALUES + b'"]', "more than 100000 values"),
+    ],
+)
+def test_what_is_beyond_is_refused(text: bytes, said: str) -> None:
+    with pytest.raises(TooMuchJson, match=said):
+        decode_bounded(text)
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b'"\\ud800"', b'"\xff"', b"NaN", b"1" * 5000, b"[1,]", b'"' + b"\\" * 9])
+def test_what_is_no_json_is_refused(text: bytes) -> None:
+    with pytest.raises(JsonRefused):
+        decode_bounded(text)
+
+
+def test_several_texts_share_a_budget() -> None:
+    budget = ValueBudget()
+    half = b"[" + b"0," * (MAX_VALUES // 2) + b"0]"
+    assert len(budget.decode(half)) == MAX_VALUES // 2 + 1
+    with pytest.raises(TooMuchJson):
+        budget.decode(half)
