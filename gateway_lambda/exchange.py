@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
 from gateway_lambda.open_bodies import OpenBodies
+from gateway_lambda.registry.record import Service
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -44,7 +45,9 @@ class Exchange:
         "receive",
         "request_id",
         "scope",
+        "served",
         "started",
+        "status",
     )
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -68,6 +71,10 @@ class Exchange:
         """Headers with the rest of the limit of the caller's key."""
         self.started = False
         """The status has been sent."""
+        self.status = 0
+        """0: the status has not been sent."""
+        self.served: Service | None = None
+        """The service that the request was let in to."""
         self.done = False
         self.client_left = False
         self._out_of_time = False
@@ -186,6 +193,7 @@ class Exchange:
     async def start_as(self, status: int, headers: list[Header]) -> None:
         """The same with these headers alone, and what the caller's key has left."""
         self.started = True
+        self.status = status
         if self.limits:
             headers = [*(each for each in headers if not each[0].lower().startswith(b"x-ratelimit-")), *self.limits]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})

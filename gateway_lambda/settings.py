@@ -52,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`adapter`: requests come through a web adapter, which turns every response into metadata and a payload."""
     log: str = "warning"
     """The lowest level that is logged: debug, info, warning or error."""
+    log_requests: int = 0
+    """1: a line on stderr for each request. 0: none."""
 
 
 VARIABLES: dict[str, str] = {
@@ -74,6 +76,7 @@ VARIABLES: dict[str, str] = {
     "grace": "GATEWAY_GRACE",
     "behind": "GATEWAY_BEHIND",
     "log": "GATEWAY_LOG",
+    "log_requests": "GATEWAY_LOG_REQUESTS",
 }
 
 _LOGGED = ("debug", "info", "warning", "error")

@@ -23,6 +23,7 @@ from infra.configuration import (
     ConfigurationError,
     GatewayConfiguration,
     Secret,
+    ServiceConfiguration,
     Source,
     apply_settings,
     load,
@@ -87,6 +88,8 @@ class Means:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     """The caller's, for variables that are named without a value."""
     resolve: ResolveChatTemplate = _resolve_on_the_hub
+    load: Callable[[str], ServiceConfiguration | GatewayConfiguration] = load
+    """Reads a configuration."""
     weigh: Weigh = _weigh_on_the_hub
     """Finds how large a model is where `gpu` is left out."""
     package: Callable[[], FunctionPackage] = _package
@@ -116,7 +119,7 @@ async def _deploy(config: StackConfig, means: Means) -> Outputs:
     if path is None:
         read_settings(config, "service")
         raise pulumi.RunError("stack config configuration is not set: pulumi config set configuration PATH")
-    configuration = load(path.reveal() if isinstance(path, Secret) else path)
+    configuration = means.load(path.reveal() if isinstance(path, Secret) else path)
     if isinstance(configuration, GatewayConfiguration):
         settings = read_settings(config, "gateway")
         configuration = apply_settings(configuration, settings)

@@ -15,7 +15,7 @@ from gateway_lambda.openai.chat import chat_completions
 from gateway_lambda.openai.completions import completions
 from gateway_lambda.openai.models import model_list, model_name, model_object
 from gateway_lambda.openai.passing import decode_object, named_model, pass_to_model
-from gateway_lambda.registry.record import Key
+from gateway_lambda.registry.record import Key, Service
 from gateway_lambda.registry.table import RegistrySource, Table
 from gateway_lambda.runs import ReadyModel, Run, Runs
 from gateway_lambda.settings import Settings
@@ -52,7 +52,7 @@ class Interface:
         elif path == b"/healthz":
             _allow(exchange, b"GET", b"HEAD")
             await exchange.respond_json(b'{"status":"ok"}')
-        else:
+        elif path != b"/" or not await self._page(exchange):
             await self._generate(exchange, path)
 
     async def _generate(self, exchange: Exchange, path: bytes) -> None:
@@ -127,6 +127,38 @@ class Interface:
         usable = [next((each for each in services if may_use(key, each)), None) for services in table.models()]
         shown = [service.model for service in usable if service and service.model]
         await exchange.respond_json(model_list(shown, self._settings.owned_by))
+
+    async def _page(self, exchange: Exchange) -> bool:
+        """Answer a browser with the page that names what the caller can use. Return whether the caller is a browser."""
+        accept = exchange.header(b"accept")
+        if accept is None or b"text/html" not in accept.lower() or exchange.method not in ("GET", "HEAD"):
+            return False
+        # Imported here: a function that starts for a request has no time for a page that nobody asks for.
+        from gateway_lambda.page import page, page_headers, prefers_page
+
+        if not prefers_page(accept):
+            return False
+        table = await self._registry.table()
+        key = held_key(exchange.authorization, table)
+        usable = [(each, _asked_as(each, table)) for each in table.services if may_use(key, each)]
+        usable.sort(key=lambda each: (each[1] is None, each[0].run))
+        body = page(_address(exchange), usable, others_need_a_key=key is None and table.any_closed)
+        await exchange.respond(200, page_headers(), body)
+        return True
+
+
+def _asked_as(service: Service, table: Table) -> str | None:
+    """The model name whose requests a service gets."""
+    name = None if service.model is None else service.model.name
+    return name if name is not None and service in table.model(name) else None
+
+
+def _address(exchange: Exchange) -> str:
+    """The gateway's address as the caller wrote it."""
+    if not exchange.hosts:
+        return ""
+    scheme = "https" if exchange.header(b"x-forwarded-proto") == b"https" else exchange.scope["scheme"]
+    return f"{scheme}://{exchange.hosts[0].decode('latin-1')}{exchange.scope.get('root_path', '')}"
 
 
 def _no_route(exchange: Exchange, more: str = "") -> RequestError:

@@ -1,7 +1,7 @@
 """`python -m infra.configuration FILE…`: print each file's full configuration as a line of JSON, or its problems.
 
-Configurations go to standard output and reports to standard error, so that the output can be piped. Credentials are
-written as `***`.
+Configurations go to standard output. Reports, and `FILE: ok` for each file without a problem, go to standard error, so
+that the output can be piped. Credentials are written as `***`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def _read(name: str) -> bool:
         print(error, end="\n\n", file=sys.stderr, flush=True)
         return True
     print(json.dumps(configuration.model_dump(mode="json")), flush=True)
+    print(f"{name}: ok", file=sys.stderr, flush=True)
     return False
 
 

@@ -20,6 +20,8 @@ BOOLEANS = frozenset(
 )
 """Words whose option can have no value. It then means true."""
 
+NO_CONFIGURATION = "no configuration is given: make {command} CONFIG=examples/mistral/serve.dstack.yml"
+"""What a command says when `CONFIG` is empty."""
 _NOT_OPTIONS = ("configuration", "env")
 """Commands take the configuration in another way, and one variable per `--env`."""
 _MEANINGS: Mapping[str, str] = {

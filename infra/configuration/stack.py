@@ -26,6 +26,10 @@ _TYPES: Mapping[str, type[ServiceSettings] | type[GatewaySettings]] = {
     "service": ServiceSettings,
     "gateway": GatewaySettings,
 }
+_CONFIGURATIONS: Mapping[str, type[ServiceConfiguration] | type[GatewayConfiguration]] = {
+    "service": ServiceConfiguration,
+    "gateway": GatewayConfiguration,
+}
 _LISTS = ("regions", "instance_types", "availability_zones", "keys", "subnet_ids")
 _RESOURCES = ("gpu", "cpu", "memory", "disk")
 _PLACEMENT = ("auth", "gateway", "spot_policy", "max_price", "regions", "instance_types", "availability_zones")
@@ -181,4 +185,18 @@ def _in_words_of_a_stack(problem: Problem, kind: str, place: Callable[[KeyPath],
             return replace(
                 problem, found=None, rule=rule, remedy=f"remove it here, and set it in the stack of the {other}"
             )
+    for word, (rule, remedy) in _elsewhere(kind):
+        if problem.where == place((word,)):
+            remedy = f"remove it here (pulumi config rm {word}), and {remedy}"
+            return replace(problem, found=None, rule=rule, remedy=remedy)
     return problem
+
+
+def _elsewhere(kind: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Words that are not stack config, and where they belong: (word, (rule, remedy))."""
+    yield "profile", ("the AWS profile is a setting of the AWS provider", "run pulumi config set aws:profile NAME")
+    if kind == "service":
+        rule = "the region is in the configuration of the gateway, and a service follows its gateway"
+        yield "region", (rule, "set `region` there")
+    for word in _CONFIGURATIONS[kind].model_fields.keys() - _TYPES[kind].model_fields.keys():
+        yield word, (f"`{word}` is a key of the configuration, and not of stack config", f"write `{word}: …` there")

@@ -27,11 +27,13 @@ def test_each_file_is_a_line_of_json_or_a_report_and_all_are_read(
     printed = capsys.readouterr()
     assert [json.loads(line)["name"] for line in printed.out.splitlines()] == [None, "last"]
     assert printed.err == (
-        f"{bad}: 1 problem\n\nline 4, prot\n  found:  an unknown key\n"
+        f"{good}: ok\n{bad}: 1 problem\n\nline 4, prot\n  found:  an unknown key\n"
         "  rule:   every key must be known, because a misspelled key would have no effect\n"
         "  remedy: did you mean `port`?\n\n"
+        f"{last}: ok\n"
     )
     assert main([str(good)]) == 0
+    assert capsys.readouterr().err == f"{good}: ok\n"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -314,6 +314,36 @@ stack config subnet_ids
     )
 
 
+def test_a_word_that_is_not_stack_config_is_answered_with_its_place() -> None:
+    assert (
+        _report({"configuration": "f", "region": "us-east-1", "port": "80", "profile": "work", "domain": "d"}, "service")
+        == """stack config: 4 problems
+
+stack config region
+  rule:   the region is in the configuration of the gateway, and a service follows its gateway
+  remedy: remove it here (pulumi config rm region), and set `region` there
+
+stack config port
+  rule:   `port` is a key of the configuration, and not of stack config
+  remedy: remove it here (pulumi config rm port), and write `port: …` there
+
+stack config profile
+  rule:   the AWS profile is a setting of the AWS provider
+  remedy: remove it here (pulumi config rm profile), and run pulumi config set aws:profile NAME
+
+stack config domain
+  rule:   `domain` is a setting of a gateway, and this configuration is a service
+  remedy: remove it here, and set it in the stack of the gateway"""
+    )
+    words = ("region", "name", "tags", "profile", "backend")
+    report = _report({"configuration": "f", **dict.fromkeys(words, "x")}, "gateway")
+    assert [line for line in report.splitlines() if line.startswith("  rule:")] == [
+        *(f"  rule:   `{word}` is a key of the configuration, and not of stack config" for word in words[:3]),
+        "  rule:   the AWS profile is a setting of the AWS provider",
+        "  rule:   `backend` is a key of the configuration, and not of stack config",
+    ]
+
+
 def _keys(given: object) -> dict[str, tuple[tuple[str, ...] | None, int | None]]:
     read = read_settings({"configuration": "f", "keys": given}, "gateway").keys
     return {name: (options.runs, options.requests_per_minute) for name, options in read.items()}
