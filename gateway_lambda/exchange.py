@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
 from gateway_lambda.open_bodies import OpenBodies
+from gateway_lambda.request_head import length_in
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -99,8 +100,7 @@ class Exchange:
         Raises `RequestError` above `limit` bytes, `ServiceError` where `open_bodies` has no room for it, `ClientLeft`
         when it does not come.
         """
-        length = self.content_length
-        size = int(length) if length is not None and length.isdigit() else None
+        size = length_in(self.content_length)
         if size is not None and size > limit:
             raise too_large(limit)
         if open_bodies is not None:
