@@ -36,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     head_timeout: float = 10.0
     """From a request's first byte to the end of its headers; from a connection to its first request."""
     body_timeout: float = 60.0
-    """A client that owes the rest of a body is silent for at most so long."""
+    """A client that owes the rest of a body is silent for at most so long, and so is one that an answer waits for."""
     commit_after: float = 10.0
     """A stream whose upstream is silent for so long gets its status and first chunk all the same."""
     keep_alive: float = 15.0
