@@ -40,9 +40,8 @@ def from_status(status: int, body: bytes, *, grammar: str | None = None) -> Gate
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         failure = Failure()
     if status in (401, 403, 404):
-        return ServiceError(
-            502, f"the run's replica answered {status}: its address or its key is wrong", "upstream_misconfigured"
-        )
+        message = f"the run's replica answered {status}: its address or its key is wrong"
+        return ServiceError(502, message, "upstream_misconfigured", another=True)
     if status == 413:
         return RequestError("the prompt is larger than the upstream takes", "request_too_large", status=413)
     if status == 429:

@@ -53,6 +53,10 @@ class TokenStream:
         """The error that an event without a token means."""
         return from_event(Failure(event.error or "", event.error_type), grammar=self._grammar)
 
+    def fail_for(self, error: GatewayError) -> None:
+        """The replica failed, where `error` is of its making."""
+        self._reply.fail_for(error)
+
     def give_up(self) -> None:
         """End the connection because of its silence: `read` raises a timeout."""
         self._given_up = True
