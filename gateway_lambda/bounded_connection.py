@@ -20,6 +20,7 @@ from gateway_lambda.request_head import (
     check_size,
     check_version,
     head_too_large,
+    length_in,
     malformed,
     without_offer,
 )
@@ -216,8 +217,8 @@ class BoundedConnection(HttpToolsProtocol):
         """A body is still to come: unless it is short, the connection ends with an answer that comes before it."""
         self._judged = True
         self._stays = self.cycle.keep_alive
-        length = dict(self.scope["headers"]).get(b"content-length", b"")
-        if not length.isdigit() or int(length) > _SKIPPED_BODY:
+        length = length_in(dict(self.scope["headers"]).get(b"content-length"))
+        if length is None or length > _SKIPPED_BODY:
             self.cycle.keep_alive = False
 
     def _refuse(self, error: GatewayError) -> None:

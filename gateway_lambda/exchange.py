@@ -10,6 +10,7 @@ from typing import Any, cast
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
 from gateway_lambda.open_bodies import OpenBodies
 from gateway_lambda.registry.record import Service
+from gateway_lambda.request_head import length_in
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -106,8 +107,7 @@ class Exchange:
         Raises `RequestError` above `limit` bytes, `ServiceError` if `open_bodies` has no room for it, and `ClientLeft`
         if it does not come.
         """
-        length = self.content_length
-        size = int(length) if length is not None and length.isdigit() else None
+        size = length_in(self.content_length)
         if size is not None and size > limit:
             raise too_large(limit)
         if open_bodies is not None:

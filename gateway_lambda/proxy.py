@@ -136,8 +136,8 @@ async def _pieces(exchange: Exchange, first: bytes, limit: asyncio.Timeout, pati
             return
 
 
-async def pass_back(exchange: Exchange, reply: Reply, patience: float | None = None, first: bytes = b"") -> None:
-    """Pass a response back as it comes, each piece within `patience` seconds. `first` is what was read of it before.
+async def pass_back(exchange: Exchange, reply: Reply, first: bytes = b"") -> None:
+    """Pass a response back as it comes. `first` is what was read of it before.
 
     A response that breaks off, falls silent or has to end closes the client's connection, so that it does not look
     complete. A stream of events says why before that, because a connection behind an adapter cannot be closed. Raises
@@ -146,7 +146,7 @@ async def pass_back(exchange: Exchange, reply: Reply, patience: float | None = N
     headers = response_headers(exchange, reply)
     await exchange.start_as(reply.status, headers)
     try:
-        await _pass_body(exchange, reply, patience, first)
+        await _pass_body(exchange, reply, first)
     except GatewayError as error:
         await _say_why(exchange, headers, error)
         raise
@@ -168,22 +168,16 @@ def with_events(headers: Iterable[Header]) -> bool:
     return kind == b"text/event-stream" and found.get(b"content-encoding", b"identity") == b"identity"
 
 
-async def _pass_body(exchange: Exchange, reply: Reply, patience: float | None, first: bytes) -> None:
+async def _pass_body(exchange: Exchange, reply: Reply, first: bytes) -> None:
     if first and reply.ended:
         await exchange.finish(first)
         return
     if first:
         await exchange.write(first)
-    try:
-        async with asyncio.timeout(patience) as limit:
-            while piece := await reply.piece():
-                if reply.ended:
-                    break
-                await exchange.write(piece)
-                if patience is not None:
-                    limit.reschedule(asyncio.get_running_loop().time() + patience)
-    except TimeoutError:
-        raise timed_out("the upstream sent nothing for too long") from None
+    while piece := await reply.piece():
+        if reply.ended:
+            break
+        await exchange.write(piece)
     await exchange.finish(piece)
 
 

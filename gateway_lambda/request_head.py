@@ -13,6 +13,14 @@ MOST_LINES = 100
 """Header lines, as in Apache and Python's own server."""
 
 
+def length_in(value: bytes | None) -> int | None:
+    """The number in a Content-Length, which the parser has checked; None where there is none.
+
+    It may have zeros in front, more of them than Python takes for a number.
+    """
+    return int(value.lstrip(b"0") or b"0") if value is not None and value.isdigit() else None
+
+
 def check_size(target: bytes, headers: Sequence[Header]) -> None:
     """Raises `RequestError` for a head that is too long."""
     size = len(target) + sum(len(name) + len(value) + 4 for name, value in headers)

@@ -36,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     head_timeout: float = 10.0
     """From a request's first byte to the end of its headers; from a connection to its first request."""
     body_timeout: float = 60.0
-    """How long a client may be silent before a body is complete."""
+    """How long a client may be silent before a body is complete, and while an answer waits for it to read."""
     commit_after: float = 10.0
     """After this silence of the upstream, a stream begins with its status and first chunk."""
     keep_alive: float = 15.0

@@ -106,7 +106,8 @@ class _Streamed:
                     parts.append(choice.take(event.token, event))
                     if choice.finish is not None:
                         break
-            except GatewayError:
+            except GatewayError as error:
+                stream.fail_for(error)
                 await self._write(parts)
                 raise
             if choice.finish is not None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from gateway_lambda.errors import JSON_TYPE, ServiceError, timed_out, unreachable
+from gateway_lambda.errors import JSON_TYPE, GatewayError, ServiceError, timed_out, unreachable
 from gateway_lambda.registry.record import Limits
 from gateway_lambda.runs import Run
 from gateway_lambda.settings import Settings
@@ -89,13 +89,11 @@ class TgiClient:
                 reply = await self._post(run, replica, b"/generate", body)
                 try:
                     found = await reply.whole()
+                    return self._read(reply, found, grammar), count_in(reply.header(b"x-prompt-tokens"))
                 finally:
                     reply.close()
         except TimeoutError:
             raise timed_out("the upstream did not complete the answer in time; set stream=true") from None
-        if reply.status != 200:
-            raise from_status(reply.status, found, grammar=grammar)
-        return decode_generated(found), count_in(reply.header(b"x-prompt-tokens"))
 
     async def stream(self, run: Run, replica: Replica, body: bytes, *, grammar: str | None) -> TokenStream:
         """Return a stream whose first event is there and is not an error. Raises `GatewayError`."""
@@ -107,13 +105,24 @@ class TgiClient:
                     if reply.status != 200:
                         raise from_status(reply.status, await reply.whole(), grammar=grammar)
                     await stream.peek(silence, self._idle_timeout)
-                except BaseException:
+                except BaseException as problem:
+                    if isinstance(problem, GatewayError):
+                        reply.fail_for(problem)
                     reply.close()
                     raise
                 return stream
         except TimeoutError:
             replica.fail()
             raise timed_out("the upstream sent nothing for too long") from None
+
+    def _read(self, reply: Reply, found: bytes, grammar: str | None) -> Generated:
+        try:
+            if reply.status != 200:
+                raise from_status(reply.status, found, grammar=grammar)
+            return decode_generated(found)
+        except GatewayError as error:
+            reply.fail_for(error)
+            raise
 
     async def _post(self, run: Run, replica: Replica, path: bytes, body: bytes) -> Reply:
         headers = [JSON_TYPE, *run.upstream_key]

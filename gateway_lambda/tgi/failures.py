@@ -44,6 +44,7 @@ def from_status(status: int, body: bytes, *, grammar: str | None = None) -> Gate
             502,
             f"the run's replica answered {status}: the address or the key in the run's record is wrong",
             "upstream_misconfigured",
+            another=True,
         )
     if status == 413:
         return RequestError(

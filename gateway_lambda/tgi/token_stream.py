@@ -53,6 +53,10 @@ class TokenStream:
         """Return the error in an event without a token."""
         return from_event(Failure(event.error or "", event.error_type), grammar=self._grammar)
 
+    def fail_for(self, error: GatewayError) -> None:
+        """The replica failed, where `error` is of its making."""
+        self._reply.fail_for(error)
+
     def give_up(self) -> None:
         """Close the connection because of its silence. Then `read` raises a timeout."""
         self._given_up = True

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 from gateway_lambda.errors import ServiceError, unavailable
+from gateway_lambda.upstream.health import BUSY
 from gateway_lambda.upstream.replica import Replica
 
 _Answer = TypeVar("_Answer")
 
 _LONGEST_WAIT = 1.0
 """Seconds that a request waits for a replica to show that it is there, where none is known to be."""
-_BUSY = (429, 503)
 _MOST_BUSY = 2
 """Replicas that refuse a request because they are busy, before the caller hears of it. Asking all of them would give
 the most work to a run that has too much of it."""
@@ -45,21 +46,25 @@ class Choice:
                 return await ask(replica)
             except ServiceError as error:
                 tried = (*tried, replica)
-                busy += error.status in _BUSY
+                busy += error.status in BUSY
                 if not error.another or busy == _MOST_BUSY or len(tried) == len(replicas):
                     raise
 
     def _best(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica | None:
-        """The replica with the fewest requests in flight, by turns among equals, of those that are well."""
-        best = None
+        """The replica with the fewest requests in flight, by turns among equals, of those that are well.
+
+        One that has just said that it is busy comes after the others.
+        """
+        best, least = None, (True, sys.maxsize)
+        now = asyncio.get_running_loop().time()
         self._turn += 1
         start = self._turn % len(replicas) if replicas else 0
         for replica in (*replicas[start:], *replicas[:start]):
             health = replica.health
             if health.silent >= health.limit or health.aside_until:
                 self._look_after(replica)
-            elif (best is None or replica.in_flight < best.in_flight) and replica not in tried:
-                best = replica
+            elif (rank := (health.busy_until > now, replica.in_flight)) < least and replica not in tried:
+                best, least = replica, rank
         return best
 
     async def _wait_for_one(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica:

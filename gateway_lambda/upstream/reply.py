@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from gateway_lambda.errors import Header, ServiceError, timed_out
-from gateway_lambda.upstream.health import FAILING
+from gateway_lambda.errors import GatewayError, Header, ServiceError, timed_out
+from gateway_lambda.upstream.health import BUSY, FAILING
 from gateway_lambda.upstream.replica import Replica
 from gateway_lambda.upstream.response import BrokenOff, Response
 
@@ -103,6 +103,11 @@ class Reply:
             self._failed = True
             self._replica.fail()
 
+    def fail_for(self, error: GatewayError) -> None:
+        """The same where `error`, which the answer means, is not the caller's and does not say that it is busy."""
+        if error.status in FAILING:
+            self.fail()
+
     def close(self) -> None:
         """Give the connection back if the body has ended, otherwise close it."""
         replica = self._replica
@@ -114,6 +119,8 @@ class Reply:
                 replica.fail()
             else:
                 replica.health.succeeded(self._asked_at)
+                if self.status in BUSY:
+                    replica.health.busy(asyncio.get_running_loop().time())
         self._replica = None
         self._response.close()
         if self._timer is not None:
