@@ -119,12 +119,15 @@ def test_a_stream_ends_properly_after_sigterm(bench: Bench) -> None:
     ]
 
 
-def test_a_stream_that_outlives_the_grace_time_ends_with_an_error(bench: Bench) -> None:
+@pytest.mark.parametrize("choices", [1, 4])
+def test_a_stream_that_outlives_the_grace_time_ends_with_an_error(bench: Bench, choices: int) -> None:
     bench.tgi.usual = stream(*events("a", finish=None), asyncio.Event().wait())
     with (
         process(bench, GATEWAY_GRACE="1") as (started, url),
         httpx.stream(
-            "POST", f"{url}/v1/chat/completions", json={"model": "m", "messages": HI, "stream": True}
+            "POST",
+            f"{url}/v1/chat/completions",
+            json={"model": "m", "messages": HI, "stream": True, "n": choices},
         ) as found,
     ):
         pieces = found.iter_text()
