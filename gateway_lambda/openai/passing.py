@@ -35,6 +35,8 @@ _OF_THE_REPLICA = frozenset((401, 429, 503))
 _NOT_THERE = frozenset((404, 405, 424, 501, 505))
 """Statuses by which a replica says that it does not have the model or the route that every replica of a run has."""
 _JSON = re.compile(rb"\s*application/([^\s;]+\+)?json\s*(;|$)", re.IGNORECASE)
+_TRUNCATED = "Input data was truncated"
+"""What the decoder says then, and only then."""
 _MOST_HELD = 1024 * 1024
 """Bytes of an answer that wait for its end. More than an answer of a chat has; lists of embeddings can have it."""
 
@@ -129,9 +131,24 @@ async def _pass_json(exchange: Exchange, reply: Reply, path: bytes) -> None:
         held += await reply.piece()
         if reply.ended:
             break
+    if reply.ended and held and _is_cut(held):
+        reply.fail()
+        raise ServiceError(500, "the upstream ended its answer in the middle of it", "upstream_incomplete")
     if path in END_WITH_DONE and b'"choices"' not in held:
         reply.fail()
     await pass_back(exchange, reply, bytes(held))
+
+
+def _is_cut(text: bytearray) -> bool:
+    """The beginning of some JSON, and no more: without a length, a connection that broke looks like the answer's end.
+
+    Other faults of the text are its reader's affair: some servers write NaN.
+    """
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        return str(problem) == _TRUNCATED
+    return False
 
 
 async def _pass_error_back(exchange: Exchange, reply: Reply) -> None:
