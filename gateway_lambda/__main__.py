@@ -12,6 +12,7 @@ from uvicorn.config import STARTUP_FAILURE
 from gateway_lambda.adapter import behind_adapter
 from gateway_lambda.app import make_app
 from gateway_lambda.client_connection import ClientConnection
+from gateway_lambda.cross_origin import AllowedOrigins
 from gateway_lambda.logs import set_up_logging
 from gateway_lambda.open_files import connections_for
 from gateway_lambda.registry.file import RegistryError
@@ -39,7 +40,7 @@ class Server(uvicorn.Server):
 
 
 config = uvicorn.Config(
-    behind_adapter(app) if settings.behind else app,
+    behind_adapter(app, AllowedOrigins(settings.allowed_origins)) if settings.behind else app,
     host=settings.host,
     port=settings.port,
     loop="uvloop",

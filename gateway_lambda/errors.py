@@ -55,11 +55,13 @@ class GatewayError(Exception):
             return b"data: " + self.body() + b"\n\n"
         return b'event: error\ndata: {"type":"error",' + self.body()[1:] + b"\n\n"
 
-    def last_response(self) -> bytes:
-        """A whole response, for a connection that ends with it before there is a request."""
+    def last_response(self, more: tuple[Header, ...] = ()) -> bytes:
+        """A whole response, for a connection that ends with it before there is a request. `more`: further headers."""
         body = self.body()
         own = (b"x-request-id", b"req_" + os.urandom(12).hex().encode()), (b"content-length", b"%d" % len(body))
-        lines = [b"%s: %s\r\n" % header for header in (JSON_TYPE, *own, (b"connection", b"close"), *self.headers)]
+        lines = [
+            b"%s: %s\r\n" % header for header in (JSON_TYPE, *own, (b"connection", b"close"), *self.headers, *more)
+        ]
         status = b"HTTP/1.1 %d %s\r\n" % (self.status, HTTPStatus(self.status).phrase.encode())
         return status + b"".join(lines) + b"\r\n" + body
 

@@ -7,8 +7,12 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, cast
 
+from gateway_lambda.content_coding import check_coding, decoded_request
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
 from gateway_lambda.open_bodies import OpenBodies
+
+KEY_HEADERS = (b"x-api-key", b"api-key")
+"""Headers that carry the key of a caller without `Authorization`: Anthropic's and Azure's clients send them."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -22,7 +26,8 @@ class ClientLeft(Exception):
 class Exchange:
     """What came in, and the ways to answer.
 
-    Every response carries an `x-request-id`. `authorization` is the last such header, `hosts` are all of them.
+    Every response carries an `x-request-id`. `hosts` are all Host headers. `authorization` is the last such header. If
+    there is none, it is made of the header in which clients of Anthropic or Azure send the key.
     """
 
     __slots__ = (
@@ -35,12 +40,16 @@ class Exchange:
         "_watcher",
         "authorization",
         "client_left",
+        "coding",
         "content_length",
+        "cross_origin",
         "done",
         "hosts",
         "limits",
         "method",
+        "origin",
         "path",
+        "preflight",
         "receive",
         "request_id",
         "scope",
@@ -54,16 +63,19 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: bytes = scope.get("raw_path") or scope["path"].encode()
         self.request_id = b"req_" + os.urandom(12).hex().encode()
-        self.authorization: bytes | None = None
-        self.hosts: list[bytes] = []
-        self.content_length: bytes | None = None
-        for name, value in scope["headers"]:
-            if name == b"host":
-                self.hosts.append(value)
-            elif name == b"authorization":
-                self.authorization = value
-            elif name == b"content-length":
-                self.content_length = value
+        headers: list[Header] = scope["headers"]
+        last = dict(headers)
+        self.hosts = [value for name, value in headers if name == b"host"]
+        self.authorization = last.get(b"authorization")
+        if self.authorization is None:
+            key = last.get(KEY_HEADERS[0]) or last.get(KEY_HEADERS[1])
+            self.authorization = b"Bearer " + key if key else None
+        self.content_length = last.get(b"content-length")
+        self.coding = last.get(b"content-encoding")
+        self.origin = last.get(b"origin")
+        self.cross_origin: tuple[Header, ...] = ()
+        """Headers that let the page that sends the request read the answer."""
+        self.preflight = False  # a browser asks whether the page can send its request, and the gateway allows it
         self.limits: tuple[Header, ...] = ()
         """Headers that say what is left of the limits of the caller's key."""
         self.started = False
@@ -94,15 +106,19 @@ class Exchange:
         return address
 
     async def body(self, limit: int, open_bodies: OpenBodies | None = None) -> bytes:
-        """The whole request body. `open_bodies`: the caller has no key, and the body counts among those.
+        """The whole request body, without its content coding. `open_bodies`: the caller has no key, and the body counts
+        among those.
 
-        Raises `RequestError` above `limit` bytes, `ServiceError` where `open_bodies` has no room for it, `ClientLeft`
-        when it does not come.
+        Raises `RequestError` above `limit` bytes and for a coding that the gateway does not decode, `ServiceError`
+        where `open_bodies` has no room for it, `ClientLeft` when it does not come.
         """
         length = self.content_length
         size = int(length) if length is not None and length.isdigit() else None
         if size is not None and size > limit:
             raise too_large(limit)
+        if self.coding is not None:
+            check_coding(self.coding)
+            size = None
         if open_bodies is not None:
             self._hold(open_bodies, limit if size is None else size)
         message = await self.receive()
@@ -113,6 +129,8 @@ class Exchange:
                     found = await self._rest(found, message, limit)
             except TimeoutError:
                 raise RequestError("the request's body did not come in time", "request_timeout", status=408) from None
+        if self.coding is not None:
+            found = decoded_request(found, self.coding, limit)
         if open_bodies is not None:
             open_bodies.give_back(self._held - len(found))
             self._held = len(found)
@@ -184,10 +202,16 @@ class Exchange:
         await self.start_as(status, headers)
 
     async def start_as(self, status: int, headers: list[Header]) -> None:
-        """The same with these headers alone, and what the caller's key has left."""
+        """The same with these headers alone, what the caller's key has left, and what lets a page read the answer if
+        the answer does not say so itself. A preflight then always succeeds: the page can read the request's error.
+        """
         self.started = True
         if self.limits:
             headers = [*(each for each in headers if not each[0].lower().startswith(b"x-ratelimit-")), *self.limits]
+        if self.cross_origin and all(name.lower() != b"access-control-allow-origin" for name, _ in headers):
+            headers = [*headers, *self.cross_origin]
+            if self.preflight:
+                status = 200
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, data: bytes) -> None:

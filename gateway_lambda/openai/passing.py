@@ -30,6 +30,7 @@ _LONGEST_NAME = 1000
 _LONGEST_MESSAGE = 2000
 """Characters of an upstream's text that are passed on."""
 _BUSY = (429, 503)
+_OF_ENCODED = (b"content-encoding", b"content-length")
 _JSON = re.compile(rb"\s*application/([^\s;]+\+)?json\s*(;|$)", re.IGNORECASE)
 _MOST_HELD = 1024 * 1024
 """Bytes of an answer that wait for its end. More than an answer of a chat has; lists of embeddings can have it."""
@@ -128,16 +129,17 @@ async def _pass_json(exchange: Exchange, reply: Reply, patience: float) -> None:
 
 
 async def _pass_error_back(exchange: Exchange, reply: Reply) -> None:
-    found = await reply.whole()
+    found = await reply.error_body()
     if _shaped(found) is None or reply.status == 401:
         raise _error(reply, found)
-    await exchange.start_as(reply.status, response_headers(exchange, reply))
+    headers = [each for each in response_headers(exchange, reply) if each[0] not in _OF_ENCODED]
+    await exchange.start_as(reply.status, [*headers, (b"content-length", b"%d" % len(found))])
     await exchange.finish(found)
 
 
 async def _failure(reply: Reply) -> GatewayError:
     try:
-        return _error(reply, await reply.whole())
+        return _error(reply, await reply.error_body())
     finally:
         reply.close()
 
