@@ -132,6 +132,16 @@ def not_found(what: str) -> RequestError:
     return RequestError(what, "not_found", status=404)
 
 
+def not_allowed(method: str, allowed: bytes) -> RequestError:
+    """A route that has no such method."""
+    return RequestError(
+        f"{method} is not possible here; use {allowed.decode()}",
+        "method_not_allowed",
+        status=405,
+        headers=((b"allow", allowed),),
+    )
+
+
 def run_not_found(name: str) -> RequestError:
     """A run that there is not, or that the caller may not use."""
     return not_found(f"there is no run {name[:80]!r} here, or you have no access to it")

@@ -65,7 +65,11 @@ class Exchange:
         self.request_id = b"req_" + os.urandom(12).hex().encode()
         headers: list[Header] = scope["headers"]
         last = dict(headers)
-        self.hosts = [value for name, value in headers if name == b"host"]
+        host = last.get(b"host")
+        if len(last) < len(headers):
+            self.hosts = [value for name, value in headers if name == b"host"]
+        else:
+            self.hosts = [] if host is None else [host]
         self.authorization = last.get(b"authorization")
         if self.authorization is None:
             key = last.get(KEY_HEADERS[0]) or last.get(KEY_HEADERS[1])
@@ -238,13 +242,3 @@ class Exchange:
         while (await self.receive())["type"] != "http.disconnect":
             pass
         self.leave()
-
-
-def not_allowed(method: str, allowed: bytes) -> RequestError:
-    """A route that has no such method."""
-    return RequestError(
-        f"{method} is not possible here; use {allowed.decode()}",
-        "method_not_allowed",
-        status=405,
-        headers=((b"allow", allowed),),
-    )

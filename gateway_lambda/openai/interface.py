@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from gateway_lambda.auth import Admission, held_key, known_key, may_use, refusal
-from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_found
-from gateway_lambda.exchange import Exchange, not_allowed
+from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_allowed, not_found
+from gateway_lambda.exchange import Exchange
 from gateway_lambda.open_bodies import OpenBodies
 from gateway_lambda.openai.chat import chat_completions
 from gateway_lambda.openai.completions import completions

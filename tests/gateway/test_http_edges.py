@@ -32,6 +32,11 @@ def test_identity_is_no_coding(bench: Bench) -> None:
     assert post(bench, BODY, "identity").status_code == 200
 
 
+def test_a_body_that_was_decoded_on_its_way_is_served(bench: Bench) -> None:
+    """AWS's API decodes bodies by itself."""
+    assert post(bench, BODY, "gzip").status_code == 200
+
+
 @pytest.mark.parametrize("coding", ["br", "zstd", "deflate", "gzip, gzip", ""])
 def test_other_codings_are_refused_with_the_one_that_works(bench: Bench, coding: str) -> None:
     response = post(bench, BODY, coding)
@@ -50,17 +55,16 @@ def test_other_codings_are_refused_with_the_one_that_works(bench: Bench, coding:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (BODY, "Error -3 while decompressing data: incorrect header check"),
+        (b"\x1f\x8b" + BODY, "Error -3 while decompressing data: unknown compression method"),
         (gzip.compress(BODY)[:-9], "it ends too early"),
-        (b"", "it ends too early"),
         (gzip.compress(BODY) + gzip.compress(b" "), "bytes follow its end"),
     ],
-    ids=["not gzip", "cut", "empty", "two members"],
+    ids=["not gzip", "cut", "two members"],
 )
-def test_what_is_not_gzip_is_refused(bench: Bench, content: bytes, problem: str) -> None:
+def test_broken_gzip_is_refused(bench: Bench, content: bytes, problem: str) -> None:
     response = post(bench, content, "gzip")
     assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_value")
-    assert response.json()["error"]["message"] == f"the body is not gzip, as Content-Encoding says: {problem}"
+    assert response.json()["error"]["message"] == f"the body is broken gzip: {problem}"
 
 
 def test_the_bound_holds_for_what_is_decoded(bench: Bench) -> None:
