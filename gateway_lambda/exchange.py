@@ -71,7 +71,7 @@ class Exchange:
         else:
             self.hosts = [] if host is None else [host]
         self.authorization = last.get(b"authorization")
-        if self.authorization is None:
+        if not self.authorization:
             key = last.get(KEY_HEADERS[0]) or last.get(KEY_HEADERS[1])
             self.authorization = b"Bearer " + key if key else None
         self.content_length = last.get(b"content-length")
