@@ -1,6 +1,7 @@
 """`python -m gateway_lambda`: serve the gateway on HOST and PORT (settings: docs/gateway.md)."""
 
 import contextlib
+import math
 import os
 import sys
 from types import FrameType
@@ -26,19 +27,25 @@ try:
 except (SettingsError, RegistryError) as problem:
     sys.exit(f"gateway: {problem}")
 set_up_logging(settings.log)
+if settings.log_requests:
+    from gateway_lambda.request_log import set_up_request_log
+
+    set_up_request_log()
 
 
 class Server(uvicorn.Server):
-    """uvicorn's looks only every 0.1 s whether it is to end. Where no grace is given, no time may be lost."""
+    """uvicorn's takes a task's connections away as it cancels it, and looks only every 0.1 s whether it is to end."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """At SIGTERM and SIGINT: tasks that are cancelled say so to their clients."""
+        """At SIGTERM and SIGINT: tasks that outlive the grace are cancelled, and say so to their clients."""
         super().handle_exit(sig, frame)
-        if not settings.grace:
-            for task in self.server_state.tasks:
-                task.get_loop().call_soon_threadsafe(task.cancel)
+        for task in self.server_state.tasks:
+            loop = task.get_loop()
+            loop.call_soon_threadsafe(loop.call_later, settings.grace, task.cancel)
 
 
+_LAST_WORDS = 1
+"""Seconds that cancelled tasks have to say so, where there is time at all."""
 config = uvicorn.Config(
     behind_adapter(app, AllowedOrigins(settings.allowed_origins)) if settings.behind else app,
     host=settings.host,
@@ -52,7 +59,7 @@ config = uvicorn.Config(
     date_header=False,
     proxy_headers=False,
     timeout_keep_alive=75,
-    timeout_graceful_shutdown=round(settings.grace),
+    timeout_graceful_shutdown=math.ceil(settings.grace) + _LAST_WORDS if settings.grace else 0,
 )
 server = Server(config)
 with contextlib.suppress(KeyboardInterrupt):

@@ -10,6 +10,8 @@ from typing import Any, cast
 from gateway_lambda.content_coding import check_coding, decoded_request
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
 from gateway_lambda.open_bodies import OpenBodies
+from gateway_lambda.registry.record import Service
+from gateway_lambda.request_head import length_in
 
 KEY_HEADERS = (b"x-api-key", b"api-key")
 """Headers that carry the key of a caller without `Authorization`: Anthropic's and Azure's clients send them."""
@@ -24,10 +26,10 @@ class ClientLeft(Exception):
 
 
 class Exchange:
-    """What came in, and the ways to answer.
+    """A request, and the ways to answer it.
 
-    Every response carries an `x-request-id`. `hosts` are all Host headers. `authorization` is the last such header. If
-    there is none, it is made of the header in which clients of Anthropic or Azure send the key.
+    Every response has an `x-request-id`. `hosts` are all Host headers. `authorization` is the last such header; without
+    one, it is made from the header in which Anthropic's or Azure's clients send the key.
     """
 
     __slots__ = (
@@ -53,7 +55,9 @@ class Exchange:
         "receive",
         "request_id",
         "scope",
+        "served",
         "started",
+        "status",
     )
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -81,9 +85,13 @@ class Exchange:
         """Headers that let the page that sends the request read the answer."""
         self.preflight = False  # a browser asks whether the page can send its request, and the gateway allows it
         self.limits: tuple[Header, ...] = ()
-        """Headers that say what is left of the limits of the caller's key."""
+        """Headers with the rest of the limit of the caller's key."""
         self.started = False
         """The status has been sent."""
+        self.status = 0
+        """0: the status has not been sent."""
+        self.served: Service | None = None
+        """The service that the request was let in to."""
         self.done = False
         self.client_left = False
         self._out_of_time = False
@@ -98,9 +106,9 @@ class Exchange:
         return next((value for key, value in self.scope["headers"] if key == name), None)
 
     def caller(self) -> bytes:
-        """The address that the request comes from; behind a proxy on this machine, the one that it names last.
+        """Return the address of the caller. Behind a proxy on this machine, it is the last one that the proxy names.
 
-        Several lines of a header are one list (RFC 9110 §5.3): what the caller itself sent stands before the proxy's.
+        Several lines of a header are one list (RFC 9110 §5.3). The value of the proxy comes last.
         """
         client = self.scope.get("client")
         address: bytes = client[0].encode() if client else b""
@@ -110,14 +118,12 @@ class Exchange:
         return address
 
     async def body(self, limit: int, open_bodies: OpenBodies | None = None) -> bytes:
-        """The whole request body, without its content coding. `open_bodies`: the caller has no key, and the body counts
-        among those.
+        """Return the whole request body, decoded. `open_bodies`: the caller has no key, and the body counts there.
 
-        Raises `RequestError` above `limit` bytes and for a coding that the gateway does not decode, `ServiceError`
-        where `open_bodies` has no room for it, `ClientLeft` when it does not come.
+        Raises `RequestError` above `limit` bytes and for an unknown coding, `ServiceError` if `open_bodies` has no room
+        for it, and `ClientLeft` if it does not come.
         """
-        length = self.content_length
-        size = int(length) if length is not None and length.isdigit() else None
+        size = length_in(self.content_length)
         if size is not None and size > limit:
             raise too_large(limit)
         if self.coding is not None:
@@ -159,25 +165,25 @@ class Exchange:
         raise ClientLeft
 
     def watch(self) -> None:
-        """From now on, the whole body having been read, the task that serves this is cancelled if the client leaves."""
+        """From now on, cancel the task of this exchange if the client leaves. The body must have been read."""
         if self._watcher is None:
             self._watcher = asyncio.create_task(self._watch())
 
     @property
     def last_words(self) -> GatewayError:
-        """What is said when the task that serves this was cancelled and the client is still there."""
+        """The error for a client that is still there when the task of this exchange is cancelled."""
         return out_of_time() if self._out_of_time else stopping()
 
     def end_within(self, seconds: float) -> None:
-        """After so long, the task that serves this is cancelled, to end its answer in time."""
+        """Cancel the task of this exchange after `seconds`, so that its answer ends in time."""
         self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
 
     def stay(self) -> None:
-        """The cancellation, by `leave` or by the server, has been dealt with."""
+        """Say that the cancellation, by `leave` or by the server, has been handled."""
         self._task.uncancel()
 
     def close(self) -> None:
-        """Stop watching, and let go of the body."""
+        """Stop watching, and release the body."""
         self.done = True
         if self._timer is not None:
             self._timer.cancel()
@@ -197,7 +203,7 @@ class Exchange:
         await self.respond(200, (JSON_TYPE, *headers), body)
 
     async def respond_error(self, error: GatewayError) -> None:
-        """The one place where an error becomes HTTP."""
+        """Send an error. This is the only place where an error becomes HTTP."""
         await self.respond(error.status, (JSON_TYPE, *error.headers), error.body())
 
     async def start(self, status: int, headers: list[Header]) -> None:
@@ -206,9 +212,8 @@ class Exchange:
         await self.start_as(status, headers)
 
     async def start_as(self, status: int, headers: list[Header]) -> None:
-        """The same with these headers alone, what the caller's key has left, and what lets a page read the answer if
-        the answer does not say so itself. A preflight then always succeeds: the page can read the request's error.
-        """
+        """Start without an `x-request-id`. Unless these headers let pages read the answer, and so decide preflights
+        too, the gateway's do, and every preflight succeeds: the page then reads the error of its request."""
         self.started = True
         if self.limits:
             headers = [*(each for each in headers if not each[0].lower().startswith(b"x-ratelimit-")), *self.limits]
@@ -216,6 +221,7 @@ class Exchange:
             headers = [*headers, *self.cross_origin]
             if self.preflight:
                 status = 200
+        self.status = status
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, data: bytes) -> None:

@@ -1,7 +1,7 @@
-"""`response_format` as a grammar for TGI (translation.md §2.8).
+"""`response_format` as a grammar for TGI (docs/translation.md#response-formats).
 
-OpenAI's spelling and TGI's own (`{"type": "json", "value": schema}`) are both read. What TGI cannot compile in a
-schema it says itself; only what would bring it down is refused here.
+OpenAI's form and TGI's own form (`{"type": "json", "value": schema}`) are both read. TGI itself says what it cannot
+compile in a schema. Only a schema that would bring TGI down is refused here.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from gateway_lambda.tools.schema_size import check_size
 
 _PARAM = "response_format"
 _PIECE = 1024
-"""Tokens. TGI since 3.0 generates in pieces of so many, and begins the grammar anew with each."""
+"""Tokens. TGI since 3.0 generates in pieces of this size, and starts the grammar again in each piece."""
 
 _KINDS = "text, json_schema, json_object, json or regex"
 
 
 class Budget(NamedTuple):
-    """`send`: as `max_new_tokens`; None: to the end of the context. `keep`: tokens after which the answer is cut with
-    finish reason `length`, because the grammar does not hold behind them; None: no cut.
+    """The token limit of a choice.
+
+    `send`: the value of `max_new_tokens`; None: to the end of the context. `keep`: tokens after which the answer is cut
+    with finish reason `length`, because the grammar does not hold after them; None: no cut.
     """
 
     send: int | None
@@ -32,9 +34,9 @@ class Budget(NamedTuple):
 
 
 def read_response_format(value: object, model: Model, facts: Facts) -> dict[str, Any] | None:
-    """The grammar (`type`, `value`) that a request's `response_format` asks for; None: free text.
+    """Return the grammar (`type`, `value`) for the `response_format` of a request; None: free text.
 
-    Raises `RequestError`; code `unsupported_parameter` when the upstream has no grammars at all.
+    Raises `RequestError`, with the code `unsupported_parameter` if the upstream has no grammars at all.
     """
     if value is None:
         return None
@@ -46,13 +48,13 @@ def read_response_format(value: object, model: Model, facts: Facts) -> dict[str,
         return None
     grammar = _grammar(kind, found, model)
     if not facts.takes_grammar:
-        message = f"{_PARAM}: this upstream's version takes no grammars, which came with TGI 1.4.1; ask for text"
+        message = f"{_PARAM}: this version of the upstream supports only text; use text, or TGI 1.4.1 or newer"
         raise RequestError(message, "unsupported_parameter", param=_PARAM)
     return grammar
 
 
 def budget_with_grammar(asked: int | None, default: int | None, facts: Facts) -> Budget:
-    """The token budget of a request that has a grammar: of a response format, or of forced tools.
+    """Return the token limit of a request with a grammar, from a response format or from a forced call.
 
     `asked`: the client's limit; `default`: the record's `default_max_tokens`.
     """
@@ -78,7 +80,7 @@ def _grammar(kind: str, found: dict[str, Any], model: Model) -> dict[str, Any]:
         case "regex":
             return {"type": "regex", "value": _expression(found.get("value"))}
         case _:
-            raise unsupported_value(f"{_PARAM}.type", f"found {describe(kind)}, want {_KINDS}")
+            raise unsupported_value(f"{_PARAM}.type", f"found {describe(kind)}; use {_KINDS}")
 
 
 def _openai_schema(value: object) -> tuple[object, str]:
@@ -103,16 +105,16 @@ def _of_schema(value: object, param: str) -> dict[str, Any]:
     schema = mapping(value, param)
     kind = schema.get("type", "object")
     if kind != "object":
-        raise invalid_value(param, kind, "a schema of type 'object': the upstream makes nothing else")
+        raise invalid_value(param, kind, "'object', because the upstream makes nothing else")
     if not isinstance(schema.get("properties"), dict):
-        raise invalid_value(param, schema, "a schema with `properties` at its top: the upstream refuses others")
+        raise invalid_value(param, schema, "a schema with `properties` at its top, because the upstream refuses others")
     check_size(schema, param)
     return {"type": "json", "value": schema}
 
 
 def _any_object(model: Model) -> dict[str, Any]:
     if model.json_object == "reject":
-        rule = "'json_object' is not served by this model; use 'json_schema' with a schema of what you expect"
+        rule = "this model does not support 'json_object'; use 'json_schema' with a schema of the answer"
         raise unsupported_value(_PARAM, rule)
     return {"type": "regex", "value": JSON_OBJECT}
 

@@ -52,6 +52,11 @@ def commands(page: str, *programs: str) -> list[str]:
     return [command for command in written if command.split()[0] in programs]
 
 
+def settings(page: str) -> list[str]:
+    """The commands of a page that change stack config."""
+    return [command for command in commands(page, "pulumi") if command.startswith("pulumi config ")]
+
+
 def stacks(page: str) -> Mapping[str, Stack]:
     """What a page's `pulumi stack init` and `pulumi config set` make, those after the first deployment included."""
     made: dict[str, Stack] = {}
@@ -135,23 +140,7 @@ def test_the_real_cli_takes_the_commands_of_a_page(page: str, tmp_path: Path) ->
         "pulumi config get auth",
         "pulumi config --json",
     ]
-    done = subprocess.run(
-        ["bash", "-euc", "\n".join(told)],
-        cwd=project,
-        env={
-            "PATH": os.environ["PATH"],
-            "PULUMI_HOME": str(tmp_path / "home"),
-            "PULUMI_CONFIG_PASSPHRASE": "a passphrase of the tests",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        },
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    shown, brace, configured = done.stdout.partition("{")
+    shown, brace, configured = _by_the_cli(project, told).partition("{")
     assert "\na command\n" in shown
     assert shown.endswith(f"\n{WALKS[page]}\nfalse\n")
     assert {name: value["secret"] for name, value in json.loads(brace + configured).items()} == {
@@ -162,11 +151,43 @@ def test_the_real_cli_takes_the_commands_of_a_page(page: str, tmp_path: Path) ->
     }
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in WALKS and settings(page)])
+def test_the_real_cli_takes_every_setting_of_a_page(page: str, tmp_path: Path) -> None:
+    require("pulumi")
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
+    (tmp_path / "state").mkdir()
+    named = {name for command in settings(page) for name in re.findall(r"--stack (\S+)", command)}
+    made = [f"pulumi stack init {name}" for name in sorted(named | {"selected"})]
+    _by_the_cli(tmp_path, [f"pulumi login {(tmp_path / 'state').as_uri()}", *made, *settings(page)])
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_of_the_aws_cli_are_operations_of_aws_with_their_parameters(page: str) -> None:
     written = [*inline_code(page), *(line for block in blocks(page, "shell") for line in block.commands)]
     wrong = [problem for line in written if line.startswith("aws ") for problem in _aws_problems(shlex.split(line)[1:])]
     assert wrong == []
+
+
+def _by_the_cli(project: Path, script: list[str]) -> str:
+    """What the commands print, one after the other in the project's folder; each has to succeed."""
+    done = subprocess.run(
+        ["bash", "-euc", "\n".join(script)],
+        cwd=project,
+        env={
+            "PATH": os.environ["PATH"],
+            "PULUMI_HOME": str(project / "home"),
+            "PULUMI_CONFIG_PASSPHRASE": "a passphrase of the tests",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        },
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def _words() -> set[str]:
