@@ -13,6 +13,7 @@ from uvicorn.config import STARTUP_FAILURE
 from gateway_lambda.adapter import behind_adapter
 from gateway_lambda.app import make_app
 from gateway_lambda.client_connection import ClientConnection
+from gateway_lambda.cross_origin import AllowedOrigins
 from gateway_lambda.logs import set_up_logging
 from gateway_lambda.open_files import connections_for
 from gateway_lambda.registry.file import RegistryError
@@ -46,7 +47,7 @@ class Server(uvicorn.Server):
 _LAST_WORDS = 1
 """Seconds that cancelled tasks have to say so, where there is time at all."""
 config = uvicorn.Config(
-    behind_adapter(app) if settings.behind else app,
+    behind_adapter(app, AllowedOrigins(settings.allowed_origins)) if settings.behind else app,
     host=settings.host,
     port=settings.port,
     loop="uvloop",

@@ -34,6 +34,7 @@ _OF_THE_REPLICA = frozenset((401, 429, 503))
 """Statuses that another replica may not give: the gateway's key is wrong for this one, or it is busy."""
 _NOT_THERE = frozenset((404, 405, 424, 501, 505))
 """Statuses by which a replica says that it does not have the model or the route that every replica of a run has."""
+_OF_ENCODED = (b"content-encoding", b"content-length")
 _JSON = re.compile(rb"\s*application/([^\s;]+\+)?json\s*(;|$)", re.IGNORECASE)
 _TRUNCATED = "Input data was truncated"
 """What the decoder says then, and only then."""
@@ -152,16 +153,17 @@ def _is_cut(text: bytearray) -> bool:
 
 
 async def _pass_error_back(exchange: Exchange, reply: Reply) -> None:
-    found = await reply.whole()
+    found = await reply.error_body()
     if _shaped(found) is None:
         raise _error(reply, found)
-    await exchange.start_as(reply.status, response_headers(exchange, reply))
+    headers = [each for each in response_headers(exchange, reply) if each[0] not in _OF_ENCODED]
+    await exchange.start_as(reply.status, [*headers, (b"content-length", b"%d" % len(found))])
     await exchange.finish(found)
 
 
 async def _failure(reply: Reply) -> GatewayError:
     try:
-        error = _error(reply, await reply.whole())
+        error = _error(reply, await reply.error_body())
         reply.fail_for(error)
         return error
     finally:
