@@ -1,14 +1,17 @@
-"""A function's parameters as a part of a larger schema, in words that TGI's compiler knows.
+"""A client's schema, in words that TGI's compiler knows: a function's parameters, or a response format.
 
-`$ref` means the root of a schema, so references are led to where the parameters lie in the whole. And what JSON Schema
-writes in ways that TGI refuses with "cannot compile" is written in an equal way that it takes:
+A path in `$ref` starts at the root of a schema, so references change to where the client's schema is in the whole. And
+what JSON Schema writes in ways that TGI refuses with "cannot compile" is written in an equal way that it takes:
 
 `"type": ["string", "null"]`           → `anyOf`, each keyword with the type that it says something of
 `true`, or a description alone         → any value (in an `anyOf`: TGI puts no brackets around `{}`)
 no properties, no additional ones      → `"properties": {}`
 `"format"` other than the four it has  → left out; JSON Schema calls it an annotation
+`const` and `enum` with lists, objects → `prefixItems` and `properties` of constants
+`"pattern": "^a"`                      → without the anchor: TGI matches the whole string
+`anyOf` that has only rules beside it  → left out if there is a type; TGI enforces no such rules
 
-Each part of the parameters is written once: what comes out is as large as what came in, but for a few words.
+Each part of the schema is written once: what comes out is as large as what came in, but for a few words.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from gateway_lambda.errors import RequestError, invalid_type
+from gateway_lambda.errors import RequestError, invalid_type, unsupported_value
 from gateway_lambda.tools.schema_size import DEEPEST
 
 _ONE = frozenset(("items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else"))
@@ -26,12 +29,14 @@ _NAMED = frozenset(("properties", "patternProperties", "$defs", "definitions", "
 
 _COMPILED = frozenset(("properties", "allOf", "anyOf", "oneOf", "prefixItems", "enum", "const", "$ref", "type"))
 """A schema with none of these is no restriction to TGI's compiler, and it refuses it."""
+_FIRST = frozenset(("properties", "allOf", "anyOf", "oneOf", "prefixItems"))
+"""If a schema has one of these, TGI's compiler reads no `enum` and no `const`."""
 _SAYS: Mapping[str, frozenset[str]] = {
     "string": frozenset(("minLength", "maxLength", "pattern", "format")),
     "array": frozenset(("items", "contains", "minItems", "maxItems", "uniqueItems", "depth")),
     "object": frozenset(
         (
-            *("additionalProperties", "patternProperties", "propertyNames", "dependentSchemas"),
+            *("properties", "additionalProperties", "patternProperties", "propertyNames", "dependentSchemas"),
             *("required", "minProperties", "maxProperties"),
         )
     ),
@@ -44,6 +49,8 @@ _SAYS: Mapping[str, frozenset[str]] = {
     ),
 }
 """Keywords that say something of one type. None of them stands at two, so that none is ever copied."""
+RESTRICTS = (_COMPILED - {"type"}) | (_SAYS["object"] - {"additionalProperties"}) | {"not", "if"}
+"""Keywords that say more of an object than that it is one. Beside them, `additionalProperties`."""
 _FORMATS = frozenset(("date-time", "date", "time", "uuid"))
 _ANYTHING: Mapping[str, Any] = {"anyOf": [{}]}
 
@@ -71,18 +78,75 @@ def has_references(schema: object) -> bool:
 
 def _schema(schema: Mapping[str, Any], base: str, param: str, depth: int) -> dict[str, Any]:
     if depth > DEEPEST:
-        raise RequestError(f"{param}: more than {DEEPEST} levels; make it flatter", "invalid_value", param=param)
+        raise unsupported_value(param, f"the schema has more than {DEEPEST} levels; make it flatter")
+    schema = _without_rules(schema, param)
     if schema and not _COMPILED & schema.keys():
         return dict(_ANYTHING)
     kinds = schema.get("type")
-    if isinstance(kinds, list) and not (_COMPILED - {"type"}) & schema.keys():
+    if isinstance(kinds, list) and not (_COMPILED - {"type", "properties"}) & schema.keys():
         return _by_type(schema, cast("list[object]", kinds), base, param, depth)
+    if not _FIRST & schema.keys() and _has_structure(schema):
+        return _constants(schema)
     copy = {key: _value(key, value, base, param, depth + 1) for key, value in schema.items()}
     if copy.get("type") == "object" and copy.get("additionalProperties") is False:
         copy.setdefault("properties", {})
     if not isinstance(copy.get("format"), str) or copy["format"] not in _FORMATS:
         copy.pop("format", None)
+    if isinstance(copy.get("pattern"), str):
+        copy["pattern"] = _whole_match(copy["pattern"])
     return copy
+
+
+def _without_rules(schema: Mapping[str, Any], param: str) -> Mapping[str, Any]:
+    """The schema without alternatives that TGI cannot compile, such as `{"required": ["a"]}`, where a type says more.
+
+    TGI writes the parts of `allOf` one behind the other. So only one of them can have anything to compile.
+    """
+    found = dict(schema)
+    for key in ("anyOf", "oneOf"):
+        if "type" in found and isinstance(found.get(key), list) and not any(map(_compiles, found[key])):
+            del found[key]
+    if isinstance(found.get("allOf"), list):
+        found["allOf"] = [part for part in found["allOf"] if _compiles(part)]
+        if not found["allOf"]:
+            del found["allOf"]
+        elif len(found["allOf"]) > 1 and "properties" not in found:
+            rule = "allOf with several schemas cannot be compiled by the upstream; write one schema with all of it"
+            raise unsupported_value(param, rule)
+    return found
+
+
+def _compiles(schema: object) -> bool:
+    return isinstance(schema, dict) and bool(_COMPILED & cast("dict[str, Any]", schema).keys())
+
+
+def _has_structure(schema: Mapping[str, Any]) -> bool:
+    """Whether a list or an object is among the constants, which TGI's compiler refuses."""
+    values = schema.get("enum", [schema.get("const")])
+    return isinstance(values, list) and any(isinstance(value, (list, dict)) for value in cast("list[object]", values))
+
+
+def _constants(schema: Mapping[str, Any]) -> dict[str, Any]:
+    rest = {key: value for key, value in schema.items() if key not in ("enum", "const", "type")}
+    values = cast("list[object]", schema["enum"]) if "enum" in schema else [schema["const"]]
+    return {**rest, "anyOf": [_constant(value) for value in values]}
+
+
+def _constant(value: object) -> dict[str, Any]:
+    """A schema for one value. The request's JSON is at most 200 levels deep, so this recursion ends."""
+    if isinstance(value, dict):
+        properties = {name: _constant(inner) for name, inner in cast("dict[str, object]", value).items()}
+        return {"type": "object", "properties": properties, "required": list(properties)}
+    if isinstance(value, list):
+        return {"prefixItems": [_constant(inner) for inner in cast("list[object]", value)]}
+    return {"const": value}
+
+
+def _whole_match(pattern: str) -> str:
+    """The pattern without an anchor at one end alone, which TGI's compiler would keep. It removes two itself."""
+    if pattern.startswith("^"):
+        return pattern if pattern.endswith("$") else pattern[1:]
+    return pattern[:-1] if pattern.endswith("$") and not pattern.endswith("\\$") else pattern
 
 
 def _by_type(schema: Mapping[str, Any], kinds: list[object], base: str, param: str, depth: int) -> dict[str, Any]:
@@ -125,7 +189,7 @@ def _reference(value: object, base: str, param: str) -> str:
     if isinstance(value, str) and (value == "#" or value.startswith("#/")):
         return base + value[1:]
     raise RequestError(
-        f"{param}: $ref {str(value)[:200]!r}: want a path in these parameters, such as '#/$defs/address'",
+        f"{param}: $ref {str(value)[:200]!r}: want a path in this schema, such as '#/$defs/address'",
         "unsupported_value",
         param=param,
     )

@@ -6,6 +6,7 @@ schema it says itself; only what would bring it down is refused here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from gateway_lambda.errors import RequestError, describe, invalid_type, invalid_value, unsupported_value
@@ -13,7 +14,8 @@ from gateway_lambda.openai.fields import boolean, mapping, string
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.json_object import JSON_OBJECT
-from gateway_lambda.tools.schema_size import check_size
+from gateway_lambda.tools.parameters import RESTRICTS, relocated
+from gateway_lambda.tools.schema_size import DEEPEST, check_size, find_reference
 
 _PARAM = "response_format"
 _PIECE = 1024
@@ -68,13 +70,13 @@ def budget_with_grammar(asked: int | None, default: int | None, facts: Facts) ->
 def _grammar(kind: str, found: dict[str, Any], model: Model) -> dict[str, Any]:
     match kind:
         case "json_schema" if found.get("json_schema") is not None:
-            return _of_schema(*_openai_schema(found["json_schema"]))
+            return _of_schema(*_openai_schema(found["json_schema"]), model)
         case "json_schema" if found.get("value") is None:
             raise invalid_type(f"{_PARAM}.json_schema", None, "an object with name and schema")
         case "json_object" if found.get("value") is None:
             return _any_object(model)
         case "json" | "json_object" | "json_schema":
-            return _of_schema(*_tgi_schema(kind, found.get("value")))
+            return _of_schema(*_tgi_schema(kind, found.get("value")), model)
         case "regex":
             return {"type": "regex", "value": _expression(found.get("value"))}
         case _:
@@ -99,21 +101,51 @@ def _tgi_schema(kind: str, value: object) -> tuple[object, str]:
     return schema, param
 
 
-def _of_schema(value: object, param: str) -> dict[str, Any]:
-    schema = mapping(value, param)
+def _of_schema(value: object, param: str, model: Model) -> dict[str, Any]:
+    schema = _root(mapping(value, param), param)
     kind = schema.get("type", "object")
     if kind != "object":
         raise invalid_value(param, kind, "a schema of type 'object': the upstream makes nothing else")
     if not isinstance(schema.get("properties"), dict):
-        raise invalid_value(param, schema, "a schema with `properties` at its top: the upstream refuses others")
+        if _allows_any_object(schema):
+            return _any_object(model, param)
+        if "properties" in schema or schema.get("additionalProperties") is not False:
+            raise invalid_value(param, schema, "a schema with `properties` at its top: the upstream refuses others")
+        schema = {**schema, "type": "object"}
+    schema = relocated(schema, "#", param)
     check_size(schema, param)
     return {"type": "json", "value": schema}
 
 
-def _any_object(model: Model) -> dict[str, Any]:
+def _root(schema: dict[str, Any], param: str) -> dict[str, Any]:
+    """The schema that a `$ref` at the root leads to, with the root's definitions: TGI wants `properties` there."""
+    found = schema
+    for _ in range(DEEPEST):
+        options = found.get("allOf")
+        if "properties" not in found and isinstance(options, list) and len(cast("list[Any]", options)) == 1:
+            target = cast("list[Any]", options)[0]
+        elif "properties" not in found and isinstance(found.get("$ref"), str):
+            target = find_reference(schema, found["$ref"])
+        else:
+            break
+        if not isinstance(target, dict):
+            rule = "the reference at the top of the schema leads nowhere; want a path such as '#/$defs/answer'"
+            raise invalid_value(param, found.get("$ref"), rule)
+        found = cast("dict[str, Any]", target)
+    definitions = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+    return schema if found is schema else {**found, **definitions}
+
+
+def _allows_any_object(schema: Mapping[str, Any]) -> bool:
+    """Whether `{"type": "object"}` is all that a schema says, but for words about it."""
+    more = schema.get("additionalProperties", True)
+    return schema.get("type") == "object" and not RESTRICTS & schema.keys() and (more is True or more == {})
+
+
+def _any_object(model: Model, param: str = _PARAM) -> dict[str, Any]:
     if model.json_object == "reject":
-        rule = "'json_object' is not served by this model; use 'json_schema' with a schema of what you expect"
-        raise unsupported_value(_PARAM, rule)
+        rule = "objects of any shape are not served by this model; use 'json_schema' with a schema of what you expect"
+        raise unsupported_value(param, rule)
     return {"type": "regex", "value": JSON_OBJECT}
 
 

@@ -75,7 +75,7 @@ class ModelConfiguration(Section, frozen=True):
         default="grammar", description="off, grammar, or a parser: hermes, llama3, mistral"
     )
     json_object: Literal["reject", "regex"] = Field(
-        default="reject", description="What response_format json_object does"
+        default="regex", description="What response_format json_object does"
     )
     vision: bool = Field(default=False, description="Whether images are taken")
     image_hosts: tuple[str, ...] = Field(default=(), description="Hosts that images may be fetched from")

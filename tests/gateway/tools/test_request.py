@@ -96,7 +96,11 @@ def test_references_in_parameters_lead_to_where_the_parameters_lie() -> None:
         "properties": {"at": {"$ref": "#/$defs/f/$defs/At"}, "$ref": {"type": "string"}},
         "$defs": {
             "At": {"type": "array", "items": {"$ref": "#/$defs/f/$defs/N"}},
-            "N": {"const": {"$ref": "no reference"}},
+            "N": {
+                "anyOf": [
+                    {"type": "object", "properties": {"$ref": {"const": "no reference"}}, "required": ["$ref"]},
+                ]
+            },
         },
     }
     body = {
@@ -137,6 +141,38 @@ def test_references_in_parameters_lead_to_where_the_parameters_lie() -> None:
         ),
         ({"type": "array", "items": True}, {"type": "array", "items": {"anyOf": [{}]}}),
         ({"anyOf": [{"type": "null"}, {}]}, {"anyOf": [{"type": "null"}, {"anyOf": [{}]}]}),
+        (
+            {"type": ["object", "null"], "properties": {"x": {"type": "null"}}, "required": ["x"], "title": "t"},
+            {
+                "title": "t",
+                "anyOf": [
+                    {"type": "object", "properties": {"x": {"type": "null"}}, "required": ["x"]},
+                    {"type": "null"},
+                ],
+            },
+        ),
+        (
+            {"enum": [["a", 1], {"x": {}}, None], "description": "d"},
+            {
+                "description": "d",
+                "anyOf": [
+                    {"prefixItems": [{"const": "a"}, {"const": 1}]},
+                    {
+                        "type": "object",
+                        "properties": {"x": {"type": "object", "properties": {}, "required": []}},
+                        "required": ["x"],
+                    },
+                    {"const": None},
+                ],
+            },
+        ),
+        ({"type": "string", "pattern": "^a"}, {"type": "string", "pattern": "a"}),
+        ({"type": "string", "pattern": "a$"}, {"type": "string", "pattern": "a"}),
+        ({"type": "string", "pattern": r"a\$"}, {"type": "string", "pattern": r"a\$"}),
+        ({"type": "string", "pattern": "^a$"}, {"type": "string", "pattern": "^a$"}),
+        ({"type": "string", "anyOf": [{"minLength": 1}, {"title": "t"}]}, {"type": "string"}),
+        ({"allOf": [{"type": "null"}, {"title": "t"}]}, {"allOf": [{"type": "null"}]}),
+        ({"allOf": [{"title": "t"}], "type": "null"}, {"type": "null"}),
         ({"enum": ["a", None], "type": ["string", "null"]}, {"enum": ["a", None], "type": ["string", "null"]}),
     ],
 )
