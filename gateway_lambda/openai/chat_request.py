@@ -10,9 +10,9 @@ from gateway_lambda.openai.fields import boolean, integer, mapping, sequence, st
 from gateway_lambda.openai.request import MAX_TOKENS, SHARED_ROWS, Request, Row, read_fields
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.answer_format import has_format, read_format
 from gateway_lambda.tools.call_parser import CallParser
 from gateway_lambda.tools.request import ToolUse, read_tools
-from gateway_lambda.tools.response_format import read_response_format
 
 
 class ChatRequest(Request):
@@ -50,17 +50,17 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
 
 def wants_form(body: Mapping[str, Any]) -> bool:
     """Whether the request has a response format or tools, which depend on the upstream's version."""
-    return any(
-        body.get(name) is not None for name in ("response_format", "tools", "tool_choice", "parallel_tool_calls")
+    return has_format(body) or any(
+        body.get(name) is not None for name in ("tools", "tool_choice", "parallel_tool_calls")
     )
 
 
 def read_form(request: ChatRequest, body: Mapping[str, Any], facts: Facts) -> None:
     """Take the response format and the tools for an upstream of which `facts` are known. Raises `RequestError`."""
-    grammar = read_response_format(body.get("response_format"), request.model, facts)
+    grammar, param = read_format(body, request.model, facts)
     tools = request.tools = read_tools(body, request.model, facts, formatted=grammar is not None)
     request.grammar = grammar or tools.grammar
-    request.grammar_param = "response_format" if grammar else "tools"
+    request.grammar_param = param or "tools"
     request.dropped += [name for name in tools.dropped if name not in request.dropped]
 
 

@@ -11,6 +11,8 @@ from gateway_lambda.openai.request import MAX_TOKENS, SHARED_ROWS, Request, Row,
 from gateway_lambda.registry.record import Model
 from gateway_lambda.templates import MessagesRefused
 from gateway_lambda.templates.images import ImageGuard
+from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.answer_format import read_format
 
 _MAX_PROMPTS = 64
 _DEFAULT_MAX_TOKENS = 16
@@ -40,6 +42,11 @@ def read_completion(body: Mapping[str, Any], model: Model) -> CompletionRequest:
     if request.stream and request.best_of is not None and request.best_of > request.n:
         raise unsupported_value("best_of", "the best can only be told at the end; leave out stream or best_of")
     return request
+
+
+def read_completion_format(request: CompletionRequest, body: Mapping[str, Any], facts: Facts) -> None:
+    """Take what the answer must look like, for an upstream of which `facts` are known. Raises `RequestError`."""
+    request.grammar, request.grammar_param = read_format(body, request.model, facts)
 
 
 def _prompt(request: CompletionRequest, value: Any) -> None:

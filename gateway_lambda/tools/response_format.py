@@ -15,9 +15,8 @@ from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.json_object import JSON_OBJECT
 from gateway_lambda.tools.parameters import RESTRICTS, relocated
-from gateway_lambda.tools.schema_size import DEEPEST, check_size, find_reference
+from gateway_lambda.tools.schema_size import DEEPEST, LONGEST, check_size, find_reference
 
-_PARAM = "response_format"
 _PIECE = 1024
 """Tokens. TGI since 3.0 generates in pieces of so many, and begins the grammar anew with each."""
 
@@ -33,24 +32,20 @@ class Budget(NamedTuple):
     keep: int | None
 
 
-def read_response_format(value: object, model: Model, facts: Facts) -> dict[str, Any] | None:
-    """The grammar (`type`, `value`) that a request's `response_format` asks for; None: free text.
-
-    Raises `RequestError`; code `unsupported_parameter` when the upstream has no grammars at all.
-    """
-    if value is None:
-        return None
-    found = mapping(value, _PARAM)
+def of_type(value: object, param: str, model: Model) -> dict[str, Any] | None:
+    """The grammar (`type`, `value`) that an object with a `type` asks for; None: free text. Raises `RequestError`."""
+    found = mapping(value, param)
     kind = found.get("type")
     if kind is None:
-        raise invalid_type(f"{_PARAM}.type", None, f"one of {_KINDS}")
-    if string(kind, f"{_PARAM}.type") == "text":
-        return None
-    grammar = _grammar(kind, found, model)
+        raise invalid_type(f"{param}.type", None, f"one of {_KINDS}")
+    return None if string(kind, f"{param}.type") == "text" else _grammar(kind, found, param, model)
+
+
+def check_takes_grammar(facts: Facts, param: str) -> None:
+    """Raises `RequestError` when the upstream has no grammars at all."""
     if not facts.takes_grammar:
-        message = f"{_PARAM}: this upstream's version takes no grammars, which came with TGI 1.4.1; ask for text"
-        raise RequestError(message, "unsupported_parameter", param=_PARAM)
-    return grammar
+        message = f"{param}: this upstream's version takes no grammars, which came with TGI 1.4.1; ask for text"
+        raise RequestError(message, "unsupported_parameter", param=param)
 
 
 def budget_with_grammar(asked: int | None, default: int | None, facts: Facts) -> Budget:
@@ -67,24 +62,23 @@ def budget_with_grammar(asked: int | None, default: int | None, facts: Facts) ->
     return Budget(asked, min(_PIECE, asked))
 
 
-def _grammar(kind: str, found: dict[str, Any], model: Model) -> dict[str, Any]:
+def _grammar(kind: str, found: dict[str, Any], param: str, model: Model) -> dict[str, Any]:
     match kind:
         case "json_schema" if found.get("json_schema") is not None:
-            return _of_schema(*_openai_schema(found["json_schema"]), model)
+            return of_schema(*_openai_schema(found["json_schema"], f"{param}.json_schema"), model)
         case "json_schema" if found.get("value") is None:
-            raise invalid_type(f"{_PARAM}.json_schema", None, "an object with name and schema")
+            raise invalid_type(f"{param}.json_schema", None, "an object with name and schema")
         case "json_object" if found.get("value") is None:
-            return _any_object(model)
+            return any_object(model, param)
         case "json" | "json_object" | "json_schema":
-            return _of_schema(*_tgi_schema(kind, found.get("value")), model)
+            return of_schema(*_tgi_schema(kind, found.get("value"), f"{param}.value"), model)
         case "regex":
-            return {"type": "regex", "value": _expression(found.get("value"))}
+            return of_expression(found.get("value"), f"{param}.value")
         case _:
-            raise unsupported_value(f"{_PARAM}.type", f"found {describe(kind)}, want {_KINDS}")
+            raise unsupported_value(f"{param}.type", f"found {describe(kind)}, want {_KINDS}")
 
 
-def _openai_schema(value: object) -> tuple[object, str]:
-    param = f"{_PARAM}.json_schema"
+def _openai_schema(value: object, param: str) -> tuple[object, str]:
     found = mapping(value, param)
     for key, check in (("name", string), ("description", string), ("strict", boolean)):
         if found.get(key) is not None:
@@ -92,23 +86,23 @@ def _openai_schema(value: object) -> tuple[object, str]:
     return found.get("schema"), f"{param}.schema"
 
 
-def _tgi_schema(kind: str, value: object) -> tuple[object, str]:
+def _tgi_schema(kind: str, value: object, param: str) -> tuple[object, str]:
     """TGI's `json_schema`, since 3.3, has the schema with its name beside it."""
-    param = f"{_PARAM}.value"
     schema = mapping(value, param)
     if kind == "json_schema" and "properties" not in schema and isinstance(schema.get("schema"), dict):
         return schema["schema"], f"{param}.schema"
     return schema, param
 
 
-def _of_schema(value: object, param: str, model: Model) -> dict[str, Any]:
+def of_schema(value: object, param: str, model: Model) -> dict[str, Any]:
+    """The grammar for a JSON schema of an object. Raises `RequestError`."""
     schema = _root(mapping(value, param), param)
     kind = schema.get("type", "object")
     if kind != "object":
         raise invalid_value(param, kind, "a schema of type 'object': the upstream makes nothing else")
     if not isinstance(schema.get("properties"), dict):
         if _allows_any_object(schema):
-            return _any_object(model, param)
+            return any_object(model, param)
         if "properties" in schema or schema.get("additionalProperties") is not False:
             raise invalid_value(param, schema, "a schema with `properties` at its top: the upstream refuses others")
         schema = {**schema, "type": "object"}
@@ -142,14 +136,17 @@ def _allows_any_object(schema: Mapping[str, Any]) -> bool:
     return schema.get("type") == "object" and not RESTRICTS & schema.keys() and (more is True or more == {})
 
 
-def _any_object(model: Model, param: str = _PARAM) -> dict[str, Any]:
+def any_object(model: Model, param: str) -> dict[str, Any]:
+    """The grammar for objects of any shape. Raises `RequestError`."""
     if model.json_object == "reject":
         rule = "objects of any shape are not served by this model; use 'json_schema' with a schema of what you expect"
         raise unsupported_value(param, rule)
     return {"type": "regex", "value": JSON_OBJECT}
 
 
-def _expression(value: object) -> str:
-    if not string(value, f"{_PARAM}.value"):
-        raise invalid_value(f"{_PARAM}.value", value, "a regular expression that is not empty")
-    return cast("str", value)
+def of_expression(value: object, param: str) -> dict[str, Any]:
+    """The grammar for a regular expression. Raises `RequestError`."""
+    expression = string(value, param)
+    if not 0 < len(expression) <= LONGEST:
+        raise invalid_value(param, value, f"a regular expression of 1 to {LONGEST} characters")
+    return {"type": "regex", "value": expression}

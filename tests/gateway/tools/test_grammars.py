@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from gateway_lambda.errors import RequestError
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.answer_format import read_format
 from gateway_lambda.tools.request import read_tools
-from gateway_lambda.tools.response_format import read_response_format
 from gateway_lambda.tools.schema_size import check_size
 
 compiler = pytest.importorskip("outlines_core.fsm.json_schema", reason="outlines-core has no wheel for this Python")
@@ -36,7 +36,7 @@ def _expression(grammar: dict[str, Any] | None) -> str:
 
 def _of_format(schema: dict[str, Any]) -> re.Pattern[str]:
     value = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
-    return re.compile(_expression(read_response_format(value, MODEL, NEW)))
+    return re.compile(_expression(read_format({"response_format": value}, MODEL, NEW)[0]))
 
 
 def _field(schema: object) -> dict[str, Any]:
@@ -157,7 +157,7 @@ _schemas = _objects(st.recursive(_leaves, _nested, max_leaves=6)).map(
 def test_every_schema_that_clients_write_is_compiled(schema: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     try:
-        grammar = read_response_format({"type": "json", "value": schema}, MODEL, NEW)
+        grammar = read_format({"response_format": {"type": "json", "value": schema}}, MODEL, NEW)[0]
     except RequestError as refused:
         assert "the schema is too large" in refused.message  # noqa: PT017
         return

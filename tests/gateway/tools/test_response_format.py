@@ -10,8 +10,9 @@ from hypothesis import given
 from gateway_lambda.errors import RequestError
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.answer_format import read_format
 from gateway_lambda.tools.json_object import JSON_OBJECT
-from gateway_lambda.tools.response_format import Budget, budget_with_grammar, read_response_format
+from gateway_lambda.tools.response_format import Budget, budget_with_grammar
 from tests.gateway.tools.values import json_values
 
 NEW = Facts(version=(3, 3, 6))
@@ -38,8 +39,8 @@ GRAMMAR = {"type": "json", "value": SCHEMA}
     ],
 )
 def test_a_format_becomes_a_grammar(value: object, grammar: object) -> None:
-    assert read_response_format(value, MODEL, NEW) == grammar
-    assert read_response_format(value, MODEL, UNKNOWN) == grammar
+    assert read_format({"response_format": value}, MODEL, NEW)[0] == grammar
+    assert read_format({"response_format": value}, MODEL, UNKNOWN)[0] == grammar
 
 
 ANY_OBJECT = {"type": "object", "title": "Anything", "additionalProperties": True}
@@ -55,9 +56,9 @@ ANY_OBJECT = {"type": "object", "title": "Anything", "additionalProperties": Tru
     ],
 )
 def test_any_object_is_made_by_an_expression_unless_the_record_refuses_it(value: object, param: str) -> None:
-    assert read_response_format(value, MODEL, NEW) == {"type": "regex", "value": JSON_OBJECT}
+    assert read_format({"response_format": value}, MODEL, NEW)[0] == {"type": "regex", "value": JSON_OBJECT}
     with pytest.raises(RequestError) as refused:
-        read_response_format(value, REJECTING, NEW)
+        read_format({"response_format": value}, REJECTING, NEW)[0]
     assert (refused.value.code, refused.value.param) == ("unsupported_value", param)
     assert "json_schema" in refused.value.message
 
@@ -107,16 +108,16 @@ def test_any_object_is_made_by_an_expression_unless_the_record_refuses_it(value:
 )
 def test_what_is_wrong_is_named_by_its_path(value: object, param: str, code: str) -> None:
     with pytest.raises(RequestError) as refused:
-        read_response_format(value, REJECTING, NEW)
+        read_format({"response_format": value}, REJECTING, NEW)[0]
     assert (refused.value.status, refused.value.param, refused.value.code) == (400, param, code)
 
 
 @pytest.mark.parametrize("value", [{"type": "json", "value": SCHEMA}, {"type": "regex", "value": "a"}])
 def test_an_upstream_without_grammars_gets_none(value: object) -> None:
     with pytest.raises(RequestError) as refused:
-        read_response_format(value, MODEL, OLD)
+        read_format({"response_format": value}, MODEL, OLD)[0]
     assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "response_format")
-    assert read_response_format({"type": "text"}, MODEL, OLD) is None
+    assert read_format({"response_format": {"type": "text"}}, MODEL, OLD)[0] is None
 
 
 def _doubling(levels: int) -> dict[str, Any]:
@@ -148,7 +149,7 @@ def _nested(levels: int) -> dict[str, Any]:
 def test_a_schema_that_would_end_the_upstream_is_refused(schema: dict[str, Any], said: str) -> None:
     """Tried with TGI 3.3.7: the first two abort its router, the third makes 649 MB of expression."""
     with pytest.raises(RequestError) as refused:
-        read_response_format({"type": "json", "value": schema}, MODEL, NEW)
+        read_format({"response_format": {"type": "json", "value": schema}}, MODEL, NEW)[0]
     assert (refused.value.param, refused.value.code) == ("response_format.value", "unsupported_value")
     assert said in refused.value.message
 
@@ -164,7 +165,10 @@ def test_a_schema_that_would_end_the_upstream_is_refused(schema: dict[str, Any],
     ],
 )
 def test_other_schemas_are_left_to_the_upstream(schema: dict[str, Any]) -> None:
-    assert read_response_format({"type": "json", "value": schema}, MODEL, NEW) == {"type": "json", "value": schema}
+    assert read_format({"response_format": {"type": "json", "value": schema}}, MODEL, NEW)[0] == {
+        "type": "json",
+        "value": schema,
+    }
 
 
 @pytest.mark.parametrize(
@@ -195,6 +199,6 @@ def test_any_value_gives_a_grammar_or_an_error_that_names_it(value: object) -> N
 
 def _outcome(value: object, model: Model, facts: Facts) -> str:
     try:
-        return f"200 {read_response_format(value, model, facts)}"
+        return f"200 {read_format({'response_format': value}, model, facts)[0]}"
     except RequestError as refused:
         return f"{refused.status} {refused.param}"
