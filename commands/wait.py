@@ -41,9 +41,10 @@ def main(
     parser.add_argument("stack", nargs="?", help="the service's stack: name, or org/project/stack")
     stack: str | None = parser.parse_args(arguments).stack
     if stack is None:
-        parser.error("a service's stack is wanted: make wait STACK=NAME (pulumi stack ls lists them)")
+        parser.error("name the stack of a service: make wait STACK=NAME (pulumi stack ls lists them)")
     ask = pulumi or run_pulumi
     try:
+        _say(f"Asking pulumi for the stack {stack} …")
         state = json.loads(ask(["stack", "export", "--stack", stack]))
         config = json.loads(ask(["config", "--json", "--stack", stack]))
         awaited = awaited_of(stack, state, config)

@@ -25,6 +25,10 @@ try:
 except (SettingsError, RegistryError) as problem:
     sys.exit(f"gateway: {problem}")
 set_up_logging(settings.log)
+if settings.log_requests:
+    from gateway_lambda.request_log import set_up_request_log
+
+    set_up_request_log()
 
 
 class Server(uvicorn.Server):

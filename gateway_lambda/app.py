@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from gateway_lambda.auth import Admission
 from gateway_lambda.deadline import SECONDS
@@ -52,6 +53,7 @@ class Gateway:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, exchange: Exchange) -> None:
+        since = time.monotonic() if self._settings.log_requests else None
         seconds = exchange.scope.get(SECONDS)
         if seconds is not None:
             exchange.end_within(seconds)
@@ -69,9 +71,19 @@ class Gateway:
         except Exception:
             _LOG.exception("request %s failed", exchange.request_id.decode())
             if not exchange.started:
-                await exchange.respond_error(ServiceError(500, "the gateway failed", "internal_error"))
+                await exchange.respond_error(
+                    ServiceError(
+                        500,
+                        "the gateway failed; try again, or report the x-request-id of this answer",
+                        "internal_error",
+                    )
+                )
         finally:
             exchange.close()
+            if since is not None:
+                from gateway_lambda.request_log import log_request
+
+                log_request(exchange, since)
 
     async def _answer(self, exchange: Exchange) -> None:
         run, path, prefix = place(exchange.hosts, exchange.path, self._settings.domain)

@@ -1,6 +1,6 @@
-"""What may come over a client's connection, and how much of it: uvicorn keeps whatever comes.
+"""What a client may send on its connection, and how much. uvicorn itself has no such limits.
 
-The parser, httptools, gives a head or a trailer in pieces and joins them, so that a long one costs its square.
+The parser, httptools, gets a head or a trailer in pieces and joins them, so that the cost grows with the square.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from gateway_lambda.request_head import (
     check_size,
     check_version,
     head_too_large,
+    length_in,
     malformed,
     without_offer,
 )
@@ -27,7 +28,7 @@ from gateway_lambda.request_head import (
 _MOST_QUEUED = 16
 """Requests that wait for the answer to the one before them on their connection."""
 _SKIPPED_BODY = 65536
-"""A refused body of at most so many bytes is read and dropped, and the connection stays."""
+"""Bytes of a refused body that are read and dropped, so that the connection can be used again."""
 _LINGER_BYTES = 8 * 1024 * 1024
 """What still comes after a refusal is dropped, up to these: a connection that is closed with bytes unread is reset,
 and the client would lose the answer."""
@@ -49,7 +50,7 @@ class _Outlet:
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """uvicorn's with bounds."""
+    """uvicorn's connection with limits."""
 
     parser: Any
     scope: Any
@@ -131,7 +132,9 @@ class BoundedConnection(HttpToolsProtocol):
         if not self.pipeline:
             self._queued = 0
         elif len(self.pipeline) >= _MOST_QUEUED or self._queued > _SKIPPED_BODY:
-            raise RequestError("too much waits on this connection for an answer", "invalid_http")
+            raise RequestError(
+                "too many requests wait on this connection; wait for answers before you send more", "invalid_http"
+            )
         super().on_headers_complete()
         self._phase = BODY
         self._judged = self._in_chunks = False
@@ -196,7 +199,7 @@ class BoundedConnection(HttpToolsProtocol):
             super().shutdown()
 
     def end(self) -> None:
-        """Close, once what was written has gone out; the client gets to read it even while it still sends."""
+        """Close after the last bytes have gone out. The client can read them even while it still sends."""
         if self.transport.is_closing():
             return
         if self._phase not in (BODY, DEAF):
@@ -214,8 +217,8 @@ class BoundedConnection(HttpToolsProtocol):
         """A body is still to come: unless it is short, the connection ends with an answer that comes before it."""
         self._judged = True
         self._stays = self.cycle.keep_alive
-        length = dict(self.scope["headers"]).get(b"content-length", b"")
-        if not length.isdigit() or int(length) > _SKIPPED_BODY:
+        length = length_in(dict(self.scope["headers"]).get(b"content-length"))
+        if length is None or length > _SKIPPED_BODY:
             self.cycle.keep_alive = False
 
     def _refuse(self, error: GatewayError) -> None:

@@ -1,12 +1,12 @@
-"""What can go wrong with a request, and the one place that turns it into HTTP.
+"""The errors of requests, and how they become HTTP.
 
 ```
 GatewayError
-├── RequestError   the caller's: what was asked is wrong or not allowed (4xx); a retry gives the same
-└── ServiceError   ours or the upstream's: the request was fine (429, 5xx); clients may retry
+├── RequestError   the request is wrong or not allowed (4xx); a retry gives the same error
+└── ServiceError   the gateway or the upstream failed (429, 5xx); a retry can succeed
 ```
 
-Statuses, types and codes are those of translation.md §6.6; the body is OpenAI's, so that its SDKs show the message.
+Statuses, types and codes: docs/gateway.md#errors. The body has OpenAI's form, so that its SDKs show the message.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NO_RETRY: Header = (b"x-should-retry", b"false")
 
 
 class GatewayError(Exception):
-    """`message` says what was found, the rule, and the remedy; `param` is the dotted path of the field at fault."""
+    """An error with a message for the caller: what was found, and what to do. `param`: the path of the wrong field."""
 
     def __init__(
         self,
@@ -50,13 +50,13 @@ class GatewayError(Exception):
         )
 
     def event(self, *, named: bool = False) -> bytes:
-        """The same as the last event of a stream. `named`: for clients that go by names of events."""
+        """Return the error as the last event of a stream. `named`: for clients that read the names of events."""
         if not named:
             return b"data: " + self.body() + b"\n\n"
         return b'event: error\ndata: {"type":"error",' + self.body()[1:] + b"\n\n"
 
     def last_response(self) -> bytes:
-        """A whole response, for a connection that ends with it before there is a request."""
+        """Return a whole response, for a connection that ends before there is a request."""
         body = self.body()
         own = (b"x-request-id", b"req_" + os.urandom(12).hex().encode()), (b"content-length", b"%d" % len(body))
         lines = [b"%s: %s\r\n" % header for header in (JSON_TYPE, *own, (b"connection", b"close"), *self.headers)]
@@ -76,7 +76,7 @@ class RequestError(GatewayError):
 class ServiceError(GatewayError):
     """The gateway or an upstream failed.
 
-    `another`: a second replica may do better, nothing of an answer was seen yet.
+    `another`: another replica can be asked, because the client has not seen anything of an answer.
     """
 
     def __init__(
@@ -96,28 +96,28 @@ class ServiceError(GatewayError):
 
 def invalid_type(param: str, found: object, wanted: str) -> RequestError:
     """A field whose JSON type is wrong."""
-    return RequestError(f"{param}: found {describe(found)}, want {wanted}", "invalid_type", param=param)
+    return RequestError(f"{param}: found {describe(found)}; use {wanted}", "invalid_type", param=param)
 
 
 def invalid_value(param: str, found: object, wanted: str) -> RequestError:
     """A field of the right type whose value is out of its range."""
-    return RequestError(f"{param}: found {describe(found)}, want {wanted}", "invalid_value", param=param)
+    return RequestError(f"{param}: found {describe(found)}; use {wanted}", "invalid_value", param=param)
 
 
 def unsupported_value(param: str, message: str) -> RequestError:
-    """A value that OpenAI knows and that cannot be had here; `message` says what to do instead."""
+    """A value that OpenAI has, but that is not supported here; `message` says what to do instead."""
     return RequestError(f"{param}: {message}", "unsupported_value", param=param)
 
 
 def invalid_key(message: str) -> RequestError:
-    """No key, or one that nobody was given."""
+    """The request has no key, or an unknown key."""
     return RequestError(message, "invalid_api_key", status=401, headers=((b"www-authenticate", b"Bearer"),))
 
 
 def model_not_found(name: str) -> RequestError:
-    """A model that no run serves, or none that the caller may use."""
+    """The model does not exist, or the caller may not use it."""
     return RequestError(
-        f"the model {name[:200]!r} does not exist here, or you have no access to it; GET /v1/models lists those that "
+        f"the model {name[:200]!r} does not exist here, or you may not use it; GET /v1/models lists the models that "
         "you may use",
         "model_not_found",
         status=404,
@@ -126,53 +126,53 @@ def model_not_found(name: str) -> RequestError:
 
 
 def not_found(what: str) -> RequestError:
-    """A route or a run that there is not."""
+    """A route or a run that does not exist."""
     return RequestError(what, "not_found", status=404)
 
 
 def run_not_found(name: str) -> RequestError:
-    """A run that there is not, or that the caller may not use."""
-    return not_found(f"there is no run {name[:80]!r} here, or you have no access to it")
+    """The run does not exist, or the caller may not use it."""
+    return not_found(f"the run {name[:80]!r} does not exist here, or you may not use it")
 
 
 def too_large(limit: int) -> RequestError:
     """A request body above the limit, in bytes."""
-    return RequestError(f"the request body is larger than {limit} bytes", "request_too_large", status=413)
+    return RequestError(f"the request body is larger than {limit} bytes; send less", "request_too_large", status=413)
 
 
 def overloaded(message: str) -> ServiceError:
-    """Every replica has as much as it takes; the wait is short."""
+    """Every replica is busy; a short wait helps."""
     return ServiceError(429, message, "model_overloaded", headers=((b"retry-after", b"1"),), another=True)
 
 
 def unavailable(message: str) -> ServiceError:
-    """No replica is there, or none is up yet."""
+    """No replica is up."""
     return ServiceError(503, message, "service_unavailable", headers=((b"retry-after", b"5"),), another=True)
 
 
 def stopping() -> ServiceError:
-    """The gateway is being stopped, and the time that requests get to end is over."""
-    return unavailable("the gateway is being stopped; try again shortly")
+    """The gateway stops, and the time for requests to end is over."""
+    return unavailable("the gateway is stopping; try again shortly")
 
 
 def out_of_time() -> ServiceError:
-    """Whoever runs the gateway ends it shortly, whatever is under way."""
+    """The function that the gateway runs in has to end soon."""
     return ServiceError(
         504,
-        "the time that one answer may take here is over (on AWS Lambda, 15 minutes): what has come so far is not the "
-        "whole answer. Ask for a shorter one, or send what has come and ask to continue it",
+        "the answer is not complete: it took longer than one answer may take here (on AWS Lambda, 15 minutes). Ask for "
+        "a shorter answer, or send the text that you have and ask the model to continue it",
         "out_of_time",
         headers=(NO_RETRY,),
     )
 
 
 def unreachable(message: str, *, another: bool = True) -> ServiceError:
-    """Connecting failed, or the connection ended before the first byte of an answer, or what came was no HTTP."""
+    """The gateway cannot connect, or gets no answer, or the answer is not HTTP."""
     return ServiceError(502, message, "upstream_unreachable", another=another)
 
 
 def timed_out(message: str) -> ServiceError:
-    """The upstream took longer than it may; a retry would start the same work again."""
+    """The upstream took too long; a retry would start the same work again."""
     return ServiceError(504, message, "upstream_timeout", headers=(NO_RETRY,))
 
 

@@ -1,4 +1,4 @@
-"""The client's side of a stream of events: its beginning, what keeps it alive, its end (translation.md §6.3, §6.5)."""
+"""The client's side of a stream of events: how it begins, is kept alive and ends (docs/translation.md#streams)."""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ from typing import Any, cast
 
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
 from gateway_lambda.open_bodies import OpenBodies
+from gateway_lambda.registry.record import Service
+from gateway_lambda.request_head import length_in
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -20,9 +22,9 @@ class ClientLeft(Exception):
 
 
 class Exchange:
-    """What came in, and the ways to answer.
+    """A request, and the ways to answer it.
 
-    Every response carries an `x-request-id`. `authorization` is the last such header, `hosts` are all of them.
+    Every response has an `x-request-id`. `authorization` is the last such header, `hosts` are all of them.
     """
 
     __slots__ = (
@@ -44,7 +46,9 @@ class Exchange:
         "receive",
         "request_id",
         "scope",
+        "served",
         "started",
+        "status",
     )
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -65,9 +69,13 @@ class Exchange:
             elif name == b"content-length":
                 self.content_length = value
         self.limits: tuple[Header, ...] = ()
-        """Headers that say what is left of the limits of the caller's key."""
+        """Headers with the rest of the limit of the caller's key."""
         self.started = False
         """The status has been sent."""
+        self.status = 0
+        """0: the status has not been sent."""
+        self.served: Service | None = None
+        """The service that the request was let in to."""
         self.done = False
         self.client_left = False
         self._out_of_time = False
@@ -82,9 +90,9 @@ class Exchange:
         return next((value for key, value in self.scope["headers"] if key == name), None)
 
     def caller(self) -> bytes:
-        """The address that the request comes from; behind a proxy on this machine, the one that it names last.
+        """Return the address of the caller. Behind a proxy on this machine, it is the last one that the proxy names.
 
-        Several lines of a header are one list (RFC 9110 §5.3): what the caller itself sent stands before the proxy's.
+        Several lines of a header are one list (RFC 9110 §5.3). The value of the proxy comes last.
         """
         client = self.scope.get("client")
         address: bytes = client[0].encode() if client else b""
@@ -94,13 +102,12 @@ class Exchange:
         return address
 
     async def body(self, limit: int, open_bodies: OpenBodies | None = None) -> bytes:
-        """The whole request body. `open_bodies`: the caller has no key, and the body counts among those.
+        """Return the whole request body. `open_bodies`: the caller has no key, and the body counts there.
 
-        Raises `RequestError` above `limit` bytes, `ServiceError` where `open_bodies` has no room for it, `ClientLeft`
-        when it does not come.
+        Raises `RequestError` above `limit` bytes, `ServiceError` if `open_bodies` has no room for it, and `ClientLeft`
+        if it does not come.
         """
-        length = self.content_length
-        size = int(length) if length is not None and length.isdigit() else None
+        size = length_in(self.content_length)
         if size is not None and size > limit:
             raise too_large(limit)
         if open_bodies is not None:
@@ -137,25 +144,25 @@ class Exchange:
         raise ClientLeft
 
     def watch(self) -> None:
-        """From now on, the whole body having been read, the task that serves this is cancelled if the client leaves."""
+        """From now on, cancel the task of this exchange if the client leaves. The body must have been read."""
         if self._watcher is None:
             self._watcher = asyncio.create_task(self._watch())
 
     @property
     def last_words(self) -> GatewayError:
-        """What is said when the task that serves this was cancelled and the client is still there."""
+        """The error for a client that is still there when the task of this exchange is cancelled."""
         return out_of_time() if self._out_of_time else stopping()
 
     def end_within(self, seconds: float) -> None:
-        """After so long, the task that serves this is cancelled, to end its answer in time."""
+        """Cancel the task of this exchange after `seconds`, so that its answer ends in time."""
         self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
 
     def stay(self) -> None:
-        """The cancellation, by `leave` or by the server, has been dealt with."""
+        """Say that the cancellation, by `leave` or by the server, has been handled."""
         self._task.uncancel()
 
     def close(self) -> None:
-        """Stop watching, and let go of the body."""
+        """Stop watching, and release the body."""
         self.done = True
         if self._timer is not None:
             self._timer.cancel()
@@ -175,7 +182,7 @@ class Exchange:
         await self.respond(200, (JSON_TYPE, *headers), body)
 
     async def respond_error(self, error: GatewayError) -> None:
-        """The one place where an error becomes HTTP."""
+        """Send an error. This is the only place where an error becomes HTTP."""
         await self.respond(error.status, (JSON_TYPE, *error.headers), error.body())
 
     async def start(self, status: int, headers: list[Header]) -> None:
@@ -186,6 +193,7 @@ class Exchange:
     async def start_as(self, status: int, headers: list[Header]) -> None:
         """The same with these headers alone, and what the caller's key has left."""
         self.started = True
+        self.status = status
         if self.limits:
             headers = [*(each for each in headers if not each[0].lower().startswith(b"x-ratelimit-")), *self.limits]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
@@ -217,9 +225,9 @@ class Exchange:
 
 
 def not_allowed(method: str, allowed: bytes) -> RequestError:
-    """A route that has no such method."""
+    """Return the error for a route that does not have the method."""
     return RequestError(
-        f"{method} is not possible here; use {allowed.decode()}",
+        f"{method} is not allowed here; use {allowed.decode()}",
         "method_not_allowed",
         status=405,
         headers=((b"allow", allowed),),

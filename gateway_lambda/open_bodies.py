@@ -1,4 +1,4 @@
-"""What callers without a key make the process hold."""
+"""The request bodies of callers without a key, which the process holds in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class OpenBodies:
         if self._held + size > self._most:
             raise ServiceError(
                 503,
-                "too many large requests without a key at once; send a key, or try again shortly",
+                "too many large requests without an API key at once; send a key, or try again shortly",
                 "service_unavailable",
                 headers=((b"retry-after", b"1"),),
             )

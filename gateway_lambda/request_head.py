@@ -1,4 +1,4 @@
-"""The bounds of a request's head, and the heads that no request of HTTP/1.1 may have here."""
+"""The limits of a request's head, and the heads that the gateway refuses."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ MOST_LINES = 100
 """Header lines, as in Apache and Python's own server."""
 
 
+def length_in(value: bytes | None) -> int | None:
+    """The number in a Content-Length, which the parser has checked; None where there is none.
+
+    It may have zeros in front, more of them than Python takes for a number.
+    """
+    return int(value.lstrip(b"0") or b"0") if value is not None and value.isdigit() else None
+
+
 def check_size(target: bytes, headers: Sequence[Header]) -> None:
     """Raises `RequestError` for a head that is too long."""
     size = len(target) + sum(len(name) + len(value) + 4 for name, value in headers)
@@ -23,21 +31,23 @@ def check_size(target: bytes, headers: Sequence[Header]) -> None:
 def head_too_large(target: bytes) -> RequestError:
     """414 where it is the target that is too long, else 431."""
     if len(target) > _LONGEST_TARGET:
-        message = f"the request's target is longer than {_LONGEST_TARGET} bytes"
+        message = f"the request's target is longer than {_LONGEST_TARGET} bytes; send a shorter one"
         return RequestError(message, "request_too_large", status=414)
-    bounds = f"more than {MOST_LINES} header lines, or than {LONGEST_HEAD} bytes of them"
+    bounds = (
+        f"the request has more than {MOST_LINES} header lines, or more than {LONGEST_HEAD} bytes of them; send less"
+    )
     return RequestError(bounds, "request_too_large", status=431)
 
 
 def malformed(problem: str) -> RequestError:
     """What the parser refuses."""
-    return RequestError(f"this is no HTTP request: {problem}", "invalid_http")
+    return RequestError(f"this is not an HTTP request: {problem}", "invalid_http")
 
 
 def check_version(version: str) -> None:
     """Raises `RequestError` for a version of HTTP that the parser takes and this server does not."""
     if version not in ("1.0", "1.1"):
-        raise RequestError(f"HTTP/{version} is not possible here: use HTTP/1.1", "invalid_http", status=505)
+        raise RequestError(f"HTTP/{version} is not supported; use HTTP/1.1", "invalid_http", status=505)
 
 
 def check_chunks(version: str, headers: Iterable[Header]) -> None:
@@ -46,9 +56,9 @@ def check_chunks(version: str, headers: Iterable[Header]) -> None:
     The parser refuses the rest: two lengths, a length and chunks, folded lines, bare line feeds.
     """
     if version == "1.0":
-        raise RequestError("HTTP/1.0 has no Transfer-Encoding: use HTTP/1.1", "invalid_http")
+        raise RequestError("HTTP/1.0 has no Transfer-Encoding; use HTTP/1.1", "invalid_http")
     if dict(headers).get(b"transfer-encoding", b"").lower() != b"chunked":
-        raise RequestError("Transfer-Encoding: only 'chunked' is possible here", "invalid_http", status=501)
+        raise RequestError("this Transfer-Encoding is not supported; use 'chunked'", "invalid_http", status=501)
 
 
 def without_offer(method: bytes, target: bytes, version: str, headers: Sequence[Header]) -> bytes:
@@ -58,9 +68,9 @@ def without_offer(method: bytes, target: bytes, version: str, headers: Sequence[
     `RequestError` for what makes no sense as a plain request.
     """
     if method == b"CONNECT":
-        raise RequestError("CONNECT is not possible here: this is no proxy", "method_not_allowed", status=405)
+        raise RequestError("CONNECT is not allowed here: this is not a proxy", "method_not_allowed", status=405)
     if any(name == b"upgrade" and b"websocket" in value.lower() for name, value in headers):
-        message = "WebSockets are not supported; for an answer in pieces, send a request with stream=true"
+        message = "WebSockets are not supported; to get an answer in pieces, send a request with stream=true"
         raise RequestError(message, "unsupported_value")
     lines = [b"%s: %s\r\n" % header for header in headers if header[0] != b"upgrade"]
     return b"%s %s HTTP/%s\r\n%s\r\n" % (method, target, version.encode(), b"".join(lines))

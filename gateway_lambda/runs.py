@@ -1,4 +1,4 @@
-"""What the gateway keeps in memory for each run: its replicas, and its model made ready for requests."""
+"""What the gateway keeps in memory for each run: its replicas, and its prepared model."""
 
 from __future__ import annotations
 

@@ -23,12 +23,13 @@ from infra.configuration import (
     ConfigurationError,
     GatewayConfiguration,
     Secret,
+    ServiceConfiguration,
     Source,
     apply_settings,
     load,
     read_settings,
 )
-from infra.outputs import service_outputs, tail
+from infra.outputs import gateway_next, service_outputs, tail
 from infra.packaging import FunctionPackage, PackagingError, build_function_zip
 from infra.planning import (
     ChatTemplate,
@@ -87,6 +88,8 @@ class Means:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     """The caller's, for variables that are named without a value."""
     resolve: ResolveChatTemplate = _resolve_on_the_hub
+    load: Callable[[str], ServiceConfiguration | GatewayConfiguration] = load
+    """Reads a configuration."""
     weigh: Weigh = _weigh_on_the_hub
     """Finds how large a model is where `gpu` is left out."""
     package: Callable[[], FunctionPackage] = _package
@@ -116,7 +119,7 @@ async def _deploy(config: StackConfig, means: Means) -> Outputs:
     if path is None:
         read_settings(config, "service")
         raise pulumi.RunError("stack config configuration is not set: pulumi config set configuration PATH")
-    configuration = load(path.reveal() if isinstance(path, Secret) else path)
+    configuration = means.load(path.reveal() if isinstance(path, Secret) else path)
     if isinstance(configuration, GatewayConfiguration):
         settings = read_settings(config, "gateway")
         configuration = apply_settings(configuration, settings)
@@ -158,13 +161,18 @@ async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
         ),
         pulumi.ResourceOptions(providers=[provider]),
     )
-    return {
+    stack, profile = pulumi.get_stack(), aws_profile()
+    outputs: Outputs = {
         "url": gateway.url,
         "openai_base_url": pulumi.Output.concat(gateway.url, "/v1"),
         "api_keys": gateway.api_keys,
         "name_servers": list(gateway.name_servers),
         "connection": gateway.connection,
+        "what_next": gateway.log_group.apply(
+            lambda log_group: gateway_next(plan, stack=stack, log_group=log_group, profile=profile)
+        ),
     }
+    return _once_served(gateway.serves, outputs)
 
 
 async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Outputs:
@@ -180,9 +188,9 @@ async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Ou
         subnet_ids=known.subnet_ids,
         owner=full_name(),
     )
+    _say([offers_table(plan), *plan.notes])
     await _ask(plan, means, place)
     kept = await keep_type("service")
-    _say([offers_table(plan), *plan.notes])
     tags = {STACK_TAG: full_name(), RUN_TAG: plan.run, **dict(plan.tags)}
     provider = aws_provider(connection.apply(lambda one: one.region), tags, after=kept)
     service = Service(
@@ -199,11 +207,20 @@ async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Ou
         ),
         pulumi.ResourceOptions(providers=[provider]),
     )
-    outputs = service_outputs(plan, known, gateway=stack)
-    return {
-        **{name: value for name, value in outputs.items() if value is not None},
-        "logs": service.log_group.apply(lambda log_group: tail(log_group, known.region)),
+    profile = aws_profile()
+    outputs: Outputs = {
+        **service_outputs(plan, known, gateway=stack, stack=pulumi.get_stack()),
+        "logs": service.log_group.apply(lambda log_group: tail(log_group, known.region, profile)),
     }
+    return _once_served(service.serves, outputs)
+
+
+def _once_served(last: pulumi.CustomResource, outputs: Outputs) -> Outputs:
+    """The outputs, known only once the last resource exists: a stack that failed lists nothing as if it served. A
+    preview shows what they will be."""
+    if pulumi.runtime.is_dry_run():
+        return outputs
+    return {name: pulumi.Output.all(value, last.id).apply(lambda known: known[0]) for name, value in outputs.items()}
 
 
 async def _ask(plan: GatewayPlan | ServicePlan, means: Means, place: Place | None = None) -> None:

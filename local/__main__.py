@@ -6,7 +6,7 @@ import sys
 
 
 def main(line: list[str]) -> int:
-    """0 when the user ended it, 1 when it could not start or a part of it died, 2 for a wrong command line."""
+    """Return 0 if the user ended it, 1 if it could not start or a part of it died, 2 for a wrong command line."""
     try:
         # Imported here, so that a Ctrl-C while Python still reads modules ends without a traceback too.
         import asyncio
@@ -14,20 +14,22 @@ def main(line: list[str]) -> int:
         import os
 
         from local.arguments import read_arguments
-        from local.children import ChildDied
-        from local.launcher import CannotStart, launch
-        from local.serving import Stopped
 
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal that knows no … is no reason to fail
         arguments = read_arguments(line)
+        print(f"Reading {', '.join(arguments.configurations)} …", flush=True)
+        from local.children import ChildDied
+        from local.launcher import CannotStart, launch
+        from local.serving import Stopped
+
         try:
             asyncio.run(launch(arguments, os.environ, sys.stdout))
         except Stopped:
             print("\nEnded.", flush=True)
         except BrokenPipeError:
-            # Whoever read the banner has gone; so that Python does not complain while it ends, it writes nowhere.
+            # The reader of the banner has gone. Python would complain while it ends, so it writes to nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except (*CannotStart, ChildDied) as error:

@@ -1,4 +1,4 @@
-"""The command line of `python -m local`."""
+"""The command line of `make local`, which runs `python -m local`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from infra.configuration.options import add_environment, add_options, given_options, parse
+from infra.configuration.options import NO_CONFIGURATION, add_environment, add_options, given_options, parse
 
 SETTINGS = (
     "gpu",
@@ -22,48 +22,55 @@ SETTINGS = (
     "availability_zones",
     "weight",
 )
-"""Flags that are stack config, with its words; they change the plan that is shown, as they do on AWS."""
+"""Flags with the words of stack config. They change the plan that is shown, as they do on AWS."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What the user asked for."""
+    """What the user asks for."""
 
     configurations: tuple[str, ...]
     """Paths, in the order given."""
     port: int
-    """0: any free one."""
+    """0: any free port."""
     name: str | None
     auth: bool
     upstream: str | None
     docker: bool
     env: tuple[str, ...]
-    """Each NAME=value, or NAME to take its value from this environment."""
+    """Each is NAME=value, or NAME to take the value from this environment."""
     settings: tuple[tuple[str, str], ...]
-    """(flag without its dashes, text) of `SETTINGS`, those that were given."""
+    """The given flags of `SETTINGS`: (flag without its dashes, text)."""
 
 
 def read_arguments(line: Sequence[str]) -> Arguments:
-    """Read a command line; a wrong one ends the process with status 2 and a usage message, as argparse does."""
+    """Read a command line. A wrong one ends the process with status 2 and a usage message, as argparse does."""
     parser = argparse.ArgumentParser(
-        prog="python -m local",
+        prog="make local",
+        usage='make local CONFIG="PATH …" [PORT=8000] [ARGS="--gpu 24GB --env NAME=value …"]',
         allow_abbrev=False,
-        description="Serve configurations on this machine, with a small real model standing in for theirs.",
+        description="Serve configurations on this machine. A small real model stands in for the configured ones.",
     )
-    parser.add_argument("configurations", nargs="+", metavar="CONFIG", help="path of a `type: service` configuration")
-    parser.add_argument("--port", type=_port, default=8000, help="port of 127.0.0.1 (default: 8000; 0: any free one)")
-    parser.add_argument("--name", help="the run name; default: the configuration's, else one made from its path")
+    parser.add_argument(
+        "configurations", nargs="*", metavar="CONFIG", help="path of a `type: service` configuration; or several"
+    )
+    parser.add_argument("--port", type=_port, default=8000, help="port of 127.0.0.1 (default: 8000; 0: any free port)")
+    parser.add_argument(
+        "--name", help="the run name; default: `name` in the configuration, else one made from its path"
+    )
     add_environment(parser)
-    parser.add_argument("--auth", action="store_true", help="want an API key, made now and shown once")
+    parser.add_argument("--auth", action="store_true", help="require an API key: each start makes and shows one")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
-        "--upstream", type=_url, metavar="URL", help="a TGI that runs already, instead of the stand-in"
+        "--upstream", type=_url, metavar="URL", help="address of a running TGI, to use instead of the stand-in"
     )
     instead.add_argument("--docker", action="store_true", help="run the configured image with docker")
     add_options(parser, SETTINGS)
     given = parse(parser, line)
+    if not given.configurations:
+        parser.error(NO_CONFIGURATION.format(command="local"))
     if given.name is not None and len(given.configurations) > 1:
-        parser.error("--name names one run: give one configuration with it, or write a `name` into each")
+        parser.error("--name is the name of one run: give one configuration with it, or write a `name` into each")
     return Arguments(
         configurations=tuple(given.configurations),
         port=given.port,
@@ -79,7 +86,7 @@ def read_arguments(line: Sequence[str]) -> Arguments:
 def _port(text: str) -> int:
     if text.isascii() and text.isdecimal() and int(text) <= 65535:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no port: a whole number from 0 to 65535")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a whole number from 0 to 65535")
 
 
 def _url(text: str) -> str:
@@ -92,4 +99,4 @@ def _url(text: str) -> str:
     if good:
         return text.rstrip("/")
     shown = re.sub("//.*@", "//***@", text)
-    raise argparse.ArgumentTypeError(f"{shown!r} is no address: write it as http://127.0.0.1:3000")
+    raise argparse.ArgumentTypeError(f"{shown!r} is not an address: write one like http://127.0.0.1:3000")

@@ -80,13 +80,14 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
                 "GATEWAY_REGISTRY": f"file:{registry}",
                 "GATEWAY_DOMAIN": "localhost",
                 "GATEWAY_GRACE": str(GATEWAY_GRACE),
+                "GATEWAY_LOG_REQUESTS": "1",
                 "HOST": "127.0.0.1",
                 "PORT": str(port),
             }
             command = [sys.executable, "-m", "local.child", "gateway_lambda"]
             await processes.start("gateway", command, environment={**shared, **gateway})
             address = f"http://127.0.0.1:{port}"
-            await processes.until_serving("gateway", address, "/v1/models", lambda status: status < 500)
+            await processes.until_serving("gateway", address, "/healthz", lambda status: status == 200)
             columns = shutil.get_terminal_size().columns if out.isatty() else None
             say(f"\n{banner(_served(runs, upstreams), port=port, key=key, columns=columns)}")
             await processes.until_ended()

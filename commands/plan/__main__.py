@@ -1,4 +1,4 @@
-"""`make plan CONFIG=… [ARGS=…]`: show what a configuration would create and cost, without account and network."""
+"""`make plan CONFIG=… [ARGS=…]`: show what configurations would create and cost, without account and network."""
 
 from __future__ import annotations
 
@@ -7,50 +7,31 @@ import sys
 
 
 def main(line: list[str]) -> int:
-    """0 with a plan, 1 where there is none, 2 for a wrong command line."""
+    """Return 0 if every configuration has a plan, 1 if one has none, and 2 for a wrong command line."""
     try:
         # Imported here, so that a Ctrl-C while Python still reads modules ends without a traceback too.
         import io
-        import shutil
 
         from commands.plan.arguments import read_arguments
-        from commands.plan.progress import Progress
 
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal that knows no … is no reason to fail
         arguments = read_arguments(line, os.environ)
-        with Progress(_say) as progress:
-            progress.stage("loading Pulumi's SDK")
-            from commands.plan.planned import CannotPlan, plan_configuration
-            from commands.plan.report import WIDTH, report
-            from infra.configuration import ConfigurationError
-            from infra.planning import resolve_with, unweighed_out_of_reach
-            from infra.planning.hub import open_on_hub
-            from infra.planning.hub_weights import weigh_on_hub
+        _stage("Loading Pulumi's SDK")
+        from commands.plan.planning import plan_all
 
-            try:
-                planned = plan_configuration(
-                    arguments.configuration,
-                    arguments.settings,
-                    stack=arguments.stack,
-                    environment=os.environ,
-                    resolve=resolve_with(open_on_hub(os.environ, pauses=())),
-                    weigh=unweighed_out_of_reach(weigh_on_hub(os.environ, pauses=())),
-                    stage=progress.stage,
-                )
-            except (ConfigurationError, CannotPlan) as error:
-                _say(str(error))
-                return 1
-        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
-        print(report(planned, offers=arguments.offers, width=min(columns, WIDTH)), flush=True)
+        return plan_all(arguments, stage=_stage, say=_say)
     except BrokenPipeError:
-        # Whoever read the plan has gone; so that Python does not complain while it ends, it writes nowhere.
+        # The reader of the plan has gone. Python would complain while it ends, so it writes to nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
+
+
+def _stage(what: str) -> None:
+    _say(f"{what} …")
 
 
 def _say(text: str) -> None:

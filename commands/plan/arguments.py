@@ -9,43 +9,63 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infra.configuration import Secret
-from infra.configuration.options import add_environment, add_options, given_options, option_words, parse
+from infra.configuration.options import (
+    NO_CONFIGURATION,
+    add_environment,
+    add_options,
+    given_options,
+    option_words,
+    parse,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What is to be planned."""
+    """What the user asks for."""
 
-    configuration: str
-    """Its path."""
+    configurations: tuple[str, ...]
+    """Paths, in the order given."""
     stack: str | None
-    """The stack's name; `None`: one is chosen."""
+    """The name of the stack; `None`: the program chooses one."""
+    name: str | None
+    """The run name; `None`: the configuration or the stack decides."""
     offers: int
-    """How many are shown."""
+    """How many offers to show."""
     settings: Mapping[str, str | Secret] = field(repr=False)
-    """Stack config as it was given, `configuration` left out; `env` is a secret, as tokens are."""
+    """Stack config as given, without `configuration`. `env` is a secret, because it can hold tokens."""
 
 
 def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Arguments:
-    """Read a command line; a wrong one ends the process with status 2 and a usage message, as argparse does.
+    """Read a command line. A wrong one ends the process with status 2 and a usage message, as argparse does.
 
-    `environment`: where `--env NAME` takes its value from.
+    `environment`: `--env NAME` takes its value from there.
     """
     parser = argparse.ArgumentParser(
         prog="make plan",
-        usage='make plan CONFIG=PATH [ARGS="--gpu 24GB --env NAME=value …"]',
+        usage='make plan CONFIG="PATH …" [ARGS="--gpu 24GB --env NAME=value …"]',
         allow_abbrev=False,
-        description="Show what a configuration would create and cost, without account and network.",
+        description="Show what configurations would create and cost, without account and network.",
     )
-    parser.add_argument("configuration", metavar="CONFIG", help="path of a configuration, service or gateway")
     parser.add_argument(
-        "--stack", type=_stack, metavar="NAME", help="name of the stack, which is a run's name where it has none"
+        "configurations", nargs="*", metavar="CONFIG", help="path of a configuration, service or gateway; or several"
+    )
+    parser.add_argument(
+        "--name", help="the run name; default: the name in the configuration, else the name of the stack"
+    )
+    parser.add_argument(
+        "--stack", type=_stack, metavar="NAME", help="name of the stack; default: gateway, or the run name of a service"
     )
     parser.add_argument("--offers", type=_count, default=3, metavar="N", help="offers to show (default: 3)")
     add_environment(parser)
     words = option_words()
     add_options(parser, words)
     given = parse(parser, line)
+    if not given.configurations:
+        parser.error(NO_CONFIGURATION.format(command="plan"))
+    if len(given.configurations) > 1:
+        for option, what in (("name", "run"), ("stack", "stack")):
+            if getattr(given, option) is not None:
+                parser.error(f"--{option} is the name of one {what}: give one configuration with it")
     settings: dict[str, str | Secret] = {**given_options(given, words)}
     if given.env:
         for name in given.env:
@@ -53,16 +73,22 @@ def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Argum
                 parser.error(f"argument --env: {name} is not set in this shell; write --env {name}=value")
         entries = [entry if "=" in entry else f"{entry}={environment[entry]}" for entry in given.env]
         settings["env"] = Secret(json.dumps(entries))
-    return Arguments(configuration=given.configuration, stack=given.stack, offers=given.offers, settings=settings)
+    return Arguments(
+        configurations=tuple(dict.fromkeys(given.configurations)),
+        stack=given.stack,
+        name=given.name,
+        offers=given.offers,
+        settings=settings,
+    )
 
 
 def _stack(text: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", text):
         return text
-    raise argparse.ArgumentTypeError(f"{text!r} is no stack's name: letters, digits, -, _ and .")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a name of a stack: use letters, digits, -, _ and .")
 
 
 def _count(text: str) -> int:
     if text.isascii() and text.isdecimal() and int(text) > 0:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of offers: a whole number from 1")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of offers: give a whole number from 1")

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pulumi
 
 from commands.in_process import Program, Run, run
 from commands.plan.assumptions import Assumptions
-from infra.configuration import GatewayConfiguration, Secret, apply_settings, load, read_settings
+from infra.configuration import (
+    ConfigurationError,
+    GatewayConfiguration,
+    GatewaySettings,
+    Problem,
+    Secret,
+    ServiceConfiguration,
+    ServiceSettings,
+    apply_settings,
+    check_run_name,
+    load,
+    read_settings,
+)
 from infra.packaging import FunctionPackage
 from infra.planning import (
     ChatTemplate,
@@ -30,17 +43,17 @@ from infra.program import Means, deploy
 from infra.stack import DEFAULT_GATEWAY
 
 Settings = Mapping[str, str | Secret]
+Configuration = ServiceConfiguration | GatewayConfiguration
 
 
 class CannotPlan(Exception):
-    """Why there is no plan; `str()` is what a user reads."""
+    """The program failed, so there is no plan. `str()` is the message for the user."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unresolved:
-    """A model whose chat template was to be found, and could not be looked for."""
+    """A model whose chat template could not be looked up."""
 
-    repo: str
     why: str
     remedy: str
 
@@ -53,10 +66,12 @@ class Planned:
     stack: str
     plan: ServicePlan | GatewayPlan
     run: Run
-    """Of the program that `pulumi up` runs."""
+    """What the program that `pulumi up` runs did."""
     assumed: tuple[str, ...]
-    """What the program was told where only an account knows, a sentence each."""
+    """What the program was told, when only an account knows it: a sentence each."""
     unresolved: tuple[Unresolved, ...]
+    notes: tuple[str, ...] = ()
+    """What differs from `pulumi up`, a sentence each."""
 
 
 def plan_configuration(
@@ -64,33 +79,36 @@ def plan_configuration(
     settings: Settings,
     *,
     stack: str | None,
+    name: str | None = None,
     environment: Mapping[str, str],
     resolve: ResolveChatTemplate,
     weigh: Weigh,
     stage: Callable[[str], None],
 ) -> Planned:
-    """Plans a configuration and runs the program for it.
+    """Plan a configuration and run the program for it.
 
     Args:
-        path: the configuration's.
-        settings: stack config, `configuration` left out.
-        stack: the stack's name; `None`: `gateway`, and for a service its run's name.
-        environment: the caller's own, for variables that are named without a value.
-        resolve: finds the chat template of a model that has none. What it cannot reach is left unresolved.
-        weigh: finds how large a model is where `gpu` is left out.
-        stage: is told what is being done.
+        path: the path of the configuration.
+        settings: stack config, without `configuration`.
+        stack: the name of the stack; `None`: `gateway`, and the run name for a service.
+        name: the run name, which overrides the name in the configuration; `None`: no override.
+        environment: the environment of the caller, for variables that are named without a value.
+        resolve: finds the chat template of a model that has none. What it cannot reach stays unresolved.
+        weigh: finds how large a model is when `gpu` is left out.
+        stage: takes a description of the next step.
 
     Raises:
         ConfigurationError: with every problem.
         CannotPlan: the program failed.
     """
-    stage(f"reading {path}")
+    stage(f"Reading {path}")
     templates = _Templates(resolve, stage)
     weighed = _Weighed(weigh, templates, stage)
-    plan, stack = _plan(path, settings, stack, environment, templates, weighed)
-    stage("running the program that pulumi up runs")
+    read = partial(_named, name=name)
+    plan, stack = _plan(path, read, settings, stack, environment, templates, weighed)
+    stage("Running the program that pulumi up runs")
     assumptions = Assumptions(plan)
-    means = Means(environment=environment, resolve=templates, weigh=weighed, package=_no_package)
+    means = Means(environment=environment, resolve=templates, load=read, weigh=weighed, package=_no_package)
     done = run(
         _program(means),
         assumptions,
@@ -112,11 +130,51 @@ def plan_configuration(
         run=done,
         assumed=assumptions.said,
         unresolved=templates.unresolved,
+        notes=tuple(_named_otherwise(path, name, stack)),
     )
 
 
+def settings_of(path: str, paths: Sequence[str], settings: Settings) -> Settings:
+    """Return the settings for one of several configurations. A word of the other type of stack is left out if one of
+    the other configurations takes it."""
+    taken = _words(path)
+    others = set[str]().union(*(_words(other) for other in paths if other != path))
+    return {word: value for word, value in settings.items() if word in taken or word not in others}
+
+
+def _words(path: str) -> Set[str]:
+    """The words of stack config that a configuration takes; all of them if it cannot be read."""
+    service, gateway = ServiceSettings.model_fields.keys(), GatewaySettings.model_fields.keys()
+    try:
+        return gateway if isinstance(load(path), GatewayConfiguration) else service
+    except ConfigurationError:
+        return service | gateway
+
+
+def _named(path: str, *, name: str | None) -> Configuration:
+    configuration = load(path)
+    if name is None:
+        return configuration
+    if isinstance(configuration, GatewayConfiguration):
+        rule = f"a run name is the name of a service, and {path} is the configuration of a gateway"
+        remedy = "remove --name; --stack is the name of the stack"
+        raise ConfigurationError("command line", [Problem(where="--name", found=name, rule=rule, remedy=remedy)])
+    return configuration.changed({"name": check_run_name(name, "--name")})
+
+
+def _named_otherwise(path: str, name: str | None, stack: str) -> Iterator[str]:
+    """What `pulumi up` uses as the run name when it is not `name`."""
+    if name is None:
+        return
+    written = load(path).name
+    used = written or stack
+    if used != name:
+        why = f"from {path}" if written else f"the name of its stack, because {path} has no `name`"
+        yield f"pulumi up uses the run name {used}, {why}. To deploy as {name}, set `name: {name}` in that file."
+
+
 class _Templates:
-    """Chat templates, each looked for once: the program asks for what the plan has asked for."""
+    """Chat templates, each looked up once: the program asks for the template that the plan has asked for."""
 
     def __init__(self, resolve: ResolveChatTemplate, stage: Callable[[str], None]) -> None:
         self._resolve = resolve
@@ -131,7 +189,7 @@ class _Templates:
     def __call__(self, wanted: ModelRepository) -> ChatTemplate:
         key = (wanted.repo, wanted.revision)
         if key not in self._found:
-            self._stage(f"asking the Hub for the chat template of {wanted.repo}")
+            self._stage(f"Asking the Hub for the chat template of {wanted.repo}")
             self._found[key] = self._look(wanted)
         return self._found[key]
 
@@ -139,12 +197,12 @@ class _Templates:
         try:
             return self._resolve(wanted)
         except HubOutOfReachError as error:
-            self._unresolved.append(Unresolved(repo=wanted.repo, why=error.rule, remedy=error.remedy))
+            self._unresolved.append(Unresolved(why=error.rule, remedy=error.remedy))
             return unresolved(wanted)
 
 
 class _Weighed:
-    """Weights of models, each weighed once. A Hub that did not answer for a template is not asked for weights."""
+    """Weights of models, each looked up once. A Hub that did not answer for a template is not asked for weights."""
 
     def __init__(self, weigh: Weigh, templates: _Templates, stage: Callable[[str], None]) -> None:
         self._weigh = weigh
@@ -157,21 +215,22 @@ class _Weighed:
         if key not in self._found:
             if self._templates.unresolved:
                 return None
-            self._stage(f"asking the Hub how large {wanted.repo} is")
+            self._stage(f"Asking the Hub how large {wanted.repo} is")
             self._found[key] = self._weigh(wanted)
         return self._found[key]
 
 
 def _plan(
     path: str,
+    read: Callable[[str], Configuration],
     settings: Settings,
     stack: str | None,
     environment: Mapping[str, str],
     resolve: ResolveChatTemplate,
     weigh: Weigh,
 ) -> tuple[ServicePlan | GatewayPlan, str]:
-    """The plan, as the program makes it, and the stack's name."""
-    configuration = load(path)
+    """The plan, as the program makes it, and the name of the stack."""
+    configuration = read(path)
     values = {"configuration": path, **settings}
     if isinstance(configuration, GatewayConfiguration):
         given = read_settings(values, "gateway", "command line")
@@ -193,5 +252,5 @@ def _program(means: Means) -> Program:
 
 
 def _no_package() -> FunctionPackage:
-    """Stands for the function's zip, whose making needs the network and whose bytes change nothing here."""
+    """Stand in for the function's zip: making it needs the network, and its bytes change nothing here."""
     return FunctionPackage(Path("gateway.zip"), sha256="", size=0, handler="run.sh")

@@ -1,4 +1,4 @@
-"""A plan as text: what was asked for, the offers, what would be created, what it costs a month, what is open."""
+"""A plan as text: what the configuration asks for, the offers, what `pulumi up` would create, and the monthly cost."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from infra.planning import PRICES_AS_OF, PRICES_REGION, GatewayPlan, ServicePlan
 from infra.planning.text import number
 
 WIDTH = 118
-"""Columns of a line of prose, where a terminal has not fewer."""
+"""Columns of a line of prose, unless the terminal has fewer."""
 PROVIDERS = "pulumi:providers:"
 
 
 def report(planned: Planned, *, offers: int, width: int = WIDTH) -> str:
-    """Everything that `make plan` prints. `offers`: how many are shown; `width`: columns of a line of prose."""
+    """Return everything that `make plan` prints. `offers`: how many to show; `width`: columns of a line of prose."""
     resources = created(planned)
     parts = [
         _table(_asked(planned)),
@@ -33,7 +33,7 @@ def report(planned: Planned, *, offers: int, width: int = WIDTH) -> str:
 
 
 def created(planned: Planned) -> list[Registration]:
-    """What providers would make, by kind and name."""
+    """Return the resources that providers would create, by kind and name."""
     made = [one for one in planned.run.registrations if one.custom and not one.type.startswith(PROVIDERS)]
     return sorted(made, key=lambda one: (one.type, one.name))
 
@@ -47,10 +47,10 @@ def _asked(planned: Planned) -> list[tuple[str, ...]]:
 def _of_gateway(plan: GatewayPlan, stack: str) -> Iterator[tuple[str, str]]:
     yield "Stack", f"{stack}, a gateway"
     yield "Region", plan.region
-    yield "Domain", plan.domain or "none: the API's own address"
-    yield "Auth", "a key is needed, unless a service says otherwise" if plan.auth else "open to everyone"
+    yield "Domain", plan.domain or "none: the gateway answers at the address of its API"
+    yield "Auth", "callers need a key, unless a service says otherwise" if plan.auth else "open to everyone"
     yield "Keys", ", ".join(key.name for key in plan.keys)
-    yield "Network", plan.vpc_id or "made"
+    yield "Network", plan.vpc_id or "a new VPC"
 
 
 def _of_service(plan: ServicePlan, stack: str) -> Iterator[tuple[str, str]]:
@@ -59,7 +59,7 @@ def _of_service(plan: ServicePlan, stack: str) -> Iterator[tuple[str, str]]:
     yield "Image", plan.container.image
     if plan.model is not None:
         yield "Model", f"{plan.model.name} ({plan.model.type}, {plan.model.format})"
-    auth = {None: "as the gateway says", True: "a key is needed", False: "open to everyone"}[plan.auth]
+    auth = {None: "as the gateway says", True: "callers need a key", False: "open to everyone"}[plan.auth]
     yield "Auth", auth
     low, high = plan.replicas.minimum, plan.replicas.maximum
     yield "Replicas", str(low) if low == high else f"{low} to {high}"
@@ -71,7 +71,7 @@ def _of_service(plan: ServicePlan, stack: str) -> Iterator[tuple[str, str]]:
 
 def _created(resources: Sequence[Registration]) -> str:
     rows = [("KIND", "NAME"), *((one.type, one.name) for one in resources)]
-    return f"Would create {len(resources)} resources:\n{_table(rows)}"
+    return f"pulumi up would create {len(resources)} resources:\n{_table(rows)}"
 
 
 def _costs(planned: Planned, costs: Costs, width: int) -> str:
@@ -80,25 +80,27 @@ def _costs(planned: Planned, costs: Costs, width: int) -> str:
     rows.append(("total", "", _dollars(costs.at_rest), _dollars(costs.full_size)))
     lines = [_table(rows, right=(2, 3)), *_wrapped(_explained(planned), width)]
     if costs.by_use:
-        lines += _wrapped(f"Not counted, because it hangs on traffic: {_joined(_by_use(costs.by_use))}.", width)
+        lines += _wrapped(f"Not included, because it depends on traffic: {_joined(_by_use(costs.by_use))}.", width)
     if costs.unknown:
-        lines += _wrapped(f"Not counted, because its price is not known here: {_joined(costs.unknown)}.", width)
+        lines += _wrapped(f"Not included, because its price is unknown: {_joined(costs.unknown)}.", width)
     return "\n".join(lines)
 
 
 def _explained(planned: Planned) -> str:
     plan = planned.plan
-    said = f"A month has {HOURS} hours. At list prices of {PRICES_REGION}, instances' of {PRICES_AS_OF}"
-    said += ", other prices' pages and dates in commands/plan/prices.csv. No free tier, no tax."
+    said = (
+        f"A month has {HOURS} hours. All prices are list prices of {PRICES_REGION}, without free tier and tax. Those "
+    )
+    said += f"of instances are of {PRICES_AS_OF}; commands/plan/prices.csv names page and date of the others."
     region = assumed_region(plan)
     if region != PRICES_REGION:
         said += f" Prices in {region} differ."
     if isinstance(plan, GatewayPlan):
-        return f"{said} The domain's hosted zone is there already, and not counted."
+        return f"{said} The hosted zone of the domain exists already, so it is not included."
     if len(plan.offers) > 1:
         dearest = number(plan.offers[-1].price)
-        said += f" Where the cheapest offer is not to be had, the next is bought, up to ${dearest} an hour."
-    return f"{said} The gateway, which all its services share, is not counted here: plan it too."
+        said += f" If the cheapest offer is not available, AWS provides the next one, up to ${dearest} an hour."
+    return f"{said} The gateway, which all services share, is not included: plan it too."
 
 
 def _by_use(prices: Iterable[Price]) -> list[str]:
@@ -107,20 +109,19 @@ def _by_use(prices: Iterable[Price]) -> list[str]:
 
 def _unresolved(planned: Planned) -> list[str]:
     return [
-        f"The chat template of {one.repo}: {one.why}. pulumi up refuses without it; {one.remedy}."
-        for one in planned.unresolved
+        f"{one.why[:1].upper()}{one.why[1:]}. pulumi up refuses without it: {one.remedy}." for one in planned.unresolved
     ]
 
 
 def _notes(planned: Planned) -> list[str]:
-    notes = list(planned.plan.notes)
+    notes = [*planned.notes, *planned.plan.notes]
     if isinstance(planned.plan, ServicePlan):
         return notes
-    return [*notes, "The function's zip is not made here; pulumi up makes it."]
+    return [*notes, "make plan does not build the function's zip; pulumi up does."]
 
 
 def _listed(title: str, sentences: Iterable[str], width: int) -> list[str]:
-    """A titled list, or nothing."""
+    """Return a list with a title, or nothing."""
     lines = [line for sentence in sentences for line in _wrapped(sentence, width, bullet=True)]
     return ["\n".join([f"{title}:", *lines])] if lines else []
 
@@ -133,7 +134,7 @@ def _wrapped(text: str, width: int, *, bullet: bool = False) -> list[str]:
 
 
 def _table(rows: Sequence[tuple[str, ...]], *, right: tuple[int, ...] = ()) -> str:
-    """Columns two spaces apart; those in `right` are numbers."""
+    """Return columns two spaces apart; the columns in `right` are numbers."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(
@@ -149,7 +150,7 @@ def _joined(texts: Iterable[str]) -> str:
 
 
 def _exact(amount: float) -> str:
-    """A price with all its digits, and at least with cents."""
+    """Return a price with all its digits, at least with cents."""
     return f"{amount:.2f}" if round(amount, 2) == amount else f"{amount:.12f}".rstrip("0")
 
 

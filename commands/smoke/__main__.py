@@ -7,7 +7,7 @@ import sys
 
 
 def main(line: list[str]) -> int:
-    """0 when nothing failed, 1 when a check did or there is nothing to try, 2 for a wrong command line."""
+    """Return 0 if nothing failed, 1 if a check failed or nothing could be tested, 2 for a wrong command line."""
     try:
         # Imported here, so that a Ctrl-C while Python still reads modules ends without a traceback too.
         from datetime import UTC, datetime
@@ -15,6 +15,7 @@ def main(line: list[str]) -> int:
         from commands.smoke.arguments import read_arguments
 
         arguments = read_arguments(line, os.environ)
+        _say(f"Reading the outputs of the stack {arguments.stack} …" if arguments.url is None else "Starting …")
         from commands.pulumi_cli import PulumiError, run_pulumi
         from commands.smoke.target import CannotTry, target_at, target_of_stack
 

@@ -1,4 +1,4 @@
-"""What only `/chat/completions` asks: messages, limits, formats, tools, template variables (translation.md §2)."""
+"""The fields of `/chat/completions` alone (docs/translation.md#fields)."""
 
 from __future__ import annotations
 
@@ -31,17 +31,21 @@ class ChatRequest(Request):
 
 
 def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
-    """The request that `body` makes of `model`. Raises `RequestError`."""
+    """Return the request in `body` to `model`. Raises `RequestError`."""
     request = ChatRequest(model=model)
     read_fields(request, body, _ROWS)
     if request.messages is None:
         raise invalid_type("messages", None, "a list of messages")
     if body.get("top_logprobs") is not None and not request.logprobs:
-        raise invalid_value("top_logprobs", request.top_logprobs, "logprobs to be true beside it")
+        raise RequestError(
+            "top_logprobs needs logprobs; set logprobs to true, or leave top_logprobs out",
+            "invalid_value",
+            param="top_logprobs",
+        )
     request.max_tokens = _limit(request)
     if request.add_generation_prompt and request.continue_final_message:
         raise RequestError(
-            "add_generation_prompt and continue_final_message exclude each other: set one",
+            "add_generation_prompt and continue_final_message are both true; set only one of them",
             "invalid_value",
             param="continue_final_message",
         )
@@ -49,14 +53,14 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
 
 
 def wants_form(body: Mapping[str, Any]) -> bool:
-    """Whether the request has a response format or tools, which depend on the upstream's version."""
+    """Return whether the request has a response format or tools, which depend on the upstream's version."""
     return has_format(body) or any(
         body.get(name) is not None for name in ("tools", "tool_choice", "parallel_tool_calls")
     )
 
 
 def read_form(request: ChatRequest, body: Mapping[str, Any], facts: Facts) -> None:
-    """Take the response format and the tools for an upstream of which `facts` are known. Raises `RequestError`."""
+    """Read the response format and the tools for an upstream with these `facts`. Raises `RequestError`."""
     grammar, param = read_format(body, request.model, facts)
     tools = request.tools = read_tools(body, request.model, facts, formatted=grammar is not None)
     request.grammar = grammar or tools.grammar
@@ -68,7 +72,7 @@ def _limit(request: ChatRequest) -> int | None:
     wanted, older = request.max_completion_tokens, request.max_tokens
     if wanted is not None and older is not None and wanted != older:
         raise RequestError(
-            f"max_tokens is {older} and max_completion_tokens is {wanted}: give one, or both alike",
+            f"max_tokens is {older}, but max_completion_tokens is {wanted}; send one, or the same value in both",
             "invalid_value",
             param="max_tokens",
         )
@@ -108,25 +112,25 @@ def _function_call(request: ChatRequest, value: Any) -> None:
 def _modalities(request: ChatRequest, value: Any) -> None:
     for kind in sequence(value, "modalities"):
         if kind == "audio":
-            request.unsupported("modalities", "there is text alone")
+            request.unsupported("modalities", "this model writes only text; use ['text']")
         elif kind != "text":
             raise invalid_value("modalities", kind, "'text'")
 
 
 def _audio(request: ChatRequest, value: Any) -> None:
-    request.unsupported("audio", "there is text alone")
+    request.unsupported("audio", "this model writes only text; leave it out")
 
 
 def _web_search_options(request: ChatRequest, value: Any) -> None:
-    request.unsupported("web_search_options", "nothing here searches the web")
+    request.unsupported("web_search_options", "the gateway does not search the web; leave it out")
 
 
 def _moderation(request: ChatRequest, value: Any) -> None:
-    request.unsupported("moderation", "nothing here moderates")
+    request.unsupported("moderation", "the gateway does not moderate; leave it out")
 
 
 def _chat_template(request: ChatRequest, value: Any) -> None:
-    request.unsupported("chat_template", "the template is the service's own")
+    request.unsupported("chat_template", "the service has a chat template; leave it out")
 
 
 def _reasoning_effort(request: ChatRequest, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""Responses of legacy `/completions`: whole ones, and the chunks of streamed ones (translation.md §3)."""
+"""Responses of `/completions`, whole or as the chunks of a stream (docs/translation.md#legacy-completions)."""
 
 from __future__ import annotations
 

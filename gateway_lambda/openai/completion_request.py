@@ -1,4 +1,4 @@
-"""What only legacy `/completions` asks (translation.md §3)."""
+"""The fields of legacy `/completions` alone (docs/translation.md#legacy-completions)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from gateway_lambda.tools.answer_format import read_format
 
 _MAX_PROMPTS = 64
 _DEFAULT_MAX_TOKENS = 16
-"""OpenAI's own default."""
+"""The default at OpenAI."""
 
 
 class CompletionRequest(Request):
-    """`best_of`: how many answers are made for each prompt, of which the `n` likeliest are given."""
+    """`best_of`: how many answers the gateway makes for each prompt. It returns the `n` most likely ones."""
 
     prompts: Sequence[str] = ()
     best_of: int | None = None
@@ -28,7 +28,7 @@ class CompletionRequest(Request):
 
 
 def read_completion(body: Mapping[str, Any], model: Model) -> CompletionRequest:
-    """The request that `body` makes of `model`. Raises `RequestError`."""
+    """Return the request in `body` to `model`. Raises `RequestError`."""
     request = CompletionRequest(model=model)
     read_fields(request, body, _ROWS)
     if not request.prompts:
@@ -36,11 +36,17 @@ def read_completion(body: Mapping[str, Any], model: Model) -> CompletionRequest:
     if request.max_tokens is None:
         request.max_tokens = _DEFAULT_MAX_TOKENS
     if request.echo and request.logprobs:
-        raise unsupported_value("echo", "the prompt has no log-probabilities here; leave out echo or logprobs")
+        raise unsupported_value(
+            "echo",
+            "found true together with logprobs, but the prompt has no log-probabilities here; leave one of them out",
+        )
     if request.best_of is not None and request.best_of < request.n:
-        raise invalid_value("best_of", request.best_of, f"at least n, which is {request.n}")
+        raise invalid_value("best_of", request.best_of, f"at least the value of n, which is {request.n}")
     if request.stream and request.best_of is not None and request.best_of > request.n:
-        raise unsupported_value("best_of", "the best can only be told at the end; leave out stream or best_of")
+        raise unsupported_value(
+            "best_of",
+            "the gateway finds the best answers only at the end, so it cannot stream them; leave out stream or best_of",
+        )
     return request
 
 
@@ -56,12 +62,12 @@ def _prompt(request: CompletionRequest, value: Any) -> None:
     for prompt in prompts:
         if type(prompt) is int or type(prompt) is list:
             raise RequestError(
-                "prompt: tokens are another tokenizer's here, and only text can be sent; send strings",
+                "prompt: found token ids, but the upstream takes only text; send strings",
                 "invalid_type",
                 param="prompt",
             )
         if not string(prompt, "prompt"):
-            raise invalid_value("prompt", prompt, "text")
+            raise invalid_value("prompt", prompt, "strings that are not empty")
         _check_images(request.model, prompt)
     request.prompts = prompts
 
@@ -95,7 +101,7 @@ def _logprobs(request: CompletionRequest, value: Any) -> None:
 
 def _suffix(request: CompletionRequest, value: Any) -> None:
     if string(value, "suffix"):
-        request.unsupported("suffix", "the upstream cannot write in front of a text; leave it out")
+        request.unsupported("suffix", "the upstream cannot write text before a suffix; leave it out")
 
 
 _ROWS: Mapping[str, Row] = {

@@ -1,4 +1,4 @@
-"""The OpenAI interface: its routes, with and without `/v1`, and which run serves a request."""
+"""The OpenAI API: its routes, with and without `/v1`, and which run serves a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gateway_lambda.openai.chat import chat_completions
 from gateway_lambda.openai.completions import completions
 from gateway_lambda.openai.models import model_list, model_name, model_object
 from gateway_lambda.openai.passing import decode_object, named_model, pass_to_model
-from gateway_lambda.registry.record import Key
+from gateway_lambda.registry.record import Key, Service
 from gateway_lambda.registry.table import RegistrySource, Table
 from gateway_lambda.runs import ReadyModel, Run, Runs
 from gateway_lambda.settings import Settings
@@ -25,7 +25,7 @@ from gateway_lambda.upstream.client import Upstream
 _Answer = Callable[[Exchange, Mapping[str, Any], Run, ReadyModel, TgiClient, Settings], Awaitable[None]]
 _ANSWERS: dict[bytes, _Answer] = {b"/chat/completions": chat_completions, b"/completions": completions}
 
-_ROUTES = "there are /v1/models, /v1/chat/completions, /v1/completions, and a run's own routes under /services/<run>/"
+_ROUTES = "use /v1/models, /v1/chat/completions, /v1/completions, or a run's own routes under /services/<run>/"
 
 
 class Interface:
@@ -52,14 +52,14 @@ class Interface:
         elif path == b"/healthz":
             _allow(exchange, b"GET", b"HEAD")
             await exchange.respond_json(b'{"status":"ok"}')
-        else:
+        elif path != b"/" or not await self._page(exchange):
             await self._generate(exchange, path)
 
     async def _generate(self, exchange: Exchange, path: bytes) -> None:
-        """By the model that the body names, in its own format; the gateway itself knows two such routes.
+        """Answer a request whose body names a model. The gateway translates two of these routes itself.
 
-        Where nothing is open, the key is checked before the body is read. Else the body must be read to know whether
-        its model is open; the bodies of callers without a key are bounded all together.
+        If no run is open, the key is checked before the body is read. Otherwise the body must be read to know whether
+        its model is open, and the bodies of callers without a key have a limit together.
         """
         answer = _ANSWERS.get(path)
         if answer is not None:
@@ -85,7 +85,7 @@ class Interface:
             raise _no_route(exchange, f" for the model {name[:200]!r}")
 
     def _name(self, exchange: Exchange, body: bytes, *, known: bool) -> str:
-        """The model that a request names. Without one, a route that is not known is just not there."""
+        """Return the model that a request names. Raises `RequestError`; without a model, an unknown route gets 404."""
         try:
             name = named_model(exchange, body)
             if type(name) is str:
@@ -95,18 +95,17 @@ class Interface:
                 raise
             name = None
         if known:
-            raise invalid_type("model", name, "the name of a model, a string")
+            raise invalid_type("model", name, "the name of a model")
         raise _no_route(exchange)
 
     async def _run_for(self, exchange: Exchange, name: str, table: Table, key: Key | None) -> Run:
-        """The run that serves a model, for a caller who may use it. `key`: the caller's, where it is known already."""
+        """Return the run that serves a model, for a caller who may use it. `key`: the caller's key, if it is known."""
         service, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
         return self._runs.of(service, table)
 
     async def _authenticate_if_closed(self, exchange: Exchange, table: Table) -> Key | None:
-        """The caller's key, where nothing is open; without one, a caller then learns nothing, not what there is not.
-
-        Raises `RequestError`.
+        """Return the caller's key, if no run is open. Raises `RequestError` without a key, so that a caller without one
+        does not learn which models exist.
         """
         if not (table.services and table.all_closed):
             return None
@@ -129,9 +128,41 @@ class Interface:
         shown = [service.model for service in usable if service and service.model]
         await exchange.respond_json(model_list(shown, self._settings.owned_by))
 
+    async def _page(self, exchange: Exchange) -> bool:
+        """Answer a browser with the page that names what the caller can use. Return whether the caller is a browser."""
+        accept = exchange.header(b"accept")
+        if accept is None or b"text/html" not in accept.lower() or exchange.method not in ("GET", "HEAD"):
+            return False
+        # Imported here: a function that starts for a request has no time for a page that nobody asks for.
+        from gateway_lambda.page import page, page_headers, prefers_page
+
+        if not prefers_page(accept):
+            return False
+        table = await self._registry.table()
+        key = held_key(exchange.authorization, table)
+        usable = [(each, _asked_as(each, table)) for each in table.services if may_use(key, each)]
+        usable.sort(key=lambda each: (each[1] is None, each[0].run))
+        body = page(_address(exchange), usable, others_need_a_key=key is None and table.any_closed)
+        await exchange.respond(200, page_headers(), body)
+        return True
+
+
+def _asked_as(service: Service, table: Table) -> str | None:
+    """The model name whose requests a service gets."""
+    name = None if service.model is None else service.model.name
+    return name if name is not None and service in table.model(name) else None
+
+
+def _address(exchange: Exchange) -> str:
+    """The gateway's address as the caller wrote it."""
+    if not exchange.hosts:
+        return ""
+    scheme = "https" if exchange.header(b"x-forwarded-proto") == b"https" else exchange.scope["scheme"]
+    return f"{scheme}://{exchange.hosts[0].decode('latin-1')}{exchange.scope.get('root_path', '')}"
+
 
 def _no_route(exchange: Exchange, more: str = "") -> RequestError:
-    return not_found(f"there is no route {exchange.path[:200].decode('latin-1')!r} here{more}; {_ROUTES}")
+    return not_found(f"the route {exchange.path[:200].decode('latin-1')!r} does not exist{more}; {_ROUTES}")
 
 
 def _allow(exchange: Exchange, *methods: bytes) -> None:

@@ -57,14 +57,14 @@ def read_items(items: Iterable[Item]) -> Read:
 def _service(item: Item, run: str) -> Service:
     service = _decoded(item, "record", Service)
     if service.run != run:
-        raise _BrokenItem("its record is of another run")
+        raise _BrokenItem("its record belongs to another run")
     return service
 
 
 def _claim(item: Item, model: str) -> ModelClaim:
     claim = _decoded(item, "record", ModelClaim)
     if claim.model != model:
-        raise _BrokenItem("its record is of another model")
+        raise _BrokenItem("its record belongs to another model")
     return claim
 
 
@@ -98,4 +98,4 @@ def _plain(attribute: Attribute) -> Any:
         return value
     if kind == "NULL":
         return None
-    raise _BrokenItem(f"a value of DynamoDB's type {kind!r} has no place here")
+    raise _BrokenItem(f"a value of DynamoDB's type {kind!r} is not allowed here")

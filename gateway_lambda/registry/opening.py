@@ -23,5 +23,5 @@ def open_registry(locator: str, environment: Mapping[str, str] = os.environ) -> 
 
         return DynamoRegistry(where, environment)
     raise RegistryError(
-        f"GATEWAY_REGISTRY={locator!r}: registries of kind {kind!r} are not known; give file:PATH or dynamodb:TABLE"
+        f"GATEWAY_REGISTRY={locator!r}: the kind {kind!r} is not known; use file:PATH or dynamodb:TABLE"
     )

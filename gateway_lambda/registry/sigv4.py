@@ -33,7 +33,7 @@ def credentials_in(environment: Mapping[str, str]) -> Credentials:
     """The credentials in the variables that Lambda sets. Raises `NoCredentials`, which names the missing one."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         if not environment.get(name, "").strip():
-            raise NoCredentials(f"{name} is not set; a function's role sets it, elsewhere it is for you to set")
+            raise NoCredentials(f"{name} is not set; on Lambda the function's role sets it, elsewhere set it yourself")
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     return Credentials(*(environment.get(name, "").strip() for name in names))
 

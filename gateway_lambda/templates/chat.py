@@ -1,4 +1,4 @@
-"""A model's chat templates with its tokens: messages in, prompt out."""
+"""The chat templates of a model with its tokens: from messages to a prompt."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _TOKEN_NAMES: Final = (
 )
 _NO_IMAGES: Final = ImageGuard(vision=False)
 _TAG: Final = str(secrets.randbits(128))
-"""Marks the end of a message that the model is to continue. Random, so that no caller can write it; digits, which a
-template's `upper` or `title` leaves alone."""
+"""Marks the end of a message that the model continues. It is random, so that no caller can write it, and has only
+digits, which `upper` and `title` do not change."""
 
 
 class ChatTemplate:
-    """The templates of one model, compiled.
+    """The compiled templates of one model.
 
-    Make one a model and keep it: making it compiles. `now` gives the time to `strftime_now`.
+    Make one for each model and keep it, because making it compiles. `now` gives the time to `strftime_now`.
     """
 
     def __init__(self, model: Model, *, now: Callable[[], datetime] = datetime.now) -> None:
-        """Raises `TemplateInvalid` when a template cannot be compiled, or there is none."""
+        """Raises `TemplateInvalid` if a template cannot be compiled, or is missing."""
         sources = {**model.chat_templates}
         if model.chat_template is not None:
             sources["default"] = model.chat_template
@@ -77,16 +77,18 @@ class ChatTemplate:
         reasoning_effort: Any = None,
         chat_template_kwargs: Any = None,
     ) -> str:
-        """The prompt for `messages`, which are decoded JSON of any shape and are not changed.
+        """Return the prompt for `messages`, which are decoded JSON of any shape and are not changed.
 
-        `None` and an empty list of tools mean that the caller did not say. A trailing assistant message is then
-        continued if the model's record has `prefill: continue`, and the prompt ends with that message's text.
-        Raises `MessagesRefused`, `TemplateRaised`, `TemplateLimit` and, when the record lacks the template that this
-        request needs, `TemplateInvalid`.
+        `None` and an empty list of tools count as absent. If the caller chooses no ending, a trailing assistant message
+        is continued if the model's record has `prefill: continue`: the prompt then ends with the text of that message.
+        Raises `MessagesRefused`, `TemplateRaised`, `TemplateLimit`, and `TemplateInvalid` if the record does not have
+        the template for this request.
         """
         template = self._tool_use if tools else self._default
         if template is None:
-            raise TemplateInvalid("the model has a chat template for tools alone, and none named default")
+            raise TemplateInvalid(
+                "the model has a chat template only for requests with tools, and no template named default"
+            )
         if self._control_tokens is not None:
             messages, tools, documents, chat_template_kwargs = (
                 self._control_tokens.clean(value, param)
@@ -117,7 +119,7 @@ class ChatTemplate:
         return _checked_text(images.place(text))
 
     def without_extra_bos(self, text: str, starts_with_bos_added: bool | None) -> str:
-        """`text` less one leading BOS, where the tokenizer adds its own. `None`: the probe had no answer."""
+        """Return `text` without one leading BOS, if the tokenizer adds its own. `None`: `/tokenize` did not answer."""
         if not strips_bos(self._strip_bos, self.bos_token, starts_with_bos_added):
             return text
         bos = self.bos_token or ""
@@ -132,7 +134,7 @@ class ChatTemplate:
         if continuation:
             if generation:
                 raise MessagesRefused(
-                    "add_generation_prompt and continue_final_message exclude each other",
+                    "add_generation_prompt and continue_final_message are both true; set only one of them",
                     param="continue_final_message",
                     code="invalid_value",
                 )
@@ -144,9 +146,11 @@ class ChatTemplate:
             raise _refused_kwargs("must be an object", "invalid_type")
         for name, value in values.items():
             if name in self._reserved:
-                raise _refused_kwargs(f"cannot set {name[:64]!r}: the name is reserved", "invalid_value")
+                raise _refused_kwargs(f"cannot set {name[:64]!r}, which the gateway sets itself", "invalid_value")
             if isinstance(value, (dict, list)):
-                raise _refused_kwargs(f"takes strings, numbers and booleans; {name[:64]!r} is none", "invalid_type")
+                raise _refused_kwargs(
+                    f"must hold strings, numbers and booleans, but {name[:64]!r} is a list or an object", "invalid_type"
+                )
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -173,7 +177,7 @@ def _cut_at_tag(text: str) -> str:
     """The text up to the tag, trailing whitespace kept unless the template trimmed the tag's own."""
     end = text.rfind(_TAG)
     if end < 0:
-        raise TemplateRaised("the chat template does not print the last message, so it cannot be continued")
+        raise TemplateRaised("the chat template does not print the last message, so the model cannot continue it")
     kept = text[:end] if text.startswith(" ", end + len(_TAG)) else text[:end].rstrip()
     return kept.replace(_TAG, "")
 
@@ -181,16 +185,16 @@ def _cut_at_tag(text: str) -> str:
 def _checked_text(text: str) -> str:
     if not text:
         raise MessagesRefused(
-            "the chat template makes an empty prompt of these messages", param="messages", code="invalid_value"
+            "the chat template makes an empty prompt from these messages", param="messages", code="invalid_value"
         )
     try:
         size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError:
         raise MessagesRefused(
-            "messages hold half of a surrogate pair, which is no text", param="messages", code="invalid_value"
+            "messages have half of a surrogate pair, which is not text", param="messages", code="invalid_value"
         ) from None
     if size > MAX_OUTPUT_BYTES:
-        raise TemplateLimit(f"the rendered prompt has {size} bytes; {MAX_OUTPUT_BYTES} are allowed")
+        raise TemplateLimit(f"the rendered prompt has {size} bytes; at most {MAX_OUTPUT_BYTES} are allowed")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Compiling a chat template, and what can be known of it before any message arrives."""
+"""Compiling a chat template, and what its text tells before any message arrives."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _ENVIRONMENT: Final = ChatEnvironment()
 class CompiledTemplate:
     """One chat template, ready to render.
 
-    `shape` is what it wants of messages: developer messages as they are where its text contains the word, content as
-    lists of parts where it walks them.
+    `shape` is the form of messages that it needs: with developer messages if its text has this word, and with lists of
+    parts as content if it loops over them.
     """
 
     __slots__ = ("_blocks", "_memory", "_root", "_template", "shape", "source")
@@ -39,9 +39,9 @@ class CompiledTemplate:
         self._memory = MemoryBound()
 
     def render(self, variables: dict[str, Any]) -> str:
-        """The template's text for `variables`, which become the rendering's own.
+        """Return the text for `variables`, which the rendering may change.
 
-        Raises `TemplateLimit` past a limit of `bounds`, `TemplateRaised` for whatever else goes wrong.
+        Raises `TemplateLimit` beyond a limit of `bounds`, and `TemplateRaised` for any other problem.
         """
         try:
             return self._memory.run(self._text, variables)
@@ -68,7 +68,7 @@ class CompiledTemplate:
         """What failed and where; the traceback's frames carry lines of generated Python, which Jinja maps back."""
         text = str(problem) or type(problem).__name__
         if isinstance(problem, RecursionError):
-            text = "values are nested too deeply, or the template calls itself without end"
+            text = "values are nested too deeply, or the template calls itself endlessly"
         line = None
         trace = problem.__traceback__
         while trace is not None:
@@ -80,10 +80,10 @@ class CompiledTemplate:
 
 @lru_cache(maxsize=256)
 def compile_template(source: str) -> CompiledTemplate:
-    """Compile `source`, once for equal texts.
+    """Compile `source`, once for equal texts. Raises `TemplateInvalid`.
 
-    Special tokens are variables of the rendering, so a text that several models share is compiled once for all.
-    Nothing of the template runs. Raises `TemplateInvalid`.
+    Special tokens are variables of the rendering, so a text that several models share is compiled once. Nothing of the
+    template runs.
     """
     if len(source.encode("utf-8", "surrogatepass")) > MAX_TEMPLATE_BYTES:
         raise TemplateInvalid(f"the chat template has more than {MAX_TEMPLATE_BYTES // 1024} KiB")
@@ -106,16 +106,16 @@ def compile_template(source: str) -> CompiledTemplate:
 
 
 def base_variables(tokens: Mapping[str, Any]) -> dict[str, Any]:
-    """The variables every rendering starts from: the environment's functions and `tokens`."""
+    """Return the first variables of every rendering: the functions of the environment and `tokens`."""
     return {**_ENVIRONMENT.globals, **tokens}
 
 
 _REFUSED: Final[tuple[tuple[type[nodes.Node], str], ...]] = (
     (nodes.Pow, "** is not allowed in a chat template; write the number out"),
-    (nodes.Include, "include is not possible: a chat template is one text"),
-    (nodes.Import, "import is not possible: a chat template is one text"),
-    (nodes.FromImport, "import is not possible: a chat template is one text"),
-    (nodes.Extends, "extends is not possible: a chat template is one text"),
+    (nodes.Include, "include is not allowed: a chat template is one text"),
+    (nodes.Import, "import is not allowed: a chat template is one text"),
+    (nodes.FromImport, "import is not allowed: a chat template is one text"),
+    (nodes.Extends, "extends is not allowed: a chat template is one text"),
 )
 
 

@@ -1,4 +1,4 @@
-"""The filters of templates that differ from Jinja's own."""
+"""The filters of templates that differ from those of Jinja."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def tojson(
 ) -> str:
     """Plain JSON as transformers writes it: nothing escaped for HTML, non-ASCII kept, keys in their order.
 
-    Indented JSON grows with the square of what it is made of, for each line has the depth's spaces: it is made piece
-    by piece, and no further than a prompt can be long.
+    Indented JSON grows with the square of its input, because each line has spaces for its depth. So it is made piece by
+    piece, and ends at the length of the longest prompt.
     """
     if not ensure_ascii and indent is None and separators is None and not sort_keys:
         return _encode(value)

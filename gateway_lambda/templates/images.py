@@ -1,8 +1,8 @@
-"""Images in messages for vision models, and the guard against images that nobody allowed.
+"""Images in messages for vision models, and the guard against other images.
 
-TGI takes images as `![](URL)` inside the text, whoever wrote it, and fetches http(s) URLs itself: a request forged on
-the server's side if a caller may write one (translation.md §0.3.14). So admitted images travel through the template
-as marks that no caller can guess, every `![](` of the rendered text is broken, and only then are the marks replaced.
+TGI treats each `![](URL)` in the text as an image, whoever wrote it, and fetches http(s) URLs itself
+(docs/translation.md#images). So an allowed image goes through the template as a mark that no caller can guess. Then
+every `![](` of the rendered text is broken, and the marks are replaced by the images.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BROKEN_OPENING: Final = "!\u200b[]("
 
 
 class ImageGuard:
-    """Admits the images of one request. `hosts`: those http(s) images may come from, `name` or `name:port`."""
+    """Checks the images of one request. `hosts`: where http(s) images may come from, `name` or `name:port`."""
 
     def __init__(self, *, vision: bool, hosts: Collection[str] = ()) -> None:
         self._vision = vision
@@ -34,7 +34,7 @@ class ImageGuard:
         self._urls: list[str] = []
 
     def admit(self, image: Json, *, param: str, part: int) -> str:
-        """The mark that stands for an `image_url` part in the template's input. Raises `MessagesRefused`."""
+        """Return the mark for an `image_url` part in the template's input. Raises `MessagesRefused`."""
         if not self._vision:
             raise MessagesRefused(
                 f"{param} part {part}: this model takes no images", param=param, code="unsupported_value"
@@ -53,7 +53,7 @@ class ImageGuard:
         return f"{self._mark}-{len(self._urls) - 1}-"
 
     def place(self, text: str) -> str:
-        """The rendered text with what looks like an image broken by U+200B, and the admitted images in their places."""
+        """Return the rendered text with other images broken by U+200B, and the allowed images in their places."""
         if not self._vision:
             return text
         text = text.replace(_OPENING, _BROKEN_OPENING)
@@ -62,9 +62,9 @@ class ImageGuard:
         return re.sub(rf"{self._mark}-(\d+)-", lambda match: f"{_OPENING}{self._urls[int(match[1])]})", text)
 
     def check_written(self, text: str, *, param: str) -> None:
-        """Refuse images that a caller wrote into a prompt that goes without a template, unless they may be fetched.
+        """Check the images that a caller wrote into a prompt without a template. Raises `MessagesRefused`.
 
-        They are found as TGI finds them: from the opening to the next bracket. Raises `MessagesRefused`.
+        They are found as TGI finds them: from the opening to the next bracket.
         """
         start = text.find(_OPENING) if self._vision else -1
         while start >= 0 and (end := text.find(")", start)) >= 0:
@@ -77,16 +77,16 @@ class ImageGuard:
         if url.startswith("data:"):
             return _problem_with_data(url)
         if _UNSAFE_IN_URL.search(url):
-            return "an image URL holds printable ASCII without backslashes; percent-encode the rest"
+            return "the image URL has characters other than printable ASCII, or a backslash; percent-encode them"
         try:
             address = urlsplit(url)
             host, port = (address.hostname or "").lower(), address.port
         except ValueError:
-            return "the image URL cannot be read"
+            return "the image URL is not valid"
         if address.scheme not in ("http", "https"):
-            return "an image is a data: URI or an http(s) URL"
+            return "the image is neither a data: URI nor an http(s) URL"
         if "@" in address.netloc or not host:
-            return "the image URL has no plain host"
+            return "the image URL has a user, or no host"
         usual = port is None or port == (443 if address.scheme == "https" else 80)
         if f"{host}:{port}" in self._hosts or (usual and host in self._hosts):
             return None
@@ -96,7 +96,7 @@ class ImageGuard:
 def _problem_with_data(url: str) -> str | None:
     match = _DATA_URI.match(url)
     if match is None:
-        return "a data: URI holds image/png, image/jpeg, image/gif or image/webp, as base64"
+        return "the data: URI is not image/png, image/jpeg, image/gif or image/webp as base64"
     try:
         binascii.a2b_base64(url[match.end() :].encode("ascii"), strict_mode=True)
     except ValueError:

@@ -1,7 +1,7 @@
-"""From the `messages` of a request to what a template is given (translation.md §2.10).
+"""From the `messages` of a request to the input of a template (docs/translation.md#messages).
 
-The input is decoded JSON of any shape; the result is a list of plain dicts, or `MessagesRefused` with the path of
-what is wrong. Messages that need no change are passed on as they are, so nothing here may change what it is given.
+The input is decoded JSON of any shape. The result is a list of plain dicts, or `MessagesRefused` with the path of the
+wrong field. A message that needs no change is passed on as it is, so nothing here may change its input.
 """
 
 from __future__ import annotations
@@ -20,23 +20,25 @@ _ROLES: Final = frozenset(["system", "user", "assistant", "tool", "developer"])
 
 
 class Shape(NamedTuple):
-    """What a template and its model want of messages."""
+    """The form of messages that a template needs."""
 
     keeps_developer: bool
-    """The template knows the role `developer`; else it becomes `system`."""
+    """The template knows the role `developer`. Otherwise it becomes `system`."""
     keeps_parts: bool
-    """The template walks content parts; else they become one text."""
+    """The template loops over content parts. Otherwise they become one text."""
 
 
 def shape_messages(messages: Json, shape: Shape, images: ImageGuard) -> list[JsonObject]:
-    """The messages as template input. Image parts go through `images`, which keeps their URLs for later."""
+    """Return the messages as input of a template. `images` keeps the URLs of image parts for later."""
     if type(messages) is not list:
         raise MessagesRefused("messages must be a list", param="messages", code="invalid_type")
     if not messages:
         raise MessagesRefused("messages must have at least one message", param="messages", code="invalid_value")
     if len(messages) > MAX_MESSAGES:
         raise MessagesRefused(
-            f"{len(messages)} messages; at most {MAX_MESSAGES} are allowed", param="messages", code="invalid_value"
+            f"messages has {len(messages)} messages; at most {MAX_MESSAGES} are allowed",
+            param="messages",
+            code="invalid_value",
         )
     shaped: list[JsonObject] = []
     size = 0
@@ -56,7 +58,7 @@ def shape_messages(messages: Json, shape: Shape, images: ImageGuard) -> list[Jso
         shaped.append(_shape_message(message, index, shape, images, names, budget))
     if size > MAX_TEXT_BYTES:
         raise MessagesRefused(
-            f"messages hold {size} bytes of text; at most {MAX_TEXT_BYTES} are allowed",
+            f"messages has {size} bytes of text; at most {MAX_TEXT_BYTES} are allowed",
             param="messages",
             code="invalid_value",
         )
@@ -71,7 +73,7 @@ def _shape_message(
     if type(role) is not str:
         raise _refused(index, "role", "must be a string" if "role" in shaped else "is required", "invalid_type")
     if role not in _ROLES:
-        remedy = "use role tool" if role == "function" else f"known roles are {', '.join(sorted(_ROLES))}"
+        remedy = "use tool" if role == "function" else f"use one of {', '.join(sorted(_ROLES))}"
         raise _refused(index, "role", f"{role[:64]!r} is not a role; {remedy}", "invalid_value")
     if role == "developer" and not shape.keeps_developer:
         shaped["role"] = "system"
@@ -173,7 +175,7 @@ def _arguments(arguments: Json, index: int, place: str, budget: ValueBudget) -> 
     try:
         value: Json = budget.decode(arguments.encode())
     except TooMuchJson as problem:
-        raise _refused(index, place, f"has, with the arguments before it, {problem}", "invalid_value") from None
+        raise _refused(index, place, f"and the arguments before it have {problem}", "invalid_value") from None
     except JsonRefused:
         return arguments
     return value if type(value) is dict else arguments
@@ -198,7 +200,7 @@ def _encoded_size(text: str, index: int) -> int:
     try:
         return len(text.encode())
     except UnicodeEncodeError:
-        raise _refused(index, "content", "holds half of a surrogate pair, which is no text", "invalid_value") from None
+        raise _refused(index, "content", "has half of a surrogate pair, which is not text", "invalid_value") from None
 
 
 def _refused(index: int, place: str | None, rule: str, code: ProblemCode) -> MessagesRefused:

@@ -1,7 +1,7 @@
-"""Does a template walk the parts of a message's content, or does it take content as one text?
+"""Whether a template loops over the parts of a message's content, or takes content as one text.
 
-Templates of vision models loop over `message['content']` and look at each part's `type`; older ones concatenate content
-and would print a list's repr. The template's syntax tree tells them apart; nothing is rendered.
+Templates of vision models loop over `message['content']` and look at the `type` of each part. Older templates
+concatenate content, and would print the repr of a list. The syntax tree tells them apart; nothing is rendered.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MOST_HANDS: Final = 8
 
 
 def iterates_content_parts(tree: nodes.Template) -> bool:
-    """Whether the template loops over a message's content, or reads the `type` of one of its parts."""
+    """Return whether the template loops over the content of a message, or reads the `type` of one of its parts."""
     names = _names_for_content(tree)
     if any(_is_content(loop.iter, names) for loop in tree.find_all(nodes.For)):
         return True

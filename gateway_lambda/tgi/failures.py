@@ -1,4 +1,4 @@
-"""What TGI's failures mean to a client (translation.md §6.6), whether they come as a status or as an event."""
+"""What TGI's failures mean to a client, as a status or as an event (docs/translation.md#errors)."""
 
 from __future__ import annotations
 
@@ -34,17 +34,22 @@ class Failure(msgspec.Struct):
 
 
 def from_status(status: int, body: bytes, *, grammar: str | None = None) -> GatewayError:
-    """The error for a response that is no 200. `grammar`: the field that the request's grammar comes from."""
+    """Return the error for a status other than 200. `grammar`: the field that the request's grammar comes from."""
     try:
         failure = msgspec.json.decode(body, type=Failure)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         failure = Failure()
     if status in (401, 403, 404):
         return ServiceError(
-            502, f"the run's replica answered {status}: its address or its key is wrong", "upstream_misconfigured"
+            502,
+            f"the run's replica answered {status}: the address or the key in the run's record is wrong",
+            "upstream_misconfigured",
+            another=True,
         )
     if status == 413:
-        return RequestError("the prompt is larger than the upstream takes", "request_too_large", status=413)
+        return RequestError(
+            "the prompt is larger than the upstream allows; shorten it", "request_too_large", status=413
+        )
     if status == 429:
         return overloaded(_said(failure, "the model is overloaded; try again shortly"))
     if 400 <= status < 500 and status != 424:
@@ -54,16 +59,16 @@ def from_status(status: int, body: bytes, *, grammar: str | None = None) -> Gate
     if status == 502:
         return unreachable("no replica of the run answered", another=False)
     if status == 503:
-        return unavailable("this run has no replica that is up; try again shortly")
+        return unavailable("no replica of this run is up; try again shortly")
     if status == 504:
-        return timed_out("the upstream took longer than it may; set stream=true for long answers")
+        return timed_out("the upstream did not answer in time; set stream=true for long answers")
     if status == 424:
         return _generation_failed(failure)
     return ServiceError(500, f"the upstream answered {status}", "upstream_error")
 
 
 def from_event(failure: Failure, *, grammar: str | None = None) -> GatewayError:
-    """The error for `{"error": …, "error_type": …}`."""
+    """Return the error for `{"error": …, "error_type": …}`."""
     kind = failure.error_type
     if kind in ("validation", "template_error", "tool_error"):
         return _refused(failure.error, grammar=grammar)
@@ -72,7 +77,7 @@ def from_event(failure: Failure, *, grammar: str | None = None) -> GatewayError:
     if kind in ("generation", "Generation"):
         return _generation_failed(failure)
     if kind in ("incomplete_generation", "incomplete_generation_stream"):
-        return ServiceError(500, _said(failure, "the generation ended before its end"), "upstream_incomplete")
+        return ServiceError(500, _said(failure, "the upstream ended the answer early"), "upstream_incomplete")
     if kind == "healthcheck":
         return unavailable(_said(failure, "the model is not up; try again shortly"))
     return ServiceError(500, _said(failure, "the upstream failed"), "upstream_error")

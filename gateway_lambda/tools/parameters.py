@@ -1,9 +1,9 @@
 """A client's schema, in words that TGI's compiler knows: a function's parameters, or a response format.
 
-A path in `$ref` starts at the root of a schema, so references change to where the client's schema is in the whole. And
-what JSON Schema writes in ways that TGI refuses with "cannot compile" is written in an equal way that it takes:
+`$ref` starts at the root of a schema, so references get the path of the client's schema in the whole schema. TGI
+refuses some parts of JSON Schema with "cannot compile". They are written in another way with the same meaning:
 
-`"type": ["string", "null"]`           → `anyOf`, each keyword with the type that it says something of
+`"type": ["string", "null"]`           → `anyOf`, with each keyword beside its type
 `true`, or a description alone         → any value (in an `anyOf`: TGI puts no brackets around `{}`)
 no properties, no additional ones      → `"properties": {}`
 `"format"` other than the four it has  → left out; JSON Schema calls it an annotation
@@ -11,7 +11,7 @@ no properties, no additional ones      → `"properties": {}`
 `"pattern": "^a"`                      → without the anchor: TGI matches the whole string
 `anyOf` that has only rules beside it  → left out if there is a type; TGI enforces no such rules
 
-Each part of the schema is written once: what comes out is as large as what came in, but for a few words.
+Each part of the schema is written once, so the result has nearly the size of the input.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NAMED = frozenset(("properties", "patternProperties", "$defs", "definitions", "
 """Keywords whose value is a schema, a list of them, an object of them. Elsewhere `$ref` may be anything."""
 
 _COMPILED = frozenset(("properties", "allOf", "anyOf", "oneOf", "prefixItems", "enum", "const", "$ref", "type"))
-"""A schema with none of these is no restriction to TGI's compiler, and it refuses it."""
+"""TGI's compiler refuses a schema without any of these keywords."""
 _FIRST = frozenset(("properties", "allOf", "anyOf", "oneOf", "prefixItems"))
 """If a schema has one of these, TGI's compiler reads no `enum` and no `const`."""
 _SAYS: Mapping[str, frozenset[str]] = {
@@ -48,17 +48,17 @@ _SAYS: Mapping[str, frozenset[str]] = {
         )
     ),
 }
-"""Keywords that say something of one type. None of them stands at two, so that none is ever copied."""
+"""Keywords of one type. None of them belongs to two types, so none is ever copied."""
 RESTRICTS = (_COMPILED - {"type"}) | (_SAYS["object"] - {"additionalProperties"}) | {"not", "if"}
-"""Keywords that say more of an object than that it is one. Beside them, `additionalProperties`."""
+"""Keywords that restrict an object further. `additionalProperties` restricts it only with some values."""
 _FORMATS = frozenset(("date-time", "date", "time", "uuid"))
 _ANYTHING: Mapping[str, Any] = {"anyOf": [{}]}
 
 
 def relocated(parameters: Mapping[str, Any], base: str, param: str) -> dict[str, Any]:
-    """A copy for use below `base`, the path of the parameters in the whole schema (`#/$defs/f`).
+    """Return a copy for use below `base`, the path of the parameters in the whole schema (`#/$defs/f`).
 
-    Raises `RequestError` naming `param` for references to other documents, and for schemas that are too deep.
+    Raises `RequestError`, which names `param`, for references to other documents and for schemas that are too deep.
     """
     copy = _schema(parameters, base, param, 0)
     copy.pop("$id", None)
@@ -67,7 +67,7 @@ def relocated(parameters: Mapping[str, Any], base: str, param: str) -> dict[str,
 
 
 def has_references(schema: object) -> bool:
-    """Whether there is a `$ref` anywhere."""
+    """Return whether the schema has a `$ref` anywhere."""
     if isinstance(schema, list):
         return any(map(has_references, cast("list[object]", schema)))
     if not isinstance(schema, dict):
@@ -78,7 +78,7 @@ def has_references(schema: object) -> bool:
 
 def _schema(schema: Mapping[str, Any], base: str, param: str, depth: int) -> dict[str, Any]:
     if depth > DEEPEST:
-        raise unsupported_value(param, f"the schema has more than {DEEPEST} levels; make it flatter")
+        raise unsupported_value(param, f"the schema has more than {DEEPEST} levels; use fewer")
     schema = _without_rules(schema, param)
     if schema and not _COMPILED & schema.keys():
         return dict(_ANYTHING)
@@ -163,7 +163,7 @@ def _by_type(schema: Mapping[str, Any], kinds: list[object], base: str, param: s
 
 def _kind(kind: object, param: str) -> str:
     if not isinstance(kind, str):
-        raise invalid_type(param, kind, "the name of a type in every list of types")
+        raise invalid_type(param, kind, "only names of types in a list of types")
     return kind
 
 
@@ -190,7 +190,7 @@ def _reference(value: object, base: str, param: str) -> str:
     if isinstance(value, str) and (value == "#" or value.startswith("#/")):
         return base + value[1:]
     raise RequestError(
-        f"{param}: $ref {str(value)[:200]!r}: want a path in this schema, such as '#/$defs/address'",
+        f"{param}: found the $ref {str(value)[:200]!r}; use a path in this schema, for example '#/$defs/address'",
         "unsupported_value",
         param=param,
     )

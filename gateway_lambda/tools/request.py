@@ -1,4 +1,7 @@
-"""`tools`, `tool_choice` and `parallel_tool_calls`: what goes to the template, the grammar and the parser (§2.9)."""
+"""`tools`, `tool_choice` and `parallel_tool_calls`: what goes to the template, grammar and parser.
+
+The rules: docs/translation.md#tools.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +24,18 @@ _MOST = 128
 """Functions in a request, as at OpenAI."""
 _CHOICES = '\'none\', \'auto\', \'required\' or {"type": "function", "function": {"name": …}}'
 _PARSERS = {"grammar": "any", "hermes": "hermes", "llama3": "llama3", "mistral": "mistral"}
-"""The record's `tools`, and the form that is read when the model may choose."""
+"""The record's `tools`, and the form of calls if the model may choose whether to call."""
 
 
 class ToolUse(msgspec.Struct, frozen=True):
-    """What a request's tools come to. The defaults: no tools."""
+    """The result of reading a request's tools. The defaults mean no tools."""
 
     tools: list[dict[str, Any]] | None = None
-    """The template's variable."""
+    """The variable of the template."""
     grammar: dict[str, Any] | None = None
     """Forces a call."""
     form: str | None = None
-    """Of the calls to look for in the answer (`forms.py`); None: it is content, whatever it looks like."""
+    """The form of calls to look for in the answer (`forms.py`). None: all of the answer is content."""
     names: frozenset[str] = frozenset()
     """Functions that may be called."""
     parallel: bool = True
@@ -40,12 +43,12 @@ class ToolUse(msgspec.Struct, frozen=True):
     """Parameters ignored because the record says `unsupported_params: drop`."""
 
     def parser(self) -> CallParser | None:
-        """A new parser for one choice, where calls are to be looked for."""
+        """Return a new parser for one choice, if the gateway looks for calls."""
         return None if self.form is None else CallParser(FORMS[self.form], self.names, parallel=self.parallel)
 
 
 def read_tools(body: Mapping[str, Any], model: Model, facts: Facts, *, formatted: bool = False) -> ToolUse:
-    """What the request asks for. `formatted`: its `response_format` gave a grammar. Raises `RequestError`."""
+    """Return what the request asks for. `formatted`: its `response_format` gave a grammar. Raises `RequestError`."""
     functions, tools = _functions(body.get("tools"))
     choice = _choice(body.get("tool_choice"))
     parallel = body.get("parallel_tool_calls")
@@ -65,10 +68,10 @@ def read_tools(body: Mapping[str, Any], model: Model, facts: Facts, *, formatted
         form = None if formatted else _PARSERS[mode]
         return ToolUse(tools=tools, form=form, names=frozenset(functions), parallel=parallel)
     if formatted:
-        rule = "a response format and forced tools exclude each other; set tool_choice to 'auto', or leave one out"
+        rule = "a response format and a forced tool call do not go together; leave one of them out"
         raise unsupported_value("response_format", rule)
     if not facts.takes_grammar:
-        rule = "this upstream's version cannot be forced to call tools, which came with TGI 1.4.1; use 'auto'"
+        rule = "this version of the upstream cannot be forced to call tools; use 'auto', or TGI 1.4.1 or newer"
         raise unsupported_value("tool_choice", rule)
     return ToolUse(tools=tools, grammar=call_grammar(chosen.values(), facts), form="forced", names=frozenset(chosen))
 
@@ -83,7 +86,7 @@ def _functions(value: object) -> tuple[dict[str, Function], list[dict[str, Any]]
     tools: list[dict[str, Any]] = []
     given = [] if value is None else sequence(value, "tools")
     if len(given) > _MOST:
-        raise invalid_value("tools", given, f"at most {_MOST}")
+        raise invalid_value("tools", given, f"at most {_MOST} tools")
     for index, item in enumerate(given):
         param = f"tools[{index}]"
         tool = mapping(item, param)
@@ -92,7 +95,7 @@ def _functions(value: object) -> tuple[dict[str, Function], list[dict[str, Any]]
         plain = _definition(definition, f"{param}.function")
         name: str = plain["name"]
         if name in functions:
-            raise invalid_value(f"{param}.function.name", name, "each function once")
+            raise invalid_value(f"{param}.function.name", name, "a name that no other function of the request has")
         functions[name] = Function(name, plain["parameters"], f"{param}.function.parameters")
         tools.append({"type": "function", "function": plain})
     return functions, tools
@@ -100,7 +103,9 @@ def _functions(value: object) -> tuple[dict[str, Function], list[dict[str, Any]]
 
 def _check_type(value: object, param: str) -> None:
     if string(value, param) != "function":
-        raise unsupported_value(param, f"found {describe(value)}, want 'function': other tools are not served here")
+        raise unsupported_value(
+            param, f"found {describe(value)}; use 'function', because other tools are not supported here"
+        )
 
 
 def _definition(given: Mapping[str, Any], param: str) -> dict[str, Any]:
@@ -132,7 +137,7 @@ def _choice(value: object) -> Literal["none", "auto", "required"] | _Named:
     found = cast("dict[str, Any]", value)
     kind = string(found.get("type"), "tool_choice.type")
     if kind != "function":
-        raise unsupported_value("tool_choice.type", f"found {describe(kind)}, want 'function'")
+        raise unsupported_value("tool_choice.type", f"found {describe(kind)}; use 'function'")
     function = mapping(found.get("function"), "tool_choice.function")
     return _Named(string(function.get("name"), "tool_choice.function.name"))
 
@@ -150,12 +155,12 @@ def _mode(model: Model, facts: Facts) -> str:
         return "off"
     if model.tools == "off" or model.tools in _PARSERS:
         return model.tools
-    rule = f"want off, {', '.join(_PARSERS)}; whoever deployed the model has to correct it"
+    rule = f"the person who deployed the model must set off, {', '.join(_PARSERS)}"
     raise ServiceError(500, f"the model's record has tools: {model.tools!r}; {rule}", "upstream_misconfigured")
 
 
 def _without_tools(model: Model, body: Mapping[str, Any]) -> ToolUse:
     if model.unsupported_params == "drop":
         return ToolUse(dropped=tuple(name for name in ("tools", "tool_choice") if body.get(name) is not None))
-    message = "tools are not supported by this model; leave them out, or set tool_choice to 'none'"
+    message = "this model does not support tools; leave them out, or set tool_choice to 'none'"
     raise RequestError(message, "unsupported_parameter", param="tools")

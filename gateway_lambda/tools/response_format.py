@@ -1,7 +1,7 @@
-"""`response_format` as a grammar for TGI (translation.md §2.8).
+"""`response_format` as a grammar for TGI (docs/translation.md#response-formats).
 
-OpenAI's spelling and TGI's own (`{"type": "json", "value": schema}`) are both read. What TGI cannot compile in a
-schema it says itself; only what would bring it down is refused here.
+OpenAI's form and TGI's own form (`{"type": "json", "value": schema}`) are both read. TGI itself says what it cannot
+compile in a schema. Only a schema that would bring TGI down is refused here.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from gateway_lambda.tools.parameters import RESTRICTS, relocated
 from gateway_lambda.tools.schema_size import DEEPEST, LONGEST, check_size, find_reference
 
 _PIECE = 1024
-"""Tokens. TGI since 3.0 generates in pieces of so many, and begins the grammar anew with each."""
+"""Tokens. TGI since 3.0 generates in pieces of this size, and starts the grammar again in each piece."""
 
 _KINDS = "text, json_schema, json_object, json or regex"
 
 
 class Budget(NamedTuple):
-    """`send`: as `max_new_tokens`; None: to the end of the context. `keep`: tokens after which the answer is cut with
-    finish reason `length`, because the grammar does not hold behind them; None: no cut.
+    """The token limit of a choice.
+
+    `send`: the value of `max_new_tokens`; None: to the end of the context. `keep`: tokens after which the answer is cut
+    with finish reason `length`, because the grammar does not hold after them; None: no cut.
     """
 
     send: int | None
@@ -33,7 +35,7 @@ class Budget(NamedTuple):
 
 
 def of_type(value: object, param: str, model: Model) -> dict[str, Any] | None:
-    """The grammar (`type`, `value`) that an object with a `type` asks for; None: free text. Raises `RequestError`."""
+    """Return the grammar (`type`, `value`) for an object with a `type`; None: free text. Raises `RequestError`."""
     found = mapping(value, param)
     kind = found.get("type")
     if kind is None:
@@ -42,14 +44,14 @@ def of_type(value: object, param: str, model: Model) -> dict[str, Any] | None:
 
 
 def check_takes_grammar(facts: Facts, param: str) -> None:
-    """Raises `RequestError` when the upstream has no grammars at all."""
+    """Raise `RequestError` if the upstream has no grammars at all."""
     if not facts.takes_grammar:
-        message = f"{param}: this upstream's version takes no grammars, which came with TGI 1.4.1; ask for text"
+        message = f"{param}: this version of the upstream supports only text; use text, or TGI 1.4.1 or newer"
         raise RequestError(message, "unsupported_parameter", param=param)
 
 
 def budget_with_grammar(asked: int | None, default: int | None, facts: Facts) -> Budget:
-    """The token budget of a request that has a grammar: of a response format, or of forced tools.
+    """Return the token limit of a request with a grammar, from a response format or from a forced call.
 
     `asked`: the client's limit; `default`: the record's `default_max_tokens`.
     """
@@ -75,7 +77,7 @@ def _grammar(kind: str, found: dict[str, Any], param: str, model: Model) -> dict
         case "regex":
             return of_expression(found.get("value"), f"{param}.value")
         case _:
-            raise unsupported_value(f"{param}.type", f"found {describe(kind)}, want {_KINDS}")
+            raise unsupported_value(f"{param}.type", f"found {describe(kind)}; use {_KINDS}")
 
 
 def _openai_schema(value: object, param: str) -> tuple[object, str]:
@@ -95,16 +97,18 @@ def _tgi_schema(kind: str, value: object, param: str) -> tuple[object, str]:
 
 
 def of_schema(value: object, param: str, model: Model) -> dict[str, Any]:
-    """The grammar for a JSON schema of an object. Raises `RequestError`."""
+    """Return the grammar for a JSON schema of an object. Raises `RequestError`."""
     schema = _root(mapping(value, param), param)
     kind = schema.get("type", "object")
     if kind != "object":
-        raise invalid_value(param, kind, "a schema of type 'object': the upstream makes nothing else")
+        raise invalid_value(param, kind, "'object', because the upstream makes nothing else")
     if not isinstance(schema.get("properties"), dict):
         if _allows_any_object(schema):
             return any_object(model, param)
         if "properties" in schema or schema.get("additionalProperties") is not False:
-            raise invalid_value(param, schema, "a schema with `properties` at its top: the upstream refuses others")
+            raise invalid_value(
+                param, schema, "a schema with `properties` at its top, because the upstream refuses others"
+            )
         schema = {**schema, "type": "object"}
     schema = relocated(schema, "#", param)
     check_size(schema, param)
@@ -123,7 +127,7 @@ def _root(schema: dict[str, Any], param: str) -> dict[str, Any]:
         else:
             break
         if not isinstance(target, dict):
-            rule = "the reference at the top of the schema leads nowhere; want a path such as '#/$defs/answer'"
+            rule = "a reference to a schema of this document, for example '#/$defs/answer'"
             raise invalid_value(param, found.get("$ref"), rule)
         found = cast("dict[str, Any]", target)
     definitions = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
@@ -131,21 +135,21 @@ def _root(schema: dict[str, Any], param: str) -> dict[str, Any]:
 
 
 def _allows_any_object(schema: Mapping[str, Any]) -> bool:
-    """Whether `{"type": "object"}` is all that a schema says, but for words about it."""
+    """Whether a schema says only `{"type": "object"}`, besides titles and descriptions."""
     more = schema.get("additionalProperties", True)
     return schema.get("type") == "object" and not RESTRICTS & schema.keys() and (more is True or more == {})
 
 
 def any_object(model: Model, param: str) -> dict[str, Any]:
-    """The grammar for objects of any shape. Raises `RequestError`."""
+    """Return the grammar for objects of any shape. Raises `RequestError`."""
     if model.json_object == "reject":
-        rule = "objects of any shape are not served by this model; use 'json_schema' with a schema of what you expect"
+        rule = "this model does not support objects of any shape; use 'json_schema' with a schema of the answer"
         raise unsupported_value(param, rule)
     return {"type": "regex", "value": JSON_OBJECT}
 
 
 def of_expression(value: object, param: str) -> dict[str, Any]:
-    """The grammar for a regular expression. Raises `RequestError`."""
+    """Return the grammar for a regular expression. Raises `RequestError`."""
     expression = string(value, param)
     if not 0 < len(expression) <= LONGEST:
         raise invalid_value(param, value, f"a regular expression of 1 to {LONGEST} characters")

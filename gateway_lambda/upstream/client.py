@@ -1,4 +1,4 @@
-"""Asking a replica, and what its failures mean."""
+"""Sending requests to a replica, and what its failures mean."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _CONNECTING = 30.0
 
 
 class Upstream:
-    """The replicas of one gateway process, and how to ask them."""
+    """The replicas of one gateway process, and how to send them requests."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._choice = Choice(self._ask_whether_there)
 
     def replicas(self, service: Service) -> list[Replica]:
-        """A service's addresses; empty when it has none."""
+        """Return the replicas of a service, one for each address."""
         if service.url is None:
             bases = [self._settings.upstream] if self._settings.upstream else []
         else:
@@ -45,7 +45,7 @@ class Upstream:
         return [Replica(base, service.host, news) for base in bases]
 
     def on_a_replica(self, replicas: list[Replica], ask: Callable[[Replica], Awaitable[_Answer]]) -> Awaitable[_Answer]:
-        """What `ask` gets of a replica; of others in turn, as long as they fail in a way that `another` allows.
+        """Return what `ask` gets from a replica. Others get the request in turn while the errors have `another`.
 
         Raises `ServiceError`: the last replica's error, or one that says that the run has no replica.
         """
@@ -63,7 +63,7 @@ class Upstream:
         repeatable: bool = False,
         question: bool = False,
     ) -> Reply:
-        """Ask a replica, wait for the head of its response.
+        """Send a request to a replica, and wait for the head of its response.
 
         `target`, `headers`, `length`: as a `Request` takes them. `repeatable`: one request more changes nothing. Any
         other one is sent once more only where the replica cannot have seen it: never after it may have begun to work.
@@ -93,7 +93,7 @@ class Upstream:
                 except BrokenOff as problem:
                     may_repeat = repeatable or (problem.untaken and isinstance(body, bytes))
                     if again or not may_repeat or not connection.used or problem.answered:
-                        _LOG.warning("%s gave no answer: %s", replica.base, problem)
+                        _LOG.warning("%s did not answer: %s", replica.base, problem)
                         raise _no_answer(problem, another=may_repeat) from None
                 else:
                     if response.status not in FAILING:
@@ -140,13 +140,15 @@ class Upstream:
         try:
             return await replica.connection(self._settings.connect_timeout, fresh=fresh)
         except (OSError, TimeoutError) as problem:
-            _LOG.warning("connecting to %s failed: %s", replica.base, str(problem) or "it took too long")
-            raise unreachable("no connection to the run's replica; it may be starting or gone") from None
+            _LOG.warning("the gateway cannot connect to %s: %s", replica.base, str(problem) or "it took too long")
+            raise unreachable(
+                "the gateway cannot connect to the run's replica, which may be starting or gone; try again shortly"
+            ) from None
 
 
 def _no_answer(problem: BrokenOff, *, another: bool) -> ServiceError:
     if problem.answered:
-        return unreachable("the run's replica answered with what is no HTTP response", another=another)
+        return unreachable("the run's replica answered with something that is not HTTP", another=another)
     return unreachable("the run's replica closed the connection before it answered", another=another)
 
 

@@ -72,7 +72,7 @@ class Replica(Owner):
         self.lost = True
         pause = self.health.failed(asyncio.get_running_loop().time())
         if pause:
-            _LOG.warning("%s failed several times in a row: it gets no requests for %.0f s", self.base, pause)
+            _LOG.warning("%s failed several times in a row, and gets no requests for %.0f s", self.base, pause)
 
     def close(self) -> None:
         """End all connections."""
@@ -102,7 +102,7 @@ class Replica(Owner):
         loop = asyncio.get_running_loop()
         place = self.address
         found = await loop.getaddrinfo(place.name, place.port, type=socket.SOCK_STREAM)
-        problem: OSError | TimeoutError = OSError("the name has no address")
+        problem: OSError | TimeoutError = OSError("the host name has no address")
         for family, _, _, _, numeric in found:
             try:
                 async with asyncio.timeout(patience / len(found)):

@@ -1,4 +1,4 @@
-"""A replica's response, for whoever asked."""
+"""A replica's response, for the part of the gateway that sent the request."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from gateway_lambda.errors import Header, ServiceError, timed_out
-from gateway_lambda.upstream.health import FAILING
+from gateway_lambda.errors import GatewayError, Header, ServiceError, timed_out
+from gateway_lambda.upstream.health import BUSY, FAILING
 from gateway_lambda.upstream.replica import Replica
 from gateway_lambda.upstream.response import BrokenOff, Response
 
@@ -20,10 +20,9 @@ _LOOKS = 4
 
 
 class Reply:
-    """A replica's response: its head is there, its body still comes.
+    """A replica's response: its head has come, its body still comes.
 
-    Whoever has it calls `close`, whatever happened; an unfinished body then ends its connection, and with it the
-    generation.
+    Its user always calls `close`. This closes the connection of an incomplete body, and so ends the generation.
     """
 
     __slots__ = (
@@ -66,19 +65,21 @@ class Reply:
         return self._response.header(name)
 
     async def piece(self) -> bytes:
-        """What has arrived, at least a byte; empty at the body's end. Raises `ServiceError` when it broke off."""
+        """Return what has arrived, at least a byte; empty at the end. Raises `ServiceError` if it broke off."""
         try:
             return await self._response.piece()
         except BrokenOff as problem:
             if self._fell_silent:
-                raise timed_out("the upstream fell silent") from None
+                raise timed_out("the upstream sent nothing for too long") from None
             if self._replica is not None:
                 _LOG.warning("the response of %s broke off: %s", self._replica.base, problem)
             self.fail()
-            raise ServiceError(500, "the upstream's answer broke off before its end", "upstream_incomplete") from None
+            raise ServiceError(
+                500, "the upstream's answer broke off before it was complete", "upstream_incomplete"
+            ) from None
 
     async def whole(self) -> bytes:
-        """The body. Raises `ServiceError` when it broke off."""
+        """Return the body. Raises `ServiceError` if it broke off."""
         pieces: list[bytes] = []
         size = 0
         while piece := await self.piece():
@@ -102,8 +103,13 @@ class Reply:
             self._failed = True
             self._replica.fail()
 
+    def fail_for(self, error: GatewayError) -> None:
+        """The same where `error`, which the answer means, is not the caller's and does not say that it is busy."""
+        if error.status in FAILING:
+            self.fail()
+
     def close(self) -> None:
-        """Give the connection back where the body has ended, end it where not."""
+        """Give the connection back if the body has ended, otherwise close it."""
         replica = self._replica
         if replica is None:
             return
@@ -113,6 +119,8 @@ class Reply:
                 replica.fail()
             else:
                 replica.health.succeeded(self._asked_at)
+                if self.status in BUSY:
+                    replica.health.busy(asyncio.get_running_loop().time())
         self._replica = None
         self._response.close()
         if self._timer is not None:

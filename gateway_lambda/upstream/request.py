@@ -1,7 +1,7 @@
-"""A request to a replica. Its head is written here and nowhere else, from data, never from lines that somebody made.
+"""A request to a replica. Its head is written only here, from data and never from finished lines.
 
-Wherever a part comes from (a caller, the registry, the environment), a byte that HTTP does not allow there is refused
-(RFC 9110 §5, RFC 9112 §3). So nothing that stands in a request can end its head and begin another one.
+A byte that HTTP does not allow in its place is refused in every part, from a caller, the registry or the environment
+(RFC 9110 §5, RFC 9112 §3). So no part of a request can end its head and begin another request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WITH_BODY = (b"POST", b"PUT", b"PATCH")
 
 
 class NotSendable(ValueError):
-    """A part of a request has what HTTP does not allow there. The message quotes no value."""
+    """A part of a request has a byte that HTTP does not allow there. The message quotes no value."""
 
 
 class Request:
@@ -51,16 +51,16 @@ class Request:
         `length`: of a body that follows, in digits; None: it is sent in chunks. Raises `NotSendable`.
         """
         if method not in _USUAL and _METHOD.fullmatch(method) is None:
-            raise NotSendable("the method is not a word of HTTP: send GET, POST or another one")
+            raise NotSendable("the method is not an HTTP method; send GET, POST or another one")
         if _TARGET.fullmatch(target) is None:
-            raise NotSendable("the path or the query has a byte that no URL may have: percent-encode it")
+            raise NotSendable("the path or the query has a byte that a URL may not have; percent-encode it")
         names = [name for name, _ in headers]
         lines = b"".join([b"host: %s\r\n" % host, *[b"%s: %s\r\n" % header for header in headers]])
         # What is left without the bytes that are allowed is the ends of these lines: the cheapest look at all of them.
         if lines.translate(None, _IN_VALUE) != b"\r\n" * (len(names) + 1) or b"".join(names).translate(None, _IN_NAME):
             raise _unsendable(headers)
         if not _NOT_AMONG_HEADERS.isdisjoint(names):
-            raise NotSendable("a header without a name, or one that says where the request goes or ends")
+            raise NotSendable("a header has no name, or says where the request goes or ends; remove it")
         self.bodyless = method == b"HEAD"
         self.length: int | None = 0
         if isinstance(body, bytes):
@@ -77,7 +77,7 @@ class Request:
             self.length = int(length)
             framing = b"content-length: %d" % self.length
         else:
-            raise NotSendable("the length of the body is no number")
+            raise NotSendable("the length of the body is not a number")
         self.head = b"%s %s HTTP/1.1\r\n%s%s\r\n\r\n" % (method, target, lines, framing)
 
 
@@ -85,9 +85,9 @@ def _unsendable(headers: Sequence[Header]) -> NotSendable:
     """The error, which names the header where its name can be shown."""
     for name, value in headers:
         if not name or name.translate(None, _IN_NAME):
-            return NotSendable("the name of a header has a byte that HTTP does not allow there: remove the header")
+            return NotSendable("the name of a header has a byte that HTTP does not allow there; remove the header")
         if value.translate(None, _IN_VALUE):
             return NotSendable(
-                f"the header {name[:100].decode()} has a control character: remove it, or percent-encode it"
+                f"the header {name[:100].decode()} has a control character; remove it, or percent-encode it"
             )
     return NotSendable("the name of the replica's host has a control character")

@@ -28,7 +28,13 @@ class DynamicProvider(dynamic.ResourceProvider):
         """Only in the engine's own process for dynamic resources, which shows errors with their traceback."""
         self._shown_with_traceback = True
 
-    def leave_frames_out(self) -> None:
-        """Before an error whose message says all: Pulumi's frames would stand before it."""
-        if self._shown_with_traceback:
-            sys.tracebacklimit = 0
+    def refusal(self, error: Exception) -> Exception:
+        """Return what to raise, `from None`, so that a user reads the message of `error` and nothing else.
+
+        In the engine's own process, that is an error without text whose type is named after the message: Pulumi shows
+        what `traceback.format_exc` makes of an error, which is the frames, the name of its type, and its text.
+        """
+        if not self._shown_with_traceback:
+            return error
+        sys.tracebacklimit = 0
+        return type(str(error), (Exception,), {"__module__": "builtins"})()

@@ -22,6 +22,10 @@ from infra.components.registry import Registry, RegistryArgs
 from infra.components.teardown import Teardown, TeardownArgs
 from infra.planning import GatewayPlan
 
+TEARDOWN = "teardown (if protected: pulumi config set protect false)"
+"""Part of a name, because Pulumi's refusal to delete a protected resource shows the name, and says nothing else that a
+user of this program could do."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayArgs:
@@ -49,6 +53,10 @@ class Gateway(pulumi.ComponentResource):
     name_servers: Sequence[str]
     connection: Mapping[str, pulumi.Input[Any]]
     """What a service stack reads: `infra.components.connection.Connection`, and nothing else."""
+    log_group: pulumi.Output[str]
+    """Name of the function's log group."""
+    serves: pulumi.CustomResource
+    """What is created last: once it exists, the gateway answers."""
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:gateway:Gateway", name, None, opts)
@@ -102,13 +110,19 @@ class Gateway(pulumi.ComponentResource):
         domain = self._domain(name, args, api)
         optional = [part for part in (audit, domain) if part is not None]
         everything = [registry, role, network, balancer, function, api, *optional]
-        Teardown(
-            f"{name}-teardown",
+        self.serves = Teardown(
+            f"{name}-{TEARDOWN}",
             TeardownArgs(region=plan.region, table=registry.table, profile=args.profile),
-            pulumi.ResourceOptions(parent=self, depends_on=everything, protect=plan.protect),
+            pulumi.ResourceOptions(
+                parent=self,
+                depends_on=everything,
+                protect=plan.protect,
+                aliases=[pulumi.Alias(name=f"{name}-teardown")],
+            ),
         )
         self.url = api.own_url if plan.domain is None else pulumi.Output.from_input(f"https://gateway.{plan.domain}")
         self.api_keys = registry.api_keys
+        self.log_group = role.log_group
         self.name_servers = () if args.zone is None else tuple(args.zone.name_servers)
         self.connection = {
             "version": VERSION,

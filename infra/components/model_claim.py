@@ -85,8 +85,7 @@ class ModelClaimProvider(DynamicProvider):
             items = list(registry_items(table, str(props["table"])))
             after, refusal = claimed(read_registered(items), wanted)
             if refusal is not None:
-                self.leave_frames_out()
-                raise RuntimeError(refusal)
+                raise self.refusal(RuntimeError(refusal)) from None
             return _replace(table, props, _item_of(items, props), after)
 
         self._until_written(props, claim)
@@ -104,11 +103,11 @@ class ModelClaimProvider(DynamicProvider):
             if gone_is_well and error_code(error) == "ResourceNotFoundException":
                 return
             why = in_words(error)
-        self.leave_frames_out()
-        raise RuntimeError(
+        message = (
             f"the claim of the model name {props['model']} could not be written to the gateway's table "
             f"{props['table']}: {why}. Run the same command again"
         )
+        raise self.refusal(RuntimeError(message)) from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,9 +70,8 @@ class ReadinessProvider(DynamicProvider):
         try:
             clients = self._clients(awaited.region, props.get("profile"))
             wait_until_serving(awaited, clients, clock=self._clock(), say=_say)
-        except NotServingError:
-            self.leave_frames_out()
-            raise
+        except NotServingError as error:
+            raise self.refusal(error) from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,8 @@ class ClaimArgs:
     owner: str
     """Full name of the stack."""
     table: pulumi.Input[str]
+    after: pulumi.Resource
+    """What has found the name free."""
 
 
 class Claim(pulumi.ComponentResource):
@@ -37,7 +39,7 @@ class Claim(pulumi.ComponentResource):
             hash_key=PARTITION_KEY,
             range_key=SORT_KEY,
             item=claim_item(args.run, args.owner),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
         )
         self.register_outputs({})
 
@@ -57,13 +59,16 @@ class Route(pulumi.ComponentResource):
     """The run's DNS record, where the gateway has a domain, and its routing item, which is made last of all and deleted
     first: the gateway never sends a request to what is not there yet or not any more."""
 
+    item: pulumi.CustomResource
+    """The routing item. Once it exists, the service serves."""
+
     def __init__(self, name: str, args: RouteArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:route:Route", name, None, opts)
         waits = list(args.after)
         if args.has_domain:
             waits.append(self._record(name, args))
         item = args.connection.apply(lambda connection: run_item(args.plan, connection))
-        aws.dynamodb.TableItem(
+        self.item = aws.dynamodb.TableItem(
             f"{name}-run",
             table_name=args.connection.apply(lambda connection: connection.table),
             hash_key=PARTITION_KEY,

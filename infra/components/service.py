@@ -16,6 +16,7 @@ from infra.components.readiness import Readiness, ReadinessArgs
 from infra.components.replica_role import ReplicaRole, ReplicaRoleArgs, Secrets, SecretsArgs
 from infra.components.replicas import Replicas, ReplicasArgs
 from infra.components.route import Claim, ClaimArgs, Route, RouteArgs
+from infra.components.run_name import RunName, RunNameArgs
 from infra.components.scaling import Scaler, ScalerArgs
 from infra.components.target_group import TargetGroup, TargetGroupArgs
 from infra.planning import ServicePlan, boot
@@ -49,6 +50,8 @@ class Service(pulumi.ComponentResource):
 
     log_group: pulumi.Output[str]
     """Name of the replicas' log group."""
+    serves: pulumi.CustomResource
+    """What is created last: once it exists, requests reach the service."""
 
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:service:Service", name, None, opts)
@@ -114,16 +117,24 @@ class Service(pulumi.ComponentResource):
         )
         serving = self._serving(name, args, template, targets, replicas, logs)
         after = [*serving, *self._scale(name, args, targets, replicas)]
-        Route(name, RouteArgs(plan=plan, connection=connection, has_domain=args.has_domain, after=after), inside)
+        route = Route(
+            name, RouteArgs(plan=plan, connection=connection, has_domain=args.has_domain, after=after), inside
+        )
         self.log_group = logs.name
+        self.serves = route.item
         self.register_outputs({"log_group": self.log_group})
 
     def _claim(self, name: str, args: ServiceArgs, table: pulumi.Output[str]) -> pulumi.Resource:
         """What everything else is made after: the run name is this stack's, and the model name too, if there is one."""
         plan = args.plan
-        run = Claim(
-            name, ClaimArgs(run=plan.run, owner=args.owner, table=table), pulumi.ResourceOptions(parent=self)
-        ).item
+        region = args.connection.apply(lambda one: one.region)
+        free = RunName(
+            f"{name}-name",
+            RunNameArgs(run=plan.run, owner=args.owner, region=region, table=table, profile=args.profile),
+            pulumi.ResourceOptions(parent=self),
+        )
+        claim = ClaimArgs(run=plan.run, owner=args.owner, table=table, after=free)
+        run = Claim(name, claim, pulumi.ResourceOptions(parent=self)).item
         if plan.model is None:
             return run
         return ModelNameClaim(
@@ -133,7 +144,7 @@ class Service(pulumi.ComponentResource):
                 run=plan.run,
                 owner=args.owner,
                 shared=plan.weight is not None,
-                region=args.connection.apply(lambda one: one.region),
+                region=region,
                 table=table,
                 profile=args.profile,
             ),

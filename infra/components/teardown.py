@@ -45,10 +45,8 @@ class TeardownProvider(DynamicProvider):
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         refusal = self._refusal(str(_props["region"]), _props.get("profile"), str(_props["table"]))
-        if refusal is None:
-            return
-        self.leave_frames_out()
-        raise RuntimeError(refusal)
+        if refusal is not None:
+            raise self.refusal(RuntimeError(refusal)) from None
 
     def _refusal(self, region: str, profile: str | None, table: str) -> str | None:
         try:

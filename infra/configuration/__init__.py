@@ -1,9 +1,9 @@
-"""What the user wrote: text to typed, frozen objects, with positions and problems.
+"""Read configurations: from text to typed, frozen objects that know their positions, or to problems.
 
-No AWS, no Pulumi, no network in here. The types are pydantic v2 models, because pydantic reports everything that is
-wrong with a value at once instead of the first thing (msgspec, which the gateway uses for speed, stops there),
-generates the JSON Schema that editors use, and reads numbers and booleans as dstack's own models do, which are
-pydantic v2 too.
+Nothing in this package uses AWS, Pulumi or the network. The types are pydantic v2 models for three reasons. pydantic
+reports every problem of a value at once; msgspec, which the gateway uses for speed, stops at the first. pydantic
+generates the JSON Schema that editors use. And dstack's own models are pydantic v2 too, so both read numbers and
+booleans in the same way.
 """
 
 from infra.configuration.amounts import CountRange, Range, SizeRange

@@ -1,7 +1,7 @@
-"""`python -m infra.configuration FILE…`: each file's normalized configuration as a line of JSON, or its problems.
+"""`python -m infra.configuration FILE…`: print each file's full configuration as a line of JSON, or its problems.
 
-Configurations go to standard output and reports to standard error, so that the output can be piped. Credentials are
-written as `***`.
+Configurations go to standard output. Reports, and `FILE: ok` for each file without a problem, go to standard error, so
+that the output can be piped. Credentials are written as `***`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from infra.configuration.reading import load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0 when every file holds a configuration, else 1."""
+    """Return the exit status: 0 when every file holds a configuration, otherwise 1."""
     parser = argparse.ArgumentParser(
-        prog="python -m infra.configuration", description="Check configurations, and print them in full."
+        prog="python -m infra.configuration", description="Check configurations and print them in full."
     )
     parser.add_argument("file", nargs="+", help="a configuration, such as examples/mistral/serve.dstack.yml")
     reports = [_read(name) for name in parser.parse_args(arguments).file]
@@ -26,13 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _read(name: str) -> bool:
-    """Whether there is anything wrong with a file."""
+    """Return whether a file has a problem."""
     try:
         configuration = load(name)
     except ConfigurationError as error:
         print(error, end="\n\n", file=sys.stderr, flush=True)
         return True
     print(json.dumps(configuration.model_dump(mode="json")), flush=True)
+    print(f"{name}: ok", file=sys.stderr, flush=True)
     return False
 
 

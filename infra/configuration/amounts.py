@@ -1,4 +1,4 @@
-"""Numbers as dstack writes them: whole numbers, sizes in GB, durations in seconds, ranges of either."""
+"""Numbers as dstack writes them: whole numbers, sizes in GB, durations in seconds, and ranges."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ _DURATION = re.compile(r"(\d+) *([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _GB = {"tb": 1024.0, "gb": 1.0, "mb": 1 / 1024}
 _LARGEST = 2**53
-"""What a JSON number holds exactly; no count, size or duration comes near it."""
+"""The largest whole number that a JSON number holds exactly. Counts, sizes and durations are far smaller."""
 
 
 def read_whole(value: object) -> object:
-    """What is no whole number is refused here, where pydantic would take true, `2.0` or 5,000 digits."""
+    """Refuse true, `2.0` and 5,000 digits, which pydantic would accept as whole numbers."""
     if isinstance(value, bool):
-        raise problem("a whole number is wanted, and this is true or false", "write a number; quote it if need be")
+        raise problem("this must be a whole number, not true or false", "write only digits, such as 2")
     if isinstance(value, str) and not re.fullmatch(r" *[+-]?\d{1,16} *", value, re.ASCII):
-        raise problem("a whole number is wanted", "write digits alone, as in 2")
+        raise problem("this must be a whole number", "write only digits, such as 2")
     if isinstance(value, int | float) and abs(value) > _LARGEST:
-        raise problem("a whole number is wanted, and none is that large", "write a smaller number")
+        raise problem("a whole number must be between -2^53 and 2^53", "write a number in this range")
     return value
 
 
 def read_size(value: object) -> float:
-    """GB from `16GB`, `512MB`, `1TB` or a number of GB; 1 TB is 1024 GB, as in dstack."""
-    rule = "a size is a number with MB, GB or TB, or a number of GB"
+    """Return the GB in `16GB`, `512MB`, `1TB` or a number of GB. As in dstack, 1 TB is 1024 GB."""
+    rule = "a size must be a number of GB, or a number with MB, GB or TB"
     if isinstance(value, int | float) and not isinstance(value, bool):
         if 0 <= value <= _LARGEST:
             return float(value)
     elif isinstance(value, str) and len(value) < 40 and (match := _SIZE.fullmatch(value.replace(" ", "").lower())):
         return float(match[1]) * _GB[match[2] or "gb"]
-    raise problem(rule, "write for example 24GB")
+    raise problem(rule, "write a size such as 24GB")
 
 
 def read_duration(value: object) -> int:
-    """Seconds from a whole number of them or from an amount with one unit: `90s`, `30m`, `2h`, `1d`, `1w`."""
+    """Return the seconds in a whole number of seconds, or in a number with one unit: `90s`, `30m`, `2h`, `1d`, `1w`."""
     if (
         isinstance(value, int | float)
         and not isinstance(value, bool)
@@ -55,18 +55,18 @@ def read_duration(value: object) -> int:
             return int(value)
         if match := _DURATION.fullmatch(value):
             return int(match[1]) * _SECONDS[match[2]]
-    rule = "a duration is a whole number of seconds, or one with a single unit: s, m, h, d or w"
-    raise problem(rule, "write for example 30m, or 90m for an hour and a half")
+    rule = "a duration must be a whole number of seconds, or a whole number with one unit: s, m, h, d or w"
+    raise problem(rule, "write a duration such as 30m; write 90m for an hour and a half")
 
 
 def _read_number(value: object) -> object:
     if isinstance(value, bool):
-        raise problem("a number is wanted, and this is true or false", "write digits alone, as in 2 or 1.5")
+        raise problem("this must be a number, not true or false", "write a number such as 2 or 1.5")
     return value
 
 
 def number_or_text(pattern: str) -> dict[str, Any]:
-    """The JSON Schema of what is a number or a text."""
+    """Return the JSON Schema of a number or a text."""
     return {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": f"^ *{pattern} *$"}]}
 
 
@@ -83,36 +83,39 @@ Duration = Annotated[int, BeforeValidator(read_duration), WithJsonSchema(number_
 
 
 class Range(Section, frozen=True):
-    """From `min` to `max`, both included; None is no bound. Never empty, and one of the two is always given."""
+    """The numbers from `min` to `max`, including both. None means that there is no bound on that side.
+
+    A range always has at least one bound and contains at least one number.
+    """
 
     bound_text: ClassVar[str] = SIZE_TEXT
-    """How a bound is written, as a pattern for editors."""
+    """The pattern of a bound, for editors."""
 
     min: float | None = Field(default=None, description="The smallest value allowed")
     max: float | None = Field(default=None, description="The largest value allowed")
 
     @classmethod
     def read_short_form(cls, value: object) -> object:
-        """`8` and `8..8` are exact, `2..8`, `16GB..` and `..4` are bounds."""
+        """Read `8`, `8..8`, `2..8`, `16GB..` and `..4`."""
         if isinstance(value, bool):
-            raise problem("a number or a range is wanted, and this is true or false", "write for example 2 or 1..4")
+            raise problem("this must be a number or a range, not true or false", "write a value such as 2 or 1..4")
         if isinstance(value, str) and ".." in value:
             bounds = value.replace(" ", "").split("..")
             if len(bounds) != 2 or bounds == ["", ""]:
-                raise problem("a range is min..max, min.. or ..max", "write for example 1..4")
+                raise problem("a range must have the form min..max, min.. or ..max", "write a range such as 1..4")
             return {"min": bounds[0] or None, "max": bounds[1] or None}
         if isinstance(value, str | int | float):
             return {"min": value, "max": value}
         if not isinstance(value, Mapping | Range):
-            raise problem("a number or a range is wanted", "write for example 2, 1..4 or 16GB..")
+            raise problem("this must be a number or a range", "write a value such as 2, 1..4 or 16GB..")
         return cast(object, value)
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
         if self.min is None and self.max is None:
-            raise problem("a range needs min, max or both", "write for example 1..4")
+            raise problem("a range must have min, max or both", "write a range such as 1..4")
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise problem("the first number of a range is not above the second", "swap the two")
+            raise problem("the first number of a range must not be larger than the second", "swap the two numbers")
         return self
 
     @classmethod

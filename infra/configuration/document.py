@@ -1,6 +1,6 @@
-"""YAML text to plain values with line numbers, read as PyYAML's `safe_load` reads it, which is how dstack reads it.
+"""Read YAML text into plain values with line numbers, as PyYAML's `safe_load` does. dstack reads it in the same way.
 
-What `safe_load` reads in a way that nobody means is refused: duplicate keys, base-60 and octal numbers, tags, and
+It refuses what `safe_load` reads in a way that nobody means: duplicate keys, base-60 and octal numbers, tags, and
 aliases that grow without bound.
 """
 
@@ -14,43 +14,43 @@ from infra.configuration.nodes import DEEPEST, Map, Node, Scalar, Sequence, comp
 from infra.configuration.problem import HIDDEN, KeyPath, Problem, UnreadableText, line_at, spell
 
 LARGEST_FILE = 256 * 1024
-"""Bytes. The longest chat templates have about 10 KB; pure Python reads this much YAML in about two seconds."""
+"""Bytes. The longest chat templates have about 10 KB. Pure Python reads this much YAML in about two seconds."""
 MOST_VALUES = 20_000
-"""Values once aliases are expanded; the longest configurations have some hundreds."""
+"""Values after aliases are expanded. The longest configurations have some hundreds."""
 LONGEST_NUMBER = 100
-"""Characters; Python converts no number of more than 4,300 digits."""
+"""Characters. Python does not convert numbers of more than 4,300 digits."""
 
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What YAML 1.1 does not allow in a text."""
+"""The characters that YAML 1.1 does not allow."""
 _UNMEANT_NUMBER = re.compile(r"[-+]?(?P<base60>\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?|0[0-7_]+)", re.ASCII)
 _READ_AS = {"bool": "true or false", "null": "nothing", "int": "a number", "float": "a number", "timestamp": "a date"}
 
 
 @dataclass
 class Document:
-    """What a text holds: plain values; the line of each value; how numbers, booleans and nulls were written."""
+    """The content of a text: plain values, the line of each value, and how numbers, booleans and nulls were written."""
 
     data: object = None
     lines: dict[KeyPath, int] = field(default_factory=dict[KeyPath, int])
     written: dict[KeyPath, str] = field(default_factory=dict[KeyPath, str])
     problems: list[Problem] = field(default_factory=list[Problem])
     unread: set[KeyPath] = field(default_factory=set[KeyPath])
-    """Where `problems` has a problem already, and the value is none that was written."""
+    """The places of values that could not be read. `problems` already has a problem for each."""
 
     def line(self, path: KeyPath) -> int | None:
-        """The line of the value at `path`, else of the nearest thing around it; None where nothing has lines."""
+        """Return the line of the value at `path`, or of the nearest value around it; None if no value has a line."""
         return line_at(self.lines, path)
 
 
 def is_private(path: KeyPath) -> bool:
-    """Whether the value at `path` may be a credential, and is never shown."""
+    """Return whether the value at `path` may be a credential, so that it is never shown."""
     if path[:1] == ("env",) or path == ("registry_auth",) or "headers" in path:
         return True
     return path[-1:] in (("password",), ("upstream_api_key",))
 
 
 def parse(text: str | bytes) -> Document:
-    """Everything that can be read of a text, and in `problems` what cannot."""
+    """Read as much of a text as possible. `problems` says what could not be read."""
     document = Document()
     try:
         root = compose(_decode(text))
@@ -63,26 +63,28 @@ def parse(text: str | bytes) -> Document:
 
 def _decode(text: str | bytes) -> str:
     if len(text) > LARGEST_FILE:
-        rule = f"a configuration has at most {LARGEST_FILE // 1024} KiB"
-        raise UnreadableText(Problem(where="", found="a larger file", rule=rule, remedy="check that this is the file"))
+        rule = f"a configuration must have at most {LARGEST_FILE // 1024} KiB"
+        remedy = "check that this is the right file"
+        raise UnreadableText(Problem(where="", found="a larger file", rule=rule, remedy=remedy))
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
             found = f"the byte 0x{error.object[error.start]:02x}"
             line = error.object.count(b"\n", 0, error.start) + 1
-            problem = Problem(where="", line=line, found=found, rule="a file is UTF-8", remedy="save it as UTF-8")
+            rule, remedy = "a configuration must be UTF-8 text", "save the file as UTF-8"
+            problem = Problem(where="", line=line, found=found, rule=rule, remedy=remedy)
             raise UnreadableText(problem) from None
     text = text.removeprefix("\ufeff")
     if bad := _CONTROL.search(text):
         found, line = f"the character U+{ord(bad[0]):04X}", text.count("\n", 0, bad.start()) + 1
-        rule = "YAML is written without control characters"
-        raise UnreadableText(Problem(where="", line=line, found=found, rule=rule, remedy="remove it"))
+        rule = "YAML must not contain control characters"
+        raise UnreadableText(Problem(where="", line=line, found=found, rule=rule, remedy="remove the character"))
     return text
 
 
 class _Values:
-    """Nodes to values, with every alias and merge key expanded, and counted."""
+    """Turns nodes into values. It expands and counts every alias and merge key."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -117,7 +119,7 @@ class _Values:
             if name is None:
                 continue
             if name in own:
-                rule = f"a key is written once, and this one is also on line {self._document.lines[(*path, name)]}"
+                rule = f"a key must appear once, and this key is also on line {self._document.lines[(*path, name)]}"
                 self._report(key, (*path, name), rule, "remove one of the two", "a duplicate key")
                 continue
             self._document.lines[(*path, name)] = key.line
@@ -125,13 +127,15 @@ class _Values:
         return {**{name: value for name, value in merged.items() if name not in own}, **own}
 
     def _enter(self, node: Node, path: KeyPath, above: tuple[Node, ...]) -> None:
-        """Counts a value before it is read, which bounds what aliases can make of a small text."""
+        """Count a value before it is read, so that aliases cannot turn a small text into too many values."""
         self._count += 1
         if self._count <= MOST_VALUES and len(above) <= DEEPEST and not any(node is outer for outer in above):
             return
-        rule = f"with aliases expanded there are at most {MOST_VALUES:,} values, {DEEPEST} deep, and none holds itself"
-        remedy = "write out what aliases stand for, and check that this is the file"
-        found = "a value that holds itself" if any(node is outer for outer in above) else "more"
+        rule = f"a configuration with expanded aliases must have at most {MOST_VALUES:,} values and {DEEPEST} levels"
+        found = "more values or levels"
+        if any(node is outer for outer in above):
+            rule, found = "a value must not contain itself", "an alias of a value around it"
+        remedy = "write the values instead of the aliases, and check that this is the right file"
         raise UnreadableText(Problem(where=spell(path), line=node.line, found=found, rule=rule, remedy=remedy))
 
     def _merged(self, node: Node, path: KeyPath) -> Iterator[Map]:
@@ -139,18 +143,19 @@ class _Values:
             if isinstance(source, Map):
                 yield source
             else:
-                self._report(source, path, "a merge key takes maps", "give `<<` an alias of a map", "something else")
+                rule = "a merge key takes only maps"
+                self._report(source, path, rule, "after `<<:`, write an alias of a map", "a value that is not a map")
 
     def _key(self, node: Node, path: KeyPath) -> str | None:
         if not isinstance(node, Scalar):
-            self._report(node, path, "a key is text", "write a name before the colon", "a list or a map as a key")
+            self._report(node, path, "a key must be text", "write a name before the colon", "a list or a map as a key")
         elif node.tag == "str":
             return node.text
         elif node.tag in _READ_AS:
             found = f"{node.text[:40]} as a key, which YAML reads as {_READ_AS[node.tag]}"
-            self._report(node, path, "a key is text", f'quote it: "{node.text[:40]}"', found)
+            self._report(node, path, "a key must be text", f'quote it: "{node.text[:40]}"', found)
         elif node.tag != "merge":
-            self._report(node, path, "a key is text", "write a plain word", "a key with a YAML tag")
+            self._report(node, path, "a key must be text", "remove the tag", "a key with a YAML tag")
         return None
 
     def _scalar(self, node: Scalar, path: KeyPath) -> object:
@@ -158,33 +163,34 @@ class _Values:
             self._report_tag(node, path)
             return None
         if node.tag != "str" and len(node.text) > LONGEST_NUMBER:
-            self._report(node, path, f"YAML reads this as {_READ_AS[node.tag]}, which is too long", "quote it")
+            rule = f"YAML reads this as {_READ_AS[node.tag]}, but it is too long: more than {LONGEST_NUMBER} characters"
+            self._report(node, path, rule, "quote it")
             return None
         try:
             value = construct(node)
         except ValueError:
-            self._report(node, path, f"YAML reads this as {_READ_AS[node.tag]}, and it is none", "quote it")
+            kind = _READ_AS[node.tag]
+            self._report(node, path, f"YAML reads this as {kind}, but it is not {kind}", "quote it")
             return None
         if isinstance(value, int | float) and (match := _UNMEANT_NUMBER.fullmatch(node.text)):
-            base = "digits with colons as a number in base 60" if ":" in match[0] else "a leading 0 as base 8"
+            base = "digits with colons as base 60" if ":" in match[0] else "digits after a leading 0 as base 8"
             found = None if is_private(path) else f"{node.text}, which YAML reads as {value}"
-            remedy = "quote it if it is text; write the number in base 10 if it is one"
+            remedy = "for text, quote it; for a number, write it in base 10"
             self._report(node, path, f"YAML reads {base}", remedy, found)
             return None
         if node.tag != "str":
             self._document.written[path] = node.text
         if isinstance(value, str) and re.search("[\0\ud800-\udfff]", value):
-            rule = "text has no NUL character, and no half of a surrogate pair"
+            rule = "text must not contain a NUL character or half of a surrogate pair"
             self._report(node, path, rule, "remove the escape sequence")
             return None
         return value
 
     def _report_tag(self, node: Node, path: KeyPath) -> None:
-        """A password that begins with an exclamation mark is a tag to YAML."""
+        """Report a tag. YAML also reads a password that begins with an exclamation mark as a tag."""
         found = "a YAML tag" if is_private(path) else f"the YAML tag {node.tag[:40]}"
-        self._report(
-            node, path, "a configuration has no YAML tags", "quote it if it is text; else remove the tag", found
-        )
+        rule = "a configuration must not contain YAML tags"
+        self._report(node, path, rule, "for text, quote it; otherwise, remove the tag", found)
 
     def _report(self, node: Node, path: KeyPath, rule: str, remedy: str, found: str | None = None) -> None:
         if found is None and isinstance(node, Scalar):

@@ -1,4 +1,4 @@
-"""An image's name, by the grammar of github.com/distribution/reference, which docker, podman and registries share."""
+"""Image names, in the grammar of github.com/distribution/reference that docker, podman and registries share."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _TAG = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}"
 _DIGEST = r"sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}"
 _IMAGE_ID = r"[a-f0-9]{64}"
 _LONGEST = 255
-"""Characters of host and repository."""
+"""Characters of the host and the repository together."""
 
-_EXAMPLE = "write for example nginx:1.27, or ghcr.io/org/server:v1"
+_EXAMPLE = "write an image such as nginx:1.27 or ghcr.io/org/server:v1"
 
 
 def _is_an_image(value: str) -> str:
@@ -29,18 +29,20 @@ def _is_an_image(value: str) -> str:
     last, colon, tag = last.partition(":")
     repository = f"{folder}{slash}{last}"
     if at and ("/" in digest or "." in digest):
-        rule = "an image has no address and no credentials in its name"
-        raise problem(rule, "write [host/]repository[:tag], and the credentials in registry_auth", found=HIDDEN)
+        rule = "an image name must not contain a URL or credentials"
+        raise problem(rule, "write [host/]repository[:tag], and write the credentials in registry_auth", found=HIDDEN)
     if at and not re.fullmatch(_DIGEST, digest):
-        rule = "an image's digest is an algorithm and its hexadecimal digits: sha256: and 64 of them"
-        raise problem(rule, "copy it as the registry shows it, or remove it from the @ on")
+        rule = "an image digest must be an algorithm and its lower-case hexadecimal digits: 64 digits after sha256:"
+        raise problem(rule, "copy the digest from the container registry, or remove @ and the digest")
     if colon and not re.fullmatch(_TAG, tag):
-        rule = "an image has one tag, of at most 128 letters, digits, _, . and -, and it begins with no . and no -"
-        raise problem(rule, _EXAMPLE if tag else f"write the tag after the colon, as in {last}:latest, or no colon")
+        rule = "an image can have one tag of at most 128 letters, digits, _, . and -, which must not begin with . or -"
+        raise problem(
+            rule, _EXAMPLE if tag else f"write a tag after the colon, such as {last}:latest, or remove the colon"
+        )
     host, path = _split(repository)
     if path != path.lower() and re.fullmatch(_REPOSITORY, path.lower()):
         written = "/".join(filter(None, (host, path.lower())))
-        raise problem("an image's repository is in lower case", f"write {written}{colon}{tag}")
+        raise problem("an image's repository must be in lower case", f"write {written}{colon}{tag}")
     if (
         not re.fullmatch(_REPOSITORY, path)
         or not (host is None or re.fullmatch(_HOST, host))
@@ -48,13 +50,13 @@ def _is_an_image(value: str) -> str:
         or re.fullmatch(_IMAGE_ID, value)
     ):
         _, scheme, address = value.rpartition("://")
-        rule = "an image is a name as docker pull takes it: [host/]repository[:tag][@digest]"
+        rule = "an image must be a name that docker pull accepts: [host/]repository[:tag][@digest]"
         raise problem(rule, f"write {address}" if scheme else _EXAMPLE)
     return value
 
 
 def _split(repository: str) -> tuple[str | None, str]:
-    """(host, path): what is before the first / is a host if it could be one."""
+    """Return (host, path). The part before the first / is the host if it can be one."""
     first, slash, rest = repository.partition("/")
     if slash and (first == "localhost" or "." in first or ":" in first):
         return first, rest

@@ -1,4 +1,4 @@
-"""The model that a service offers through the OpenAI interface, and how to talk to what serves it."""
+"""The model that a service offers through the OpenAI API, and how the gateway talks to its model server."""
 
 from __future__ import annotations
 
@@ -15,88 +15,102 @@ from infra.configuration.secret import Secret
 from infra.configuration.section import Section, problem
 
 _OF_OPENAI = ("type", "name", "format", "prefix", "hub_repo", "upstream_api_key")
-"""What holds for an OpenAI-compatible server, to which requests are handed on as they are."""
+"""The keys for an OpenAI-compatible server. The gateway passes requests to it unchanged."""
 _PREFIX = re.compile(r'(?:/[!"$->@-~]*)?')
 
 
 def _off(value: object) -> object:
-    """YAML reads a bare `off` as false."""
+    """Read false as `off`, because YAML reads an unquoted `off` as false."""
     return "off" if value is False else value
 
 
 class Limits(Section, frozen=True):
-    """What the upstream refuses."""
+    """The limits of the model server."""
 
     max_stop_sequences: Positive | None = Field(
-        default=None, description="Stop sequences a request; default: from /info, else 4"
+        default=None, description="The most stop sequences per request. If not set, the value from /info, or 4 is used"
     )
-    max_top_n_tokens: Count = Field(default=5, description="Alternatives a token")
+    max_top_n_tokens: Count = Field(default=5, description="The most alternatives per token")
     max_total_tokens: Positive | None = Field(
-        default=None, description="Prompt and answer together, in tokens; default: from /info"
+        default=None,
+        description="The most tokens of prompt and answer together. If not set, the value from /info is used",
     )
     max_input: Positive | None = Field(
         default=None,
-        description="Prompt alone, in tokens; kept in the registry only: the container holds requests to it",
+        description="The most tokens of the prompt. Only recorded in the registry: the model server enforces it",
     )
 
 
 class ModelConfiguration(Section, frozen=True):
-    """`model: name` is an OpenAI-compatible server under `/v1`; the map describes any other."""
+    """The model of a service. `model: name` means an OpenAI-compatible server under `/v1`; a map can describe any."""
 
-    type: Literal["chat"] = Field(default="chat", description="What the model is for")
+    type: Literal["chat"] = Field(default="chat", description="The kind of model")
     name: str = Field(
         min_length=1, description="The id that clients send as `model`", examples=["mistralai/Mistral-7B-Instruct-v0.1"]
     )
-    format: Literal["tgi", "openai"] = Field(default="tgi", description="What the container speaks")
-    prefix: str = Field(default="/v1", description="Path of an OpenAI-compatible server's interface (format: openai)")
-    chat_template: str | None = Field(default=None, description="Jinja template of the prompt; default: from the Hub")
-    chat_templates: Mapping[str, str] = Field(default={}, description="Further named templates, such as tool_use")
-    eos_token: str | None = Field(default=None, description="Ends an answer; default: from the Hub")
-    bos_token: str | None = Field(default=None, description="Begins a prompt; default: from the Hub")
-    special_tokens: Mapping[str, str | tuple[str, ...]] = Field(default={}, description="Further template variables")
-    hub_repo: str | None = Field(default=None, description="Where templates are looked up; default: name")
-    revision: str | None = Field(default=None, description="The repository's revision; default: main")
+    format: Literal["tgi", "openai"] = Field(default="tgi", description="The API of the model server")
+    prefix: str = Field(default="/v1", description="The path of the server's OpenAI API (only with format: openai)")
+    chat_template: str | None = Field(
+        default=None, description="The Jinja template of the prompt. If not set, the template from the Hub is used"
+    )
+    chat_templates: Mapping[str, str] = Field(default={}, description="More templates by name, such as tool_use")
+    eos_token: str | None = Field(
+        default=None, description="The token that ends an answer. If not set, the token from the Hub is used"
+    )
+    bos_token: str | None = Field(
+        default=None, description="The token that begins a prompt. If not set, the token from the Hub is used"
+    )
+    special_tokens: Mapping[str, str | tuple[str, ...]] = Field(
+        default={}, description="More variables for the chat template"
+    )
+    hub_repo: str | None = Field(
+        default=None, description="The Hub repository of the model. If not set, the model's name is used"
+    )
+    revision: str | None = Field(default=None, description="The revision of that repository. If not set, main is used")
     stop_strings: tuple[str, ...] | None = Field(
-        default=None, description="End markers beside the client's; default: [eos_token]"
+        default=None,
+        description="Texts that end an answer, besides the client's stop sequences. If not set, [eos_token] is used",
     )
     strip_bos: Literal["auto", "always", "never"] = Field(
-        default="auto", description="Whether the rendered prompt loses its bos_token"
+        default="auto", description="Whether the gateway removes the bos_token from the rendered prompt"
     )
-    limits: Limits = Field(default=Limits(), description="What the container refuses")
+    limits: Limits = Field(default=Limits(), description="The limits of the model server")
     default_max_tokens: Positive | None = Field(
-        default=None, description="Length of an answer when the client names none"
+        default=None, description="The most tokens of an answer if the client sets no limit"
     )
-    clamp_max_tokens: bool = Field(default=False, description="Shorten what is asked for to what fits")
-    max_n: Positive = Field(default=8, description="The most choices a request")
+    clamp_max_tokens: bool = Field(
+        default=False, description="Whether a token limit that does not fit is reduced instead of refused"
+    )
+    max_n: Positive = Field(default=8, description="The most choices per request")
     unsupported_params: Literal["reject", "drop"] = Field(
-        default="reject", description="What happens to parameters TGI has no equal of"
+        default="reject", description="What happens to parameters that have no equivalent in TGI"
     )
     tools: Annotated[str, BeforeValidator(_off), Field(min_length=1)] = Field(
-        default="grammar", description="off, grammar, or a parser: hermes, llama3, mistral"
+        default="grammar", description="How tools work: off, grammar, or the parser hermes, llama3 or mistral"
     )
     json_object: Literal["reject", "regex"] = Field(
-        default="regex", description="What response_format json_object does"
+        default="regex", description="What happens to response_format json_object"
     )
-    vision: bool = Field(default=False, description="Whether images are taken")
-    image_hosts: tuple[str, ...] = Field(default=(), description="Hosts that images may be fetched from")
+    vision: bool = Field(default=False, description="Whether the model accepts images")
+    image_hosts: tuple[str, ...] = Field(default=(), description="Hosts from which images can be fetched")
     prefill: Literal["continue", "new_turn"] = Field(
-        default="continue", description="What a last assistant message means"
+        default="continue", description="What the gateway does with an assistant message at the end"
     )
     control_tokens_in_input: Literal["allow", "strip", "reject"] = Field(
-        default="allow", description="Control tokens in messages"
+        default="allow", description="What happens to control tokens in messages"
     )
-    adapter_id: str | None = Field(default=None, description="LoRA adapter, sent to TGI")
+    adapter_id: str | None = Field(default=None, description="The LoRA adapter that TGI uses")
     upstream_api_key: Secret | None = Field(
-        default=None, description="Key that the container asks for (TGI's --api-key)"
+        default=None, description="The key that the model server requires (TGI's --api-key)"
     )
 
     @field_validator("prefix")
     @classmethod
     def _is_a_path(cls, value: str) -> str:
-        """As the gateway's record takes it."""
+        """Accept the paths that the gateway's routing record accepts."""
         if _PREFIX.fullmatch(value) is None:
-            rule = "a prefix is a path: it begins with / and is ASCII without spaces, ? or #"
-            raise problem(rule, "write for example /v1")
+            rule = "a prefix must be a path that begins with / and has only ASCII characters, without spaces, ? and #"
+            raise problem(rule, "write a path such as /v1")
         return value
 
     @field_validator("chat_template")
@@ -118,14 +132,14 @@ class ModelConfiguration(Section, frozen=True):
         if given.get("format") == "openai":
             for key, value in given.items():
                 if key not in _OF_OPENAI and value not in (None, [], {}, cls.model_fields[key].default):
-                    rule = f"{key} is for format: tgi, where the gateway writes the prompt"
+                    rule = f"{key} works only with `format: tgi`, where the gateway writes the prompt"
                     yield key, problem(rule, "remove it, or write `format: tgi`")
             return
         if "prefix" in given:
-            rule = "prefix is for format: openai, where the container has an OpenAI interface of its own"
+            rule = "prefix works only with `format: openai`, where the model server has its own OpenAI API"
             yield "prefix", problem(rule, "remove it, or write `format: openai`")
         if given.get("image_hosts") and not given.get("vision"):
-            rule = "without vision no image is taken, from whatever host"
+            rule = "image_hosts works only with `vision: true`: otherwise, the gateway accepts no images"
             yield "image_hosts", problem(rule, "write `vision: true`, or remove it")
 
     @classmethod
@@ -138,9 +152,9 @@ class ModelConfiguration(Section, frozen=True):
 
 
 def _compile(template: str) -> None:
-    """Compiles it as the gateway will."""
+    """Compile a template as the gateway does."""
     try:
         compile_template(template)
     except TemplateInvalid as error:
-        rule = f"a chat template is Jinja that compiles: {error.message}"
-        raise problem(rule, "correct it, or remove it for the model's own from the Hub") from None
+        rule = f"a chat template must be Jinja that compiles: {error.message}"
+        raise problem(rule, "correct the template, or remove it to use the template from the Hub") from None

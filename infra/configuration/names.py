@@ -7,29 +7,30 @@ import re
 from infra.configuration.problem import ConfigurationError, Problem, Source
 
 RESERVED = ("gateway", "services", "v1", "www")
-"""Names that the gateway's own hosts and paths have."""
+"""Names that the gateway uses for its own hosts and paths."""
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-"""A pattern of DNS labels."""
+"""The pattern of a DNS label."""
 
 STACK = r"[A-Za-z0-9_.-]{1,100}"
-"""A pattern of Pulumi's stacks, organizations and projects."""
+"""The pattern of the name of a Pulumi stack, organization or project."""
 
 
 def run_name_rule(name: str) -> tuple[str, str] | None:
-    """What is wrong with a run name, as (rule, remedy); None when it is one."""
+    """Return the (rule, remedy) that a run name breaks, or None when the name is valid."""
     if name in RESERVED:
-        return f"a run name is none of {', '.join(RESERVED)}, which the gateway itself uses", "choose another name"
+        reserved = f"{', '.join(RESERVED[:-1])} or {RESERVED[-1]}"
+        return f"a run name must not be {reserved}, because the gateway uses these names", "choose another name"
     if not re.fullmatch(LABEL, name):
-        rule = "a run name is a DNS label: 1 to 63 of a-z, 0-9 and -, with neither end a -"
-        return rule, "choose a name like yellow-cat-1"
+        rule = "a run name must be a DNS label: 1 to 63 characters from a-z, 0-9 and -, without - at either end"
+        return rule, "choose a name such as yellow-cat-1"
     return None
 
 
 def check_run_name(name: str, where: str = "run name", source: Source | None = None) -> str:
-    """The name itself.
+    """Return the name.
 
-    Raises ConfigurationError, with `where` as the place (`--name`, `stack name`), when it is no run name.
+    Raises `ConfigurationError`, with `where` as the place (`--name`, `stack name`), when the run name is not valid.
     """
     wrong = run_name_rule(name)
     if wrong is None:

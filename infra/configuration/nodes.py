@@ -1,7 +1,7 @@
-"""YAML text to nodes with line numbers, by PyYAML's own parser and resolver, within limits.
+"""Read YAML text into nodes with line numbers, with PyYAML's own parser and resolver, and within limits.
 
-The same nodes that `yaml.safe_load` makes, which is how dstack reads a file; made here so that depth is bounded
-before anything recurses, and so that aliases stay unexpanded until their number is known.
+The nodes are those of `yaml.safe_load`, with which dstack reads a file. This module builds them itself for two reasons:
+it limits the depth before anything recurses, and it does not expand aliases until their number is known.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import yaml
 from infra.configuration.problem import Problem, UnreadableText
 
 DEEPEST = 40
-"""Levels of maps and lists; a configuration has eight. Keeps well inside Python's stack."""
+"""Levels of maps and lists. A configuration has eight; Python's stack has room for many more."""
 
 _TAG = "tag:yaml.org,2002:"
 
 
 @dataclass(eq=False)
 class Scalar:
-    """`tag` is YAML's, without the standard prefix: str, int, float, bool, null, timestamp, …"""
+    """A single value. `tag` is its YAML tag without the standard prefix: str, int, float, bool, null, timestamp, …"""
 
     tag: str
     text: str
@@ -44,25 +44,26 @@ class Map:
 
 
 Node = Scalar | Sequence | Map
-"""Compared by identity: an alias is the same object as its anchor's."""
+"""Nodes are compared by identity: an alias is the same object as the node of its anchor."""
 
 
 def compose(text: str) -> Node | None:
-    """The nodes of the one document in `text`, None when there is nothing in it.
+    """Return the root node of the one document in `text`, or None when the text is empty.
 
-    Raises UnreadableText when the text is no YAML, nests too deeply, or holds a second document.
+    Raises `UnreadableText` when the text is not YAML, is nested too deeply, or holds a second document.
     """
     try:
         return _Composer(text).document()
     except yaml.MarkedYAMLError as error:
         raise UnreadableText(_syntax_problem(error, text)) from None
     except (yaml.YAMLError, ValueError, OverflowError):
-        problem = Problem(where="", line=1, rule="the file is YAML", remedy="check its quotes, brackets and escapes")
+        remedy = "check the quotes, brackets and escapes"
+        problem = Problem(where="", line=1, rule="a configuration must be YAML", remedy=remedy)
         raise UnreadableText(problem) from None
 
 
 def construct(scalar: Scalar) -> object:
-    """The plain value of a scalar with one of the standard tags. Raises ValueError when its text is not of its kind."""
+    """Return the plain value of a scalar with a standard tag. Raises `ValueError` when the text does not fit it."""
     loader: Any = yaml.SafeLoader("")
     try:
         return cast(object, loader.construct_object(yaml.ScalarNode(_TAG + scalar.tag, scalar.text)))
@@ -83,8 +84,8 @@ class _Composer:
         node = self._node(1)
         self._loader.get_event()
         if not self._loader.check_event(yaml.StreamEndEvent):
-            rule = "a file holds one configuration, one YAML document"
-            raise _unreadable(self._loader.peek_event(), "a second document", rule, "put each into a file of its own")
+            rule = "a file must hold one configuration, as one YAML document"
+            raise _unreadable(self._loader.peek_event(), "a second document", rule, "put each document in its own file")
         return node
 
     def _node(self, depth: int) -> Node:
@@ -93,7 +94,7 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         if depth > DEEPEST:
-            rule = f"maps and lists are nested at most {DEEPEST} deep"
+            rule = f"maps and lists can be nested at most {DEEPEST} levels deep"
             raise _unreadable(event, None, rule, "check the brackets and the indentation")
         node: Node
         if isinstance(event, yaml.ScalarEvent):
@@ -117,7 +118,8 @@ class _Composer:
 
     def _alias(self, event: Any) -> Node:
         if event.anchor not in self._anchors:
-            raise _unreadable(event, None, "an alias names an anchor above it", "define the anchor before it is used")
+            rule = "an alias must name an anchor above it"
+            raise _unreadable(event, None, rule, "define the anchor before the alias")
         return self._anchors[event.anchor]
 
     def _remember(self, event: Any, node: Node) -> None:
@@ -136,15 +138,15 @@ def _unreadable(event: Any, found: str | None, rule: str, remedy: str) -> Unread
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
-    """The parser's words and the line, never the line's text: it may hold a secret."""
+    """Return the parser's message with the line number. The text of the line may hold a secret and is never shown."""
     mark: Any = error.problem_mark or error.context_mark
     line = int(mark.line) + 1 if mark else 1
     rows = text.splitlines()
     row = rows[line - 1] if line <= len(rows) else ""
     if "\t" in row[: len(row) - len(row.lstrip())]:
-        found, rule = "a tab in the indentation", "YAML is indented with spaces"
-        return Problem(where="", line=line, found=found, rule=rule, remedy="replace each tab by spaces")
+        found, rule = "a tab in the indentation", "YAML must be indented with spaces"
+        return Problem(where="", line=line, found=found, rule=rule, remedy="replace each tab with spaces")
     said = [str(words) for words in (error.context, error.problem) if words]
     found = re.sub(r"""(['"])(?!<)[^'"]{2,}\1""", "something", ", ".join(said))
     remedy = "check the indentation, colons, quotes and brackets on this line and above it"
-    return Problem(where="", line=line, found=found, rule="the file is YAML", remedy=remedy)
+    return Problem(where="", line=line, found=found, rule="a configuration must be YAML", remedy=remedy)

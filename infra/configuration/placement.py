@@ -1,4 +1,4 @@
-"""Where replicas may run: regions, zones, instance types, and how they are bought."""
+"""Where replicas can run: regions, availability zones and instance types. And how they are bought."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ SpotPolicy = Literal["spot", "on-demand", "auto"]
 
 def _is_region(value: str) -> str:
     if not re.fullmatch(_REGION, value):
-        raise problem("a region is AWS's name of it", "write for example us-east-1")
+        raise problem("a region must be an AWS region name", "write a region such as us-east-1")
     return value
 
 
 def _is_zone(value: str) -> str:
     if not re.fullmatch(r"[a-z]{2}(-[a-z0-9]+)+", value, re.ASCII):
-        raise problem("an availability zone is AWS's name of it", "write for example us-east-1a")
+        rule = "an availability zone must be an AWS zone name"
+        raise problem(rule, "write a zone such as us-east-1a")
     return value
 
 
 def _is_instance_type(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9-]+\.[a-z0-9-]+", value, re.ASCII):
-        raise problem("an instance type is EC2's name of it", "write for example g6.xlarge")
+        rule = "an instance type must be the name of an EC2 instance type"
+        raise problem(rule, "write an instance type such as g6.xlarge")
     return value
 
 
@@ -39,4 +41,4 @@ Zones = Annotated[tuple[Annotated[str, AfterValidator(_is_zone)], ...], Field(mi
 InstanceTypes = Annotated[tuple[Annotated[str, AfterValidator(_is_instance_type)], ...], Field(min_length=1)]
 _PRICE: dict[str, Any] = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}
 Price = Annotated[Number, Field(gt=0), WithJsonSchema(_PRICE)]
-"""Dollars an hour."""
+"""Dollars per hour."""

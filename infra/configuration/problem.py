@@ -9,19 +9,19 @@ LONGEST_TEXT = 500
 """Characters of one line of a report."""
 
 NOTHING = "nothing"
-HIDDEN = "what may be a secret, and is not shown"
+HIDDEN = "not shown, because it may be a secret"
 
 KeyPath = tuple[str | int, ...]
-"""The way to a value: keys, and indexes into lists."""
+"""The path to a value: keys, and indexes of lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One thing that a user has to change.
+    """One thing that the user must change.
 
-    `where` is a key path (`resources.gpu.count`, `env[0]`) or another place (`--gpu`, `stack config gpu`); `line`
-    counts from 1 and is None for what is not in a file; `found` is what was there, None where that says nothing or
-    must not be shown.
+    `where` is a key path (`resources.gpu.count`, `env[0]`) or another place (`--gpu`, `stack config gpu`). `line`
+    counts from 1; None means that the value does not come from a file. `found` is the value that was found; None means
+    that the value says nothing or must not be shown.
     """
 
     where: str
@@ -39,7 +39,7 @@ class Problem:
 
 
 class ConfigurationError(Exception):
-    """Everything that is wrong with one configuration; `str()` is the report a user reads."""
+    """All problems of one configuration. `str()` returns the report that a user reads."""
 
     def __init__(self, name: str, problems: Iterable[Problem]) -> None:
         self.name = name
@@ -52,7 +52,7 @@ class ConfigurationError(Exception):
 
 
 class UnreadableText(Exception):
-    """Nothing more can be read of a text."""
+    """The rest of a text cannot be read."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -61,19 +61,19 @@ class UnreadableText(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a configuration was written. No part of what it says: any two are equal."""
+    """Where a configuration was written. All sources are equal, because the place does not change the meaning."""
 
     name: str = field(default="configuration", compare=False)
     lines: Mapping[KeyPath, int] = field(default_factory=dict[KeyPath, int], compare=False, repr=False)
     elsewhere: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
-    """Where values were set that hold instead, by key path; one that ends in a dot stands for all below it."""
+    """The places that override values, by key path. A path that ends in a dot stands for every path below it."""
 
     def line(self, path: KeyPath) -> int | None:
-        """The line of the value at `path`, else of the nearest thing around it."""
+        """Return the line of the value at `path`, or of the nearest value around it."""
         return line_at(self.lines, path)
 
     def placed(self, problem: Problem) -> Problem:
-        """The problem, where what is wrong was really set."""
+        """Return the problem with the place where the wrong value was really set."""
         where = ", ".join(map(self._place, problem.where.split(", ")))
         return problem if where == problem.where else replace(problem, where=where, line=None)
 
@@ -85,19 +85,22 @@ class Source:
 
 
 def line_at(lines: Mapping[KeyPath, int], path: KeyPath) -> int | None:
-    """The line of the value at `path`, else of the nearest thing around it; None where nothing has lines."""
+    """Return the line of the value at `path`, or of the nearest value around it; None if no value has a line."""
     around = (lines.get(path[:length]) for length in range(len(path), -1, -1))
     return next(filter(None, around), None)
 
 
 def printable(text: str) -> str:
-    """A text that may come out of a file, on one line and without what a terminal would obey."""
+    """Return a text on one line and without control characters. The text can come from any file."""
     shown = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
     return "".join(character if character.isprintable() else "\ufffd" for character in shown)
 
 
 def spell(path: KeyPath) -> str:
-    """A key path as users read it: `resources.gpu.count`, `env[0]`. What follows a = in a key may be a credential."""
+    """Return a key path as users read it: `resources.gpu.count`, `env[0]`.
+
+    The text after a = in a key is left out, because it may be a credential.
+    """
     spelt = ""
     for part in path:
         if isinstance(part, int):

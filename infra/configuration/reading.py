@@ -1,4 +1,4 @@
-"""Configurations from files and text."""
+"""Read configurations from files and text."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from infra.configuration.service import ServiceConfiguration
 Configuration = ServiceConfiguration | GatewayConfiguration
 
 _KINDS: Mapping[str, type[Configuration]] = {"service": ServiceConfiguration, "gateway": GatewayConfiguration}
-_BEGIN = "begin with `type: service`, or with `type: gateway`"
+_BEGIN = "begin the file with `type: service` or `type: gateway`"
 
 
 def load(path: str | Path) -> Configuration:
-    """Reads a file. Raises ConfigurationError with everything that is wrong with it."""
+    """Read a configuration from a file. Raises `ConfigurationError` with all problems of the file."""
     try:
         with Path(path).open("rb") as file:
             text = file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
-        found = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "no name of a file"
-        remedy = "check the path" + ("" if Path(path).is_absolute() else f"; it begins at {Path.cwd()}")
-        problem = Problem(where="", found=found, rule="a configuration is a file that can be read", remedy=remedy)
+        found = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "not a file name"
+        remedy = "check the path" + ("" if Path(path).is_absolute() else f", which is relative to {Path.cwd()}")
+        problem = Problem(where="", found=found, rule="a configuration must be a readable file", remedy=remedy)
         raise ConfigurationError(str(path), [problem]) from None
     return loads(text, str(path))
 
 
 def loads(text: str | bytes, name: str) -> Configuration:
-    """Reads a text; `name` is what reports call it. Raises ConfigurationError with everything that is wrong with it."""
+    """Read a configuration from a text that reports call `name`. Raises `ConfigurationError` with all its problems."""
     document = parse(text)
     configuration, problems = _read(document)
     problems = [*document.problems, *problems]
@@ -62,7 +62,7 @@ def _read(document: Document) -> tuple[Configuration | None, list[Problem]]:
 def _validated(
     kind: str, data: object, document: Document, said: list[Problem]
 ) -> tuple[Configuration | None, list[Problem]]:
-    """`data` as a configuration of type `kind`, and its problems after those that were `said` already."""
+    """Return `data` as a configuration of type `kind`, and the problems in `said` followed by its own."""
     try:
         return _KINDS[kind].model_validate(data), said
     except ValidationError as error:
@@ -71,22 +71,17 @@ def _validated(
 
 
 def _meant(kind: object, data: Mapping[str, object]) -> str | None:
-    """The type by which the other keys of a configuration without a right one are checked, so that one report has
-    everything that is wrong; None where that would be a guess."""
+    """Return the type that was probably meant, so that one report has all problems; None if that is only a guess."""
     if kind is None:
         return "gateway" if "backend" in data else "service"
     return nearest(kind, _KINDS) if isinstance(kind, str) and kind not in TYPES else None
 
 
 def _not_a_map(data: object) -> Problem:
-    found = (
-        "nothing but comments, if any"
-        if data is None
-        else "a list"
-        if isinstance(data, list)
-        else "a text without keys"
+    found = "no keys and values" if data is None else "a list" if isinstance(data, list) else "text without keys"
+    return Problem(
+        where="", line=1, found=found, rule="a configuration must be a map of keys and values", remedy=_BEGIN
     )
-    return Problem(where="", line=1, found=found, rule="a configuration is a map of keys and values", remedy=_BEGIN)
 
 
 def _wrong_type(kind: object, document: Document) -> Iterator[Problem]:
@@ -95,13 +90,12 @@ def _wrong_type(kind: object, document: Document) -> Iterator[Problem]:
     line, found = document.line(("type",)), shown(kind, document.written.get(("type",)))
     if kind is None:
         rule = "`type` is required: service or gateway"
-        yield Problem(
-            where="type", line=line, found=NOTHING, rule=rule, remedy="add `type: service`, or `type: gateway`"
-        )
+        remedy = "add `type: service` or `type: gateway`"
+        yield Problem(where="type", line=line, found=NOTHING, rule=rule, remedy=remedy)
     elif isinstance(kind, str) and kind in TYPES:
-        rule = f"servestack has services and gateways, and {TYPES[kind]}"
-        yield Problem(where="type", line=line, found=found, rule=rule, remedy="use dstack for it")
+        rule = f"type {kind} is not supported: {TYPES[kind]}"
+        yield Problem(where="type", line=line, found=found, rule=rule, remedy="use dstack for this configuration")
     else:
         near = nearest(kind, ["service", "gateway"]) if isinstance(kind, str) else None
         remedy = f"write `type: {near}`" if near else "write `type: service` or `type: gateway`"
-        yield Problem(where="type", line=line, found=found, rule="the type is service or gateway", remedy=remedy)
+        yield Problem(where="type", line=line, found=found, rule="the type must be service or gateway", remedy=remedy)

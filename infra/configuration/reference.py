@@ -1,6 +1,6 @@
-"""`python -m infra.configuration.reference`: makes docs/configuration.schema.json, and the tables of configuration.md.
+"""`python -m infra.configuration.reference`: write docs/configuration.schema.json and the tables of configuration.md.
 
-The page's text is written by hand; what stands between a table's two marks is made from the types.
+The text of the page is written by hand. The lines between the two marks of a table are made from the types.
 """
 
 from __future__ import annotations
@@ -47,17 +47,18 @@ SECTIONS: Mapping[str, type[Section]] = {
     "stack config of a gateway": GatewaySettings,
     "keys of a gateway": KeyOptions,
 }
-"""Every map that a user writes, by the name its table has on the page."""
+"""Every map that a user writes, by the name of its table on the page."""
 
 _MARKED = re.compile(r"(<!-- (keys|refused) of ([a-z_. ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def schema_text() -> str:
+    """Return the text of docs/configuration.schema.json."""
     return json.dumps(configuration_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def page_text(page: str) -> str:
-    """The page with every table made anew."""
+    """Return the page with new tables."""
 
     def table(match: re.Match[str]) -> str:
         rows = _types() if match[3] == "types" else _keys(match[3]) if match[2] == "keys" else _refused(match[3])

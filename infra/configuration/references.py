@@ -1,7 +1,7 @@
-"""dstack's references, `${{ env.NAME }}`: where they are read, and what they become once all values are known.
+"""dstack's references, `${{ env.NAME }}`: where they can stand, and their values once all variables are known.
 
-dstack fills them in credentials and probes, and fills `secrets` and run arguments elsewhere; what is not read here is
-refused by name, so that no reference ever reaches a container as text. `$${{` stands for the text `${{`.
+As in dstack, references work in credentials and probes. dstack also fills `secrets` and run arguments in other places.
+Any other reference is refused by name, so that no reference reaches a container as text. `$${{` is the text `${{`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,13 @@ from infra.configuration.service import ServiceConfiguration
 _REFERENCE = re.compile(r"\$(?P<escaped>\$\{\{)|\$\{\{(?P<name>.*?)(?P<closing>\}\}|\Z)", re.DOTALL)
 _ENV = re.compile(r"env\.([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
 
-_STACK_CONFIG = (
-    "name the variable alone in env, `- NAME`, and give its value: pulumi config set --secret --path env.NAME …"
-)
+_STACK_CONFIG = "write only the name in env, `- NAME`, and set its value: pulumi config set --secret --path env.NAME …"
 
 Text = TypeVar("Text", str, Secret)
 
 
 def check_references(document: Document) -> Iterator[Problem]:
-    """Every reference that is not read where it stands."""
+    """Return a problem for every reference that does not work at its place."""
     for path, text in _texts(document.data, ()):
         if path[:1] == ("model",) and path[-1] != "upstream_api_key":
             continue
@@ -39,10 +37,10 @@ def check_references(document: Document) -> Iterator[Problem]:
 def fill_references(
     configuration: ServiceConfiguration, values: Mapping[str, str | Secret], problems: list[Problem]
 ) -> ServiceConfiguration:
-    """The configuration with every `${{ env.NAME }}` replaced by its value.
+    """Return the configuration with every `${{ env.NAME }}` replaced by its value.
 
-    `values` are those of all of the service's variables. Each name that is not there is added to `problems`, and each
-    secret where it would stand in the open; nothing stands in their place.
+    `values` holds the values of all variables of the service. The function adds a problem to `problems` for each name
+    that is not in `values`, and for each secret that others could read. It replaces these references with nothing.
     """
 
     def fill(text: Text, *path: str | int) -> Text:
@@ -85,12 +83,14 @@ def fill_references(
 
 
 def _missing(name: str) -> tuple[str, str]:
-    return f"{name} is none of the service's environment variables", f"add `- {name}` to env"
+    return f"{name} is not an environment variable of the service", f"add `- {name}` to env"
 
 
 def _shown(name: str) -> tuple[str, str]:
-    rule = f"{name} is a secret, and the address of a probe can be read by everyone who may look at the load balancer"
-    return rule, "name a path that answers without it"
+    rule = (
+        f"{name} is a secret and must not be in a probe's url, which everyone with access to the load balancer can read"
+    )
+    return rule, "write a path that answers without the secret"
 
 
 def _is_read(path: KeyPath) -> bool:
@@ -104,16 +104,16 @@ def _refuse(path: KeyPath, match: re.Match[str], document: Document) -> Problem:
     found = f"${{{{ {name} }}}}" if re.fullmatch(r"[a-z]+\.[A-Za-z0-9_.]{1,60}", name) else "a reference"
     namespace = name.split(".")[0]
     if not match["closing"]:
-        found, rule, remedy = "${{", "a reference ends with }}", "close it, or write $${{ for the text ${{"
+        found, rule, remedy = "${{", "a reference must end with }}", "add }}, or write $${{ for the text ${{"
     elif _is_read(path):
-        rule, remedy = "a reference here is ${{ env.NAME }}", _STACK_CONFIG
+        rule, remedy = "a reference here must have the form ${{ env.NAME }}", _STACK_CONFIG
     elif namespace == "secrets":
-        rule, remedy = "dstack's secrets are not supported: stack config keeps them", _STACK_CONFIG
+        rule, remedy = "dstack's secrets are not supported: stack config holds secrets", _STACK_CONFIG
     elif name == "run.args":
-        rule, remedy = "there are no run arguments", "write them into commands"
+        rule, remedy = "run arguments are not supported", "write the arguments in commands"
     else:
-        rule = "references are read in registry_auth, probes and model.upstream_api_key alone"
-        remedy = "write the value; commands have environment variables as $NAME; $${{ is the text ${{"
+        rule = "references work only in registry_auth, probes and model.upstream_api_key"
+        remedy = "write the value; in commands, write $NAME for a variable; for the text ${{, write $${{"
     return Problem(where=spell(path), line=document.line(path), found=found, rule=rule, remedy=remedy)
 
 

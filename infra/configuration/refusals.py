@@ -1,4 +1,4 @@
-"""dstack's keys that are not supported: why, what to do instead, and which of their values ask for nothing."""
+"""The keys of dstack that are not supported: the reason, the remedy, and the values that ask for nothing."""
 
 from __future__ import annotations
 
@@ -7,71 +7,82 @@ from collections.abc import Mapping
 from infra.configuration.section import Refusal
 
 _REMOVE = "remove it"
-_OWN_IMAGE = "name an image that has what the service needs: `image: …`"
-_NO_FLEETS = "there are no fleets: every replica is a new EC2 instance, of the stack's own Auto Scaling group"
-_UNTIL_DESTROYED = "a service runs until its stack is destroyed"
+_OWN_IMAGE = "use an image that contains what the service needs: `image: …`"
+_NO_FLEETS = "each replica is a new EC2 instance in the stack's own Auto Scaling group"
+_NO_NODES = "a service has no master node and no worker nodes"
+_NO_REPOSITORY = "servestack copies no repository into the container"
+_ROUTED = "the load balancer sends each request to the replica with the fewest open requests"
+_UNTIL_DESTROYED = "a service runs until you destroy its stack"
 
 SERVICE: Mapping[str, Refusal] = {
-    "https": Refusal("services are always reached by HTTPS", "remove it, or write `https: true`", (None, True, "auto")),
+    "https": Refusal("a service always uses HTTPS", "remove it, or write `https: true`", (None, True, "auto")),
     "strip_prefix": Refusal(
-        "the path /services/<run name> is always stripped before a request reaches the service", _REMOVE, (True,)
+        "the gateway always removes /services/<run name> from the path before it forwards a request", _REMOVE, (True,)
     ),
-    "groups": Refusal("all replicas of a service are alike", "write `replicas: 2`, and a service for each kind"),
-    "router": Refusal("the load balancer chooses the replica with the fewest requests", _REMOVE),
-    "python": Refusal("servestack has no image of its own, and installs no Python", _OWN_IMAGE),
-    "nvcc": Refusal("servestack has no image of its own, and installs no CUDA compiler", _OWN_IMAGE, (None, False)),
-    "docker": Refusal("containers do not run docker inside", _OWN_IMAGE, (None, False)),
-    "shell": Refusal("commands run in /bin/sh", "call the shell in commands: `bash -c '…'`", (None, "sh", "/bin/sh")),
-    "repos": Refusal("no repository is copied into the container", "clone it in commands, or build it in", ([],)),
-    "files": Refusal("no files are copied into the container", "build them into the image, or fetch them", ([],)),
-    "setup": Refusal("dstack itself ignores it for services since 0.18.31", "move it into commands", ([],)),
-    "home_dir": Refusal("dstack itself ignores it since 0.18.31", _REMOVE, ("/root",)),
-    "single_branch": Refusal("no repository is copied into the container", _REMOVE),
-    "dstack": Refusal("there is no dstack server to reach", _REMOVE, (False,)),
-    "priority": Refusal("runs do not queue: each stack has machines of its own", _REMOVE, (None, 0)),
-    "backends": Refusal("servestack runs on AWS alone", "remove it, or write `backends: [aws]`", (None, ["aws"])),
-    "reservation": Refusal("instances are bought on demand or as spot instances", "use instance_types and spot_policy"),
+    "groups": Refusal("all replicas of a service are the same", "write `replicas: 2`, and one service for each kind"),
+    "router": Refusal(_ROUTED, _REMOVE),
+    "python": Refusal("servestack has no default image and does not install Python", _OWN_IMAGE),
+    "nvcc": Refusal("servestack has no default image and does not install a CUDA compiler", _OWN_IMAGE, (None, False)),
+    "docker": Refusal("a container cannot run docker", _OWN_IMAGE, (None, False)),
+    "shell": Refusal(
+        "commands run in /bin/sh", "start the other shell in commands: `bash -c '…'`", (None, "sh", "/bin/sh")
+    ),
+    "repos": Refusal(_NO_REPOSITORY, "clone it in commands, or build it into the image", ([],)),
+    "files": Refusal(
+        "servestack copies no files into the container",
+        "build them into the image, or download them in commands",
+        ([],),
+    ),
+    "setup": Refusal("dstack ignores it for services since 0.18.31", "move its lines to commands", ([],)),
+    "home_dir": Refusal("dstack ignores it since 0.18.31", _REMOVE, ("/root",)),
+    "single_branch": Refusal(_NO_REPOSITORY, _REMOVE),
+    "dstack": Refusal("there is no dstack server to connect to", _REMOVE, (False,)),
+    "priority": Refusal("runs do not wait in a queue, because each stack has its own instances", _REMOVE, (None, 0)),
+    "backends": Refusal("servestack runs only on AWS", "remove it, or write `backends: [aws]`", (None, ["aws"])),
+    "reservation": Refusal("only on-demand and spot instances are supported", "use instance_types and spot_policy"),
     "retry": Refusal(
-        "replicas that fail are always replaced; the causes that cannot heal end the deployment", _REMOVE, (None, False)
+        "failed replicas are always replaced, but a cause that cannot go away ends the deployment",
+        _REMOVE,
+        (None, False),
     ),
     "max_duration": Refusal(_UNTIL_DESTROYED, "remove it, and run `pulumi destroy`", (None, "off", False, True)),
-    "stop_duration": Refusal("a replica has 15 minutes to end its requests when it is replaced", _REMOVE),
+    "stop_duration": Refusal("a replica that is replaced has 15 minutes to finish its requests", _REMOVE),
     "creation_policy": Refusal(_NO_FLEETS, _REMOVE, (None, "reuse-or-create")),
-    "idle_duration": Refusal(_NO_FLEETS, "remove it; `replicas: 0..1` with scaling ends idle machines"),
-    "utilization_policy": Refusal("no replica is ended for its GPU's utilization", "use replicas and scaling"),
-    "startup_order": Refusal("a service has no master and no workers", _REMOVE, (None, "any")),
-    "stop_criteria": Refusal("a service has no master and no workers", _REMOVE, (None, "all-done")),
-    "schedule": Refusal(_UNTIL_DESTROYED, "remove it, and run `pulumi up` and `pulumi destroy` by a scheduler"),
+    "idle_duration": Refusal(_NO_FLEETS, "remove it; `replicas: 0..1` with `scaling` terminates idle instances"),
+    "utilization_policy": Refusal("low GPU utilization does not terminate a replica", "use replicas and scaling"),
+    "startup_order": Refusal(_NO_NODES, _REMOVE, (None, "any")),
+    "stop_criteria": Refusal(_NO_NODES, _REMOVE, (None, "all-done")),
+    "schedule": Refusal(_UNTIL_DESTROYED, "remove it, and let a scheduler run `pulumi up` and `pulumi destroy`"),
     "fleets": Refusal(_NO_FLEETS, _REMOVE),
-    "instances": Refusal(_NO_FLEETS, "remove it; instance_types names EC2 instance types"),
-    "backend_options": Refusal("servestack runs on AWS alone, which has no options here", _REMOVE, (None, [])),
+    "instances": Refusal(_NO_FLEETS, "remove it; to choose EC2 instance types, use instance_types"),
+    "backend_options": Refusal("servestack runs only on AWS and has no options for it", _REMOVE, (None, [])),
 }
 
 GATEWAY: Mapping[str, Refusal] = {
     "default": Refusal(
         "a service uses the gateway of the stack named gateway, unless its configuration or stack config names another",
-        "remove it",
+        _REMOVE,
         (None, False),
     ),
-    "instance_type": Refusal("the gateway has no instance: it is a Lambda function behind API Gateway", _REMOVE),
-    "public_ip": Refusal("the gateway is reached from the internet", _REMOVE, (True,)),
-    "load_balancer": Refusal("API Gateway takes the requests, with a certificate of ACM", _REMOVE),
-    "router": Refusal("the load balancer chooses the replica with the fewest requests", _REMOVE),
-    "replicas": Refusal("the gateway is a Lambda function, which scales by itself", _REMOVE, (None, 1)),
+    "instance_type": Refusal("the gateway is a Lambda function behind API Gateway, not an instance", _REMOVE),
+    "public_ip": Refusal("the gateway is always reachable from the internet", _REMOVE, (True,)),
+    "load_balancer": Refusal("API Gateway receives the requests, with a certificate from ACM", _REMOVE),
+    "router": Refusal(_ROUTED, _REMOVE),
+    "replicas": Refusal("the gateway is a Lambda function, which scales automatically", _REMOVE, (None, 1)),
 }
 
 TYPES: Mapping[str, str] = {
-    "task": "a task ends, and what servestack deploys serves until its stack is destroyed",
-    "dev-environment": "a development environment takes no requests",
-    "fleet": "there are no fleets: every replica is a new EC2 instance",
-    "volume": "network volumes are not supported",
-    "preset": "presets are dstack's own",
+    "task": "a task ends by itself, and servestack deploys only services, which run until you destroy their stack",
+    "dev-environment": "a development environment accepts no requests, and servestack deploys only services",
+    "fleet": "each replica is a new EC2 instance",
+    "volume": "each replica is a new instance in any availability zone",
+    "preset": "only dstack has presets",
 }
-"""dstack's other types of configuration."""
+"""The other types of configuration in dstack."""
 
 BACKENDS = (
     *("amddevcloud", "azure", "cloudrift", "crusoe", "cudo", "datacrunch", "daytona", "digitalocean", "dstack", "gcp"),
     *("hotaisle", "jarvislabs", "kubernetes", "lambda", "lium", "local", "nebius", "oci", "remote", "runpod", "seeweb"),
     *("slurm", "ssh", "tensordock", "vastai", "verda", "vultr"),
 )
-"""dstack's other backends."""
+"""The other backends of dstack."""

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in the words of a report."""
+"""Turn the errors that pydantic found into the problems of a report."""
 
 from __future__ import annotations
 
@@ -15,43 +15,44 @@ from infra.configuration.problem import HIDDEN, NOTHING, KeyPath, Problem, spell
 from infra.configuration.secret import Secret
 from infra.configuration.section import nearest
 
-_QUOTE_IT = "quote it if this is meant as text"
-_TEXT = ("text is wanted", "write a word or a line; quote it if YAML reads it as something else")
-_BOOLEAN = ("true or false is wanted", "write true or false")
-_NUMBER = ("a number is wanted", "write digits alone, as in 2 or 1.5")
-_LIST = ("a list is wanted", "write one line a value, each beginning with `- `")
-_MAP = ("a map is wanted", "write `key: value` lines below it")
+_QUOTE_IT = "quote it if you mean text"
+_TEXT = ("this must be text", "write one line of text, in quotes if YAML reads it as something else")
+_BOOLEAN = ("this must be true or false", "write true or false")
+_WHOLE = ("this must be a whole number", "write only digits, such as 2")
+_NUMBER = ("this must be a number", "write a number such as 2 or 1.5")
+_LIST = ("this must be a list", "write each value on its own line, after `- `")
+_MAP = ("this must be a map", "write `key: value` lines below it")
 
 _RULES: dict[str, tuple[str, str]] = {
     "string_type": _TEXT,
     "string_unicode": _TEXT,
     "bool_type": _BOOLEAN,
     "bool_parsing": _BOOLEAN,
-    "int_type": ("a whole number is wanted", "write digits alone, as in 2"),
-    "int_parsing": ("a whole number is wanted", "write digits alone, as in 2"),
-    "int_from_float": ("a whole number is wanted", "write digits alone, as in 2"),
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
-    "finite_number": ("a finite number is wanted", "write digits alone, as in 2 or 1.5"),
+    "finite_number": ("this must be a finite number", "write a number such as 2 or 1.5"),
     "tuple_type": _LIST,
     "list_type": _LIST,
     "dict_type": _MAP,
     "mapping_type": _MAP,
     "model_type": _MAP,
     "model_attributes_type": _MAP,
-    "greater_than": ("the number is greater than {gt:g}", "write a greater number"),
-    "greater_than_equal": ("the number is at least {ge:g}", "write a greater number"),
-    "less_than_equal": ("the number is at most {le:g}", "write a smaller number"),
-    "string_too_short": ("text is wanted, and this is empty", "write a value, or remove the key"),
-    "string_too_long": ("the text has at most {max_length} characters", "shorten it"),
-    "too_short": ("the list is empty", "add an entry, or remove the key"),
-    "too_long": ("the list has at most {max_length} entries", "remove some"),
+    "greater_than": ("the number must be greater than {gt:g}", "write a larger number"),
+    "greater_than_equal": ("the number must be at least {ge:g}", "write a larger number"),
+    "less_than_equal": ("the number must be at most {le:g}", "write a smaller number"),
+    "string_too_short": ("the text must not be empty", "write a value, or remove the key"),
+    "string_too_long": ("the text must have at most {max_length} characters", "shorten it"),
+    "too_short": ("the list must have {min_length} or more entries", "add an entry, or remove the key"),
+    "too_long": ("the list must have at most {max_length} entries", "remove some entries"),
 }
-"""Rule and remedy for each of pydantic's error types that these models can produce."""
+"""The rule and the remedy for each pydantic error type that these models can produce."""
 
 
 def problems_of(error: ValidationError, document: Document, place: Callable[[KeyPath], str] = spell) -> list[Problem]:
-    """Each problem once, in the order of the file; `place` names the place of a key path."""
+    """Return each problem once, in the order of the file. `place` turns a key path into the name of a place."""
     lines = error.errors(include_url=False)
     problems: dict[Problem, None] = {}
     for line in lines:
@@ -63,7 +64,7 @@ def problems_of(error: ValidationError, document: Document, place: Callable[[Key
 
 
 def shown(value: object, written: str | None = None) -> str:
-    """A value as a report has it: on one line, short, without control characters."""
+    """Return a value as a report shows it: short and on one line."""
     if isinstance(value, Secret):
         return "***"
     if isinstance(value, dict):
@@ -95,17 +96,15 @@ def _problem(error: Any, document: Document, place: Callable[[KeyPath], str]) ->
 def _words(error: Any, value: object, path: KeyPath) -> tuple[str, str]:
     context = cast(Mapping[str, Any], error.get("ctx", {}))
     kind = str(error["type"])
+    if kind == "too_short" and isinstance(value, str):
+        kind = "string_too_short"
     if kind == "servestack":
         return str(context["rule"]), str(context["remedy"])
     if kind == "literal_error":
         return _choice(value, str(context["expected"]))
-    if kind == "string_pattern_mismatch":
-        return f"the text matches {context['pattern']}", "leave out the other characters"
     if kind == "string_type" and isinstance(value, bool | date):
-        return (
-            f"text is wanted, and YAML reads this as {'a date' if isinstance(value, date) else 'a boolean'}",
-            _QUOTE_IT,
-        )
+        read_as = "a date" if isinstance(value, date) else "a boolean"
+        return f"this must be text, and YAML reads it as {read_as}", _QUOTE_IT
     if kind not in _RULES:
         return str(error["msg"]), "see docs/configuration.md"
     rule, remedy = _RULES[kind]
@@ -115,10 +114,9 @@ def _words(error: Any, value: object, path: KeyPath) -> tuple[str, str]:
 def _choice(value: object, expected: str) -> tuple[str, str]:
     choices = re.findall(r"'([^']*)'", expected)
     near = nearest(value, choices) if isinstance(value, str) else None
-    if isinstance(value, bool):
-        return f"the value is one of {', '.join(choices)}, and YAML reads this as a boolean", "quote it"
-    only = f"the value is {choices[0]}" if len(choices) == 1 else f"the value is one of {', '.join(choices)}"
-    return only, f"write {near or (choices[0] if len(choices) == 1 else 'one of them')}"
+    only = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+    but = ", and YAML reads this as a boolean" if isinstance(value, bool) else ""
+    return f"the value must be {only}{but}", f"write {near or (choices[0] if len(choices) == 1 else 'one of these')}"
 
 
 def _value_at(data: object, path: KeyPath) -> object:

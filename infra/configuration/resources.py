@@ -1,4 +1,4 @@
-"""What a replica's machine must have: processors, memory, GPUs, disk. Sizes in GB."""
+"""The resources that a replica needs: vCPUs, memory, GPUs, disk. Sizes are in GB."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _NAMES: dict[str, Any] = {
 
 
 class Cpu(Section, frozen=True):
-    """Virtual processors."""
+    """The vCPUs of a replica."""
 
-    arch: Architecture | None = Field(default=None, description="The processors' architecture")
-    count: CountRange = Field(default=CountRange(min=2), description="How many virtual processors")
+    arch: Architecture | None = Field(default=None, description="The architecture of the processor")
+    count: CountRange = Field(default=CountRange(min=2), description="The number of vCPUs")
 
     @classmethod
     def read_short_form(cls, value: object) -> object:
-        """`8`, `4..8`, `arm:8`, and a range's map."""
+        """Read `8`, `4..8`, `arm:8`, and the map of a range."""
         if isinstance(value, int) and not isinstance(value, bool):
             return {"count": value}
         if isinstance(value, str):
@@ -49,7 +49,7 @@ class Cpu(Section, frozen=True):
         if isinstance(value, Range):
             return {"count": cast(object, value)}
         if not isinstance(value, Cpu):
-            raise problem("a number of processors, arch:count or a map is wanted", "write for example 4.. or arm:8")
+            raise problem("this must be a number of vCPUs, arch:count or a map", "write a value such as 4.. or arm:8")
         return value
 
     @field_validator("arch", mode="before")
@@ -64,29 +64,29 @@ class Cpu(Section, frozen=True):
 
 
 class Gpu(Section, frozen=True):
-    """GPUs of one machine."""
+    """The GPUs of a replica."""
 
-    vendor: Vendor | None = Field(default=None, description="The GPUs' vendor")
+    vendor: Vendor | None = Field(default=None, description="The vendor of the GPUs")
     name: Annotated[tuple[str, ...] | None, WithJsonSchema(_NAMES)] = Field(
-        default=None, description="Names of GPUs, any of which will do: A10G, L4"
+        default=None, description="The names of the GPUs to choose from, such as [A10G, L4]"
     )
-    count: CountRange = Field(default=CountRange(min=1), description="How many GPUs")
-    memory: SizeRange | None = Field(default=None, description="Memory of one GPU, in GB or as in 24GB..")
-    total_memory: SizeRange | None = Field(default=None, description="Memory of all GPUs together")
+    count: CountRange = Field(default=CountRange(min=1), description="The number of GPUs")
+    memory: SizeRange | None = Field(default=None, description="The memory of each GPU, such as 24GB..")
+    total_memory: SizeRange | None = Field(default=None, description="The memory of all GPUs together")
     compute_capability: Annotated[tuple[int, int] | None, WithJsonSchema(_CAPABILITY)] = Field(
-        default=None, description="The smallest one, as in 8.0"
+        default=None, description="The lowest compute capability, such as 8.0"
     )
 
     @classmethod
     def read_short_form(cls, value: object) -> object:
-        """`2`, `24GB`, `A10G:2`, `nvidia:L4,A10G:24GB..:1..2`."""
+        """Read `2`, `24GB`, `A10G:2`, `nvidia:L4,A10G:24GB..:1..2`."""
         if isinstance(value, int) and not isinstance(value, bool):
             return {"count": value}
         if isinstance(value, str):
             return _read_gpu(value)
         if not isinstance(value, Mapping | Gpu):
-            rule = "a number of GPUs, names, memory and count joined by colons, or a map is wanted"
-            raise problem(rule, "write for example 24GB, A10G:2 or L4,A10G:24GB..:1..2")
+            rule = "this must be a number of GPUs, a map, or names, memory and count joined by colons"
+            raise problem(rule, "write a value such as 24GB, A10G:2 or L4,A10G:24GB..:1..2")
         return cast(object, value)
 
     @field_validator("vendor", mode="before")
@@ -107,7 +107,7 @@ class Gpu(Section, frozen=True):
             if isinstance(name, str) and name.startswith("tpu-"):
                 raise _other_vendor()
             if not isinstance(name, str) or not name or not name[0].isalpha() or {",", ":", " "} & set(name):
-                raise problem("a GPU's name is one word that starts with a letter", "write a list: [L4, A10G]")
+                raise problem("a GPU name must be one word that begins with a letter", "write a list: [L4, A10G]")
         return names
 
     @field_validator("compute_capability", mode="before")
@@ -122,7 +122,8 @@ class Gpu(Section, frozen=True):
             or len(digits) != 2
             or not all(d.isascii() and d.isdigit() and len(d) < 4 for d in digits)
         ):
-            raise problem("a compute capability is two numbers with a dot", "write for example 8.0")
+            rule = "a compute capability must be two numbers joined by a dot"
+            raise problem(rule, "write a value such as 8.0")
         return int(digits[0]), int(digits[1])
 
     @classmethod
@@ -131,16 +132,16 @@ class Gpu(Section, frozen=True):
 
 
 class Disk(Section, frozen=True):
-    """The root volume."""
+    """The root volume of a replica."""
 
-    size: SizeRange = Field(description="Its size, in GB or as in 200GB..", examples=["200GB.."])
+    size: SizeRange = Field(description="The size of the root volume, such as 200GB..", examples=["200GB.."])
 
     @classmethod
     def read_short_form(cls, value: object) -> object:
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             return {"size": value}
         if not isinstance(value, Mapping | Disk):
-            raise problem("a size or a map with `size` is wanted", "write for example 200GB..")
+            raise problem("this must be a size, or a map with `size`", "write a size such as 200GB..")
         return cast(object, value)
 
     @classmethod
@@ -149,15 +150,15 @@ class Disk(Section, frozen=True):
 
 
 class Resources(Section, frozen=True):
-    """What one replica needs. The defaults are dstack's."""
+    """The resources that one replica needs. The defaults are the same as in dstack."""
 
-    cpu: Cpu = Field(default=Cpu(), description="Virtual processors, as in 4.. or arm:8")
-    memory: SizeRange = Field(default=SizeRange(min=8.0), description="Main memory, as in 16GB..")
-    shm_size: Size | None = Field(default=None, description="Shared memory of the container, as in 8GB")
+    cpu: Cpu = Field(default=Cpu(), description="The vCPUs, such as 4.. or arm:8")
+    memory: SizeRange = Field(default=SizeRange(min=8.0), description="The main memory, such as 16GB..")
+    shm_size: Size | None = Field(default=None, description="The shared memory of the container, such as 8GB")
     gpu: Gpu = Field(
-        default=Gpu(count=CountRange(min=0)), description="GPUs, as in 24GB, A10G:2 or L4,A10G:24GB..:1..2"
+        default=Gpu(count=CountRange(min=0)), description="The GPUs, such as 24GB, A10G:2 or L4,A10G:24GB..:1..2"
     )
-    disk: Disk | None = Field(default=Disk(size=SizeRange(min=100.0)), description="The root volume, as in 200GB..")
+    disk: Disk | None = Field(default=Disk(size=SizeRange(min=100.0)), description="The root volume, such as 200GB..")
 
     @field_validator("gpu", mode="before")
     @classmethod
@@ -170,19 +171,18 @@ def _read_cpu(text: str) -> dict[str, object]:
     for token in text.replace(" ", "").split(":"):
         key = "count" if ".." in token or token.isdigit() else "arch"
         if not token or key in read or (key == "arch" and token.lower() not in ("x86", "arm")):
-            raise problem(
-                "processors are a count, an architecture (x86 or arm), or both with a colon", "write for example arm:8"
-            )
+            rule = "vCPUs must be a count, an architecture (x86 or arm), or both joined by a colon"
+            raise problem(rule, "write a value such as arm:8")
         read[key] = token
     return read
 
 
 def _read_gpu(text: str) -> dict[str, object]:
-    """dstack's rule: a vendor; what starts with a letter is names; what has a unit is memory; the rest is the count."""
+    """Read each part by dstack's rule: it is a vendor, names (begins with a letter), memory (has a unit) or a count."""
     read: dict[str, object] = {}
     for token in text.replace(" ", "").split(":"):
         if not token:
-            raise problem("nothing stands between two colons, or beside one", "write for example A10G:2")
+            raise problem("each colon must have a value before and after it", "write a value such as A10G:2")
         if token.lower() in ("nvidia", *_OTHER_VENDORS):
             key, value = "vendor", token
         elif token[0].isalpha():
@@ -192,10 +192,12 @@ def _read_gpu(text: str) -> dict[str, object]:
         else:
             key, value = "count", token
         if key in read:
-            raise problem(f"a GPU has one {key}, and this gives two", "write for example L4,A10G:24GB..:1..2")
+            rule = f"a GPU must have only one {key} part, and this value has two"
+            raise problem(rule, "write a value such as L4,A10G:24GB..:1..2")
         read[key] = value
     return read
 
 
 def _other_vendor() -> Exception:
-    return problem("the offers are EC2 instances with NVIDIA GPUs; other accelerators are not supported", "remove it")
+    rule = "only NVIDIA GPUs are supported, because every offer is an EC2 instance type with NVIDIA GPUs"
+    return problem(rule, "remove it")

@@ -1,4 +1,4 @@
-"""The JSON Schema of configurations, for editors: both types, both spellings, dstack's other keys with reasons."""
+"""The JSON Schema of configurations, for editors: both types, short and long forms, refused keys with reasons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infra.configuration.service import ServiceConfiguration
 
 
 def configuration_schema() -> dict[str, Any]:
-    """Draft 2020-12. What holds between values (scaling and replicas, say) is the reader's to check."""
+    """Return the schema (draft 2020-12). It does not check rules between values, such as scaling and replicas."""
     _, schema = models_json_schema(
         [(ServiceConfiguration, "validation"), (GatewayConfiguration, "validation")], ref_template="#/$defs/{model}"
     )
@@ -29,7 +29,7 @@ def configuration_schema() -> dict[str, Any]:
 
 
 def _without_titles(schema: Any) -> Any:
-    """pydantic names every field after itself, which says nothing."""
+    """Return the schema without titles. pydantic makes the title of a field from its name, which says nothing new."""
     if isinstance(schema, list):
         return [_without_titles(item) for item in cast(list[Any], schema)]
     if not isinstance(schema, dict):

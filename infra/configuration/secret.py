@@ -1,4 +1,4 @@
-"""A value that is never shown: passwords, tokens, anything that a user marked as secret."""
+"""A value that is never shown: a password, a token, or anything that a user marked as secret."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, core_schema
 
 @final
 class Secret:
-    """A text whose `repr` and `str` are `***`; `reveal()` is the one way to its characters."""
+    """A text whose `repr` and `str` are `***`. Only `reveal()` returns the text."""
 
     __slots__: ClassVar[tuple[str, ...]] = ("_value",)
 
@@ -31,7 +31,7 @@ class Secret:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Takes a text (numbers as text, as dstack does) or a Secret, and is written as `***`."""
+        """Accept a text or a Secret, and write it as `***`. As in dstack, a number becomes text."""
 
         def read(value: object, read_text: core_schema.ValidatorFunctionWrapHandler) -> Secret:
             return value if isinstance(value, Secret) else cls(read_text(value))

@@ -1,4 +1,4 @@
-"""The base of every map of a configuration: frozen, and every problem of it reported, with its reason."""
+"""The base class of every map in a configuration. It is frozen, and reports all its problems with their reasons."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from infra.configuration.problem import NOTHING, Source
 
-UNKNOWN = "a key that is not known here"
+UNKNOWN = "an unknown key"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a key of dstack's is not supported, and the values of it that ask for nothing and are read as absent."""
+    """Why a key of dstack is not supported, and its neutral values, which ask for nothing and are read as absent."""
 
     reason: str
     remedy: str
     neutral: tuple[object, ...] = (None,)
 
     def is_neutral(self, value: object) -> bool:
+        """Return whether `value` asks for nothing."""
         return any(type(value) is type(same) and value == same for same in self.neutral)
 
 
 def _add_refused_keys(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Shows dstack's other keys in the JSON Schema with their reasons, and with the values that ask for nothing."""
+    """Add the refused keys of dstack to the JSON Schema, with their reasons and their neutral values."""
     if issubclass(model, Section):
         for key, refusal in model.refused.items():
             text = f"Not supported: {refusal.reason}. Instead: {refusal.remedy}."
@@ -38,8 +39,8 @@ def _add_refused_keys(schema: dict[str, Any], model: type[BaseModel]) -> None:
 class Section(BaseModel, frozen=True):
     """A map of the configuration.
 
-    Frozen, because a plan must not change what was written. Numbers become text where text is wanted, since dstack
-    reads them so; infinity and not-a-number are nothing that can be deployed.
+    It is frozen, because a plan must not change what the user wrote. As in dstack, a number becomes text where a key
+    needs text. Infinity and not-a-number are refused, because they cannot be deployed.
     """
 
     model_config = ConfigDict(
@@ -47,26 +48,26 @@ class Section(BaseModel, frozen=True):
     )
 
     refused: ClassVar[Mapping[str, Refusal]] = {}
-    """dstack's keys that are not supported here."""
+    """The keys of dstack that are not supported here."""
     required: ClassVar[Mapping[str, str]] = {}
-    """Why a key is required, where dstack does without it."""
+    """Why a key is required that dstack does not require."""
     elsewhere: ClassVar[Mapping[str, str]] = {}
-    """Keys that users look for here, and where they belong."""
+    """Keys that users expect here, and where they belong."""
 
     @classmethod
     def read_short_form(cls, value: object) -> object:
-        """The map that a short spelling stands for; anything else unchanged."""
+        """Return the map that a short form stands for, and any other value unchanged."""
         return value
 
     @classmethod
     def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
-        """Keys whose values do not go together, as (key, error). Values are as written: anything may be wrong."""
+        """Return the keys whose values conflict, as (key, error). The values are not checked yet."""
         return iter(())
 
     @model_validator(mode="wrap")
     @classmethod
     def _read_every_key(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Reports every problem of the map at once: keys, values, and values that do not go together."""
+        """Report all problems of the map at once: keys, values, and values that conflict."""
         data = cls.read_short_form(data)
         if not isinstance(data, Mapping):
             return handler(data)
@@ -104,28 +105,28 @@ class Section(BaseModel, frozen=True):
 
 
 class Written(Section, frozen=True):
-    """A whole configuration, which knows where it was written."""
+    """A complete configuration that knows where it was written."""
 
     _source: Source = PrivateAttr(default_factory=Source)
 
     @property
     def source(self) -> Source:
-        """Where it was written: `source.line(("model", "chat_template"))`."""
+        """The place where the configuration was written: `source.line(("model", "chat_template"))`."""
         return self._source
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
-        """The same configuration with other values, which have been read already."""
+        """Return the configuration with other values. The values must be valid."""
         return self.model_copy(update=changes)
 
     def at(self, source: Source) -> Self:
-        """The same configuration, written at `source`."""
+        """Return the same configuration with `source` as its place."""
         placed = self.model_copy()
         object.__setattr__(placed, "_source", source)
         return placed
 
 
 def problem(rule: str, remedy: str, *, found: str | None = None) -> PydanticCustomError:
-    """An error that already has its words. `found` is what was there; None shows the value as written."""
+    """Return an error with its rule and remedy. `found` is the text that is shown; None shows the value as written."""
     context: dict[str, Any] = {"rule": rule, "remedy": remedy}
     if found is not None:
         context["found"] = found
@@ -133,19 +134,19 @@ def problem(rule: str, remedy: str, *, found: str | None = None) -> PydanticCust
 
 
 def unknown_key(key: str, known: Iterable[str], refused: Iterable[str] = ()) -> PydanticCustomError:
-    """`key` is none of `known`; the remedy names the nearest."""
+    """Return the error for a key that is not in `known`. The remedy names the nearest known key."""
     names = list(known)
     near = nearest(key, [*names, *refused])
     if near is None:
-        return problem(f"the keys here are {', '.join(names)}", "remove it, or write one of these", found=UNKNOWN)
-    rule = "a misspelt key would do nothing"
+        return problem(f"the keys here are {', '.join(names)}", "remove it, or write one of these keys", found=UNKNOWN)
+    rule = "every key must be known, because a misspelled key would have no effect"
     if near in names:
         return problem(rule, f"did you mean `{near}`?", found=UNKNOWN)
-    return problem(rule, f"remove it; the nearest is dstack's `{near}`, which is not supported", found=UNKNOWN)
+    return problem(rule, f"remove it; the nearest key is dstack's `{near}`, which is not supported", found=UNKNOWN)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was probably meant to be."""
+    """Return the known word that the user probably meant by `word`."""
     names = list(known)
     wanted = word.lower().replace("-", "_").replace(" ", "_")
     close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.6)
@@ -155,7 +156,10 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def as_details(error: ValidationError) -> list[InitErrorDetails]:
-    """The same errors, ready to be raised again together with others; what is missing was reported by the section."""
+    """Return the same errors so that they can be raised together with others.
+
+    Missing keys are left out, because the section reports them itself.
+    """
     details: list[InitErrorDetails] = []
     for line in error.errors(include_url=False):
         context = line.get("ctx", {})

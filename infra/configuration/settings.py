@@ -1,4 +1,4 @@
-"""Stack config: what dstack takes on the command line, with the same words, for each type of stack."""
+"""The words of stack config for each type of stack. They are the options of dstack's command line."""
 
 from __future__ import annotations
 
@@ -20,26 +20,28 @@ from infra.configuration.section import Refusal, Section, problem
 
 def _is_a_stack(value: str) -> str:
     if not re.fullmatch(rf"{STACK}(/{STACK}/{STACK})?", value):
-        rule = "a gateway is named by its stack: letters, digits, -, _ and ., 100 at most"
-        raise problem(rule, "write a stack's name, or org/project/stack")
+        rule = "`gateway` must be the name of the gateway's stack: at most 100 letters, digits, -, _ and ."
+        raise problem(rule, "write a stack name, or org/project/stack")
     return value
 
 
 def _read_keys(value: object) -> object:
-    """A map of keys' names to their options; of a list, whose keys have none, too."""
+    """Return the options of each key by its name. The keys of a list have no options."""
     if isinstance(value, Mapping):
         names = list(cast("Mapping[object, object]", value))
     elif isinstance(value, list | tuple):
         names = list(cast("list[object]", value))
     else:
-        raise problem("keys are a list of names, or a map of names to options", "write for example alice,bob")
+        raise problem("keys must be a list of names, or a map of names to options", "write names such as alice,bob")
     for name in names:
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", name):
-            rule = "a key's name has letters, digits, ., _, @ and -, 64 at most, and begins with a letter or a digit"
-            remedy = "write for example alice, or alice@2 for her second key"
+            rule = (
+                "a key name must be at most 64 letters, digits, ., _, @ and -, and must begin with a letter or a digit"
+            )
+            remedy = "write a name such as alice, or alice@2 for her second key"
             raise problem(rule, remedy, found=repr(name)[:80])
         if names.count(name) > 1:
-            raise problem("each name is there once", "remove what is there twice", found=f"{name} more than once")
+            raise problem("each key name must be different", "remove the duplicate", found=f"{name} more than once")
     return cast("object", value) if isinstance(value, Mapping) else dict.fromkeys(names)
 
 
@@ -55,14 +57,14 @@ def _is_a_run(value: str) -> str:
 
 def _is_time_to_boot(value: int) -> int:
     if not 60 <= value <= 86400:
-        raise problem("a replica may take from 1m to 24h", "write for example 30m")
+        raise problem("boot_timeout must be from 1m to 24h", "write a duration such as 30m")
     return value
 
 
 def _identifier(kind: str, pattern: str) -> AfterValidator:
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value, re.ASCII):
-            raise problem(f"this is the id of {kind}", f"write one as AWS shows it: {pattern.partition('[')[0]}…")
+            raise problem(f"this must be the id of {kind}", f"copy the id from AWS: {pattern.partition('[')[0]}…")
         return value
 
     return AfterValidator(check)
@@ -77,22 +79,25 @@ RunNames = Annotated[
     tuple[Annotated[str, AfterValidator(_is_a_run)], ...], BeforeValidator(_read_runs), Field(min_length=1)
 ]
 
-_LATER = "the gateway does not count it yet"
+_LATER = "the gateway does not count this yet"
 
 
 class KeyOptions(Section, frozen=True):
-    """What a caller with this key may do."""
+    """What a caller with this API key can do."""
 
     refused: ClassVar[Mapping[str, Refusal]] = {
-        "expires": Refusal("the gateway knows no time after which a key ends", "remove the key's name when it ends"),
+        "expires": Refusal("API keys have no expiry date", "remove the key from `keys` when it must end"),
         "tokens_per_day": Refusal(_LATER, "use requests_per_minute"),
         "max_concurrent": Refusal(_LATER, "use requests_per_minute"),
     }
 
     runs: RunNames | None = Field(
-        default=None, description="Names of the runs it may use: a list, or a,b; default: all"
+        default=None,
+        description="The names of the runs that the key can use: a list, or a,b. If not set, it can use all runs",
     )
-    requests_per_minute: Positive | None = Field(default=None, description="The most requests; default: any number")
+    requests_per_minute: Positive | None = Field(
+        default=None, description="The most requests per minute. If not set, there is no limit"
+    )
 
     @classmethod
     def read_short_form(cls, value: object) -> object:
@@ -100,78 +105,93 @@ class KeyOptions(Section, frozen=True):
 
 
 Keys = Annotated[Mapping[str, KeyOptions], BeforeValidator(_read_keys)]
-"""By name: `alice`, or `alice@2` for a second key of the same holder."""
+"""The options of each API key by its name: `alice`, or `alice@2` for a second key of the same person."""
 
 
 class ServiceSettings(Section, frozen=True):
-    """Stack config of a service. What is None was not set, and leaves the configuration as it is."""
+    """The stack config of a service. None means that a word is not set, and the configuration applies."""
 
-    configuration: str = Field(min_length=1, description="Path of the configuration")
+    configuration: str = Field(min_length=1, description="The path of the configuration")
     gateway: Annotated[str, AfterValidator(_is_a_stack)] | None = Field(
-        default=None, description="The gateway's stack: name or org/project/stack; default: gateway"
+        default=None,
+        description="The gateway's stack: a name or org/project/stack. If not set, the stack named gateway is used",
     )
-    gpu: Gpu | None = Field(default=None, description="As in the configuration")
-    cpu: Cpu | None = Field(default=None, description="As in the configuration")
-    memory: SizeRange | None = Field(default=None, description="As in the configuration")
-    disk: Disk | None = Field(default=None, description="As in the configuration")
+    gpu: Gpu | None = Field(default=None, description="The GPUs, as in `resources.gpu`")
+    cpu: Cpu | None = Field(default=None, description="The vCPUs, as in `resources.cpu`")
+    memory: SizeRange | None = Field(default=None, description="The main memory, as in `resources.memory`")
+    disk: Disk | None = Field(default=None, description="The root volume, as in `resources.disk`")
     env: Environment = Field(
-        default={}, repr=False, description="Environment variables; one secret makes all of them secret"
+        default={},
+        repr=False,
+        description="Environment variables. If one is secret, all of them are treated as secret",
     )
-    auth: bool | None = Field(default=None, description="Whether a key is needed")
-    spot_policy: SpotPolicy | None = Field(default=None, description="Which instances are bought")
-    max_price: Price | None = Field(default=None, description="Dollars an hour")
-    regions: Regions | None = Field(default=None, description="A list, or a,b")
-    instance_types: InstanceTypes | None = Field(default=None, description="A list, or a,b")
-    availability_zones: Zones | None = Field(default=None, description="A list, or a,b")
-    ami: Ami | None = Field(default=None, description="The machine image; default: resolved once")
+    auth: bool | None = Field(default=None, description="Whether requests need an API key")
+    spot_policy: SpotPolicy | None = Field(default=None, description="How instances are bought")
+    max_price: Price | None = Field(default=None, description="The highest price of an instance, in dollars per hour")
+    regions: Regions | None = Field(default=None, description="AWS regions: a list, or a,b")
+    instance_types: InstanceTypes | None = Field(default=None, description="EC2 instance types: a list, or a,b")
+    availability_zones: Zones | None = Field(default=None, description="Availability zones: a list, or a,b")
+    ami: Ami | None = Field(default=None, description="The machine image. If not set, it is looked up once")
     boot_timeout: Annotated[Duration, AfterValidator(_is_time_to_boot)] = Field(
-        default=1800, description="How long a replica may take until it serves, 1m to 24h"
+        default=1800, description="How long a replica can take to become ready, from 1m to 24h"
     )
-    on_failure: Literal["stop", "keep"] = Field(default="stop", description="What happens to replicas that never serve")
-    wait: bool = Field(default=True, description="Whether pulumi up waits until the service serves")
+    on_failure: Literal["stop", "keep"] = Field(
+        default="stop", description="What happens to replicas that do not become ready"
+    )
+    wait: bool = Field(default=True, description="Whether `pulumi up` waits until the service is ready")
     weight: Positive | None = Field(
-        default=None, description="This run's part of the requests for a model name that other runs with a weight have"
+        default=None, description="The run's weight among the runs that share its model name"
     )
-    preflight: bool = Field(default=True, description="Whether AWS and the Hub are asked before anything is made")
+    preflight: bool = Field(
+        default=True, description="Whether to run preflight, which asks AWS and the Hub before anything is created"
+    )
 
 
 class GatewaySettings(Section, frozen=True):
-    """Stack config of a gateway. What is None is looked up or made."""
+    """The stack config of a gateway. The value of a word that is not set (None) is looked up or created."""
 
-    configuration: str = Field(min_length=1, description="Path of the configuration")
-    auth: bool = Field(default=True, description="Whether services that do not say need a key")
+    configuration: str = Field(min_length=1, description="The path of the configuration")
+    auth: bool = Field(
+        default=True, description="Whether requests need an API key. A service's own `auth` overrides it"
+    )
     keys: Keys = Field(
         default={"default": KeyOptions()},
-        description="The API keys: a list of names, or a,b, or a map of names to options",
+        description="The API keys: names as a list or as a,b, or a map of names to options",
     )
-    domain: Domain | None = Field(default=None, description="As in the configuration")
-    zone_id: ZoneId | None = Field(default=None, description="The Route 53 zone; default: looked up")
-    vpc_id: VpcId | None = Field(default=None, description="An existing VPC; default: one is made")
-    subnet_ids: SubnetIds | None = Field(default=None, description="Its subnets: a list, or a,b")
+    domain: Domain | None = Field(default=None, description="The domain, as in the configuration")
+    zone_id: ZoneId | None = Field(
+        default=None, description="The Route 53 hosted zone. If not set, it is looked up by domain"
+    )
+    vpc_id: VpcId | None = Field(default=None, description="An existing VPC. If not set, the stack creates one")
+    subnet_ids: SubnetIds | None = Field(default=None, description="The subnets of the existing VPC: a list, or a,b")
     protect: bool = Field(
         default=True, description="Whether the table and the load balancer are protected from deletion"
     )
     manage_api_gateway_account: bool = Field(
-        default=True, description="Whether the account's API Gateway log role is set"
+        default=True, description="Whether the stack sets the account's API Gateway log role"
     )
-    adapter_layer: str | None = Field(default=None, description="ARN of the Lambda Web Adapter layer; default: pinned")
+    adapter_layer: str | None = Field(
+        default=None, description="The ARN of the Lambda Web Adapter layer. If not set, a pinned version is used"
+    )
     memory_size: Annotated[int, Field(ge=128, le=10240), BeforeValidator(read_whole)] = Field(
-        default=256, description="The function's memory, in MB"
+        default=256, description="The memory of the Lambda function, in MB"
     )
     reserved_concurrency: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(read_whole)] | None = Field(
         default=None,
-        description="Lambda instances reserved for the gateway, which is also its limit; default: not reserved",
+        description="The gateway's reserved Lambda instances, which are also its limit. If not set, none are reserved",
     )
     audit: bool = Field(
-        default=False, description="Whether the load balancer's access log and the VPC's flow log are kept"
+        default=False, description="Whether to keep the load balancer's access log and the VPC's flow log"
     )
-    preflight: bool = Field(default=True, description="Whether AWS is asked before anything is made")
+    preflight: bool = Field(
+        default=True, description="Whether to run preflight, which asks AWS before anything is created"
+    )
 
     @classmethod
     def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
         if (given.get("vpc_id") is None) != (given.get("subnet_ids") is None):
             here, other = ("vpc_id", "subnet_ids") if given.get("vpc_id") is not None else ("subnet_ids", "vpc_id")
-            yield here, problem("an existing VPC is given with its subnets", f"set {other} too, or neither")
+            yield here, problem("vpc_id and subnet_ids must be set together", f"set {other} too, or remove {here}")
 
 
 StackSettings = ServiceSettings | GatewaySettings

@@ -1,4 +1,4 @@
-"""Stack config and the command line: their words read, checked, and applied over a configuration."""
+"""Read and check the words of stack config or the command line, and apply them to a configuration."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ from infra.configuration.service import ServiceConfiguration
 from infra.configuration.settings import GatewaySettings, ServiceSettings, StackSettings
 
 Spelling = Literal["stack config", "command line"]
-"""How a user wrote the words, which is how reports name them: `stack config gpu` or `--gpu`."""
+"""How the user wrote the words. Reports name them in the same way: `stack config gpu` or `--gpu`."""
 
 _TYPES: Mapping[str, type[ServiceSettings] | type[GatewaySettings]] = {
     "service": ServiceSettings,
     "gateway": GatewaySettings,
+}
+_CONFIGURATIONS: Mapping[str, type[ServiceConfiguration] | type[GatewayConfiguration]] = {
+    "service": ServiceConfiguration,
+    "gateway": GatewayConfiguration,
 }
 _LISTS = ("regions", "instance_types", "availability_zones", "keys", "subnet_ids")
 _RESOURCES = ("gpu", "cpu", "memory", "disk")
@@ -42,11 +46,11 @@ def read_settings(
 def read_settings(
     values: Mapping[str, object], kind: Literal["service", "gateway"], spelling: Spelling = "stack config"
 ) -> StackSettings:
-    """The settings of a stack of type `kind`.
+    """Return the settings of a stack of type `kind`.
 
-    `values` has the words without a namespace; values are texts (an object or a list may be its JSON), plain
-    numbers, booleans, lists and maps, or a Secret of a text. What is secret in `env` stays so. Raises
-    ConfigurationError with everything that is wrong.
+    `values` has the words without a namespace. A value is a text (for a map or a list, it can be JSON), a plain number,
+    boolean, list or map, or a `Secret` with a text. Secrets in `env` stay secret. Raises `ConfigurationError` with all
+    problems.
     """
 
     document = Document(data={key: _plain(key, value) for key, value in values.items()})
@@ -76,9 +80,9 @@ def apply_settings(
     settings: StackSettings,
     spelling: Spelling = "stack config",
 ) -> ServiceConfiguration | GatewayConfiguration:
-    """The configuration with what `settings` say, which wins, and is what later problems name.
+    """Return the configuration with the values in `settings`, which override its own. Later problems name the settings.
 
-    Raises ConfigurationError when the settings are of the other type of stack.
+    Raises `ConfigurationError` when the settings are for the other type of stack.
     """
     set_over: dict[str, KeyPath] = {}
     if isinstance(configuration, GatewayConfiguration) and isinstance(settings, GatewaySettings):
@@ -95,13 +99,14 @@ def apply_settings(
             changes["env"] = {**configuration.env, **settings.env}
             set_over |= {f"env.{name}": ("env", name) for name in settings.env}
         return configuration.changed(changes).at(_set_over(configuration.source, set_over, spelling))
-    rule = "a stack keeps its type, and its settings are those of its type"
-    problem = Problem(where="type", found=configuration.type, rule=rule, remedy="use a stack of that type")
+    kind = "gateway" if isinstance(settings, GatewaySettings) else "service"
+    rule, remedy = f"a stack cannot change its type, and this is the stack of a {kind}", "use another stack"
+    problem = Problem(where="type", found=configuration.type, rule=rule, remedy=remedy)
     raise ConfigurationError(configuration.source.name, [problem])
 
 
 def _set_over(source: Source, words: Mapping[str, KeyPath], spelling: Spelling) -> Source:
-    """The source of a configuration some of whose values, by key path, were set by words instead."""
+    """Return the source of a configuration in which words override some values, which are given by key path."""
     spell_word, within = _PLACES[spelling]
     places = {key: spell_word(word) for key, word in words.items()}
     return replace(source, elsewhere={**places, **{f"{key}.": place + within for key, place in places.items()}})
@@ -124,11 +129,11 @@ _PLACES: Mapping[Spelling, tuple[Callable[[KeyPath], str], str]] = {
     "stack config": (_in_stack_config, "."),
     "command line": (_as_option, " "),
 }
-"""How reports name a word, and what is between it and a key in its value."""
+"""How reports name a word, and the separator between the word and a key in its value."""
 
 
 def _plain(key: str, value: object) -> object:
-    """What a word's text stands for: JSON of an object or a list, and `a,b` where a list is wanted."""
+    """Return the value that the text of a word stands for: JSON of a map or a list, or `a,b` for a list."""
     if isinstance(value, Secret):
         inner = _plain(key, value.reveal())
         return _with_secrets(inner) if key == "env" else inner
@@ -147,7 +152,7 @@ def _plain(key: str, value: object) -> object:
 
 
 def _with_secrets(env: object) -> object:
-    """Every value of `env` made a Secret; what is no environment is left for the report, which shows no value of it."""
+    """Return `env` with every value as a `Secret`. An invalid `env` stays unchanged; its report shows no value."""
     try:
         read = read_environment(env)
     except (PydanticCustomError, ValidationError):
@@ -166,14 +171,32 @@ def _paths(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
 
 
 def _in_words_of_a_stack(problem: Problem, kind: str, place: Callable[[KeyPath], str]) -> Problem:
-    """Says how to set what is missing, and that a word is one of the other type of stack."""
+    """Return the problem in words for stack config: how to set a missing word, or that it is for the other type."""
     other = "gateway" if kind == "service" else "service"
     if problem.where == "stack config configuration" and problem.found == NOTHING:
-        return replace(problem, remedy="pulumi config set configuration PATH")
+        return replace(problem, remedy="run `pulumi config set configuration PATH`")
     if problem.where == "stack config env":
-        return replace(problem, remedy="set each: pulumi config set --path env.NAME VALUE, and --secret what is one")
+        return replace(
+            problem, remedy="set each variable: pulumi config set --path env.NAME VALUE, with --secret for a secret"
+        )
     for word in _TYPES[other].model_fields.keys() - _TYPES[kind].model_fields.keys():
         if problem.where == place((word,)):
             rule = f"`{word}` is a setting of a {other}, and this configuration is a {kind}"
-            return replace(problem, found=None, rule=rule, remedy=f"set it for the {other}, and remove it here")
+            return replace(
+                problem, found=None, rule=rule, remedy=f"remove it here, and set it in the stack of the {other}"
+            )
+    for word, (rule, remedy) in _elsewhere(kind):
+        if problem.where == place((word,)):
+            remedy = f"remove it here (pulumi config rm {word}), and {remedy}"
+            return replace(problem, found=None, rule=rule, remedy=remedy)
     return problem
+
+
+def _elsewhere(kind: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Words that are not stack config, and where they belong: (word, (rule, remedy))."""
+    yield "profile", ("the AWS profile is a setting of the AWS provider", "run pulumi config set aws:profile NAME")
+    if kind == "service":
+        rule = "the region is in the configuration of the gateway, and a service follows its gateway"
+        yield "region", (rule, "set `region` there")
+    for word in _CONFIGURATIONS[kind].model_fields.keys() - _TYPES[kind].model_fields.keys():
+        yield word, (f"`{word}` is a key of the configuration, and not of stack config", f"write `{word}: …` there")

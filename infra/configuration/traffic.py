@@ -1,7 +1,8 @@
-"""How a service takes requests: replicas' scaling, probes of their health, rate limits."""
+"""How a service handles traffic: scaling of replicas, health probes, rate limits."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -13,18 +14,23 @@ from infra.configuration.environment import shown
 from infra.configuration.problem import NOTHING
 from infra.configuration.section import Section, problem
 
+_HEADER = r"[a-zA-Z0-9-_]+"
+_PREFIX = r"/[^\s\\{}]*"
+
 Method = Literal["get", "post", "put", "delete", "patch", "head"]
 
 
 class Scaling(Section, frozen=True):
-    """When replicas are added and taken away. Durations in seconds."""
+    """When replicas are added and removed. Durations are in seconds."""
 
-    metric: Literal["rps"] = Field(description="What is measured, requests a second", examples=["rps"])
-    target: Number = Field(gt=0, description="Requests a second that one replica serves", examples=[10])
-    window: Duration = Field(default=60, description="Over how long it is measured: 30s, 60s or 300s")
-    scale_up_delay: Duration = Field(default=300, description="The shortest time between a change and adding replicas")
+    metric: Literal["rps"] = Field(description="What is measured (requests per second)", examples=["rps"])
+    target: Number = Field(gt=0, description="The requests per second that one replica serves", examples=[10])
+    window: Duration = Field(default=60, description="The period of the measurement: 30s, 60s or 300s")
+    scale_up_delay: Duration = Field(
+        default=300, description="The shortest time between a change and the addition of replicas"
+    )
     scale_down_delay: Duration = Field(
-        default=600, description="The shortest time between a change and taking some away"
+        default=600, description="The shortest time between a change and the removal of replicas"
     )
 
     @field_validator("window", mode="before")
@@ -36,15 +42,15 @@ class Scaling(Section, frozen=True):
     @classmethod
     def _is_a_window(cls, value: int) -> int:
         if value not in (30, 60, 300):
-            raise problem("a window is 30s, 60s or 300s", "write one of them, or remove it for 60s")
+            raise problem("a window must be 30s, 60s or 300s", "write one of these, or remove it to use 60s")
         return value
 
 
 class Header(Section, frozen=True):
-    """A header of a probe's request."""
+    """A header in the request of a probe."""
 
-    name: str = Field(min_length=1, max_length=256, description="Its name")
-    value: str = Field(min_length=1, max_length=2048, repr=False, description="Its value")
+    name: str = Field(min_length=1, max_length=256, description="The name of the header")
+    value: str = Field(min_length=1, max_length=2048, repr=False, description="The value of the header")
 
     @field_serializer("value", when_used="json")
     def _hide_a_credential(self, value: str) -> str | None:
@@ -52,26 +58,30 @@ class Header(Section, frozen=True):
 
 
 class Probe(Section, frozen=True):
-    """A request that tells whether a replica is healthy. Durations in seconds."""
+    """A request that checks whether a replica is healthy. Durations are in seconds."""
 
-    type: Literal["http"] = Field(description="What kind of probe", examples=["http"])
+    type: Literal["http"] = Field(description="The kind of probe", examples=["http"])
     url: str = Field(
-        default="/", max_length=2048, description="The path that is requested", json_schema_extra={"pattern": "^/"}
+        default="/", max_length=2048, description="The path of the request", json_schema_extra={"pattern": "^/"}
     )
-    method: Method = Field(default="get", description="The request's method")
-    headers: tuple[Header, ...] = Field(default=(), max_length=16, description="The request's headers")
-    body: str | None = Field(default=None, min_length=1, max_length=2048, repr=False, description="The request's body")
-    timeout: Duration = Field(default=10, ge=1, le=300, description="How long an answer may take")
-    interval: Duration = Field(default=15, ge=1, description="The time from one probe to the next")
-    ready_after: Positive = Field(default=1, description="Good answers in a row that make a replica ready")
-    until_ready: bool = Field(default=False, description="Whether probing ends once the replica is ready")
+    method: Method = Field(default="get", description="The method of the request")
+    headers: tuple[Header, ...] = Field(default=(), max_length=16, description="The headers of the request")
+    body: str | None = Field(
+        default=None, min_length=1, max_length=2048, repr=False, description="The body of the request"
+    )
+    timeout: Duration = Field(default=10, ge=1, le=300, description="How long an answer can take")
+    interval: Duration = Field(default=15, ge=1, description="The time from one request to the next")
+    ready_after: Positive = Field(default=1, description="How many good answers in a row make a replica ready")
+    until_ready: bool = Field(default=False, description="Whether the probe stops when the replica is ready")
 
     @classmethod
     def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
         if given.get("body") is not None and given.get("method") in ("get", "head"):
             yield (
                 "body",
-                problem("requests by get and head have no body", "remove it, or write `method: post`", found="a body"),
+                problem(
+                    "a get or head request cannot have a body", "remove it, or write `method: post`", found="a body"
+                ),
             )
 
     @field_validator("url", "method", "timeout", "interval", "ready_after", "until_ready", mode="before")
@@ -83,18 +93,22 @@ class Probe(Section, frozen=True):
     @classmethod
     def _is_a_path(cls, value: str) -> str:
         if not value.startswith("/") or not value.isprintable():
-            raise problem("a probe's url is a path: it begins with / and is printable", "write for example /health")
+            rule = "a probe's url must be a path that begins with / and has only printable characters"
+            raise problem(rule, "write a path such as /health")
         return value
 
 
 class PartitioningKey(Section, frozen=True):
-    """What requests are counted by, each value on its own."""
+    """How clients are told apart. Each client has its own count of requests."""
 
     type: Literal["ip_address", "header"] = Field(
-        description="By client, or by a header's value", examples=["ip_address"]
+        description="What identifies a client (its IP address or a header)", examples=["ip_address"]
     )
     header: str | None = Field(
-        default=None, max_length=500, pattern=r"^[a-zA-Z0-9-_]+$", description="The header's name (type: header)"
+        default=None,
+        max_length=500,
+        description="The name of the header (only with type: header)",
+        json_schema_extra={"pattern": f"^{_HEADER}$"},
     )
 
     @classmethod
@@ -102,16 +116,40 @@ class PartitioningKey(Section, frozen=True):
         if given.get("type") == "header" and given.get("header") is None:
             yield (
                 "header",
-                problem("`header` is required when requests are counted by one", "add `header: …`", found=NOTHING),
+                problem("`header` is required with `type: header`", "add `header: …`", found=NOTHING),
             )
         if given.get("type") == "ip_address" and "header" in given:
-            yield "header", problem("requests are counted by ip_address here", "remove it, or write `type: header`")
+            yield "header", problem("`header` works only with `type: header`", "remove it, or write `type: header`")
+
+    @field_validator("header")
+    @classmethod
+    def _is_a_header_name(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(_HEADER, value):
+            rule = "a header name must contain only letters, digits, - and _"
+            raise problem(rule, "write a name such as X-Api-Key")
+        return value
 
 
 class RateLimit(Section, frozen=True):
-    """The most requests that a path takes."""
+    """A limit on the requests of each client."""
 
-    prefix: str = Field(default="/", max_length=4094, pattern=r"^/[^\s\\{}]*$", description="Paths that it holds for")
-    key: PartitioningKey = Field(default=PartitioningKey(type="ip_address"), description="What it is counted by")
-    rps: Number = Field(ge=1 / 60, le=(2**63 - 1) // 60, description="Requests a second", examples=[10])
-    burst: Count = Field(default=0, description="Requests that may come ahead of it")
+    prefix: str = Field(
+        default="/",
+        max_length=4094,
+        description="The limit applies to paths that begin with this text",
+        json_schema_extra={"pattern": f"^{_PREFIX}$"},
+    )
+    key: PartitioningKey = Field(default=PartitioningKey(type="ip_address"), description="What identifies a client")
+    rps: Number = Field(
+        ge=1 / 60, le=(2**63 - 1) // 60, description="The requests per second that each client can make", examples=[10]
+    )
+    burst: Count = Field(default=0, description="How many requests a client can make ahead of this rate")
+
+    @field_validator("prefix")
+    @classmethod
+    def _is_a_prefix(cls, value: str) -> str:
+        if not re.fullmatch(_PREFIX, value):
+            raise problem(
+                "a prefix must begin with / and must not contain spaces, \\, { or }", "write a path such as /v1"
+            )
+        return value

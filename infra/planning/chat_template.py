@@ -1,8 +1,7 @@
-"""The chat template and special tokens of a model, from the files of its repository (translation.md §7.4).
+"""The chat template and special tokens of a model, from the files of its repository.
 
-The first file that has a template counts: `chat_template.jinja` with `additional_chat_templates/*.jinja`,
-`chat_template.json`, `tokenizer_config.json`, `processor_config.json`. Separate files override `tokenizer_config.json`,
-as in transformers.
+The first file that has a template counts (docs/translation.md#where-a-template-comes-from). Separate files override
+`tokenizer_config.json`, as in transformers.
 """
 
 from __future__ import annotations

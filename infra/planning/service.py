@@ -203,16 +203,9 @@ def _check_weight(configuration: ServiceConfiguration, settings: ServiceSettings
 
 
 def _model_notes(model: record.Model | None, weight: int | None) -> list[str]:
-    if model is None:
+    if model is None or weight is None:
         return []
-    notes: list[str] = []
-    if weight is not None:
-        notes.append(
-            f"weight is {weight}: the gateway shares the requests for {model.name} among all runs with this model name "
-            "and a weight, in proportion to their weights."
-        )
-    if model.format == "tgi" and model.chat_template is None:
-        notes.append(
-            f"The chat template of {model.name} is not known yet. The plan can be deployed only when the Hub answers."
-        )
-    return notes
+    return [
+        f"weight is {weight}: the gateway shares the requests for {model.name} among all runs with this model name "
+        "and a weight, in proportion to their weights."
+    ]

@@ -1,4 +1,4 @@
-"""The special tokens of a model, from the files of its repository (translation.md §7.4).
+"""The special tokens of a model, from the files of its repository (docs/translation.md#where-a-template-comes-from).
 
 A token is a text or an object with `content`, in `tokenizer_config.json`, or else in `special_tokens_map.json`. If both
 have no `eos_token`, it is the text of the first end-of-sequence id. A `bos_token` or `pad_token` that is *absent* is

@@ -36,17 +36,19 @@ def check_registry(aws: AwsClient, region: str, table: str, plan: ServicePlan, o
     ]
 
 
+def taken(run: str, owner: str) -> str:
+    """Return the refusal of a run name that the stack `owner` has."""
+    return f"the stack {owner} has the name {run}: set another `name` in the configuration, or destroy that stack"
+
+
 def _name(claims: Mapping[str, str], run: str, owner: str) -> Finding:
     taken_by = claims.get(run)
     if taken_by is None:
         return ok(TOPIC, f"{run} is free")
     if taken_by == owner:
         return ok(TOPIC, f"{run} is this stack's")
-    return refusal(
-        TOPIC,
-        f"{run} is taken by the stack {taken_by}: set another name in the configuration, or destroy that stack; if "
-        "this stack was called so, skip preflight once",
-    )
+    remedy = "if this stack had that name before, skip preflight once: pulumi config set preflight false"
+    return refusal(TOPIC, f"{taken(run, taken_by)}; {remedy}")
 
 
 def _model(registered: Registered, plan: ServicePlan, owner: str) -> list[Finding]:

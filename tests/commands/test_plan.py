@@ -14,7 +14,6 @@ from commands.plan.arguments import read_arguments
 from commands.plan.assumptions import assumed_region
 from commands.plan.costs import monthly_costs, read_kinds, read_prices
 from commands.plan.planned import Planned, plan_configuration
-from commands.plan.progress import Progress
 from commands.plan.report import created, report
 from commands.program_monitor import Registration
 from infra.configuration import Secret
@@ -141,7 +140,7 @@ def test_a_kind_whose_price_is_not_known_is_named() -> None:
     planned = _planned(CHATTY)
     strange = _registration(planned.run, "aws:ec2/natGateway:NatGateway")
     text = report(replace(planned, run=replace(planned.run, registrations=(strange,))), offers=1)
-    assert "Not counted, because its price is not known here: aws:ec2/natGateway:NatGateway." in text
+    assert "Not included, because its price is unknown: aws:ec2/natGateway:NatGateway." in text
 
 
 def test_secrets_of_the_command_line_become_parameters() -> None:
@@ -169,10 +168,10 @@ def test_a_template_that_the_hub_has_is_not_listed(tmp_path: Path) -> None:
     assert planned.unresolved == ()
     assert "unresolved" not in report(planned, offers=1).lower()
     assert stages == [
-        f"reading {CHATTY}",
-        "asking the Hub for the chat template of mistralai/Mistral-7B-Instruct-v0.1",
-        "asking the Hub how large mistralai/Mistral-7B-Instruct-v0.1 is",
-        "running the program that pulumi up runs",
+        f"Reading {CHATTY}",
+        "Asking the Hub for the chat template of mistralai/Mistral-7B-Instruct-v0.1",
+        "Asking the Hub how large mistralai/Mistral-7B-Instruct-v0.1 is",
+        "Running the program that pulumi up runs",
     ], "the program is given what the plan found"
     assert asked > 0
 
@@ -221,28 +220,39 @@ def test_what_the_hub_refuses_is_wrong_here_too(
             ["nowhere.dstack.yml"],
             "nowhere.dstack.yml: 1 problem\n\n"
             "  found:  no such file or directory\n"
-            "  rule:   a configuration is a file that can be read\n"
-            f"  remedy: check the path; it begins at {Path.cwd()}\n",
+            "  rule:   a configuration must be a readable file\n"
+            f"  remedy: check the path, which is relative to {Path.cwd()}\n",
         ),
         (
             [CHATTY, "--vpc-id", "vpc-12345678"],
             "command line: 1 problem\n\n"
             "--vpc-id\n"
             "  rule:   `vpc_id` is a setting of a gateway, and this configuration is a service\n"
-            "  remedy: set it for the gateway, and remove it here\n",
+            "  remedy: remove it here, and set it in the stack of the gateway\n",
+        ),
+        (
+            ["examples/gateway.dstack.yml", "--name", "x"],
+            "command line: 1 problem\n\n"
+            "--name\n"
+            "  found:  x\n"
+            "  rule:   a run name is the name of a service, and examples/gateway.dstack.yml is the configuration of a "
+            "gateway\n"
+            "  remedy: remove --name; --stack is the name of the stack\n",
         ),
         (
             [CHATTY, "--stack", "services"],
             f"{CHATTY}: 1 problem\n\n"
             "run name\n"
             "  found:  'services'\n"
-            "  rule:   a run name is none of gateway, services, v1, www, which the gateway itself uses\n"
+            "  rule:   a run name must not be gateway, services, v1 or www, because the gateway uses these names\n"
             "  remedy: choose another name\n",
         ),
     ],
 )
 def test_what_cannot_be_planned_is_reported(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert (main(line), capsys.readouterr()) == (1, ("", said))
+    status, printed = main(line), capsys.readouterr()
+    progress = f"Loading Pulumi's SDK …\nReading {line[0]} …\n"
+    assert (status, printed.out, printed.err) == (1, "", progress + said)
 
 
 def test_every_problem_of_the_command_line_is_reported_together(capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,9 +266,14 @@ def test_every_problem_of_the_command_line_is_reported_together(capsys: pytest.C
     ("line", "said"),
     [
         ([CHATTY, "--gpuu", "24GB"], "unrecognized arguments: --gpuu 24GB (nearest: --gpu)"),
-        ([], "the following arguments are required: CONFIG"),
-        ([CHATTY, "--offers", "0"], "argument --offers: '0' is no number of offers: a whole number from 1"),
-        ([CHATTY, "--stack", "a/b"], "argument --stack: 'a/b' is no stack's name: letters, digits, -, _ and ."),
+        ([], "no configuration is given: make plan CONFIG=examples/mistral/serve.dstack.yml"),
+        ([CHATTY, "other.yml", "--name", "x"], "--name is the name of one run: give one configuration with it"),
+        ([CHATTY, "other.yml", "--stack", "x"], "--stack is the name of one stack: give one configuration with it"),
+        ([CHATTY, "--offers", "0"], "argument --offers: '0' is not a number of offers: give a whole number from 1"),
+        (
+            [CHATTY, "--stack", "a/b"],
+            "argument --stack: 'a/b' is not a name of a stack: use letters, digits, -, _ and .",
+        ),
     ],
 )
 def test_a_wrong_command_line_is_explained(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -272,20 +287,77 @@ def test_a_switch_may_stand_alone_and_may_be_turned_off() -> None:
     assert given == {"auth": "true", "wait": "false", "max_price": "1.5"}
 
 
-def test_progress_is_silent_until_it_takes_long() -> None:
-    said: list[str] = []
-    with Progress(said.append, patience=3600) as progress:
-        progress.stage("reading")
-    assert said == []
-    with Progress(said.append, patience=0) as progress:
-        progress.join()
-        progress.stage("reading")
-        progress.stage("running")
-    assert said == ["reading …", "running …"]
+def test_what_is_being_done_is_said_before_it_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([CHATTY, "--gpu", "24GB"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "Loading Pulumi's SDK …",
+        f"Reading {CHATTY} …",
+        "Asking the Hub for the chat template of mistralai/Mistral-7B-Instruct-v0.1 …",
+        "Running the program that pulumi up runs …",
+    ]
+
+
+def test_several_configurations_have_a_report_each_and_one_that_fails_hides_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    paths = ["examples/gateway.dstack.yml", "nowhere.dstack.yml", "examples/llama-2/serve.dstack.yml"]
+    assert main([*paths, "--gpu", "24GB", "--audit=true", "--offers", "1"]) == 1
+    printed = capsys.readouterr()
+    reports = printed.out.split(f"\n{'─' * 118}\n\n")
+    assert [report.splitlines()[0].split() for report in reports] == [
+        ["Configuration", paths[0]],
+        ["Configuration", paths[2]],
+    ]
+    assert "aws:ec2/flowLog:FlowLog" in reports[0], "a word of a gateway goes to the gateway"
+    assert " g6.xlarge " in reports[1], "a word of a service goes to the service"
+    assert "nowhere.dstack.yml: 1 problem" in printed.err
+    assert main([paths[2], paths[2]]) == 0
+    assert capsys.readouterr().out.count("Configuration  ") == 1
+
+
+def test_a_word_that_none_of_several_configurations_takes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["examples/llama-2/serve.dstack.yml", CHATTY, "--zone-id", "Z0123456789ABC"]) == 1
+    assert (
+        capsys.readouterr().err.count("`zone_id` is a setting of a gateway, and this configuration is a service") == 2
+    )
+
+
+def test_a_name_is_the_run_name_whatever_the_configuration_says(tmp_path: Path) -> None:
+    named = _written(tmp_path)
+    plan = _planned(named, name="awake")
+    assert isinstance(plan.plan, ServicePlan)
+    assert (plan.plan.run, plan.stack) == ("awake", "awake")
+    assert {one.name.partition("-")[0] for one in created(plan) if one.type.startswith("aws:")} == {"awake"}
+    said = f"pulumi up uses the run name sleepy, from {named}. To deploy as awake, set `name: awake` in that file."
+    assert plan.notes == (said,)
+    assert said in report(plan, offers=1, width=1000)
+    assert _planned(named, name="sleepy").notes == ()
+
+
+def test_the_name_of_the_stack_is_another_thing(tmp_path: Path) -> None:
+    unnamed = Path(_written(tmp_path))
+    unnamed.write_text(unnamed.read_text().replace("name: sleepy\n", ""))
+    plan = _planned(str(unnamed), name="awake", stack="production")
+    assert isinstance(plan.plan, ServicePlan)
+    assert (plan.plan.run, plan.stack, plan.notes) == (
+        "awake",
+        "production",
+        (
+            f"pulumi up uses the run name production, the name of its stack, because {unnamed} has no `name`. To deploy "
+            "as awake, set `name: awake` in that file.",
+        ),
+    )
+    assert _planned(str(unnamed), name="awake").notes == ()
 
 
 def test_make_plan_prints_nothing_but_the_plan() -> None:
-    line = ["make", "plan", f"CONFIG={EXAMPLES['llama-2'][0]}", f"ARGS={' '.join(EXAMPLES['llama-2'][1:])}"]
+    line = [
+        "make",
+        "--no-print-directory",
+        "plan",
+        f"CONFIG={EXAMPLES['llama-2'][0]}",
+        f"ARGS={' '.join(EXAMPLES['llama-2'][1:])}",
+    ]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout) == (0, (ROOT / "tests/commands/plans/llama-2.txt").read_text())
 
@@ -298,12 +370,18 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 
 def _planned(
-    path: str, *, env: dict[str, str] | None = None, settings: dict[str, str | Secret] | None = None
+    path: str,
+    *,
+    env: dict[str, str] | None = None,
+    settings: dict[str, str | Secret] | None = None,
+    stack: str | None = None,
+    name: str | None = None,
 ) -> Planned:
     return plan_configuration(
         path,
         settings or {},
-        stack=None,
+        stack=stack,
+        name=name,
         environment=env or {},
         resolve=unresolved,
         weigh=unweighed,

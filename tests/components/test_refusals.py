@@ -129,7 +129,7 @@ def test_a_run_name_that_another_stack_has(account: Account) -> None:
 def test_a_reserved_run_name(account: Account, name: str) -> None:
     account.with_gateway(GATEWAY)
     said = refused(account.attempt("run", {"configuration": account.written("serve.yml", f"{WEB}name: {name}\n")}))
-    assert "a run name is none of gateway, services, v1, www" in said
+    assert "a run name must not be gateway, services, v1 or www" in said
 
 
 @pytest.mark.parametrize("stack", ["Yellow_Cat", "v1"])

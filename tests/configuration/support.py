@@ -1,4 +1,4 @@
-"""What the tests of the reader share: a service in three lines, and a report as a user sees it."""
+"""Shared by the tests of this folder: a service in three lines, and a report as a user sees it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def gateway(text: str) -> GatewayConfiguration:
 
 
 def report(text: str | bytes) -> str:
-    """What is said of a text that is no configuration."""
+    """Return the report about a text that is not a valid configuration."""
     with pytest.raises(ConfigurationError) as raised:
         loads(text, "serve.dstack.yml")
     return str(raised.value)
 
 
 def problems(text: str | bytes) -> list[tuple[int | None, str, str | None, str]]:
-    """(line, where, found, rule) of each problem of a text."""
+    """Return (line, where, found, rule) of each problem of a text."""
     with pytest.raises(ConfigurationError) as raised:
         loads(text, "serve.dstack.yml")
     return [(problem.line, problem.where, problem.found, problem.rule) for problem in raised.value.problems]

@@ -27,21 +27,24 @@ def test_each_file_is_a_line_of_json_or_a_report_and_all_are_read(
     printed = capsys.readouterr()
     assert [json.loads(line)["name"] for line in printed.out.splitlines()] == [None, "last"]
     assert printed.err == (
-        f"{bad}: 1 problem\n\nline 4, prot\n  found:  a key that is not known here\n"
-        "  rule:   a misspelt key would do nothing\n  remedy: did you mean `port`?\n\n"
+        f"{good}: ok\n{bad}: 1 problem\n\nline 4, prot\n  found:  an unknown key\n"
+        "  rule:   every key must be known, because a misspelled key would have no effect\n"
+        "  remedy: did you mean `port`?\n\n"
+        f"{last}: ok\n"
     )
     assert main([str(good)]) == 0
+    assert capsys.readouterr().err == f"{good}: ok\n"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path), str(tmp_path / "none.yml"), "a\0b", "none.yml"]) == 1
-    rule = "  rule:   a configuration is a file that can be read\n"
+    rule = "  rule:   a configuration must be a readable file\n"
     remedy = "  remedy: check the path"
-    beginning = f"; it begins at {Path.cwd()}"
+    beginning = f", which is relative to {Path.cwd()}"
     assert capsys.readouterr().err == (
         f"{tmp_path}: 1 problem\n\n  found:  is a directory\n{rule}{remedy}\n\n"
         f"{tmp_path}/none.yml: 1 problem\n\n  found:  no such file or directory\n{rule}{remedy}\n\n"
-        f"a\ufffdb: 1 problem\n\n  found:  no name of a file\n{rule}{remedy}{beginning}\n\n"
+        f"a\ufffdb: 1 problem\n\n  found:  not a file name\n{rule}{remedy}{beginning}\n\n"
         f"none.yml: 1 problem\n\n  found:  no such file or directory\n{rule}{remedy}{beginning}\n\n"
     )
 
@@ -50,7 +53,7 @@ def test_ten_megabytes_are_refused_at_once(tmp_path: Path, capsys: pytest.Captur
     large = tmp_path / "large.yml"
     large.write_bytes(b"a: b\n" * (2 * 1024 * 1024))
     assert main([str(large)]) == 1
-    assert "a configuration has at most 256 KiB" in capsys.readouterr().err
+    assert "a configuration must have at most 256 KiB" in capsys.readouterr().err
 
 
 def test_as_a_process_in_any_locale(tmp_path: Path) -> None:

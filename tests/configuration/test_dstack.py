@@ -1,4 +1,4 @@
-"""What dstack's own models read is read with the same meaning, or refused.
+"""A configuration that dstack's own models accept has the same meaning here, or is refused.
 
 dstack.json holds what dstack 0.22.5 makes of each text (`yaml.safe_load`, then `parse_apply_configuration`), written
 down in this package's terms: a meaning, where it differs from a service's defaults, or null where dstack refuses.
@@ -43,13 +43,13 @@ def test_a_text_means_what_it_means_to_dstack_or_is_refused(case: dict[str, Any]
 
 
 def test_every_key_of_dstacks_is_known_by_name() -> None:
-    """`router` is of dstack before 0.21, and in its pages still."""
+    """`router` belongs to dstack before 0.21, and dstack's pages still have it."""
     assert set(SERVICE_KEYS.split()) == set(ServiceConfiguration.model_fields) | set(SERVICE) - {"router"}
     assert set(GATEWAY_KEYS.split()) == set(GatewayConfiguration.model_fields) | set(GATEWAY) - {"router"}
 
 
 def _in_dstacks_terms(configuration: ServiceConfiguration | GatewayConfiguration) -> dict[str, Any]:
-    """The configuration without this project's own fields, and with dstack's default where a gateway would decide."""
+    """Return the configuration without this project's own fields, and with dstack's default where a gateway decides."""
     read = json.loads(json.dumps(configuration.model_dump(), default=_plain))
     if not isinstance(configuration, ServiceConfiguration):
         return cast(dict[str, Any], read)

@@ -1,4 +1,4 @@
-"""The document's two configurations, byte for byte, and every other example."""
+"""The two configurations of the document, byte for byte, and every other example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a file holds, it is read or refused with problems; nothing else is ever raised."""
+"""A file with any content is read, or refused with problems. No other error is raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of images: what docker pull takes, and no more."""
+"""Image names: exactly the names that docker pull accepts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from tests.configuration.support import problems, report, service
 
 DIGEST = f"sha256:{'0a' * 32}"
-NAME = "an image is a name as docker pull takes it: [host/]repository[:tag][@digest]"
-CASE = "an image's repository is in lower case"
-TAG = "an image has one tag, of at most 128 letters, digits, _, . and -, and it begins with no . and no -"
-DIGIT = "an image's digest is an algorithm and its hexadecimal digits: sha256: and 64 of them"
+NAME = "an image must be a name that docker pull accepts: [host/]repository[:tag][@digest]"
+CASE = "an image's repository must be in lower case"
+TAG = "an image can have one tag of at most 128 letters, digits, _, . and -, which must not begin with . or -"
+DIGIT = "an image digest must be an algorithm and its lower-case hexadecimal digits: 64 digits after sha256:"
 
 
 def text(image: str) -> str:
@@ -86,7 +86,9 @@ def test_what_docker_refuses_is_refused_with_its_place(image: str, rule: str) ->
 def test_the_remedy_is_the_name_that_was_meant() -> None:
     assert "remedy: write ghcr.io/org/server:V1" in report(text("ghcr.io/Org/Server:V1"))
     assert "remedy: write ghcr.io/org/server" in report(text("https://ghcr.io/org/server"))
-    assert "remedy: write the tag after the colon, as in server:latest" in report(text("ghcr.io/org/server:"))
+    assert "remedy: write a tag after the colon, such as server:latest, or remove the colon" in report(
+        text("ghcr.io/org/server:")
+    )
 
 
 def test_credentials_in_a_name_are_not_shown() -> None:

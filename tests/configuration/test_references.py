@@ -1,4 +1,4 @@
-"""References such as `${{ env.NAME }}`: filled where dstack fills them, refused elsewhere, never passed through."""
+"""References such as `${{ env.NAME }}`: filled where dstack fills them, refused elsewhere, never passed on."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_name_that_is_no_variable_is_a_problem_with_its_line() -> None:
     assert found[0] == Problem(
         where="registry_auth.password",
         line=7,
-        rule="PASSWORD is none of the service's environment variables",
+        rule="PASSWORD is not an environment variable of the service",
         remedy="add `- PASSWORD` to env",
     )
     assert [problem.where for problem in found[1:]] == ["model.upstream_api_key", "probes[0].headers[0].value"]
@@ -52,9 +52,9 @@ def test_a_secret_in_a_probe_s_address_is_a_problem_that_does_not_show_it() -> N
     found: list[Problem] = []
     filled = fill_references(service(text), {"KEY": Secret("s3cret")}, found)
     assert [(problem.where, problem.line) for problem in found] == [("probes[0].url", 5)] * 2
-    assert [problem.rule.partition(",")[0] for problem in found] == [
-        "KEY is a secret",
-        "NONE is none of the service's environment variables",
+    assert [problem.rule for problem in found] == [
+        "KEY is a secret and must not be in a probe's url, which everyone with access to the load balancer can read",
+        "NONE is not an environment variable of the service",
     ]
     assert "s3cret" not in f"{found}{filled.probes}"
 
@@ -66,9 +66,9 @@ def test_a_value_is_not_read_again() -> None:
     assert filled.registry_auth.username == "${{ env.PASSWORD }}"
 
 
-ALONE = "references are read in registry_auth, probes and model.upstream_api_key alone"
-SECRETS = "dstack's secrets are not supported: stack config keeps them"
-ENV = "a reference here is ${{ env.NAME }}"
+ALONE = "references work only in registry_auth, probes and model.upstream_api_key"
+SECRETS = "dstack's secrets are not supported: stack config holds secrets"
+ENV = "a reference here must have the form ${{ env.NAME }}"
 LOGIN = "registry_auth: {username: a, password: "
 
 
@@ -77,10 +77,10 @@ LOGIN = "registry_auth: {username: a, password: "
     [
         ("env: ['A=${{ secrets.x }}']", "env[0]", "${{ secrets.x }}", SECRETS),
         ("env: {A: '${{ env.B }}'}", "env.A", "${{ env.B }}", ALONE),
-        ("commands: ['x ${{ run.args }}']", "commands[0]", "${{ run.args }}", "there are no run arguments"),
+        ("commands: ['x ${{ run.args }}']", "commands[0]", "${{ run.args }}", "run arguments are not supported"),
         ("commands: ['${{ groups[0].replicas[0].IP_ADDRESS }}']", "commands[0]", "a reference", ALONE),
         (f"{LOGIN}'${{{{ secrets.p }}}}'}}", "registry_auth.password", "${{ secrets.p }}", ENV),
-        (f"{LOGIN}'${{{{ env.p'}}", "registry_auth.password", "${{", "a reference ends with }}"),
+        (f"{LOGIN}'${{{{ env.p'}}", "registry_auth.password", "${{", "a reference must end with }}"),
         ("working_dir: /${{ env.A }}", "working_dir", "${{ env.A }}", ALONE),
     ],
 )

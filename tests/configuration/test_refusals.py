@@ -1,4 +1,4 @@
-"""dstack's other keys: refused by name with the reason, unless their value asks for nothing."""
+"""The other keys of dstack: refused by name with the reason, unless their value asks for nothing."""
 
 from __future__ import annotations
 
@@ -43,28 +43,31 @@ def test_other_types(kind: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_other_backends(backend: str) -> None:
     assert problems(GATEWAY_TEXT.replace("aws", backend)) == [
-        (2, "backend", f'"{backend}"', f"{backend} is not supported: servestack runs on AWS alone")
+        (2, "backend", f'"{backend}"', f"{backend} is not supported: servestack runs only on AWS")
     ]
 
 
 @pytest.mark.parametrize(
     ("line", "rule"),
     [
-        ("volumes: [data:/data]", "network volumes are not supported: a replica is a new machine, in any zone"),
+        (
+            "volumes: [data:/data]",
+            "network volumes are not supported: each replica is a new instance in any availability zone",
+        ),
         (
             "volumes: [{name: d, path: /d}]",
-            "network volumes are not supported: a replica is a new machine, in any zone",
+            "network volumes are not supported: each replica is a new instance in any availability zone",
         ),
-        ("replicas: [{count: 1}]", "replica groups are not supported: all replicas of a service are alike"),
+        ("replicas: [{count: 1}]", "replica groups are not supported: all replicas of a service are the same"),
         ("gateway: false", "a service is always reached through a gateway"),
-        ("gateway: other/main", "a service names its gateway by the gateway's stack, and not as project/name"),
+        ("gateway: other/main", "`gateway` must be the name of the gateway's stack, not project/name"),
         (
             "resources: {gpu: tpu-v5}",
-            "the offers are EC2 instances with NVIDIA GPUs; other accelerators are not supported",
+            "only NVIDIA GPUs are supported, because every offer is an EC2 instance type with NVIDIA GPUs",
         ),
         (
             "resources: {gpu: amd}",
-            "the offers are EC2 instances with NVIDIA GPUs; other accelerators are not supported",
+            "only NVIDIA GPUs are supported, because every offer is an EC2 instance type with NVIDIA GPUs",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""docs/configuration.schema.json and docs/configuration.md are made from the types, and hold."""
+"""docs/configuration.schema.json and docs/configuration.md are made from the types and agree with the reader."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_examples_are_valid(example: Path, schema: Draft202012Validator) -> None
 
 
 def test_the_schema_takes_what_the_reader_takes_of_dstacks_spellings(schema: Draft202012Validator) -> None:
-    """Coercions that only YAML's accidents need (a quoted boolean, null for a default) are the reader's own."""
+    """Only the reader accepts a quoted boolean, or null for a default: YAML makes these by accident."""
     rejected = [
         case["text"].removeprefix(SERVICE).strip()
         for case in RECORDED
@@ -94,7 +94,7 @@ def test_the_schema_refuses_misspelt_and_refused_keys(schema: Draft202012Validat
 
 
 def test_a_model_takes_the_records_fields_with_the_records_defaults() -> None:
-    """All but `created`, which registering sets."""
+    """Every field except `created`, which is set when the run registers."""
     ours = {key: _plain(value) for key, value in ModelConfiguration(name="m").model_dump().items()}
     record = Model(name="m")
     theirs = {key: _plain(getattr(record, key)) for key in Model.__struct_fields__ if key != "created"}

@@ -1,4 +1,4 @@
-"""No credential is ever shown: not in a report, not in a repr, not in what the command prints."""
+"""A credential is never shown: not in a report, not in a repr, and not in the output of the command."""
 
 from __future__ import annotations
 

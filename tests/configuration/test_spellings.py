@@ -1,4 +1,4 @@
-"""Every spelling of dstack's, and what it means."""
+"""Every spelling that dstack accepts, and its meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stack config and the command line: the same words, read by the same reader, over the configuration."""
+"""Stack config and the command line: one reader reads the same words and applies them to the configuration."""
 
 from __future__ import annotations
 
@@ -205,43 +205,43 @@ def test_problems_of_stack_config_name_its_words() -> None:
         == """stack config: 8 problems
 
 stack config gpuu
-  found:  a key that is not known here
-  rule:   a misspelt key would do nothing
+  found:  an unknown key
+  rule:   every key must be known, because a misspelled key would have no effect
   remedy: did you mean `gpu`?
 
 stack config keys
   rule:   `keys` is a setting of a gateway, and this configuration is a service
-  remedy: set it for the gateway, and remove it here
+  remedy: remove it here, and set it in the stack of the gateway
 
 stack config configuration
   found:  nothing
   rule:   `configuration` is required
-  remedy: pulumi config set configuration PATH
+  remedy: run `pulumi config set configuration PATH`
 
 stack config gpu
   found:  "A10G::2"
-  rule:   nothing stands between two colons, or beside one
-  remedy: write for example A10G:2
+  rule:   each colon must have a value before and after it
+  remedy: write a value such as A10G:2
 
 stack config env.A B
-  found:  what may be a secret, and is not shown
-  rule:   a variable's name has letters, digits and _, and begins with no digit
-  remedy: write the name as the program reads it
+  found:  not shown, because it may be a secret
+  rule:   a variable name must contain only letters, digits and _, and must not begin with a digit
+  remedy: write the name that the program in the container reads
 
 stack config max_price
   found:  "cheap"
-  rule:   a number is wanted
-  remedy: write digits alone, as in 2 or 1.5
+  rule:   this must be a number
+  remedy: write a number such as 2 or 1.5
 
 stack config regions[1]
   found:  "us"
-  rule:   a region is AWS's name of it
-  remedy: write for example us-east-1
+  rule:   a region must be an AWS region name
+  remedy: write a region such as us-east-1
 
 stack config ami
   found:  "ubuntu"
-  rule:   this is the id of a machine image
-  remedy: write one as AWS shows it: ami-…"""
+  rule:   this must be the id of a machine image
+  remedy: copy the id from AWS: ami-…"""
     )
 
 
@@ -253,18 +253,18 @@ def test_problems_of_the_command_line_name_its_options() -> None:
 
 --gpu
   found:  "x:y"
-  rule:   a GPU has one name, and this gives two
-  remedy: write for example L4,A10G:24GB..:1..2
+  rule:   a GPU must have only one name part, and this value has two
+  remedy: write a value such as L4,A10G:24GB..:1..2
 
 --env [0]
-  found:  what may be a secret, and is not shown
-  rule:   a variable's name has letters, digits and _, and begins with no digit
-  remedy: write NAME=value, without spaces around the =
+  found:  not shown, because it may be a secret
+  rule:   a variable name must contain only letters, digits and _, and must not begin with a digit
+  remedy: write NAME=value without spaces around =
 
 --max-price
   found:  "-1"
-  rule:   the number is greater than 0
-  remedy: write a greater number"""
+  rule:   the number must be greater than 0
+  remedy: write a larger number"""
     )
 
 
@@ -282,23 +282,68 @@ def test_a_gateways_settings_are_checked_too() -> None:
 
 stack config wait
   rule:   `wait` is a setting of a service, and this configuration is a gateway
-  remedy: set it for the service, and remove it here
+  remedy: remove it here, and set it in the stack of the service
 
 stack config vpc_id
   found:  "vpc-0123456789abcdef0"
-  rule:   an existing VPC is given with its subnets
-  remedy: set subnet_ids too, or neither
+  rule:   vpc_id and subnet_ids must be set together
+  remedy: set subnet_ids too, or remove vpc_id
 
 stack config keys
   found:  alice more than once
-  rule:   each name is there once
-  remedy: remove what is there twice
+  rule:   each key name must be different
+  remedy: remove the duplicate
 
 stack config memory_size
   found:  "64"
-  rule:   the number is at least 128
-  remedy: write a greater number"""
+  rule:   the number must be at least 128
+  remedy: write a larger number"""
     )
+
+
+def test_a_list_that_is_too_short_says_how_many_entries_it_needs() -> None:
+    subnets = {"configuration": "f", "vpc_id": "vpc-0123456789abcdef0", "subnet_ids": "subnet-0123456789abcdef0"}
+    assert (
+        _report({**subnets}, "gateway")
+        == """stack config: 1 problem
+
+stack config subnet_ids
+  found:  a list
+  rule:   the list must have 2 or more entries
+  remedy: add an entry, or remove the key"""
+    )
+
+
+def test_a_word_that_is_not_stack_config_is_answered_with_its_place() -> None:
+    assert (
+        _report(
+            {"configuration": "f", "region": "us-east-1", "port": "80", "profile": "work", "domain": "d"}, "service"
+        )
+        == """stack config: 4 problems
+
+stack config region
+  rule:   the region is in the configuration of the gateway, and a service follows its gateway
+  remedy: remove it here (pulumi config rm region), and set `region` there
+
+stack config port
+  rule:   `port` is a key of the configuration, and not of stack config
+  remedy: remove it here (pulumi config rm port), and write `port: …` there
+
+stack config profile
+  rule:   the AWS profile is a setting of the AWS provider
+  remedy: remove it here (pulumi config rm profile), and run pulumi config set aws:profile NAME
+
+stack config domain
+  rule:   `domain` is a setting of a gateway, and this configuration is a service
+  remedy: remove it here, and set it in the stack of the gateway"""
+    )
+    words = ("region", "name", "tags", "profile", "backend")
+    report = _report({"configuration": "f", **dict.fromkeys(words, "x")}, "gateway")
+    assert [line for line in report.splitlines() if line.startswith("  rule:")] == [
+        *(f"  rule:   `{word}` is a key of the configuration, and not of stack config" for word in words[:3]),
+        "  rule:   the AWS profile is a setting of the AWS provider",
+        "  rule:   `backend` is a key of the configuration, and not of stack config",
+    ]
 
 
 def _keys(given: object) -> dict[str, tuple[tuple[str, ...] | None, int | None]]:
@@ -325,27 +370,27 @@ def test_every_option_of_a_key_is_checked_and_those_of_later_are_named() -> None
 
 stack config keys.a.runs
   found:  "UP"
-  rule:   a run name is a DNS label: 1 to 63 of a-z, 0-9 and -, with neither end a -
-  remedy: choose a name like yellow-cat-1
+  rule:   a run name must be a DNS label: 1 to 63 characters from a-z, 0-9 and -, without - at either end
+  remedy: choose a name such as yellow-cat-1
 
 stack config keys.a.requests_per_minute
   found:  0
-  rule:   the number is at least 1
-  remedy: write a greater number
+  rule:   the number must be at least 1
+  remedy: write a larger number
 
 stack config keys.b.tokens_per_day
   found:  5
-  rule:   tokens_per_day is not supported: the gateway does not count it yet
+  rule:   tokens_per_day is not supported: the gateway does not count this yet
   remedy: use requests_per_minute
 
 stack config keys.b.run
-  found:  a key that is not known here
-  rule:   a misspelt key would do nothing
+  found:  an unknown key
+  rule:   every key must be known, because a misspelled key would have no effect
   remedy: did you mean `runs`?
 
 stack config keys.c.runs
   found:  a list
-  rule:   the list is empty
+  rule:   the list must have 1 or more entries
   remedy: add an entry, or remove the key"""
     )
 
@@ -357,20 +402,21 @@ def test_a_replica_has_a_minute_to_a_day_until_it_serves() -> None:
     ]
     assert given == [("1m", 60), ("24h", 86400)]
     for text in ("0s", "25h"):
-        assert "rule:   a replica may take from 1m to 24h" in _report(
+        assert "rule:   boot_timeout must be from 1m to 24h" in _report(
             {"configuration": "f", "boot_timeout": text}, "service"
         )
 
 
 @pytest.mark.parametrize("keys", ["", "alice,,bob", "al ice", "@2", "a" * 65, "a/b", "é"])
 def test_a_key_s_name_is_one_that_outputs_and_the_registry_take(keys: str) -> None:
-    assert "a key's name has letters, digits, ., _, @ and -, 64 at most" in _report(
-        {"configuration": "f", "keys": keys}, "gateway"
+    assert (
+        "a key name must be at most 64 letters, digits, ., _, @ and -, and must begin with a letter or a digit"
+        in _report({"configuration": "f", "keys": keys}, "gateway")
     )
 
 
 def test_variables_of_a_stack_are_set_one_by_one() -> None:
-    assert "remedy: set each: pulumi config set --path env.NAME VALUE" in _report(
+    assert "remedy: set each variable: pulumi config set --path env.NAME VALUE, with --secret for a secret" in _report(
         {"configuration": "f", "env": "A=1,B=2"}, "service"
     )
 
@@ -379,7 +425,7 @@ def test_a_stack_keeps_its_type() -> None:
     with pytest.raises(ConfigurationError) as raised:
         apply_settings(service(SERVICE), GatewaySettings(configuration="f"))
     assert [problem.rule for problem in raised.value.problems] == [
-        "a stack keeps its type, and its settings are those of its type"
+        "a stack cannot change its type, and this is the stack of a gateway"
     ]
 
 
@@ -393,6 +439,6 @@ def test_run_names_from_elsewhere_are_held_to_the_same_rule() -> None:
 
 --name
   found:  'www'
-  rule:   a run name is none of gateway, services, v1, www, which the gateway itself uses
+  rule:   a run name must not be gateway, services, v1 or www, because the gateway uses these names
   remedy: choose another name"""
     )

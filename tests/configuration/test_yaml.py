@@ -1,4 +1,4 @@
-"""YAML as dstack reads it, and what it makes of values that nobody meant."""
+"""YAML as dstack reads it, and values that YAML reads in a way that nobody means."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_a_duplicate_key() -> None:
 
 line 5, image
   found:  a duplicate key
-  rule:   a key is written once, and this one is also on line 2
+  rule:   a key must appear once, and this key is also on line 2
   remedy: remove one of the two"""
     )
     assert problems(f"{SERVICE}resources:\n  gpu: {{count: 1, count: 2}}\n")[0][:2] == (5, "resources.gpu.count")
@@ -27,8 +27,8 @@ def test_tabs() -> None:
 
 line 3
   found:  a tab in the indentation
-  rule:   YAML is indented with spaces
-  remedy: replace each tab by spaces"""
+  rule:   YAML must be indented with spaces
+  remedy: replace each tab with spaces"""
     )
 
 
@@ -40,7 +40,7 @@ def test_broken_syntax_names_the_line_and_shows_nothing_of_it() -> None:
 
 line 4
   found:  while scanning a quoted scalar, found unexpected end of stream
-  rule:   the file is YAML
+  rule:   a configuration must be YAML
   remedy: check the indentation, colons, quotes and brackets on this line and above it"""
     )
     assert "hf_secret" not in report("type: service\nenv: {A: hf_secret: x}\n")
@@ -53,22 +53,23 @@ def test_a_boolean_where_text_belongs() -> None:
 
 line 4, name
   found:  no, which YAML reads as false
-  rule:   text is wanted, and YAML reads this as a boolean
-  remedy: quote it if this is meant as text"""
+  rule:   this must be text, and YAML reads it as a boolean
+  remedy: quote it if you mean text"""
     )
-    assert problems(f"{SERVICE}spot_policy: on\n") == [
-        (
-            4,
-            "spot_policy",
-            "on, which YAML reads as true",
-            "the value is one of spot, on-demand, auto, and YAML reads this as a boolean",
-        )
-    ]
+    assert (
+        report(f"{SERVICE}spot_policy: on\n")
+        == """serve.dstack.yml: 1 problem
+
+line 4, spot_policy
+  found:  on, which YAML reads as true
+  rule:   the value must be one of spot, on-demand, auto, and YAML reads this as a boolean
+  remedy: write one of these"""
+    )
 
 
 def test_a_date_where_text_belongs() -> None:
     assert problems(f"{SERVICE}name: 2024-01-01\n") == [
-        (4, "name", "2024-01-01", "text is wanted, and YAML reads this as a date")
+        (4, "name", "2024-01-01", "this must be text, and YAML reads it as a date")
     ]
 
 
@@ -84,10 +85,10 @@ def test_a_boolean_is_no_number(key: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("key", "written", "read", "base"),
     [
-        ("user", "1000:50", "60050", "digits with colons as a number in base 60"),
-        ("user", "0755", "493", "a leading 0 as base 8"),
-        ("max_price", "1:30.5", "90.5", "digits with colons as a number in base 60"),
-        ("working_dir", "-1:0", "-60", "digits with colons as a number in base 60"),
+        ("user", "1000:50", "60050", "digits with colons as base 60"),
+        ("user", "0755", "493", "digits after a leading 0 as base 8"),
+        ("max_price", "1:30.5", "90.5", "digits with colons as base 60"),
+        ("working_dir", "-1:0", "-60", "digits with colons as base 60"),
     ],
 )
 def test_numbers_in_bases_that_nobody_meant(key: str, written: str, read: str, base: str) -> None:
@@ -103,8 +104,8 @@ def test_a_port_mapping_that_yaml_takes_for_a_time() -> None:
 
 line 3, port
   found:  22:22, which YAML reads as 1342
-  rule:   YAML reads digits with colons as a number in base 60
-  remedy: quote it if it is text; write the number in base 10 if it is one"""
+  rule:   YAML reads digits with colons as base 60
+  remedy: for text, quote it; for a number, write it in base 10"""
     )
     assert service('type: service\nimage: nginx\nport: "22:22"\n').port == 22
 
@@ -112,9 +113,9 @@ line 3, port
 def test_keys_that_are_no_text() -> None:
     found = problems(f"{SERVICE}yes: 1\n8: 1\n? [a]\n: 1\n")
     assert found == [
-        (4, "", "yes as a key, which YAML reads as true or false", "a key is text"),
-        (5, "", "8 as a key, which YAML reads as a number", "a key is text"),
-        (6, "", "a list or a map as a key", "a key is text"),
+        (4, "", "yes as a key, which YAML reads as true or false", "a key must be text"),
+        (5, "", "8 as a key, which YAML reads as a number", "a key must be text"),
+        (6, "", "a list or a map as a key", "a key must be text"),
     ]
 
 
@@ -125,14 +126,14 @@ def test_several_documents() -> None:
 
 line 4
   found:  a second document
-  rule:   a file holds one configuration, one YAML document
-  remedy: put each into a file of its own"""
+  rule:   a file must hold one configuration, as one YAML document
+  remedy: put each document in its own file"""
     )
     assert service(f"%YAML 1.1\n---\n{SERVICE}...\n").port == 80
 
 
 def test_tags() -> None:
-    rule = "a configuration has no YAML tags"
+    rule = "a configuration must not contain YAML tags"
     assert problems(f"{SERVICE}name: !!python/object/apply:os.system [ls]\ntags: !!set {{a}}\nuser: !x a\n") == [
         (4, "name", "the YAML tag python/object/apply:os.system", rule),
         (5, "tags", "the YAML tag set", rule),
@@ -156,7 +157,9 @@ probes:
         ("/b", 5, 15),
         ("/c", 5, 9),
     ]
-    assert problems(f"{SERVICE}env: {{<<: 5}}\n") == [(4, "env", "something else", "a merge key takes maps")]
+    assert problems(f"{SERVICE}env: {{<<: 5}}\n") == [
+        (4, "env", "a value that is not a map", "a merge key takes only maps")
+    ]
 
 
 def test_an_alias_bomb_is_refused_at_once() -> None:
@@ -164,7 +167,7 @@ def test_an_alias_bomb_is_refused_at_once() -> None:
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 30)
     )
     ((_, _, _, rule),) = problems(bomb)
-    assert rule == "with aliases expanded there are at most 20,000 values, 40 deep, and none holds itself"
+    assert rule == "a configuration with expanded aliases must have at most 20,000 values and 40 levels"
 
 
 def test_a_bomb_of_merge_keys_is_refused_at_once() -> None:
@@ -176,22 +179,24 @@ def test_a_bomb_of_merge_keys_is_refused_at_once() -> None:
 
 @pytest.mark.parametrize("text", ["&a [*a]", "a: &a {b: *a}", "a: &a {<<: *a}"])
 def test_an_alias_that_holds_itself(text: str) -> None:
-    assert "none holds itself" in report(text)
+    assert [problem[2:] for problem in problems(text)] == [
+        ("an alias of a value around it", "a value must not contain itself")
+    ]
 
 
 @pytest.mark.parametrize("link", ["[*a{0}]", "{{k: *a{0}}}", "{{<<: *a{0}}}"])
 def test_a_long_chain_of_aliases(link: str) -> None:
     chain = "a0: &a0 {k: x}\n" + "".join(f"a{n}: &a{n} {link.format(n - 1)}\n" for n in range(1, 3000))
-    assert "40 deep" in report(chain)
+    assert "at most 20,000 values and 40 levels" in report(chain)
 
 
 def test_an_alias_without_an_anchor() -> None:
-    assert problems(f"{SERVICE}name: *who\n") == [(4, "", None, "an alias names an anchor above it")]
+    assert problems(f"{SERVICE}name: *who\n") == [(4, "", None, "an alias must name an anchor above it")]
 
 
 @pytest.mark.parametrize("text", ["[" * 5000, "{a: " * 5000, "- " * 5000, "? " * 5000, "a:\n" + " [" * 5000])
 def test_deep_nesting(text: str) -> None:
-    assert "maps and lists are nested at most 40 deep" in report(text)
+    assert "maps and lists can be nested at most 40 levels deep" in report(text)
 
 
 def test_carriage_returns_and_byte_order_marks_are_read() -> None:
@@ -206,20 +211,20 @@ def test_bytes_that_are_no_utf_8() -> None:
 
 line 4
   found:  the byte 0xe9
-  rule:   a file is UTF-8
-  remedy: save it as UTF-8"""
+  rule:   a configuration must be UTF-8 text
+  remedy: save the file as UTF-8"""
     )
-    assert problems(SERVICE.encode("utf-16"))[0][3] == "a file is UTF-8"
+    assert problems(SERVICE.encode("utf-16"))[0][3] == "a configuration must be UTF-8 text"
 
 
 def test_control_characters() -> None:
-    rule = "YAML is written without control characters"
+    rule = "YAML must not contain control characters"
     assert problems(f"{SERVICE}name: a\0b\n") == [(4, "", "the character U+0000", rule)]
     assert problems(f"{SERVICE}name: \x1b[31m\n") == [(4, "", "the character U+001B", rule)]
 
 
 def test_escapes_that_are_no_text() -> None:
-    rule = "text has no NUL character, and no half of a surrogate pair"
+    rule = "text must not contain a NUL character or half of a surrogate pair"
     assert problems(f'{SERVICE}name: "a\\0"\nuser: "\\ud800"\n') == [
         (4, "name", "a\0", rule),
         (5, "user", "\ud800", rule),
@@ -228,16 +233,16 @@ def test_escapes_that_are_no_text() -> None:
 
 def test_numbers_that_are_none() -> None:
     assert problems(f"{SERVICE}name: !!int x\nuser: !!bool maybe\nworking_dir: 2024-13-45\n") == [
-        (4, "name", "x", "YAML reads this as a number, and it is none"),
-        (5, "user", "maybe", "YAML reads this as true or false, and it is none"),
-        (6, "working_dir", "2024-13-45", "YAML reads this as a date, and it is none"),
+        (4, "name", "x", "YAML reads this as a number, but it is not a number"),
+        (5, "user", "maybe", "YAML reads this as true or false, but it is not true or false"),
+        (6, "working_dir", "2024-13-45", "YAML reads this as a date, but it is not a date"),
     ]
     assert problems(f"{SERVICE}max_price: {'9' * 5000}\n") == [
-        (4, "max_price", "9" * 40, "YAML reads this as a number, which is too long")
+        (4, "max_price", "9" * 40, "YAML reads this as a number, but it is too long: more than 100 characters")
     ]
     assert problems(f"{SERVICE}max_price: .inf\nresources: {{memory: .nan}}\n") == [
-        (4, "max_price", ".inf", "a finite number is wanted"),
-        (5, "resources.memory", ".nan", "a size is a number with MB, GB or TB, or a number of GB"),
+        (4, "max_price", ".inf", "this must be a finite number"),
+        (5, "resources.memory", ".nan", "a size must be a number of GB, or a number with MB, GB or TB"),
     ]
 
 
@@ -247,6 +252,6 @@ def test_a_file_that_is_too_large() -> None:
         == """serve.dstack.yml: 1 problem
 
   found:  a larger file
-  rule:   a configuration has at most 256 KiB
-  remedy: check that this is the file"""
+  rule:   a configuration must have at most 256 KiB
+  remedy: check that this is the right file"""
     )

@@ -1,4 +1,4 @@
-"""A TGI that says what a test tells it to, byte for byte, and remembers what it was asked (translation.md §12.0)."""
+"""A TGI that says what a test tells it to, byte for byte, and remembers its requests (docs/translation.md#cases)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a whole answer becomes: P50 to P57 of translation.md §12, and what is near them."""
+"""What a whole answer becomes: P50 to P57, and related cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several choices, log-probabilities, response formats, tools: P25 to P35 of translation.md §12, and what is near."""
+"""Several choices, log-probabilities, response formats, tools: P25 to P35, and related cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Legacy completions: P78 of translation.md §12, and §3."""
+"""Legacy completions: P78, and docs/translation.md#legacy-completions."""
 
 from __future__ import annotations
 

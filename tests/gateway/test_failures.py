@@ -1,4 +1,4 @@
-"""What goes wrong upstream or in a request, as its client sees it: P72 to P77 of translation.md §12."""
+"""What goes wrong upstream or in a request, as its client sees it: P72 to P77."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request becomes upstream, case by case: P01 to P24 of translation.md §12."""
+"""What a request becomes at the upstream, case by case: P01 to P24 of docs/translation.md#cases."""
 
 from __future__ import annotations
 

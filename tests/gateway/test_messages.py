@@ -1,4 +1,4 @@
-"""Messages and templates through the whole gateway: P36 to P48 of translation.md §12."""
+"""Messages and templates through the whole gateway: P36 to P48."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ def test_a_run_that_gets_no_requests_by_its_model_s_name_is_logged_once(caplog: 
     again = Table(Registry(services=[service("a"), service("b"), service("c", model="other")]), first)
     Table(Registry(services=[service("a"), service("b"), service("d")]), again)
     assert [entry.getMessage() for entry in caplog.records] == [
-        "the model name 'm' belongs to another run: 'b' gets no requests by it",
-        "the model name 'm' belongs to another run: 'd' gets no requests by it",
+        "the model name 'm' belongs to another run, so that the run 'b' gets no requests for it",
+        "the model name 'm' belongs to another run, so that the run 'd' gets no requests for it",
     ]
 
 

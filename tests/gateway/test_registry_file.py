@@ -31,7 +31,9 @@ def test_a_broken_file_leaves_the_last_good_one_and_is_logged_once(
     with caplog.at_level(logging.ERROR):
         bench.file.write_bytes(broken)
         assert [bench.post().status_code for _ in range(3)] == [200, 200, 200]
-    assert len([record for record in caplog.records if "last good state stays" in record.getMessage()]) == 1
+    assert (
+        len([record for record in caplog.records if "the gateway uses the last good state" in record.getMessage()]) == 1
+    )
     bench.register(bench.service(model="other"))
     assert bench.post().status_code == 404
 
@@ -51,8 +53,8 @@ def test_one_broken_record_breaks_nothing_else(bench: Bench, caplog: pytest.LogC
         bench.register(bench.service("broken", eos_token={"content": "</s>"}), {"url": "http://x"}, bench.service())
         assert bench.post().status_code == 200
     assert [record.getMessage().partition(": ")[2].partition(":")[0] for record in caplog.records] == [
-        "service 0 is left out",
-        "service 1 is left out",
+        "the gateway ignores service 0",
+        "the gateway ignores service 1",
     ]
 
 

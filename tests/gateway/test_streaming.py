@@ -1,4 +1,4 @@
-"""What a stream becomes: P58 to P71 of translation.md §12, and what is near them."""
+"""What a stream becomes: P58 to P71, and related cases."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_p69_an_upstream_that_leaves_early_is_an_error(bench: Bench, cut: Any, h
 
 
 def test_p70_silence_is_filled_with_comments(bench: Bench) -> None:
-    """The times of §12 over 20: begin after 0.05 s, comments every 0.1 s; the silence lasts for three of them."""
+    """The stream begins after 0.05 s and has comments every 0.1 s. The silence lasts for three comments."""
     bench.serve(commit_after=0.05, keep_alive=0.1)
     go_on = asyncio.Event()
 

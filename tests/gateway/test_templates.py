@@ -1,4 +1,4 @@
-"""Chat templates: cases P36-P48 of translation.md at the level of the package, and the environment of §7.1."""
+"""Chat templates: P36 to P48 at the level of the package, and docs/translation.md#environment."""
 
 from __future__ import annotations
 
@@ -292,7 +292,7 @@ def test_a_model_without_a_template_is_refused() -> None:
 def test_a_template_for_tools_alone_is_no_template_for_plain_requests() -> None:
     chat = ChatTemplate(Model(name="m", chat_templates={"tool_use": "t"}))
     assert chat.render(HI, tools=[{}]) == "t"
-    with pytest.raises(TemplateInvalid, match="none named default"):
+    with pytest.raises(TemplateInvalid, match="no template named default"):
         chat.render(HI)
 
 

@@ -1,4 +1,4 @@
-"""Messages on their way into a template: translation.md §2.10, hostile input included."""
+"""Messages on their way into a template: docs/translation.md#messages, hostile input included."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from tests.lambda_function.runtime_api import Invocation
 Headers = Iterable[tuple[str, str]]
 
 BINARY = ("multipart/form-data", "application/octet-stream", "image/*", "audio/*")
-"""Types whose bodies travel in base64 (design: the API's binary types)."""
+"""Types whose bodies the API sends in base64: its `binaryMediaTypes`."""
 _REMAPPED = "x-amzn-remapped-"
 _RENAMED = ("www-authenticate",)
-"""Response headers that a REST API renames (reference/aws.md §10)."""
+"""Response headers that a REST API renames (docs/aws.md#limits)."""
 CLIENT = "203.0.113.7"
 
 

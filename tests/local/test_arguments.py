@@ -1,4 +1,4 @@
-"""The command line of `python -m local`."""
+"""The command line of `make local`."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def test_one_configuration_and_nothing_else_means_port_8000_and_the_stand_in() -
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("", "the following arguments are required: CONFIG"),
-        ("a.yml --port x", "'x' is no port: a whole number from 0 to 65535"),
-        ("a.yml --port 65536", "'65536' is no port"),
-        ("a.yml --port ８０", "is no port"),
-        ("a.yml --upstream localhost:3000", "is no address: write it as http://127.0.0.1:3000"),
-        ("a.yml --upstream http://", "is no address"),
-        ("a.yml --upstream http://127.0.0.1:3000/?a=b", "is no address"),
-        ("a.yml --upstream http://user:secret@127.0.0.1:3000", "'http://***@127.0.0.1:3000' is no address"),
-        ("a.yml --upstream http://127.0.0.1:x", "is no address"),
+        ("", "no configuration is given: make local CONFIG=examples/mistral/serve.dstack.yml"),
+        ("a.yml --port x", "'x' is not a port: give a whole number from 0 to 65535"),
+        ("a.yml --port 65536", "'65536' is not a port"),
+        ("a.yml --port ８０", "is not a port"),
+        ("a.yml --upstream localhost:3000", "is not an address: write one like http://127.0.0.1:3000"),
+        ("a.yml --upstream http://", "is not an address"),
+        ("a.yml --upstream http://127.0.0.1:3000/?a=b", "is not an address"),
+        ("a.yml --upstream http://user:secret@127.0.0.1:3000", "'http://***@127.0.0.1:3000' is not an address"),
+        ("a.yml --upstream http://127.0.0.1:x", "is not an address"),
         ("a.yml --docker --upstream http://127.0.0.1:3000", "not allowed with argument"),
-        ("a.yml b.yml --name one", "--name names one run: give one configuration with it"),
+        ("a.yml b.yml --name one", "--name is the name of one run: give one configuration with it"),
         ("a.yml --gpus 24GB", "unrecognized arguments: --gpus 24GB (nearest: --gpu)"),
         ("a.yml --memroy 24GB", "(nearest: --memory)"),
         ("a.yml --spot_policy auto", "(nearest: --spot-policy)"),

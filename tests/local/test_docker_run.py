@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.local_service import LLAMA_2, serving
+from tests.support.local_service import LLAMA_2, MISTRAL, serving
 from tests.support.processes import ROOT, python, running
 from tests.support.requirements import require
 
@@ -74,7 +74,7 @@ def test_an_image_that_cannot_be_run_ends_everything_with_dockers_own_words(dock
     with running(line, env=env) as process:
         assert process.wait() == 1
         assert process.output == (
-            "Starting web-1 …\n"
+            f"Reading {tmp_path}/web.dstack.yml …\nStarting web-1 …\n"
             "[web-1] docker: Error response from daemon: pull access denied for private/image.\n"
             "web-1 ended with 125, so everything ends.\n"
         )
@@ -83,11 +83,11 @@ def test_an_image_that_cannot_be_run_ends_everything_with_dockers_own_words(dock
 def test_without_an_engine_the_launcher_says_so_before_it_asks_anybody_anything(tmp_path: Path) -> None:
     """`examples/mistral` would need a template from the Hub; that there is no docker is said first."""
     with running(
-        python("-m", "local", "examples/mistral/serve.dstack.yml", "--docker", "--port", "0"),
+        python("-m", "local", MISTRAL, "--docker", "--port", "0"),
         env={"PATH": str(tmp_path)},
     ) as process:
         assert process.wait() == 1
-        assert process.output.startswith("--docker runs the configured image with docker, and there is no docker here")
+        assert process.output.startswith(f"Reading {MISTRAL} …\n--docker runs the configured image with docker")
 
 
 def test_a_real_engine_serves_a_real_image(tmp_path: Path) -> None:

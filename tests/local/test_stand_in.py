@@ -44,7 +44,7 @@ def test_whoever_reads_only_the_first_line_of_the_banner_leaves_nothing_running(
     line = " ".join(python("-m", "local", str(tmp_path / "web.dstack.yml"), "--port", "0"))
     with running(["bash", "-c", f"{line} | head -1"]) as process:
         assert process.wait(within=60) == 0
-        assert process.output.startswith("Starting ")
+        assert process.output == f"Reading {tmp_path}/web.dstack.yml …\n"
         assert "Traceback" not in process.output
         assert READY not in process.output
 

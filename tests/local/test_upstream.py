@@ -94,7 +94,7 @@ def test_an_upstream_that_is_not_there_is_an_error_with_a_remedy() -> None:
     with running(python("-m", "local", LLAMA_2, "--port", "0", "--upstream", url)) as process:
         assert process.wait() == 1
         assert process.output == (
-            f"--upstream {url}: nothing answers there ([Errno 111] Connection refused). "
+            f"Reading {LLAMA_2} …\n--upstream {url}: nothing answers there ([Errno 111] Connection refused). "
             "Start it, or correct the address.\n"
         )
 
@@ -103,7 +103,8 @@ def test_what_is_fetched_from_the_hub_is_said_before_it_comes(tgi: RecordingTgi)
     command = python("-m", "local", MISTRAL, "--port", "0", "--upstream", tgi.url)
     with running(command, env={"HF_ENDPOINT": f"http://127.0.0.1:{free_port()}"}) as process:
         assert process.wait() == 1
-        said, report = process.output.split("\n", 1)
+        first, said, report = process.output.split("\n", 2)
+        assert first == f"Reading {MISTRAL} …"
         assert said == f"Fetching the chat template of {MISTRAL_MODEL} from the Hub …"
         assert report.startswith(f"{MISTRAL}: 1 problem\n\nline 11, model.chat_template\n  found:  nothing\n")
 

@@ -74,7 +74,7 @@ def test_the_same_input_gives_the_same_bytes(project: Project, tmp_path: Path) -
     leftovers.mkdir()
     (leftovers / "app.cpython-311.pyc").write_bytes(b"old")
     (other / "gateway_lambda" / ".hidden").write_text("x")
-    for name in ("app.py~", "app.py.orig", ".app.py", "notes.md"):
+    for name in ("app.py~", "app.py.orig", ".app.py", "README.md"):
         (other / "gateway_lambda" / name).write_text("x")
     second = build_function_zip(root=other)
     assert second.path.read_bytes() == first.path.read_bytes()

@@ -1,4 +1,4 @@
-"""Chat templates from the Hub: the real huggingface_hub against a Hub on loopback (translation.md §7.4, P49)."""
+"""Chat templates from the Hub, with the real huggingface_hub (docs/translation.md#where-a-template-comes-from)."""
 
 from __future__ import annotations
 
@@ -104,6 +104,7 @@ def test_templates_are_taken_from_the_first_file_that_has_one(
     named: dict[str, str],
     origin: str,
 ) -> None:
+    """P49, with the next test."""
     hub.repositories[NAME] = Repository(files)
     resolved = found(open_repository)
     assert (resolved.template, resolved.named, resolved.origin) == (template, named, f"{origin} of {NAME}")

@@ -210,7 +210,7 @@ def test_without_rate_limits_neither_record_nor_notes_speak_of_them(plan: Plan) 
 
 
 def test_tags_that_a_role_takes_for_one_are_refused(plan: Plan) -> None:
-    with pytest.raises(ConfigurationError, match="tags' keys differ in more than case") as caught:
+    with pytest.raises(ConfigurationError, match="tag keys must differ in more than upper and lower case") as caught:
         plan(f"{SERVICE}tags: {{team: a, other: b, Team: c}}\n")
     assert [(one.where, one.found) for one in caught.value.problems] == [("tags", "team, Team")]
 

@@ -12,7 +12,7 @@ from tests.prose.passages import Passage, of_module, of_page
 PAGE = """# A heading
 
 One sentence over
-two lines with `code` and a [link](other.md).
+two lines with `code` and a [link](words.md).
 
 - an item
   that goes on
@@ -45,8 +45,8 @@ def test_a_rule_finds_its_bad_example_and_leaves_its_good_one(rule: Rule) -> Non
 
 
 def test_a_finding_says_where_it_is_and_what_to_say_instead() -> None:
-    (found,) = findings(Passage("docs/x.md", 7, "What it costs hangs on traffic alone."))
-    assert found == "docs/x.md:7: hangs-on: depends on: … What it costs hangs on traffic alone. …"
+    (found,) = findings(Passage("docs/words.md", 7, "What it costs hangs on traffic alone."))
+    assert found == "docs/words.md:7: hangs-on: depends on: … What it costs hangs on traffic alone. …"
 
 
 def test_the_prose_of_a_page_is_its_paragraphs_items_headings_and_cells() -> None:

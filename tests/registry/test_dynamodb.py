@@ -209,7 +209,7 @@ def test_the_last_good_copy_serves_for_five_minutes_then_there_is_503(
     with caplog.at_level(logging.ERROR):
         run(work())
     said = [record.getMessage() for record in caplog.records]
-    assert [("the last good copy stays" in line, "there is no copy" in line) for line in said] == [
+    assert [("the gateway uses the last good copy" in line, "the gateway has no copy" in line) for line in said] == [
         (True, False),
         (True, False),
         (False, True),
@@ -290,7 +290,7 @@ def test_a_broken_item_is_told_once_and_the_rest_serves(
     with caplog.at_level(logging.ERROR):
         run(work())
     assert [record.getMessage() for record in caplog.records] == [
-        "registry table registry-1: an item is left out: "
+        "registry table registry-1: the gateway ignores an item: "
         "run#broken: Expected `str | null`, got `int` - at `$.model.upstream_api_key`"
     ]
 
@@ -356,9 +356,9 @@ def test_an_address_may_have_a_path(table: scripted_dynamodb.Table, clock: Clock
         ("a/b", {}, r"'dynamodb:a/b': a table's name"),
         ("table", {"AWS_REGION": ""}, "AWS_REGION is not set"),
         ("table", {"AWS_SECRET_ACCESS_KEY": ""}, "AWS_SECRET_ACCESS_KEY is not set"),
-        ("table", {"AWS_ENDPOINT_URL": "ftp://x"}, "address 'ftp://x' cannot be used: want http"),
-        ("table", {"AWS_ENDPOINT_URL": "http://x/\r\na: b"}, "cannot be used: want http"),
-        ("table", {"AWS_REGION": "eu west-1"}, "cannot be used: want http"),
+        ("table", {"AWS_ENDPOINT_URL": "ftp://x"}, "address 'ftp://x' cannot be used: use http"),
+        ("table", {"AWS_ENDPOINT_URL": "http://x/\r\na: b"}, "cannot be used: use http"),
+        ("table", {"AWS_REGION": "eu west-1"}, "cannot be used: use http"),
     ],
 )
 def test_what_no_look_could_do_without_is_told_at_the_start(name: str, changed: dict[str, str], told: str) -> None:

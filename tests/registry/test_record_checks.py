@@ -74,26 +74,26 @@ def test_what_is_no_host(host: str) -> None:
             check()
 
 
-URL = "url: want http://host or https://host in ASCII, with a port and a path where needed; no user, no query"
+URL = "url: use http://host or https://host in ASCII, with a port and a path if needed, without user and query"
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "url": ({"url": "http://a..b"}, URL),
     "one of several": ({"url": ["http://a", "http://user:secret@b"]}, URL),
-    "port": ({"url": "http://a:70000"}, "url: want a port from 1 to 65535"),
+    "port": ({"url": "http://a:70000"}, "url: use a port from 1 to 65535"),
     "host": (
         {"host": "a\r\nx: secret"},
-        "host: want the name of a host, with a port where needed, in ASCII",
+        "host: use the name of a host in ASCII, with a port if needed",
     ),
     "key": (
         {"model": {"name": "m", "upstream_api_key": "secret\r\nx: y"}},
-        "upstream_api_key: want printable ASCII without spaces - at `$.model`",
+        "upstream_api_key: use printable ASCII without spaces - at `$.model`",
     ),
     "blank key": (
         {"model": {"name": "m", "upstream_api_key": " "}},
-        "upstream_api_key: want printable ASCII without spaces - at `$.model`",
+        "upstream_api_key: use printable ASCII without spaces - at `$.model`",
     ),
     "prefix": (
         {"model": {"name": "m", "prefix": "v1"}},
-        "prefix: want a path that begins with /, in ASCII, without query or fragment - at `$.model`",
+        "prefix: use a path in ASCII that begins with /, without query and fragment - at `$.model`",
     ),
     "no rate": ({"rate_limits": [{"prefix": "/", "rps": 0}]}, "Expected `float` >= 1e-06 - at `$.rate_limits[0].rps`"),
     "tiny rate": (
@@ -123,7 +123,7 @@ def test_a_record_that_cannot_be_used_is_left_out_of_table_and_file_and_breaks_n
     assert (found.registry.services, found.problems) == (wanted, (f"run#x: {problem}",))
     registry = decode_registry(json.dumps({"services": [broken, good]}).encode(), "file")
     assert registry.services == wanted
-    assert [record.getMessage() for record in caplog.records] == [f"file: service 0 is left out: {problem}"]
+    assert [record.getMessage() for record in caplog.records] == [f"file: the gateway ignores service 0: {problem}"]
     assert "secret" not in problem
 
 
@@ -143,7 +143,7 @@ def test_what_is_made_here_is_checked_as_well() -> None:
         lambda: Model(name="m", prefix="v1"),
         lambda: Model(name="m", upstream_api_key="a\nb"),
     ):
-        with pytest.raises(ValueError, match="want"):
+        with pytest.raises(ValueError, match=": use "):
             make()
     assert msgspec.json.decode(msgspec.json.encode(RateLimit(prefix="/", rps=1 / 60)), type=RateLimit).rps == 1 / 60
     assert Model(name="m", prefix="", upstream_api_key=" key\n").upstream_api_key == " key\n"

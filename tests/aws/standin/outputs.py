@@ -106,7 +106,7 @@ def _special(type: str, inputs: Mapping[str, Any], seed: str) -> Iterator[tuple[
 
 
 def _validation(name: str) -> dict[str, str]:
-    """ACM's record for a name: a name and its wildcard have the same one (aws.md §2)."""
+    """ACM's DNS record for a name. A name and its wildcard have the same record."""
     plain = name.removeprefix("*.")
     digits = digits_of(f"acm {plain}")
     return {

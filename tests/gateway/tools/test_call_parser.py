@@ -1,4 +1,4 @@
-"""Calls are told from content as models of each family write them (translation.md §2.9)."""
+"""Calls are told from content as models of each family write them (docs/translation.md#tools)."""
 
 from __future__ import annotations
 

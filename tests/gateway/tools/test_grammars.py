@@ -17,8 +17,7 @@ from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.answer_format import read_format
 from gateway_lambda.tools.request import read_tools
 from gateway_lambda.tools.schema_size import check_size
-
-compiler = pytest.importorskip("outlines_core.fsm.json_schema", reason="outlines-core has no wheel for this Python")
+from tests.support.requirements import require
 
 NEW = Facts(version=(3, 3, 6))
 MODEL = Model(name="m")
@@ -31,7 +30,10 @@ def _expression(grammar: dict[str, Any] | None) -> str:
         return grammar["value"]
     jsonschema.Draft202012Validator.check_schema(grammar["value"])
     assert "properties" in grammar["value"]
-    return compiler.build_regex_from_schema(json.dumps(grammar["value"]))
+    require("outlines-core")
+    from outlines_core.fsm.json_schema import build_regex_from_schema
+
+    return build_regex_from_schema(json.dumps(grammar["value"]))
 
 
 def _of_format(schema: dict[str, Any]) -> re.Pattern[str]:

@@ -1,4 +1,4 @@
-"""What tools, tool_choice and parallel_tool_calls come to (translation.md §2.9)."""
+"""What tools, tool_choice and parallel_tool_calls come to (docs/translation.md#tools)."""
 
 from __future__ import annotations
 
@@ -304,7 +304,7 @@ def test_tools_are_dropped_where_the_record_drops_what_is_unsupported() -> None:
 
 
 def test_a_record_with_a_parser_that_there_is_not_is_no_fault_of_the_caller() -> None:
-    with pytest.raises(ServiceError, match="want off, grammar, hermes, llama3, mistral"):
+    with pytest.raises(ServiceError, match="must set off, grammar, hermes, llama3, mistral"):
         read_tools({"tools": [F]}, Model(name="m", tools="pythonic"), NEW)
 
 

@@ -1,4 +1,4 @@
-"""`response_format` becomes a grammar, or an error that names what is wrong (translation.md §2.8)."""
+"""`response_format` becomes a grammar, or an error that names the field (docs/translation.md#response-formats)."""
 
 from __future__ import annotations
 

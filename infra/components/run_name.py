@@ -1,0 +1,90 @@
+"""Whether a run name is free, asked before the run is claimed, so that a refusal can name the stack that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi import dynamic
+
+from infra.components.dynamic_provider import DynamicProvider
+from infra.planning.model_names import read_registered
+from infra.planning.table_items import CLAIM
+from infra.preflight.aws_errors import aws_failures
+from infra.preflight.registry import Queried, registry_items
+from infra.preflight.run_name import taken
+
+_ASKED_AGAIN = ("run", "table", "region")
+
+
+def _client(region: str, profile: str | None) -> Queried:
+    import boto3
+
+    session: Any = boto3.Session(region_name=region, profile_name=profile)
+    return session.client("dynamodb")
+
+
+class RunNameProvider(DynamicProvider):
+    """Refuses to be created when another stack has the run name, and changes nothing.
+
+    The claim itself is a table item that the provider writes only if there is none. Therefore two stacks never have
+    one name, even if both find it free here. But that refusal is AWS's, which does not say who has the name.
+    """
+
+    def __init__(self, client: Callable[[str, str | None], Queried] = _client) -> None:
+        super().__init__()
+        self._client = client
+
+    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
+        self._check(props)
+        return dynamic.CreateResult(id_=f"{props['table']} {props['run']}", outs=props)
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.DiffResult:
+        names = (*_ASKED_AGAIN, "owner", "profile")
+        return dynamic.DiffResult(changes=any(_olds.get(name) != _news.get(name) for name in names))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.UpdateResult:
+        """A stack that was renamed has its claim under the old name, and keeps it."""
+        if any(_olds.get(name) != _news.get(name) for name in _ASKED_AGAIN):
+            self._check(_news)
+        return dynamic.UpdateResult(outs=_news)
+
+    def _check(self, props: dict[str, Any]) -> None:
+        run = str(props["run"])
+        try:
+            table = self._client(str(props["region"]), props.get("profile"))
+            claims = read_registered(registry_items(table, str(props["table"]), f"{CLAIM}{run}")).runs
+        except aws_failures():
+            return
+        owner = claims.get(run)
+        if owner not in (None, props["owner"]):
+            raise self.refusal(RuntimeError(f"run name: {taken(run, str(owner))}")) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunNameArgs:
+    """Which name, for whom."""
+
+    run: str
+    owner: str
+    """Full name of the stack."""
+    region: pulumi.Input[str]
+    table: pulumi.Input[str]
+    profile: str | None
+    """The AWS profile to ask with; `None`: the caller's own credentials."""
+
+
+class RunName(dynamic.Resource):
+    """Created before the claim, which depends on it."""
+
+    def __init__(self, name: str, args: RunNameArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        inputs: dict[str, pulumi.Input[Any]] = {
+            "run": args.run,
+            "owner": args.owner,
+            "region": args.region,
+            "table": args.table,
+            **({} if args.profile is None else {"profile": args.profile}),
+        }
+        super().__init__(RunNameProvider(), name, inputs, opts)
