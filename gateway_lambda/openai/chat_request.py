@@ -62,8 +62,8 @@ def wants_form(body: Mapping[str, Any]) -> bool:
 def read_form(request: ChatRequest, body: Mapping[str, Any], facts: Facts) -> None:
     """Read the response format and the tools for an upstream with these `facts`. Raises `RequestError`."""
     grammar, param = read_format(body, request.model, facts)
-    tools = request.tools = read_tools(body, request.model, facts, formatted=grammar is not None)
-    request.grammar = grammar or tools.grammar
+    tools = request.tools = read_tools(body, request.model, facts, grammar, param)
+    request.grammar = tools.grammar or grammar
     request.grammar_param = param or "tools"
     request.dropped += [name for name in tools.dropped if name not in request.dropped]
 
