@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value
 from gateway_lambda.openai.fields import boolean, integer, mapping, sequence, string
-from gateway_lambda.openai.request import MAX_TOKENS, SHARED_ROWS, Request, Row, read_fields
+from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, limit_of_tokens, read_fields
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.answer_format import has_format, read_format
@@ -36,7 +36,7 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
     read_fields(request, body, _ROWS)
     if request.messages is None:
         raise invalid_type("messages", None, "a list of messages")
-    if body.get("top_logprobs") is not None and not request.logprobs:
+    if request.top_logprobs and not request.logprobs:
         raise RequestError(
             "top_logprobs needs logprobs; set logprobs to true, or leave top_logprobs out",
             "invalid_value",
@@ -84,11 +84,11 @@ def _messages(request: ChatRequest, value: Any) -> None:
 
 
 def _max_tokens(request: ChatRequest, value: Any) -> None:
-    request.max_tokens = integer(value, "max_tokens", 1, MAX_TOKENS)
+    request.max_tokens = limit_of_tokens(value, "max_tokens")
 
 
 def _max_completion_tokens(request: ChatRequest, value: Any) -> None:
-    request.max_completion_tokens = integer(value, "max_completion_tokens", 1, MAX_TOKENS)
+    request.max_completion_tokens = limit_of_tokens(value, "max_completion_tokens")
 
 
 def _logprobs(request: ChatRequest, value: Any) -> None:

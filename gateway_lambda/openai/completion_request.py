@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value, unsupported_value
 from gateway_lambda.openai.fields import boolean, integer, sequence, string
-from gateway_lambda.openai.request import MAX_TOKENS, SHARED_ROWS, Request, Row, read_fields
+from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, limit_of_tokens, read_fields
 from gateway_lambda.registry.record import Model
 from gateway_lambda.templates import MessagesRefused
 from gateway_lambda.templates.images import ImageGuard
@@ -83,7 +83,7 @@ def _check_images(model: Model, prompt: str) -> None:
 
 
 def _max_tokens(request: CompletionRequest, value: Any) -> None:
-    request.max_tokens = integer(value, "max_tokens", 1, MAX_TOKENS)
+    request.max_tokens = limit_of_tokens(value, "max_tokens")
 
 
 def _best_of(request: CompletionRequest, value: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -111,7 +112,7 @@ def test_an_expression_of_the_client_cannot_stand_beside_a_call() -> None:
 def _read(text: str, cuts: list[int]) -> tuple[str | None, list[tuple[str, str]]]:
     parser = AnswerOrCallParser(frozenset("f"))
     places = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
-    deltas = [delta for start, end in zip(places, places[1:], strict=False) for delta in parser.feed(text[start:end])]
+    deltas = [delta for start, end in pairwise(places) for delta in parser.feed(text[start:end])]
     found = gather([*deltas, *parser.finish()])
     return found.content, [(call.name, call.arguments) for call in found.calls]
 
