@@ -60,4 +60,4 @@ def _squeezed(name: str) -> str:
 
 
 def _without_one(name: str) -> Collection[str]:
-    return {name[:index] + name[index + 1 :] for index in range(len(name))}
+    return [name[:index] + name[index + 1 :] for index in range(len(name))]

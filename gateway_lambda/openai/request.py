@@ -70,6 +70,8 @@ def dropped_header(request: Request) -> list[Header]:
     return [(b"x-gateway-dropped-params", ", ".join(request.dropped).encode())] if request.dropped else []
 
 
+_MOST_FIELDS = 200
+"""Above that, unknown fields are not looked at, so that their number costs nothing."""
 Row = Callable[[Any, Any], None]
 
 
@@ -80,7 +82,7 @@ def read_fields(request: Request, body: Mapping[str, Any], rows: Mapping[str, Ro
             row = rows.get(name)
             if row is not None:
                 row(request, value)
-            elif name not in KNOWN:
+            elif name not in KNOWN and len(body) <= _MOST_FIELDS:
                 _check_unknown(request, name, value)
     if request.stream or body.get("stream_options") is None:
         return

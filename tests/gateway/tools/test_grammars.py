@@ -145,7 +145,7 @@ def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-_schemas = _objects(st.recursive(_leaves, _nested, max_leaves=6)).map(
+schemas = _objects(st.recursive(_leaves, _nested, max_leaves=6)).map(
     lambda schema: {
         **schema,
         "type": "object",
@@ -155,7 +155,7 @@ _schemas = _objects(st.recursive(_leaves, _nested, max_leaves=6)).map(
 
 
 @settings(max_examples=100, deadline=None, phases=[Phase.explicit, Phase.generate])
-@given(_schemas)
+@given(schemas)
 def test_every_schema_that_clients_write_is_compiled(schema: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     try:
