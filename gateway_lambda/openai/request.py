@@ -94,7 +94,7 @@ def read_fields(request: Request, body: Mapping[str, Any], rows: Mapping[str, Ro
 
 
 def limit_of_tokens(value: Any, param: str) -> int | None:
-    """Return a client's limit; -1 is none."""
+    """Return the limit of a client. -1 means no limit."""
     return None if type(value) is int and value == -1 else integer(value, param, 1, MAX_TOKENS)
 
 

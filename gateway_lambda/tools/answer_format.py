@@ -1,7 +1,7 @@
 """What an answer must look like, in each of the fields that clients use for it.
 
-`response_format` is OpenAI's. `grammar` is TGI's own. `structured_outputs` and `guided_json`, `guided_regex`,
-`guided_choice` are vLLM's. A request can have one of them that says something.
+OpenAI has `response_format`. TGI has `grammar`. vLLM has `structured_outputs`, `guided_json`, `guided_regex` and
+`guided_choice`. A request can set one of these fields.
 """
 
 from __future__ import annotations
