@@ -67,6 +67,15 @@ def _outlines_core() -> str | None:
     return None if found else "outlines-core 0.1.26 has no wheel for this Python; use 3.11 or 3.12"
 
 
+def chromium() -> str | None:
+    """The path of a Chromium or Chrome."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def _chromium() -> str | None:
+    return None if chromium() else "there is no chromium command"
+
+
 def _docker() -> str | None:
     if shutil.which("docker") is None:
         return "there is no docker command"
@@ -94,6 +103,7 @@ def _text_generation() -> str | None:
 
 REQUIREMENTS: Mapping[str, Requirement] = {
     "checkov": Requirement("checkov, which make check installs", _checkov),
+    "chromium": Requirement("a Chromium or Chrome, which needs no display", _chromium),
     "docker": Requirement("a docker engine", _docker),
     "lambda-adapter": Requirement("the Lambda Web Adapter's binary, as lambda-adapter", _lambda_adapter),
     "linux": Requirement("/proc, to read memory and processor time from", _linux),
