@@ -270,7 +270,10 @@ def test_every_problem_of_the_command_line_is_reported_together(capsys: pytest.C
         ([CHATTY, "other.yml", "--name", "x"], "--name is the name of one run: give one configuration with it"),
         ([CHATTY, "other.yml", "--stack", "x"], "--stack is the name of one stack: give one configuration with it"),
         ([CHATTY, "--offers", "0"], "argument --offers: '0' is not a number of offers: give a whole number from 1"),
-        ([CHATTY, "--stack", "a/b"], "argument --stack: 'a/b' is not a name of a stack: use letters, digits, -, _ and ."),
+        (
+            [CHATTY, "--stack", "a/b"],
+            "argument --stack: 'a/b' is not a name of a stack: use letters, digits, -, _ and .",
+        ),
     ],
 )
 def test_a_wrong_command_line_is_explained(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -301,7 +304,10 @@ def test_several_configurations_have_a_report_each_and_one_that_fails_hides_none
     assert main([*paths, "--gpu", "24GB", "--audit=true", "--offers", "1"]) == 1
     printed = capsys.readouterr()
     reports = printed.out.split(f"\n{'─' * 118}\n\n")
-    assert [report.splitlines()[0].split() for report in reports] == [["Configuration", paths[0]], ["Configuration", paths[2]]]
+    assert [report.splitlines()[0].split() for report in reports] == [
+        ["Configuration", paths[0]],
+        ["Configuration", paths[2]],
+    ]
     assert "aws:ec2/flowLog:FlowLog" in reports[0], "a word of a gateway goes to the gateway"
     assert " g6.xlarge " in reports[1], "a word of a service goes to the service"
     assert "nowhere.dstack.yml: 1 problem" in printed.err
@@ -311,7 +317,9 @@ def test_several_configurations_have_a_report_each_and_one_that_fails_hides_none
 
 def test_a_word_that_none_of_several_configurations_takes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["examples/llama-2/serve.dstack.yml", CHATTY, "--zone-id", "Z0123456789ABC"]) == 1
-    assert capsys.readouterr().err.count("`zone_id` is a setting of a gateway, and this configuration is a service") == 2
+    assert (
+        capsys.readouterr().err.count("`zone_id` is a setting of a gateway, and this configuration is a service") == 2
+    )
 
 
 def test_a_name_is_the_run_name_whatever_the_configuration_says(tmp_path: Path) -> None:
@@ -343,7 +351,13 @@ def test_the_name_of_the_stack_is_another_thing(tmp_path: Path) -> None:
 
 
 def test_make_plan_prints_nothing_but_the_plan() -> None:
-    line = ["make", "--no-print-directory", "plan", f"CONFIG={EXAMPLES['llama-2'][0]}", f"ARGS={' '.join(EXAMPLES['llama-2'][1:])}"]
+    line = [
+        "make",
+        "--no-print-directory",
+        "plan",
+        f"CONFIG={EXAMPLES['llama-2'][0]}",
+        f"ARGS={' '.join(EXAMPLES['llama-2'][1:])}",
+    ]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout) == (0, (ROOT / "tests/commands/plans/llama-2.txt").read_text())
 

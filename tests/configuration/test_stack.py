@@ -316,7 +316,9 @@ stack config subnet_ids
 
 def test_a_word_that_is_not_stack_config_is_answered_with_its_place() -> None:
     assert (
-        _report({"configuration": "f", "region": "us-east-1", "port": "80", "profile": "work", "domain": "d"}, "service")
+        _report(
+            {"configuration": "f", "region": "us-east-1", "port": "80", "profile": "work", "domain": "d"}, "service"
+        )
         == """stack config: 4 problems
 
 stack config region
