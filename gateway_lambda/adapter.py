@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from gateway_lambda.cross_origin import AllowedOrigins
 from gateway_lambda.deadline import SECONDS, seconds_to_answer
 from gateway_lambda.errors import Header, RequestError
 from gateway_lambda.exchange import Exchange, Message, Receive, Send
@@ -31,8 +32,12 @@ _STAGE = re.compile("[A-Za-z0-9_-]+")
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def behind_adapter(application: Application) -> Application:
-    """Return an ASGI application for use behind the adapter: each header once, and a payload of at least one byte."""
+def behind_adapter(application: Application, origins: AllowedOrigins | None = None) -> Application:
+    """Return an ASGI application for use behind the adapter: each header once, and a payload of at least one byte.
+
+    `origins`: whose pages can read an error that is made here; `None`: all.
+    """
+    origins = origins or AllowedOrigins()
 
     async def serve(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,7 +51,10 @@ def behind_adapter(application: Application) -> Application:
             # The adapter has resolved the path that it passes on.
             refuse_climbing(context.path.encode())
         except RequestError as error:
-            await Exchange(scope, receive, response.send).respond_error(error)
+            exchange = Exchange(scope, receive, response.send)
+            if exchange.origin is not None:
+                origins.open(exchange, exchange.origin)
+            await exchange.respond_error(error)
             return
         # The adapter is on this machine; who asked it stands in X-Forwarded-For already.
         inner = {**scope, "headers": kept, "client": None, "root_path": _before(scope["raw_path"], context)}

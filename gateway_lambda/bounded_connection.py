@@ -6,13 +6,15 @@ The parser, httptools, gets a head or a trailer in pieces and joins them, so tha
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from gateway_lambda.cross_origin import AllowedOrigins
 from gateway_lambda.errors import GatewayError, RequestError
+from gateway_lambda.old_http import answer_without_chunks
 from gateway_lambda.request_head import (
     LONGEST_HEAD,
     MOST_LINES,
@@ -30,8 +32,7 @@ _MOST_QUEUED = 16
 _SKIPPED_BODY = 65536
 """Bytes of a refused body that are read and dropped, so that the connection can be used again."""
 _LINGER_BYTES = 8 * 1024 * 1024
-"""What still comes after a refusal is dropped, up to these: a connection that is closed with bytes unread is reset,
-and the client would lose the answer."""
+"""Bytes that are dropped after a refusal: closing with bytes unread resets the connection, and loses the answer."""
 
 BETWEEN, HEAD, BODY, DEAF, ENDING = range(5)
 """What is under way on a connection: nothing, a head, its body. From `DEAF` on, nothing that comes is looked at; with
@@ -52,6 +53,8 @@ class _Outlet:
 class BoundedConnection(HttpToolsProtocol):
     """uvicorn's connection with limits."""
 
+    origins: ClassVar[AllowedOrigins] = AllowedOrigins()
+    """The origins whose pages can read what is refused here."""
     parser: Any
     scope: Any
 
@@ -145,6 +148,7 @@ class BoundedConnection(HttpToolsProtocol):
         self.headers = []
         if self.scope["http_version"] != "1.1":
             check_version(self.scope["http_version"])
+            answer_without_chunks(self.cycle)
 
     def on_chunk_header(self) -> None:
         """A body in chunks. Raises `GatewayError`."""
@@ -235,7 +239,9 @@ class BoundedConnection(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.waiting_for_100_continue = False
             self.cycle.message_event.set()
-        self.transport.write(error.last_response())
+        headers = (self.headers if self.scope is None else self.scope["headers"]) or ()
+        origin = next((value for name, value in headers if name == b"origin"), None)
+        self.transport.write(error.last_response(self.origins.headers(origin) if origin is not None else ()))
         self.end()
 
     def _drop(self, size: int) -> None:

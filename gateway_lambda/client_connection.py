@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, cast
 
 from gateway_lambda.bounded_connection import BETWEEN, BODY, ENDING, HEAD, BoundedConnection
+from gateway_lambda.cross_origin import AllowedOrigins
 from gateway_lambda.errors import RequestError, unavailable
 from gateway_lambda.settings import Settings
 
@@ -23,7 +24,7 @@ class ClientConnection(BoundedConnection):
     @classmethod
     def serving(cls, settings: Settings) -> type[ClientConnection]:
         """The class of connections that are served with these settings."""
-        return type(cls.__name__, (cls,), {"settings": settings})
+        return type(cls.__name__, (cls,), {"settings": settings, "origins": AllowedOrigins(settings.allowed_origins)})
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

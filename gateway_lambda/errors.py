@@ -55,11 +55,13 @@ class GatewayError(Exception):
             return b"data: " + self.body() + b"\n\n"
         return b'event: error\ndata: {"type":"error",' + self.body()[1:] + b"\n\n"
 
-    def last_response(self) -> bytes:
-        """Return a whole response, for a connection that ends before there is a request."""
+    def last_response(self, more: tuple[Header, ...] = ()) -> bytes:
+        """Return a whole response with `more` headers, for a connection that ends before there is a request."""
         body = self.body()
         own = (b"x-request-id", b"req_" + os.urandom(12).hex().encode()), (b"content-length", b"%d" % len(body))
-        lines = [b"%s: %s\r\n" % header for header in (JSON_TYPE, *own, (b"connection", b"close"), *self.headers)]
+        lines = [
+            b"%s: %s\r\n" % header for header in (JSON_TYPE, *own, (b"connection", b"close"), *self.headers, *more)
+        ]
         status = b"HTTP/1.1 %d %s\r\n" % (self.status, HTTPStatus(self.status).phrase.encode())
         return status + b"".join(lines) + b"\r\n" + body
 
@@ -128,6 +130,16 @@ def model_not_found(name: str) -> RequestError:
 def not_found(what: str) -> RequestError:
     """A route or a run that does not exist."""
     return RequestError(what, "not_found", status=404)
+
+
+def not_allowed(method: str, allowed: bytes) -> RequestError:
+    """Return the error for a route that does not have the method."""
+    return RequestError(
+        f"{method} is not allowed here; use {allowed.decode()}",
+        "method_not_allowed",
+        status=405,
+        headers=((b"allow", allowed),),
+    )
 
 
 def run_not_found(name: str) -> RequestError:

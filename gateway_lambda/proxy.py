@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Iterable
 
 from gateway_lambda.errors import GatewayError, Header, timed_out
-from gateway_lambda.exchange import ClientLeft, Exchange
+from gateway_lambda.exchange import KEY_HEADERS, ClientLeft, Exchange
 from gateway_lambda.runs import Run
 from gateway_lambda.upstream.client import Upstream
 from gateway_lambda.upstream.replica import Replica
@@ -77,15 +77,18 @@ async def pass_on(
 def request_headers(exchange: Exchange, prefix: bytes, *, own: bool, readable: bool = False) -> list[Header]:
     """Return the headers of a request that is passed on.
 
-    `own`: with its Authorization header. `readable`: the answer must come without a content encoding.
+    `own`: with the caller's key. `readable`: the request was decoded, and the answer must come without a content
+    encoding.
     """
     given: list[Header] = exchange.scope["headers"]
     skipped = _NOT_PASSED_ON | _named_in_connection(given)
     if not own:
         skipped |= {b"authorization"}
+        key = (exchange.authorization or b"").partition(b" ")[2].strip()
+        given = [header for header in given if header[0] not in KEY_HEADERS or header[1].strip() != key]
     added = _forwarded(exchange, given, prefix)
     if readable:
-        skipped |= {b"accept-encoding"}
+        skipped |= {b"accept-encoding", b"content-encoding"}
         added.append((b"accept-encoding", b"identity"))
     return [header for header in given if header[0] not in skipped] + added
 

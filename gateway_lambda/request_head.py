@@ -14,7 +14,7 @@ MOST_LINES = 100
 
 
 def length_in(value: bytes | None) -> int | None:
-    """The number in a Content-Length, which the parser has checked; None where there is none.
+    """Return the number in a Content-Length, which the parser has checked; None without the header.
 
     It may have zeros in front, more of them than Python takes for a number.
     """

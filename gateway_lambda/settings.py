@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gateway_lambda.cross_origin import ANY, AllowedOrigins
 from gateway_lambda.registry.address import BadAddress, address
 
 
@@ -50,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long running requests may go on after SIGTERM. 0: they end at once."""
     behind: str = ""
     """`adapter`: requests come through a web adapter, which turns every response into metadata and a payload."""
+    allowed_origins: str = ANY
+    """Origins whose web pages can call the gateway, with commas; `*` for all, or `none`."""
     log: str = "warning"
     """The lowest level that is logged: debug, info, warning or error."""
     log_requests: int = 0
@@ -75,6 +78,7 @@ VARIABLES: dict[str, str] = {
     "idle_timeout": "GATEWAY_IDLE_TIMEOUT",
     "grace": "GATEWAY_GRACE",
     "behind": "GATEWAY_BEHIND",
+    "allowed_origins": "GATEWAY_ALLOWED_ORIGINS",
     "log": "GATEWAY_LOG",
     "log_requests": "GATEWAY_LOG_REQUESTS",
 }
@@ -130,5 +134,9 @@ def _check(settings: Settings) -> None:
             address(settings.upstream)
         except BadAddress as problem:
             raise SettingsError(f"GATEWAY_UPSTREAM={settings.upstream!r}: {problem}") from None
+    try:
+        AllowedOrigins(settings.allowed_origins)
+    except ValueError as problem:
+        raise SettingsError(f"GATEWAY_ALLOWED_ORIGINS={settings.allowed_origins!r}: {problem}") from None
     if settings.port > 65535:
         raise SettingsError(f"PORT={settings.port}: use a port of at most 65535")

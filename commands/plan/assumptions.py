@@ -1,6 +1,6 @@
-"""What a program is told where only an account would know, and which of it a reader should hear about.
+"""Answers to questions that only an AWS account can answer, and the sentences that tell the reader about them.
 
-What a resource turns out to be stays unknown, as in a preview; what is looked up is made up.
+The outputs of resources stay unknown, as in a preview. The results of lookups are invented.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from infra.components.connection import VERSION, ApiTarget, Connection
 from infra.planning import PRICES_REGION, GatewayPlan, ServicePlan
 
 DOMAIN = "example.com"
-"""Kept free for examples (RFC 2606)."""
+"""Reserved for examples (RFC 2606)."""
 ZONES = "abc"
-"""Letters of Availability Zones that every region of AWS may be thought to have."""
+"""The letters of the Availability Zones that each region is assumed to have."""
 _ID = "0123456789abcdef0"
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
 """How a zone's name begins: `us-east-1` of `us-east-1a`, `us-west-2` of `us-west-2-lax-1a`."""
 
 
 def assumed_region(plan: ServicePlan | GatewayPlan) -> str:
-    """The region that a plan names, where it has a zone of those that the plan names too; that of the catalog's prices
-    where it names none."""
+    """Return the region of a plan, preferably one that has a zone that the plan names. If the plan names no region,
+    return the region of the catalog's prices."""
     if isinstance(plan, GatewayPlan):
         return plan.region
     of_zones = [found[0] for zone in plan.availability_zones or () if (found := _REGION.match(zone))]
@@ -34,7 +34,7 @@ def assumed_region(plan: ServicePlan | GatewayPlan) -> str:
 
 
 class Assumptions:
-    """The engine's and AWS's answers, for one run of a program. `said`: what was assumed, a sentence each."""
+    """The answers of the engine and of AWS, for one run of a program. `said`: the assumptions, a sentence each."""
 
     def __init__(self, plan: ServicePlan | GatewayPlan) -> None:
         self._plan = plan
@@ -46,15 +46,15 @@ class Assumptions:
         return tuple(self._said)
 
     def create(self, registration: Registration) -> tuple[str | None, Properties]:
-        """No id, and no output but the inputs."""
+        """Return no id, and only the inputs as outputs."""
         return None, dict(registration.inputs)
 
     def read(self, type: str, name: str, id: str, properties: Properties) -> Properties:
-        """A gateway's stack; there is nothing else that a program reads."""
+        """Answer for the stack of a gateway. Programs read nothing else."""
         if type != STACK_REFERENCE:
             raise Refused(f"make plan has no answer for reading {type} {name}: it needs one in {__name__}")
         self._say(
-            f"The gateway, stack {id}, is not looked at: one in {self._region} with the domain {DOMAIN} is assumed."
+            f"The stack {id} is a gateway in {self._region} with the domain {DOMAIN}. make plan does not read it."
         )
         connection = cast(Properties, asdict(_connection(self._region)))
         return {"name": id, "outputs": {"connection": connection}, "secretOutputNames": []}
@@ -77,7 +77,7 @@ class Assumptions:
             ):
                 return self._network(asked, call.arguments)
             case "getParameter":
-                self._say("The machine image is the newest when the service is deployed; it is not looked up here.")
+                self._say("pulumi up looks up the newest machine image when it deploys the service for the first time.")
                 return {**call.arguments, "value": f"ami-{_ID}"}
             case "getAmi":
                 return self._image()
@@ -87,28 +87,28 @@ class Assumptions:
     def _zones(self) -> Properties:
         names = [f"{self._region}{letter}" for letter in ZONES]
         self._say(
-            f"{self._region} is taken to have {len(names)} Availability Zones; there is a subnet for each that it has."
+            f"{self._region} has {len(names)} Availability Zones. The gateway gets a subnet in each zone of its region."
         )
         return {"names": list[PropertyValue](names), "zoneIds": [], "id": self._region}
 
     def _hosted_zone(self, asked: Properties) -> Properties:
         plan = self._plan
         name = asked.get("name") or (plan.domain if isinstance(plan, GatewayPlan) else None)
-        self._say(f"A public hosted zone that holds {name} is taken to be there.")
+        self._say(f"A public hosted zone for {name} exists.")
         return {"name": name, "zoneId": f"Z{_ID.upper()}", "nameServers": []}
 
     def _subnets(self) -> Properties:
-        """Those of the VPC that a gateway names, or those of a gateway in the zones that a service names."""
+        """Return the subnets of the VPC that a gateway names, or of a gateway in the zones that a service names."""
         plan = self._plan
         if isinstance(plan, GatewayPlan):
-            self._say(f"{plan.vpc_id} and its subnets are taken to be there.")
+            self._say(f"{plan.vpc_id} and its subnets exist.")
             return {"ids": list[PropertyValue](plan.subnet_ids or ())}
         zones = [zone for zone in plan.availability_zones or () if zone.startswith(self._region)]
-        self._say(f"The gateway is taken to have a subnet in {', '.join(zones)}.")
+        self._say(f"The gateway has a subnet in {', '.join(zones)}.")
         return {"ids": [_subnet(index) for index, _ in enumerate(zones)]}
 
     def _network(self, asked: str, given: Properties) -> Properties:
-        """A VPC that suits a gateway: its subnets are each in a zone of their own, and share a route table."""
+        """Return a VPC that suits a gateway: each subnet is in a different zone, and all share one route table."""
         plan = self._plan
         subnets = (isinstance(plan, GatewayPlan) and plan.subnet_ids) or ()
         match asked:
@@ -124,17 +124,17 @@ class Assumptions:
             case "getRouteTables" if "route.destination-prefix-list-id" not in str(given.get("filters")):
                 return {"ids": [f"rtb-{_ID}"]}
             case "getRouteTables":
-                none = "No endpoint for DynamoDB is taken to be in the subnets' route tables"
-                self._say(f"{none}; one that is, is used instead.")
+                none = "The route tables of the subnets have no endpoint for DynamoDB"
+                self._say(f"{none}. If they have one, pulumi up uses it and creates none.")
                 return {"ids": []}
             case _:
                 raise Refused("no matching EC2 VPC Endpoint found")
 
     def _image(self) -> Properties:
-        """A pinned machine image, as one of Amazon Linux is."""
+        """Return a pinned machine image like one of Amazon Linux."""
         plan = self._plan
         pinned = plan.ami if isinstance(plan, ServicePlan) else None
-        self._say(f"The machine image {pinned} is not looked at: it is taken to be there, and to suit.")
+        self._say(f"The machine image {pinned} exists and suits the replicas.")
         return {
             "architecture": "x86_64",
             "rootDeviceType": "ebs",

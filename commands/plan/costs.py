@@ -1,7 +1,7 @@
-"""What the resources of a program cost in a month: counted from what it registered, at list prices.
+"""The monthly cost of the resources that a program registers, at list prices.
 
-At rest is the fewest replicas and no request; at full size, the most replicas all month, and still no request. What
-hangs on traffic is not counted, but named with its price.
+At rest means the fewest replicas and no request. At full size means the most replicas all month, and no request. Costs
+that depend on traffic are not included, but named with their price.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from infra.planning import GatewayPlan, ServicePlan
 from infra.planning.text import number
 
 HOURS = 730
-"""Of a month, as AWS's own calculator takes it: 365 days of 24 hours, a twelfth."""
+"""The hours of a month in AWS's calculator: a twelfth of 365 days."""
 TRACKING_ALARMS = 2
-"""Alarms that a target tracking policy makes by itself (EC2 Auto Scaling's guide): one to add, one to remove."""
+"""Alarms that a target tracking policy creates (EC2 Auto Scaling guide): one to add replicas, one to remove them."""
 
 _FOLDER = Path(__file__).parent
 
@@ -54,13 +54,13 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """What a program's resources cost."""
+    """The monthly cost of a program's resources."""
 
     counted: tuple[Cost, ...]
     by_use: tuple[Price, ...]
-    """What is not counted, because it hangs on traffic."""
+    """Not included, because they depend on traffic."""
     unknown: tuple[str, ...]
-    """Types of which nothing is known here."""
+    """Types whose price is unknown."""
 
     @property
     def at_rest(self) -> float:
@@ -72,7 +72,7 @@ class Costs:
 
 
 def monthly_costs(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Costs:
-    """What `resources`, which providers make, cost in a month."""
+    """Return the monthly cost of `resources`, which providers create."""
     kinds = read_kinds()
     prices = read_prices()
     known = [one for one in resources if one.type in kinds]
@@ -92,7 +92,7 @@ def monthly_costs(plan: ServicePlan | GatewayPlan, resources: Sequence[Registrat
 
 @cache
 def read_prices() -> Mapping[str, Price]:
-    """Every price of prices.csv by its name."""
+    """Return every price of prices.csv by its name."""
     return {
         row["name"]: Price(
             name=row["name"],
@@ -109,7 +109,7 @@ def read_prices() -> Mapping[str, Price]:
 
 @cache
 def read_kinds() -> Mapping[str, tuple[str, ...]]:
-    """By type: names of the prices that a resource of it has."""
+    """Return, by type, the names of the prices of a resource."""
     return {row["type"]: tuple(filter(None, row["prices"].split("|"))) for row in _rows("kinds.csv")}
 
 
@@ -119,13 +119,13 @@ def _rows(file: str) -> Iterator[dict[str, str]]:
 
 
 def _instances(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
-    """At the cheapest offer's price, which is what is bought where it is to be had."""
+    """The cost of the replicas at the price of the cheapest offer."""
     if isinstance(plan, GatewayPlan):
         return
     offer = plan.offers[0]
     what = f"{_range(plan)} x {offer.instance_type}"
     if plan.purchase.spot_policy != "on-demand":
-        what += ", spot counted as on demand"
+        what += ", spot at the on-demand price"
     yield _replicas(plan, what, f"${number(offer.price)} an hour", offer.price * HOURS)
 
 
@@ -152,7 +152,7 @@ def _balancers(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration
 
 
 def _alarms(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
-    """An alarm costs by the metrics that it looks at."""
+    """An alarm costs as much as the metrics that it reads."""
     price = read_prices()["alarm metric"]
     looked_at = sum(max(1, len(_metrics(one))) for one in _of("aws:cloudwatch/metricAlarm:MetricAlarm", resources))
     tracking = [
@@ -166,7 +166,7 @@ def _alarms(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) 
 
 
 def _custom_metrics(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
-    """Metrics that alarms look at and that no service of AWS writes. One costs by the hours in which it is written."""
+    """Metrics that alarms read and that no service of AWS writes. A metric costs money for the hours with data."""
     price = read_prices()["custom metric"]
     looked_at = [metric for one in _of("aws:cloudwatch/metricAlarm:MetricAlarm", resources) for metric in _metrics(one)]
     own: list[Mapping[str, PropertyValue]] = []
@@ -174,7 +174,7 @@ def _custom_metrics(plan: ServicePlan | GatewayPlan, resources: Sequence[Registr
         if not str(metric.get("namespace")).startswith("AWS/") and metric not in own:
             own.append(metric)
     if own:
-        how = f"${price.usd:.2f} a month of requests in every hour"
+        how = f"${price.usd:.2f} a month with requests in every hour"
         yield Cost(what=f"{len(own)} x {price.what}", how=how, at_rest=0, full_size=len(own) * price.usd)
 
 
@@ -186,15 +186,15 @@ _COUNTS: Mapping[str, Callable[[ServicePlan | GatewayPlan, Sequence[Registration
     "alarm metric": _alarms,
     "custom metric": _custom_metrics,
 }
-"""How what is counted is counted, in the order in which it is shown."""
+"""How to count each price, in the order of the report."""
 
 
 _FOR_NOTHING: Mapping[str, tuple[str, str]] = {
     "aws:dynamodb/table:Table": ("DynamoDB table on demand", "a few kilobytes"),
-    "aws:route53/record:Record": ("Route 53 record", "in a zone that is there"),
-    "aws:ec2/vpcEndpoint:VpcEndpoint": ("VPC endpoint of type Gateway", "free, in place of NAT gateways"),
+    "aws:route53/record:Record": ("Route 53 record", "in an existing zone"),
+    "aws:ec2/vpcEndpoint:VpcEndpoint": ("VPC endpoint of type Gateway", "free, instead of NAT gateways"),
 }
-"""By type: what a reader may expect to pay for while nothing is asked, and does not."""
+"""By type: resources that cost nothing without traffic, which can surprise a reader."""
 
 
 def _of(type: str, resources: Sequence[Registration]) -> list[Registration]:
@@ -202,7 +202,7 @@ def _of(type: str, resources: Sequence[Registration]) -> list[Registration]:
 
 
 def _metrics(alarm: Registration) -> list[Mapping[str, PropertyValue]]:
-    """What an alarm's expression is made of; nothing where it looks at one metric directly."""
+    """Return the metrics in the expression of an alarm; none if the alarm reads one metric directly."""
     queries = alarm.inputs.get("metricQueries")
     found = [query.get("metric") for query in queries if isinstance(query, dict)] if isinstance(queries, list) else []
     return [metric for metric in found if isinstance(metric, dict)]

@@ -11,6 +11,7 @@ import pulumi
 
 from commands.in_process import Program, Run, run
 from commands.plan.assumptions import Assumptions
+from commands.plan.hub_answers import Templates, Unresolved, Weighed
 from infra.configuration import (
     ConfigurationError,
     GatewayConfiguration,
@@ -26,18 +27,13 @@ from infra.configuration import (
 )
 from infra.packaging import FunctionPackage
 from infra.planning import (
-    ChatTemplate,
     GatewayPlan,
-    HubOutOfReachError,
-    ModelRepository,
     ResolveChatTemplate,
     ServicePlan,
     Weigh,
-    Weights,
     generated_run_name,
     plan_gateway,
     plan_service,
-    unresolved,
 )
 from infra.program import Means, deploy
 from infra.stack import DEFAULT_GATEWAY
@@ -48,14 +44,6 @@ Configuration = ServiceConfiguration | GatewayConfiguration
 
 class CannotPlan(Exception):
     """The program failed, so there is no plan. `str()` is the message for the user."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unresolved:
-    """A model whose chat template could not be looked up."""
-
-    why: str
-    remedy: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +90,8 @@ def plan_configuration(
         CannotPlan: the program failed.
     """
     stage(f"Reading {path}")
-    templates = _Templates(resolve, stage)
-    weighed = _Weighed(weigh, templates, stage)
+    templates = Templates(resolve, stage)
+    weighed = Weighed(weigh, templates, stage)
     read = partial(_named, name=name)
     plan, stack = _plan(path, read, settings, stack, environment, templates, weighed)
     stage("Running the program that pulumi up runs")
@@ -171,53 +159,6 @@ def _named_otherwise(path: str, name: str | None, stack: str) -> Iterator[str]:
     if used != name:
         why = f"from {path}" if written else f"the name of its stack, because {path} has no `name`"
         yield f"pulumi up uses the run name {used}, {why}. To deploy as {name}, set `name: {name}` in that file."
-
-
-class _Templates:
-    """Chat templates, each looked up once: the program asks for the template that the plan has asked for."""
-
-    def __init__(self, resolve: ResolveChatTemplate, stage: Callable[[str], None]) -> None:
-        self._resolve = resolve
-        self._stage = stage
-        self._found: dict[tuple[str, str | None], ChatTemplate] = {}
-        self._unresolved: list[Unresolved] = []
-
-    @property
-    def unresolved(self) -> tuple[Unresolved, ...]:
-        return tuple(self._unresolved)
-
-    def __call__(self, wanted: ModelRepository) -> ChatTemplate:
-        key = (wanted.repo, wanted.revision)
-        if key not in self._found:
-            self._stage(f"Asking the Hub for the chat template of {wanted.repo}")
-            self._found[key] = self._look(wanted)
-        return self._found[key]
-
-    def _look(self, wanted: ModelRepository) -> ChatTemplate:
-        try:
-            return self._resolve(wanted)
-        except HubOutOfReachError as error:
-            self._unresolved.append(Unresolved(why=error.rule, remedy=error.remedy))
-            return unresolved(wanted)
-
-
-class _Weighed:
-    """Weights of models, each looked up once. A Hub that did not answer for a template is not asked for weights."""
-
-    def __init__(self, weigh: Weigh, templates: _Templates, stage: Callable[[str], None]) -> None:
-        self._weigh = weigh
-        self._templates = templates
-        self._stage = stage
-        self._found: dict[tuple[str, str | None], Weights | None] = {}
-
-    def __call__(self, wanted: ModelRepository) -> Weights | None:
-        key = (wanted.repo, wanted.revision)
-        if key not in self._found:
-            if self._templates.unresolved:
-                return None
-            self._stage(f"Asking the Hub how large {wanted.repo} is")
-            self._found[key] = self._weigh(wanted)
-        return self._found[key]
 
 
 def _plan(

@@ -140,7 +140,7 @@ class PassedEvents:
     def _ended(self, more: bytes = b"") -> bool:
         """What came last is an end: `[DONE]`, an error, or an event with one of the route's last names, all of it."""
         lines = self._lines(more)
-        last = next((line for line in reversed(lines) if not line.isspace()), b"")
+        last = next((line for line in reversed(lines) if not line.isspace() and line[:1] != b":"), b"")
         if last.startswith(_DONE):
             return True
         found = _last_event(lines)

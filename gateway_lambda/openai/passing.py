@@ -34,7 +34,10 @@ _OF_THE_REPLICA = frozenset((401, 429, 503))
 """Statuses that another replica may not give: the gateway's key is wrong for this one, or it is busy."""
 _NOT_THERE = frozenset((404, 405, 424, 501, 505))
 """Statuses by which a replica says that it does not have the model or the route that every replica of a run has."""
+_OF_ENCODED = (b"content-encoding", b"content-length")
 _JSON = re.compile(rb"\s*application/([^\s;]+\+)?json\s*(;|$)", re.IGNORECASE)
+_TRUNCATED = "Input data was truncated"
+"""What the decoder says then, and only then."""
 _MOST_HELD = 1024 * 1024
 """Bytes of an answer that wait for its end. More than an answer of a chat has; lists of embeddings can have it."""
 
@@ -129,22 +132,38 @@ async def _pass_json(exchange: Exchange, reply: Reply, path: bytes) -> None:
         held += await reply.piece()
         if reply.ended:
             break
+    if reply.ended and held and _is_cut(held):
+        reply.fail()
+        raise ServiceError(500, "the upstream ended its answer in the middle of it", "upstream_incomplete")
     if path in END_WITH_DONE and b'"choices"' not in held:
         reply.fail()
     await pass_back(exchange, reply, bytes(held))
 
 
+def _is_cut(text: bytearray) -> bool:
+    """The beginning of some JSON, and no more: without a length, a connection that broke looks like the answer's end.
+
+    Other faults of the text are its reader's affair: some servers write NaN.
+    """
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        return str(problem) == _TRUNCATED
+    return False
+
+
 async def _pass_error_back(exchange: Exchange, reply: Reply) -> None:
-    found = await reply.whole()
+    found = await reply.error_body()
     if _shaped(found) is None:
         raise _error(reply, found)
-    await exchange.start_as(reply.status, response_headers(exchange, reply))
+    headers = [each for each in response_headers(exchange, reply) if each[0] not in _OF_ENCODED]
+    await exchange.start_as(reply.status, [*headers, (b"content-length", b"%d" % len(found))])
     await exchange.finish(found)
 
 
 async def _failure(reply: Reply) -> GatewayError:
     try:
-        error = _error(reply, await reply.whole())
+        error = _error(reply, await reply.error_body())
         reply.fail_for(error)
         return error
     finally:

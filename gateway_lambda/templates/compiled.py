@@ -12,9 +12,8 @@ from jinja2.exceptions import TemplateSyntaxError
 from gateway_lambda.templates.bounds import FIRST_LOOK, MAX_OUTPUT_BYTES, RenderContext, clock, count_steps
 from gateway_lambda.templates.errors import TemplateError, TemplateInvalid, TemplateLimit, TemplateRaised
 from gateway_lambda.templates.memory import MAX_MEMORY, MemoryBound
-from gateway_lambda.templates.messages import Shape
-from gateway_lambda.templates.parts import iterates_content_parts
 from gateway_lambda.templates.sandbox import ChatEnvironment
+from gateway_lambda.templates.shape import Shape, shape_of
 
 MAX_TEMPLATE_BYTES: Final = 256 * 1024
 
@@ -24,19 +23,25 @@ _ENVIRONMENT: Final = ChatEnvironment()
 class CompiledTemplate:
     """One chat template, ready to render.
 
-    `shape` is the form of messages that it needs: with developer messages if its text has this word, and with lists of
-    parts as content if it loops over them.
+    `shape` is the form in which it takes messages. The first use of it renders short conversations to find it.
     """
 
-    __slots__ = ("_blocks", "_memory", "_root", "_template", "shape", "source")
+    __slots__ = ("_blocks", "_memory", "_root", "_shape", "_template", "source")
 
-    def __init__(self, source: str, template: Template, iterates_parts: bool) -> None:
+    def __init__(self, source: str, template: Template) -> None:
         self.source = source
-        self.shape = Shape(keeps_developer="developer" in source, keeps_parts=iterates_parts)
+        self._shape: Shape | None = None
         self._template = template
         self._root: Callable[[RenderContext], Iterator[str]] = template.root_render_func
         self._blocks = template.blocks
         self._memory = MemoryBound()
+
+    @property
+    def shape(self) -> Shape:
+        """The form in which the template takes messages."""
+        if self._shape is None:
+            self._shape = shape_of(self.source, self.render, _ENVIRONMENT.globals)
+        return self._shape
 
     def render(self, variables: dict[str, Any]) -> str:
         """Return the text for `variables`, which the rendering may change.
@@ -90,11 +95,10 @@ def compile_template(source: str) -> CompiledTemplate:
     try:
         tree = _ENVIRONMENT.parse(source)
         _check_nodes(tree)
-        walks_parts = iterates_content_parts(tree)
         count_steps(tree)
         code = _ENVIRONMENT.compile(tree)
         template = Template.from_code(_ENVIRONMENT, code, _ENVIRONMENT.globals)
-        return CompiledTemplate(source, template, walks_parts)
+        return CompiledTemplate(source, template)
     except TemplateError:
         raise
     except TemplateSyntaxError as problem:

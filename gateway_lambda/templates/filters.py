@@ -70,6 +70,12 @@ def _steps(context: RenderContext, items: Iterable[Any]) -> Iterator[Any]:
         yield item
 
 
+@pass_context
+def _slice(context: RenderContext, value: Any, slices: int, fill_with: Any = None) -> Iterator[Any]:
+    """As Jinja's, but each slice is a step: a number alone says how many there are."""
+    return _steps(context, filters.sync_do_slice(value, slices, fill_with))
+
+
 def _round(value: float, precision: int = 0, method: Any = "common") -> float:
     """As Jinja's, which computes a power of ten of any size."""
     if abs(precision) > sys.float_info.max_10_exp:
@@ -81,6 +87,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "tojson": tojson,
     "sum": _sum,
     "round": _round,
+    "slice": _slice,
     "map": _stepping(filters.sync_do_map),
     "select": _stepping(filters.sync_do_select),
     "reject": _stepping(filters.sync_do_reject),

@@ -88,7 +88,7 @@ class TgiClient:
             async with asyncio.timeout(self._plain_timeout):
                 reply = await self._post(run, replica, b"/generate", body)
                 try:
-                    found = await reply.whole()
+                    found = await (reply.whole() if reply.status == 200 else reply.error_body())
                     return self._read(reply, found, grammar), count_in(reply.header(b"x-prompt-tokens"))
                 finally:
                     reply.close()
@@ -103,7 +103,7 @@ class TgiClient:
                 stream = TokenStream(reply, grammar=grammar)
                 try:
                     if reply.status != 200:
-                        raise from_status(reply.status, await reply.whole(), grammar=grammar)
+                        raise from_status(reply.status, await reply.error_body(), grammar=grammar)
                     await stream.peek(silence, self._idle_timeout)
                 except BaseException as problem:
                     if isinstance(problem, GatewayError):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+from gateway_lambda.content_coding import NotDecoded, decoded
 from gateway_lambda.errors import GatewayError, Header, ServiceError, timed_out
 from gateway_lambda.upstream.health import BUSY, FAILING
 from gateway_lambda.upstream.replica import Replica
@@ -88,6 +89,17 @@ class Reply:
             if size > _MAX_WHOLE:
                 raise ServiceError(500, "the upstream's answer is too large; set stream=true", "upstream_error")
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def error_body(self) -> bytes:
+        """The body of an error, to read it: without its content coding; empty if it cannot be decoded.
+
+        Raises `ServiceError` when it broke off.
+        """
+        try:
+            return decoded(await self.whole(), self.header(b"content-encoding"), _MAX_WHOLE)
+        except NotDecoded as problem:
+            _LOG.warning("an error of an upstream cannot be read: %s", problem)
+            return b""
 
     def limit_silence(self, patience: float) -> None:
         """From now on, `piece` raises a timeout when nothing has come for `patience` seconds, or a quarter more.

@@ -13,12 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-PRICES_AS_OF = "2026-07-20"
-"""The day of the catalog's prices."""
 PRICES_REGION = "us-east-1"
 """The region of the catalog's prices. In other regions they are an estimate, and messages say so."""
 
 _FOLDER = Path(__file__).parent
+
+PRICES_AS_OF = (_FOLDER / "gpu_catalog.csv").read_text(encoding="utf-8").partition("generated ")[2][:10]
+"""The day of the catalog's prices, from the first line of the file."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -294,7 +294,11 @@ def test_what_pulumi_says_is_what_a_user_reads(tmp_path: Path) -> None:
     done = subprocess.run(
         line, cwd=ROOT, env={**os.environ, "PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60
     )
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: no stack named 'cat' found\n")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        "Reading the outputs of the stack cat …\nerror: no stack named 'cat' found\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,7 @@ def test_the_function_runs_the_adapter_in_streaming_mode_in_the_network(gateway:
         "GATEWAY_DOMAIN": "example.com",
         "GATEWAY_UPSTREAM": f"http://{balancer}",
         "GATEWAY_PLAIN_TIMEOUT": "285",
+        "GATEWAY_ALLOWED_ORIGINS": "*",
         "PORT": "8000",
     }
     assert {

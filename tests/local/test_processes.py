@@ -75,7 +75,8 @@ def test_a_port_that_is_taken_is_an_error_that_names_the_remedy(tgi: RecordingTg
         with running(line) as process:
             assert process.wait() == 1
             assert process.output == (
-                f"Reading {LLAMA_2} …\nport {port} of 127.0.0.1 is taken by another program. End it, or choose another port: "
+                f"Reading {LLAMA_2} …\n"
+                f"port {port} of 127.0.0.1 is taken by another program. End it, or choose another port: "
                 f"make local PORT={port + 1} (python -m local --port …)\n"
             )
 

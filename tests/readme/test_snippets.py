@@ -56,7 +56,7 @@ def test_a_command_of_a_page_works(block: Block, command: str, request: pytest.F
     elif first_words == "make plan":
         shown = [line for line in _output_after(block).splitlines() if line != "…"]
         printed = _bash(command).splitlines()
-        assert "Would create" in "".join(printed)
+        assert "pulumi up would create" in "".join(printed)
         assert [line for line in shown if line not in printed] == [], "paste what the command prints now"
     elif command == SERVED:
         assert request.getfixturevalue("service").run == "yellow-cat-1"

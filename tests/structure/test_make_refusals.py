@@ -63,7 +63,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_as_the_reason(checkout: Pat
     finally:
         checkout.chmod(0o755)
     assert said == (
-        "This folder is read-only, and servestack installs what it needs into .venv here. "
+        "You cannot write to this folder, and servestack installs what it needs into .venv here. "
         "Copy the project to a folder that you can write to."
     )
 
@@ -74,8 +74,9 @@ def test_an_installation_that_fails_says_what_it_needs_and_that_it_can_be_run_ag
     python.write_text("#!/bin/sh\necho 'pip: no network' >&2\nexit 1\n", encoding="utf-8")
     python.chmod(0o755)
     assert _make(checkout, "plan") == (
-        "pip: no network The installation failed; pip says why above. If pip could not connect: it needs the network, "
-        "or a package index that PIP_INDEX_URL names. Then run the same command again. It goes on where it ended."
+        "pip: no network The installation failed; pip says why above. If pip could not connect, check the network, or "
+        "set PIP_INDEX_URL to a package index that is within reach. Then run the same command again. It continues "
+        "where it stopped."
     )
 
 
@@ -93,4 +94,4 @@ def _make(folder: Path, *arguments: str, user: int | None = None) -> str:
     assert ended.returncode == 2
     lines = [line.partition(": *** ") for line in (ended.stderr + ended.stdout).splitlines()]
     said = [f"*** {text}" if text else line for line, _, text in lines]
-    return " ".join(line for line in said if not line.startswith(("*** [", "Installing ")))
+    return " ".join(line for line in said if not line.startswith(("*** [", "Installing ", "Making ")))
