@@ -1,6 +1,7 @@
 """`python -m gateway_lambda`: serve the gateway on HOST and PORT (settings: docs/gateway.md)."""
 
 import contextlib
+import math
 import os
 import sys
 from types import FrameType
@@ -12,6 +13,7 @@ from uvicorn.config import STARTUP_FAILURE
 from gateway_lambda.adapter import behind_adapter
 from gateway_lambda.app import make_app
 from gateway_lambda.client_connection import ClientConnection
+from gateway_lambda.cross_origin import AllowedOrigins
 from gateway_lambda.logs import set_up_logging
 from gateway_lambda.open_files import connections_for
 from gateway_lambda.registry.file import RegistryError
@@ -32,18 +34,20 @@ if settings.log_requests:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's looks only every 0.1 s whether it is to end. Where no grace is given, no time may be lost."""
+    """uvicorn's takes a task's connections away as it cancels it, and looks only every 0.1 s whether it is to end."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """At SIGTERM and SIGINT: tasks that are cancelled say so to their clients."""
+        """At SIGTERM and SIGINT: tasks that outlive the grace are cancelled, and say so to their clients."""
         super().handle_exit(sig, frame)
-        if not settings.grace:
-            for task in self.server_state.tasks:
-                task.get_loop().call_soon_threadsafe(task.cancel)
+        for task in self.server_state.tasks:
+            loop = task.get_loop()
+            loop.call_soon_threadsafe(loop.call_later, settings.grace, task.cancel)
 
 
+_LAST_WORDS = 1
+"""Seconds that cancelled tasks have to say so, where there is time at all."""
 config = uvicorn.Config(
-    behind_adapter(app) if settings.behind else app,
+    behind_adapter(app, AllowedOrigins(settings.allowed_origins)) if settings.behind else app,
     host=settings.host,
     port=settings.port,
     loop="uvloop",
@@ -55,7 +59,7 @@ config = uvicorn.Config(
     date_header=False,
     proxy_headers=False,
     timeout_keep_alive=75,
-    timeout_graceful_shutdown=round(settings.grace),
+    timeout_graceful_shutdown=math.ceil(settings.grace) + _LAST_WORDS if settings.grace else 0,
 )
 server = Server(config)
 with contextlib.suppress(KeyboardInterrupt):

@@ -1,8 +1,8 @@
-"""Behind a web adapter, which makes of every response one object of metadata and a payload that follows.
+"""Serving behind a web adapter, which turns every response into metadata and a payload.
 
-Such an adapter has no word for a header that comes twice or is not ASCII, and those who read its payload may wait for a
-first byte that never comes (aws-lambda-web-adapter issue 499). Where HTTP allows no body (204, 304, HEAD) there is
-nothing to add.
+The adapter cannot pass on a header that occurs twice or is not ASCII. A reader of an empty payload can wait forever for
+its first byte (aws-lambda-web-adapter issue 499), so an empty body becomes a line feed, unless HTTP allows no body
+(204, 304, HEAD).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from gateway_lambda.cross_origin import AllowedOrigins
 from gateway_lambda.deadline import SECONDS, seconds_to_answer
 from gateway_lambda.errors import Header, RequestError
 from gateway_lambda.exchange import Exchange, Message, Receive, Send
@@ -20,19 +21,23 @@ from gateway_lambda.routing import refuse_climbing
 
 _CONTEXT = b"x-amzn-request-context"
 _ITS_OWN = frozenset((_CONTEXT, b"x-amzn-lambda-context", b"x-amz-tenant-id"))
-"""Request headers that the adapter adds, about the account and the function: not a run's own service's affair."""
+"""Request headers that the adapter adds, about the account and the function. A run's own service does not get them."""
 _APART = b"set-cookie"
 """The one header whose values cannot share a line (RFC 9110 §5.3); adapters pass cookies on as a list."""
 _NOT_PLAIN = re.compile(rb"[^\t -~]")
-"""The adapter writes such a header without any value, as an empty list, which is no response to the API."""
+"""The adapter writes such a header as an empty list, which the API does not accept as a response."""
 _STAGE = re.compile("[A-Za-z0-9_-]+")
 """What the name of a stage may be."""
 
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def behind_adapter(application: Application) -> Application:
-    """An ASGI application whose responses survive the adapter: headers once, a payload of a byte at least."""
+def behind_adapter(application: Application, origins: AllowedOrigins | None = None) -> Application:
+    """Return an ASGI application for use behind the adapter: each header once, and a payload of at least one byte.
+
+    `origins`: whose pages can read an error that is made here; `None`: all.
+    """
+    origins = origins or AllowedOrigins()
 
     async def serve(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,7 +51,10 @@ def behind_adapter(application: Application) -> Application:
             # The adapter has resolved the path that it passes on.
             refuse_climbing(context.path.encode())
         except RequestError as error:
-            await Exchange(scope, receive, response.send).respond_error(error)
+            exchange = Exchange(scope, receive, response.send)
+            if exchange.origin is not None:
+                origins.open(exchange, exchange.origin)
+            await exchange.respond_error(error)
             return
         # The adapter is on this machine; who asked it stands in X-Forwarded-For already.
         inner = {**scope, "headers": kept, "client": None, "root_path": _before(scope["raw_path"], context)}

@@ -7,6 +7,7 @@ import logging
 import time
 
 from gateway_lambda.auth import Admission
+from gateway_lambda.cross_origin import AllowedOrigins
 from gateway_lambda.deadline import SECONDS
 from gateway_lambda.errors import GatewayError, ServiceError, run_not_found
 from gateway_lambda.exchange import ClientLeft, Exchange, Message, Receive, Send
@@ -36,6 +37,7 @@ class Gateway:
         self._upstream = Upstream(settings)
         self._runs = Runs(self._upstream, Wanted(settings.registry))
         self._admission = Admission(registry)
+        self._origins = AllowedOrigins(settings.allowed_origins)
         self._interface = Interface(settings, registry, self._admission, self._runs, self._upstream)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -57,6 +59,8 @@ class Gateway:
         seconds = exchange.scope.get(SECONDS)
         if seconds is not None:
             exchange.end_within(seconds)
+        if exchange.origin is not None:
+            self._origins.open(exchange, exchange.origin)
         try:
             await self._answer(exchange)
         except GatewayError as error:
@@ -87,11 +91,25 @@ class Gateway:
 
     async def _answer(self, exchange: Exchange) -> None:
         run, path, prefix = place(exchange.hosts, exchange.path, self._settings.domain)
-        if run is None:
+        if exchange.preflight and not await self._has_own_preflights(run):
+            await exchange.respond(200, (), b"")
+        elif run is None:
             await self._interface.answer(exchange, path)
-            return
+        else:
+            await self._pass_on(exchange, run, path, prefix)
+
+    async def _pass_on(self, exchange: Exchange, run: str, path: bytes, prefix: bytes) -> None:
         service, table = await self._admission.admitted(
             exchange, await self._registry.table(), Table.runs, run, run_not_found
         )
         patience = self._settings.plain_timeout
         await pass_on(exchange, self._runs.of(service, table), path, prefix, self._upstream, patience)
+
+    async def _has_own_preflights(self, run: str | None) -> bool:
+        """Whether a preflight goes to the run's own service.
+
+        It carries no key, so a run that needs one cannot get it, nor can a run that does not exist. Servers of models
+        answer preflights, but do not allow the headers that their clients send.
+        """
+        service = None if run is None else (await self._registry.table()).run(run)
+        return service is not None and not service.auth and service.model is None

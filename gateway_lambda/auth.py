@@ -1,6 +1,6 @@
-"""Who may use what: keys are known by their SHA-256 alone.
+"""Which caller may use which run. The registry has only the SHA-256 of each key.
 
-What a caller may not use is answered as what there is not, so that no answer tells the name of a run or of a model.
+A run that the caller may not use gets the same answer as a run that does not exist, so that no answer tells a name.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from gateway_lambda.registry.record import Key, Service
 from gateway_lambda.registry.table import RegistrySource, Table
 
 Named = Callable[[Table, str], Sequence[Service]]
-"""The services of a name, none where there is no such name: `Table.runs` or `Table.model`."""
+"""Returns the services of a name, or none: `Table.runs` or `Table.model`."""
 Missing = Callable[[str], RequestError]
-"""The error for a name that there is not."""
+"""Returns the error for a name that does not exist."""
 
 
 class Admission:
-    """Lets callers in, and counts what their keys have asked for."""
+    """Checks callers, and counts the requests of their keys."""
 
     def __init__(self, registry: RegistrySource) -> None:
         self._registry = registry
@@ -31,10 +31,10 @@ class Admission:
     async def admitted(
         self, exchange: Exchange, table: Table, named: Named, name: str, missing: Missing, key: Key | None = None
     ) -> tuple[Service, Table]:
-        """The service that answers, and the table that has it. Of several, chance decides by their weights.
+        """Return the service that answers, and the table that has it. Of several, their weights and chance decide.
 
-        `key`: the caller's, where `table` is known to have it.
-        Raises as `allowed` does, and `ServiceError` (429) for a key that has no requests left.
+        `key`: the caller's key, if it is known that `table` has it.
+        Raises what `allowed` raises, and `ServiceError` (429) if the key has no requests left.
         """
         services, key, table = await self.allowed(exchange, table, named, name, missing, key)
         service = services[0] if len(services) == 1 else _by_weight(services)
@@ -46,10 +46,10 @@ class Admission:
     async def allowed(
         self, exchange: Exchange, table: Table, named: Named, name: str, missing: Missing, key: Key | None = None
     ) -> tuple[Sequence[Service], Key | None, Table]:
-        """The named services that the caller may use, one at least; the caller's key where one is needed; and the table
-        that has them. Before a refusal the registry is always read again, so that its time tells nothing either.
+        """Return the named services that the caller may use (at least one), the caller's key if one is needed, and the
+        table that has them. Before a refusal the registry is always read again, so that the time tells nothing.
 
-        Raises `RequestError`: 401 for a caller without a known key, unless every run here is open; else `missing`.
+        Raises `RequestError`: 401 for a caller without a known key, unless every run is open; else `missing`.
         """
         services, key = _usable(named(table, name), exchange.authorization, table, key)
         if not services:
@@ -63,27 +63,27 @@ class Admission:
 
 
 async def known_key(authorization: bytes | None, registry: RegistrySource, table: Table) -> Key | None:
-    """The key that an Authorization header carries, if somebody was given it."""
+    """Return the key in an Authorization header, if the registry has it."""
     if not _bearer(authorization):
         return None
     return held_key(authorization, table) or held_key(authorization, await registry.refreshed())
 
 
 def held_key(authorization: bytes | None, table: Table) -> Key | None:
-    """The key that an Authorization header carries, if `table` has it; nothing is looked up for it."""
+    """Return the key in an Authorization header, if `table` has it. The registry is not read."""
     secret = _bearer(authorization) if table.has_keys else None
     return table.key(sha256(secret).hexdigest()) if secret else None
 
 
 def may_use(key: Key | None, service: Service) -> bool:
-    """Whether a caller with `key` may use `service`; None is a caller without a known key."""
+    """Return whether a caller with `key` may use `service`. None means a caller without a known key."""
     if not service.auth:
         return True
     return key is not None and (key.runs is None or "*" in key.runs or service.run in key.runs)
 
 
 def refusal(authorization: bytes | None) -> RequestError:
-    """The 401 for a caller without a known key."""
+    """Return the 401 for a caller without a known key."""
     if _bearer(authorization):
         return invalid_key("the API key is not known here; check it, or ask the person who runs the gateway for a key")
     return invalid_key("the request has no API key; send it in the header 'Authorization: Bearer <key>'")

@@ -1,18 +1,20 @@
-"""What may come over a client's connection, and how much of it: uvicorn keeps whatever comes.
+"""What a client may send on its connection, and how much. uvicorn itself has no such limits.
 
-The parser, httptools, gives a head or a trailer in pieces and joins them, so that a long one costs its square.
+The parser, httptools, gets a head or a trailer in pieces and joins them, so that the cost grows with the square.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from gateway_lambda.cross_origin import AllowedOrigins
 from gateway_lambda.errors import GatewayError, RequestError
+from gateway_lambda.old_http import answer_without_chunks
 from gateway_lambda.request_head import (
     LONGEST_HEAD,
     MOST_LINES,
@@ -20,6 +22,7 @@ from gateway_lambda.request_head import (
     check_size,
     check_version,
     head_too_large,
+    length_in,
     malformed,
     without_offer,
 )
@@ -27,10 +30,9 @@ from gateway_lambda.request_head import (
 _MOST_QUEUED = 16
 """Requests that wait for the answer to the one before them on their connection."""
 _SKIPPED_BODY = 65536
-"""A refused body of at most so many bytes is read and dropped, and the connection stays."""
+"""Bytes of a refused body that are read and dropped, so that the connection can be used again."""
 _LINGER_BYTES = 8 * 1024 * 1024
-"""What still comes after a refusal is dropped, up to these: a connection that is closed with bytes unread is reset,
-and the client would lose the answer."""
+"""Bytes that are dropped after a refusal: closing with bytes unread resets the connection, and loses the answer."""
 
 BETWEEN, HEAD, BODY, DEAF, ENDING = range(5)
 """What is under way on a connection: nothing, a head, its body. From `DEAF` on, nothing that comes is looked at; with
@@ -49,8 +51,10 @@ class _Outlet:
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """uvicorn's with bounds."""
+    """uvicorn's connection with limits."""
 
+    origins: ClassVar[AllowedOrigins] = AllowedOrigins()
+    """The origins whose pages can read what is refused here."""
     parser: Any
     scope: Any
 
@@ -144,6 +148,7 @@ class BoundedConnection(HttpToolsProtocol):
         self.headers = []
         if self.scope["http_version"] != "1.1":
             check_version(self.scope["http_version"])
+            answer_without_chunks(self.cycle)
 
     def on_chunk_header(self) -> None:
         """A body in chunks. Raises `GatewayError`."""
@@ -198,7 +203,7 @@ class BoundedConnection(HttpToolsProtocol):
             super().shutdown()
 
     def end(self) -> None:
-        """Close, once what was written has gone out; the client gets to read it even while it still sends."""
+        """Close after the last bytes have gone out. The client can read them even while it still sends."""
         if self.transport.is_closing():
             return
         if self._phase not in (BODY, DEAF):
@@ -216,8 +221,8 @@ class BoundedConnection(HttpToolsProtocol):
         """A body is still to come: unless it is short, the connection ends with an answer that comes before it."""
         self._judged = True
         self._stays = self.cycle.keep_alive
-        length = dict(self.scope["headers"]).get(b"content-length", b"")
-        if not length.isdigit() or int(length) > _SKIPPED_BODY:
+        length = length_in(dict(self.scope["headers"]).get(b"content-length"))
+        if length is None or length > _SKIPPED_BODY:
             self.cycle.keep_alive = False
 
     def _refuse(self, error: GatewayError) -> None:
@@ -234,7 +239,9 @@ class BoundedConnection(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.waiting_for_100_continue = False
             self.cycle.message_event.set()
-        self.transport.write(error.last_response())
+        headers = (self.headers if self.scope is None else self.scope["headers"]) or ()
+        origin = next((value for name, value in headers if name == b"origin"), None)
+        self.transport.write(error.last_response(self.origins.headers(origin) if origin is not None else ()))
         self.end()
 
     def _drop(self, size: int) -> None:

@@ -1,4 +1,4 @@
-"""How long a client's connection may be silent, and how many there may be."""
+"""How long the connection of a client may be silent, and how many connections there may be."""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, cast
 
 from gateway_lambda.bounded_connection import BETWEEN, BODY, ENDING, HEAD, BoundedConnection
+from gateway_lambda.cross_origin import AllowedOrigins
 from gateway_lambda.errors import RequestError, unavailable
 from gateway_lambda.settings import Settings
 
 _LINGER_SECONDS = 5.0
-"""After an answer to a request that did not come whole, so long is left to read it."""
+"""How long a client has to read an answer to an incomplete request."""
 
 
 class ClientConnection(BoundedConnection):
-    """The server's protocol. `serving` gives the class for given settings."""
+    """The protocol of the server. `serving` returns the class for given settings."""
 
     settings: ClassVar[Settings] = Settings()
 
     @classmethod
     def serving(cls, settings: Settings) -> type[ClientConnection]:
         """The class of connections that are served with these settings."""
-        return type(cls.__name__, (cls,), {"settings": settings})
+        return type(cls.__name__, (cls,), {"settings": settings, "origins": AllowedOrigins(settings.allowed_origins)})
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._timer: asyncio.TimerHandle | None = None
+        self._unread = 0
+        """Bytes that waited for the client when it was last looked at, where they are too many."""
+        self._unread_since = 0.0
+        """Since when they are as many."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         full = len(self.connections) >= self.settings.max_connections and not self._make_room()
@@ -52,6 +57,9 @@ class ClientConnection(BoundedConnection):
         now = self.loop.time()
         if self.flow.read_paused:
             self.since = now
+        if self._has_stopped_reading(now):
+            self.transport.abort()
+            return
         limit = self._limit()
         if limit is not None and now - self.since >= limit:
             self._late()
@@ -60,6 +68,14 @@ class ClientConnection(BoundedConnection):
         if limit is not None:
             wait = min(wait, self.since + limit - now)
         self._timer = self.loop.call_later(wait, self._tick)
+
+    def _has_stopped_reading(self, now: float) -> bool:
+        """The client takes nothing of an answer that waits for it, for as long as it may be silent in a body."""
+        size = self.transport.get_write_buffer_size() if self.flow.write_paused else 0
+        if not size or size != self._unread:
+            self._unread, self._unread_since = size, now
+            return False
+        return now - self._unread_since >= self.settings.body_timeout
 
     def _limit(self) -> float | None:
         """Seconds that may pass in this phase; None while nothing is due from the client."""

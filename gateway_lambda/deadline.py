@@ -1,4 +1,4 @@
-"""How long an answer may take where the function that it comes from is ended at a time that is known."""
+"""How long an answer may take in a function that ends at a known time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Context(msgspec.Struct):
 
 
 def seconds_to_answer(headers: Iterable[Header]) -> float | None:
-    """How long the answer to a request with these headers may take; None where nobody says."""
+    """Return how long the answer to a request with these headers may take; None if the headers do not say it."""
     said = next((value for name, value in headers if name == _CONTEXT), None)
     if said is None:
         return None

@@ -1,9 +1,9 @@
-"""What can go wrong with a request, and the one place that turns it into HTTP.
+"""The errors of requests, and how they become HTTP.
 
 ```
 GatewayError
-├── RequestError   the caller's: what was asked is wrong or not allowed (4xx); a retry gives the same
-└── ServiceError   ours or the upstream's: the request was fine (429, 5xx); clients may retry
+├── RequestError   the request is wrong or not allowed (4xx); a retry gives the same error
+└── ServiceError   the gateway or the upstream failed (429, 5xx); a retry can succeed
 ```
 
 Statuses, types and codes: docs/gateway.md#errors. The body has OpenAI's form, so that its SDKs show the message.
@@ -23,7 +23,7 @@ NO_RETRY: Header = (b"x-should-retry", b"false")
 
 
 class GatewayError(Exception):
-    """`message` says what was found, the rule, and the remedy; `param` is the dotted path of the field at fault."""
+    """An error with a message for the caller: what was found, and what to do. `param`: the path of the wrong field."""
 
     def __init__(
         self,
@@ -50,16 +50,18 @@ class GatewayError(Exception):
         )
 
     def event(self, *, named: bool = False) -> bytes:
-        """The same as the last event of a stream. `named`: for clients that go by names of events."""
+        """Return the error as the last event of a stream. `named`: for clients that read the names of events."""
         if not named:
             return b"data: " + self.body() + b"\n\n"
         return b'event: error\ndata: {"type":"error",' + self.body()[1:] + b"\n\n"
 
-    def last_response(self) -> bytes:
-        """A whole response, for a connection that ends with it before there is a request."""
+    def last_response(self, more: tuple[Header, ...] = ()) -> bytes:
+        """Return a whole response with `more` headers, for a connection that ends before there is a request."""
         body = self.body()
         own = (b"x-request-id", b"req_" + os.urandom(12).hex().encode()), (b"content-length", b"%d" % len(body))
-        lines = [b"%s: %s\r\n" % header for header in (JSON_TYPE, *own, (b"connection", b"close"), *self.headers)]
+        lines = [
+            b"%s: %s\r\n" % header for header in (JSON_TYPE, *own, (b"connection", b"close"), *self.headers, *more)
+        ]
         status = b"HTTP/1.1 %d %s\r\n" % (self.status, HTTPStatus(self.status).phrase.encode())
         return status + b"".join(lines) + b"\r\n" + body
 
@@ -76,7 +78,7 @@ class RequestError(GatewayError):
 class ServiceError(GatewayError):
     """The gateway or an upstream failed.
 
-    `another`: a second replica may do better, nothing of an answer was seen yet.
+    `another`: another replica can be asked, because the client has not seen anything of an answer.
     """
 
     def __init__(
@@ -105,17 +107,17 @@ def invalid_value(param: str, found: object, wanted: str) -> RequestError:
 
 
 def unsupported_value(param: str, message: str) -> RequestError:
-    """A value that OpenAI knows and that cannot be had here; `message` says what to do instead."""
+    """A value that OpenAI has, but that is not supported here; `message` says what to do instead."""
     return RequestError(f"{param}: {message}", "unsupported_value", param=param)
 
 
 def invalid_key(message: str) -> RequestError:
-    """No key, or one that nobody was given."""
+    """The request has no key, or an unknown key."""
     return RequestError(message, "invalid_api_key", status=401, headers=((b"www-authenticate", b"Bearer"),))
 
 
 def model_not_found(name: str) -> RequestError:
-    """A model that no run serves, or none that the caller may use."""
+    """The model does not exist, or the caller may not use it."""
     return RequestError(
         f"the model {name[:200]!r} does not exist here, or you may not use it; GET /v1/models lists the models that "
         "you may use",
@@ -126,12 +128,22 @@ def model_not_found(name: str) -> RequestError:
 
 
 def not_found(what: str) -> RequestError:
-    """A route or a run that there is not."""
+    """A route or a run that does not exist."""
     return RequestError(what, "not_found", status=404)
 
 
+def not_allowed(method: str, allowed: bytes) -> RequestError:
+    """Return the error for a route that does not have the method."""
+    return RequestError(
+        f"{method} is not allowed here; use {allowed.decode()}",
+        "method_not_allowed",
+        status=405,
+        headers=((b"allow", allowed),),
+    )
+
+
 def run_not_found(name: str) -> RequestError:
-    """A run that there is not, or that the caller may not use."""
+    """The run does not exist, or the caller may not use it."""
     return not_found(f"the run {name[:80]!r} does not exist here, or you may not use it")
 
 
@@ -141,22 +153,22 @@ def too_large(limit: int) -> RequestError:
 
 
 def overloaded(message: str) -> ServiceError:
-    """Every replica has as much as it takes; the wait is short."""
+    """Every replica is busy; a short wait helps."""
     return ServiceError(429, message, "model_overloaded", headers=((b"retry-after", b"1"),), another=True)
 
 
 def unavailable(message: str) -> ServiceError:
-    """No replica is there, or none is up yet."""
+    """No replica is up."""
     return ServiceError(503, message, "service_unavailable", headers=((b"retry-after", b"5"),), another=True)
 
 
 def stopping() -> ServiceError:
-    """The gateway is being stopped, and the time that requests get to end is over."""
+    """The gateway stops, and the time for requests to end is over."""
     return unavailable("the gateway is stopping; try again shortly")
 
 
 def out_of_time() -> ServiceError:
-    """Whoever runs the gateway ends it shortly, whatever is under way."""
+    """The function that the gateway runs in has to end soon."""
     return ServiceError(
         504,
         "the answer is not complete: it took longer than one answer may take here (on AWS Lambda, 15 minutes). Ask for "
@@ -167,12 +179,12 @@ def out_of_time() -> ServiceError:
 
 
 def unreachable(message: str, *, another: bool = True) -> ServiceError:
-    """Connecting failed, or the connection ended before the first byte of an answer, or what came was no HTTP."""
+    """The gateway cannot connect, or gets no answer, or the answer is not HTTP."""
     return ServiceError(502, message, "upstream_unreachable", another=another)
 
 
 def timed_out(message: str) -> ServiceError:
-    """The upstream took longer than it may; a retry would start the same work again."""
+    """The upstream took too long; a retry would start the same work again."""
     return ServiceError(504, message, "upstream_timeout", headers=(NO_RETRY,))
 
 

@@ -7,9 +7,14 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, cast
 
+from gateway_lambda.content_coding import check_coding, decoded_request
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
 from gateway_lambda.open_bodies import OpenBodies
 from gateway_lambda.registry.record import Service
+from gateway_lambda.request_head import length_in
+
+KEY_HEADERS = (b"x-api-key", b"api-key")
+"""Headers that carry the key of a caller without `Authorization`: Anthropic's and Azure's clients send them."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -21,9 +26,10 @@ class ClientLeft(Exception):
 
 
 class Exchange:
-    """What came in, and the ways to answer.
+    """A request, and the ways to answer it.
 
-    Every response carries an `x-request-id`. `authorization` is the last such header, `hosts` are all of them.
+    Every response has an `x-request-id`. `hosts` are all Host headers. `authorization` is the last such header; without
+    one, it is made from the header in which Anthropic's or Azure's clients send the key.
     """
 
     __slots__ = (
@@ -36,12 +42,16 @@ class Exchange:
         "_watcher",
         "authorization",
         "client_left",
+        "coding",
         "content_length",
+        "cross_origin",
         "done",
         "hosts",
         "limits",
         "method",
+        "origin",
         "path",
+        "preflight",
         "receive",
         "request_id",
         "scope",
@@ -57,18 +67,25 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: bytes = scope.get("raw_path") or scope["path"].encode()
         self.request_id = b"req_" + os.urandom(12).hex().encode()
-        self.authorization: bytes | None = None
-        self.hosts: list[bytes] = []
-        self.content_length: bytes | None = None
-        for name, value in scope["headers"]:
-            if name == b"host":
-                self.hosts.append(value)
-            elif name == b"authorization":
-                self.authorization = value
-            elif name == b"content-length":
-                self.content_length = value
+        headers: list[Header] = scope["headers"]
+        last = dict(headers)
+        host = last.get(b"host")
+        if len(last) < len(headers):
+            self.hosts = [value for name, value in headers if name == b"host"]
+        else:
+            self.hosts = [] if host is None else [host]
+        self.authorization = last.get(b"authorization")
+        if not self.authorization:
+            key = last.get(KEY_HEADERS[0]) or last.get(KEY_HEADERS[1])
+            self.authorization = b"Bearer " + key if key else None
+        self.content_length = last.get(b"content-length")
+        self.coding = last.get(b"content-encoding")
+        self.origin = last.get(b"origin")
+        self.cross_origin: tuple[Header, ...] = ()
+        """Headers that let the page that sends the request read the answer."""
+        self.preflight = False  # a browser asks whether the page can send its request, and the gateway allows it
         self.limits: tuple[Header, ...] = ()
-        """Headers that say what is left of the limits of the caller's key."""
+        """Headers with the rest of the limit of the caller's key."""
         self.started = False
         """The status has been sent."""
         self.status = 0
@@ -89,9 +106,9 @@ class Exchange:
         return next((value for key, value in self.scope["headers"] if key == name), None)
 
     def caller(self) -> bytes:
-        """The address that the request comes from; behind a proxy on this machine, the one that it names last.
+        """Return the address of the caller. Behind a proxy on this machine, it is the last one that the proxy names.
 
-        Several lines of a header are one list (RFC 9110 §5.3): what the caller itself sent stands before the proxy's.
+        Several lines of a header are one list (RFC 9110 §5.3). The value of the proxy comes last.
         """
         client = self.scope.get("client")
         address: bytes = client[0].encode() if client else b""
@@ -101,15 +118,17 @@ class Exchange:
         return address
 
     async def body(self, limit: int, open_bodies: OpenBodies | None = None) -> bytes:
-        """The whole request body. `open_bodies`: the caller has no key, and the body counts among those.
+        """Return the whole request body, decoded. `open_bodies`: the caller has no key, and the body counts there.
 
-        Raises `RequestError` above `limit` bytes, `ServiceError` where `open_bodies` has no room for it, `ClientLeft`
-        when it does not come.
+        Raises `RequestError` above `limit` bytes and for an unknown coding, `ServiceError` if `open_bodies` has no room
+        for it, and `ClientLeft` if it does not come.
         """
-        length = self.content_length
-        size = int(length) if length is not None and length.isdigit() else None
+        size = length_in(self.content_length)
         if size is not None and size > limit:
             raise too_large(limit)
+        if self.coding is not None:
+            check_coding(self.coding)
+            size = None
         if open_bodies is not None:
             self._hold(open_bodies, limit if size is None else size)
         message = await self.receive()
@@ -120,6 +139,8 @@ class Exchange:
                     found = await self._rest(found, message, limit)
             except TimeoutError:
                 raise RequestError("the request's body did not come in time", "request_timeout", status=408) from None
+        if self.coding is not None:
+            found = decoded_request(found, self.coding, limit)
         if open_bodies is not None:
             open_bodies.give_back(self._held - len(found))
             self._held = len(found)
@@ -144,25 +165,25 @@ class Exchange:
         raise ClientLeft
 
     def watch(self) -> None:
-        """From now on, the whole body having been read, the task that serves this is cancelled if the client leaves."""
+        """From now on, cancel the task of this exchange if the client leaves. The body must have been read."""
         if self._watcher is None:
             self._watcher = asyncio.create_task(self._watch())
 
     @property
     def last_words(self) -> GatewayError:
-        """What is said when the task that serves this was cancelled and the client is still there."""
+        """The error for a client that is still there when the task of this exchange is cancelled."""
         return out_of_time() if self._out_of_time else stopping()
 
     def end_within(self, seconds: float) -> None:
-        """After so long, the task that serves this is cancelled, to end its answer in time."""
+        """Cancel the task of this exchange after `seconds`, so that its answer ends in time."""
         self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
 
     def stay(self) -> None:
-        """The cancellation, by `leave` or by the server, has been dealt with."""
+        """Say that the cancellation, by `leave` or by the server, has been handled."""
         self._task.uncancel()
 
     def close(self) -> None:
-        """Stop watching, and let go of the body."""
+        """Stop watching, and release the body."""
         self.done = True
         if self._timer is not None:
             self._timer.cancel()
@@ -182,7 +203,7 @@ class Exchange:
         await self.respond(200, (JSON_TYPE, *headers), body)
 
     async def respond_error(self, error: GatewayError) -> None:
-        """The one place where an error becomes HTTP."""
+        """Send an error. This is the only place where an error becomes HTTP."""
         await self.respond(error.status, (JSON_TYPE, *error.headers), error.body())
 
     async def start(self, status: int, headers: list[Header]) -> None:
@@ -191,11 +212,16 @@ class Exchange:
         await self.start_as(status, headers)
 
     async def start_as(self, status: int, headers: list[Header]) -> None:
-        """The same with these headers alone, and what the caller's key has left."""
+        """Start without an `x-request-id`. Unless these headers let pages read the answer, and so decide preflights
+        too, the gateway's do, and every preflight succeeds: the page then reads the error of its request."""
         self.started = True
-        self.status = status
         if self.limits:
             headers = [*(each for each in headers if not each[0].lower().startswith(b"x-ratelimit-")), *self.limits]
+        if self.cross_origin and all(name.lower() != b"access-control-allow-origin" for name, _ in headers):
+            headers = [*headers, *self.cross_origin]
+            if self.preflight:
+                status = 200
+        self.status = status
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, data: bytes) -> None:
@@ -222,13 +248,3 @@ class Exchange:
         while (await self.receive())["type"] != "http.disconnect":
             pass
         self.leave()
-
-
-def not_allowed(method: str, allowed: bytes) -> RequestError:
-    """A route that has no such method."""
-    return RequestError(
-        f"{method} is not allowed here; use {allowed.decode()}",
-        "method_not_allowed",
-        status=405,
-        headers=((b"allow", allowed),),
-    )

@@ -1,6 +1,6 @@
 """How many requests a minute a key may make: its `requests_per_minute`.
 
-As many may come at once; each is given back after its part of the minute. Counts are this process's own.
+That many can come at once. Each becomes available again after its part of the minute. Each process counts separately.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from gateway_lambda.exchange import Exchange
 
 
 class KeyLimits:
-    """What was counted against each key, by its name."""
+    """The requests of each key, by its name."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._counts: dict[str, tuple[float, float]] = {}
         self._now = now
 
     def count(self, exchange: Exchange, key: str, requests_per_minute: int) -> None:
-        """Count a request; its response says what is left. Raises `ServiceError`, 429 with the seconds to wait."""
+        """Count a request, and say in its response what is left. Raises `ServiceError` (429 and the time to wait)."""
         now = self._now()
         each = 60 / requests_per_minute
         used, since = self._counts.get(key, (0.0, now))

@@ -1,4 +1,4 @@
-"""What the gateway writes to stderr: a record is a line, whatever callers, replicas and the registry put into it."""
+"""The log on stderr. A record is always one line, also with text from callers, replicas and the registry."""
 
 from __future__ import annotations
 

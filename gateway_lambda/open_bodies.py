@@ -1,4 +1,4 @@
-"""What callers without a key make the process hold."""
+"""The request bodies of callers without a key, which the process holds in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passing a request on to a run's own service as it is, and its response back, both streamed."""
+"""Passing a request on to a run's own service unchanged, and its response back, both streamed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Iterable
 
 from gateway_lambda.errors import GatewayError, Header, timed_out
-from gateway_lambda.exchange import ClientLeft, Exchange
+from gateway_lambda.exchange import KEY_HEADERS, ClientLeft, Exchange
 from gateway_lambda.runs import Run
 from gateway_lambda.upstream.client import Upstream
 from gateway_lambda.upstream.replica import Replica
@@ -36,12 +36,11 @@ _REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE")
 async def pass_on(
     exchange: Exchange, run: Run, path: bytes, prefix: bytes, upstream: Upstream, patience: float
 ) -> None:
-    """Serve a request by the run's own service.
+    """Send a request to the run's own service.
 
-    `path` is raw and untouched, as is the query; `prefix` is what stood before it. The gateway's key, which a run with
-    `auth` asks for, ends here; the Authorization header of an open run is its service's own affair and goes on.
-    `patience`: seconds until the first byte of the response, while the request does not come either, and between the
-    response's pieces. Raises `GatewayError` as long as nothing was sent.
+    `path` and query are raw and unchanged; `prefix` is the part before `path`. The key of a run with `auth` is not
+    passed on; the Authorization header of an open run is. `patience`: how many seconds the service may be silent before
+    and within its response, while no more of the request comes. Raises `GatewayError` before anything is sent.
     """
     run.rates.check(exchange, path)
     limit = asyncio.timeout(patience)
@@ -76,17 +75,20 @@ async def pass_on(
 
 
 def request_headers(exchange: Exchange, prefix: bytes, *, own: bool, readable: bool = False) -> list[Header]:
-    """The headers of a request that is passed on.
+    """Return the headers of a request that is passed on.
 
-    `own`: the Authorization header goes on too. `readable`: the answer is to come without a content encoding.
+    `own`: with the caller's key. `readable`: the request was decoded, and the answer must come without a content
+    encoding.
     """
     given: list[Header] = exchange.scope["headers"]
     skipped = _NOT_PASSED_ON | _named_in_connection(given)
     if not own:
         skipped |= {b"authorization"}
+        key = (exchange.authorization or b"").partition(b" ")[2].strip()
+        given = [header for header in given if header[0] not in KEY_HEADERS or header[1].strip() != key]
     added = _forwarded(exchange, given, prefix)
     if readable:
-        skipped |= {b"accept-encoding"}
+        skipped |= {b"accept-encoding", b"content-encoding"}
         added.append((b"accept-encoding", b"identity"))
     return [header for header in given if header[0] not in skipped] + added
 
@@ -137,16 +139,17 @@ async def _pieces(exchange: Exchange, first: bytes, limit: asyncio.Timeout, pati
             return
 
 
-async def pass_back(exchange: Exchange, reply: Reply, patience: float | None = None, first: bytes = b"") -> None:
-    """The response as it comes, each piece within `patience` seconds; `first` has been read of it.
+async def pass_back(exchange: Exchange, reply: Reply, first: bytes = b"") -> None:
+    """Pass a response back as it comes. `first` is what was read of it before.
 
-    One that breaks off, falls silent or has to end ends the client's connection, so that it is not taken for whole; a
-    stream of events says why before that, for behind an adapter there is no connection to end. Raises `GatewayError`.
+    A response that breaks off, falls silent or has to end closes the client's connection, so that it does not look
+    complete. A stream of events says why before that, because a connection behind an adapter cannot be closed. Raises
+    `GatewayError`.
     """
     headers = response_headers(exchange, reply)
     await exchange.start_as(reply.status, headers)
     try:
-        await _pass_body(exchange, reply, patience, first)
+        await _pass_body(exchange, reply, first)
     except GatewayError as error:
         await _say_why(exchange, headers, error)
         raise
@@ -162,33 +165,27 @@ async def _say_why(exchange: Exchange, headers: Iterable[Header], error: Gateway
 
 
 def with_events(headers: Iterable[Header]) -> bool:
-    """These are the headers of a stream of events that can be read as it is."""
+    """Return whether these are the headers of a stream of events without a content encoding."""
     found = {name.lower(): value.strip().lower() for name, value in headers}
     kind = found.get(b"content-type", b"").partition(b";")[0].strip()
     return kind == b"text/event-stream" and found.get(b"content-encoding", b"identity") == b"identity"
 
 
-async def _pass_body(exchange: Exchange, reply: Reply, patience: float | None, first: bytes) -> None:
+async def _pass_body(exchange: Exchange, reply: Reply, first: bytes) -> None:
     if first and reply.ended:
         await exchange.finish(first)
         return
     if first:
         await exchange.write(first)
-    try:
-        async with asyncio.timeout(patience) as limit:
-            while piece := await reply.piece():
-                if reply.ended:
-                    break
-                await exchange.write(piece)
-                if patience is not None:
-                    limit.reschedule(asyncio.get_running_loop().time() + patience)
-    except TimeoutError:
-        raise timed_out("the upstream fell silent") from None
+    while piece := await reply.piece():
+        if reply.ended:
+            break
+        await exchange.write(piece)
     await exchange.finish(piece)
 
 
 def response_headers(exchange: Exchange, reply: Reply) -> list[Header]:
-    """The headers of a response that is passed back. An `x-request-id` of the upstream's own stays."""
+    """Return the headers of a response that is passed back. An `x-request-id` of the upstream stays."""
     found = [(name.lower(), value) for name, value in reply.headers]
     skipped = HOP_BY_HOP | _named_in_connection(found)
     if reply.status in (204, 304):

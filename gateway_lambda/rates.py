@@ -1,7 +1,7 @@
 """How many requests a client may make of a run: the record's `rate_limits`.
 
-Counted as nginx's `limit_req … nodelay` does, which dstack uses: each request adds one, `rps` are taken off a second,
-and what would go above `burst` is refused. Counts are this process's own.
+It counts as nginx's `limit_req … nodelay` does, which dstack uses: each request adds one, each second takes `rps` away,
+and a request that would exceed `burst` is refused. Each process counts separately.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST_CLIENTS = 10_000
 
 
 class Rates:
-    """The limits of one run, and what was counted against them."""
+    """The limits of one run, and their counts."""
 
     def __init__(self, limits: Sequence[RateLimit], now: Callable[[], float] = time.monotonic) -> None:
         longest_first = sorted(limits, key=lambda limit: len(limit.prefix), reverse=True)
@@ -28,7 +28,7 @@ class Rates:
         self._now = now
 
     def check(self, exchange: Exchange, path: bytes) -> None:
-        """Count a request for a raw path. Raises `ServiceError`, 429 with the seconds to wait."""
+        """Count a request for a raw path. Raises `ServiceError` (429 with the seconds to wait)."""
         if not self._limits:
             return
         plain = unquote_to_bytes(path)

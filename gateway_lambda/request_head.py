@@ -1,4 +1,4 @@
-"""The bounds of a request's head, and the heads that no request of HTTP/1.1 may have here."""
+"""The limits of a request's head, and the heads that the gateway refuses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ LONGEST_HEAD = 65536
 _LONGEST_TARGET = 32768
 MOST_LINES = 100
 """Header lines, as in Apache and Python's own server."""
+
+
+def length_in(value: bytes | None) -> int | None:
+    """Return the number in a Content-Length, which the parser has checked; None without the header.
+
+    It may have zeros in front, more of them than Python takes for a number.
+    """
+    return int(value.lstrip(b"0") or b"0") if value is not None and value.isdigit() else None
 
 
 def check_size(target: bytes, headers: Sequence[Header]) -> None:

@@ -1,13 +1,7 @@
-"""Where a request goes, by its Host and its path alone.
+"""Where a request goes. Only its Host and its path decide: docs/gateway.md#where-a-request-goes.
 
-| Host | goes to |
-|---|---|
-| `gateway.<domain>` | the OpenAI interface; `/services/<run>/…` to that run |
-| `<run>.<domain>` | that run's own service, whatever the path |
-| any other (an address, the API's own name) | as `gateway.<domain>` |
-
-Paths are looked at as they came, without decoding: `%2f` never makes a segment. A path that climbs is refused, whatever
-the Host: those behind the gateway read it in ways of their own, and one of them may arrive at another run.
+Paths are never decoded: `%2f` does not begin a segment. A path with a segment `..` is refused at every Host, because
+servers behind the gateway read it differently, and it could arrive at another run.
 """
 
 from __future__ import annotations
@@ -25,7 +19,7 @@ _CLIMBING = re.compile(rb"(?:^|%b)%b{2}(?=%b|;|%%(?:25)*3b|$)" % (_SEPARATOR, _D
 
 
 class Place(NamedTuple):
-    """`run` is None for the OpenAI interface. `path` is raw, without what named the run; `prefix` is that part."""
+    """`run` names a run; None means the OpenAI API. `path` is raw, without the part that names the run (`prefix`)."""
 
     run: str | None
     path: bytes

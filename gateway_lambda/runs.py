@@ -1,4 +1,4 @@
-"""What the gateway keeps in memory for each run: its replicas, and its model made ready for requests."""
+"""What the gateway keeps in memory for each run: its replicas, and its prepared model."""
 
 from __future__ import annotations
 
@@ -92,3 +92,9 @@ class Runs:
         if run is None:
             run = self._runs[service.run] = Run(service, self._upstream.replicas(service))
         return run
+
+    def total_tokens(self, service: Service) -> int | None:
+        """How long prompt and answer can be together, as far as a replica of the service has said; nobody is asked."""
+        run = self._runs.get(service.run)
+        facts = [known.facts for known in run.known.values()] if run is not None and run.service is service else []
+        return next((each.max_total_tokens for each in facts if each and each.max_total_tokens is not None), None)

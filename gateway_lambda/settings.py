@@ -1,4 +1,4 @@
-"""What the gateway is told from outside: addresses, limits, timeouts. Every one is an environment variable."""
+"""The settings of the gateway: addresses, limits, timeouts. Each is an environment variable."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
+from gateway_lambda.cross_origin import ANY, AllowedOrigins
 from gateway_lambda.registry.address import BadAddress, address
 
 
 class SettingsError(ValueError):
-    """An environment variable holds what the gateway cannot use."""
+    """An environment variable has a value that the gateway cannot use."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +21,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     registry: str = ""
     """`file:PATH` or `dynamodb:TABLE`."""
     domain: str = ""
-    """Runs answer at `<run>.<domain>`, the OpenAI interface at `gateway.<domain>`. Empty: by path alone."""
+    """Runs answer at `<run>.<domain>`, the OpenAI API at `gateway.<domain>`. Empty: only the path decides."""
     upstream: str = ""
     """Base URL for runs whose record has no `url`: the load balancer."""
     host: str = "127.0.0.1"
@@ -28,30 +29,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     owned_by: str = "servestack"
     """What `/models` shows as owner."""
     max_body_bytes: int = 8 * 1024 * 1024
-    """Larger requests to the OpenAI interface get a 413; those to a run's own service have no limit here."""
+    """Larger requests to the OpenAI API get a 413. Requests to a run's own service have no limit."""
     max_open_bytes: int = 128 * 1024 * 1024
-    """Bodies of requests to the OpenAI interface by callers without a key, all together, until they are answered."""
+    """Bodies of requests to the OpenAI API from callers without a key, all together, until their answers."""
     max_connections: int = 2000
-    """Clients' connections. Above it, those that are idle for the longest are closed, else new ones get a 503."""
+    """Connections of clients. Above it, the gateway closes those that are idle the longest, or sends 503."""
     head_timeout: float = 10.0
     """From a request's first byte to the end of its headers; from a connection to its first request."""
     body_timeout: float = 60.0
-    """A client that owes the rest of a body is silent for at most so long."""
+    """How long a client may be silent before a body is complete, and while an answer waits for it to read."""
     commit_after: float = 10.0
-    """A stream whose upstream is silent for so long gets its status and first chunk all the same."""
+    """After this silence of the upstream, a stream begins with its status and first chunk."""
     keep_alive: float = 15.0
-    """A stream that was silent for so long gets a comment line."""
+    """After this silence, a stream gets a comment line."""
     connect_timeout: float = 5.0
     plain_timeout: float = 600.0
     """A whole answer that is not streamed."""
     idle_timeout: float = 60.0
-    """A stream whose upstream sends no byte at all. TGI's own comments, every 15 s, count as bytes."""
+    """How long the upstream of a stream may send no byte. TGI's own comments, every 15 s, count as bytes."""
     grace: float = 25.0
-    """After SIGTERM, running requests get so long to end by themselves. 0: they are ended at once."""
+    """How long running requests may go on after SIGTERM. 0: they end at once."""
     behind: str = ""
-    """`adapter`: requests come through a web adapter, which makes metadata and a payload of every response."""
+    """`adapter`: requests come through a web adapter, which turns every response into metadata and a payload."""
+    allowed_origins: str = ANY
+    """Origins whose web pages can call the gateway, with commas; `*` for all, or `none`."""
     log: str = "warning"
-    """The least that is logged: debug, info, warning or error."""
+    """The lowest level that is logged: debug, info, warning or error."""
     log_requests: int = 0
     """1: a line on stderr for each request. 0: none."""
 
@@ -75,6 +78,7 @@ VARIABLES: dict[str, str] = {
     "idle_timeout": "GATEWAY_IDLE_TIMEOUT",
     "grace": "GATEWAY_GRACE",
     "behind": "GATEWAY_BEHIND",
+    "allowed_origins": "GATEWAY_ALLOWED_ORIGINS",
     "log": "GATEWAY_LOG",
     "log_requests": "GATEWAY_LOG_REQUESTS",
 }
@@ -87,7 +91,7 @@ _POSITIVE = (
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """The settings that `environment` holds; an absent or empty variable means the default.
+    """Return the settings in `environment`; an absent or empty variable means the default.
 
     Raises `SettingsError`, which names the variable, its value and the rule.
     """
@@ -130,5 +134,9 @@ def _check(settings: Settings) -> None:
             address(settings.upstream)
         except BadAddress as problem:
             raise SettingsError(f"GATEWAY_UPSTREAM={settings.upstream!r}: {problem}") from None
+    try:
+        AllowedOrigins(settings.allowed_origins)
+    except ValueError as problem:
+        raise SettingsError(f"GATEWAY_ALLOWED_ORIGINS={settings.allowed_origins!r}: {problem}") from None
     if settings.port > 65535:
         raise SettingsError(f"PORT={settings.port}: use a port of at most 65535")

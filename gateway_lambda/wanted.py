@@ -1,9 +1,9 @@
-"""Says that a run was asked for which may have no replica at all: of such a run the load balancer counts nothing.
+"""Counts requests to runs that can have no replica, because the load balancer does not count them then.
 
 On Lambda what a process writes is a log event, and one in CloudWatch's embedded metric format becomes a metric
 (AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html): `Requests` of the namespace
-`servestack`, by table and run, at which the alarm looks that starts the first replica. Nothing is sent: the function
-has no way to CloudWatch.
+`servestack`, by table and run. The alarm on it starts the first replica. Nothing is sent, because the function cannot
+reach CloudWatch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NAMESPACE, METRIC = "servestack", "Requests"
 
 
 class Wanted:
-    """Notes requests. `registry`: `GATEWAY_REGISTRY`; one that is a file has nobody who looks at metrics."""
+    """Notes requests. `registry`: the value of `GATEWAY_REGISTRY`; with a file, nothing reads metrics."""
 
     __slots__ = ("_table",)
 
@@ -28,14 +28,14 @@ class Wanted:
         self._table = table if kind == "dynamodb" else None
 
     def note(self, service: Service) -> None:
-        """Write a line where the service may be without a replica."""
+        """Write a line if the service can be without a replica."""
         if service.min_replicas == 0 and self._table is not None:
             sys.stdout.write(f"{event(self._table, service.run, time.time())}\n")
             sys.stdout.flush()
 
 
 def event(table: str, run: str, now: float) -> str:
-    """One request for a run, as a log event that is a metric. `now`: seconds since 1970."""
+    """Return one request for a run as a log event that is a metric. `now`: seconds since 1970."""
     metric = {"Namespace": NAMESPACE, "Dimensions": [["Table", "Run"]], "Metrics": [{"Name": METRIC, "Unit": "Count"}]}
     described = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [metric]}
     return msgspec.json.encode({"_aws": described, "Table": table, "Run": run, METRIC: 1}).decode()

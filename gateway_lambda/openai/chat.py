@@ -1,4 +1,4 @@
-"""`POST /chat/completions` for a model of format tgi: translate, ask, translate back."""
+"""`POST /chat/completions` for a model of format tgi: translate, send, translate back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gateway_lambda.tgi.info import Facts
 async def chat_completions(
     exchange: Exchange, body: Mapping[str, Any], run: Run, model: ReadyModel, client: TgiClient, settings: Settings
 ) -> None:
-    """Answer a chat request. Whatever can be checked is checked before anything is asked of the upstream."""
+    """Answer a chat request. All checks that need no upstream come before the first request to it."""
     created = int(time.time())
     request = read_chat(body, model.record)
     if wants_form(body):

@@ -31,7 +31,7 @@ class ChatRequest(Request):
 
 
 def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
-    """The request that `body` makes of `model`. Raises `RequestError`."""
+    """Return the request in `body` to `model`. Raises `RequestError`."""
     request = ChatRequest(model=model)
     read_fields(request, body, _ROWS)
     if request.messages is None:
@@ -53,14 +53,14 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
 
 
 def wants_form(body: Mapping[str, Any]) -> bool:
-    """Whether the request has a response format or tools, which depend on the upstream's version."""
+    """Return whether the request has a response format or tools, which depend on the upstream's version."""
     return any(
         body.get(name) is not None for name in ("response_format", "tools", "tool_choice", "parallel_tool_calls")
     )
 
 
 def read_form(request: ChatRequest, body: Mapping[str, Any], facts: Facts) -> None:
-    """Take the response format and the tools for an upstream of which `facts` are known. Raises `RequestError`."""
+    """Read the response format and the tools for an upstream with these `facts`. Raises `RequestError`."""
     grammar = read_response_format(body.get("response_format"), request.model, facts)
     tools = request.tools = read_tools(body, request.model, facts, formatted=grammar is not None)
     request.grammar = grammar or tools.grammar

@@ -13,7 +13,7 @@ from gateway_lambda.tools.call_parser import CallParser
 
 
 class Chunks(Protocol):
-    """How the parts of a stream are written. Choices are numbered through all generations."""
+    """How the parts of a stream are written. The numbers of choices continue through all generations."""
 
     def opening(self) -> bytes: ...
     def text(self, index: int, text: str, scores: list[Score] | None = None) -> bytes: ...
@@ -22,9 +22,9 @@ class Chunks(Protocol):
 
 
 class ChoiceStream:
-    """Follows one choice to its end.
+    """One choice of a stream, from its first token to its end.
 
-    `finish` is None until then. `tokens` counts those taken, the one that ended it included.
+    `finish` says why it ended, once it has. `tokens` counts the tokens, including the one that ended the choice.
     """
 
     __slots__ = ("_answer", "_chunks", "_index", "_scored", "_scores")
@@ -44,7 +44,7 @@ class ChoiceStream:
 
     @property
     def tokens(self) -> int:
-        """How many tokens it took so far."""
+        """How many tokens the choice has so far."""
         return self._answer.tokens
 
     def take(self, token: Token, event: Event) -> bytes:
@@ -98,7 +98,7 @@ class CallingChoiceStream(ChoiceStream):
 
 
 def follow_choice(index: int, generation: Generation, chunks: Chunks) -> ChoiceStream:
-    """What follows choice `index`."""
+    """Return the object that follows choice `index`."""
     parser = generation.request.parser()
     if parser is not None and isinstance(chunks, ChatChunks):
         return CallingChoiceStream(index, generation, chunks, parser)

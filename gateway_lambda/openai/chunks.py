@@ -1,6 +1,6 @@
 """Chat completions in OpenAI's form, whole or as the chunks of a stream (docs/translation.md#streams).
 
-What the chunks of one response have in common is encoded once, so that a chunk costs one encoded string.
+The parts that all chunks of a response share are encoded once, so that a chunk costs one encoded string.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class ChatChunks:
         return self._starts[index] + _encode(stream_delta(delta)) + after
 
     def end(self, index: int, finish: Finish, scores: list[Score] | None = None, *, calls: bool = False) -> bytes:
-        """Why a choice ended; `scores` that no text came after; `calls`: it called tools."""
+        """Return the last chunk of a choice. `scores`: those after the last text. `calls`: the choice called tools."""
         logprobs = _encode(chat_logprobs(scores)) if scores else b"null"
         after = b'{},"logprobs":' + logprobs + b',"finish_reason":"%s"}' % finish_reason(finish, calls=calls).encode()
         return self._starts[index] + after + self._tail
@@ -95,7 +95,7 @@ def chat_completion(
 
 
 def finish_reason(finish: Finish, *, calls: bool) -> str:
-    """OpenAI's word for why a choice ended."""
+    """Return OpenAI's word for the reason why a choice ended."""
     return "tool_calls" if calls and finish == "stop" else finish
 
 

@@ -14,11 +14,11 @@ from gateway_lambda.templates.images import ImageGuard
 
 _MAX_PROMPTS = 64
 _DEFAULT_MAX_TOKENS = 16
-"""OpenAI's own default."""
+"""The default at OpenAI."""
 
 
 class CompletionRequest(Request):
-    """`best_of`: how many answers are made for each prompt, of which the `n` likeliest are given."""
+    """`best_of`: how many answers the gateway makes for each prompt. It returns the `n` most likely ones."""
 
     prompts: Sequence[str] = ()
     best_of: int | None = None
@@ -26,7 +26,7 @@ class CompletionRequest(Request):
 
 
 def read_completion(body: Mapping[str, Any], model: Model) -> CompletionRequest:
-    """The request that `body` makes of `model`. Raises `RequestError`."""
+    """Return the request in `body` to `model`. Raises `RequestError`."""
     request = CompletionRequest(model=model)
     read_fields(request, body, _ROWS)
     if not request.prompts:

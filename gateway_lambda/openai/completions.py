@@ -47,7 +47,7 @@ async def completions(
 
 
 async def _best(generation: Generation, request: CompletionRequest) -> tuple[list[Choice], int]:
-    """A prompt's choices, the likeliest first where there were more, and the tokens of all that were made."""
+    """Return the choices of a prompt (the most likely ones, if there are more), and the tokens of all answers."""
     made = await together([generation.whole(index) for index in range(request.best_of or request.n)])
     if len(made) > request.n:
         made.sort(key=lambda answer: answer.likelihood, reverse=True)

@@ -1,4 +1,4 @@
-"""Reading single JSON values: the type, then the range; no coercion from strings, booleans are not numbers."""
+"""Reading single JSON values: first the type, then the range. A string or a boolean is not a number."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gateway_lambda.errors import invalid_type, invalid_value
 
 
 def number(value: object, param: str, low: float, high: float) -> float:
-    """A float or an integer within `low` and `high`, both included."""
+    """Return a float or an integer from `low` to `high`. Raises `RequestError` for other values, as all of these do."""
     if type(value) is not float and type(value) is not int:
         raise invalid_type(param, value, "a number")
     if not low <= value <= high:
@@ -17,7 +17,7 @@ def number(value: object, param: str, low: float, high: float) -> float:
 
 
 def integer(value: object, param: str, low: int, high: int | None = None) -> int:
-    """An integer from `low` to `high`, both included; 1.0 is no integer."""
+    """Return an integer from `low` to `high`; 1.0 is not an integer."""
     if type(value) is not int:
         raise invalid_type(param, value, "an integer")
     if value < low or (high is not None and value > high):
@@ -54,7 +54,7 @@ def sequence(value: object, param: str) -> list[Any]:
 
 
 def stop_sequences(value: object, param: str) -> list[str]:
-    """One non-empty string, or a list of up to four; order kept, duplicates removed."""
+    """Return one non-empty string, or a list of up to four, in order and without duplicates."""
     if type(value) is str:
         value = [value]
     if type(value) is not list:

@@ -1,21 +1,22 @@
-"""The OpenAI interface: its routes, with and without `/v1`, and which run serves a request."""
+"""The OpenAI API: its routes, with and without `/v1`, and which run serves a request."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from gateway_lambda.auth import Admission, held_key, known_key, may_use, refusal
-from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_found
-from gateway_lambda.exchange import Exchange, not_allowed
+from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_allowed, not_found
+from gateway_lambda.exchange import Exchange
 from gateway_lambda.open_bodies import OpenBodies
 from gateway_lambda.openai.chat import chat_completions
 from gateway_lambda.openai.completions import completions
 from gateway_lambda.openai.models import model_list, model_name, model_object
 from gateway_lambda.openai.passing import decode_object, named_model, pass_to_model
-from gateway_lambda.registry.record import Key, Service
+from gateway_lambda.registry.record import Key, Model, Service
 from gateway_lambda.registry.table import RegistrySource, Table
 from gateway_lambda.runs import ReadyModel, Run, Runs
 from gateway_lambda.settings import Settings
@@ -25,6 +26,7 @@ from gateway_lambda.upstream.client import Upstream
 _Answer = Callable[[Exchange, Mapping[str, Any], Run, ReadyModel, TgiClient, Settings], Awaitable[None]]
 _ANSWERS: dict[bytes, _Answer] = {b"/chat/completions": chat_completions, b"/completions": completions}
 
+_SLASHES = re.compile(rb"/{2,}")
 _ROUTES = "use /v1/models, /v1/chat/completions, /v1/completions, or a run's own routes under /services/<run>/"
 
 
@@ -44,22 +46,24 @@ class Interface:
 
     async def answer(self, exchange: Exchange, path: bytes) -> None:
         """Answer a request at a raw `path`. Raises `GatewayError` as long as nothing was sent."""
+        if b"//" in path or (path[-1:] == b"/" and path != b"/"):
+            path = _SLASHES.sub(b"/", path).rstrip(b"/") or b"/"
         if path.startswith(b"/v1/"):
             path = path[3:]
         if path == b"/models" or path.startswith(b"/models/"):
             _allow(exchange, b"GET", b"HEAD")
             await self._models(exchange, path[8:])
-        elif path == b"/healthz":
+        elif path in (b"/healthz", b"/health"):
             _allow(exchange, b"GET", b"HEAD")
             await exchange.respond_json(b'{"status":"ok"}')
         elif path != b"/" or not await self._page(exchange):
             await self._generate(exchange, path)
 
     async def _generate(self, exchange: Exchange, path: bytes) -> None:
-        """By the model that the body names, in its own format; the gateway itself knows two such routes.
+        """Answer a request whose body names a model. The gateway translates two of these routes itself.
 
-        Where nothing is open, the key is checked before the body is read. Else the body must be read to know whether
-        its model is open; the bodies of callers without a key are bounded all together.
+        If no run is open, the key is checked before the body is read. Otherwise the body must be read to know whether
+        its model is open, and the bodies of callers without a key have a limit together.
         """
         answer = _ANSWERS.get(path)
         if answer is not None:
@@ -85,7 +89,7 @@ class Interface:
             raise _no_route(exchange, f" for the model {name[:200]!r}")
 
     def _name(self, exchange: Exchange, body: bytes, *, known: bool) -> str:
-        """The model that a request names. Without one, a route that is not known is just not there."""
+        """Return the model that a request names. Raises `RequestError`; without a model, an unknown route gets 404."""
         try:
             name = named_model(exchange, body)
             if type(name) is str:
@@ -99,14 +103,13 @@ class Interface:
         raise _no_route(exchange)
 
     async def _run_for(self, exchange: Exchange, name: str, table: Table, key: Key | None) -> Run:
-        """The run that serves a model, for a caller who may use it. `key`: the caller's, where it is known already."""
+        """Return the run that serves a model, for a caller who may use it. `key`: the caller's key, if it is known."""
         service, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
         return self._runs.of(service, table)
 
     async def _authenticate_if_closed(self, exchange: Exchange, table: Table) -> Key | None:
-        """The caller's key, where nothing is open; without one, a caller then learns nothing, not what there is not.
-
-        Raises `RequestError`.
+        """Return the caller's key, if no run is open. Raises `RequestError` without a key, so that a caller without one
+        does not learn which models exist.
         """
         if not (table.services and table.all_closed):
             return None
@@ -120,14 +123,17 @@ class Interface:
         if path:
             name = model_name(path)
             services, _, _ = await self._admission.allowed(exchange, table, Table.model, name, model_not_found)
-            found: Any = services[0].model and model_object(services[0].model, self._settings.owned_by)
+            found: Any = services[0].model and self._shown(services[0], services[0].model)
             await exchange.respond_json(msgspec.json.encode(found))
             return
         await self._authenticate_if_closed(exchange, table)
         key = await known_key(exchange.authorization, self._registry, table)
         usable = [next((each for each in services if may_use(key, each)), None) for services in table.models()]
-        shown = [service.model for service in usable if service and service.model]
-        await exchange.respond_json(model_list(shown, self._settings.owned_by))
+        shown = [self._shown(service, service.model) for service in usable if service and service.model]
+        await exchange.respond_json(model_list(shown))
+
+    def _shown(self, service: Service, model: Model) -> dict[str, Any]:
+        return model_object(model, self._settings.owned_by, self._runs.total_tokens(service))
 
     async def _page(self, exchange: Exchange) -> bool:
         """Answer a browser with the page that names what the caller can use. Return whether the caller is a browser."""

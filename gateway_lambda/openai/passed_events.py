@@ -7,12 +7,13 @@ kept; nothing of it is read before the stream has ended.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from typing import Any, cast
 
 import msgspec
 
-from gateway_lambda.errors import GatewayError, ServiceError, timed_out
+from gateway_lambda.errors import GatewayError, ServiceError
 from gateway_lambda.exchange import Exchange
 from gateway_lambda.proxy import response_headers, with_events
 from gateway_lambda.upstream.reply import Reply
@@ -23,8 +24,9 @@ _LONGEST_HELD = 64 * 1024
 """Bytes of a line that wait for its end. A longer line passes as it comes."""
 _LINE_FEED = 10
 _DONE = (b"data: [DONE]", b"data:[DONE]")
-_END_WITH_DONE = (b"/chat/completions", b"/completions")
-"""Routes whose streams end with `[DONE]` or an error, and with nothing else."""
+END_WITH_DONE = (b"/chat/completions", b"/completions")
+"""Routes whose answers have choices, and whose streams end with `[DONE]` or an error, and with nothing else."""
+_ERROR = re.compile(rb'^data: ?\{\s*"error"\s*:\s*[{"]', re.MULTILINE)
 _LAST_NAMES: dict[bytes, frozenset[str]] = {
     b"/responses": frozenset(
         ("response.completed", "response.failed", "response.incomplete", "response.cancelled", "error")
@@ -39,26 +41,23 @@ def is_event_stream(reply: Reply) -> bool:
     return with_events(reply.headers)
 
 
-async def pass_events(exchange: Exchange, reply: Reply, route: bytes, patience: float) -> None:
-    """The stream as it comes, each piece within `patience` seconds. Errors are events: it raises none."""
+async def pass_events(exchange: Exchange, reply: Reply, route: bytes) -> None:
+    """The stream as it comes. Errors are events: it raises none."""
     headers = [header for header in response_headers(exchange, reply) if header[0] != b"content-length"]
     await exchange.start_as(reply.status, headers)
     passed = PassedEvents(route)
     last = b""
     try:
-        async with asyncio.timeout(patience) as limit:
-            while piece := await reply.piece():
-                data = passed.take(piece)
-                if reply.ended:
-                    last = data
-                    break
-                if data:
-                    await exchange.write(data)
-                limit.reschedule(asyncio.get_running_loop().time() + patience)
+        while piece := await reply.piece():
+            data = passed.take(piece)
+            if reply.ended:
+                last = data
+                break
+            if data:
+                await exchange.write(data)
         last += passed.end()
-    except TimeoutError:
-        reply.fail()
-        last += passed.fail(timed_out("the upstream fell silent"))
+        if passed.told_error:
+            reply.fail()
     except GatewayError as error:
         reply.fail()
         last += passed.fail(error)
@@ -84,6 +83,11 @@ class PassedEvents:
         self._seen = ""
         """The name of the newest event, on routes where it says that the end is there."""
 
+    @property
+    def told_error(self) -> bool:
+        """Near the end, the upstream said that it failed."""
+        return _ERROR.search(b"".join(self._kept) + self._held) is not None
+
     def take(self, piece: bytes) -> bytes:
         """What of a piece goes on now, with what was held before it."""
         if self._held or piece[-1] != _LINE_FEED:
@@ -97,7 +101,7 @@ class PassedEvents:
 
     def end(self) -> bytes:
         """The last bytes of a stream whose response has ended properly. Raises `ServiceError` where it was cut."""
-        known = self._names is not None or self._route in _END_WITH_DONE
+        known = self._names is not None or self._route in END_WITH_DONE
         if known and not self._ended(self._held):
             raise ServiceError(
                 500,
@@ -136,7 +140,7 @@ class PassedEvents:
     def _ended(self, more: bytes = b"") -> bool:
         """What came last is an end: `[DONE]`, an error, or an event with one of the route's last names, all of it."""
         lines = self._lines(more)
-        last = next((line for line in reversed(lines) if not line.isspace()), b"")
+        last = next((line for line in reversed(lines) if not line.isspace() and line[:1] != b":"), b"")
         if last.startswith(_DONE):
             return True
         found = _last_event(lines)

@@ -1,6 +1,6 @@
-"""Models that speak OpenAI's interface themselves: requests pass through whole, responses are copied.
+"""Models that have OpenAI's API themselves: requests pass through unchanged, and responses are copied.
 
-Only the Authorization header and the address change, and errors of another shape are made OpenAI's.
+Only the Authorization header and the address change. An error in another form gets OpenAI's form.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from gateway_lambda.bounded_json import JsonRefused, TooMuchJson, decode_bounded
 from gateway_lambda.errors import GatewayError, RequestError, ServiceError, timed_out
 from gateway_lambda.exchange import Exchange
 from gateway_lambda.openai.fields import mapping
-from gateway_lambda.openai.passed_events import is_event_stream, pass_events
+from gateway_lambda.openai.passed_events import END_WITH_DONE, is_event_stream, pass_events
 from gateway_lambda.proxy import pass_back, request_headers, response_headers
 from gateway_lambda.registry.record import Model
 from gateway_lambda.runs import Run
 from gateway_lambda.upstream.client import Upstream
+from gateway_lambda.upstream.health import BUSY
 from gateway_lambda.upstream.replica import Replica
 from gateway_lambda.upstream.reply import Reply
 
@@ -29,8 +30,14 @@ _MOST_PARTS = 100
 _LONGEST_NAME = 1000
 _LONGEST_MESSAGE = 2000
 """Characters of an upstream's text that are passed on."""
-_BUSY = (429, 503)
+_OF_THE_REPLICA = frozenset((401, 429, 503))
+"""Statuses that another replica may not give: the gateway's key is wrong for this one, or it is busy."""
+_NOT_THERE = frozenset((404, 405, 424, 501, 505))
+"""Statuses by which a replica says that it does not have the model or the route that every replica of a run has."""
+_OF_ENCODED = (b"content-encoding", b"content-length")
 _JSON = re.compile(rb"\s*application/([^\s;]+\+)?json\s*(;|$)", re.IGNORECASE)
+_TRUNCATED = "Input data was truncated"
+"""What the decoder says then, and only then."""
 _MOST_HELD = 1024 * 1024
 """Bytes of an answer that wait for its end. More than an answer of a chat has; lists of embeddings can have it."""
 
@@ -42,7 +49,7 @@ class _Named(msgspec.Struct):
 
 
 def named_model(exchange: Exchange, body: bytes) -> Any:
-    """The `model` of a request in JSON, or of a form; None where there is none. Raises `RequestError`."""
+    """Return the `model` of a request in JSON or of a form, or None. Raises `RequestError`."""
     kind = exchange.header(b"content-type") or b""
     if kind.lower().startswith(b"multipart/"):
         return _model_of_form(kind, body)
@@ -67,7 +74,7 @@ def _model_of_form(kind: bytes, body: bytes) -> str | None:
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
-    """A JSON object. Raises `RequestError`."""
+    """Return the JSON object in `body`. Raises `RequestError`."""
     try:
         found = decode_bounded(body)
     except TooMuchJson as problem:
@@ -80,7 +87,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
 async def pass_to_model(
     exchange: Exchange, run: Run, model: Model, path: bytes, body: bytes, upstream: Upstream, patience: float
 ) -> None:
-    """Serve a request by the run's own interface, at `path` under the model's prefix.
+    """Pass a request to the run's own OpenAI API, at `path` under the model's prefix.
 
     `patience`: seconds that the upstream may be silent. Raises `GatewayError`.
     """
@@ -90,7 +97,7 @@ async def pass_to_model(
 
     async def ask(replica: Replica) -> Reply:
         reply = await upstream.send(replica, exchange.method.encode(), target, headers, body)
-        if reply.status in _BUSY:
+        if reply.status in _OF_THE_REPLICA:
             raise await _failure(reply)
         return reply
 
@@ -101,43 +108,64 @@ async def pass_to_model(
     except TimeoutError:
         raise timed_out("the upstream sent nothing for too long; set stream=true for long answers") from None
     try:
+        reply.limit_silence(patience)
         if reply.status >= 400:
+            if path in END_WITH_DONE and reply.status in _NOT_THERE:
+                reply.fail()
             await _pass_error_back(exchange, reply)
         elif is_event_stream(reply):
-            await pass_events(exchange, reply, path, patience)
+            await pass_events(exchange, reply, path)
         elif _JSON.match(reply.header(b"content-type") or b""):
-            await _pass_json(exchange, reply, patience)
+            await _pass_json(exchange, reply, path)
         else:
-            await pass_back(exchange, reply, patience)
+            if path in END_WITH_DONE:
+                reply.fail()
+            await pass_back(exchange, reply)
     finally:
         reply.close()
 
 
-async def _pass_json(exchange: Exchange, reply: Reply, patience: float) -> None:
+async def _pass_json(exchange: Exchange, reply: Reply, path: bytes) -> None:
     """An answer in JSON is there as a whole before its status goes out: one that breaks off is an error."""
     held = bytearray()
+    while len(held) <= _MOST_HELD:
+        held += await reply.piece()
+        if reply.ended:
+            break
+    if reply.ended and held and _is_cut(held):
+        reply.fail()
+        raise ServiceError(500, "the upstream ended its answer in the middle of it", "upstream_incomplete")
+    if path in END_WITH_DONE and b'"choices"' not in held:
+        reply.fail()
+    await pass_back(exchange, reply, bytes(held))
+
+
+def _is_cut(text: bytearray) -> bool:
+    """The beginning of some JSON, and no more: without a length, a connection that broke looks like the answer's end.
+
+    Other faults of the text are its reader's affair: some servers write NaN.
+    """
     try:
-        async with asyncio.timeout(patience):
-            while len(held) <= _MOST_HELD:
-                held += await reply.piece()
-                if reply.ended:
-                    break
-    except TimeoutError:
-        raise timed_out("the upstream fell silent") from None
-    await pass_back(exchange, reply, patience, bytes(held))
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        return str(problem) == _TRUNCATED
+    return False
 
 
 async def _pass_error_back(exchange: Exchange, reply: Reply) -> None:
-    found = await reply.whole()
-    if _shaped(found) is None or reply.status == 401:
+    found = await reply.error_body()
+    if _shaped(found) is None:
         raise _error(reply, found)
-    await exchange.start_as(reply.status, response_headers(exchange, reply))
+    headers = [each for each in response_headers(exchange, reply) if each[0] not in _OF_ENCODED]
+    await exchange.start_as(reply.status, [*headers, (b"content-length", b"%d" % len(found))])
     await exchange.finish(found)
 
 
 async def _failure(reply: Reply) -> GatewayError:
     try:
-        return _error(reply, await reply.whole())
+        error = _error(reply, await reply.error_body())
+        reply.fail_for(error)
+        return error
     finally:
         reply.close()
 
@@ -149,10 +177,11 @@ def _error(reply: Reply, found: bytes) -> GatewayError:
             502,
             "the run's replica refuses the gateway's key; set the right key in the run's record",
             "upstream_misconfigured",
+            another=True,
         )
     message = _message(found)[:_LONGEST_MESSAGE] or f"the upstream answered {reply.status}"
     wait = reply.header(b"retry-after") or b"1"
-    if reply.status in _BUSY:
+    if reply.status in BUSY:
         code = "model_overloaded" if reply.status == 429 else "service_unavailable"
         return ServiceError(reply.status, message, code, headers=((b"retry-after", wait),), another=True)
     if reply.status < 500:

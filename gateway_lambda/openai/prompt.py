@@ -1,4 +1,4 @@
-"""From a chat request to the prompt, with the templates' errors turned into the interface's."""
+"""From a chat request to the prompt; errors of a template become errors of the API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway_lambda.templates import MessagesRefused, TemplateError, TemplateInv
 
 
 def render_prompt(model: ReadyModel, request: ChatRequest) -> str:
-    """The text that the model is given, before the BOS rule. Raises `GatewayError`."""
+    """Return the text for the model, before the BOS rule. Raises `GatewayError`."""
     tools: Any = request.tools.tools
     try:
         return model.template.render(

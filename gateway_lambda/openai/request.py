@@ -1,7 +1,7 @@
 """The fields that chat and legacy completions share (docs/translation.md#fields), one row for each.
 
-A row is a function that checks one value and notes it in the `Request`. JSON null is the same as absent and reaches no
-row; fields without a row are ignored.
+A row is a function that checks one value and writes it to the `Request`. JSON null is the same as absent and reaches no
+row. Fields without a row are ignored.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from gateway_lambda.openai.fields import boolean, integer, mapping, number, stop
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tools.call_parser import CallParser
 
-# As far as upstream's own types go: what is beyond them fails there with its parser's words.
+# The ranges of the upstream's own types. A value beyond them would fail there, with its parser's message.
 _INT32 = 1 << 31
 _INT64 = 1 << 63
 MAX_TOKENS = (1 << 32) - 1
 
 
 class Request(msgspec.Struct):
-    """One request, checked. Being filled while fields are read; plain data from then on."""
+    """One checked request. It is filled while fields are read, and does not change after that."""
 
     model: Model
     stream: bool = False
@@ -31,9 +31,9 @@ class Request(msgspec.Struct):
     n: int = 1
     seed: int | None = None
     stop: list[str] = []
-    """The client's own, at most four, without duplicates."""
+    """The client's stop strings, at most four, without duplicates."""
     max_tokens: int | None = None
-    """New tokens a choice, as the client wants."""
+    """The client's limit of new tokens for each choice."""
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -42,22 +42,22 @@ class Request(msgspec.Struct):
     repetition_penalty: float | None = None
     watermark: bool = False
     truncate: int | None = None
-    """Prompt tokens that the upstream keeps, from the right."""
+    """How many tokens of the prompt's end the upstream keeps."""
     logprobs: bool = False
     top_logprobs: int = 0
     grammar: dict[str, Any] | None = None
-    """As `/generate` takes it: `type` and `value`."""
+    """In the form of `/generate`: `type` and `value`."""
     grammar_param: str = ""
-    """The field that it comes from."""
+    """The field that the grammar comes from."""
     dropped: list[str] = []
     """Unsupported parameters that were ignored, because the record says `unsupported_params: drop`."""
 
     def parser(self) -> CallParser | None:
-        """A new parser for one choice, where calls of tools are to be looked for in its text."""
+        """Return a new parser for one choice, if the gateway looks for calls of tools in its text."""
         return None
 
     def unsupported(self, param: str, remedy: str) -> None:
-        """Refuse a parameter that cannot be served, or note that it is dropped."""
+        """Refuse a parameter that is not supported, or note that it is ignored."""
         if self.model.unsupported_params == "drop":
             self.dropped.append(param)
         else:
@@ -65,7 +65,7 @@ class Request(msgspec.Struct):
 
 
 def dropped_header(request: Request) -> list[Header]:
-    """The header that names the ignored parameters, where there are any."""
+    """Return the header that names the ignored parameters, if there are any."""
     return [(b"x-gateway-dropped-params", ", ".join(request.dropped).encode())] if request.dropped else []
 
 
@@ -73,7 +73,7 @@ Row = Callable[[Any, Any], None]
 
 
 def read_fields(request: Request, body: Mapping[str, Any], rows: Mapping[str, Row]) -> None:
-    """Take every given field of `body` that has a row. Raises `RequestError` at the first that is wrong."""
+    """Read every field of `body` that has a row. Raises `RequestError` at the first wrong field."""
     for name, value in body.items():
         if value is not None:
             row = rows.get(name)

@@ -1,4 +1,4 @@
-"""Streaming one request's answers: tokens in, chunks out, token by token (docs/translation.md#streams)."""
+"""Streaming the answers of one request, token by token (docs/translation.md#streams)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ async def stream_answers(
 ) -> None:
     """Stream all choices of all generations, as their tokens come.
 
-    `make_chunks` is called when the response begins: what is known of the upstream by then goes into every chunk.
-    Raises `GatewayError` as long as nothing was sent; afterwards errors are events.
+    `make_chunks` is called when the response begins, so that each chunk has what is known of the upstream by then.
+    Raises `GatewayError` before anything is sent. After that, errors are events.
     """
     streamed = _Streamed(exchange, generations, make_chunks, settings)
     try:
@@ -106,7 +106,8 @@ class _Streamed:
                     parts.append(choice.take(event.token, event))
                     if choice.finish is not None:
                         break
-            except GatewayError:
+            except GatewayError as error:
+                stream.fail_for(error)
                 await self._write(parts)
                 raise
             if choice.finish is not None:

@@ -1,4 +1,4 @@
-"""Running one request's calls at once: all, or none."""
+"""Running the calls of one request at the same time. If one fails, all end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _Result = TypeVar("_Result")
 
 
 async def together(calls: list[Coroutine[Any, Any, _Result]]) -> list[_Result]:
-    """The calls' results, in order. The first that fails cancels the others and is raised."""
+    """Return the results of the calls, in order. The first error cancels the other calls and is raised."""
     if len(calls) == 1:
         return [await calls[0]]
     try:

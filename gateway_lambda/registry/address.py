@@ -1,4 +1,4 @@
-"""What the address of a replica may be: a base URL, and the Host header that goes with it."""
+"""The address of a replica: a base URL and its Host header."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Address(NamedTuple):
 
 
 def address(base: str, host: str | None = None) -> Address:
-    """The address that `base` gives. `host`: the Host header instead of the URL's own. Raises `BadAddress`."""
+    """Return the address in `base`. `host`: a Host header instead of the URL's host. Raises `BadAddress`."""
     found = _BASE.fullmatch(base)
     if found is None:
         raise BadAddress(
@@ -49,7 +49,7 @@ def address(base: str, host: str | None = None) -> Address:
 
 
 def check_host(host: str) -> None:
-    """Raises `BadAddress` where `host` is no value of a Host header."""
+    """Raises `BadAddress` if `host` cannot be the value of a Host header."""
     found = _HOST.fullmatch(host)
     if found is None or not 1 <= int(found[2] or 1) <= _LAST_PORT:
         raise BadAddress("use the name of a host in ASCII, with a port if needed")

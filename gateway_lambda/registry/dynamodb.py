@@ -1,7 +1,7 @@
 """The registry in a DynamoDB table, read with one Query whenever the copy in memory is too old.
 
-A function is frozen between requests, so nothing runs by a timer: a request that finds the copy too old has it read
-anew, and waits for that only as long as an older copy may still serve.
+A function is frozen between requests, so nothing runs by a timer. A request that finds an old copy reads the table
+again, and waits only a moment if the old copy can still be used.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from gateway_lambda.upstream.response import BrokenOff
 _LOG = logging.getLogger(__name__)
 
 FRESH_FOR = 30.0
-"""Seconds that a copy serves without a look at the table."""
+"""Seconds for which a copy is used without reading the table."""
 USABLE_FOR = 300.0
-"""Seconds that a copy serves where the table cannot be read."""
+"""Seconds for which a copy is used if the table cannot be read."""
 PATIENCE = 0.3
-"""Seconds that a request waits for a new copy while the old one may still serve."""
+"""Seconds that a request waits for a new copy while the old one can still be used."""
 PATIENCE_WITHOUT = 3.0
-"""The same where there is none, and the answer would be 503."""
+"""The same without a usable copy. After it, the answer is 503."""
 APART = 1.0
-"""Seconds between two looks at the table for what a copy does not know, and after any look that failed."""
+"""Seconds between two readings for something that a copy does not have, and after a failed reading."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _TOLD = frozenset(("AccessDeniedException", "ResourceNotFoundException", "ValidationException"))
@@ -73,13 +73,13 @@ class _Following(msgspec.Struct, rename="pascal"):
 class DynamoRegistry:
     """The last good copy of the registry's items in one table.
 
-    A look at the table that fails is logged, and the last good copy stays for five minutes. Requests that come together
-    share one look. Credentials are read from `environment` at every look. `clock`: seconds since 1970; not a monotonic
-    one, which may stand still while a function is frozen.
+    If the table cannot be read, this is logged, and the last good copy is used for five minutes. Requests that come
+    together share one reading. Each reading takes the credentials from `environment`. `clock`: seconds since 1970. A
+    monotonic clock can stand still while a function is frozen.
     """
 
     def __init__(self, name: str, environment: Mapping[str, str], clock: Callable[[], float] = time.time) -> None:
-        """Raises `RegistryError` where the table cannot even be asked for."""
+        """Raises `RegistryError` if a setting is missing, so that the table can never be read."""
         self._name = name
         self._environment = environment
         self._clock = clock
@@ -96,7 +96,7 @@ class DynamoRegistry:
         self._looking: asyncio.Task[None] | None = None
 
     async def table(self) -> Table:
-        """A copy of the last 30 s, else a new one, else one of the last 5 min. Raises `ServiceError` (503)."""
+        """Return a copy of the last 30 s, else a new one, else one of the last 5 min. Raises `ServiceError` (503)."""
         if self._table is not None and self._within(FRESH_FOR, self._read_at):
             return self._table
         if self._usable() and self._within(APART, self._failed_at):
@@ -104,7 +104,7 @@ class DynamoRegistry:
         return await self._look(consistent=False)
 
     async def refreshed(self) -> Table:
-        """A copy that is newer than what was just written, unless the last one of these is not a second old."""
+        """Return a copy with everything that was written before this call, or such a copy of the last second."""
         if self._usable() and (self._within(APART, self._forced_at) or self._within(APART, self._failed_at)):
             return self._copy()
         return await self._look(consistent=True)

@@ -17,18 +17,18 @@ _UNREADABLE = (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class RegistryError(ValueError):
-    """The registry cannot be read, and there is no earlier state to go on with."""
+    """The registry cannot be read, and there is no earlier state to use."""
 
 
 class FileRegistry:
     """The last good state of the file at `path`.
 
-    A file that is broken or gone while serving is logged once per change, and the last good state stays. Looking
-    whether it changed is one `stat` a request.
+    If the file becomes broken or missing, this is logged once for each change, and the last good state is used. Each
+    request costs one `stat`.
     """
 
     def __init__(self, path: str) -> None:
-        """Raises `RegistryError` when there is no good state to begin with."""
+        """Raises `RegistryError` if the file cannot be read."""
         self._path = path
         self._stamp: _Stamp | None = None
         try:
@@ -83,9 +83,9 @@ class _Records(msgspec.Struct):
 
 
 def decode_registry(data: bytes, origin: str) -> Registry:
-    """The registry that `data` holds. One broken record is logged and left out, so that it breaks nothing else.
+    """Return the registry in `data`. A broken record is logged and ignored, so that the others still work.
 
-    Raises `msgspec.DecodeError` or `UnicodeDecodeError` where `data` as a whole is no registry.
+    Raises `msgspec.DecodeError` or `UnicodeDecodeError` if `data` is not a registry.
     """
     records = msgspec.json.decode(data, type=_Records)
     keys: list[Key] = []

@@ -1,9 +1,9 @@
-"""The registry's objects: which runs there are, where they answer, what they serve, and whose keys may use them.
+"""The registry's objects: the runs, where they answer, what they serve, and the keys that may use them.
 
-The same JSON whether it comes out of a file or out of DynamoDB's `record` attributes. The planner builds these
-objects, the gateway reads them; nothing else crosses between the two. Unknown fields are ignored when reading, so
-that a gateway can read what a newer service stack wrote. Field meanings and defaults: docs/gateway.md, "Model record".
-What goes into requests to a replica is checked when a record is made or read, so that one which cannot be used is none.
+They are the same JSON in a file and in DynamoDB's `record` attributes. The planner builds these objects and the gateway
+reads them; the two share nothing else. The gateway ignores unknown fields, so that it can read what a newer service
+stack wrote. Meanings and defaults: docs/gateway.md#model-record. Values that go into requests to a replica are checked
+when a record is made or read, so that a broken record is never used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the upstream refuses. A field left `None` is read from the upstream's `/info`, else TGI's default holds."""
+    """The upstream's limits. `None` means the value of the upstream's `/info`, else TGI's default."""
 
     max_stop_sequences: int | None = None
     max_top_n_tokens: int = 5
@@ -35,7 +35,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A model as clients know it and how to talk to what serves it."""
+    """A model: its name for clients, and how to use its upstream."""
 
     name: str
     """The id clients send in `model`."""

@@ -1,4 +1,4 @@
-"""One state of the registry, indexed the ways requests ask for it, and what every kind of registry offers."""
+"""One state of the registry, with indexes for requests, and the interface of every kind of registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOG = logging.getLogger(__name__)
 class Table:
     """An immutable index over one `Registry`.
 
-    `previous`: records that did not change are taken over from it, so that what was made ready for them still holds.
+    `previous`: unchanged records are taken from it, so that what the gateway prepared for them stays valid.
     """
 
     __slots__ = ("_by_digest", "_by_model", "_by_run", "_left_out", "all_closed", "any_closed", "services")
@@ -60,8 +60,8 @@ class Table:
     def key(self, digest: str) -> Key | None:
         """The key with that SHA-256 (lower-case hex).
 
-        What is looked up is a digest, whose bits a caller cannot steer towards a secret key's; the last comparison
-        takes the same time wherever the two differ.
+        A caller cannot choose the bits of a digest, and so cannot come closer to a secret key step by step. The last
+        comparison always takes the same time.
         """
         found = self._by_digest.get(digest)
         return found if found and hmac.compare_digest(found.sha256.lower(), digest) else None

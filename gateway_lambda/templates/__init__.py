@@ -1,7 +1,7 @@
 """Chat templates: from the messages of a request to the text for the model (docs/translation.md#chat-templates).
 
-`ChatTemplate` is made of a registry record's model and renders; `compile_template` alone tells a planner whether the
-gateway will be able to. Rendering follows transformers; the limits and the errors are this package's own.
+`ChatTemplate` is made from the model of a registry record, and renders. `compile_template` alone tells a planner
+whether the gateway can use a template. Rendering follows transformers. The limits and errors belong to this package.
 """
 
 from gateway_lambda.templates.chat import ChatTemplate

@@ -1,7 +1,7 @@
 """One beginning-of-sequence token, not two (docs/translation.md#one-bos).
 
-TGI's `/generate` tokenizes with special tokens, so a tokenizer that adds BOS adds it to a prompt whose template already
-printed one.
+TGI's `/generate` tokenizes with special tokens, so a tokenizer that adds a BOS also adds it to a prompt whose template
+has printed one.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ _BOS_OF_ADDING_TOKENIZERS: Final = frozenset(["<s>", "<bos>", "<|begin_of_text|>
 def strips_bos(
     mode: Literal["auto", "always", "never"], bos_token: str | None, starts_with_bos_added: bool | None
 ) -> bool:
-    """Whether one leading BOS is to be taken off the rendered text.
+    """Return whether the gateway removes one leading BOS from the rendered text.
 
-    `starts_with_bos_added`: what the probe of `/tokenize` said, `None` when it could not be asked; then the
-    tokenizer's family decides, told by its BOS.
+    `starts_with_bos_added`: the answer of `/tokenize`, or `None` without an answer. Then the family of the tokenizer
+    decides, which its BOS tells.
     """
     if not bos_token or mode == "never":
         return False

@@ -1,4 +1,4 @@
-"""A model's chat templates with its tokens: messages in, prompt out."""
+"""The chat templates of a model with its tokens: from messages to a prompt."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _TOKEN_NAMES: Final = (
 )
 _NO_IMAGES: Final = ImageGuard(vision=False)
 _TAG: Final = str(secrets.randbits(128))
-"""Marks the end of a message that the model is to continue. Random, so that no caller can write it; digits, which a
-template's `upper` or `title` leaves alone."""
+"""Marks the end of a message that the model continues. It is random, so that no caller can write it, and has only
+digits, which `upper` and `title` do not change."""
 
 
 class ChatTemplate:
-    """The templates of one model, compiled.
+    """The compiled templates of one model.
 
-    Make one a model and keep it: making it compiles. `now` gives the time to `strftime_now`.
+    Make one for each model and keep it, because making it compiles. `now` gives the time to `strftime_now`.
     """
 
     def __init__(self, model: Model, *, now: Callable[[], datetime] = datetime.now) -> None:
-        """Raises `TemplateInvalid` when a template cannot be compiled, or there is none."""
+        """Raises `TemplateInvalid` if a template cannot be compiled, or is missing."""
         sources = {**model.chat_templates}
         if model.chat_template is not None:
             sources["default"] = model.chat_template
@@ -77,12 +77,12 @@ class ChatTemplate:
         reasoning_effort: Any = None,
         chat_template_kwargs: Any = None,
     ) -> str:
-        """The prompt for `messages`, which are decoded JSON of any shape and are not changed.
+        """Return the prompt for `messages`, which are decoded JSON of any shape and are not changed.
 
-        `None` and an empty list of tools mean that the caller did not say. A trailing assistant message is then
-        continued if the model's record has `prefill: continue`, and the prompt ends with that message's text.
-        Raises `MessagesRefused`, `TemplateRaised`, `TemplateLimit` and, when the record lacks the template that this
-        request needs, `TemplateInvalid`.
+        `None` and an empty list of tools count as absent. If the caller chooses no ending, a trailing assistant message
+        is continued if the model's record has `prefill: continue`: the prompt then ends with the text of that message.
+        Raises `MessagesRefused`, `TemplateRaised`, `TemplateLimit`, and `TemplateInvalid` if the record does not have
+        the template for this request.
         """
         template = self._tool_use if tools else self._default
         if template is None:
@@ -119,7 +119,7 @@ class ChatTemplate:
         return _checked_text(images.place(text))
 
     def without_extra_bos(self, text: str, starts_with_bos_added: bool | None) -> str:
-        """`text` less one leading BOS, where the tokenizer adds its own. `None`: the probe had no answer."""
+        """Return `text` without one leading BOS, if the tokenizer adds its own. `None`: `/tokenize` did not answer."""
         if not strips_bos(self._strip_bos, self.bos_token, starts_with_bos_added):
             return text
         bos = self.bos_token or ""

@@ -1,4 +1,4 @@
-"""Compiling a chat template, and what can be known of it before any message arrives."""
+"""Compiling a chat template, and what its text tells before any message arrives."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from jinja2.exceptions import TemplateSyntaxError
 from gateway_lambda.templates.bounds import FIRST_LOOK, MAX_OUTPUT_BYTES, RenderContext, clock, count_steps
 from gateway_lambda.templates.errors import TemplateError, TemplateInvalid, TemplateLimit, TemplateRaised
 from gateway_lambda.templates.memory import MAX_MEMORY, MemoryBound
-from gateway_lambda.templates.messages import Shape
-from gateway_lambda.templates.parts import iterates_content_parts
 from gateway_lambda.templates.sandbox import ChatEnvironment
+from gateway_lambda.templates.shape import Shape, shape_of
 
 MAX_TEMPLATE_BYTES: Final = 256 * 1024
 
@@ -24,24 +23,30 @@ _ENVIRONMENT: Final = ChatEnvironment()
 class CompiledTemplate:
     """One chat template, ready to render.
 
-    `shape` is what it wants of messages: developer messages as they are where its text contains the word, content as
-    lists of parts where it walks them.
+    `shape` is the form in which it takes messages. The first use of it renders short conversations to find it.
     """
 
-    __slots__ = ("_blocks", "_memory", "_root", "_template", "shape", "source")
+    __slots__ = ("_blocks", "_memory", "_root", "_shape", "_template", "source")
 
-    def __init__(self, source: str, template: Template, iterates_parts: bool) -> None:
+    def __init__(self, source: str, template: Template) -> None:
         self.source = source
-        self.shape = Shape(keeps_developer="developer" in source, keeps_parts=iterates_parts)
+        self._shape: Shape | None = None
         self._template = template
         self._root: Callable[[RenderContext], Iterator[str]] = template.root_render_func
         self._blocks = template.blocks
         self._memory = MemoryBound()
 
-    def render(self, variables: dict[str, Any]) -> str:
-        """The template's text for `variables`, which become the rendering's own.
+    @property
+    def shape(self) -> Shape:
+        """The form in which the template takes messages."""
+        if self._shape is None:
+            self._shape = shape_of(self.source, self.render, _ENVIRONMENT.globals)
+        return self._shape
 
-        Raises `TemplateLimit` past a limit of `bounds`, `TemplateRaised` for whatever else goes wrong.
+    def render(self, variables: dict[str, Any]) -> str:
+        """Return the text for `variables`, which the rendering may change.
+
+        Raises `TemplateLimit` beyond a limit of `bounds`, and `TemplateRaised` for any other problem.
         """
         try:
             return self._memory.run(self._text, variables)
@@ -80,21 +85,20 @@ class CompiledTemplate:
 
 @lru_cache(maxsize=256)
 def compile_template(source: str) -> CompiledTemplate:
-    """Compile `source`, once for equal texts.
+    """Compile `source`, once for equal texts. Raises `TemplateInvalid`.
 
-    Special tokens are variables of the rendering, so a text that several models share is compiled once for all.
-    Nothing of the template runs. Raises `TemplateInvalid`.
+    Special tokens are variables of the rendering, so a text that several models share is compiled once. Nothing of the
+    template runs.
     """
     if len(source.encode("utf-8", "surrogatepass")) > MAX_TEMPLATE_BYTES:
         raise TemplateInvalid(f"the chat template has more than {MAX_TEMPLATE_BYTES // 1024} KiB")
     try:
         tree = _ENVIRONMENT.parse(source)
         _check_nodes(tree)
-        walks_parts = iterates_content_parts(tree)
         count_steps(tree)
         code = _ENVIRONMENT.compile(tree)
         template = Template.from_code(_ENVIRONMENT, code, _ENVIRONMENT.globals)
-        return CompiledTemplate(source, template, walks_parts)
+        return CompiledTemplate(source, template)
     except TemplateError:
         raise
     except TemplateSyntaxError as problem:
@@ -106,7 +110,7 @@ def compile_template(source: str) -> CompiledTemplate:
 
 
 def base_variables(tokens: Mapping[str, Any]) -> dict[str, Any]:
-    """The variables every rendering starts from: the environment's functions and `tokens`."""
+    """Return the first variables of every rendering: the functions of the environment and `tokens`."""
     return {**_ENVIRONMENT.globals, **tokens}
 
 

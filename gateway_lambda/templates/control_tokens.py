@@ -1,8 +1,8 @@
 """Control tokens that callers write (docs/translation.md#control-tokens).
 
-TGI takes text alone and tokenizes `<|im_start|>` as the control token wherever it stands. A record may have such texts
-stripped from requests, or requests with them refused. What counts: the model's special tokens, and texts of the
-template that look like control tokens.
+TGI takes only text, and tokenizes `<|im_start|>` as the control token everywhere. A record can say that such texts
+are removed from requests, or that requests with them are refused. These texts count: the special tokens of the model,
+and texts of the template that look like control tokens.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LOOKS_LIKE_ONE: Final = re.compile(
     r"<\|[^|<>\s'\"{}]{1,64}\|>|<｜[^｜<>\s'\"{}]{1,64}｜>|</?s>|\[/?[A-Z_]{3,40}\]|<</?SYS>>|<(?:start|end)_of_turn>"
 )
 _MAX_PASSES: Final = 8
-"""Stripping a token may join the halves of another; text that still holds one after this many passes is refused."""
+"""Removing a token can join the halves of another. A text that still has one after this many passes is refused."""
 
 
 class ControlTokens:
@@ -34,7 +34,7 @@ class ControlTokens:
     def of(
         cls, mode: Literal["allow", "strip", "reject"], tokens: Mapping[str, str | list[str]], sources: Iterable[str]
     ) -> ControlTokens | None:
-        """Those of a model with these special `tokens` and template `sources`; `None` where they are allowed."""
+        """Return those of a model with these special `tokens` and template `sources`; `None` if they are allowed."""
         if mode == "allow":
             return None
         found = {token for source in sources for token in _LOOKS_LIKE_ONE.findall(source)}
@@ -46,7 +46,7 @@ class ControlTokens:
         return cls(mode, found)
 
     def clean(self, value: Json, param: str) -> Json:
-        """`value`, decoded JSON, with its texts stripped or checked; the original is not changed."""
+        """Return `value`, decoded JSON, with its texts stripped or checked. The original is not changed."""
         try:
             return self._clean(value, param)
         except RecursionError:

@@ -1,11 +1,11 @@
-"""What can be wrong with a chat template or with what is put into it.
+"""The errors of a chat template and of its input.
 
 ```
 TemplateError
 ├── TemplateInvalid   the template cannot be compiled           registration fails, or 500 chat_template_invalid
 ├── TemplateLimit     rendering would cost too much             500 chat_template_limit
 ├── TemplateRaised    the template refused these messages       400 chat_template_error, param messages
-└── MessagesRefused   the messages break the interface's rules  400 with `param` and `code`
+└── MessagesRefused   the messages break the API's rules        400 with `param` and `code`
 ```
 
 Codes and statuses: docs/translation.md#errors. All are plain data; nothing here knows HTTP.
@@ -23,7 +23,7 @@ _MAX_MESSAGE: Final = 2000
 
 
 class TemplateError(Exception):
-    """A template or its input failed; `message` is fit for the caller, and valid Unicode whatever the input held."""
+    """A template or its input failed. `message` is for the caller, and always valid Unicode."""
 
     def __init__(self, message: str) -> None:
         self.message = _valid_text(message)
@@ -31,7 +31,7 @@ class TemplateError(Exception):
 
 
 class TemplateInvalid(TemplateError):
-    """The template cannot be used at all. `line` counts from 1 in the template's text, where it is known."""
+    """The template cannot be used at all. `line`: its line in the template, from 1, if it is known."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message if line is None else f"{message} (line {line} of the chat template)")
@@ -39,7 +39,7 @@ class TemplateInvalid(TemplateError):
 
 
 class TemplateLimit(TemplateError):
-    """Rendering was stopped: what it makes, or what it costs, passed a limit."""
+    """Rendering was stopped, because its size or its cost exceeded a limit."""
 
 
 class TemplateRaised(TemplateError):
@@ -47,7 +47,7 @@ class TemplateRaised(TemplateError):
 
 
 class MessagesRefused(TemplateError):
-    """The messages are not what the interface allows. `param` is the dotted path of what is wrong."""
+    """The messages are not allowed. `param` is the path of the wrong field."""
 
     def __init__(self, message: str, *, param: str, code: ProblemCode) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""The filters of templates that differ from Jinja's own."""
+"""The filters of templates that differ from those of Jinja."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def tojson(
 ) -> str:
     """Plain JSON as transformers writes it: nothing escaped for HTML, non-ASCII kept, keys in their order.
 
-    Indented JSON grows with the square of what it is made of, for each line has the depth's spaces: it is made piece
-    by piece, and no further than a prompt can be long.
+    Indented JSON grows with the square of its input, because each line has spaces for its depth. So it is made piece by
+    piece, and ends at the length of the longest prompt.
     """
     if not ensure_ascii and indent is None and separators is None and not sort_keys:
         return _encode(value)
@@ -70,6 +70,12 @@ def _steps(context: RenderContext, items: Iterable[Any]) -> Iterator[Any]:
         yield item
 
 
+@pass_context
+def _slice(context: RenderContext, value: Any, slices: int, fill_with: Any = None) -> Iterator[Any]:
+    """As Jinja's, but each slice is a step: a number alone says how many there are."""
+    return _steps(context, filters.sync_do_slice(value, slices, fill_with))
+
+
 def _round(value: float, precision: int = 0, method: Any = "common") -> float:
     """As Jinja's, which computes a power of ten of any size."""
     if abs(precision) > sys.float_info.max_10_exp:
@@ -81,6 +87,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "tojson": tojson,
     "sum": _sum,
     "round": _round,
+    "slice": _slice,
     "map": _stepping(filters.sync_do_map),
     "select": _stepping(filters.sync_do_select),
     "reject": _stepping(filters.sync_do_reject),

@@ -1,4 +1,4 @@
-"""Images in messages for vision models, and the guard against images that nobody allowed.
+"""Images in messages for vision models, and the guard against other images.
 
 TGI treats each `![](URL)` in the text as an image, whoever wrote it, and fetches http(s) URLs itself
 (docs/translation.md#images). So an allowed image goes through the template as a mark that no caller can guess. Then
@@ -25,7 +25,7 @@ _BROKEN_OPENING: Final = "!\u200b[]("
 
 
 class ImageGuard:
-    """Admits the images of one request. `hosts`: those http(s) images may come from, `name` or `name:port`."""
+    """Checks the images of one request. `hosts`: where http(s) images may come from, `name` or `name:port`."""
 
     def __init__(self, *, vision: bool, hosts: Collection[str] = ()) -> None:
         self._vision = vision
@@ -34,7 +34,7 @@ class ImageGuard:
         self._urls: list[str] = []
 
     def admit(self, image: Json, *, param: str, part: int) -> str:
-        """The mark that stands for an `image_url` part in the template's input. Raises `MessagesRefused`."""
+        """Return the mark for an `image_url` part in the template's input. Raises `MessagesRefused`."""
         if not self._vision:
             raise MessagesRefused(
                 f"{param} part {part}: this model takes no images", param=param, code="unsupported_value"
@@ -53,7 +53,7 @@ class ImageGuard:
         return f"{self._mark}-{len(self._urls) - 1}-"
 
     def place(self, text: str) -> str:
-        """The rendered text with what looks like an image broken by U+200B, and the admitted images in their places."""
+        """Return the rendered text with other images broken by U+200B, and the allowed images in their places."""
         if not self._vision:
             return text
         text = text.replace(_OPENING, _BROKEN_OPENING)
@@ -62,9 +62,9 @@ class ImageGuard:
         return re.sub(rf"{self._mark}-(\d+)-", lambda match: f"{_OPENING}{self._urls[int(match[1])]})", text)
 
     def check_written(self, text: str, *, param: str) -> None:
-        """Refuse images that a caller wrote into a prompt that goes without a template, unless they may be fetched.
+        """Check the images that a caller wrote into a prompt without a template. Raises `MessagesRefused`.
 
-        They are found as TGI finds them: from the opening to the next bracket. Raises `MessagesRefused`.
+        They are found as TGI finds them: from the opening to the next bracket.
         """
         start = text.find(_OPENING) if self._vision else -1
         while start >= 0 and (end := text.find(")", start)) >= 0:

@@ -1,7 +1,7 @@
-"""How much memory one rendering may take: the kernel's limit of the process's data, lowered while it runs.
+"""How much memory one rendering may take. The kernel's limit of the process's data is lowered while it runs.
 
-A value that would be too large is then an allocation that fails, whatever operation asks for it. Where the system
-has no such limit (macOS), nothing holds a rendering's memory.
+So an allocation that is too large fails, in every operation. On a system without such a limit (macOS), the memory of a
+rendering has no limit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _Output = TypeVar("_Output")
 MAX_MEMORY: Final = 64 * 1024 * 1024
 """Bytes beyond what the process had. A prompt has 1.8 MB at most, and a template makes a few copies of it."""
 _GROWN: Final = MAX_MEMORY // 4
-"""A process that has grown by so much since it was last looked at left a rendering too little: it runs again."""
+"""If the process has grown by this much since the last look, a rendering that failed had too little and runs again."""
 _limit: Final = resource.setrlimit
 _OF_DATA: Final = resource.RLIMIT_DATA
 _DATA: Final = 5
@@ -32,7 +32,7 @@ class MemoryBound:
         self._lowered = self._from_now()
 
     def run(self, render: Callable[[_Input], _Output], given: _Input, *, once: bool = False) -> _Output:
-        """What `render(given)` returns; it may run twice. Raises `MemoryError` where it takes too much."""
+        """Return what `render(given)` returns; it can run twice. Raises `MemoryError` if it takes too much."""
         limit = self._lowered
         _limit(_OF_DATA, limit)
         try:

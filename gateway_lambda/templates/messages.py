@@ -1,35 +1,34 @@
-"""From the `messages` of a request to what a template is given (docs/translation.md#messages).
+"""From the `messages` of a request to the input of a template (docs/translation.md#messages).
 
-The input is decoded JSON of any shape; the result is a list of plain dicts, or `MessagesRefused` with the path of
-what is wrong. Messages that need no change are passed on as they are, so nothing here may change what it is given.
+The input is decoded JSON of any shape. The result is a list of plain dicts, or `MessagesRefused` with the path of the
+wrong field. A message that needs no change is passed on as it is, so nothing here may change its input.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import hashlib
+import json
+import string
+from typing import Final
 
 from gateway_lambda.bounded_json import JsonRefused, TooMuchJson, ValueBudget
 from gateway_lambda.templates.errors import MessagesRefused, ProblemCode
 from gateway_lambda.templates.images import ImageGuard
 from gateway_lambda.templates.json_value import Json, JsonObject
+from gateway_lambda.templates.shape import Shape
 
 MAX_MESSAGES: Final = 2048
 MAX_TEXT_BYTES: Final = 4 * 1024 * 1024
 
 _ROLES: Final = frozenset(["system", "user", "assistant", "tool", "developer"])
-
-
-class Shape(NamedTuple):
-    """What a template and its model want of messages."""
-
-    keeps_developer: bool
-    """The template knows the role `developer`; else it becomes `system`."""
-    keeps_parts: bool
-    """The template walks content parts; else they become one text."""
+_REASONING: Final = ("reasoning_content", "thinking", "reasoning")
+"""Names under which clients send a turn's reasoning. Templates read the first; gpt-oss's reads the second."""
+_ID_CHARACTERS: Final = string.ascii_letters + string.digits
+_ID_LENGTH: Final = 9
 
 
 def shape_messages(messages: Json, shape: Shape, images: ImageGuard) -> list[JsonObject]:
-    """The messages as template input. Image parts go through `images`, which keeps their URLs for later."""
+    """Return the messages as input of a template. `images` keeps the URLs of image parts for later."""
     if type(messages) is not list:
         raise MessagesRefused("messages must be a list", param="messages", code="invalid_type")
     if not messages:
@@ -50,7 +49,7 @@ def shape_messages(messages: Json, shape: Shape, images: ImageGuard) -> list[Jso
         content = message.get("content")
         if type(content) is str:
             size += len(content) if content.isascii() else _encoded_size(content, index)
-            if len(message) == 2 and message.get("role") in ("user", "system", "assistant"):
+            if len(message) == 2 and message.get("role") in shape.plain:
                 shaped.append(message)
                 continue
         elif type(content) is list:
@@ -76,34 +75,46 @@ def _shape_message(
         remedy = "use tool" if role == "function" else f"use one of {', '.join(sorted(_ROLES))}"
         raise _refused(index, "role", f"{role[:64]!r} is not a role; {remedy}", "invalid_value")
     if role == "developer" and not shape.keeps_developer:
-        shaped["role"] = "system"
+        shaped["role"] = role = "system"
     if "name" in shaped and type(shaped["name"]) is not str:
         raise _refused(index, "name", "must be a string", "invalid_type")
     given = shaped.pop("tool_calls", None)
-    calls = _shape_tool_calls(given, index, names, budget) if role == "assistant" else None
+    calls = _shape_tool_calls(given, index, shape, names, budget) if role == "assistant" else None
     if calls:
         shaped["tool_calls"] = calls
-    content = _shape_content(shaped.get("content"), index, shape, images, optional=bool(calls))
-    if content is None:
+    content = _shape_content(message, index, role, shape, images)
+    if calls and not content and shape.empty == "absent":
         shaped.pop("content", None)
+    elif calls and not content and shape.empty == "null":
+        shaped["content"] = None
+    elif type(content) is str and role in shape.wraps:
+        shaped["content"] = [{"type": "text", "text": content}]
     else:
         shaped["content"] = content
     if role == "tool":
-        _shape_tool_result(shaped, index, names)
+        _shape_tool_result(shaped, index, shape, names)
+    elif role == "assistant":
+        reasoning = next((shaped[name] for name in _REASONING if name in shaped), None)
+        if reasoning is not None:
+            shaped = {"thinking": reasoning, **shaped, "reasoning_content": reasoning}
     return shaped
 
 
-def _shape_content(content: Json, index: int, shape: Shape, images: ImageGuard, *, optional: bool) -> Json:
+def _shape_content(message: JsonObject, index: int, role: str, shape: Shape, images: ImageGuard) -> Json:
+    """The content as a text, or as a list of parts that is not empty."""
+    content = message.get("content")
+    if not content and role == "assistant" and type(message.get("refusal")) is str:
+        content = message["refusal"]
     if type(content) is str:
         return content
-    if content is None or content == []:
-        if optional:
-            return None
-        raise _refused(index, "content", "is required", "invalid_type" if content is None else "invalid_value")
+    if content is None:
+        if "content" in message or role == "assistant":
+            return ""
+        raise _refused(index, "content", "is required", "invalid_type")
     if type(content) is not list:
         raise _refused(index, "content", "must be a string or a list of parts", "invalid_type")
     parts = [_shape_part(part, index, position, images) for position, part in enumerate(content)]
-    if shape.keeps_parts:
+    if role in shape.parts and parts:
         return [{"type": "text", "text": text} for text, _ in parts]
     flat: list[str] = []
     after_text = False
@@ -134,8 +145,10 @@ def _shape_part(part: Json, index: int, position: int, images: ImageGuard) -> tu
     )
 
 
-def _shape_tool_calls(calls: Json, index: int, names: dict[str, str], budget: ValueBudget) -> list[Json] | None:
-    """The calls with their arguments as objects; their names are kept by id in `names`."""
+def _shape_tool_calls(
+    calls: Json, index: int, shape: Shape, names: dict[str, str], budget: ValueBudget
+) -> list[Json] | None:
+    """The calls with their arguments and ids as the template takes them; `names` gets their names by id."""
     if calls is None:
         return None
     if type(calls) is not list:
@@ -159,17 +172,25 @@ def _shape_tool_calls(calls: Json, index: int, names: dict[str, str], budget: Va
         elif identity is not None:
             raise _refused(index, f"{place}.id", "must be a string", "invalid_type")
         shaped_call: JsonObject = {key: value for key, value in call.items() if value is not None}
+        if type(identity) is str and shape.short_ids:
+            shaped_call["id"] = _short_id(identity)
         shaped_call["function"] = {
-            key: _arguments(value, index, f"{place}.function.arguments", budget) if key == "arguments" else value
-            for key, value in function.items()
-            if value is not None
+            **{key: value for key, value in function.items() if value is not None},
+            "arguments": _arguments(function.get("arguments"), index, f"{place}.function.arguments", shape, budget),
         }
         shaped.append(shaped_call)
     return shaped
 
 
-def _arguments(arguments: Json, index: int, place: str, budget: ValueBudget) -> Json:
-    """An object where the text is one; templates print it with their own `tojson`."""
+def _arguments(arguments: Json, index: int, place: str, shape: Shape, budget: ValueBudget) -> Json:
+    """The arguments as a text or as an object. A text that is not a JSON object stays as it is."""
+    if arguments is None or (type(arguments) is str and not arguments.strip()):
+        return "{}" if shape.text_arguments else {}
+    if shape.text_arguments:
+        try:
+            return arguments if type(arguments) is str else json.dumps(arguments, ensure_ascii=False)
+        except RecursionError:
+            raise _refused(index, place, "is nested too deeply", "invalid_value") from None
     if type(arguments) is not str:
         return arguments
     try:
@@ -181,7 +202,7 @@ def _arguments(arguments: Json, index: int, place: str, budget: ValueBudget) -> 
     return value if type(value) is dict else arguments
 
 
-def _shape_tool_result(message: JsonObject, index: int, names: dict[str, str]) -> None:
+def _shape_tool_result(message: JsonObject, index: int, shape: Shape, names: dict[str, str]) -> None:
     identity = message.get("tool_call_id")
     if identity is None:
         return
@@ -189,6 +210,20 @@ def _shape_tool_result(message: JsonObject, index: int, names: dict[str, str]) -
         raise _refused(index, "tool_call_id", "must be a string", "invalid_type")
     if "name" not in message and identity in names:
         message["name"] = names[identity]
+    if shape.short_ids:
+        message["tool_call_id"] = _short_id(identity)
+
+
+def _short_id(identity: str) -> str:
+    """Nine letters and digits for `identity`: the same ones each time, and `identity` itself if it has that form."""
+    if len(identity) == _ID_LENGTH and identity.isascii() and identity.isalnum():
+        return identity
+    number = int.from_bytes(hashlib.sha256(identity.encode("utf-8", "surrogatepass")).digest())
+    characters: list[str] = []
+    for _ in range(_ID_LENGTH):
+        number, digit = divmod(number, len(_ID_CHARACTERS))
+        characters.append(_ID_CHARACTERS[digit])
+    return "".join(characters)
 
 
 def _size_of_parts(parts: list[Json], index: int) -> int:

@@ -1,9 +1,9 @@
-"""The Jinja environment chat templates run in: what transformers gives them, and no more.
+"""The Jinja environment of chat templates: what transformers gives them, and no more.
 
 transformers' environment (its `chat_template_utils`) is the reference: sandboxed and immutable, blocks trimmed, `break`
-and `continue`, a `generation` tag, plain `tojson`, a `dict` and a `namespace` without their dangerous parts. On top
-come no folding of constants, so that nothing of a template runs while it is compiled, and shorter ways to what
-templates do most: reading a key of a plain dict and calling a method of a text.
+and `continue`, a `generation` tag, plain `tojson`, a `dict` and a `namespace` without their dangerous parts. In
+addition, constants are not folded, so that nothing of a template runs while it is compiled. And there are shorter ways
+for what templates do most: reading a key of a plain dict, and calling a method of a text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TEXT_METHODS: Final = frozenset(name for name in dir(str) if name[0] != "_") - 
 
 
 class ChatEnvironment(ImmutableSandboxedEnvironment):
-    """The environment of every chat template; one a process is enough, it holds no state of a rendering."""
+    """The environment of every chat template. It has no state of a rendering, so a process needs only one."""
 
     context_class = RenderContext
 
@@ -135,7 +135,7 @@ class TemplateNamespace(Namespace):
 
 
 def raise_exception(message: Any = "") -> NoReturn:
-    """What templates call to refuse a conversation."""
+    """Refuse a conversation. Templates call this."""
     raise TemplateRaised(str(message))
 
 

@@ -1,4 +1,4 @@
-"""One choice's text, token by token: what may be shown, and why it ended. The same for streams and whole answers."""
+"""The text of one choice, token by token, for streams and whole answers: what can be shown, and why it ended."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Finish = Literal["stop", "length"]
 class Answer:
     """Follows the tokens of one generation.
 
-    `finish` is None until it ended. `tokens` counts those taken, the one that ended it included; `limit` is how many
-    there may be.
+    `finish` says why it ended, once it has. `tokens` counts the tokens, including the one that ended it. `limit` is the
+    most tokens.
     """
 
     __slots__ = ("_held", "_limit", "_stops", "finish", "tokens")
@@ -29,9 +29,9 @@ class Answer:
         self.finish: Finish | None = None
 
     def take(self, text: str, special: bool, reason: str | None = None) -> str:
-        """The text that may be shown after one more token; empty while it may still become a stop.
+        """Return the text that can be shown after one more token. It is empty while it can still become a stop string.
 
-        `special`: a control token, which shows nothing. `reason`: TGI's, when this is its last token.
+        `special`: a control token, which shows nothing. `reason`: the finish reason of TGI, with its last token.
         """
         self.tokens += 1
         if special:
@@ -55,7 +55,7 @@ class Answer:
         return shown
 
     def stop(self) -> None:
-        """End it here: who reads the text has all that is wanted of it."""
+        """End the answer here, because its reader has all that it needs."""
         if self.finish is None:
             self._end("stop")
 
@@ -70,9 +70,9 @@ class Answer:
 
 
 def finish_of(reason: str) -> Finish:
-    """OpenAI's word for TGI's; an unknown one is logged and no error.
+    """Return OpenAI's word for the finish reason of TGI. An unknown one is logged, and is not an error.
 
-    An end marker that came as the last allowed token, which TGI calls `length`, never gets here.
+    TGI says `length` for an end that is the last allowed token. Such an end never gets here.
     """
     if reason == "length":
         return "length"

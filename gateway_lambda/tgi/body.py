@@ -11,7 +11,7 @@ from gateway_lambda.openai.request import Request
 from gateway_lambda.tgi.info import Facts
 
 _GREEDY_BELOW = 0.01
-"""Temperature. Smaller ones overflow in half precision on the upstream."""
+"""The lowest temperature. A smaller one overflows in half precision on the upstream."""
 _UINT64 = 1 << 64
 
 _ENCODER = msgspec.json.Encoder()
@@ -20,12 +20,12 @@ _ENCODER = msgspec.json.Encoder()
 def encode_body(
     request: Request, prompt: str, limit: int | None, stop_strings: list[str], facts: Facts, choice: int
 ) -> bytes:
-    """The body for choice number `choice`.
+    """Return the body for choice number `choice`.
 
-    `limit`: new tokens; None, which is sent, lets versions of all ages go on to the end of the context.
-    `stop_strings`: the model's own end markers.
+    `limit`: new tokens. None is sent as null, with which every version goes on to the end of the context.
+    `stop_strings`: the model's own ends.
 
-    Keys come in a fixed order, optional ones only where they carry a value, so that equal requests are equal bytes.
+    Keys have a fixed order, and optional keys are there only with a value, so that equal requests have equal bytes.
     """
     parameters: dict[str, Any] = {
         "do_sample": True,

@@ -1,4 +1,4 @@
-"""Asking TGI: what a replica is, how many tokens a text has, a whole answer, a stream of tokens."""
+"""The requests to TGI: what a replica is, how many tokens a text has, a whole answer, a stream of tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from gateway_lambda.errors import JSON_TYPE, ServiceError, timed_out, unreachable
+from gateway_lambda.errors import JSON_TYPE, GatewayError, ServiceError, timed_out, unreachable
 from gateway_lambda.registry.record import Limits
 from gateway_lambda.runs import Run
 from gateway_lambda.settings import Settings
@@ -24,9 +24,9 @@ _Answer = TypeVar("_Answer")
 
 _TOKENIZE = b"/tokenize"
 _KNOWN_FOR = 60.0
-"""Seconds that an answer of `/info` holds, unless the replica fails before."""
+"""Seconds for which an answer of `/info` counts, unless the replica fails before."""
 _UNKNOWN_FOR = 5.0
-"""Seconds until a replica is asked again that did not say what it is."""
+"""Seconds until the next question to a replica that did not say what it is."""
 
 
 class TgiClient:
@@ -37,14 +37,14 @@ class TgiClient:
         self._idle_timeout = settings.idle_timeout
         self._plain_timeout = settings.plain_timeout
         self._short_timeout = 2 * settings.connect_timeout
-        """For a question that is quickly answered. Connecting gives up before it does."""
+        """For a question with a quick answer. Connecting has a shorter timeout."""
 
     async def on_a_replica(self, run: Run, ask: Callable[[Replica], Awaitable[_Answer]]) -> _Answer:
-        """What `ask` gets of a replica, or of a second one."""
+        """Return what `ask` gets from a replica, or from another one if that fails."""
         return await self._upstream.on_a_replica(run.replicas, ask)
 
     async def facts_of_any(self, run: Run) -> Facts:
-        """What the run's replicas are, by one of them. Raises `ServiceError` when none can be reached."""
+        """Return what one of the run's replicas says of itself. Raises `ServiceError` if none can be reached."""
 
         async def ask(replica: Replica) -> Facts:
             return await self.facts(run, replica)
@@ -52,9 +52,9 @@ class TgiClient:
         return await self._upstream.on_a_replica(run.replicas, ask)
 
     async def facts(self, run: Run, replica: Replica) -> Facts:
-        """What the replica is. Asked of it again when it failed and, on the side, once a minute.
+        """Return what the replica is. It is asked again after a failure and, in the background, once a minute.
 
-        Raises `ServiceError` when it cannot be reached; one that answers something else counts as unknown.
+        Raises `ServiceError` if it cannot be reached. A replica that answers something else counts as unknown.
         """
         known = run.known[replica]
         if known.facts is not None and not replica.lost:
@@ -69,7 +69,7 @@ class TgiClient:
         return known.facts or Facts()
 
     async def adds_bos(self, run: Run, replica: Replica) -> bool | None:
-        """Whether the replica's tokenizer puts a BOS before a text; None when it does not say."""
+        """Return whether the replica's tokenizer adds a BOS; None if the replica does not say it."""
         known = run.known[replica]
         if not known.bos_asked:
             known.bos = adds_bos(await self._tokenize(run, replica, "a"))
@@ -77,43 +77,52 @@ class TgiClient:
         return known.bos
 
     async def count_tokens(self, run: Run, replica: Replica, text: str) -> int:
-        """The tokens of a prompt; 0 when the replica does not say."""
+        """Return how many tokens a prompt has; 0 if the replica does not say it."""
         return count_tokens(await self._tokenize(run, replica, text) or b"")
 
     async def generate(
         self, run: Run, replica: Replica, body: bytes, *, grammar: str | None
     ) -> tuple[Generated, int | None]:
-        """A whole answer, and its `x-prompt-tokens`. Raises `GatewayError`."""
+        """Return a whole answer, and its `x-prompt-tokens`. Raises `GatewayError`."""
         try:
             async with asyncio.timeout(self._plain_timeout):
                 reply = await self._post(run, replica, b"/generate", body)
                 try:
-                    found = await reply.whole()
+                    found = await (reply.whole() if reply.status == 200 else reply.error_body())
+                    return self._read(reply, found, grammar), count_in(reply.header(b"x-prompt-tokens"))
                 finally:
                     reply.close()
         except TimeoutError:
             raise timed_out("the upstream did not complete the answer in time; set stream=true") from None
-        if reply.status != 200:
-            raise from_status(reply.status, found, grammar=grammar)
-        return decode_generated(found), count_in(reply.header(b"x-prompt-tokens"))
 
     async def stream(self, run: Run, replica: Replica, body: bytes, *, grammar: str | None) -> TokenStream:
-        """A stream whose first event has arrived and is no error. Raises `GatewayError`."""
+        """Return a stream whose first event is there and is not an error. Raises `GatewayError`."""
         try:
             async with asyncio.timeout(self._idle_timeout) as silence:
                 reply = await self._post(run, replica, b"/generate_stream", body)
                 stream = TokenStream(reply, grammar=grammar)
                 try:
                     if reply.status != 200:
-                        raise from_status(reply.status, await reply.whole(), grammar=grammar)
+                        raise from_status(reply.status, await reply.error_body(), grammar=grammar)
                     await stream.peek(silence, self._idle_timeout)
-                except BaseException:
+                except BaseException as problem:
+                    if isinstance(problem, GatewayError):
+                        reply.fail_for(problem)
                     reply.close()
                     raise
                 return stream
         except TimeoutError:
             replica.fail()
             raise timed_out("the upstream sent nothing for too long") from None
+
+    def _read(self, reply: Reply, found: bytes, grammar: str | None) -> Generated:
+        try:
+            if reply.status != 200:
+                raise from_status(reply.status, found, grammar=grammar)
+            return decode_generated(found)
+        except GatewayError as error:
+            reply.fail_for(error)
+            raise
 
     async def _post(self, run: Run, replica: Replica, path: bytes, body: bytes) -> Reply:
         headers = [JSON_TYPE, *run.upstream_key]

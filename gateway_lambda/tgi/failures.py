@@ -34,7 +34,7 @@ class Failure(msgspec.Struct):
 
 
 def from_status(status: int, body: bytes, *, grammar: str | None = None) -> GatewayError:
-    """The error for a response that is no 200. `grammar`: the field that the request's grammar comes from."""
+    """Return the error for a status other than 200. `grammar`: the field that the request's grammar comes from."""
     try:
         failure = msgspec.json.decode(body, type=Failure)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -44,6 +44,7 @@ def from_status(status: int, body: bytes, *, grammar: str | None = None) -> Gate
             502,
             f"the run's replica answered {status}: the address or the key in the run's record is wrong",
             "upstream_misconfigured",
+            another=True,
         )
     if status == 413:
         return RequestError(
@@ -67,7 +68,7 @@ def from_status(status: int, body: bytes, *, grammar: str | None = None) -> Gate
 
 
 def from_event(failure: Failure, *, grammar: str | None = None) -> GatewayError:
-    """The error for `{"error": …, "error_type": …}`."""
+    """Return the error for `{"error": …, "error_type": …}`."""
     kind = failure.error_type
     if kind in ("validation", "template_error", "tool_error"):
         return _refused(failure.error, grammar=grammar)

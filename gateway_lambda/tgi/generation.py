@@ -1,4 +1,4 @@
-"""One request's generations: the same prompt, one call of TGI a choice, each on a replica that takes it."""
+"""The generations of one prompt: one call of TGI for each choice, each on any replica."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gateway_lambda.upstream.replica import Replica
 
 
 class Answered:
-    """A choice, and what it was read from."""
+    """A choice, with the answer that it comes from."""
 
     __slots__ = ("_generated", "choice")
 
@@ -26,15 +26,15 @@ class Answered:
 
     @property
     def likelihood(self) -> float:
-        """By which TGI ranks answers. Raises `ServiceError`."""
+        """The number by which TGI ranks answers. Raises `ServiceError`."""
         return mean_logprob(self._generated)
 
 
 class Generation:
-    """What is asked of the upstream for one prompt.
+    """The requests to the upstream for one prompt.
 
-    `chat`: the prompt comes from a template, so that a BOS in front may be one too many, and the model's own end
-    markers are looked for. Otherwise the prompt goes as it is, and only control tokens end its answer by themselves.
+    `chat`: the prompt comes from a template, so that its BOS may be one too many, and the model's own ends are looked
+    for. Otherwise the prompt goes as it is, and of the model's ends only control tokens end its answer.
     """
 
     __slots__ = (
@@ -58,9 +58,9 @@ class Generation:
         self.request = request
         self.stops = model.stops_with(request.stop) if chat else Stops(request.stop, model.ends)
         self.limit: int | None = None
-        """New tokens a choice, which the gateway enforces; None: until the end of the context."""
+        """The limit of new tokens for each choice, which the gateway enforces. None: to the end of the context."""
         self.prompt_tokens: int | None = None
-        """As the upstream counted them; None until it has said so."""
+        """The count of the upstream; None before it is known."""
         self._run = run
         self._client = client
         self._prompt = prompt
@@ -70,11 +70,11 @@ class Generation:
 
     @property
     def facts(self) -> Facts:
-        """What the replica is that was asked last; before that, nothing is known."""
+        """What the replica of the last request is. Before the first request, nothing is known."""
         return (self._used and self._run.known[self._used[0]].facts) or Facts()
 
     async def whole(self, choice: int) -> Answered:
-        """A whole answer. Raises `GatewayError`."""
+        """Return a whole answer. Raises `GatewayError`."""
 
         async def ask(replica: Replica) -> tuple[Generated, int | None]:
             body = await self._body(replica, choice)
@@ -91,7 +91,7 @@ class Generation:
         return Answered(read, generated)
 
     async def stream(self, choice: int) -> TokenStream:
-        """A stream of tokens whose first event is there. Raises `GatewayError`."""
+        """Return a stream of tokens whose first event is there. Raises `GatewayError`."""
 
         async def ask(replica: Replica) -> TokenStream:
             body = await self._body(replica, choice)
@@ -100,7 +100,7 @@ class Generation:
         return await self._client.on_a_replica(self._run, ask)
 
     async def count_prompt(self) -> int:
-        """The prompt's tokens: as the upstream said with its answer, else asked of it."""
+        """Return the tokens of the prompt: the count in the upstream's answer, or that of `/tokenize`."""
         if self.prompt_tokens is None and self._used:
             self.prompt_tokens = await self._client.count_tokens(self._run, *self._used)
         return self.prompt_tokens or 0

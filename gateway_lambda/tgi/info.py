@@ -1,4 +1,4 @@
-"""What an upstream is: its version and limits from `/info`, and whether its tokenizer adds a BOS from `/tokenize`."""
+"""What an upstream is: its version and limits (`/info`), and whether its tokenizer adds a BOS (`/tokenize`)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Info(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What the gateway goes by with one replica. The defaults hold for an upstream that says nothing of itself."""
+    """What the gateway knows of one replica. The defaults are for an upstream that says nothing."""
 
     fingerprint: str | None = None
     """`system_fingerprint`: the same for the same build with the same weights."""
@@ -42,22 +42,22 @@ class Facts(msgspec.Struct, frozen=True):
 
     @property
     def takes_grammar(self) -> bool:
-        """Since 1.4.1; before, `grammar` and `frequency_penalty` are ignored without a word."""
+        """True since 1.4.1. Older versions ignore `grammar` and `frequency_penalty` without an error."""
         return self.version is None or self.version >= (1, 4, 1)
 
     @property
     def wants_prefill(self) -> bool:
-        """Before 1.4.0 the prompt's tokens can only be counted in `details.prefill`, which has to be asked for."""
+        """True before 1.4.0, where only `details.prefill` has the prompt's tokens, and the request must ask for it."""
         return self.version is not None and self.version < (1, 4, 0)
 
     @property
     def restarts_grammar(self) -> bool:
-        """Since 3.0 a generation runs in pieces of 1024 tokens, and the grammar starts again with each."""
+        """True since 3.0, where a generation runs in pieces of 1024 tokens, and the grammar starts again in each."""
         return self.version is None or self.version >= (3, 0, 0)
 
 
 def facts_of(info: Info, limits: Limits) -> Facts:
-    """What `/info` says, where the model's record does not say otherwise."""
+    """Return what `/info` says. Limits in the model's record override it."""
     stops, said_stops = limits.max_stop_sequences, info.max_stop_sequences
     total = limits.max_total_tokens
     return Facts(
@@ -69,7 +69,7 @@ def facts_of(info: Info, limits: Limits) -> Facts:
 
 
 def decode_info(body: bytes) -> Info | None:
-    """`/info`'s answer; None when it is something else."""
+    """Return the answer of `/info`; None if it is something else."""
     try:
         return msgspec.json.decode(body, type=Info)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
@@ -78,9 +78,9 @@ def decode_info(body: bytes) -> Info | None:
 
 
 def adds_bos(tokens: bytes | None) -> bool | None:
-    """Whether the tokenizer put something before the text: its first token then has no width.
+    """Return whether the tokenizer put something before the text. Its first token then has no width.
 
-    `tokens`: `/tokenize`'s answer, a list of `{id, text, start, stop}`. Without such an answer nothing is known: None.
+    `tokens`: the answer of `/tokenize`, a list of `{id, text, start, stop}`. Returns None for any other answer.
     """
     try:
         first = decode_bounded(tokens or b"[]")[0]

@@ -1,4 +1,4 @@
-"""TGI's answers as they come: a whole one, and a stream's events; only the fields that are used."""
+"""The answers of TGI: a whole one, and the events of a stream, with only the fields that are used."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _MAX_TOKENS = 300_000
 _LARGEST = 2**53
 """Above, JSON's numbers are not exact, and no count is so large."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
-"""A number that an upstream gives. One that is out of range is no answer of TGI's."""
+"""A number in an answer. If it is out of range, the answer is not from TGI."""
 
 
 class Token(msgspec.Struct):
-    """A generated token. `logprob` is None where TGI has −inf or NaN. Control tokens are `special`."""
+    """A generated token. Without a finite `logprob`, TGI sends null. Control tokens are `special`."""
 
     text: str
     special: bool = False
@@ -36,7 +36,7 @@ class Token(msgspec.Struct):
 
 
 class Details(msgspec.Struct):
-    """Of a whole answer. The lists of tokens stay undecoded: most answers are read without them."""
+    """The details of a whole answer. The lists of tokens stay undecoded, because most answers are read without them."""
 
     finish_reason: str
     generated_tokens: Count = 0
@@ -53,7 +53,7 @@ class Generated(msgspec.Struct):
 
 
 class LastDetails(msgspec.Struct):
-    """What a stream's last event says of the whole. `input_length`: prompt tokens, since 2.3.0."""
+    """The details in the last event of a stream. `input_length`: the tokens of the prompt, since 2.3.0."""
 
     finish_reason: str
     generated_tokens: Count = 0
@@ -89,7 +89,7 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def decode_generated(body: bytes) -> Generated:
-    """A whole answer, also as the list of one that TGI's `/` route gives. Raises `ServiceError`."""
+    """Return a whole answer, also from the list of one that the `/` route gives. Raises `ServiceError`."""
     try:
         found = _GENERATED_LIST.decode(body)[0] if body[:1] == b"[" else _GENERATED.decode(body)
     except _UNREADABLE as problem:
@@ -100,22 +100,22 @@ def decode_generated(body: bytes) -> Generated:
 
 
 def decode_answer_tokens(details: Details) -> list[Token]:
-    """The tokens of a whole answer. Raises `ServiceError`."""
+    """Return the tokens of a whole answer. Raises `ServiceError`."""
     return _decode_tokens(_TOKENS, details.tokens)
 
 
 def decode_top_tokens(details: Details) -> list[list[Token]]:
-    """The likely tokens of each place of a whole answer. Raises `ServiceError`."""
+    """Return the likely tokens at each place of a whole answer. Raises `ServiceError`."""
     return _decode_tokens(_TOP_TOKENS, details.top_tokens) or []
 
 
 def count_tokens(tokens: bytes) -> int:
-    """How many tokens a list has that is not decoded. A text cannot hold what is counted: its quotes are escaped."""
+    """Return how many tokens an undecoded list has. A text cannot have the counted bytes, because it escapes quotes."""
     return tokens.count(b'"id":')
 
 
 def decode_event(data: bytes) -> Event:
-    """One event. Raises `ServiceError`."""
+    """Return one event. Raises `ServiceError`."""
     try:
         if len(data) <= _MAX_TOP_TOKENS:
             return _EVENT.decode(data)
@@ -139,7 +139,7 @@ def _decode_tokens(decoder: msgspec.json.Decoder[_Tokens], raw: msgspec.Raw) -> 
 
 
 def count_in(header: bytes | None) -> int | None:
-    """The number in a header; None without one, and where it is no count."""
+    """Return the number in a header; None without a header, or if it is not a count."""
     if header is None or not header.isdigit() or len(header) > len(str(_LARGEST)):
         return None
     return int(header)
@@ -148,7 +148,7 @@ def count_in(header: bytes | None) -> int | None:
 class EventReader:
     """Splits an event stream into the data of its events, however it is cut into reads.
 
-    Takes LF, CRLF and CR, `data:` with or without a space, several data lines in an event; leaves out comments and
+    It reads LF, CRLF and CR, `data:` with or without a space, and several data lines in an event. It skips comments and
     other fields.
     """
 
@@ -164,7 +164,7 @@ class EventReader:
         self._after_cr = False
 
     def feed(self, read: bytes) -> list[bytes]:
-        """The events that `read` completes. Raises `ServiceError` for a line without end."""
+        """Return the events that `read` completes. Raises `ServiceError` for a line that is too long."""
         if not self._held and read.endswith(b"\n\n") and b"\r" not in read:
             blocks = read.split(b"\n\n")
             if all(block[:5] == b"data:" and b"\n" not in block for block in blocks[:-1]):
@@ -173,7 +173,7 @@ class EventReader:
         return self._feed_lines(read)
 
     def rest(self) -> list[bytes]:
-        """At the stream's end: an event that is whole but for the empty line behind it."""
+        """Return the last event of a stream that has ended, if only the empty line after it is missing."""
         for data in self._feed_lines(b"\n\n"):
             if _is_json(data):
                 return [data]

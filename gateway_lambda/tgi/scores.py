@@ -13,7 +13,7 @@ UNKNOWN = -9999.0
 
 
 class Score(msgspec.Struct):
-    """One shown token. `top`: the likeliest at its place, as many as asked for. `offset`: where its text begins."""
+    """One shown token. `top`: the most likely tokens at its place. `offset`: where its text begins."""
 
     text: str
     logprob: float
@@ -22,9 +22,9 @@ class Score(msgspec.Struct):
 
 
 class Scores:
-    """Holds each token's score back until all of its text is shown; what a stop cuts off never is.
+    """Holds the score of each token back until all of its text is shown. A token that a stop cuts off has no score.
 
-    `taken` is called with every token, in order, and what was shown after it.
+    `taken` is called with every token, in order, and the text that was shown after it.
     """
 
     __slots__ = ("_end", "_shown", "_top", "_waiting")
@@ -36,7 +36,7 @@ class Scores:
         self._waiting: deque[tuple[int, Score]] = deque()
 
     def taken(self, token: Token, top_tokens: list[Token] | None, shown: str) -> list[Score]:
-        """The scores of the tokens whose text ends within what was shown so far."""
+        """Return the scores of the tokens whose text has been shown completely."""
         if not token.special:
             offset = self._end
             self._end += len(token.text)
@@ -50,5 +50,5 @@ class Scores:
 
 
 def known(logprob: float | None) -> float:
-    """A number, also where TGI has none."""
+    """Return a log-probability, also if TGI sent null."""
     return UNKNOWN if logprob is None else logprob

@@ -1,7 +1,7 @@
 """Finding stop strings in text that comes in pieces (docs/translation.md#stop-strings).
 
-The winner is the occurrence that completes first, among those the longest. That is the same however the text is cut
-into pieces, as long as what may still become a stop is held back.
+The stop string that is complete first wins. Of several at the same place, the longest wins. The result does not
+depend on the pieces, as long as text that can still become a stop string is held back.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 
 class Stops:
-    """What ends an answer. Immutable.
+    """The texts that end an answer. Immutable.
 
-    `strings` are looked for in the text; a control token ends it whose text is one of them or of `tokens`.
+    `strings` are looked for in the text. A control token ends the answer if its text is one of `strings` or `tokens`.
     """
 
     __slots__ = ("_first", "ends", "strings")
@@ -23,11 +23,11 @@ class Stops:
         self._first = tuple(dict.fromkeys(string[0] for string in self.strings))
 
     def may_begin_in(self, text: str) -> bool:
-        """False: no stop begins in `text`. The cheap question, which nearly every token answers."""
+        """Return False if no stop string begins in `text`. This is cheap, and enough for nearly every token."""
         return any(first in text for first in self._first)
 
     def find(self, text: str) -> int:
-        """Where the winning occurrence begins; -1 when no stop is complete."""
+        """Return where the winning stop string begins; -1 if none is complete."""
         start, end = -1, len(text) + 1
         for string in self.strings:
             at = text.find(string, 0, end)
@@ -36,7 +36,7 @@ class Stops:
         return start
 
     def unfinished(self, text: str) -> int:
-        """The length of the longest end of `text` that a stop begins with, without being that stop."""
+        """Return the length of the longest end of `text` that is the beginning of a stop string."""
         longest = 0
         for string in self.strings:
             at = text.find(string[0], max(0, len(text) - len(string) + 1))

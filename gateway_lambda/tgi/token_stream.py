@@ -11,9 +11,9 @@ from gateway_lambda.upstream.reply import Reply
 
 
 class TokenStream:
-    """The events of one `/generate_stream` call.
+    """The events of one call of `/generate_stream`.
 
-    `waiting_since`: since when it waits for bytes, by the event loop's clock; None while it does not.
+    `waiting_since`: since when it waits for bytes, by the clock of the event loop; None while it does not wait.
     """
 
     __slots__ = ("_ahead", "_given_up", "_grammar", "_loop", "_reader", "_reply", "waiting_since")
@@ -28,9 +28,9 @@ class TokenStream:
         self.waiting_since: float | None = None
 
     async def peek(self, silence: asyncio.Timeout, patience: float) -> None:
-        """Wait for the first event; every byte before it gives `silence` another `patience` seconds.
+        """Wait for the first event. Every byte before it gives `silence` another `patience` seconds.
 
-        Raises the error that the event carries: another replica can then still be asked.
+        Raises the error in this event. Another replica can then still get the request.
         """
         while not self._ahead:
             self._ahead = await self._read_on()
@@ -40,7 +40,7 @@ class TokenStream:
             raise self.failure(event)
 
     async def read(self) -> list[bytes]:
-        """The events that have arrived, at least one. Raises `ServiceError` when the stream ends instead."""
+        """Return the events that have arrived, at least one. Raises `ServiceError` if the stream ends."""
         if self._ahead is not None:
             ahead, self._ahead = self._ahead, None
             return ahead
@@ -50,11 +50,15 @@ class TokenStream:
                 return events
 
     def failure(self, event: Event) -> GatewayError:
-        """The error that an event without a token means."""
+        """Return the error in an event without a token."""
         return from_event(Failure(event.error or "", event.error_type), grammar=self._grammar)
 
+    def fail_for(self, error: GatewayError) -> None:
+        """The replica failed, where `error` is of its making."""
+        self._reply.fail_for(error)
+
     def give_up(self) -> None:
-        """End the connection because of its silence: `read` raises a timeout."""
+        """Close the connection because of its silence. Then `read` raises a timeout."""
         self._given_up = True
         self._reply.fail()
         self._reply.close()

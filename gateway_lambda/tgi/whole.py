@@ -15,15 +15,15 @@ from gateway_lambda.tools.whole import gather
 
 
 class Choice(msgspec.Struct):
-    """One of a request's answers. `tokens` counts up to and including the one that ended it."""
+    """One answer of a request. `tokens` counts up to and including the token that ended it."""
 
     text: str
     finish: Finish
     tokens: int
     scores: list[Score] | None = None
-    """Of the shown tokens, where they were asked for."""
+    """The scores of the shown tokens, if the client wants them."""
     called: Called | None = None
-    """What the text says, where it calls tools."""
+    """The text and the calls, if it calls tools."""
 
 
 def read_choice(
@@ -33,11 +33,11 @@ def read_choice(
     top: int | None = None,
     parser: CallParser | None = None,
 ) -> Choice:
-    """The choice that an upstream's answer makes.
+    """Return the choice in an upstream's answer.
 
-    `generated_text` is the text, unless it is empty although the tokens are not (an answer that is cut inside a
-    character), or has to be cut at `limit` tokens, or goes on behind a control token that ends it.
-    `top`: how many likely tokens a score has; None: no scores. `parser`: looks for calls of tools.
+    Its text is `generated_text`, or the texts of the tokens in three cases: `generated_text` is empty although the
+    tokens are not (the answer is cut inside a character); it has more than `limit` tokens; it goes on after a control
+    token that ends it. `top`: how many likely tokens a score has; None: no scores. `parser` looks for calls of tools.
     """
     text, details = generated.generated_text, generated.details
     cut = stops.find(text)
@@ -58,7 +58,7 @@ def read_choice(
 
 
 def mean_logprob(generated: Generated) -> float:
-    """How likely an answer is, by TGI's own measure for `best_of`."""
+    """Return how likely an answer is, by the measure of TGI for `best_of`."""
     tokens = decode_answer_tokens(generated.details) if generated.details else []
     return sum(known(token.logprob) for token in tokens) / len(tokens) if tokens else known(None)
 

@@ -1,15 +1,14 @@
-"""Telling tool calls from content in a model's text, while it comes.
+"""Telling tool calls from content in the text of a model, while it comes.
 
-What may still become part of a call is held back; what turns out to be none is given back as content, as it was
-written. Any cutting of the text into pieces gives the same content and the same calls.
+Text that can still become part of a call is held back. If it turns out not to be a call, it becomes content, as the
+model wrote it. The content and the calls do not depend on the pieces in which the text comes.
 
-A call is believed, and its arguments are passed on as they come, once the name of an offered function and the opening
-bracket of its arguments were read. If what follows is no JSON, it is passed on as arguments all the same, as OpenAI
-does ("the model does not always generate valid JSON"); nothing that was sent could be taken back. Before that point,
-whatever is malformed is content. So is a call of a function that was not offered: OpenAI never returns one, and
-clients look names up in their own table.
+A call begins when the name of an offered function and the opening bracket of its arguments have come. From then on, its
+arguments are passed on as they come, also if they are not JSON, as OpenAI does ("the model does not always generate
+valid JSON"), because nothing that was sent can be taken back. Before that point, malformed text is content. A call of a
+function that was not offered is content too: OpenAI never returns one, and clients look names up in their own table.
 
-White space before, between and behind calls is no content; before a call that follows other content, it stays.
+White space before, between and after calls is dropped. Before a call that follows other content, it is kept.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class CallParser:
-    """Parses one choice. Feed it the visible text in pieces, and `mark` its control tokens; then `finish`.
+    """The parser of one choice. Feed it the visible text in pieces, and `mark` its control tokens; then `finish`.
 
-    `done`: the text is over, or, only with `parallel` false, the one call is: what follows is not looked at.
+    `done`: the text is over, or, with `parallel` false, the first call is. Text after that is ignored.
     """
 
     def __init__(
@@ -52,11 +51,11 @@ class CallParser:
 
     @property
     def calls(self) -> int:
-        """How many were begun."""
+        """How many calls have begun."""
         return self._said.calls
 
     def feed(self, text: str) -> list[Delta]:
-        """What `text`, the next piece, makes certain."""
+        """Return what is certain after `text`, the next piece."""
         if self._said.anything and not self._held and self._state is CallParser._text:
             for first in self._form.firsts:
                 if first in text:
@@ -71,7 +70,7 @@ class CallParser:
         return self._said.take()
 
     def mark(self, token: str) -> list[Delta]:
-        """What a control token makes certain: an opener or a closer ends what went on; others say nothing."""
+        """Return what is certain after a control token. Openers and closers end the current part; others do nothing."""
         closer = self._form.openers.get(token)
         if self.done or (closer is None and token not in self._form.openers.values()):
             return []
@@ -81,7 +80,7 @@ class CallParser:
         return self._said.take()
 
     def finish(self) -> list[Delta]:
-        """What is certain because the text is over."""
+        """Return what is certain because the text is over."""
         if not self.done:
             self._settle()
             if self._said.space and not self._said.calls:
@@ -246,4 +245,4 @@ class CallParser:
 
 
 _State = Callable[[CallParser, str, int], int]
-"""Reads `text` from an index and says up to where; sets the state that reads on from there."""
+"""Reads `text` from an index, returns where it stopped, and sets the state that continues there."""

@@ -1,4 +1,4 @@
-"""Text that may turn out to be calls: what was read of it, and whether it is still believable."""
+"""Text that can turn out to be calls: what was read of it, and whether it can still be a call."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from gateway_lambda.tools.json_scanner import JsonScanner
 
 
 class Candidate:
-    """Calls from what announced them on: one object after another, perhaps in a list.
+    """Possible calls: one object after another, perhaps in a list.
 
-    `closer`: what ends them, or "". `announced`: an opener was there; without one, an object has to begin like a call.
+    `closer`: the text that ends them, or "". `announced`: an opener came before; without one, an object must begin like
+    a call.
     """
 
     def __init__(self, opener: str, closer: str, *, announced: bool) -> None:
@@ -26,32 +27,32 @@ class Candidate:
         self._believable = announced
 
     def add(self, text: str) -> None:
-        """Text outside objects, which is content if this is no call."""
+        """Add text outside objects, which becomes content if this is not a call."""
         self._raw.write(text)
 
     def taken(self) -> str:
-        """All that was held back; from now on it is the caller's."""
+        """Return all text that was held back, and forget it."""
         raw, self._raw = self._raw.getvalue(), StringIO()
         return raw
 
     def begin_object(self) -> None:
-        """An object begins with the next character."""
+        """Begin an object with the next character."""
         self.scanner = JsonScanner()
         self._object = StringIO()
         self._believable = self._announced
 
     def step(self, text: str, at: int) -> int:
-        """Read on in the object; up to where, see `JsonScanner.step`."""
+        """Read on in the object, and return where it stopped, as `JsonScanner.step` does."""
         end = self.scanner.step(text, at)
         self._raw.write(text[at:end])
         self._object.write(text[at:end])
         return end
 
     def verdict(self, names: Collection[str]) -> Call | bool:
-        """After a step: a call, False for no call of these functions, True as long as it may become one.
+        """Return, after a step, a call; or False if it is not a call of these functions; or True if it can become one.
 
-        A call is told as soon as its arguments' opening bracket was read, which then is all of the arguments so far;
-        or else when the object is complete. How an object begins is asked first, also of one that came as a whole.
+        A call is known when the opening bracket of its arguments has come (this bracket is then all of its arguments),
+        or when the object is complete. The beginning of an object is checked first, also of a complete one.
         """
         scanner = self.scanner
         if scanner.failed:

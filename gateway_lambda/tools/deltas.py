@@ -1,4 +1,4 @@
-"""What a parser makes of a model's text, in order: content, the start of a call, pieces of its arguments."""
+"""The parts of a model's text, in order: content, the start of a call, pieces of its arguments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CallStart(msgspec.Struct, frozen=True):
 
 
 class CallArguments(msgspec.Struct, frozen=True):
-    """More of the JSON text of call `index`'s arguments; all pieces joined are the whole."""
+    """More of the JSON text of the arguments of call `index`. All pieces together are the whole text."""
 
     index: int
     text: str
@@ -34,15 +34,15 @@ Delta = Content | CallStart | CallArguments
 
 
 def new_call_id() -> str:
-    """`call_` and 24 URL-safe characters, never the same twice."""
+    """Return `call_` and 24 random URL-safe characters."""
     return "call_" + secrets.token_urlsafe(18)
 
 
 class Said:
-    """Collects what is certain while a text is parsed; neighbours of a kind become one delta.
+    """Collects the parts of a text while it is parsed. Neighbours of the same kind become one delta.
 
-    `space`: white space that becomes content if content follows. `anything`: something else was said since the
-    beginning, or since the last call. `calls`: how many were begun.
+    `space`: white space that becomes content if content follows. `anything`: there was content since the beginning, or
+    since the last call. `calls`: how many calls have begun.
     """
 
     def __init__(self, new_id: Callable[[], str]) -> None:
@@ -55,14 +55,14 @@ class Said:
         self.calls = 0
 
     def content(self, text: str) -> None:
-        """Text that is part of no call, behind the white space before it."""
+        """Add text outside calls, after the white space before it."""
         self._end_arguments()
         self._content.append(self.space + text)
         self.space = ""
         self.anything = True
 
     def call(self, name: str) -> None:
-        """A call begins; white space before it is no content."""
+        """Begin a call. White space before it is dropped."""
         self._end_content()
         self._end_arguments()
         self.space = ""
@@ -70,12 +70,12 @@ class Said:
         self.calls += 1
 
     def arguments(self, text: str) -> None:
-        """More of the last call's arguments."""
+        """Add to the arguments of the last call."""
         self._end_content()
         self._arguments.append(text)
 
     def take(self) -> list[Delta]:
-        """What was collected since the last time."""
+        """Return what was collected since the last time."""
         self._end_content()
         self._end_arguments()
         deltas, self._deltas = self._deltas, []
@@ -95,7 +95,7 @@ class Said:
 
 
 def stream_delta(delta: Delta) -> dict[str, Any]:
-    """The `delta` object of a streamed chunk."""
+    """Return the `delta` object of a chunk of a stream."""
     match delta:
         case Content(text):
             return {"content": text}

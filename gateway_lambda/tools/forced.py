@@ -1,8 +1,8 @@
 """The grammar that makes a model call one of some functions, for `tool_choice` required and named.
 
-TGI wants `properties` at the top and reads nothing else there, so the choice lies one level below, and is required:
-`{"function": {"name": "f", "arguments": {…}}}`. Its compiler writes out properties in the schema's order: the name
-comes first and decides what the arguments may be.
+TGI needs `properties` at the top and reads nothing else there, so the choice is one level below, and is required:
+`{"function": {"name": "f", "arguments": {…}}}`. TGI's compiler keeps the order of the properties, so the name comes
+first and decides which arguments are possible.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gateway_lambda.tools.schema_size import LONGEST, check_size, too_large
 
 
 class Function(msgspec.Struct, frozen=True):
-    """A function that was offered. `param`: the path of its parameters in the request."""
+    """A function in the request. `param`: the path of its parameters."""
 
     name: str
     parameters: Mapping[str, Any]
@@ -26,7 +26,7 @@ class Function(msgspec.Struct, frozen=True):
 
 
 def call_grammar(functions: Iterable[Function], facts: Facts) -> dict[str, Any]:
-    """The grammar for exactly one call, of any of `functions`. Raises `RequestError` for parameters it cannot have."""
+    """Return the grammar for exactly one call of any of `functions`. Raises `RequestError` for wrong parameters."""
     choices: list[dict[str, Any]] = []
     definitions: dict[str, Any] = {}
     key = _arguments_key(facts)

@@ -1,11 +1,11 @@
-"""How models write calls: what announces them, and what a call's JSON object looks like.
+"""How models write calls: the texts that announce them, and the form of their JSON objects.
 
-hermes    `<tool_call>{"name": …, "arguments": {…}}</tool_call>`, one tag a call, or several objects in one
+hermes    `<tool_call>{"name": …, "arguments": {…}}</tool_call>`, one tag for each call, or several objects in one tag
 llama3    `{"name": …, "parameters": {…}}` as the whole answer, or behind `<|python_tag|>`; several with `;` between
 mistral   `[TOOL_CALLS] [{"name": …, "arguments": {…}}, …]`, the marker being a control token; without it, a list as
           the whole answer
 any       all of these
-forced    what `forced.py`'s grammar makes: `{"function": {"name": …, "arguments": {…}}}` as the whole answer
+forced    the form of the grammar in `forced.py`: `{"function": {"name": …, "arguments": {…}}}` as the whole answer
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from gateway_lambda.bounded_json import count_values
 
 
 class Form:
-    """`openers`: what announces calls, with what closes them ("": nothing does). `firsts`: the openers' first
-    characters, each of which an opener holds only once. `bare`: characters that may begin calls when they are the
-    first of the whole answer.
+    """How calls are announced.
+
+    `openers`: the texts that announce calls, with the texts that close them ("": none). `firsts`: the first characters
+    of the openers; an opener has its first character only once. `bare`: characters that can begin calls at the start of
+    the answer.
     """
 
     def __init__(self, openers: Mapping[str, str], bare: str = "") -> None:
@@ -33,13 +35,13 @@ class Form:
         self.firsts = "".join(dict.fromkeys(opener[0] for opener in openers))
 
     def begins_bare(self, text: str, at: int) -> bool:
-        """Whether an answer that starts at `at` may start with a call that nothing announces."""
+        """Return whether an answer that starts at `at` can start with a call without an opener."""
         if text[at : at + 1] not in (*self.bare,):
             return False
         return not any(opener.startswith(text[at : at + len(opener)]) for opener in self.openers)
 
     def unfinished_opener(self, text: str, at: int) -> int:
-        """Where the end of `text` starts that an opener begins with; its length when there is none."""
+        """Return where an unfinished opener at the end of `text` starts; the length of `text` without one."""
         last = max((text.rfind(first, at) for first in self.firsts), default=-1)
         if last >= 0 and any(opener.startswith(text[last:]) for opener in self.openers):
             return last
@@ -59,7 +61,7 @@ FORMS: Mapping[str, Form] = {
 }
 
 LONGEST_HEADER = 512
-"""Characters up to the arguments' bracket. Behind a longer one, a call is told only when it is complete."""
+"""Characters up to the bracket of the arguments. After a longer header, a call is known only when it is complete."""
 
 _PAIRS = r'(?:"[^"\\]*"\s*:\s*"[^"\\]*"\s*,\s*)*?'
 _HEADER = re.compile(
@@ -81,13 +83,13 @@ class Call(msgspec.Struct, frozen=True):
 
 
 def named_in_header(text: str) -> str | None:
-    """The function's name, when `text` is a call up to its arguments' bracket. At most `LONGEST_HEADER` characters."""
+    """Return the function's name, if `text` is a call up to the bracket of its arguments (`LONGEST_HEADER` at most)."""
     found = _HEADER.fullmatch(text)
     return found["name"] if found else None
 
 
 def may_be_call(start: str) -> bool | None:
-    """Whether an object that begins like this may be a call; None while that is too early to say."""
+    """Return whether an object that begins like this can be a call; None while it is too early to say."""
     found = _FIRST_KEY.match(start, 0, _LONGEST_START)
     if found:
         return found["key"] in _FIRST_KEYS
@@ -95,10 +97,10 @@ def may_be_call(start: str) -> bool | None:
 
 
 def read_call(text: str, names: Collection[str], *, announced: bool) -> Call | None:
-    """The call that a complete JSON object is, of a function in `names`; None when it is none.
+    """Return the call of a function in `names` that a complete JSON object is; None for any other object.
 
-    Arguments may be an object, or a string that holds one. None at all is `{}` where an opener announced the call;
-    elsewhere such an object is an answer.
+    Arguments can be an object, or a string with one. Missing arguments are `{}` if an opener announced the call;
+    otherwise such an object is an answer.
     """
     value = _loads(text)
     if value is not None and isinstance(value.get("function"), dict):
@@ -119,7 +121,7 @@ def read_call(text: str, names: Collection[str], *, announced: bool) -> Call | N
 
 
 def normal_arguments(text: str) -> str:
-    """The same arguments in one spelling; as they are where they are no JSON object, or hold what JSON cannot."""
+    """Return the arguments in one spelling. Text that is not a JSON object stays as it is."""
     value = _loads(text)
     return text if value is None else _dumps(value)
 

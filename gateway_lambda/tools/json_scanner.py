@@ -1,6 +1,6 @@
-"""Following JSON text that comes in pieces: how deep it is, where it ends, where it stops being JSON.
+"""Scanning JSON text that comes in pieces: its depth, its end, and where it stops being JSON.
 
-Each character is looked at once, in runs where that is possible, so the cost is linear however the text is cut.
+Each character is read once, and many together if possible, so the cost is linear for any pieces.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _LITERAL_RUN = re.compile(r"[-+.0-9A-Za-z]*")
 _LITERAL = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
 _DEEPEST = 64
-"""Brackets in one another. Deeper text is taken for broken: Python's own parser would fail on far deeper text."""
+"""Levels of brackets. Deeper text counts as broken, long before Python's own parser fails."""
 _LONGEST_LITERAL = 512
 """Characters of a number."""
 
@@ -24,9 +24,9 @@ _VALUE, _VALUE_OR_END, _KEY, _KEY_OR_END, _COLON, _COMMA_OR_END = range(6)
 class JsonScanner:
     """Scans one value, which starts with a bracket.
 
-    The value is complete when `depth` is 0 again. `failed`: the text stopped being JSON. `bracket`: the one that the
-    last step ended behind, or "". `control`: the last character taken is a raw control character inside a string,
-    which models write and JSON wants escaped.
+    The value is complete when `depth` is 0 again. `failed`: the text stopped being JSON. `bracket`: the bracket where
+    the last step ended, or "". `control`: the last character is a raw control character inside a string, which models
+    write, but which JSON must escape.
     """
 
     __slots__ = ("_closers", "_escape", "_in_string", "_is_key", "_literal", "_next", "bracket", "control", "failed")
@@ -45,14 +45,14 @@ class JsonScanner:
 
     @property
     def depth(self) -> int:
-        """Brackets that are open."""
+        """How many brackets are open."""
         return len(self._closers)
 
     def step(self, text: str, at: int) -> int:
-        """Where `text` was followed to, from `at`.
+        """Scan `text` from `at`, and return where the scan stopped.
 
-        That is right behind the next bracket outside strings, or behind a control character inside one, or before the
-        character that is no JSON (`failed`), or the end of `text`.
+        It stops after the next bracket outside strings, after a control character inside a string, before a character
+        that JSON does not allow (`failed`), or at the end of `text`.
         """
         self.bracket = ""
         self.control = False

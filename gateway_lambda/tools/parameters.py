@@ -1,14 +1,14 @@
-"""A function's parameters as a part of a larger schema, in words that TGI's compiler knows.
+"""The parameters of a function as part of a larger schema, in words that TGI's compiler knows.
 
-`$ref` means the root of a schema, so references are led to where the parameters lie in the whole. And what JSON Schema
-writes in ways that TGI refuses with "cannot compile" is written in an equal way that it takes:
+`$ref` starts at the root of a schema, so references get the path of the parameters in the whole schema. TGI refuses
+some parts of JSON Schema with "cannot compile". They are written in another way with the same meaning:
 
-`"type": ["string", "null"]`           → `anyOf`, each keyword with the type that it says something of
+`"type": ["string", "null"]`           → `anyOf`, with each keyword beside its type
 `true`, or a description alone         → any value (in an `anyOf`: TGI puts no brackets around `{}`)
 no properties, no additional ones      → `"properties": {}`
 `"format"` other than the four it has  → left out; JSON Schema calls it an annotation
 
-Each part of the parameters is written once: what comes out is as large as what came in, but for a few words.
+Each part of the parameters is written once, so the result has nearly the size of the input.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAMED = frozenset(("properties", "patternProperties", "$defs", "definitions", "
 """Keywords whose value is a schema, a list of them, an object of them. Elsewhere `$ref` may be anything."""
 
 _COMPILED = frozenset(("properties", "allOf", "anyOf", "oneOf", "prefixItems", "enum", "const", "$ref", "type"))
-"""A schema with none of these is no restriction to TGI's compiler, and it refuses it."""
+"""TGI's compiler refuses a schema without any of these keywords."""
 _SAYS: Mapping[str, frozenset[str]] = {
     "string": frozenset(("minLength", "maxLength", "pattern", "format")),
     "array": frozenset(("items", "contains", "minItems", "maxItems", "uniqueItems", "depth")),
@@ -43,15 +43,15 @@ _SAYS: Mapping[str, frozenset[str]] = {
         )
     ),
 }
-"""Keywords that say something of one type. None of them stands at two, so that none is ever copied."""
+"""Keywords of one type. None of them belongs to two types, so none is ever copied."""
 _FORMATS = frozenset(("date-time", "date", "time", "uuid"))
 _ANYTHING: Mapping[str, Any] = {"anyOf": [{}]}
 
 
 def relocated(parameters: Mapping[str, Any], base: str, param: str) -> dict[str, Any]:
-    """A copy for use below `base`, the path of the parameters in the whole schema (`#/$defs/f`).
+    """Return a copy for use below `base`, the path of the parameters in the whole schema (`#/$defs/f`).
 
-    Raises `RequestError` naming `param` for references to other documents, and for schemas that are too deep.
+    Raises `RequestError`, which names `param`, for references to other documents and for schemas that are too deep.
     """
     copy = _schema(parameters, base, param, 0)
     copy.pop("$id", None)
@@ -60,7 +60,7 @@ def relocated(parameters: Mapping[str, Any], base: str, param: str) -> dict[str,
 
 
 def has_references(schema: object) -> bool:
-    """Whether there is a `$ref` anywhere."""
+    """Return whether the schema has a `$ref` anywhere."""
     if isinstance(schema, list):
         return any(map(has_references, cast("list[object]", schema)))
     if not isinstance(schema, dict):

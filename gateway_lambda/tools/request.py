@@ -24,18 +24,18 @@ _MOST = 128
 """Functions in a request, as at OpenAI."""
 _CHOICES = '\'none\', \'auto\', \'required\' or {"type": "function", "function": {"name": …}}'
 _PARSERS = {"grammar": "any", "hermes": "hermes", "llama3": "llama3", "mistral": "mistral"}
-"""The record's `tools`, and the form that is read when the model may choose."""
+"""The record's `tools`, and the form of calls if the model may choose whether to call."""
 
 
 class ToolUse(msgspec.Struct, frozen=True):
-    """What a request's tools come to. The defaults: no tools."""
+    """The result of reading a request's tools. The defaults mean no tools."""
 
     tools: list[dict[str, Any]] | None = None
-    """The template's variable."""
+    """The variable of the template."""
     grammar: dict[str, Any] | None = None
     """Forces a call."""
     form: str | None = None
-    """Of the calls to look for in the answer (`forms.py`); None: it is content, whatever it looks like."""
+    """The form of calls to look for in the answer (`forms.py`). None: all of the answer is content."""
     names: frozenset[str] = frozenset()
     """Functions that may be called."""
     parallel: bool = True
@@ -43,12 +43,12 @@ class ToolUse(msgspec.Struct, frozen=True):
     """Parameters ignored because the record says `unsupported_params: drop`."""
 
     def parser(self) -> CallParser | None:
-        """A new parser for one choice, where calls are to be looked for."""
+        """Return a new parser for one choice, if the gateway looks for calls."""
         return None if self.form is None else CallParser(FORMS[self.form], self.names, parallel=self.parallel)
 
 
 def read_tools(body: Mapping[str, Any], model: Model, facts: Facts, *, formatted: bool = False) -> ToolUse:
-    """What the request asks for. `formatted`: its `response_format` gave a grammar. Raises `RequestError`."""
+    """Return what the request asks for. `formatted`: its `response_format` gave a grammar. Raises `RequestError`."""
     functions, tools = _functions(body.get("tools"))
     choice = _choice(body.get("tool_choice"))
     parallel = body.get("parallel_tool_calls")

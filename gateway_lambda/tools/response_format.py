@@ -1,7 +1,7 @@
 """`response_format` as a grammar for TGI (docs/translation.md#response-formats).
 
-OpenAI's spelling and TGI's own (`{"type": "json", "value": schema}`) are both read. What TGI cannot compile in a
-schema it says itself; only what would bring it down is refused here.
+OpenAI's form and TGI's own form (`{"type": "json", "value": schema}`) are both read. TGI itself says what it cannot
+compile in a schema. Only a schema that would bring TGI down is refused here.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from gateway_lambda.tools.schema_size import check_size
 
 _PARAM = "response_format"
 _PIECE = 1024
-"""Tokens. TGI since 3.0 generates in pieces of so many, and begins the grammar anew with each."""
+"""Tokens. TGI since 3.0 generates in pieces of this size, and starts the grammar again in each piece."""
 
 _KINDS = "text, json_schema, json_object, json or regex"
 
 
 class Budget(NamedTuple):
-    """`send`: as `max_new_tokens`; None: to the end of the context. `keep`: tokens after which the answer is cut with
-    finish reason `length`, because the grammar does not hold behind them; None: no cut.
+    """The token limit of a choice.
+
+    `send`: the value of `max_new_tokens`; None: to the end of the context. `keep`: tokens after which the answer is cut
+    with finish reason `length`, because the grammar does not hold after them; None: no cut.
     """
 
     send: int | None
@@ -32,9 +34,9 @@ class Budget(NamedTuple):
 
 
 def read_response_format(value: object, model: Model, facts: Facts) -> dict[str, Any] | None:
-    """The grammar (`type`, `value`) that a request's `response_format` asks for; None: free text.
+    """Return the grammar (`type`, `value`) for the `response_format` of a request; None: free text.
 
-    Raises `RequestError`; code `unsupported_parameter` when the upstream has no grammars at all.
+    Raises `RequestError`, with the code `unsupported_parameter` if the upstream has no grammars at all.
     """
     if value is None:
         return None
@@ -52,7 +54,7 @@ def read_response_format(value: object, model: Model, facts: Facts) -> dict[str,
 
 
 def budget_with_grammar(asked: int | None, default: int | None, facts: Facts) -> Budget:
-    """The token budget of a request that has a grammar: of a response format, or of forced tools.
+    """Return the token limit of a request with a grammar, from a response format or from a forced call.
 
     `asked`: the client's limit; `default`: the record's `default_max_tokens`.
     """

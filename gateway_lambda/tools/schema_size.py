@@ -1,11 +1,11 @@
 """Refusing JSON schemas that would bring a replica down.
 
-TGI's router turns a schema into one regular expression and puts every `$ref` in place. It does so without a limit: a
-schema that contains itself ends the router's process (stack overflow), and a kilobyte of schema can become gigabytes
-of expression. Both were tried with TGI 3.3.7. Here the length is foreseen instead, with the rules by which
-outlines-core builds it; only what is far outside of what could be compiled is refused.
+TGI's router turns a schema into one regular expression and replaces every `$ref`, without a limit. A schema that
+contains itself ends the router's process (stack overflow), and a kilobyte of schema can become gigabytes of expression.
+Both were tested with TGI 3.3.7. Here the length is computed before, with the rules by which outlines-core builds it.
+Only schemas that are far too large to compile are refused.
 
-A schema is looked at once, and what a `$ref` leads to as well, however many lead there.
+Each schema is read once, and so is the target of each `$ref`, also if several lead to it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gateway_lambda.errors import RequestError
 LONGEST = 1_000_000
 """Characters of regular expression. TGI's shard needs minutes for a tenth of that."""
 DEEPEST = 64
-"""Schemas in one another, references followed."""
+"""Levels of schemas, references followed."""
 
 # Characters of what outlines-core writes, or a little more.
 _ANY_VALUE = 13_200
@@ -36,17 +36,17 @@ _FRAME = 200
 
 
 class Size(NamedTuple):
-    """`characters` of expression, `levels` of schemas in one another."""
+    """The length of the expression in `characters`, and the `levels` of schemas."""
 
     characters: int
     levels: int
 
 
 def check_size(schema: Mapping[str, Any], param: str, root: Mapping[str, Any] | None = None) -> int:
-    """The characters of expression that `schema` becomes, or somewhat more.
+    """Return the length of the expression for `schema`, or somewhat more.
 
-    `root`: what its references start from, where that is another schema. Raises `RequestError` naming `param` when it
-    is too large, too deep, or contains itself.
+    `root`: the schema from which its references start, if it is another one. Raises `RequestError`, which names
+    `param`, if the schema is too large, too deep, or contains itself.
     """
     size = _Sizing(schema if root is None else root, param).size(schema, 0)
     if size.characters > LONGEST:
@@ -55,7 +55,7 @@ def check_size(schema: Mapping[str, Any], param: str, root: Mapping[str, Any] | 
 
 
 def too_large(param: str) -> RequestError:
-    """A schema, or several together, above `LONGEST`."""
+    """Return the error for a schema, or several together, above `LONGEST`."""
     return _refusal(param, f"the schema is too large: its regular expression has more than {LONGEST} characters")
 
 

@@ -1,4 +1,4 @@
-"""A whole answer with its calls, out of what a parser made of it."""
+"""A whole answer with its calls, from the deltas of a parser."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from gateway_lambda.tools.forms import normal_arguments
 
 
 class ToolCall(msgspec.Struct, frozen=True):
-    """A call as a message has it. `arguments` is JSON text; an object, unless the model wrote something else."""
+    """A call in a message. `arguments` is the JSON text of an object, unless the model wrote something else."""
 
     id: str
     name: str
     arguments: str
 
     def plain(self) -> dict[str, Any]:
-        """An entry of `tool_calls`."""
+        """Return the entry of `tool_calls`."""
         return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """`content` is None when there are only calls."""
+    """The text and the calls of a choice. With only calls, there is no `content`."""
 
     content: str | None
     calls: tuple[ToolCall, ...] = ()
 
     def message(self) -> dict[str, Any]:
-        """An assistant message; without `tool_calls` when there are none."""
+        """Return the assistant message, with `tool_calls` only if there are calls."""
         message: dict[str, Any] = {"role": "assistant", "content": self.content, "refusal": None}
         if self.calls:
             message["tool_calls"] = [call.plain() for call in self.calls]
@@ -38,7 +38,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def gather(deltas: Iterable[Delta]) -> Answer:
-    """All the deltas of one choice as an answer."""
+    """Return the answer that all deltas of one choice make."""
     content: list[str] = []
     calls: list[tuple[CallStart, list[str]]] = []
     for delta in deltas:

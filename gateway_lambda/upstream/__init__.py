@@ -1,6 +1,5 @@
-"""The HTTP client towards replicas.
+"""The gateway's own HTTP client for replicas, over httptools, which the server uses too.
 
-It is the gateway's own, over httptools, which the server uses too: a general client costs as much again as all the rest
-of a request (docs/gateway.md, "Cost"), loses bytes that arrive together with a connection's end, and cannot say that a
-replica came back.
+A general client costs as much as everything else in a request (docs/gateway.md#cost). It loses bytes that arrive
+together with the end of a connection, and it cannot say that a replica came back.
 """

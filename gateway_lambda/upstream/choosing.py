@@ -1,38 +1,39 @@
-"""Which of a run's replicas gets a request, and which one gets it next when that one fails."""
+"""Which replica of a run gets a request, and which one gets it next if that one fails."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 from gateway_lambda.errors import ServiceError, unavailable
+from gateway_lambda.upstream.health import BUSY
 from gateway_lambda.upstream.replica import Replica
 
 _Answer = TypeVar("_Answer")
 
 _LONGEST_WAIT = 1.0
 """Seconds that a request waits for a replica to show that it is there, where none is known to be."""
-_BUSY = (429, 503)
 _MOST_BUSY = 2
 """Replicas that refuse a request because they are busy, before the caller hears of it. Asking all of them would give
 the most work to a run that has too much of it."""
 
 
 class Choice:
-    """Chooses among replicas, and finds out meanwhile whether those that are not well are there again."""
+    """Chooses among replicas, and checks whether those that failed work again."""
 
     def __init__(self, ask_whether_there: Callable[[Replica], Awaitable[None]]) -> None:
-        """`ask_whether_there` asks a replica its question and tells its health what came of it. It raises nothing."""
+        """`ask_whether_there` asks a replica its question, and tells its health the result. It raises nothing."""
         self._ask_whether_there = ask_whether_there
         self._turn = 0
 
     async def on_a_replica(self, replicas: Sequence[Replica], ask: Callable[[Replica], Awaitable[_Answer]]) -> _Answer:
-        """What `ask` gets of a replica; of others in turn, as long as they fail in a way that `another` allows.
+        """Return what `ask` gets from a replica. Others get the request in turn while the errors have `another`.
 
-        Raises `ServiceError`: that of the last one.
+        Raises `ServiceError`: the error of the last one.
         """
         if len(replicas) == 1:
             return await ask(replicas[0])
@@ -45,21 +46,25 @@ class Choice:
                 return await ask(replica)
             except ServiceError as error:
                 tried = (*tried, replica)
-                busy += error.status in _BUSY
+                busy += error.status in BUSY
                 if not error.another or busy == _MOST_BUSY or len(tried) == len(replicas):
                     raise
 
     def _best(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica | None:
-        """The replica with the fewest requests in flight, by turns among equals, of those that are well."""
-        best = None
+        """The replica with the fewest requests in flight, by turns among equals, of those that are well.
+
+        One that has just said that it is busy comes after the others.
+        """
+        best, least = None, (True, sys.maxsize)
+        now = asyncio.get_running_loop().time()
         self._turn += 1
         start = self._turn % len(replicas) if replicas else 0
         for replica in (*replicas[start:], *replicas[:start]):
             health = replica.health
             if health.silent >= health.limit or health.aside_until:
                 self._look_after(replica)
-            elif (best is None or replica.in_flight < best.in_flight) and replica not in tried:
-                best = replica
+            elif (rank := (health.busy_until > now, replica.in_flight)) < least and replica not in tried:
+                best, least = replica, rank
         return best
 
     async def _wait_for_one(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica:

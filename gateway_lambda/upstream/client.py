@@ -1,4 +1,4 @@
-"""Asking a replica, and what its failures mean."""
+"""Sending requests to a replica, and what its failures mean."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _CONNECTING = 30.0
 
 
 class Upstream:
-    """The replicas of one gateway process, and how to ask them."""
+    """The replicas of one gateway process, and how to send them requests."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._choice = Choice(self._ask_whether_there)
 
     def replicas(self, service: Service) -> list[Replica]:
-        """A service's addresses; empty when it has none."""
+        """Return the replicas of a service, one for each address."""
         if service.url is None:
             bases = [self._settings.upstream] if self._settings.upstream else []
         else:
@@ -45,7 +45,7 @@ class Upstream:
         return [Replica(base, service.host, news) for base in bases]
 
     def on_a_replica(self, replicas: list[Replica], ask: Callable[[Replica], Awaitable[_Answer]]) -> Awaitable[_Answer]:
-        """What `ask` gets of a replica; of others in turn, as long as they fail in a way that `another` allows.
+        """Return what `ask` gets from a replica. Others get the request in turn while the errors have `another`.
 
         Raises `ServiceError`: the last replica's error, or one that says that the run has no replica.
         """
@@ -63,7 +63,7 @@ class Upstream:
         repeatable: bool = False,
         question: bool = False,
     ) -> Reply:
-        """Ask a replica, wait for the head of its response.
+        """Send a request to a replica, and wait for the head of its response.
 
         `target`, `headers`, `length`: as a `Request` takes them. `repeatable`: one request more changes nothing. Any
         other one is sent once more only where the replica cannot have seen it: never after it may have begun to work.

@@ -18,13 +18,13 @@ from gateway_lambda.upstream.response import Response, State
 _HIGH_WATER = 64 * 1024
 """Bytes of a body that wait to be read. Above, the connection is not read from, so that the replica has to wait."""
 _MAX_BESIDE_BODY = 256 * 1024
-"""Bytes in a row that are no body: headers, trailers, sizes of chunks. More would only fill the memory."""
+"""Bytes in a row outside a body: headers, trailers, sizes of chunks. More would only fill the memory."""
 _FIRST_STATUS, _LAST_STATUS = 100, 599
 """Others mean nothing (RFC 9110 §15), and servers cannot send them on."""
 
 
 class Owner:
-    """Where a connection belongs; told when it is free again, and when it is gone."""
+    """The owner of a connection. It learns when the connection is free again, and when it is gone."""
 
     def made(self, connection: Connection) -> None:
         """It is open."""
@@ -40,7 +40,7 @@ class Owner:
 
 
 class Connection(asyncio.Protocol):
-    """Carries one request at a time. Its methods named `on_…` are the parser's."""
+    """A connection, for one request at a time. The parser calls the methods named `on_…`."""
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
@@ -57,8 +57,8 @@ class Connection(asyncio.Protocol):
         self.used = False
         """It has carried a request before."""
         self.free_since = 0.0
-        """Since when it waits for a request, in seconds since 1970: while a function is frozen, other clocks may stand
-        still, and whoever is at the other end goes on."""
+        """Since when it waits for a request, in seconds since 1970. While a function is frozen, other clocks can stand
+        still, but the other end goes on."""
 
     @property
     def usable(self) -> bool:
@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def send(self, request: Request) -> Response:
-        """Send a request, but for a body that is still to come; its response comes."""
+        """Send a request, without a body that is still to come. Returns its response."""
         response = self._response = Response(self.end, self.resume_reading)
         self._bodyless = request.bodyless
         self._beside_body = 0
@@ -78,10 +78,10 @@ class Connection(asyncio.Protocol):
         return response
 
     async def send_body(self, pieces: AsyncIterator[bytes], length: int | None) -> None:
-        """Send a body as it comes, of `length` bytes or in chunks. Ends early when the connection does.
+        """Send a body as it comes, of `length` bytes or in chunks. Ends early if the connection does.
 
-        Ends the connection when `pieces` fails, and where it has another length: what is too much would be taken for
-        another request, and another request for what is missing.
+        Closes the connection if `pieces` fails or has another length. Otherwise the replica would take extra bytes for
+        another request, or another request for the missing bytes.
         """
         self._sending = True
         left = length
@@ -166,7 +166,7 @@ class Connection(asyncio.Protocol):
             self.end()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Trailers are left out: what comes behind a body is no header (RFC 9110 §6.5.1)."""
+        """Trailers are left out: a field after a body is not a header (RFC 9110 §6.5.1)."""
         if self._response is not None and self._response.state is State.HEAD:
             self._response.headers.append((name, value))
 

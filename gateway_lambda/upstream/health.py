@@ -1,4 +1,4 @@
-"""Whether a replica may be asked: what its failures and its silence say, by a clock that the caller reads."""
+"""Whether a replica may get requests. Its failures and its silence decide, with the time from the caller."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ _NEW = 2
 """The same for a replica that has not answered a request to its end yet."""
 _DOUBTED = 1
 """The same for a replica whose last answer was a failure."""
-FAILING = frozenset((500, 502, 504))
-"""Statuses that say that a replica is broken. 429 and 503 say that it is busy, the others speak of the request."""
+FAILING = frozenset(range(500, 600)) - {501, 503, 505}
+"""Statuses that say that a replica is broken. 501 and 505 speak of the request: of its method and of its version."""
+BUSY = frozenset((429, 503))
+"""Statuses that say that a replica has too much to do. To say so is quick: it has nothing in flight then."""
+_BUSY_FOR = 1.0
+"""Seconds for which a replica that said so comes after the others."""
 
 
 class News:
@@ -60,6 +64,7 @@ class Health:
         "_alone",
         "_on_trial",
         "aside_until",
+        "busy_until",
         "failed_times",
         "failures",
         "limit",
@@ -81,6 +86,8 @@ class Health:
         """It was put aside, and has one request to show that it is back."""
         self.aside_until = 0.0
         """When it may be tried again; 0 when it is not put aside."""
+        self.busy_until = 0.0
+        """Until then, others are asked first."""
         self.silent = 0
         """Requests that it was given since it last showed that it is there."""
         self.limit = _NEW
@@ -114,6 +121,10 @@ class Health:
         self.limit = _TRUSTED
         self.aside_until = 0.0
         self._on_trial = False
+
+    def busy(self, now: float) -> None:
+        """It answered that it has too much to do."""
+        self.busy_until = now + _BUSY_FOR
 
     def failed(self, now: float) -> float:
         """It failed. Returns the seconds for which it is put aside now, 0 when it is not, or was so before.

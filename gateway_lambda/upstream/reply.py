@@ -1,4 +1,4 @@
-"""A replica's response, for whoever asked."""
+"""A replica's response, for the part of the gateway that sent the request."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from gateway_lambda.errors import Header, ServiceError, timed_out
-from gateway_lambda.upstream.health import FAILING
+from gateway_lambda.content_coding import NotDecoded, decoded
+from gateway_lambda.errors import GatewayError, Header, ServiceError, timed_out
+from gateway_lambda.upstream.health import BUSY, FAILING
 from gateway_lambda.upstream.replica import Replica
 from gateway_lambda.upstream.response import BrokenOff, Response
 
@@ -20,10 +21,9 @@ _LOOKS = 4
 
 
 class Reply:
-    """A replica's response: its head is there, its body still comes.
+    """A replica's response: its head has come, its body still comes.
 
-    Whoever has it calls `close`, whatever happened; an unfinished body then ends its connection, and with it the
-    generation.
+    Its user always calls `close`. This closes the connection of an incomplete body, and so ends the generation.
     """
 
     __slots__ = (
@@ -66,12 +66,12 @@ class Reply:
         return self._response.header(name)
 
     async def piece(self) -> bytes:
-        """What has arrived, at least a byte; empty at the body's end. Raises `ServiceError` when it broke off."""
+        """Return what has arrived, at least a byte; empty at the end. Raises `ServiceError` if it broke off."""
         try:
             return await self._response.piece()
         except BrokenOff as problem:
             if self._fell_silent:
-                raise timed_out("the upstream fell silent") from None
+                raise timed_out("the upstream sent nothing for too long") from None
             if self._replica is not None:
                 _LOG.warning("the response of %s broke off: %s", self._replica.base, problem)
             self.fail()
@@ -80,7 +80,7 @@ class Reply:
             ) from None
 
     async def whole(self) -> bytes:
-        """The body. Raises `ServiceError` when it broke off."""
+        """Return the body. Raises `ServiceError` if it broke off."""
         pieces: list[bytes] = []
         size = 0
         while piece := await self.piece():
@@ -89,6 +89,17 @@ class Reply:
             if size > _MAX_WHOLE:
                 raise ServiceError(500, "the upstream's answer is too large; set stream=true", "upstream_error")
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def error_body(self) -> bytes:
+        """The body of an error, to read it: without its content coding; empty if it cannot be decoded.
+
+        Raises `ServiceError` when it broke off.
+        """
+        try:
+            return decoded(await self.whole(), self.header(b"content-encoding"), _MAX_WHOLE)
+        except NotDecoded as problem:
+            _LOG.warning("an error of an upstream cannot be read: %s", problem)
+            return b""
 
     def limit_silence(self, patience: float) -> None:
         """From now on, `piece` raises a timeout when nothing has come for `patience` seconds, or a quarter more.
@@ -104,8 +115,13 @@ class Reply:
             self._failed = True
             self._replica.fail()
 
+    def fail_for(self, error: GatewayError) -> None:
+        """The same where `error`, which the answer means, is not the caller's and does not say that it is busy."""
+        if error.status in FAILING:
+            self.fail()
+
     def close(self) -> None:
-        """Give the connection back where the body has ended, end it where not."""
+        """Give the connection back if the body has ended, otherwise close it."""
         replica = self._replica
         if replica is None:
             return
@@ -115,6 +131,8 @@ class Reply:
                 replica.fail()
             else:
                 replica.health.succeeded(self._asked_at)
+                if self.status in BUSY:
+                    replica.health.busy(asyncio.get_running_loop().time())
         self._replica = None
         self._response.close()
         if self._timer is not None:

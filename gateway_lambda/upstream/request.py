@@ -1,7 +1,7 @@
-"""A request to a replica. Its head is written here and nowhere else, from data, never from lines that somebody made.
+"""A request to a replica. Its head is written only here, from data and never from finished lines.
 
-Wherever a part comes from (a caller, the registry, the environment), a byte that HTTP does not allow there is refused
-(RFC 9110 §5, RFC 9112 §3). So nothing that stands in a request can end its head and begin another one.
+A byte that HTTP does not allow in its place is refused in every part, from a caller, the registry or the environment
+(RFC 9110 §5, RFC 9112 §3). So no part of a request can end its head and begin another request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WITH_BODY = (b"POST", b"PUT", b"PATCH")
 
 
 class NotSendable(ValueError):
-    """A part of a request has what HTTP does not allow there. The message quotes no value."""
+    """A part of a request has a byte that HTTP does not allow there. The message quotes no value."""
 
 
 class Request:

@@ -1,4 +1,4 @@
-"""What a replica answers, while it comes."""
+"""The response of a replica, while it comes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gateway_lambda.errors import Header
 
 
 class BrokenOff(Exception):
-    """The connection ended, or what came is no HTTP.
+    """The connection ended, or the answer is not HTTP.
 
     `answered`: a byte had arrived. `untaken`: the replica cannot have seen the whole request.
     """
@@ -33,7 +33,7 @@ class State(Enum):
 
 
 class Response:
-    """What a replica answers. Bytes that arrived are read before the end, or the break, that came after them."""
+    """The response of a replica. Bytes that arrived are read before an end or an error that came after them."""
 
     __slots__ = (
         "_broken",

@@ -22,6 +22,8 @@ TIMEOUT = 900_000
 """Milliseconds: the most for a streamed response. API Gateway's default is 29 s, streaming or not."""
 REQUESTS_A_SECOND, BURST = 1000, 1000
 """What one caller can make the function cost is bounded; Lambda itself runs 1000 instances by default."""
+READABLE = {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"}
+"""Lets every web page read an error of the API's own. API Gateway takes a value in single quotes as it is."""
 RETENTION_DAYS = 30
 ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -50,6 +52,9 @@ class ApiArgs:
     """Whether the API's own address serves; with a domain it does not."""
     manage_account: bool
     """Whether the region's account setting for API Gateway's logs is this stack's."""
+    pages_read_errors: bool
+    """Whether web pages can read the API's own errors, which hold nothing secret: pages of all origins, since API
+    Gateway cannot choose."""
 
 
 class Api(pulumi.ComponentResource):
@@ -90,14 +95,16 @@ class Api(pulumi.ComponentResource):
         parts: list[pulumi.Resource] = [
             *self._route(f"{name}-root", api, api.root_resource_id, args),
             *self._route(f"{name}-any-path", api, proxy.id, args),
-            *self._errors(name, api),
+            *self._errors(name, api, args),
         ]
         deployment = aws.apigateway.Deployment(
             f"{name}-deployment",
             rest_api=api.id,
             triggers={
                 "contents": pulumi.Output.from_input(args.streaming_invoke_arn).apply(
-                    lambda arn: contents_digest(arn, own_address=args.own_address)
+                    lambda arn: contents_digest(
+                        arn, own_address=args.own_address, pages_read_errors=args.pages_read_errors
+                    )
                 )
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=parts),
@@ -133,7 +140,7 @@ class Api(pulumi.ComponentResource):
         )
         return [method, integration]
 
-    def _errors(self, name: str, api: aws.apigateway.RestApi) -> list[pulumi.Resource]:
+    def _errors(self, name: str, api: aws.apigateway.RestApi, args: ApiArgs) -> list[pulumi.Resource]:
         return [
             aws.apigateway.Response(
                 f"{name}-{kind.lower().replace('_', '-')}",
@@ -141,6 +148,7 @@ class Api(pulumi.ComponentResource):
                 response_type=kind,
                 status_code=error.status,
                 response_templates={"application/json": error.template},
+                response_parameters=READABLE if args.pages_read_errors else None,
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for kind, error in API_ERRORS.items()
@@ -212,10 +220,10 @@ class Api(pulumi.ComponentResource):
         )
 
 
-def contents_digest(streaming_invoke_arn: str, *, own_address: bool) -> str:
+def contents_digest(streaming_invoke_arn: str, *, own_address: bool, pages_read_errors: bool) -> str:
     """Changes with everything that is deployed with the API, so that a change of it becomes a new deployment. That the
     API's own address serves takes effect with one too (apigateway: rest-api-disable-default-endpoint)."""
     errors = {kind: [error.status, error.template] for kind, error in API_ERRORS.items()}
     route = [streaming_invoke_arn, EVERY_METHOD, OPEN, PROXY, STREAMED, TIMEOUT]
-    contents = [route, own_address, list(BINARY_TYPES), errors]
+    contents = [route, own_address, list(BINARY_TYPES), errors, READABLE if pages_read_errors else None]
     return hashlib.sha256(json.dumps(contents).encode()).hexdigest()

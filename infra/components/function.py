@@ -35,6 +35,8 @@ class FunctionArgs:
     reserved_concurrency: int | None
     """Instances that only this function uses, and the most that it gets; `None`: it shares the account's limit."""
     domain: str | None
+    allowed_origins: str
+    """As the gateway takes it: with commas."""
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
     default_security_group: pulumi.Input[str] | None
@@ -141,6 +143,7 @@ def _environment(args: FunctionArgs) -> Mapping[str, pulumi.Input[str]]:
         "GATEWAY_REGISTRY": pulumi.Output.concat("dynamodb:", args.table),
         "GATEWAY_UPSTREAM": pulumi.Output.concat("http://", args.balancer_dns_name),
         "GATEWAY_PLAIN_TIMEOUT": PLAIN_TIMEOUT,
+        "GATEWAY_ALLOWED_ORIGINS": args.allowed_origins,
         "PORT": PORT,
         **({} if args.domain is None else {"GATEWAY_DOMAIN": args.domain}),
     }

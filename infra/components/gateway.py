@@ -22,7 +22,7 @@ from infra.components.registry import Registry, RegistryArgs
 from infra.components.teardown import Teardown, TeardownArgs
 from infra.planning import GatewayPlan
 
-TEARDOWN = "teardown (if protected: pulumi config set protect false, pulumi up)"
+TEARDOWN = "teardown (if protected: pulumi config set protect false)"
 """Part of a name, because Pulumi's refusal to delete a protected resource shows the name, and says nothing else that a
 user of this program could do."""
 
@@ -86,6 +86,7 @@ class Gateway(pulumi.ComponentResource):
                 memory_size=plan.memory_size,
                 reserved_concurrency=plan.reserved_concurrency,
                 domain=plan.domain,
+                allowed_origins=",".join(plan.allowed_origins),
                 vpc_id=network.vpc_id,
                 subnet_ids=network.subnet_ids,
                 default_security_group=network.default_security_group if isinstance(network, Network) else None,
@@ -104,6 +105,7 @@ class Gateway(pulumi.ComponentResource):
                 streaming_invoke_arn=function.streaming_invoke_arn,
                 own_address=plan.domain is None,
                 manage_account=plan.manage_api_gateway_account,
+                pages_read_errors=plan.allowed_origins != ("none",),
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -17,6 +17,9 @@ from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPol
 from infra.configuration.resources import Cpu, Disk, Gpu
 from infra.configuration.section import Refusal, Section, problem
 
+ANY_OR_NO_ORIGIN = frozenset(("*", "none"))
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")
+
 
 def _is_a_stack(value: str) -> str:
     if not re.fullmatch(rf"{STACK}(/{STACK}/{STACK})?", value):
@@ -77,6 +80,28 @@ SubnetId = Annotated[str, _identifier("a subnet", "subnet-[0-9a-f]{8,17}")]
 SubnetIds = Annotated[tuple[SubnetId, ...], Field(min_length=2)]
 RunNames = Annotated[
     tuple[Annotated[str, AfterValidator(_is_a_run)], ...], BeforeValidator(_read_runs), Field(min_length=1)
+]
+
+
+def _is_an_origin(value: str) -> str:
+    text = value.lower()
+    if text not in ANY_OR_NO_ORIGIN and not _ORIGIN.fullmatch(text):
+        rule = "an origin is a scheme and a host, with a port if it is not the usual one, and without a path"
+        raise problem(rule, "write *, none, or for example https://app.example.com", found=repr(value)[:80])
+    return text
+
+
+def _stands_alone(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(value) > 1 and not ANY_OR_NO_ORIGIN.isdisjoint(value):
+        raise problem("* and none stand alone", "write *, none, or only origins", found=",".join(value)[:80])
+    return value
+
+
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_is_an_origin)], ...],
+    BeforeValidator(_read_runs),
+    AfterValidator(_stands_alone),
+    Field(min_length=1),
 ]
 
 _LATER = "the gateway does not count this yet"
@@ -185,6 +210,9 @@ class GatewaySettings(Section, frozen=True):
     )
     preflight: bool = Field(
         default=True, description="Whether to run preflight, which asks AWS before anything is created"
+    )
+    allowed_origins: Origins = Field(
+        default=("*",), description="The origins whose web pages can call the gateway: *, none, a list, or a,b"
     )
 
     @classmethod

@@ -59,6 +59,7 @@ def plan_gateway(
         memory_size=settings.memory_size,
         reserved_concurrency=settings.reserved_concurrency,
         audit=settings.audit,
+        allowed_origins=settings.allowed_origins,
         tags=tuple(configuration.tags.items()),
         preflight=settings.preflight,
         notes=_notes(configuration, settings),

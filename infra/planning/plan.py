@@ -231,7 +231,6 @@ class GatewayPlan:
     auth: bool
     """The default for its services."""
     keys: tuple[ApiKey, ...]
-    """The API keys that the program creates."""
     zone_id: str | None
     vpc_id: str | None
     subnet_ids: tuple[str, ...] | None
@@ -245,6 +244,7 @@ class GatewayPlan:
     """The number of instances that are reserved for the function, and its maximum; `None`: no reservation."""
     audit: bool
     """Whether the load balancer's access log and the flow log of a new network are kept."""
+    allowed_origins: tuple[str, ...]
     tags: tuple[tuple[str, str], ...]
     preflight: bool
     notes: tuple[str, ...]

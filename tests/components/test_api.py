@@ -60,6 +60,7 @@ def test_the_api_s_own_errors_have_openai_s_shape(gateway: Recording) -> None:
     for inputs in responses.values():
         body = inputs["responseTemplates"]["application/json"].replace("$context.error.messageString", '"said"')
         assert json.loads(body)["error"].keys() == {"message", "type", "param", "code"}
+        assert inputs["responseParameters"] == {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"}
     assert {kind: inputs.get("statusCode") for kind, inputs in responses.items() if "statusCode" in inputs} == {
         "INTEGRATION_FAILURE": "502",
         "INTEGRATION_TIMEOUT": "504",

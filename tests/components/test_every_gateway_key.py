@@ -28,6 +28,7 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
         "memory_size": "1769",
         "reserved_concurrency": "900",
         "audit": "true",
+        "allowed_origins": "https://app.example.com, HTTP://localhost:3000",
     }
     made = account.up("gateway", words)
     function = made.one("aws:lambda/function:Function").inputs
@@ -52,6 +53,7 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
             made.one("aws:lb/loadBalancer:LoadBalancer").inputs["accessLogs"]["enabled"],
             made.one("aws:ec2/flowLog:FlowLog").inputs["trafficType"],
         ),
+        "allowed_origins": function["environment"]["variables"]["GATEWAY_ALLOWED_ORIGINS"],
     }
     assert ends == {
         "name": "g--1-load-balancer",
@@ -67,6 +69,7 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
         "memory_size": 1769,
         "reserved_concurrency": 900,
         "audit": (True, "ALL"),
+        "allowed_origins": "https://app.example.com,http://localhost:3000",
     }
     named = {name for names in ends for name in names.split(", ") if "." not in name}
     known = GatewayConfiguration.model_fields.keys() | GatewaySettings.model_fields.keys()

@@ -146,7 +146,7 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
         },
         "auth": False,
         "gateway": ["organization/servestack/other"],
-        "resources, instance_types": ["g6.12xlarge", "g5.12xlarge"],
+        "resources, instance_types": "g6.12xlarge, g5.12xlarge",
         "resources.disk": 218,
         "entrypoint, resources.shm_size, working_dir, user, privileged, volumes, env": [
             *("--shm-size", "1536m", "--workdir", "/a b/c$d", "--user", "1000:44", "--privileged"),
@@ -229,7 +229,7 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
     }
     assert ends == {
         "gateway": ["organization/servestack/other"],
-        "gpu, cpu, memory, instance_types": ["g5.12xlarge", "g6e.12xlarge"],
+        "gpu, cpu, memory, instance_types": "g5.12xlarge, g6e.12xlarge",
         "disk": 333,
         "env": {"A": "other", "B": "s3cret", "C": "new"},
         "auth": None,

@@ -138,6 +138,7 @@ def test_the_function_runs_the_adapter_in_streaming_mode_in_the_network(gateway:
         "GATEWAY_DOMAIN": "example.com",
         "GATEWAY_UPSTREAM": f"http://{balancer}",
         "GATEWAY_PLAIN_TIMEOUT": "285",
+        "GATEWAY_ALLOWED_ORIGINS": "*",
         "PORT": "8000",
     }
     assert {
@@ -191,7 +192,7 @@ def test_table_and_load_balancer_are_protected_and_what_is_deleted_first(gateway
     assert {one.name for one in gateway.resources if one.protect} == {
         "gateway-table",
         "gateway-load-balancer",
-        "gateway-teardown",
+        "gateway-teardown (if protected: pulumi config set protect false)",
     }
     assert gateway.one("aws:lb/loadBalancer:LoadBalancer").inputs["enableDeletionProtection"] is True
     teardown = gateway.one("pulumi-python:dynamic:Resource")
@@ -226,7 +227,15 @@ def test_every_child_has_a_component_for_its_parent(gateway: Recording) -> None:
 
 def test_the_outputs_are_those_of_the_design(gateway: Recording) -> None:
     connection = gateway.exports["connection"]
-    assert gateway.exports.keys() == {"url", "openai_base_url", "api_keys", "name_servers", "connection"}
+    log = gateway.made(gateway.one("aws:cloudwatch/logGroup:LogGroup", "gateway-function")).id
+    assert gateway.exports.keys() == {"url", "openai_base_url", "api_keys", "name_servers", "connection", "what_next"}
+    assert gateway.exports["what_next"] == {
+        "deploy a service": "pulumi stack init NAME && pulumi config set configuration FILE && pulumi up",
+        "follow its logs": f"aws logs tail {log} --follow --region us-east-1",
+        "see the API keys": "pulumi stack output api_keys --stack gateway --show-secrets",
+        "take it down, after its services": "pulumi config set protect false --stack gateway && "
+        "pulumi up --stack gateway && pulumi destroy --stack gateway",
+    }
     assert (gateway.exports["url"], gateway.exports["openai_base_url"]) == (
         "https://gateway.example.com",
         "https://gateway.example.com/v1",

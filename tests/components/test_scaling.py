@@ -159,4 +159,4 @@ def test_replicas_without_scaling_have_no_policy(deploy: Deploy) -> None:
     group = service.one(GROUP).inputs
     assert (group["minSize"], group["maxSize"]) == (2, 2)
     assert group["instanceRefresh"]["preferences"]["maxHealthyPercentage"] == 150
-    assert plain(service.one(DYNAMIC).inputs["minimum"]) == 2
+    assert plain(service.one(DYNAMIC, "run-readiness").inputs["minimum"]) == 2

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.aws.recording import Recording
-from tests.components.deploying import GATEWAY, OFFERS_OF_24_GB, item, plain
+from tests.components.deploying import GATEWAY, item, plain
 
 
 def kinds(recording: Recording) -> list[str]:
@@ -29,6 +29,7 @@ def test_what_is_made_is_one_service(service: Recording) -> None:
         "LogGroup",
         "Parameter",
         "Record",
+        "Resource",
         "Resource",
         "Resource",
         "Role",
@@ -58,7 +59,9 @@ def test_the_claim_is_this_stack_s_and_comes_before_everything(service: Recordin
         "owner": "organization/servestack/yellow-cat-1",
     }
     others = [one for one in service.resources if one is not claim and one.type != "pulumi:index:Stash"]
-    assert [one.name for one in others if claim.urn not in service.waits_for(one)] == []
+    first = service.one("pulumi-python:dynamic:Resource", "yellow-cat-1-name")
+    assert [one for one in others if claim.urn not in service.waits_for(one)] == [first]
+    assert first.urn in service.waits_for(claim), "it names the stack that has the run name"
 
 
 def test_the_order_is_secrets_rule_group_readiness_address_route(service: Recording) -> None:
@@ -90,7 +93,8 @@ def test_the_model_name_is_claimed_before_anything_but_the_run_name(service: Rec
         "region": "us-east-1",
         "table": table(service),
     }
-    others = [one for one in service.resources if one not in (run, claim) and one.type != "pulumi:index:Stash"]
+    first = service.one("pulumi-python:dynamic:Resource", "yellow-cat-1-name")
+    others = [one for one in service.resources if one not in (first, run, claim) and one.type != "pulumi:index:Stash"]
     assert [one.name for one in others if claim.urn not in service.waits_for(one)] == []
 
 
@@ -211,17 +215,34 @@ def test_the_outputs_are_those_of_the_design(service: Recording) -> None:
         "url": "https://yellow-cat-1.example.com",
         "model": "mistralai/Mistral-7B-Instruct-v0.1",
         "openai_base_url": "https://gateway.example.com/v1",
-        "instance_types": OFFERS_OF_24_GB,
-        "hourly_price": 0.8048,
+        "instance_types": "g6.xlarge, g6.2xlarge, g5.xlarge, g5.2xlarge, g6.4xlarge, gr6.4xlarge, g5.4xlarge, "
+        "g6.8xlarge, gr6.8xlarge, g5.8xlarge, g6.16xlarge and 7 more",
+        "hourly_price": "$0.8048 an hour (g6.xlarge, on demand)",
         "logs": f"aws logs tail {log} --follow --region us-east-1",
+        "what_next": {
+            "send a request": "pulumi stack output curl --stack yellow-cat-1 | sh",
+            "follow its logs": "pulumi stack output logs --stack yellow-cat-1 | sh",
+            "let everyone call it": "pulumi config set auth false --stack yellow-cat-1 && "
+            "pulumi up --stack yellow-cat-1",
+            "take it down": "pulumi destroy --stack yellow-cat-1",
+        },
     }
 
 
 def test_the_curl_command_asks_the_gateway_s_stack_for_a_key(service: Recording) -> None:
-    curl = str(service.exports["curl"])
-    assert curl.startswith('curl -H "Authorization: Bearer $(pulumi stack output api_keys --show-secrets --json')
-    assert f"--stack {GATEWAY} " in curl
-    assert curl.endswith("https://gateway.example.com/v1/chat/completions")
+    assert service.exports["curl"] == (
+        "curl https://gateway.example.com/v1/chat/completions -H 'Content-Type: application/json' \\\n"
+        f'  -H "Authorization: Bearer $(pulumi stack output api_keys --stack {GATEWAY} --show-secrets | '
+        "cut -sd'\"' -f4)\" \\\n"
+        '  -d \'{"model":"mistralai/Mistral-7B-Instruct-v0.1","messages":[{"role":"user","content":"What is Deep '
+        'Learning?"}],"max_tokens":128}\''
+    )
+
+
+def test_pulumi_shows_the_curl_command_whole(service: Recording) -> None:
+    """It cuts a text after three lines, and a line after 150 characters."""
+    lines = str(service.exports["curl"]).splitlines()
+    assert (len(lines), max(map(len, lines)) <= 150) == (3, True)
 
 
 @pytest.mark.parametrize("word", ["protect", "retain_on_delete"])

@@ -112,7 +112,7 @@ def test_where_nothing_is_waited_for_the_route_waits_for_the_group(
     deploy: Deploy, text: str, config: dict[str, str]
 ) -> None:
     service = deploy(text, **config)
-    assert service.of(DYNAMIC) == ()
+    assert [one.name for one in service.of(DYNAMIC)] == ["run-name"]
     route = service.one("aws:dynamodb/tableItem:TableItem", "run-run")
     assert service.one(GROUP).urn in service.waits_for(route)
     said = [message for severity, message in service.run.messages if severity == "info"]
@@ -132,7 +132,7 @@ def test_replicas_run_in_the_zones_that_are_named(deploy: Deploy) -> None:
 
 def test_settings_of_readiness_are_the_stack_s(deploy: Deploy) -> None:
     service = deploy(WEB, boot_timeout="45m", on_failure="keep")
-    given = {name: plain(service.one(DYNAMIC).inputs[name]) for name in ("boot_timeout", "on_failure")}
+    given = {name: plain(service.one(DYNAMIC, "run-readiness").inputs[name]) for name in ("boot_timeout", "on_failure")}
     assert given == {"boot_timeout": 2700, "on_failure": "keep"}
     group = service.one(GROUP).inputs
     assert group["healthCheckGracePeriod"] == 2700
@@ -209,7 +209,7 @@ def test_a_changed_secret_rolls_the_replicas(account: Account) -> None:
         "Group run-replicas": "update",
         "Resource run-readiness": "update",
     }
-    assert plain(changed.one(DYNAMIC).inputs["version"]) == "2"
+    assert plain(changed.one(DYNAMIC, "run-readiness").inputs["version"]) == "2"
 
 
 def test_at_preview_what_is_known_is_asked_for_and_nothing_is_made(account: Account) -> None:

@@ -14,7 +14,7 @@ def test_a_new_run_name_makes_everything_new_and_then_deletes_the_old(account: A
     renamed = account.up("run", {"configuration": account.written("serve.yml", f"{WEB}name: other\n")})
     aws = [one for one in before.resources if one.type.startswith("aws:")]
     steps = list(renamed.changes().values())
-    assert steps.count("create") == steps.count("delete") == len(aws) + 1
+    assert steps.count("create") == steps.count("delete") == len(aws) + 2
     assert set(steps) == {"create", "delete"}
 
 

@@ -63,6 +63,7 @@ def test_a_gateways_settings_have_their_defaults() -> None:
         "memory_size": 256,
         "reserved_concurrency": None,
         "audit": False,
+        "allowed_origins": ("*",),
         "preflight": True,
     }
 

@@ -125,6 +125,12 @@ def refusal(error: automation.CommandError) -> str:
     return str(error)
 
 
+def noise(shown: str) -> list[str]:
+    """What the CLI shows of how an error came about, where its message says all: names of types, and tracebacks."""
+    words = ("Traceback", "KeyboardInterrupt", "Error:", "Exception:", "unhandled", "exit code")
+    return [line for line in shown.splitlines() if any(word in line for word in words)]
+
+
 def _link(source: Path, work: Path) -> None:
     """Everything of a project but its own stacks' configuration and what is hidden."""
     for entry in source.iterdir():

@@ -49,7 +49,7 @@ def test_a_second_run_of_a_model_name_fails_before_anything_but_its_run_name_is_
     before = stacks.happened()
     said = refused(stacks.stack("second", MODEL, QUICK))
     assert (
-        "RuntimeError: org/name:tag is the model name of the run first (stack organization/servestack/first): choose "
+        "    error: org/name:tag is the model name of the run first (stack organization/servestack/first): choose "
         "another model.name, or let the runs share its requests: first pulumi config set weight 1 --stack "
         "organization/servestack/first and pulumi up there, then pulumi config set weight 1 here"
     ) in said

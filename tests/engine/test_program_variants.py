@@ -79,7 +79,7 @@ def test_without_a_domain_a_service_answers_below_the_api_s_address_and_is_not_w
     curl = up.outputs["curl"].value
     assert f"{base}/v1/chat/completions" in curl
     assert "Authorization" not in curl, "the gateway's services are open unless they say otherwise"
-    assert stacks.asked.actions[asked:] == ["dynamodb:Query", "dynamodb:PutItem"], "of its model name alone"
+    assert stacks.asked.actions[asked:] == ["dynamodb:Query"] * 2 + ["dynamodb:PutItem"], "of its names alone"
     assert not any("Record" in name for _, name in stacks.events() if "llm" in name)
     assert stacks.one("llm", "ListenerRule", "llm-host").inputs["conditions"] == [
         {"hostHeader": {"values": ["llm.internal"]}}
@@ -90,7 +90,7 @@ def test_stack_config_closes_a_service_that_its_gateway_leaves_open_in_place(sta
     before = stacks.happened()
     up = stacks.stack("llm", MODEL, {"wait": "false", "auth": "true"}, {"env.HUGGING_FACE_HUB_TOKEN": TOKEN}).up()
     assert stacks.events(before) == [("update", "TableItem llm-run")]
-    assert "Authorization: Bearer $(pulumi stack output api_keys" in up.outputs["curl"].value
+    assert "Authorization: Bearer $(pulumi stack output api_keys --stack organization/servestack/gateway" in up.outputs["curl"].value
 
 
 def test_a_pinned_image_brings_its_root_device_which_stays_with_it_when_it_is_pinned_no_longer(stacks: Stacks) -> None:
@@ -138,7 +138,7 @@ def test_the_document_s_configurations_deploy_byte_for_byte_with_its_settings(st
         config, secrets = {"gpu": "24GB", "wait": "false"}, {"env.HUGGING_FACE_HUB_TOKEN": TOKEN}
         up = stacks.stack("yellow-cat-1", text, config, secrets).up()
         assert up.outputs["model"].value == model
-        assert {"g5.xlarge", "g6.xlarge"} <= set(up.outputs["instance_types"].value)
+        assert {"g5.xlarge", "g6.xlarge"} <= set(up.outputs["instance_types"].value.split(", "))
         assert TOKEN not in up.stdout + stacks.deployment.state("yellow-cat-1")
         item = json.loads(stacks.one("yellow-cat-1", "TableItem", "yellow-cat-1-run").inputs["item"])
         planned = json.loads(item["record"]["S"])["model"]
@@ -172,7 +172,7 @@ def test_what_contradicts_is_refused_before_anything_is_made(
         stacks.stack(stack, configuration, config).up()
     shown = refusal(failed.value)
     assert [word for word in says if word not in shown] == []
-    assert "Traceback" not in shown
+    assert noise(shown) == []
     assert stacks.happened() == before
 
 
@@ -200,7 +200,8 @@ def test_a_protected_gateway_is_destroyed_after_its_protection_is_taken_away(sta
     there = stacks.there("gateway")
     with pytest.raises(automation.CommandError) as failed:
         stacks.gateway(GATEWAY_WITHOUT_DOMAIN, **PROTECTED).destroy()
-    assert "protect" in refusal(failed.value)
+    said = refusal(failed.value)
+    assert '::gateway-teardown (if protected: pulumi config set protect false)" cannot be deleted' in said
     assert stacks.there("gateway") == there
 
     before = stacks.happened()

@@ -70,6 +70,10 @@ class Caller:
             found += line
         return found
 
+    def some(self, size: int) -> bytes:
+        """The next bytes of a body."""
+        return self._answers.read(size)
+
     def rest(self) -> bytes:
         """All that comes until the gateway closes; a reset is an end, too."""
         try:

@@ -86,3 +86,12 @@ def test_several_texts_share_a_budget() -> None:
     assert len(budget.decode(half)) == MAX_VALUES // 2 + 1
     with pytest.raises(TooMuchJson):
         budget.decode(half)
+
+
+def test_numbers_that_are_dear_to_read_count_more() -> None:
+    """All the values that there may be would take most of a second."""
+    dear = b"1.7976931348623157123456789e308"
+    assert len(decode_bounded(b"[" + b",".join([dear] * (MAX_VALUES // 11)) + b"]")) == MAX_VALUES // 11
+    with pytest.raises(TooMuchJson):
+        decode_bounded(b"[" + b",".join([dear.upper()] * (MAX_VALUES // 10)) + b"]")
+    assert count_values(b'["1e5,1E5",0.5]') == 3

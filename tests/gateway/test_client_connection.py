@@ -152,6 +152,13 @@ def test_requests_that_offer_another_protocol_may_follow_each_other(bench: Bench
         assert [caller.answer().status for _ in range(4)] == [200] * 4
 
 
+def test_a_length_may_have_thousands_of_zeros_in_front(bench: Bench) -> None:
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: " + b"0" * 5000 + b"2\r\n\r\n"
+    for pieces in ([head + b"{}"], [head, b"{}"]):
+        answer = ask(port_of(bench), *pieces)
+        assert (answer.status, answer.code) == (400, "invalid_type")
+
+
 def test_a_websocket_is_refused_with_what_to_do_instead(bench: Bench) -> None:
     head = b"GET /services/run/ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     key = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"

@@ -106,3 +106,18 @@ def test_connections_leave_files_for_those_to_replicas(soft: int, hard: int, wan
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=True)
     assert ended.stdout.decode().strip() == found
+
+
+def test_a_client_that_takes_nothing_of_its_answer_is_closed_and_one_that_reads_slowly_is_not(bench: Bench) -> None:
+    bench.serve(head_timeout=0.2, body_timeout=0.9)
+    bench.tgi.usual = stream(*[b"~" * 100_000] * 300)
+    with Caller(bench.port) as slow, Caller(bench.port) as stopped:
+        for caller in (slow, stopped):
+            assert caller.send(POST + b"Content-Length: 0\r\n\r\n").status_line() == b"HTTP/1.1 200 OK"
+        found = b""
+        for _ in range(8):
+            assert ask(bench.port, HEALTH[:9]).status == 408  # which takes 0.2 s
+            found += slow.some(2_500_000)
+        assert (found + slow.chunks()).count(b"~") == 30_000_000
+        assert bench.tgi.asked[1].closed.wait(10)
+        assert b"\r\n0\r\n\r\n" not in stopped.rest()

@@ -251,7 +251,8 @@ def test_p77_models_are_listed_and_shown(bench: Bench) -> None:
     )
 
     def shown(name: str, created: int) -> dict[str, Any]:
-        return {"id": name, "object": "model", "created": created, "owned_by": "servestack"}
+        base = {"id": name, "object": "model", "created": created, "owned_by": "servestack"}
+        return {**base, "capabilities": ["completion", "tools"]}
 
     open_ones = [shown("m", 5), shown("org/name", 5)]
     for path in ("/v1/models", "/models"):

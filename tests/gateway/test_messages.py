@@ -98,7 +98,7 @@ REFUSED: list[tuple[str, dict[str, Any], Any, str, str]] = [
     ("P37-audio", {}, [user([{"type": "input_audio", "input_audio": {}}])], "messages[0].content", "unsupported_value"),
     ("P39-none", {}, [], "messages", "invalid_value"),
     ("P39-role", {}, [{"role": "wizard", "content": "x"}], "messages[0].role", "invalid_value"),
-    ("P39-null", {}, [user(None)], "messages[0].content", "invalid_type"),
+    ("P39-lacks", {}, [{"role": "user"}], "messages[0].content", "invalid_type"),
     ("missing", {}, None, "messages", "invalid_type"),
     (
         "P47-raises",

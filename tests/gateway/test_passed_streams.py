@@ -54,6 +54,7 @@ WHOLE: dict[str, Sequence[bytes]] = {
     "carriage returns": (ONE, LAST.replace(b"\n", b"\r\n"), b"data: [DONE]\r\n\r\n"),
     "split within a line end": (ONE, b"data: [DONE]\r", b"\n\r", b"\n"),
     "without a blank line": (ONE, b"data: [DONE]\n"),
+    "a comment behind it": (ONE, DONE, b": ping\n\n"),
     "without a line end": (ONE, b"data: [DO", b"NE]"),
     "no space": (ONE, b"data:[DONE]\n\n"),
     "comments between": (b": hello\n\n", ONE, b": ping\n", b"\n", DONE),
@@ -211,6 +212,8 @@ def test_an_encoded_stream_that_breaks_ends_the_clients_connection(served: Bench
         breaks(head("application/json", "content-length: 100"), b'{"choices": '),
         breaks(head("Application/JSON; charset=utf-8", "transfer-encoding: chunked"), b"2\r\n{}\r\n"),
         breaks(head("application/problem+json", "content-length: 100"), b""),
+        breaks(head("application/json", "connection: close"), b'{"choices": [{"message": {"content": "a"}}]'),
+        reply(200, '{"choices": [{"message": {"content": "a'),
     ],
 )
 def test_an_answer_in_json_that_breaks_off_is_an_error(served: Bench, script: Script) -> None:

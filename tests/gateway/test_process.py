@@ -119,12 +119,18 @@ def test_a_stream_ends_properly_after_sigterm(bench: Bench) -> None:
     ]
 
 
-def test_a_stream_that_outlives_the_grace_time_ends_with_an_error(bench: Bench) -> None:
-    bench.tgi.usual = stream(*events("a", finish=None), asyncio.Event().wait())
+@pytest.mark.parametrize("choices", [1, 4])
+def test_a_stream_that_outlives_the_grace_time_ends_with_an_error(bench: Bench, choices: int) -> None:
+    async def endless(asked: Asked, write: Write) -> None:
+        await stream(*events("a", finish=None), asyncio.Event().wait())(asked, write)
+
+    bench.tgi.usual = endless
     with (
         process(bench, GATEWAY_GRACE="1") as (started, url),
         httpx.stream(
-            "POST", f"{url}/v1/chat/completions", json={"model": "m", "messages": HI, "stream": True}
+            "POST",
+            f"{url}/v1/chat/completions",
+            json={"model": "m", "messages": HI, "stream": True, "n": choices},
         ) as found,
     ):
         pieces = found.iter_text()

@@ -61,17 +61,13 @@ def image(url: Any) -> dict[str, Any]:
         ([{"role": "function", "name": "f", "content": "x"}], "messages[0].role", "invalid_value"),
         ([HI, {"role": "User", "content": "x"}], "messages[1].role", "invalid_value"),
         ([{"role": "user"}], "messages[0].content", "invalid_type"),
-        ([{"role": "user", "content": None}], "messages[0].content", "invalid_type"),
         ([{"role": "user", "content": 1}], "messages[0].content", "invalid_type"),
         ([{"role": "user", "content": {"text": "x"}}], "messages[0].content", "invalid_type"),
-        ([{"role": "user", "content": []}], "messages[0].content", "invalid_value"),
         ([{"role": "user", "content": ["x"]}], "messages[0].content", "invalid_type"),
         ([{"role": "user", "content": [{"text": "x"}]}], "messages[0].content", "invalid_type"),
         ([{"role": "user", "content": [{"type": "text"}]}], "messages[0].content", "invalid_type"),
         ([{"role": "user", "content": [{"type": "text", "text": None}]}], "messages[0].content", "invalid_type"),
         ([{"role": "user", "content": [{"type": "video"}]}], "messages[0].content", "unsupported_value"),
-        ([{"role": "assistant", "content": None}], "messages[0].content", "invalid_type"),
-        ([{"role": "assistant", "content": None, "tool_calls": []}], "messages[0].content", "invalid_type"),
         ([{"role": "tool", "tool_call_id": "c"}], "messages[0].content", "invalid_type"),
         ([{"role": "user", "content": "x", "name": 1}], "messages[0].name", "invalid_type"),
         ([{"role": "tool", "content": "x", "tool_call_id": 1}], "messages[0].tool_call_id", "invalid_type"),
@@ -128,7 +124,9 @@ def test_messages_are_not_changed() -> None:
         ("{}", {}),
         ("[1]", "[1]"),
         ("3", "3"),
-        ("", ""),
+        ("", {}),
+        (" ", {}),
+        (None, {}),
         ('{"x": NaN}', '{"x": NaN}'),
         ("{bad", "{bad"),
         ('{"x":' * 9000, '{"x":' * 9000),
@@ -145,7 +143,7 @@ def test_nulls_inside_tool_calls_are_removed() -> None:
     calls = [{"id": "c1", "type": None, "index": None, "function": {"name": "f", "arguments": None}}]
     assert shaped(HI, {"role": "assistant", "content": None, "tool_calls": calls}) == [
         HI,
-        {"role": "assistant", "tool_calls": [{"id": "c1", "function": {"name": "f"}}]},
+        {"role": "assistant", "tool_calls": [{"id": "c1", "function": {"name": "f", "arguments": {}}}]},
     ]
 
 
@@ -188,28 +186,26 @@ def test_a_template_that_walks_parts_gets_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "walks"),
-    [
-        ("{% for m in messages %}{{ m.content }}{% endfor %}", False),
-        ("{% for p in messages[0]['content'] %}{{ p }}{% endfor %}", True),
-        ("{% for p in messages[0].content | reverse %}{{ p }}{% endfor %}", True),
-        ("{% set c = messages[0]['content'] %}{% for p in c %}{{ p }}{% endfor %}", True),
-        (
-            "{% set c = messages[0].content if messages else none %}{% set d = c %}{% for p in d %}{{ p }}{% endfor %}",
-            True,
-        ),
-        ("{% macro show(v) %}{% for p in v %}{{ p }}{% endfor %}{% endmacro %}{{ show(messages[0].content) }}", True),
-        ("{{ messages[0]['content'][0]['type'] }}", True),
-        ("{{ messages[0].content[0].text }}", True),
-        ("{{ messages[0].content[:3] }}", False),
-        ("{% for l in messages[0].content.split('x') %}{{ l }}{% endfor %}", False),
-        ("{% for t in tools or [] %}{{ t.type }}{% endfor %}{{ messages[0].content }}", False),
-    ],
+    "content", [None, [], "", [{"type": "text", "text": ""}]], ids=["null", "no parts", "no text", "an empty part"]
 )
-def test_templates_that_walk_content_parts_are_told_apart(source: str, walks: bool) -> None:
-    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    prompts = [chat(f"{source}.").render([{"role": "user", "content": content}]) for content in (parts, "a\nb")]
-    assert (prompts[0] != prompts[1]) == walks
+@pytest.mark.parametrize("role", ["user", "system", "assistant", "tool"])
+def test_empty_content_is_content(role: str, content: Any) -> None:
+    assert shaped({"role": role, "content": content}) == [{"role": role, "content": ""}]
+
+
+def test_an_assistant_turn_needs_no_content() -> None:
+    assert shaped({"role": "assistant"}) == [{"role": "assistant", "content": ""}]
+
+
+@pytest.mark.parametrize("content", [None, [], ""])
+def test_a_refusal_is_the_content_of_a_turn_without_one(content: Any) -> None:
+    message = {"role": "assistant", "content": content, "refusal": "No."}
+    assert shaped(message) == [{"role": "assistant", "content": "No.", "refusal": "No."}]
+
+
+def test_reasoning_reaches_templates_under_the_names_that_they_read() -> None:
+    message = {"role": "assistant", "content": "a", "reasoning": "r"}
+    assert shaped(message) == [{**message, "thinking": "r", "reasoning_content": "r"}]
 
 
 @pytest.mark.parametrize(

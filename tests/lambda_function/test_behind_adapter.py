@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway_lambda.adapter import behind_adapter
+from gateway_lambda.cross_origin import AllowedOrigins
 from gateway_lambda.errors import Header
 from gateway_lambda.exchange import Message
 
@@ -134,3 +135,25 @@ def test_the_application_learns_what_stood_before_its_path(context: bytes, befor
     scope = {"type": "http", "method": "GET", "headers": headers, "raw_path": b"/services/a%20b/", "root_path": ""}
     asyncio.run(behind_adapter(application)(scope, nothing, nothing))
     assert seen == [before]
+
+
+def test_a_page_reads_that_its_path_climbs() -> None:
+    sent: list[Message] = []
+
+    async def application(scope: Message, receive: Any, send: Any) -> None:
+        raise AssertionError
+
+    async def nothing() -> Message:
+        return {}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"x-amzn-request-context", b'{"path": "/a/../b"}'), (b"origin", b"https://a.example")]
+    scope = {"type": "http", "method": "GET", "headers": headers, "raw_path": b"/b", "root_path": ""}
+    for origins in (AllowedOrigins(), AllowedOrigins("https://a.example"), AllowedOrigins("none")):
+        asyncio.run(behind_adapter(application, origins)(scope, nothing, send))
+    starts = [message for message in sent if message["type"] == "http.response.start"]
+    assert [message["status"] for message in starts] == [400, 400, 400]
+    allowed = [dict(message["headers"]).get(b"access-control-allow-origin") for message in starts]
+    assert allowed == [b"*", b"https://a.example", None]

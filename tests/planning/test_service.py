@@ -336,6 +336,7 @@ def test_a_gateway_is_planned_with_its_defaults() -> None:
         memory_size=256,
         reserved_concurrency=None,
         audit=False,
+        allowed_origins=("*",),
         tags=(("a", "b"),),
         preflight=True,
         notes=(),

@@ -86,9 +86,9 @@ def test_all_problems_are_said_together() -> None:
         }
     )
     assert report([finding for finding in findings if finding.level == "refusal"]) == (
-        "REFUSED  run name   yellow-cat-1 is taken by the stack organization/servestack/another: set another "
-        "name in the "
-        "configuration, or destroy that stack; if this stack was called so, skip preflight once\n"
+        "REFUSED  run name   the stack organization/servestack/another has the name yellow-cat-1: set another `name` in "
+        "the configuration, or destroy that stack; if this stack had that name before, skip preflight once: pulumi "
+        "config set preflight false\n"
         "REFUSED  offers     none of them is sold in us-east-1a, us-east-1b: in us-east-1 they are sold in us-east-1f: "
         "give the gateway a subnet there, or ask for another GPU\n"
         "REFUSED  GPU quota  Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 0 vCPUs, 0 in "

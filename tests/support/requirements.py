@@ -62,6 +62,15 @@ def _checkov() -> str | None:
     return None if done.exists() else "it is not installed; make check installs it, and needs the network to do so"
 
 
+def chromium() -> str | None:
+    """The path of a Chromium or Chrome."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def _chromium() -> str | None:
+    return None if chromium() else "there is no chromium command"
+
+
 def _docker() -> str | None:
     if shutil.which("docker") is None:
         return "there is no docker command"
@@ -89,6 +98,7 @@ def _text_generation() -> str | None:
 
 REQUIREMENTS: Mapping[str, Requirement] = {
     "checkov": Requirement("checkov, which make check installs", _checkov),
+    "chromium": Requirement("a Chromium or Chrome, which needs no display", _chromium),
     "docker": Requirement("a docker engine", _docker),
     "lambda-adapter": Requirement("the Lambda Web Adapter's binary, as lambda-adapter", _lambda_adapter),
     "linux": Requirement("/proc, to read memory and processor time from", _linux),

@@ -1,0 +1,135 @@
+"""Which form of messages a template gets: trials with the template decide, and each branch gets what it prints."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from gateway_lambda.registry.record import Model
+from gateway_lambda.templates import ChatTemplate, TemplateLimit, compile_template
+from gateway_lambda.templates.shape import MAX_TRIAL_SECONDS
+
+
+def chat(source: str) -> ChatTemplate:
+    return ChatTemplate(Model(name="m", chat_template=source, prefill="new_turn"))
+
+
+def call(arguments: Any = "{}", **fields: Any) -> dict[str, Any]:
+    return {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}, **fields}
+
+
+CONTENT = "{% for m in messages %}{% set c = m['content'] %}"
+LOOP = "{% for p in c %}{{ p.text }}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("source", "prompt"),
+    [
+        (CONTENT + "{{ c }}{% endfor %}", "a\nbc"),
+        (CONTENT + "{% if c is string %}{{ c }}{% endif %}{% endfor %}", "a\nbc"),
+        (CONTENT + "{% if c is string %}{{ c }}{% else %}{{ c | tojson }}{% endif %}{% endfor %}", "a\nbc"),
+        (CONTENT + "{{ c | tojson if c is not string or c is iterable }}{% endfor %}", '"a\\nb""c"'),
+        (CONTENT + "{% if c is string %}{{ c }}{% else %}" + LOOP + "{% endif %}{% endfor %}", "abc"),
+        (CONTENT + LOOP + "{% endfor %}", "abc"),
+        (CONTENT + "{{ c if c is string else c | map(attribute='text') | join('-') }}{% endfor %}", "a-bc"),
+        (CONTENT + "{% if c is string %}{{ c }}{% else %}{{ c[0].text }}{% endif %}{% endfor %}", "a\nbc"),
+        (CONTENT + "{{ c[0].text }}{% endfor %}", "ac"),
+        (CONTENT + "{% if tools %}{{ c }}{% else %}" + LOOP + "{% endif %}{% endfor %}", ""),
+        (
+            "{% macro show(v) %}{% for p in v %}{{ p.text }}{% endfor %}{% endmacro %}{{ show(messages[0].content) }}",
+            "ab",
+        ),
+        ("{% for l in messages[0].content.split('\n') %}{{ l }},{% endfor %}", "a,b,"),
+    ],
+)
+def test_content_reaches_a_template_as_text_or_as_parts_whichever_it_prints(source: str, prompt: str) -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    messages = [{"role": "user", "content": parts}, {"role": "user", "content": "c"}]
+    assert chat(f"{source}.").render(messages) == f"{prompt}."
+
+
+def test_each_role_gets_the_content_that_its_branch_takes() -> None:
+    source = (
+        CONTENT + "{% if m.role == 'user' %}[u{% if c is string %}{{ c }}{% else %}" + LOOP + "{% endif %}]"
+        "{% elif m.role == 'system' %}[s{{ c + '' }}]{% else %}[a" + LOOP + "]{% endif %}{% endfor %}"
+    )
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    messages = [
+        {"role": role, "content": content} for role in ("system", "user", "assistant") for content in (parts, "c")
+    ]
+    assert chat(source).render(messages) == "[sa\nb][sc][uab][uc][aab][ac]"
+
+
+CALLS = "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.name }}:"
+TURN = {"role": "assistant", "content": None, "tool_calls": [call('{"a": "é"}')]}
+
+
+@pytest.mark.parametrize(
+    ("source", "prompt"),
+    [
+        (CALLS + "{{ c.function.arguments | tojson }}{% endfor %}{% endfor %}", 'f:{"a": "é"}'),
+        (CALLS + "{{ '' + c.function.arguments }}{% endfor %}{% endfor %}", 'f:{"a": "é"}'),
+        (CALLS + "{{ c.function.arguments }}{% endfor %}{% endfor %}", 'f:{"a": "é"}'),
+        (
+            CALLS + "{% for k, v in c.function.arguments.items() %}{{ k }}={{ v }}{% endfor %}{% endfor %}{% endfor %}",
+            "f:a=é",
+        ),
+        (CALLS + "{{ c.function.arguments | tojson }}{% endfor %}{{ '' + m.content }}{% endfor %}", 'hf:{"a": "é"}'),
+        (CALLS + "{{ c.function.arguments | tojson }}{% endfor %}{{ m.content }}{% endfor %}", 'hf:{"a": "é"}'),
+        (
+            "{% for m in messages %}{% if m.content is none %}{% for c in m.tool_calls %}{{ c.function.name }}:"
+            "{{ c.function.arguments }}{% endfor %}{% else %}{{ '' + m.content }}{% endif %}{% endfor %}",
+            'hf:{"a": "é"}',
+        ),
+        (
+            "{% for m in messages %}{% if 'content' in m %}{{ '' + m.content }}{% else %}"
+            "{% set f = m.tool_calls[0].function %}{{ f.name }}:{{ f.arguments | tojson }}{% endif %}{% endfor %}",
+            'hf:{"a": "é"}',
+        ),
+    ],
+)
+@pytest.mark.parametrize("turn", [TURN, {**TURN, "content": ""}, {**TURN, "tool_calls": [call({"a": "é"})]}])
+def test_a_turn_of_calls_alone_renders_whatever_the_template_does_with_content_and_arguments(
+    source: str, prompt: str, turn: Any
+) -> None:
+    assert chat(source).render([{"role": "user", "content": "h"}, turn]) == prompt
+
+
+def test_ids_become_nine_letters_and_digits_where_the_template_demands_them() -> None:
+    source = (
+        "{% for m in messages %}{% for c in m.tool_calls or [] %}{% if c.id | length != 9 %}{{ raise_exception('id') }}"
+        "{% endif %}{{ c.function.name }}{{ c.function.arguments }}<{{ c.id }}>{% endfor %}"
+        "{% if m.role == 'tool' %}({{ m.tool_call_id }}){% endif %}{% endfor %}"
+    )
+    ids = ["call_Xk2pQ9rT4sVw7yZa1bC3dE5f", "aB3dE5gH7", "aB3-E5gH7"]
+    messages = [
+        {"role": "assistant", "content": None, "tool_calls": [call(id=identity) for identity in ids]},
+        *({"role": "tool", "tool_call_id": identity, "content": "r"} for identity in ids),
+    ]
+    assert chat(source).render(messages) == (
+        "f{}<MEwRuGMp0>f{}<aB3dE5gH7>f{}<lAEOfzmGS>(MEwRuGMp0)(aB3dE5gH7)(lAEOfzmGS)"
+    )
+
+
+@pytest.mark.parametrize(("knows", "prompt"), [("m.role", "[developer]x"), ("'developer' and 'system'", "[system]x")])
+def test_a_developer_is_the_system_unless_the_template_prints_what_developers_say(knows: str, prompt: str) -> None:
+    source = (
+        "{% for m in messages %}{% if m.role in ('user', 'system', " + knows + ") %}[{{ m.role }}]{{ m.content }}"
+        "{% endif %}{% endfor %}{# developer #}"
+    )
+    assert chat(source).render([{"role": "developer", "content": "x"}]) == prompt
+
+
+def test_a_slow_template_is_tried_no_longer_than_two_seconds() -> None:
+    source = "{% for a in range(9000) %}{% for b in range(99999) %}{% endfor %}{% endfor %}{{ messages[0].content }}"
+    start = time.thread_time()
+    with pytest.raises(TemplateLimit):
+        chat(source).render([{"role": "user", "content": "x"}])
+    assert time.thread_time() - start < MAX_TRIAL_SECONDS + 4
+
+
+def test_a_template_is_tried_once() -> None:
+    compiled = compile_template("{{ messages[0].content }} tried once")
+    assert compiled.shape is compiled.shape
