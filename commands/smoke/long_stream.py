@@ -38,11 +38,11 @@ class LongStream:
         self._say = say
 
     def lasts(self) -> str:
-        """Goes on for as long as it is to; then it is left."""
+        """The stream lasts as long as it should. Then the check leaves it."""
         if self._seconds == 0:
             raise CheckSkipped("--stream-seconds 0")
         if self._target.model is None or self._target.url is None:
-            raise CheckSkipped("the service has no model" if self._target.url else "a gateway alone is tried")
+            raise CheckSkipped("the service has no model" if self._target.url else "only a gateway is tested")
         limit = self._tgi_limit(self._target.url)
         notes: list[str] = []
         for how, stream in self._ways(self._target.url, limit):

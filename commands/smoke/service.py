@@ -41,7 +41,7 @@ class Service:
         return f"GET {self._health} is {answer.status_code}"
 
     def wrong_key(self) -> str:
-        """Both addresses refuse a key that is none."""
+        """Both addresses refuse a wrong key."""
         if self._target.key is None:
             raise CheckSkipped("open to everyone: no key is needed")
         wrong = {"Authorization": f"Bearer {WRONG_KEY}"}

@@ -57,10 +57,10 @@ class Guide:
 
 
 def write_guide(grammar: Grammar) -> Guide:
-    """The grammar whose texts are those that `grammar` admits.
+    """Return the guide for the texts that `grammar` admits.
 
     Raises:
-        ValidationError: it is none, by TGI's own checks.
+        ValidationError: TGI's checks refuse it.
     """
     if grammar.kind == "regex":
         return Guide(f"/{_escape(grammar.value)}/", grammar.value)

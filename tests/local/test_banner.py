@@ -35,7 +35,7 @@ g5.2xlarge (A10G, 24 GB, $1.21 an hour)
 OpenAI interface: http://127.0.0.1:8000/v1, also http://127.0.0.1:8000 and http://gateway.localhost:8000 \
 (in browsers and curl)
 
-API key (made for this start, shown once): sk-x
+API key (only for this start, shown once): sk-x
 
 """
         r"""curl http://127.0.0.1:8000/services/llama/generate \

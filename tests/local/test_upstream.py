@@ -115,7 +115,7 @@ def test_a_server_that_is_no_tgi_is_refused_for_a_model_that_wants_one() -> None
         running(python("-m", "local", LLAMA_2, "--port", "0", "--upstream", other.url)) as process,
     ):
         assert process.wait() == 1
-        assert f"--upstream {other.url}: it answers, and is no TGI: GET /info gives 404" in process.output
+        assert f"--upstream {other.url}: found a server that is not a TGI (GET /info answers 404" in process.output
 
 
 def test_a_plain_web_service_may_be_anything(tmp_path: Path) -> None:
