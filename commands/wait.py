@@ -110,7 +110,7 @@ def _outputs(stack: str, resources: Sequence[Mapping[str, Any]], kind: str) -> M
     found = [resource for resource in resources if resource["type"] == kind]
     if not found:
         raise WaitError(
-            f"{stack} has no {kind} in its state: it is no service's stack, or pulumi up ended before it was made. "
+            f"{stack} has no {kind} in its state: it is not a service's stack, or pulumi up ended before creating one. "
             f"Run pulumi up --stack {stack}"
         )
     outputs: Mapping[str, Any] = found[-1]["outputs"]

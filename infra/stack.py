@@ -89,7 +89,13 @@ async def gateway_outputs(given: str | None, source: Source) -> tuple[str, pulum
     else:
         wrong = _no_gateway(stack, read["outputs"])
     if wrong is not None:
-        found = stack if stack == given else f"{given or 'nothing'}, which means {stack}"
+        found = (
+            stack
+            if stack == given
+            else f"{given}, which means {stack}"
+            if given
+            else f"no setting, which means {stack}"
+        )
         line = source.lines.get(("gateway",))
         problem = Problem(where="gateway", line=line, found=found, rule=wrong[0], remedy=wrong[1])
         raise ConfigurationError(source.name, [source.placed(problem)])
@@ -102,23 +108,21 @@ def _no_gateway(stack: str, outputs: Mapping[str, Any]) -> tuple[str, str] | Non
     if "connection" in outputs:
         return None
     if stack == full_name():
-        rule = "this is the stack of the service itself, and a gateway has a stack of its own"
+        rule = "this is the stack of the service itself, but a gateway needs its own stack"
         return rule, f"{name_it}; or deploy the service in another: pulumi stack init NAME"
     if "hourly_price" in outputs:
-        return "this is the stack of another service, and of no gateway", name_it
-    rule = "this stack has no output `connection`: it is no gateway's, or was never deployed to its end"
+        return "this is the stack of another service, not of a gateway", name_it
+    rule = "this stack has no output `connection`: it is not a gateway's stack, or its first pulumi up has not succeeded yet"
     return rule, f"deploy the gateway first: pulumi up --stack {stack}; or {name_it}"
 
 
 def _unread(why: str) -> tuple[str, str]:
     """(rule, remedy) of a stack that the engine cannot read, for what it says."""
     if "unknown stack" in why:
-        rule = "a service is deployed behind a gateway, and there is no such stack"
+        rule = "a service needs a gateway, and this stack does not exist"
     else:
         rule = f"a service reads the outputs of its gateway's stack, and these cannot be read: {why}"
-    remedy = (
-        "see what is there: pulumi stack ls --all; then pulumi config set gateway NAME, or deploy the gateway first"
-    )
+    remedy = "list the stacks: pulumi stack ls --all; then pulumi config set gateway NAME, or deploy the gateway first"
     return rule, remedy
 
 

@@ -49,7 +49,7 @@ def target_of_stack(stack: str, pulumi: Pulumi, *, key: Secret | None) -> Target
     outputs = _outputs(pulumi, stack)
     if "openai_base_url" not in outputs:
         raise CannotTry(
-            f"{stack} has no output openai_base_url: it was never deployed to its end. Run pulumi up in it."
+            f"{stack} has no output openai_base_url: no pulumi up has succeeded yet. Run pulumi up --stack {stack}"
         )
     if "api_keys" in outputs:
         return Target(

@@ -71,20 +71,20 @@ def _finding(plan: ServicePlan, region: str, alternatives: Sequence[Need], room:
         if found.free >= need.least:
             other = "" if need is first else f" ({need.offer.instance_type} of {found.name} can start)"
             return warning(TOPIC, f"{state}, too few{other}: {_full(plan, first)}; {ask}")
-    return refusal(TOPIC, f"{state}, and a replica cannot start: {_first(first)}, {_full(plan, first)}; {ask}")
+    return refusal(TOPIC, f"{state}, too few to start a replica: {_first(first)}, {_full(plan, first)}; {ask}")
 
 
 def _first(need: Need) -> str:
-    return f"to begin with, {need.offer.instance_type} takes {need.least}"
+    return f"{need.offer.instance_type} needs {need.least} to start"
 
 
 def _full(plan: ServicePlan, need: Need) -> str:
     most = at_most(plan)
     replicas = "1 replica" if most == 1 else f"{most} replicas"
     extra = most - plan.replicas.maximum
-    roll = f" ({plan.replicas.maximum} and {extra} more while they are replaced)" if extra else ""
+    roll = f" ({plan.replicas.maximum}, and {extra} more during an update)" if extra else ""
     part = "" if need.count == most else f", {need.count} of them {_BOUGHT[need.quota.bought]},"
-    return f"{replicas}{roll} of {need.offer.instance_type}{part} take {need.most}"
+    return f"{replicas}{roll} of {need.offer.instance_type}{part} need {need.most}"
 
 
 def _ask(need: Need, room: Room, region: str) -> str:

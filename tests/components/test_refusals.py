@@ -37,13 +37,19 @@ def refused(recording: Recording) -> str:
             None,
             {"gateway": "gatway"},
             "found:  gatway, which means organization/servestack/gatway\n"
-            "  rule:   a service is deployed behind a gateway, and there is no such stack",
+            "  rule:   a service needs a gateway, and this stack does not exist",
         ),
-        ("run", None, {}, "found:  nothing, which means organization/servestack/gateway\n"),
+        ("run", None, {}, "found:  no setting, which means organization/servestack/gateway\n"),
         ("run", None, {"gateway": "a/b/c"}, "found:  a/b/c\n"),
-        ("run", {}, {}, "rule:   this stack has no output `connection`: it is no gateway's, or was never deployed"),
-        ("run", {"hourly_price": "1"}, {}, "rule:   this is the stack of another service, and of no gateway"),
-        ("gateway", {}, {}, "rule:   this is the stack of the service itself, and a gateway has a stack of its own"),
+        (
+            "run",
+            {},
+            {},
+            "rule:   this stack has no output `connection`: it is not a gateway's stack, or its first "
+            "pulumi up has not succeeded yet\n",
+        ),
+        ("run", {"hourly_price": "1"}, {}, "rule:   this is the stack of another service, not of a gateway"),
+        ("gateway", {}, {}, "rule:   this is the stack of the service itself, but a gateway needs its own stack"),
     ],
     ids=["mistyped", "missing", "of another project", "not deployed", "of a service", "the same"],
 )

@@ -9,7 +9,7 @@ import pytest
 from pulumi import automation
 
 from tests.aws.standin.world import ExistingEndpoint, ExistingImage, ExistingVpc, World
-from tests.engine.deployment import ROOT, refusal
+from tests.engine.deployment import ROOT, noise, refusal
 from tests.engine.stacks import GATEWAY_WITHOUT_DOMAIN, MODEL, TOKEN, WEB, Stacks, in_order
 from tests.planning.hub_server import Repository, serve_hub
 from tests.support.requirements import require
@@ -90,7 +90,10 @@ def test_stack_config_closes_a_service_that_its_gateway_leaves_open_in_place(sta
     before = stacks.happened()
     up = stacks.stack("llm", MODEL, {"wait": "false", "auth": "true"}, {"env.HUGGING_FACE_HUB_TOKEN": TOKEN}).up()
     assert stacks.events(before) == [("update", "TableItem llm-run")]
-    assert "Authorization: Bearer $(pulumi stack output api_keys --stack organization/servestack/gateway" in up.outputs["curl"].value
+    assert (
+        "Authorization: Bearer $(pulumi stack output api_keys --stack organization/servestack/gateway"
+        in up.outputs["curl"].value
+    )
 
 
 def test_a_pinned_image_brings_its_root_device_which_stays_with_it_when_it_is_pinned_no_longer(stacks: Stacks) -> None:

@@ -72,7 +72,7 @@ def test_everything_is_well() -> None:
         "ok       services     0 of the gateway's 100 are taken\n"
         "ok       offers       all 2 are sold here: g5.xlarge, g5.2xlarge in us-east-1a, us-east-1b\n"
         "ok       GPU quota    Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 64 vCPUs, 0 in use by "
-        "others; 2 replicas (1 and 1 more while they are replaced) of g5.xlarge take 8"
+        "others; 2 replicas (1, and 1 more during an update) of g5.xlarge need 8"
     )
     assert not refuses(findings)
 
@@ -93,9 +93,8 @@ def test_all_problems_are_said_together() -> None:
         "give the gateway a subnet there, or ask for another GPU\n"
         "REFUSED  GPU quota  Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 0 vCPUs, 0 in "
         "use by others, "
-        "and a replica cannot start: to begin with, g5.xlarge takes 4, 2 replicas (1 and 1 more while they "
-        "are replaced) "
-        "of g5.xlarge take 8; ask for 8: aws service-quotas request-service-quota-increase --service-code ec2 "
+        "too few to start a replica: g5.xlarge needs 4 to start, 2 replicas (1, and 1 more during an update) "
+        "of g5.xlarge need 8; ask for 8: aws service-quotas request-service-quota-increase --service-code ec2 "
         "--quota-code L-DB2E81BA --desired-value 8 --region us-east-1"
     )
 
@@ -227,7 +226,7 @@ def test_what_others_use_of_a_quota_is_taken_off_and_the_services_own_replicas_a
         "warning",
         "Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 15 vCPUs, 8 in use by others, too "
         "few: 2 replicas "
-        "(1 and 1 more while they are replaced) of g5.xlarge take 8; ask for 16: aws service-quotas "
+        "(1, and 1 more during an update) of g5.xlarge need 8; ask for 16: aws service-quotas "
         "request-service-quota-increase --service-code ec2 --quota-code L-DB2E81BA --desired-value 16 "
         "--region us-east-1",
     )
@@ -248,12 +247,12 @@ def test_each_way_of_buying_has_its_own_quota() -> None:
         (
             "ok",
             "Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 64 vCPUs, 0 in use by others; "
-            "8 replicas (4 and 4 more while they are replaced) of g5.xlarge, 1 of them on demand, take 4",
+            "8 replicas (4, and 4 more during an update) of g5.xlarge, 1 of them on demand, need 4",
         ),
         (
             "warning",
             "All G and VT Spot Instance Requests (L-3819A6DF) in us-east-1: 0 vCPUs, 0 in use by others, too few: "
-            "8 replicas (4 and 4 more while they are replaced) of g5.xlarge, 7 of them spot, take 28; ask for 28: aws "
+            "8 replicas (4, and 4 more during an update) of g5.xlarge, 7 of them spot, need 28; ask for 28: aws "
             "service-quotas request-service-quota-increase --service-code ec2 --quota-code L-3819A6DF "
             "--desired-value 28 --region us-east-1",
         ),
@@ -309,7 +308,8 @@ def test_where_a_region_has_one_spot_quota_for_all_p_types_that_one_is_asked_and
     level, message = one(asked(answers, service_plan(SPOT)), "GPU quota")
     assert level == "refusal"
     assert message.startswith(
-        "All P Spot Instance Requests (L-7212CCBC) in us-east-1: 8 vCPUs, 96 in use by others, and a replica cannot "
+        "All P Spot Instance Requests (L-7212CCBC) in us-east-1: 8 vCPUs, 96 in use by others, too few to start "
+        "a replica: "
     )
     assert "--quota-code L-7212CCBC --desired-value" in message
 

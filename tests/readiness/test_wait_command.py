@@ -66,7 +66,7 @@ def test_everything_to_wait_for_is_in_the_state_of_the_stack() -> None:
     [
         (
             {"version": 3, "deployment": None},
-            f"cat has no {GROUP} in its state: it is no service's stack, or pulumi up",
+            f"cat has no {GROUP} in its state: it is not a service's stack, or pulumi up",
         ),
         ({"version": 3, "deployment": {"resources": []}}, f"cat has no {GROUP} in its state"),
         (
