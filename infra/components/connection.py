@@ -21,7 +21,7 @@ class ApiTarget:
     """Where the gateway answers."""
 
     url: str
-    """Base URL of the OpenAI interface, without `/v1`, and of `/services/<run>/`."""
+    """Base URL of the OpenAI API, without `/v1`, and of `/services/<run>/`."""
     name: str | None = None
     """What a run's DNS record is an alias of; `None`: there is no domain."""
     zone_id: str | None = None
