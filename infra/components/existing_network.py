@@ -68,8 +68,9 @@ class ExistingNetwork(pulumi.ComponentResource):
 def find_network(
     vpc_id: str, subnet_ids: Sequence[str], *, region: str, stack: str, provider: pulumi.ProviderResource
 ) -> FoundNetwork:
-    """Looks at the network that the configuration names. `stack`: full name of this stack, as in its `STACK_TAG`, by
-    which an endpoint of its own is not taken for somebody else's.
+    """Look at the network that the configuration names.
+
+    `stack`: full name of this stack, as in its `STACK_TAG`. It tells an endpoint that this stack made from others.
 
     Raises:
         RunError: what a gateway needs is not there, everything that is missing together.

@@ -185,7 +185,7 @@ def _in_words_of_a_stack(problem: Problem, kind: str, place: Callable[[KeyPath],
         outer, dot, _ = word.partition(".")
         if dot and outer in _TYPES[kind].model_fields and problem.where == place((word,)):
             rule = f"`pulumi config set` sets a key inside `{outer}` only with --path"
-            again = f"pulumi config set --path {word} VALUE, with --secret for a secret"
+            again = f"pulumi config set --path {word} VALUE (a secret: --secret)"
             return replace(problem, rule=rule, remedy=f"run pulumi config rm {word}, then {again}")
     for word in _TYPES[other].model_fields.keys() - _TYPES[kind].model_fields.keys():
         if problem.where == place((word,)):

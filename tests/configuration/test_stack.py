@@ -355,7 +355,7 @@ def test_a_key_inside_a_map_that_was_set_without_path_says_how_to_set_it() -> No
 stack config env.HF_TOKEN
   found:  an unknown key
   rule:   `pulumi config set` sets a key inside `env` only with --path
-  remedy: run pulumi config rm env.HF_TOKEN, then pulumi config set --path env.HF_TOKEN VALUE, with --secret for a secret
+  remedy: run pulumi config rm env.HF_TOKEN, then pulumi config set --path env.HF_TOKEN VALUE (a secret: --secret)
 
 stack config envs.A
   found:  an unknown key
