@@ -96,7 +96,7 @@ def _openai_address(runs: Sequence[Run], port: int) -> list[str]:
         return ["No configuration has a `model`, so the OpenAI interface serves no model.", ""]
     base = f"http://127.0.0.1:{port}"
     by_name = f"http://gateway.localhost:{port} (in browsers and curl)"
-    return [f"OpenAI interface: {base}/v1, also {base} and {by_name}", *_shared_models(runs), ""]
+    return [f"OpenAI API: {base}/v1, also {base} and {by_name}", *_shared_models(runs), ""]
 
 
 def _shared_models(runs: Sequence[Run]) -> Iterator[str]:

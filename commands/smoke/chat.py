@@ -1,4 +1,4 @@
-"""Checks of the OpenAI interface, through OpenAI's own SDK."""
+"""Checks of the OpenAI API, through OpenAI's own SDK."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ TABLE = """\
 | SDK, plain | ok | N s | N tokens, finish_reason F |
 | SDK, streaming | ok | N s | N chunks, finish_reason F |
 | time between chunks | ok | N s | N chunks, the first after N s, then N ms apart (median), N ms at most |
-| wrong key: 401 | ok | N s | N invalid_api_key from the service and the OpenAI interface, {keys} |
+| wrong key: 401 | ok | N s | N invalid_api_key from the service and the OpenAI API, {keys} |
 | 4 MB request | ok | N s | N MB are answered with N |
 | 404 | ok | N s | N from the service, N model_not_found for an unknown model |
 | HEAD | ok | N s | HEAD /health is N, without a body |
@@ -55,7 +55,7 @@ TABLE = """\
 """What `make smoke` prints, numbers made N."""
 
 KEYS = "with a wrong key and with none"
-HOW = r"(?<=\| )(OpenAI interface|/generate_stream)(?=:)"
+HOW = r"(?<=\| )(OpenAI API|/generate_stream)(?=:)"
 
 
 @pytest.mark.xdist_group("local service with a key")
@@ -132,7 +132,7 @@ def test_an_open_service_with_nothing_wrong_is_good() -> None:
         ("404", {"statuses": {"GET /servestack-smoke/no-such-path": 200}}, "GET /servestack-smoke/no-such-path is 200"),
         ("HEAD", {"statuses": {"HEAD /health": 502}}, "HEAD /health is 502, GET 200"),
         ("204", {"statuses": {"OPTIONS /health": 504}}, "OPTIONS /health is 504"),
-        ("stream of 9 s", {"finish": None}, r"OpenAI interface, ignore_eos: broke off after 0 s, 12 chunks"),
+        ("stream of 9 s", {"finish": None}, r"OpenAI API, ignore_eos: broke off after 0 s, 12 chunks"),
         ("curl", {"statuses": {"POST /v1/chat/completions": 502}}, "curl is answered with 502"),
         ("health", {"statuses": {"GET /health": 302}}, r"GET /health is 302 \(to http://127.0.0.1:9/elsewhere\)"),
         ("model list", {"shape": []}, r"the answer does not have the expected shape \(AttributeError: .*\)"),
@@ -194,9 +194,7 @@ def test_a_stream_that_the_model_ends_is_short() -> None:
     with serve_broken() as server:
         outcome = _one(_run(server.target(), stream_seconds=9, only="stream of 9 s"))
     assert outcome.result == "short"
-    assert outcome.note == (
-        "OpenAI interface, ignore_eos: ended by the model after 0 of 9 s, 12 chunks, finish_reason stop"
-    )
+    assert outcome.note == ("OpenAI API, ignore_eos: ended by the model after 0 of 9 s, 12 chunks, finish_reason stop")
 
 
 def test_what_a_service_without_a_model_cannot_show_is_skipped() -> None:
