@@ -73,7 +73,8 @@ def page(base: str, services: Sequence[tuple[Service, str | None]], *, others_ne
     ]
     if others_need_a_key:
         listing = _command(f"curl {shlex.quote(f'{api}/models')}", _AUTHORIZATION)
-        parts.append(f"<p>Other runs need an API key. This command lists the models for your key:</p>{listing}")
+        others = "Other runs need an API key. " if services else ""
+        parts.append(f"<p>{others}This command lists the models for your API key:</p>{listing}")
     asked = next(((service, name) for service, name in services if name is not None), None)
     if asked is not None:
         parts += ["<h2>Ask a model</h2>", _question(api, *asked)]
