@@ -56,7 +56,7 @@ class Interface:
         elif path in (b"/healthz", b"/health"):
             _allow(exchange, b"GET", b"HEAD")
             await exchange.respond_json(b'{"status":"ok"}')
-        elif path not in (b"/", b"/v1") or not await self._page(exchange):
+        elif path != b"/" or not await self._page(exchange):
             await self._generate(exchange, path)
 
     async def _generate(self, exchange: Exchange, path: bytes) -> None:
