@@ -48,8 +48,8 @@ class Need:
 
 
 def needs(plan: ServicePlan) -> tuple[Need, ...]:
-    """Return a need for each quota that could serve the plan. Needs of one way of buying are alternatives, cheapest
-    first."""
+    """Return a need for each quota that could serve the plan. The needs of one way of buying are alternatives,
+    cheapest first."""
     first, full = _counts(plan, max(1, plan.replicas.minimum)), _counts(plan, at_most(plan))
     found: list[Need] = []
     for bought in ("on-demand", "spot"):
