@@ -37,8 +37,8 @@ class ExistingNetworkArgs:
 
 
 class ExistingNetwork(pulumi.ComponentResource):
-    """Nothing but an endpoint for DynamoDB, and that only in those of the subnets' route tables that have none: a table
-    takes one. The subnets must lead to the internet, for replicas get public addresses and fetch images themselves."""
+    """Only an endpoint for DynamoDB, in the route tables of the subnets that do not have one yet: a table takes one.
+    The subnets must lead to the internet, because replicas get public addresses and fetch images themselves."""
 
     vpc_id: pulumi.Output[str]
     subnet_ids: pulumi.Output[Sequence[str]]
@@ -68,12 +68,11 @@ class ExistingNetwork(pulumi.ComponentResource):
 def find_network(
     vpc_id: str, subnet_ids: Sequence[str], *, region: str, stack: str, provider: pulumi.ProviderResource
 ) -> FoundNetwork:
-    """Look at the network that the configuration names.
-
-    `stack`: full name of this stack, as in its `STACK_TAG`. It tells an endpoint that this stack made from others.
+    """Look at the network that the configuration names. `stack`: full name of this stack, as in its `STACK_TAG`, by
+    which it knows its own endpoint.
 
     Raises:
-        RunError: what a gateway needs is not there, everything that is missing together.
+        RunError: something that a gateway needs is missing. It lists all that is missing.
     """
     options = pulumi.InvokeOptions(provider=provider)
     filters = [aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[vpc_id])]

@@ -44,7 +44,7 @@ def _client(region: str, profile: str | None) -> Table:
 
 
 class ModelClaimProvider(DynamicProvider):
-    """Claims a model name, or fails and says who has it."""
+    """Claims a model name, or fails and says which run and stack have it."""
 
     def __init__(self, client: Callable[[str, str | None], Table] = _client) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class ModelClaimProvider(DynamicProvider):
         self, props: Mapping[str, Any], write: Callable[[Table], bool], *, gone_is_well: bool = False
     ) -> None:
         """`gone_is_well`: nothing is to be done where there is no table any more."""
-        why = "other stacks keep changing it"
+        why = "other stacks change it at the same time"
         try:
             table = self._client(str(props["region"]), props.get("profile"))
             if any(write(table) for _ in range(MOST_TRIES)):
@@ -104,8 +104,8 @@ class ModelClaimProvider(DynamicProvider):
                 return
             why = in_words(error)
         message = (
-            f"the claim of the model name {props['model']} could not be written to the gateway's table "
-            f"{props['table']}: {why}. Run the same command again"
+            f"model name {props['model']}: its claim cannot be written to the gateway's table {props['table']}: {why}. "
+            "Run the same command again"
         )
         raise self.refusal(RuntimeError(message)) from None
 
@@ -123,11 +123,11 @@ class ModelClaimArgs:
     region: pulumi.Input[str]
     table: pulumi.Input[str]
     profile: str | None
-    """The AWS profile that is asked with; `None`: the caller's own."""
+    """The AWS profile to ask with; `None`: the caller's own credentials."""
 
 
 class ModelNameClaim(dynamic.Resource):
-    """Made before anything that costs money, and deleted after it. A new name is claimed before the old one goes."""
+    """Created before anything that costs money, and deleted after it. A new name is claimed before the old one goes."""
 
     def __init__(self, name: str, args: ModelClaimArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         inputs: dict[str, pulumi.Input[Any]] = {

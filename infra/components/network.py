@@ -120,7 +120,7 @@ def dynamodb_service(region: str) -> str:
 
 
 def available_zones(provider: pulumi.ProviderResource) -> Sequence[str]:
-    """Names of the zones that a network of its own spans: what the region has, local zones left out."""
+    """Return the names of the zones for a new network: those of the region, without local zones."""
     found = aws.get_availability_zones(
         state="available",
         exclude_zone_ids=list(ZONES_WITHOUT_LAMBDA),
@@ -137,6 +137,6 @@ def available_zones(provider: pulumi.ProviderResource) -> Sequence[str]:
 
 
 def subnet_blocks(zones: Sequence[str]) -> Mapping[str, str]:
-    """Return the addresses of each zone. They depend only on the zone's letter: a new zone moves no other."""
+    """Return addresses by zone. They depend only on the zone's letter, so one more zone does not move the others."""
     blocks = list(ipaddress.IPv4Network(VPC_BLOCK).subnets(prefixlen_diff=SUBNET_BITS))
     return {zone: str(blocks[(ord(zone[-1]) - ord("a")) % len(blocks)]) for zone in zones}

@@ -30,9 +30,8 @@ WAITED_FOR = ("version", "group", "target_group", "minimum")
 
 
 class ReadinessProvider(DynamicProvider):
-    """Waits when the resource is made, and when what it waits for has changed; a wait that failed is done again.
-    Deleting lets a group that a failed update has frozen go on by itself: the service may just not be waited for any
-    more."""
+    """Waits when the resource is created, and when what it waits for has changed. A failed wait is repeated. Deleting
+    it lets a group continue that a failed update has frozen, because the service can still exist without waiting."""
 
     def __init__(
         self, clients: Callable[[str, str | None], Clients] = aws_clients, clock: Callable[[], Clock] = WallClock
@@ -61,8 +60,8 @@ class ReadinessProvider(DynamicProvider):
         except (NotServingError, *aws_failures()) as error:
             if error_code(error) != "ValidationError":  # there is no such group any more
                 _say(
-                    f"whether {group} may start and end instances is not known ({in_words(error)}): aws autoscaling "
-                    f"resume-processes --auto-scaling-group-name {group} --region {region}"
+                    f"AWS does not say whether {group} can start and end instances ({in_words(error)}). If not, run "
+                    f"aws autoscaling resume-processes --auto-scaling-group-name {group} --region {region}"
                 )
 
     def _wait(self, props: Mapping[str, Any]) -> None:
@@ -86,11 +85,12 @@ class ReadinessArgs:
     log_group: pulumi.Input[str]
     version: pulumi.Input[str]
     profile: str | None
-    """The AWS profile that is asked with; `None`: the caller's own."""
+    """The AWS profile to ask with; `None`: the caller's own credentials."""
 
 
 class Readiness(dynamic.Resource):
-    """A healthy replica of the launch template's newest version. Without one, the update fails with the cause."""
+    """Waits for a healthy replica of the launch template's newest version. Without one, the update fails with the
+    cause."""
 
     def __init__(self, name: str, args: ReadinessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         plan = args.plan

@@ -26,8 +26,8 @@ class ClaimArgs:
 
 
 class Claim(pulumi.ComponentResource):
-    """The item that reserves the run name for this stack. The provider writes it only if no such item exists, so a name
-    that another stack has fails here, before anything costs money."""
+    """The item that reserves the run name for this stack. The provider writes it only if it does not exist. So a name
+    of another stack fails here, before anything costs money."""
 
     item: pulumi.Resource
 
@@ -52,12 +52,12 @@ class RouteArgs:
     connection: pulumi.Output[Connection]
     has_domain: bool
     after: Sequence[pulumi.Resource]
-    """What serves. The route is made after it and deleted before it."""
+    """What serves. The route is created after it and deleted before it."""
 
 
 class Route(pulumi.ComponentResource):
-    """The run's DNS record, where the gateway has a domain, and its routing item, which is made last of all and deleted
-    first: the gateway never sends a request to what is not there yet or not any more."""
+    """The run's DNS record, if the gateway has a domain, and its routing item, which is created last and deleted first.
+    So the gateway never sends a request to a replica that does not exist yet or any more."""
 
     item: pulumi.CustomResource
     """The routing item. Once it exists, the service serves."""

@@ -48,7 +48,7 @@ class Need:
 
 
 def needs(plan: ServicePlan) -> tuple[Need, ...]:
-    """Return a need for each quota that could serve the plan. The needs of one way of buying are alternatives, the
+    """Return a need for each quota that could serve the plan. The needs of one way of buying are alternatives,
     cheapest first."""
     first, full = _counts(plan, max(1, plan.replicas.minimum)), _counts(plan, at_most(plan))
     found: list[Need] = []

@@ -191,8 +191,9 @@ def test_deleting_it_lets_a_group_that_a_failed_update_froze_go_on(capsys: pytes
         ("ValidationError", ""),
         (
             "AccessDenied",
-            "whether yellow-cat-1-replicas-0123456 may start and end instances is not known (AccessDenied: said): aws "
-            "autoscaling resume-processes --auto-scaling-group-name yellow-cat-1-replicas-0123456 --region us-east-1\n",
+            "AWS does not say whether yellow-cat-1-replicas-0123456 can start and end instances (AccessDenied: said). "
+            "If not, run aws autoscaling resume-processes --auto-scaling-group-name yellow-cat-1-replicas-0123456 "
+            "--region us-east-1\n",
         ),
     ],
 )

@@ -95,7 +95,7 @@ A, B = SUBNETS
         (existing(id="vpc-0000000000000000f"), (f"found:  {A}, {B}", "whose subnets are none")),
         (
             existing(subnets=dict.fromkeys(SUBNETS, "us-east-1a")),
-            ("these are all in us-east-1a", "name one of them", "found:  all in us-east-1a", "2 problems"),
+            ("these are all in us-east-1a", "name only one of them", "found:  all in us-east-1a", "2 problems"),
         ),
         (existing(internet=False), (f"found:  {A}", f"{OWN} has no route", f"found:  {B}", f"{MAIN} has no route")),
         (existing(dns_support=False), (f"{VPC} without DNS support", "--enable-dns-support")),

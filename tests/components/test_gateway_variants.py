@@ -63,8 +63,11 @@ def test_a_private_zone_is_not_looked_at(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ({}, "domain ai.example.com: this account has several public zones of example.com; set zone_id"),
-        ({"zone_id": "Z0PRIVATE0"}, "stack config zone_id: Z0PRIVATE0 is a private zone, in which neither"),
+        ({}, "domain ai.example.com: this account has several public zones for example.com; set zone_id"),
+        (
+            {"zone_id": "Z0PRIVATE0"},
+            "stack config zone_id: Z0PRIVATE0 is a private zone, which clients and ACM cannot see; set",
+        ),
     ],
     ids=["two of them", "a private one"],
 )

@@ -65,7 +65,7 @@ def test_a_newer_image_of_aws_s_changes_nothing(ubuntu: Account) -> None:
         ),
         (
             (ExistingImage(id="ami-0123456789abcdef0", architecture="arm64"),),
-            r"ami-0123456789abcdef0, architecture arm64\n  rule:   .* images whose architecture is x86_64",
+            r"ami-0123456789abcdef0, architecture arm64\n  rule:   instances with GPUs need an image whose",
         ),
         (
             (ExistingImage(id="ami-0123456789abcdef0", architecture="arm64", volume_size=200),),

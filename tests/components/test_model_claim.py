@@ -171,7 +171,7 @@ def test_an_item_that_is_never_still_is_given_up(registry: Registry) -> None:
 
     client = Meddling(registry.client, meddle, MOST_TRIES)
     client.number = 0  # type: ignore[attr-defined]
-    with pytest.raises(RuntimeError, match=r"other stacks keep changing it\. Run the same command again"):
+    with pytest.raises(RuntimeError, match=r"other stacks change it at the same time\. Run the same command again"):
         ModelClaimProvider(lambda region, profile: client).create(props())
 
 
@@ -208,7 +208,7 @@ def test_what_aws_refuses_is_said() -> None:
         with pytest.raises(RuntimeError) as refused:
             ask()
         assert str(refused.value) == (
-            f"the claim of the model name {M} could not be written to the gateway's table gateway-table: "
+            f"model name {M}: its claim cannot be written to the gateway's table gateway-table: "
             "AccessDeniedException: said. Run the same command again"
         )
 
