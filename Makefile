@@ -44,7 +44,7 @@ help: ## list the commands
 
 # This runs before the downloads, which take minutes.
 local: BEFORE_INSTALL = $(PYTHON) -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)), reuse_port=False).close()' 2>/dev/null \
-	|| { echo "Port $(PORT) of 127.0.0.1 is not free: end what listens there, or choose another port: make local PORT=8001"; exit 1; }
+	|| { echo "Port $(PORT) of 127.0.0.1 is in use by another program. End it, or choose another port: make local PORT=8001"; exit 1; }
 local: $(VENV)/.installed-local ## serve CONFIG on 127.0.0.1:PORT with a small real model (ARGS="--gpu 24GB --env NAME=value …")
 	@exec $(BIN)/python -m local $(CONFIG) --port $(PORT) $(ARGS)
 

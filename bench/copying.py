@@ -25,7 +25,7 @@ _KEPT = (b"content-type", b"content-length")
 
 
 class ThroughAiohttp:
-    """Posts through a pool of aiohttp's."""
+    """Posts through a connection pool of aiohttp."""
 
     def __init__(self, upstream: str) -> None:
         self._upstream = upstream

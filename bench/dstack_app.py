@@ -1,8 +1,8 @@
 """dstack's model proxy router on its own: run by the Python that `make bench-peers` installed dstack with.
 
-`python bench/dstack_app.py PORT UPSTREAM`. The router, its TGI client and its authentication are dstack's; the
-repository is in memory, and connections go to the upstream over a pool of kept TCP connections instead of SSH
-tunnels or nginx, which only makes it cheaper. uvloop and httptools as this gateway has them.
+`python bench/dstack_app.py PORT UPSTREAM`. The router, its TGI client and its authentication are code of dstack. The
+repository is in memory. A pool of kept TCP connections leads to the upstream, instead of SSH tunnels or nginx, which
+makes it only cheaper. It runs on uvloop and httptools, as this gateway does.
 """
 
 from __future__ import annotations

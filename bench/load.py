@@ -66,7 +66,7 @@ class Run:
         self.ended = asyncio.get_running_loop().create_future()
 
     def take(self) -> int | None:
-        """The number of the next request, unless there is none left."""
+        """The number of the next request, unless none is left."""
         if self.problem or (self.job.count and self.sent >= self.job.count):
             return None
         if self.job.seconds and time.perf_counter() - self.begun >= self.job.seconds:

@@ -175,7 +175,7 @@ _SLOW_IMPORT = 2.0
 
 
 def ratio(samples: Mapping[str, Sequence[float]], name: str, to: str) -> float:
-    """The median over the rounds of `name`'s value divided by `to`'s."""
+    """Return the median over the rounds: the value of `name`, divided by the value of `to`."""
     return statistics.median(a / b for a, b in zip(samples[name], samples[to], strict=True))
 
 

@@ -27,7 +27,7 @@ from infra.planning import PRICES_REGION
 CATALOG = Path(__file__).parents[1] / "infra" / "planning" / "gpu_catalog.csv"
 PRICE = "usd_hr_us_east_1_linux_od"
 SAME = {"vcpu": "cpu", "ram_gib": "memory", "gpu_count": "gpu_count", "gpu": "gpu_name"}
-"""Columns of ours that a row of gpuhunt's has too, under another name."""
+"""The columns that both catalogs have: our name, and the name that gpuhunt uses."""
 LEFT_OUT = ("g4ad.", "g5g.", "g6f.", "gr6f.", "p3.", "p3dn.", "p5e.", "p6e-")
 """The instance types that the catalog leaves out. Its first lines say why."""
 

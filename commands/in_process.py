@@ -1,6 +1,6 @@
 """Runs a Pulumi program in this process: no CLI, no engine, no account, no network.
 
-The program talks to a monitor of our own instead of the engine's. What each resource and each function answers comes
+The program talks to our own monitor instead of the engine. What each resource and each function answers comes
 from an `Answers`; `make plan` and the tests bring their own. What the program registered comes back as plain data,
 after every registration has been answered and every `apply` has run.
 
@@ -36,7 +36,7 @@ PROJECT = "servestack"
 
 Program: TypeAlias = Callable[[], Awaitable[None] | None]
 StackConfig: TypeAlias = Mapping[str, object]
-"""Stack config by key; a key without `:` is the project's own. What is no string becomes JSON, as with the CLI."""
+"""Stack config by key; a key without `:` belongs to this project. Other values than text become JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,7 +88,7 @@ class Answers(Protocol):
 
 
 class ProgramMonitor(MockMonitor):
-    """The engine's side of a run. Calls arrive one at a time, from another thread than the program's."""
+    """The engine's side of a run. Calls arrive one at a time, from another thread than the thread of the program."""
 
     def __init__(self, answers: Answers, project: str, stack: str) -> None:
         self._answers = answers

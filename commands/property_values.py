@@ -101,7 +101,7 @@ def encode(properties: Mapping[str, PropertyValue]) -> struct_pb2.Struct:
 
 
 def without_secrets_marked(value: PropertyValue) -> PropertyValue:
-    """`value` with what was secret in the open, for what has to read it."""
+    """`value` with what was secret in the open, so that the caller can read it."""
     if isinstance(value, SecretValue):
         return without_secrets_marked(value.value)
     if isinstance(value, list):

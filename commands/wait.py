@@ -1,6 +1,6 @@
-"""`make wait STACK=…`: what `pulumi up` does at its end, by hand: wait until a service serves, or say why it does not.
+"""`make wait STACK=…`: wait until a service serves, or say why it does not, as `pulumi up` does at its end.
 
-What there is to wait for comes out of the stack's state and not out of its outputs, which say nothing of the group.
+The command reads the state of the stack, because the outputs do not name the group.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _GATEWAY = "servestack:gateway:Gateway"
 
 
 class WaitError(Exception):
-    """Nothing can be waited for; the message says why and what to do."""
+    """There is nothing to wait for. The message says why and what to do."""
 
 
 def main(
@@ -36,7 +36,7 @@ def main(
     clients: Callable[[str, str | None], Clients] = aws_clients,
     clock: Clock | None = None,
 ) -> int:
-    """The command; 0 when the service serves, 1 when it does not, 2 when there is nothing to wait for."""
+    """Return 0 if the service serves, 1 if it does not, and 2 if there is nothing to wait for."""
     parser = argparse.ArgumentParser(prog="make wait", description="Waits until a service serves.")
     parser.add_argument("stack", nargs="?", help="the service's stack: name, or org/project/stack")
     stack: str | None = parser.parse_args(arguments).stack
@@ -62,7 +62,7 @@ def main(
 
 
 def awaited_of(stack: str, state: Mapping[str, Any], config: Mapping[str, Any]) -> Awaited:
-    """What a service's stack says of it.
+    """Return what to wait for, from the stack of a service.
 
     Args:
         stack: its name, for messages.
@@ -70,19 +70,22 @@ def awaited_of(stack: str, state: Mapping[str, Any], config: Mapping[str, Any]) 
         config: what `pulumi config --json` prints.
 
     Raises:
-        WaitError: it is no service's, or not there yet, or has no replicas to wait for.
+        WaitError: the stack is not of a service, or is not deployed yet, or has no replicas to wait for.
     """
     deployment: Mapping[str, Any] = state.get("deployment") or {}
     resources: Sequence[Mapping[str, Any]] = deployment.get("resources") or []
     there = [resource for resource in resources if resource.get("outputs") and not resource.get("delete")]
     if any(resource["type"] == _GATEWAY for resource in resources):
-        raise WaitError(f"{stack} is a gateway's stack, which has no replicas to wait for: name a service's")
+        raise WaitError(
+            f"{stack} is the stack of a gateway, which has no replicas to wait for: name the stack of a service"
+        )
     group = _outputs(stack, there, GROUP)
     minimum = int(group["minSize"])
     if minimum == 0:
         raise WaitError(
-            f"{stack} may have no replica at all (replicas: 0..), so there is nothing to wait for. Where its replicas "
-            f"are more, its group was stopped and pulumi refresh has noted that: run pulumi up --stack {stack}"
+            f"{stack} can have no replica at all (replicas: 0..), so there is nothing to wait for. If its "
+            "configuration has more, its group was stopped and pulumi refresh has noted that: run pulumi up "
+            f"--stack {stack}"
         )
     run, table = _claim(stack, there)
     preferences = group["instanceRefresh"]["preferences"]
@@ -110,7 +113,7 @@ def _outputs(stack: str, resources: Sequence[Mapping[str, Any]], kind: str) -> M
     found = [resource for resource in resources if resource["type"] == kind]
     if not found:
         raise WaitError(
-            f"{stack} has no {kind} in its state: it is no service's stack, or pulumi up ended before it was made. "
+            f"{stack} has no {kind} in its state: it is not the stack of a service, or pulumi up ended too early. "
             f"Run pulumi up --stack {stack}"
         )
     outputs: Mapping[str, Any] = found[-1]["outputs"]
@@ -118,13 +121,12 @@ def _outputs(stack: str, resources: Sequence[Mapping[str, Any]], kind: str) -> M
 
 
 def _template(group: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Which version of the launch template the group was last given: a `pulumi up` that failed before that has made
-    newer ones."""
+    """Return the version of the launch template that the group has. A failed `pulumi up` can have made newer ones."""
     return group["mixedInstancesPolicy"]["launchTemplate"]["launchTemplateSpecification"]
 
 
 def _claim(stack: str, resources: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """The run's name and the table it is registered in."""
+    """Return the run name and the table that has its claim."""
     for resource in resources:
         if resource["type"] != TABLE_ITEM or not isinstance(resource["outputs"].get("item"), str):
             continue

@@ -61,19 +61,20 @@ def page(base: str, services: Sequence[tuple[Service, str | None]], *, others_ne
 
     Args:
         base: the address of the gateway as the caller knows it, without a slash at its end.
-        services: what the caller can use: each service, and the name by which the OpenAI interface asks it.
+        services: what the caller can use: each service, and the name by which the OpenAI API asks it.
         others_need_a_key: there are services that a caller without a key cannot use.
     """
     api = f"{base}/v1"
     parts = [
         "<h1>servestack gateway</h1>",
-        f"<p>Base URL of the OpenAI interface: <code>{escape(api)}</code></p>",
+        f"<p>Base URL of the OpenAI API: <code>{escape(api)}</code></p>",
         "<h2>Models and runs</h2>",
         _table(base, services) if services else "<p>No run here is open to callers without an API key.</p>",
     ]
     if others_need_a_key:
         listing = _command(f"curl {shlex.quote(f'{api}/models')}", _AUTHORIZATION)
-        parts.append(f"<p>Other runs need an API key. This command lists the models for your key:</p>{listing}")
+        others = "Other runs need an API key. " if services else ""
+        parts.append(f"<p>{others}This command lists the models for your API key:</p>{listing}")
     asked = next(((service, name) for service, name in services if name is not None), None)
     if asked is not None:
         parts += ["<h2>Ask a model</h2>", _question(api, *asked)]

@@ -13,7 +13,7 @@ from gateway_lambda.exchange import Exchange
 from gateway_lambda.logs import OneLine
 
 _LOG = logging.getLogger("gateway.requests")
-_HEALTH = b"/healthz"
+_HEALTH = (b"/healthz", b"/health")
 _LONGEST_PATH = 200
 """Characters of a path in a line."""
 
@@ -30,7 +30,7 @@ def set_up_request_log() -> None:
 def log_request(exchange: Exchange, since: float) -> None:
     """Write the line of a request that has ended. `since`: `time.monotonic()` at its beginning. Health checks of the
     gateway have no line."""
-    if exchange.path == _HEALTH:
+    if exchange.path in _HEALTH:
         return
     path = exchange.path.decode("latin-1")
     path = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}…"

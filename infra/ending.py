@@ -46,6 +46,15 @@ def end_when_interrupted() -> None:
     signal.signal(signal.SIGINT, lambda _signal, _frame: _end())
 
 
+def refusal_of_aws(error: Exception) -> pulumi.RunError | None:
+    """Return the refusal for a failed function of the AWS provider; `None`: another error. Such errors have no type."""
+    asked, failed, why = str(error).partition(" failed: ")
+    if not failed or not asked.startswith("invoke of "):
+        return None
+    said = why.rpartition("returned an error: ")[2]
+    return pulumi.RunError(f"AWS refuses {asked.rpartition(':')[2]}: {said}")
+
+
 def _end() -> None:
     sys.stdout.flush()
     sys.stderr.flush()

@@ -29,6 +29,7 @@ from infra.configuration import (
     load,
     read_settings,
 )
+from infra.ending import refusal_of_aws
 from infra.outputs import gateway_next, service_outputs, tail
 from infra.packaging import FunctionPackage, PackagingError, build_function_zip
 from infra.planning import (
@@ -83,10 +84,10 @@ def _clients(profile: str | None) -> Clients:
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
-    """What the program uses besides Pulumi. `make plan` and tests bring their own."""
+    """What the program uses besides Pulumi. `make plan` and tests use their own."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
-    """The caller's, for variables that are named without a value."""
+    """The caller's environment, for variables that the configuration names without a value."""
     resolve: ResolveChatTemplate = _resolve_on_the_hub
     load: Callable[[str], ServiceConfiguration | GatewayConfiguration] = load
     """Reads a configuration."""
@@ -95,21 +96,21 @@ class Means:
     package: Callable[[], FunctionPackage] = _package
     """Makes the function's zip."""
     clients: Callable[[str | None], Clients] = _clients
-    """Who preflight asks, with an AWS profile or the caller's own credentials."""
+    """Whom preflight asks, with an AWS profile or the caller's own credentials."""
 
 
 async def deploy(means: Means) -> Outputs:
-    """Deploys what the stack's configuration says, and gives the stack's outputs.
+    """Deploy what the stack's configuration says, and return the stack's outputs.
 
     Raises:
-        RunError: with a report that a user reads.
+        RunError: with a report for the user.
     """
     try:
         return await _deploy(stack_config(), means)
     except (ConfigurationError, PackagingError) as error:
         raise pulumi.RunError(str(error)) from None
     except Exception as error:
-        if refusal := _of_aws(error):
+        if refusal := refusal_of_aws(error):
             raise refusal from None
         raise
 
@@ -118,7 +119,7 @@ async def _deploy(config: StackConfig, means: Means) -> Outputs:
     path = config.get("configuration")
     if path is None:
         read_settings(config, "service")
-        raise pulumi.RunError("stack config configuration is not set: pulumi config set configuration PATH")
+        raise pulumi.RunError("stack config configuration is not set: run `pulumi config set configuration PATH`")
     configuration = means.load(path.reveal() if isinstance(path, Secret) else path)
     if isinstance(configuration, GatewayConfiguration):
         settings = read_settings(config, "gateway")
@@ -180,7 +181,9 @@ async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Ou
     connection = checked_connection(plan, stack, output)
     known = await connection.future()
     if known is None:
-        raise pulumi.RunError(f"stack config gateway: what {stack} is connected by is not known yet; deploy it first")
+        raise pulumi.RunError(
+            f"stack config gateway: {stack} is not deployed yet; deploy it first: pulumi up --stack {stack}"
+        )
     place = Place(
         region=known.region,
         account=known.account,
@@ -224,24 +227,17 @@ def _once_served(last: pulumi.CustomResource, outputs: Outputs) -> Outputs:
 
 
 async def _ask(plan: GatewayPlan | ServicePlan, means: Means, place: Place | None = None) -> None:
-    """Asks AWS and the Hub whether the plan can be deployed; of what is, nothing hangs on the answers. Raises RunError
-    where one refuses."""
+    """Ask AWS and the Hub whether the plan can be deployed. What is deployed does not depend on the answers. Raises
+    `RunError` if one refuses."""
     if not plan.preflight:
         return
-    pulumi.info("preflight asks AWS and the Hub", ephemeral=True)
+    pulumi.info("preflight: asking AWS and the Hub", ephemeral=True)
     # In a thread, so that the line above is shown meanwhile: it takes seconds.
     findings = await asyncio.to_thread(run_preflight, plan, means.clients(aws_profile()), place, owner=full_name())
     if refuses(findings):
-        raise pulumi.RunError(f"preflight refuses (pulumi config set preflight false skips it):\n{report(findings)}")
+        skip = "to skip preflight: pulumi config set preflight false"
+        raise pulumi.RunError(f"preflight found that this cannot be deployed ({skip}):\n{report(findings)}")
     _say([report(findings)])
-
-
-def _of_aws(error: Exception) -> pulumi.RunError | None:
-    """What a function of the provider failed with, which has no type of its own; None where it is something else."""
-    asked, failed, why = str(error).partition(" failed: ")
-    if not failed or not asked.startswith("invoke of "):
-        return None
-    return pulumi.RunError(f"AWS answered {asked.rpartition(':')[2]} with: {why.rpartition('returned an error: ')[2]}")
 
 
 def _say(lines: Sequence[str]) -> None:

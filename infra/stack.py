@@ -12,14 +12,14 @@ from pulumi.runtime import config, invoke_async
 from infra.configuration import ConfigurationError, Problem, Secret, Source
 
 DEFAULT_GATEWAY = "gateway"
-"""The stack that is a service's gateway where nothing says otherwise."""
+"""The gateway's stack of a service that names no other."""
 
 StackConfig = Mapping[str, str | Secret]
 
 
 def stack_config() -> StackConfig:
-    """Values by key, without the project's namespace; secret ones as `Secret`. Undeclared keys too, which
-    `pulumi.Config` has no way to list."""
+    """Return all values by key, without the project's namespace; secrets as `Secret`. `pulumi.Config` cannot list
+    undeclared keys."""
     prefix = f"{pulumi.get_project()}:"
     values: dict[str, str] = {**config.get_config_env(), **config.CONFIG.get()}
     secret = {key for key in values if config.is_config_secret(key)} | set(config.get_config_secret_keys_env())
@@ -31,33 +31,33 @@ def stack_config() -> StackConfig:
 
 
 def full_name(stack: str | None = None) -> str:
-    """`organization/project/stack` of a stack of this project; one that has it all is as it is. `None`: this stack."""
+    """Return `organization/project/stack` of a stack of this project. `None`: this stack."""
     name = pulumi.get_stack() if stack is None else stack
     return name if "/" in name else f"{pulumi.get_organization()}/{pulumi.get_project()}/{name}"
 
 
 async def keep_type(kind: str) -> pulumi.Resource:
-    """Keeps the type of the stack's configuration in its state, in what is returned.
+    """Keep the type of the stack's configuration in its state, in the returned resource.
 
     Raises:
-        RunError: the stack had the other type. Its resources would all be deleted, and others made.
+        RunError: the stack had the other type. All of its resources would be replaced by others.
     """
     stash = pulumi.Stash("type", input=kind)
     kept = await stash.output.future()
     if kept is not None and kept != kind:
         raise pulumi.RunError(
-            f"stack config configuration: its type is {kind}, and this stack is a {kept}; a stack keeps its type. "
-            "Set configuration back, and use another stack for this one: pulumi stack init NAME"
+            f"stack config configuration: its type is {kind}, but this stack is a {kept}, and a stack keeps its type. "
+            "Set configuration back, and deploy this one in another stack: pulumi stack init NAME"
         )
     return stash
 
 
 def aws_provider(region: pulumi.Input[str], tags: Mapping[str, str], *, after: pulumi.Resource) -> aws.Provider:
-    """The one provider of a stack: in this region, with these tags on everything that takes tags. It keeps the stack's
-    `aws:profile`; `aws:region` could only repeat what the gateway says. Everything of it is deleted before `after`.
+    """Return the only provider of a stack: in this region, with these tags on everything that can have tags. It
+    uses the stack's `aws:profile`. Everything that it creates is deleted before `after`.
 
     Raises:
-        RunError: `aws:region` says something else; while deploying, where the region is an output.
+        RunError: `aws:region` is set to another region. If the region is an output, raised while deploying.
     """
     given = pulumi.Config("aws").get("region")
     return aws.Provider(
@@ -70,15 +70,15 @@ def aws_provider(region: pulumi.Input[str], tags: Mapping[str, str], *, after: p
 
 
 def aws_profile() -> str | None:
-    """The AWS profile that the stack names as `aws:profile`; `None`: the caller's own credentials are used."""
+    """Return the AWS profile in `aws:profile`; `None`: the caller's own credentials are used."""
     return pulumi.Config("aws").get("profile")
 
 
 async def gateway_outputs(given: str | None, source: Source) -> tuple[str, pulumi.Output[Any]]:
-    """The full name of a gateway's stack, and its output `connection`. `given`: how the user named it, if at all.
+    """Return the full name of a gateway's stack, and its output `connection`. `given`: the name that the user gave.
 
     Raises:
-        ConfigurationError: there is no such stack, or it was not deployed, or it is no gateway's.
+        ConfigurationError: the stack does not exist, is not deployed, or is not a gateway.
     """
     stack = full_name(given or DEFAULT_GATEWAY)
     try:
@@ -89,7 +89,7 @@ async def gateway_outputs(given: str | None, source: Source) -> tuple[str, pulum
     else:
         wrong = _no_gateway(stack, read["outputs"])
     if wrong is not None:
-        found = stack if stack == given else f"{given or 'nothing'}, which means {stack}"
+        found = stack if stack == given else f"{given or 'no gateway'}, which means the stack {stack}"
         line = source.lines.get(("gateway",))
         problem = Problem(where="gateway", line=line, found=found, rule=wrong[0], remedy=wrong[1])
         raise ConfigurationError(source.name, [source.placed(problem)])
@@ -97,27 +97,27 @@ async def gateway_outputs(given: str | None, source: Source) -> tuple[str, pulum
 
 
 def _no_gateway(stack: str, outputs: Mapping[str, Any]) -> tuple[str, str] | None:
-    """(rule, remedy) of a stack without `connection`."""
+    """(rule, remedy) for a stack without `connection`."""
     name_it = "name the gateway's stack: pulumi config set gateway NAME"
     if "connection" in outputs:
         return None
     if stack == full_name():
-        rule = "this is the stack of the service itself, and a gateway has a stack of its own"
-        return rule, f"{name_it}; or deploy the service in another: pulumi stack init NAME"
+        rule = "this is the stack of the service itself, and a gateway needs its own stack"
+        return rule, f"{name_it}; or deploy the service in another stack: pulumi stack init NAME"
     if "hourly_price" in outputs:
-        return "this is the stack of another service, and of no gateway", name_it
-    rule = "this stack has no output `connection`: it is no gateway's, or was never deployed to its end"
+        return "this is the stack of another service, not of a gateway", name_it
+    rule = "this stack has no output `connection`: it is not a gateway, or its first `pulumi up` did not succeed"
     return rule, f"deploy the gateway first: pulumi up --stack {stack}; or {name_it}"
 
 
 def _unread(why: str) -> tuple[str, str]:
-    """(rule, remedy) of a stack that the engine cannot read, for what it says."""
+    """(rule, remedy) for a stack that the engine cannot read."""
     if "unknown stack" in why:
-        rule = "a service is deployed behind a gateway, and there is no such stack"
+        rule = "a service needs a gateway, and this stack does not exist"
     else:
-        rule = f"a service reads the outputs of its gateway's stack, and these cannot be read: {why}"
+        rule = f"a service reads the outputs of its gateway's stack, and they cannot be read: {why}"
     remedy = (
-        "see what is there: pulumi stack ls --all; then pulumi config set gateway NAME, or deploy the gateway first"
+        "deploy the gateway first, or list your stacks (pulumi stack ls --all) and run pulumi config set gateway NAME"
     )
     return rule, remedy
 
@@ -125,7 +125,7 @@ def _unread(why: str) -> tuple[str, str]:
 def _same_region(region: str, given: str | None) -> str:
     if given is not None and given != region:
         raise pulumi.RunError(
-            f"stack config aws:region: found {given}, and the gateway is in {region}, as its configuration says; "
-            "remove it: pulumi config rm aws:region"
+            f"stack config aws:region: found {given}, but the configuration of the gateway says {region}; remove the "
+            "setting: pulumi config rm aws:region"
         )
     return region

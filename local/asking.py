@@ -1,4 +1,4 @@
-"""Questions to servers over plain HTTP: is one there, does it serve yet, what does it say of itself."""
+"""Questions to servers over plain HTTP: does one answer, does it serve yet, what does it say about itself."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from urllib.parse import urlsplit
 STEP = 0.05
 """Seconds between two questions to a server that is starting."""
 SLOWEST_STEP = 1.0
-"""Seconds between two questions to one that takes long (an image being pulled, weights being loaded)."""
+"""Seconds between two questions to a slow server, which pulls an image or loads weights."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server said."""
+    """The answer of a server."""
 
     status: int
     body: bytes
 
     def fields(self) -> dict[str, Any]:
-        """The JSON object in the body; empty when it is none."""
+        """Return the JSON object in the body; an empty one if the body is something else."""
         try:
             value: object = json.loads(self.body)
         except ValueError:
@@ -33,7 +33,7 @@ class Answer:
 
 
 def get(url: str, path: str, *, timeout: float = 5.0) -> Answer:
-    """GET `path` below the base address `url`, without proxies.
+    """Send GET `path` below the base address `url`, without proxies.
 
     Raises:
         OSError: nothing answers HTTP there within `timeout` seconds.
@@ -53,7 +53,7 @@ def get(url: str, path: str, *, timeout: float = 5.0) -> Answer:
 
 
 async def wait_until_serving(url: str, path: str, good: Callable[[int], bool]) -> None:
-    """Ask until the status is good, however long that takes. Cancel to give up."""
+    """Ask until the status is good. There is no time limit: cancel it to give up."""
     step = STEP
     while True:
         try:
@@ -68,6 +68,6 @@ async def wait_until_serving(url: str, path: str, good: Callable[[int], bool]) -
 
 
 def status_in(matcher: str) -> Callable[[int], bool]:
-    """A check for a load balancer's matcher: `200`, `200,204`, `200-499`."""
+    """Return a check for the matcher of a load balancer: `200`, `200,204`, `200-499`."""
     ranges = [tuple(int(end) for end in part.split("-")) for part in matcher.split(",")]
     return lambda status: any(one[0] <= status <= one[-1] for one in ranges)

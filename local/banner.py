@@ -1,4 +1,4 @@
-"""What a user reads: how a configuration is planned, where its run answers here, and what to paste."""
+"""The text that a user reads: the plan of each configuration, the addresses of its run, and what to paste."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from infra.planning.plan import Offer, ServicePlan
 SHOWN_OFFERS = 3
 QUESTION = "What is your favourite condiment?"
 LENGTH = 60
-"""Tokens that the pasted requests ask for: a few seconds on a CPU."""
+"""Tokens that the example requests ask for: a few seconds on a CPU."""
 
 
 _INDENT = 11
-"""Columns before what is said of a run."""
+"""Columns before the text about a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run as it is served here."""
+    """A run, as it is served here."""
 
     configuration: str
-    """Path of its configuration."""
+    """Path of the configuration."""
     plan: ServicePlan
     server: str
-    """What answers in the configuration's place, a sentence."""
+    """A description of the server that answers."""
     speaks: str
-    """`tgi`, `openai` or `http`: the interface at the run's own address."""
+    """`tgi`, `openai` or `http`: the interface at the address of the run."""
 
 
 def banner(runs: Sequence[Run], *, port: int, key: str | None, columns: int | None = None) -> str:
-    """Everything that a user needs once the runs are served.
+    """Return everything that a user needs when the runs are served.
 
-    `columns` is the width of the terminal, by which prose is broken; None breaks none, and what is to be pasted is
-    never broken.
+    `columns` is the width of the terminal. Prose is broken to this width; `None`: it is not broken. Commands to paste
+    are never broken.
     """
     prose = [line for run in runs for line in (*_described(run, port), "")]
     prose += _openai_address(runs, port)
     lines = [part for line in prose for part in _broken(line, columns)]
     if key is not None:
-        lines += [f"API key (made for this start, shown once): {key}", ""]
+        lines += [f"API key (only for this start, shown once): {key}", ""]
     for run in runs:
         lines += [*_curl(run, port, key), ""]
     for run in runs:
@@ -93,10 +93,10 @@ def _offer(offer: Offer) -> str:
 
 def _openai_address(runs: Sequence[Run], port: int) -> list[str]:
     if not any(run.plan.model for run in runs):
-        return ["No configuration has a `model:` mapping, so the OpenAI interface serves no model.", ""]
+        return ["No configuration has a `model`, so the OpenAI interface serves no model.", ""]
     base = f"http://127.0.0.1:{port}"
     by_name = f"http://gateway.localhost:{port} (in browsers and curl)"
-    return [f"OpenAI interface: {base}/v1, also {base} and {by_name}", *_shared_models(runs), ""]
+    return [f"OpenAI API: {base}/v1, also {base} and {by_name}", *_shared_models(runs), ""]
 
 
 def _shared_models(runs: Sequence[Run]) -> Iterator[str]:
@@ -133,7 +133,7 @@ def _curl(run: Run, port: int, key: str | None) -> list[str]:
 
 
 def _joined(parts: Sequence[str]) -> list[str]:
-    """A command on several lines, as a shell continues them."""
+    """Return a command on several lines that a shell reads as one."""
     return [*(f"{part} \\" for part in parts[:-1]), parts[-1]]
 
 

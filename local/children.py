@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 GRACE = 3.0
-"""Seconds between asking a child to end and making it: enough to finish an answer, and a Ctrl-C still ends promptly."""
+"""Seconds between asking a child to end and killing it. An answer can finish, and a Ctrl-C still ends promptly."""
 LONGEST_LINE = 1 << 20
-"""Bytes. A longer line of a child's output is passed on in pieces."""
+"""Bytes. A longer line of output is passed on in pieces."""
 
 Hear = Callable[[str], bool]
-"""Takes a line of a child's output; true when it was meant for the launcher and not for the user."""
+"""Takes a line of output; returns true if the line is for the launcher and not for the user."""
 
 
 class ChildDied(Exception):
-    """A process ended that had to go on. `str()` is what a user reads, below what the process itself said."""
+    """A process ended that must not end. `str()` is the message for the user, below the output of the process."""
 
     def __init__(self, name: str, status: int) -> None:
         super().__init__(name, status)
@@ -28,7 +28,7 @@ class ChildDied(Exception):
 
     def __str__(self) -> str:
         how = f"was killed by {signal.Signals(-self.status).name}" if self.status < 0 else f"ended with {self.status}"
-        return f"{self.name} {how}, so everything ends."
+        return f"{self.name} {how}, so make local ends."
 
 
 class Child:
@@ -66,14 +66,14 @@ class Child:
         return cls(name, process, hear, out)
 
     async def died(self) -> ChildDied:
-        """Wait until it has ended, and say how."""
+        """Wait until it has ended, and return how."""
         status = await self._process.wait()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._listening), GRACE)
         return ChildDied(self.name, status)
 
     async def end(self) -> None:
-        """Ask it to end, and make it when it takes longer than `GRACE`."""
+        """Ask it to end, and kill it after `GRACE`."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
@@ -101,7 +101,7 @@ class Child:
                 return
             text = line.decode(errors="replace").rstrip()
             if text and not (hear is not None and hear(text)):
-                # What nobody reads any more is read on all the same: a full pipe would stop the child.
+                # Reading goes on even if nobody reads the copy: a full pipe would stop the child.
                 with contextlib.suppress(OSError, ValueError):
                     out.write(f"[{self.name}] {text}\n")
                     out.flush()

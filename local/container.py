@@ -1,7 +1,7 @@
 """The configured image, run by docker on this machine.
 
-Argument vectors are lists. The values of environment variables are in the docker command's own environment, named
-on its command line and not written there, so that no process list shows them.
+Argument vectors are lists. The command line of docker has only the names of environment variables. Their values are in
+the environment of the docker command, so that no process list shows them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from infra.configuration import Secret
 from infra.planning.plan import Container
 
 WEIGHTS_VOLUME = "servestack-hub-cache"
-"""The docker volume that stands for a replica's Hub cache, so that weights are downloaded once, not at every start."""
+"""The docker volume for the Hub cache. It keeps weights, so that they are not downloaded at every start."""
 
 _READ_BY_DOCKER = ("PATH", "HOME")
-"""The docker command looks into these itself, and into `DOCKER_…`, so a container's own values cannot stand there."""
+"""The docker command itself reads these, and `DOCKER_…`. So they cannot hold values for a container."""
 
 
 class DockerMissing(Exception):
@@ -36,27 +36,29 @@ class Docker:
 
 
 def find_docker() -> Docker:
-    """The docker command with an engine that answers.
+    """Return the docker command with an engine that answers.
 
     Raises:
-        DockerMissing: there is no command, or no engine behind it.
+        DockerMissing: there is no command, or no engine.
     """
-    remedy = "start one, or leave --docker out: a small model on this machine's CPU then stands in"
+    remedy = "start an engine, or remove --docker to use a small model on this machine's CPU"
     command = shutil.which("docker")
     if command is None:
-        raise DockerMissing(f"--docker runs the configured image with docker, and there is no docker here: {remedy}.")
+        raise DockerMissing(
+            f"--docker runs the configured image with docker, but docker is not installed: install it and {remedy}."
+        )
     answer = _ask([command, "version", "--format", "{{.Server.Version}}"])
     if answer.returncode != 0:
         why = (answer.stderr.strip() or answer.stdout.strip() or f"it ended with {answer.returncode}").splitlines()[-1]
         raise DockerMissing(
-            f"--docker runs the configured image with docker. There is a docker command ({command}) "
-            f"but no docker engine: {remedy}.\n  docker says: {why}"
+            f"--docker runs the configured image with docker. This machine has a docker command ({command}), "
+            f"but no docker engine answers: {remedy}.\n  docker says: {why}"
         )
     return Docker(command=command, gpus=_count_gpus())
 
 
 def run_command(docker: Docker, container: Container, *, name: str, port: int) -> list[str]:
-    """The argument vector that runs `container` in the foreground, published on 127.0.0.1:`port`, gone at its end."""
+    """Return the argument vector that runs `container` in the foreground on 127.0.0.1:`port`. Its end removes it."""
     command = [docker.command, "run", "--rm", "--name", name, "--publish", f"127.0.0.1:{port}:{container.port}"]
     if docker.gpus:
         command += ["--gpus", "all"]
@@ -82,7 +84,7 @@ def run_command(docker: Docker, container: Container, *, name: str, port: int) -
 
 
 def run_environment(container: Container, environment: Mapping[str, str]) -> dict[str, str]:
-    """The docker command's environment: this one's, and the container's values for it to hand on."""
+    """Return the environment of the docker command: `environment`, and the values that it passes to the container."""
     values = {
         name: value.reveal() if isinstance(value, Secret) else value
         for name, value in container.environment
@@ -92,7 +94,7 @@ def run_environment(container: Container, environment: Mapping[str, str]) -> dic
 
 
 def remove_command(docker: Docker, name: str) -> list[str]:
-    """The argument vector that removes the container, running or not."""
+    """Return the argument vector that removes the container, running or not."""
     return [docker.command, "rm", "--force", name]
 
 
@@ -103,8 +105,8 @@ def _docker_reads(variable: str) -> bool:
 def _plain(variable: str, value: str | Secret) -> str:
     if isinstance(value, Secret):
         raise DockerMissing(
-            f"env {variable}: the docker command reads this variable itself, so a secret cannot be handed on in it; "
-            "give it another name or a plain value"
+            f"env {variable}: the docker command itself reads this variable, so it cannot pass a secret in it to the "
+            "container; use another name, or a value that is not a secret"
         )
     return value
 

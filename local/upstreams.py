@@ -1,4 +1,4 @@
-"""What answers in a run's place: the stand-in, a TGI that runs already, or the configured image under docker."""
+"""What answers for a run: the stand-in, a running TGI, or the configured image in docker."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from local.serving import Processes, free_port
 
 
 class UpstreamUnusable(Exception):
-    """What `--upstream` names cannot serve a run. `str()` says why and what to do."""
+    """The server that `--upstream` names cannot serve a run. `str()` says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upstream:
-    """Where a run is answered, and by what."""
+    """The server that answers for a run."""
 
     url: str
     server: str
-    """What answers there, a sentence for people."""
+    """A description of the server, for people."""
     speaks: str
     """`tgi`, `openai` or `http`."""
 
 
 def ask_upstream(url: str) -> Answer:
-    """What `url` says of itself at `/info`.
+    """Return the answer of `url` at `/info`.
 
     Raises:
         UpstreamUnusable: nothing answers there.
@@ -46,10 +46,10 @@ def ask_upstream(url: str) -> Answer:
 
 
 def running_upstreams(url: str, said: Answer, runs: Sequence[PlannedRun]) -> list[Upstream]:
-    """What runs already at `url`, for each run.
+    """Return the running server at `url`, for each run.
 
     Raises:
-        UpstreamUnusable: it is no TGI where a run's model wants one.
+        UpstreamUnusable: it is not a TGI, and a model of a run needs one.
     """
     return [_running(url, said, run.plan) for run in runs]
 
@@ -57,7 +57,7 @@ def running_upstreams(url: str, said: Answer, runs: Sequence[PlannedRun]) -> lis
 async def start_stand_in(
     processes: Processes, runs: Sequence[PlannedRun], environment: Mapping[str, str]
 ) -> list[Upstream]:
-    """One stand-in for all runs, serving when this returns."""
+    """Start one stand-in for all runs. It serves when this returns."""
     addresses: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
 
     def hear(line: str) -> bool:
@@ -79,7 +79,7 @@ async def start_stand_in(
 async def start_containers(
     processes: Processes, docker: Docker, runs: Sequence[PlannedRun], environment: Mapping[str, str]
 ) -> list[Upstream]:
-    """A container for each run, all of them serving when this returns."""
+    """Start a container for each run. All of them serve when this returns."""
     upstreams = [await _start_container(processes, docker, run.plan, environment) for run in runs]
     for run, upstream in zip(runs, upstreams, strict=True):
         check = run.plan.health_check
@@ -90,13 +90,14 @@ async def start_containers(
 def chat_templates(
     own: ChatTemplate | None, environment: Mapping[str, str], say: Callable[[str], None]
 ) -> ResolveChatTemplate:
-    """How planning finds the chat template of a model that has none: the stand-in's own, else the Hub's.
+    """Return how planning finds the chat template of a model that has none: it uses the template of the stand-in, or
+    asks the Hub.
 
-    `say` is told what is fetched, which takes seconds.
+    `say` takes a line about each download, because it takes seconds.
     """
     if own is not None:
         return stand_in.resolve_as(own)
-    # Imported here: with the stand-in nothing is asked of the Hub, and its library takes time and memory.
+    # Imported here: the stand-in needs nothing from the Hub, whose library takes time and memory.
     from infra.planning.chat_template import resolve_with
     from infra.planning.hub import open_on_hub
 
@@ -128,15 +129,13 @@ async def _start_container(
 
     processes.at_the_end(remove)
     await processes.start(plan.run, command, environment=run_environment(plan.container, environment))
-    gpus = "with this machine's GPUs" if docker.gpus else "without a GPU, since this machine has none"
+    gpus = "with this machine's GPUs" if docker.gpus else "without a GPU, because this machine has none"
     speaks = "http" if plan.model is None else plan.model.format
-    return Upstream(
-        url=f"http://127.0.0.1:{port}", server=f"{plan.container.image} under docker, {gpus}", speaks=speaks
-    )
+    return Upstream(url=f"http://127.0.0.1:{port}", server=f"{plan.container.image} in docker, {gpus}", speaks=speaks)
 
 
 def _configured(plan: ServicePlan) -> str:
-    """What the configuration serves: its model, else its image."""
+    """Return what the configuration serves: its model, or its image."""
     return plan.container.image if plan.model is None else plan.model.name
 
 
@@ -146,7 +145,7 @@ def _stands_in(plan: ServicePlan) -> str:
         return f"{stand} answers with TGI's interface; --docker runs {plan.container.image} itself"
     if plan.model.format == "openai":
         return (
-            f"{stand} stands in for {plan.model.name}, with TGI's interface at the run's address "
+            f"{stand} stands in for {plan.model.name}. It has TGI's interface at the address of the run, "
             "and OpenAI's through the gateway"
         )
     return f"{stand} stands in for {plan.model.name}"
@@ -162,7 +161,7 @@ def _running(url: str, said: Answer, plan: ServicePlan) -> Upstream:
         return Upstream(url=url, server=f"{url} serves {model}{version}{other}", speaks=wants or "tgi")
     if wants == "tgi":
         raise UpstreamUnusable(
-            f"--upstream {url}: it answers, and is no TGI: GET /info gives {said.status} and no model_id, "
-            f"while {plan.run} has a model with `format: tgi`. Name a TGI; another server wants `format: openai`."
+            f"--upstream {url}: found a server that is not a TGI (GET /info answers {said.status}, without model_id), "
+            f"but the model of {plan.run} has `format: tgi`. Name a TGI, or set `format: openai` for another server."
         )
     return Upstream(url=url, server=f"{url}, which does not say what it serves", speaks=wants or "http")

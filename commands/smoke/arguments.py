@@ -17,7 +17,7 @@ KEY_VARIABLE = "SERVESTACK_KEY"
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What is to be tried. Either `stack` or `url` is set."""
+    """What to test. Either `stack` or `url` is set."""
 
     stack: str | None
     url: str | None
@@ -25,27 +25,36 @@ class Arguments:
     model: str | None
     key: Secret | None
     health: str | None
-    """Path that is 200 when the service is well; `None`: as its load balancer asks."""
+    """Path that answers 200 when the service is healthy; `None`: the path of the load balancer's check."""
     no_content: str | None
-    """Path of the service that answers 204; `None`: there is none."""
+    """Path of the service that answers 204; `None`: the check is skipped."""
     stream_seconds: float
-    """How long the long stream is; 0: it is left out."""
+    """Length of the long stream; 0: the check is left out."""
 
 
 def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Arguments:
-    """Read a command line; a wrong one ends the process with status 2 and a usage message, as argparse does."""
+    """Read a command line. A wrong one ends the process with status 2 and a usage message, as argparse does."""
     parser = argparse.ArgumentParser(
         prog="make smoke",
         usage='make smoke STACK=NAME [ARGS=…]  or  make smoke ARGS="--url URL [--key KEY] …"',
         allow_abbrev=False,
-        description="Try a deployed service from outside, as its users will, and end in a table to paste.",
+        description="Test a deployed service from outside, as its users do, and print a table to paste.",
     )
-    parser.add_argument("stack", nargs="?", metavar="STACK", help="the service's stack: name, or org/project/stack")
+    parser.add_argument(
+        "stack", nargs="?", metavar="STACK", help="the stack of the service: name, or org/project/stack"
+    )
     parser.add_argument("--url", type=_url, help="address of a service, instead of a stack")
-    parser.add_argument("--openai-base-url", type=_url, metavar="URL", help="default: the one beside --url")
-    parser.add_argument("--model", help="with --url: the service's model; - where it has none")
-    parser.add_argument("--key", help=f"an API key; default: {KEY_VARIABLE}, else the first of the stack's gateway")
-    parser.add_argument("--health", type=_path, metavar="PATH", help="path that is 200 when the service is well")
+    parser.add_argument(
+        "--openai-base-url",
+        type=_url,
+        metavar="URL",
+        help="base URL of the OpenAI interface; default: derived from --url",
+    )
+    parser.add_argument("--model", help="with --url: the model of the service; - for a service without a model")
+    parser.add_argument("--key", help=f"an API key; default: {KEY_VARIABLE}, else the first key of the gateway")
+    parser.add_argument(
+        "--health", type=_path, metavar="PATH", help="path that answers 200 when the service is healthy"
+    )
     parser.add_argument("--no-content", type=_path, metavar="PATH", help="path of the service that answers 204")
     parser.add_argument(
         "--stream-seconds",
@@ -56,13 +65,13 @@ def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Argum
     )
     given = parse(parser, line)
     if (given.stack is None) == (given.url is None):
-        parser.error("give a STACK or a --url, one of the two")
+        parser.error("give either a STACK or a --url")
     for flag in ("openai_base_url", "model"):
         if given.url is None and getattr(given, flag) is not None:
-            parser.error(f"--{flag.replace('_', '-')} goes with --url: a stack says its own")
+            parser.error(f"--{flag.replace('_', '-')} needs --url: with a STACK it comes from the stack")
     key = given.key or environment.get(KEY_VARIABLE) or None
     if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
-        parser.error("the key has characters that no header can carry: it is letters, digits and signs of ASCII")
+        parser.error("the key has characters that a header cannot hold: use ASCII letters, digits and signs")
     return Arguments(
         stack=given.stack,
         url=given.url,
@@ -82,19 +91,21 @@ def _url(text: str) -> str:
     except ValueError:
         good = False
     if "@" in text.partition("?")[0]:
-        raise argparse.ArgumentTypeError("an address has no user and no password in it: give a key with --key")
+        raise argparse.ArgumentTypeError("an address must not hold a user and a password: give a key with --key")
     if good:
         return text.rstrip("/")
-    raise argparse.ArgumentTypeError(f"{text!r} is no address: write it as https://yellow-cat-1.example.com")
+    raise argparse.ArgumentTypeError(f"{text!r} is not an address: write one like https://yellow-cat-1.example.com")
 
 
 def _path(text: str) -> str:
     if text.startswith("/"):
         return text
-    raise argparse.ArgumentTypeError(f"{text!r} is no path: it begins with /")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a path: a path begins with /")
 
 
 def _seconds(text: str) -> float:
     if text.replace(".", "", 1).isdecimal() and text.isascii() and float(text) <= 840:
         return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r}: a number of seconds from 0 to 840; the API ends a response after 900")
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not a number of seconds from 0 to 840 (the API ends a response after 900)"
+    )

@@ -1,4 +1,4 @@
-"""Checks of the OpenAI interface, through OpenAI's own SDK."""
+"""Checks of the OpenAI API, through OpenAI's own SDK."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from commands.smoke.outcome import CheckFailed, CheckShort, CheckSkipped
 from commands.smoke.target import Target
 
 PATIENCE = 310.0
-"""Seconds of silence after which a stream is given up: API Gateway gives one up after 300."""
+"""Seconds of silence after which the check gives up. API Gateway gives up after 300."""
 FEWEST_CHUNKS = 8
 """Of which something can be said about how they arrive."""
 SPREAD = 0.2
-"""Part of a stream's time over which its chunks arrive at least. One that is buffered arrives in an instant."""
+"""The smallest part of a stream's time over which its chunks arrive. A buffered stream arrives in an instant."""
 SHORT = 64
 """Tokens of an ordinary answer."""
 
@@ -23,17 +23,19 @@ _COUNT = "Count from 1 to 60 in words, separated by commas."
 
 
 class Chat:
-    """A model, asked through the SDK."""
+    """A model, asked through OpenAI's SDK."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
 
     def models(self) -> str:
-        """The list of models has the service's."""
+        """The list of models has the model of the service."""
         with self._client() as client:
             models = [model.id for model in client.models.list()]
         if self._target.model is not None and self._target.model not in models:
-            raise CheckFailed(f"{self._target.model} is not among {', '.join(models) or 'no models at all'}")
+            raise CheckFailed(
+                f"{self._target.model} is not in the list of models: {', '.join(models) or 'it is empty'}"
+            )
         return f"{len(models)} listed" + (f", {self._target.model} among them" if self._target.model else "")
 
     def plain(self) -> str:
@@ -68,7 +70,7 @@ class Chat:
         return arrivals.described()
 
     def stream(self, prompt: str, tokens: int, extra: Mapping[str, object] | None = None) -> Generator[Arrivals]:
-        """Streams an answer; what has come so far, at each chunk. `extra`: fields that are not OpenAI's."""
+        """Stream an answer, and yield what has arrived at each chunk. `extra`: fields that OpenAI does not have."""
         arrivals = Arrivals()
         with (
             self._client() as client,
@@ -96,10 +98,10 @@ class Chat:
 
     def _model(self) -> str:
         if self._target.model is None:
-            raise CheckSkipped("the service has no model" if self._target.url else "a gateway alone is tried")
+            raise CheckSkipped("the service has no model" if self._target.url else "only a gateway is tested")
         return self._target.model
 
     def _client(self) -> openai.OpenAI:
-        """A client that does not try again: a check that fails once has failed."""
+        """Return a client without retries: a check that fails once has failed."""
         key = "none" if self._target.key is None else self._target.key.reveal()
         return openai.OpenAI(base_url=self._target.openai_base_url, api_key=key, timeout=PATIENCE, max_retries=0)

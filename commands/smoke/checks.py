@@ -1,4 +1,4 @@
-"""The checks in their order, and running them: one that fails stops none of the others."""
+"""The checks in their order, and how they run: a check that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from commands.smoke.service import WRONG_KEY, Service
 from commands.smoke.target import Target
 
 Check = tuple[str, Callable[[], str]]
-"""What is checked, and the check, which returns a note or raises."""
+"""The name of a check, and the check, which returns a note or raises."""
 
 
 def checks(
     target: Target, *, health: str | None, no_content: str | None, stream_seconds: float, say: Say
 ) -> Sequence[Check]:
-    """Every check of a service, the quick ones first."""
+    """Return every check of a service, the quick ones first."""
     service = Service(target, health=health, no_content=no_content)
     chat = Chat(target)
     return (
@@ -42,7 +42,7 @@ def checks(
 
 
 def run(target: Target, asked: Sequence[Check], say: Say) -> list[Outcome]:
-    """Runs every check, and says each one's outcome as it comes. No note holds the key."""
+    """Run every check, and say each outcome as it comes. No note holds the key."""
     outcomes: list[Outcome] = []
     for name, check in asked:
         say(f"{name} …")
@@ -69,12 +69,12 @@ def _tried(check: Callable[[], str]) -> tuple[Result, str]:
         cause = error.__cause__ or error
         return "FAILED", f"{type(cause).__name__}: {cause}"
     except (ValueError, TypeError, LookupError, AttributeError) as error:
-        # What the SDK and the checks read is taken at its word; an answer of another shape ends here.
-        return "FAILED", f"the answer has not the shape that it should have ({type(error).__name__}: {error})"
+        # The SDK and the checks do not validate what they read. An answer of another shape ends here.
+        return "FAILED", f"the answer does not have the expected shape ({type(error).__name__}: {error})"
 
 
 def _without_key(note: str, target: Target) -> str:
-    """One line, without what must not be shown: what answers may repeat what it was sent."""
+    """Return one line without keys: an answer can repeat what it was sent."""
     for key in (WRONG_KEY, *([] if target.key is None else [target.key.reveal()])):
         note = note.replace(key, "***")
     return " ".join(note.split())[:300]

@@ -30,7 +30,7 @@ _COUNTING = "Counting upwards: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, "
 
 
 class LongStream:
-    """A stream through the OpenAI interface; where the model ends it, one of TGI's own that it cannot end."""
+    """A stream through the OpenAI API; where the model ends it, one of TGI's own that it cannot end."""
 
     def __init__(self, target: Target, seconds: float, say: Say) -> None:
         self._target = target
@@ -38,11 +38,11 @@ class LongStream:
         self._say = say
 
     def lasts(self) -> str:
-        """Goes on for as long as it is to; then it is left."""
+        """The stream lasts as long as it should. Then the check leaves it."""
         if self._seconds == 0:
             raise CheckSkipped("--stream-seconds 0")
         if self._target.model is None or self._target.url is None:
-            raise CheckSkipped("the service has no model" if self._target.url else "a gateway alone is tried")
+            raise CheckSkipped("the service has no model" if self._target.url else "only a gateway is tested")
         limit = self._tgi_limit(self._target.url)
         notes: list[str] = []
         for how, stream in self._ways(self._target.url, limit):
@@ -66,11 +66,11 @@ class LongStream:
             try:
                 stream = chat.stream(_COUNT, LONG, {"ignore_eos": True})
                 first = next(stream)
-                yield "OpenAI interface, ignore_eos", _resumed(first, stream)
+                yield "OpenAI API, ignore_eos", _resumed(first, stream)
             except openai.BadRequestError:
-                yield "OpenAI interface", chat.stream(_COUNT, LONG)
+                yield "OpenAI API", chat.stream(_COUNT, LONG)
             return
-        yield "OpenAI interface", chat.stream(_COUNT, max(SHORT, limit - ROOM))
+        yield "OpenAI API", chat.stream(_COUNT, max(SHORT, limit - ROOM))
         yield "/generate_stream", self._generate(url, max(SHORT, limit - ROOM))
 
     def _followed(self, stream: Generator[Arrivals]) -> Arrivals:

@@ -1,4 +1,4 @@
-"""What came of a check."""
+"""The outcome of a check."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 Result = Literal["ok", "FAILED", "short", "skipped"]
-"""`short`: nothing went wrong, and it ended before it could show what it was for."""
+"""`short`: nothing went wrong, but the check ended before it could show anything."""
 
 Say = Callable[[str], None]
 
 
 class CheckFailed(Exception):
-    """The service does not do what the check is for; `str()` is the note."""
+    """The service does not do what it should. `str()` is the note."""
 
 
 class CheckSkipped(Exception):
-    """The check says nothing about this service; `str()` is the note."""
+    """The check does not apply to this service. `str()` is the note."""
 
 
 class CheckShort(Exception):
-    """The check ended too early to say anything; `str()` is the note."""
+    """The check ended too early to show anything. `str()` is the note."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from commands.smoke.target import Target
 
 
 def report(target: Target, outcomes: Sequence[Outcome], *, at: datetime) -> str:
-    """What was tried and what came of it, in Markdown. No final newline."""
+    """Return what was tested and the outcomes, in Markdown. No final newline."""
     counts = Counter(outcome.result for outcome in outcomes)
     summed = [f"{counts[result]} {result}" for result in ("ok", "short", "skipped", "FAILED") if counts[result]]
     rows = [("check", "result", "time", "note")]

@@ -41,12 +41,12 @@ class Service:
         return f"GET {self._health} is {answer.status_code}"
 
     def wrong_key(self) -> str:
-        """Both addresses refuse a key that is none."""
+        """Both addresses refuse a wrong key."""
         if self._target.key is None:
             raise CheckSkipped("open to everyone: no key is needed")
         wrong = {"Authorization": f"Bearer {WRONG_KEY}"}
         asked = {} if self._target.url is None else {"the service": self._at(self._health)}
-        asked["the OpenAI interface"] = f"{self._target.openai_base_url}/chat/completions"
+        asked["the OpenAI API"] = f"{self._target.openai_base_url}/chat/completions"
         with httpx.Client(timeout=PATIENCE) as client:
             for what, url in asked.items():
                 for headers in (wrong, {}):

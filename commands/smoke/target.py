@@ -1,4 +1,4 @@
-"""What is tried: a service's addresses, its model, and a key where one is needed."""
+"""What to test: the addresses of a service, its model, and a key if the service needs one."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from commands.pulumi_cli import Pulumi
 from infra.configuration import Secret
 
 PATIENCE = 30.0
-"""Seconds for a question that a gateway answers by itself."""
+"""Seconds for a question that the gateway itself answers."""
 NO_MODEL = "-"
-"""What `--model` says of a service without one."""
+"""The value of `--model` for a service without a model."""
 
 
 class CannotTry(Exception):
-    """There is nothing to try; `str()` says why and what to do."""
+    """There is nothing to test. `str()` says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A service as its users see it."""
+    """A service, as its users see it."""
 
     url: str | None
-    """Base URL of the service itself; `None`: a gateway alone is tried."""
+    """Base URL of the service itself; `None`: only a gateway is tested."""
     openai_base_url: str
     model: str | None
     """`None`: the service has no model."""
     key: Secret | None
     """`None`: no key is needed."""
     curl: str | None
-    """The command that the stack says to paste; `None`: there is no stack."""
+    """The `curl` command in the outputs of the stack; `None`: there is no stack."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """Those of a caller who may use the service."""
+        """The headers of a caller who can use the service."""
         return {} if self.key is None else {"Authorization": f"Bearer {self.key.reveal()}"}
 
 
 def target_of_stack(stack: str, pulumi: Pulumi, *, key: Secret | None) -> Target:
-    """What a deployed stack says of itself. `key`: instead of the first of its gateway's keys. Raises `CannotTry`,
-    and what `pulumi` raises."""
+    """Return the target of a deployed stack. `key` replaces the first key of its gateway. Raises `CannotTry`, and what
+    `pulumi` raises."""
     outputs = _outputs(pulumi, stack)
     if "openai_base_url" not in outputs:
         raise CannotTry(
-            f"{stack} has no output openai_base_url: it was never deployed to its end. Run pulumi up in it."
+            f"{stack} has no output openai_base_url: no pulumi up of it has succeeded. Run pulumi up --stack {stack}"
         )
     if "api_keys" in outputs:
         return Target(
@@ -72,16 +72,16 @@ def target_of_stack(stack: str, pulumi: Pulumi, *, key: Secret | None) -> Target
 
 
 def target_at(url: str, *, openai_base_url: str | None, model: str | None, key: Secret | None) -> Target:
-    """A service by its address.
+    """Return the target at an address.
 
     Args:
         url: base URL of the service itself.
-        openai_base_url: `None`: where a gateway of such an address has it.
-        model: `None`: the only one that the gateway lists; `-`: the service has none.
+        openai_base_url: `None`: derived from `url`.
+        model: `None`: the only model that the gateway lists; `-`: the service has no model.
         key: `None`: no key is needed.
 
     Raises:
-        CannotTry: the gateway cannot be asked for its models, or lists several.
+        CannotTry: the gateway does not list its models, or lists several.
     """
     base = openai_base_url or _openai_base_url(url)
     found = Target(url=url.rstrip("/"), openai_base_url=base, model=None, key=key, curl=None)
@@ -102,11 +102,13 @@ def _first_key(gateway: str, keys: object) -> Secret:
     if isinstance(keys, dict):
         for value in keys.values():  # pyright: ignore[reportUnknownVariableType]
             return Secret(str(value))  # pyright: ignore[reportUnknownArgumentType]
-    raise CannotTry(f"{gateway} has no API key: set keys in it and run pulumi up, or give one with --key")
+    raise CannotTry(
+        f"{gateway} has no API key: set keys in its stack config and run pulumi up, or give a key with --key"
+    )
 
 
 def _openai_base_url(url: str) -> str:
-    """`…/services/<run>` is beside `…/v1`; `<run>.<domain>` beside `gateway.<domain>/v1`."""
+    """`…/services/<run>` has `…/v1`, and `<run>.<domain>` has `gateway.<domain>/v1`."""
     parts = urlsplit(url)
     before, services, _ = parts.path.partition("/services/")
     if services:
@@ -121,13 +123,13 @@ def _only_model(target: Target) -> str | None:
         models = [str(model["id"]) for model in answer.raise_for_status().json()["data"]]
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         raise CannotTry(
-            f"{target.openai_base_url}/models does not say which models there are ({_said(error)}). Give "
+            f"{target.openai_base_url}/models does not list the models ({_said(error)}). Give "
             "--openai-base-url and --model, or --model - for a service without a model"
         ) from None
     if len(models) > 1:
         raise CannotTry(
-            f"{target.openai_base_url} has several models: {', '.join(models)}. Name the service's with --model, or "
-            "give --model - if it has none"
+            f"{target.openai_base_url} has several models: {', '.join(models)}. Name the model of the service with "
+            "--model, or give --model - if it has none"
         )
     return models[0] if models else None
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value
 from gateway_lambda.openai.fields import boolean, integer, mapping, sequence, string
-from gateway_lambda.openai.request import MAX_TOKENS, SHARED_ROWS, Request, Row, read_fields
+from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, limit_of_tokens, read_fields
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.answer_format import has_format, read_format
 from gateway_lambda.tools.call_parser import CallParser
 from gateway_lambda.tools.request import ToolUse, read_tools
-from gateway_lambda.tools.response_format import read_response_format
 
 
 class ChatRequest(Request):
@@ -36,7 +36,7 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
     read_fields(request, body, _ROWS)
     if request.messages is None:
         raise invalid_type("messages", None, "a list of messages")
-    if body.get("top_logprobs") is not None and not request.logprobs:
+    if request.top_logprobs and not request.logprobs:
         raise RequestError(
             "top_logprobs needs logprobs; set logprobs to true, or leave top_logprobs out",
             "invalid_value",
@@ -54,17 +54,17 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
 
 def wants_form(body: Mapping[str, Any]) -> bool:
     """Return whether the request has a response format or tools, which depend on the upstream's version."""
-    return any(
-        body.get(name) is not None for name in ("response_format", "tools", "tool_choice", "parallel_tool_calls")
+    return has_format(body) or any(
+        body.get(name) is not None for name in ("tools", "tool_choice", "parallel_tool_calls")
     )
 
 
 def read_form(request: ChatRequest, body: Mapping[str, Any], facts: Facts) -> None:
     """Read the response format and the tools for an upstream with these `facts`. Raises `RequestError`."""
-    grammar = read_response_format(body.get("response_format"), request.model, facts)
-    tools = request.tools = read_tools(body, request.model, facts, formatted=grammar is not None)
-    request.grammar = grammar or tools.grammar
-    request.grammar_param = "response_format" if grammar else "tools"
+    grammar, param = read_format(body, request.model, facts)
+    tools = request.tools = read_tools(body, request.model, facts, grammar, param)
+    request.grammar = tools.grammar or grammar
+    request.grammar_param = param or "tools"
     request.dropped += [name for name in tools.dropped if name not in request.dropped]
 
 
@@ -84,11 +84,11 @@ def _messages(request: ChatRequest, value: Any) -> None:
 
 
 def _max_tokens(request: ChatRequest, value: Any) -> None:
-    request.max_tokens = integer(value, "max_tokens", 1, MAX_TOKENS)
+    request.max_tokens = limit_of_tokens(value, "max_tokens")
 
 
 def _max_completion_tokens(request: ChatRequest, value: Any) -> None:
-    request.max_completion_tokens = integer(value, "max_completion_tokens", 1, MAX_TOKENS)
+    request.max_completion_tokens = limit_of_tokens(value, "max_completion_tokens")
 
 
 def _logprobs(request: ChatRequest, value: Any) -> None:

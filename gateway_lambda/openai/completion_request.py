@@ -7,10 +7,12 @@ from typing import Any
 
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value, unsupported_value
 from gateway_lambda.openai.fields import boolean, integer, sequence, string
-from gateway_lambda.openai.request import MAX_TOKENS, SHARED_ROWS, Request, Row, read_fields
+from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, limit_of_tokens, read_fields
 from gateway_lambda.registry.record import Model
 from gateway_lambda.templates import MessagesRefused
 from gateway_lambda.templates.images import ImageGuard
+from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.answer_format import read_format
 
 _MAX_PROMPTS = 64
 _DEFAULT_MAX_TOKENS = 16
@@ -48,6 +50,11 @@ def read_completion(body: Mapping[str, Any], model: Model) -> CompletionRequest:
     return request
 
 
+def read_completion_format(request: CompletionRequest, body: Mapping[str, Any], facts: Facts) -> None:
+    """Take what the answer must look like, for an upstream of which `facts` are known. Raises `RequestError`."""
+    request.grammar, request.grammar_param = read_format(body, request.model, facts)
+
+
 def _prompt(request: CompletionRequest, value: Any) -> None:
     prompts = [value] if type(value) is str else sequence(value, "prompt")
     if not 1 <= len(prompts) <= _MAX_PROMPTS:
@@ -76,7 +83,7 @@ def _check_images(model: Model, prompt: str) -> None:
 
 
 def _max_tokens(request: CompletionRequest, value: Any) -> None:
-    request.max_tokens = integer(value, "max_tokens", 1, MAX_TOKENS)
+    request.max_tokens = limit_of_tokens(value, "max_tokens")
 
 
 def _best_of(request: CompletionRequest, value: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway_lambda.exchange import Exchange
 from gateway_lambda.openai.completion_chunks import CompletionChunks, completion
-from gateway_lambda.openai.completion_request import CompletionRequest, read_completion
+from gateway_lambda.openai.completion_request import CompletionRequest, read_completion, read_completion_format
 from gateway_lambda.openai.request import dropped_header
 from gateway_lambda.openai.streaming import stream_answers
 from gateway_lambda.openai.together import together
@@ -16,7 +16,9 @@ from gateway_lambda.runs import ReadyModel, Run
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.client import TgiClient
 from gateway_lambda.tgi.generation import Generation
+from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tgi.whole import Choice
+from gateway_lambda.tools.answer_format import has_format
 
 
 async def completions(
@@ -25,6 +27,10 @@ async def completions(
     """Answer a completion request. Choice `k` of prompt `p` has the index `p·n + k`."""
     created = int(time.time())
     request = read_completion(body, model.record)
+    if has_format(body):
+        read_completion_format(request, body, Facts())
+        exchange.watch()
+        read_completion_format(request, body, await client.facts_of_any(run))
     generations = [Generation(run, model, client, request, prompt, chat=False) for prompt in request.prompts]
     echoed = [prompt if request.echo else "" for prompt in request.prompts for _ in range(request.n)]
     name, top = model.record.name, request.top_logprobs

@@ -6,6 +6,9 @@ from typing import Any, cast
 
 from gateway_lambda.errors import invalid_type, invalid_value
 
+_MOST_STOPS = 32
+"""The upstream gets as many as it takes. The gateway finds all of them."""
+
 
 def number(value: object, param: str, low: float, high: float) -> float:
     """Return a float or an integer from `low` to `high`. Raises `RequestError` for other values, as all of these do."""
@@ -54,14 +57,14 @@ def sequence(value: object, param: str) -> list[Any]:
 
 
 def stop_sequences(value: object, param: str) -> list[str]:
-    """Return one non-empty string, or a list of up to four, in order and without duplicates."""
+    """Return one non-empty string, or a list of up to 32, in order and without duplicates."""
     if type(value) is str:
         value = [value]
     if type(value) is not list:
         raise invalid_type(param, value, "a string or a list of strings")
     found = cast("list[Any]", value)
-    if len(found) > 4:
-        raise invalid_value(param, found, "at most 4 strings")
+    if len(found) > _MOST_STOPS:
+        raise invalid_value(param, found, f"at most {_MOST_STOPS} strings")
     for text in found:
         if not string(text, param):
             raise invalid_value(param, text, "strings that are not empty")

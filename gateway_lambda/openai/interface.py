@@ -48,15 +48,15 @@ class Interface:
         """Answer a request at a raw `path`. Raises `GatewayError` as long as nothing was sent."""
         if b"//" in path or (path[-1:] == b"/" and path != b"/"):
             path = _SLASHES.sub(b"/", path).rstrip(b"/") or b"/"
-        if path.startswith(b"/v1/"):
-            path = path[3:]
+        if path == b"/v1" or path.startswith(b"/v1/"):
+            path = path[3:] or b"/"
         if path == b"/models" or path.startswith(b"/models/"):
             _allow(exchange, b"GET", b"HEAD")
             await self._models(exchange, path[8:])
         elif path in (b"/healthz", b"/health"):
             _allow(exchange, b"GET", b"HEAD")
             await exchange.respond_json(b'{"status":"ok"}')
-        elif path != b"/" or not await self._page(exchange):
+        elif path not in (b"/", b"/v1") or not await self._page(exchange):
             await self._generate(exchange, path)
 
     async def _generate(self, exchange: Exchange, path: bytes) -> None:

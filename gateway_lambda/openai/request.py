@@ -13,6 +13,7 @@ import msgspec
 
 from gateway_lambda.errors import Header, RequestError, invalid_value
 from gateway_lambda.openai.fields import boolean, integer, mapping, number, stop_sequences
+from gateway_lambda.openai.other_fields import Spelling, cannot_be_served
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tools.call_parser import CallParser
 
@@ -69,6 +70,8 @@ def dropped_header(request: Request) -> list[Header]:
     return [(b"x-gateway-dropped-params", ", ".join(request.dropped).encode())] if request.dropped else []
 
 
+_MOST_FIELDS = 200
+"""Above that, unknown fields are not looked at, so that their number costs nothing."""
 Row = Callable[[Any, Any], None]
 
 
@@ -79,6 +82,8 @@ def read_fields(request: Request, body: Mapping[str, Any], rows: Mapping[str, Ro
             row = rows.get(name)
             if row is not None:
                 row(request, value)
+            elif name not in KNOWN and len(body) <= _MOST_FIELDS:
+                _check_unknown(request, name, value)
     if request.stream or body.get("stream_options") is None:
         return
     raise RequestError(
@@ -86,6 +91,19 @@ def read_fields(request: Request, body: Mapping[str, Any], rows: Mapping[str, Ro
         "invalid_value",
         param="stream_options",
     )
+
+
+def limit_of_tokens(value: Any, param: str) -> int | None:
+    """Return the limit of a client. -1 means no limit."""
+    return None if type(value) is int and value == -1 else integer(value, param, 1, MAX_TOKENS)
+
+
+def _check_unknown(request: Request, name: str, value: Any) -> None:
+    """Refuse a field without a row that would change the answer, or whose name looks like a mistake."""
+    if cannot_be_served(name, value):
+        request.unsupported(name, "the upstream does not have it; leave it out")
+    elif (meant := _SPELLING.meant(name)) is not None:
+        request.unsupported(name, f"there is no such field; use {meant}, or leave it out")
 
 
 def _temperature(request: Request, value: Any) -> None:
@@ -130,7 +148,7 @@ def _presence_penalty(request: Request, value: Any) -> None:
 
 
 def _logit_bias(request: Request, value: Any) -> None:
-    if mapping(value, "logit_bias"):
+    if any(each != 0 for each in mapping(value, "logit_bias").values()):
         request.unsupported("logit_bias", "the upstream cannot do this; leave it out")
 
 
@@ -179,3 +197,19 @@ SHARED_ROWS: Mapping[str, Row] = {
     "watermark": _watermark,
     "truncate": _truncate,
 }
+
+KNOWN = frozenset(
+    (
+        *("model", "messages", "prompt", "user", "safety_identifier", "prompt_cache_key", "metadata", "store"),
+        *("service_tier", "prediction", "verbosity", "tools", "tool_choice", "parallel_tool_calls", "response_format"),
+    )
+)
+"""Fields of OpenAI that are read elsewhere, or change nothing."""
+_SPELLING = Spelling(
+    (
+        *(name for name in SHARED_ROWS if name != "n"),
+        *("max_tokens", "max_completion_tokens", "logprobs", "top_logprobs", "best_of", "tools", "tool_choice"),
+        *("parallel_tool_calls", "response_format", "functions", "function_call", "reasoning_effort"),
+        *("chat_template_kwargs", "add_generation_prompt", "continue_final_message"),
+    )
+)

@@ -62,7 +62,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unsupported_params: Literal["reject", "drop"] = "reject"
     tools: str = "grammar"
     """`off`, `grammar`, or the name of an output parser (`hermes`, `llama3`, `mistral`)."""
-    json_object: Literal["reject", "regex"] = "reject"
+    json_object: Literal["reject", "regex"] = "regex"
     vision: bool = False
     image_hosts: list[str] = []
     """Hosts that the upstream may fetch http(s) images from, when `vision` is on."""

@@ -125,6 +125,11 @@ class ChatTemplate:
         bos = self.bos_token or ""
         return _checked_text(text.removeprefix(bos))
 
+    @property
+    def reads_tools(self) -> bool:
+        """Whether the template of requests with tools has the variable `tools`. TGI asks its text the same."""
+        return self._tool_use is not None and "tools" in self._tool_use.source
+
     def _templates(self) -> list[CompiledTemplate]:
         return [template for template in (self._default, self._tool_use) if template is not None]
 

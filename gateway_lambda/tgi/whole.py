@@ -8,6 +8,7 @@ from gateway_lambda.tgi.answer import Answer, Finish, finish_of
 from gateway_lambda.tgi.replies import Details, Generated, decode_answer_tokens, decode_top_tokens
 from gateway_lambda.tgi.scores import Score, Scores, known
 from gateway_lambda.tgi.stops import Stops
+from gateway_lambda.tools.answer_or_call import AnswerOrCallParser
 from gateway_lambda.tools.call_parser import CallParser
 from gateway_lambda.tools.deltas import Delta
 from gateway_lambda.tools.whole import Answer as Called
@@ -93,6 +94,8 @@ def _with_calls(choice: Choice, deltas: list[Delta], parser: CallParser | None) 
     if parser is not None:
         called = gather([*deltas, *parser.finish()])
         choice.called = called if called.calls else None
+        if choice.called is None and isinstance(parser, AnswerOrCallParser):
+            choice.text = called.content or ""
     return choice
 
 

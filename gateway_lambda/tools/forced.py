@@ -12,9 +12,14 @@ from typing import Any
 
 import msgspec
 
+from gateway_lambda.errors import unsupported_value
 from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.json_object import JSON_OBJECT
 from gateway_lambda.tools.parameters import has_references, relocated
 from gateway_lambda.tools.schema_size import LONGEST, check_size, too_large
+
+_ANSWER = ".answer"
+"""A name that no function can have."""
 
 
 class Function(msgspec.Struct, frozen=True):
@@ -25,7 +30,21 @@ class Function(msgspec.Struct, frozen=True):
     param: str
 
 
-def call_grammar(functions: Iterable[Function], facts: Facts) -> dict[str, Any]:
+def answer_schema(grammar: Mapping[str, Any], param: str) -> dict[str, Any]:
+    """Return the schema of an answer in a response format. Raises `RequestError` for a regular expression of a client.
+
+    TGI's compiler writes a pattern between quotes as it is. So an object between quotes is what it makes here, and the
+    parser knows where an object ends. It cannot know where the text of any other expression ends.
+    """
+    if grammar["type"] == "json":
+        return relocated(grammar["value"], f"#/$defs/{_ANSWER}", param)
+    if grammar["value"] != JSON_OBJECT:
+        rule = "with tools, the upstream can make only objects; use a JSON schema, or set tool_choice to 'none'"
+        raise unsupported_value(param, rule)
+    return {"type": "string", "pattern": JSON_OBJECT}
+
+
+def call_grammar(functions: Iterable[Function], facts: Facts, answer: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the grammar for exactly one call of any of `functions`. Raises `RequestError` for wrong parameters."""
     choices: list[dict[str, Any]] = []
     definitions: dict[str, Any] = {}
@@ -45,6 +64,13 @@ def call_grammar(functions: Iterable[Function], facts: Facts) -> dict[str, Any]:
                 "required": ["name", key],
             }
         )
+    if answer is not None:
+        if has_references(answer):
+            definitions[_ANSWER] = answer
+        size += check_size(answer, "response_format", {"$defs": {_ANSWER: answer}})
+        if size > LONGEST:
+            raise too_large("tools")
+        choices.append({"type": "object", "properties": {"answer": answer}, "required": ["answer"]})
     value: dict[str, Any] = {
         "type": "object",
         "properties": {"function": {"anyOf": choices}},

@@ -15,8 +15,9 @@ from gateway_lambda.errors import RequestError, ServiceError, describe, invalid_
 from gateway_lambda.openai.fields import boolean, mapping, sequence, string
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.answer_or_call import AnswerOrCallParser
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.forced import Function, call_grammar
+from gateway_lambda.tools.forced import Function, answer_schema, call_grammar
 from gateway_lambda.tools.forms import FORMS
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -39,21 +40,33 @@ class ToolUse(msgspec.Struct, frozen=True):
     names: frozenset[str] = frozenset()
     """Functions that may be called."""
     parallel: bool = True
+    answers: bool = False
+    """The grammar allows a call, or an answer in the response format."""
     dropped: tuple[str, ...] = ()
     """Parameters ignored because the record says `unsupported_params: drop`."""
 
     def parser(self) -> CallParser | None:
         """Return a new parser for one choice, if the gateway looks for calls."""
+        if self.answers:
+            return AnswerOrCallParser(self.names)
         return None if self.form is None else CallParser(FORMS[self.form], self.names, parallel=self.parallel)
 
 
-def read_tools(body: Mapping[str, Any], model: Model, facts: Facts, *, formatted: bool = False) -> ToolUse:
-    """Return what the request asks for. `formatted`: its `response_format` gave a grammar. Raises `RequestError`."""
+def read_tools(
+    body: Mapping[str, Any], model: Model, facts: Facts, answer: dict[str, Any] | None = None, answer_param: str = ""
+) -> ToolUse:
+    """Return what the request asks for. Raises `RequestError`.
+
+    `answer`: the grammar of its response format, which comes from the field `answer_param`.
+    """
     functions, tools = _functions(body.get("tools"))
     choice = _choice(body.get("tool_choice"))
     parallel = body.get("parallel_tool_calls")
     parallel = True if parallel is None else boolean(parallel, "parallel_tool_calls")
     forced = isinstance(choice, _Named) or choice == "required"
+    if isinstance(choice, _Allowed):
+        functions, tools = _only(choice.names, functions, tools)
+        forced = choice.mode == "required"
     if not functions:
         if forced:
             raise invalid_value("tool_choice", body["tool_choice"], "'none' or 'auto' where there are no tools")
@@ -65,11 +78,10 @@ def read_tools(body: Mapping[str, Any], model: Model, facts: Facts, *, formatted
     if choice == "none":
         return ToolUse(tools=tools)
     if not forced:
-        form = None if formatted else _PARSERS[mode]
-        return ToolUse(tools=tools, form=form, names=frozenset(functions), parallel=parallel)
-    if formatted:
-        rule = "a response format and a forced tool call do not go together; leave one of them out"
-        raise unsupported_value("response_format", rule)
+        if answer is None:
+            return ToolUse(tools=tools, form=_PARSERS[mode], names=frozenset(functions), parallel=parallel)
+        grammar = call_grammar(functions.values(), facts, answer_schema(answer, answer_param))
+        return ToolUse(tools=tools, grammar=grammar, form="forced", names=frozenset(functions), answers=True)
     if not facts.takes_grammar:
         rule = "this version of the upstream cannot be forced to call tools; use 'auto', or TGI 1.4.1 or newer"
         raise unsupported_value("tool_choice", rule)
@@ -78,6 +90,11 @@ def read_tools(body: Mapping[str, Any], model: Model, facts: Facts, *, formatted
 
 class _Named(msgspec.Struct, frozen=True):
     name: str
+
+
+class _Allowed(msgspec.Struct, frozen=True):
+    mode: str
+    names: tuple[str, ...]
 
 
 def _functions(value: object) -> tuple[dict[str, Function], list[dict[str, Any]]]:
@@ -125,7 +142,7 @@ def _definition(given: Mapping[str, Any], param: str) -> dict[str, Any]:
     return {**plain, "parameters": parameters or {"type": "object", "properties": {}}}
 
 
-def _choice(value: object) -> Literal["none", "auto", "required"] | _Named:
+def _choice(value: object) -> Literal["none", "auto", "required"] | _Named | _Allowed:
     if value is None:
         return "auto"
     if isinstance(value, str):
@@ -136,13 +153,46 @@ def _choice(value: object) -> Literal["none", "auto", "required"] | _Named:
         raise invalid_type("tool_choice", value, _CHOICES)
     found = cast("dict[str, Any]", value)
     kind = string(found.get("type"), "tool_choice.type")
+    if kind == "allowed_tools":
+        nested = found.get("allowed_tools") is not None
+        param = "tool_choice.allowed_tools" if nested else "tool_choice"
+        return _allowed(mapping(found["allowed_tools"], param) if nested else found, param)
     if kind != "function":
-        raise unsupported_value("tool_choice.type", f"found {describe(kind)}; use 'function'")
+        raise unsupported_value("tool_choice.type", f"found {describe(kind)}; use 'function' or 'allowed_tools'")
     function = mapping(found.get("function"), "tool_choice.function")
     return _Named(string(function.get("name"), "tool_choice.function.name"))
 
 
-def _chosen(functions: dict[str, Function], choice: str | _Named) -> dict[str, Function]:
+def _allowed(found: Mapping[str, Any], param: str) -> _Allowed:
+    """OpenAI puts mode and tools into an object for chat, and beside the type for responses."""
+    mode = string(found.get("mode"), f"{param}.mode")
+    if mode not in ("auto", "required"):
+        raise invalid_value(f"{param}.mode", mode, "'auto' or 'required'")
+    names: list[str] = []
+    for index, item in enumerate(sequence(found.get("tools"), f"{param}.tools")):
+        place = f"{param}.tools[{index}]"
+        tool = mapping(item, place)
+        _check_type(tool.get("type"), f"{place}.type")
+        inner = mapping(tool["function"], f"{place}.function") if tool.get("function") is not None else tool
+        names.append(string(inner.get("name"), f"{place}.function.name"))
+    if not names:
+        raise invalid_value(f"{param}.tools", names, "at least one tool")
+    return _Allowed(mode, tuple(names))
+
+
+def _only(
+    names: tuple[str, ...], functions: dict[str, Function], tools: list[dict[str, Any]]
+) -> tuple[dict[str, Function], list[dict[str, Any]]]:
+    """The functions that can be called; the model sees no others."""
+    for name in names:
+        if name not in functions:
+            raise invalid_value("tool_choice", name, "the names of tools in `tools`")
+    allowed = frozenset(names)
+    kept = [tool for tool in tools if tool["function"]["name"] in allowed]
+    return {name: function for name, function in functions.items() if name in allowed}, kept
+
+
+def _chosen(functions: dict[str, Function], choice: str | _Named | _Allowed) -> dict[str, Function]:
     if not isinstance(choice, _Named):
         return functions
     if choice.name not in functions:

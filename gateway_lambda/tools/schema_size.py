@@ -120,7 +120,7 @@ class _Sizing:
         """A reference that leads nowhere counts nothing: TGI says so itself."""
         if not isinstance(reference, str):
             return Size(1, 1)
-        path = tuple(filter(None, reference.rpartition("#")[2].split("/")))
+        path = _path(reference)
         if path in self._open:
             raise _refusal(self._param, f"the schema contains itself at $ref {reference[:200]!r}")
         if path not in self._known:
@@ -161,6 +161,15 @@ class _Sizing:
     def _check_levels(self, levels: int) -> None:
         if levels > DEEPEST:
             raise _refusal(self._param, f"the schema has more than {DEEPEST} levels")
+
+
+def find_reference(root: Mapping[str, Any], reference: str) -> object:
+    """What a `$ref` leads to, as outlines-core reads it; None: nothing."""
+    return _at(root, _path(reference))
+
+
+def _path(reference: str) -> tuple[str, ...]:
+    return tuple(filter(None, reference.rpartition("#")[2].split("/")))
 
 
 def _at(root: Mapping[str, Any], path: tuple[str, ...]) -> object:

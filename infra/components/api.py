@@ -51,7 +51,7 @@ class ApiArgs:
     own_address: bool
     """Whether the API's own address serves; with a domain it does not."""
     manage_account: bool
-    """Whether the region's account setting for API Gateway's logs is this stack's."""
+    """Whether this stack manages the region's account setting for API Gateway's logs."""
     pages_read_errors: bool
     """Whether web pages can read the API's own errors, which hold nothing secret: pages of all origins, since API
     Gateway cannot choose."""

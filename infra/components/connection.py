@@ -21,7 +21,7 @@ class ApiTarget:
     """Where the gateway answers."""
 
     url: str
-    """Base URL of the OpenAI interface, without `/v1`, and of `/services/<run>/`."""
+    """Base URL of the OpenAI API, without `/v1`, and of `/services/<run>/`."""
     name: str | None = None
     """What a run's DNS record is an alias of; `None`: there is no domain."""
     zone_id: str | None = None
@@ -82,7 +82,7 @@ def read_connection(plan: ServicePlan, stack: str, value: object) -> Connection:
 def _problems(plan: ServicePlan, value: object) -> list[Problem]:
     given = cast(Mapping[str, Any], value if isinstance(value, Mapping) else {})
     if given.get("version") != VERSION:
-        rule = f"its connection is of version {VERSION}, which this program reads"
+        rule = f"this program reads version {VERSION} of a gateway's connection"
         remedy = "run pulumi up in the gateway's stack with the same version of servestack as here"
         return [Problem(where="version", found=str(given.get("version")), rule=rule, remedy=remedy)]
     try:
@@ -90,20 +90,20 @@ def _problems(plan: ServicePlan, value: object) -> list[Problem]:
     except msgspec.ValidationError as error:
         return [_no_connection(str(error))]
     if connection.domain is not None and None in (connection.zone_id, *astuple(connection.api_target)):
-        return [_no_connection("a domain without its hosted zone, or what its names are aliases of")]
+        return [_no_connection("a domain without its hosted zone or without the name that its records point to")]
     return [*_region_problems(plan, connection.region), *_zone_problems(plan, connection.region)]
 
 
 def _no_connection(found: str) -> Problem:
-    remedy = "run pulumi up in the gateway's stack, with servestack's own program"
-    return Problem(where="connection", found=found, rule="this is no gateway's connection", remedy=remedy)
+    remedy = "run pulumi up in the gateway's stack, with the program of servestack"
+    return Problem(where="connection", found=found, rule="this is not the connection of a gateway", remedy=remedy)
 
 
 def _region_problems(plan: ServicePlan, region: str) -> list[Problem]:
     if plan.regions is None or region in plan.regions:
         return []
     rule = f"a service runs in the region of its gateway, which is {region}"
-    remedy = f"add {region} to regions, or leave regions out, or use a gateway of another region"
+    remedy = f"add {region} to regions, remove regions, or use a gateway in another region"
     return [Problem(where="regions", found=", ".join(plan.regions), rule=rule, remedy=remedy)]
 
 
@@ -112,5 +112,5 @@ def _zone_problems(plan: ServicePlan, region: str) -> list[Problem]:
     if zones is None or any(zone.startswith(region) for zone in zones):
         return []
     rule = f"a service runs in the region of its gateway, which is {region}"
-    remedy = f"name a zone of {region}, or leave availability_zones out"
+    remedy = f"name a zone of {region}, or remove availability_zones"
     return [Problem(where="availability_zones", found=", ".join(zones), rule=rule, remedy=remedy)]

@@ -37,8 +37,8 @@ class DomainArgs:
 
 class Domain(pulumi.ComponentResource):
     """`*.<domain>` at the API. Every run has a record of its own, made by its stack, so that a name without a run does
-    not resolve; here is only the gateway's. The certificate is for `*.<domain>` alone, since nothing answers at the
-    domain itself."""
+    not resolve. Only the gateway's own record is here. The certificate is for `*.<domain>` alone, because nothing
+    answers at the domain itself."""
 
     target_name: pulumi.Output[str]
     """What records of runs are aliases of."""
@@ -112,10 +112,10 @@ class Domain(pulumi.ComponentResource):
 
 
 def find_zone(domain: str, zone_id: str | None, *, provider: pulumi.ProviderResource) -> Zone:
-    """The public hosted zone that holds `domain`: the one with `zone_id`, else that of its longest suffix.
+    """Return the public hosted zone that holds `domain`: the one with `zone_id`, else that of its longest suffix.
 
     Raises:
-        RunError: there is none, or several, or the zone with `zone_id` is private or does not hold the domain.
+        RunError: no zone holds it, several do, or the zone with `zone_id` is private or does not hold the domain.
     """
     options = pulumi.InvokeOptions(provider=provider)
     if zone_id is not None:
@@ -126,18 +126,18 @@ def find_zone(domain: str, zone_id: str | None, *, provider: pulumi.ProviderReso
                 raise
             raise pulumi.RunError(
                 f"stack config zone_id: this account has no hosted zone {zone_id}; list them with "
-                "aws route53 list-hosted-zones, or remove zone_id so that it is looked up"
+                "aws route53 list-hosted-zones, or remove zone_id, so that servestack looks it up"
             ) from None
         if found.private_zone:
             raise pulumi.RunError(
-                f"stack config zone_id: {zone_id} is a private zone, in which neither clients nor ACM look; set the id "
-                "of a public one, or remove zone_id so that it is looked up"
+                f"stack config zone_id: {zone_id} is a private zone, which clients and ACM cannot see; set the id of a "
+                "public one, or remove zone_id, so that servestack looks it up"
             )
         zone = _read_zone(found)
         if zone.name not in suffixes(domain):
             raise pulumi.RunError(
                 f"stack config zone_id: {zone_id} is the zone of {zone.name}, which does not hold {domain}; set the id "
-                "of the zone that does, or remove zone_id so that it is looked up"
+                "of the zone that does, or remove zone_id, so that servestack looks it up"
             )
         return zone
     for suffix in suffixes(domain):
@@ -146,16 +146,17 @@ def find_zone(domain: str, zone_id: str | None, *, provider: pulumi.ProviderReso
         except Exception as error:  # an invoke raises nothing narrower
             if "multiple" in str(error):
                 raise pulumi.RunError(
-                    f"domain {domain}: this account has several public zones of {suffix}; set zone_id to the one that "
-                    "the domain is delegated to"
+                    f"domain {domain}: this account has several public zones for {suffix}; set zone_id to the one that "
+                    "the domain's name servers point to"
                 ) from None
             if "no matching" not in str(error):
                 raise
         else:
             return _read_zone(found)
     raise pulumi.RunError(
-        f"domain {domain}: no public hosted zone of this account holds it, looked for "
-        f"{', '.join(suffixes(domain))}; create one in Route 53 and delegate the domain to it, or set zone_id"
+        f"domain {domain}: this account has no public hosted zone that holds it (looked for "
+        f"{', '.join(suffixes(domain))}); create one in Route 53 and point the domain's name servers to it, or set "
+        "zone_id"
     )
 
 

@@ -68,8 +68,9 @@ class ExistingNetwork(pulumi.ComponentResource):
 def find_network(
     vpc_id: str, subnet_ids: Sequence[str], *, region: str, stack: str, provider: pulumi.ProviderResource
 ) -> FoundNetwork:
-    """Looks at the network that the configuration names. `stack`: full name of this stack, as in its `STACK_TAG`, by
-    which an endpoint of its own is not taken for somebody else's.
+    """Look at the network that the configuration names.
+
+    `stack`: full name of this stack, as in its `STACK_TAG`. It tells an endpoint that this stack made from others.
 
     Raises:
         RunError: what a gateway needs is not there, everything that is missing together.
@@ -78,8 +79,8 @@ def find_network(
     filters = [aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[vpc_id])]
     there = aws.ec2.get_subnets(filters=filters, opts=options).ids
     if foreign := [subnet for subnet in subnet_ids if subnet not in there]:
-        rule = f"a subnet is one of {vpc_id}, whose subnets are {', '.join(sorted(there)) or 'none'}"
-        remedy = "name some of those, or set vpc_id to the VPC that they are of"
+        rule = f"the subnets must be in {vpc_id}, whose subnets are {', '.join(sorted(there)) or 'none'}"
+        remedy = "name subnets of this VPC, or set vpc_id to the VPC of these subnets"
         raise _refusal([Problem(where="subnet_ids", found=", ".join(foreign), rule=rule, remedy=remedy)])
     tables = {subnet: _route_table(vpc_id, subnet, options) for subnet in subnet_ids}
     problems = [
@@ -117,8 +118,8 @@ def _route_table(vpc_id: str, subnet: str, options: pulumi.InvokeOptions) -> str
 
 def _vpc_problems(vpc_id: str, options: pulumi.InvokeOptions) -> Iterator[Problem]:
     if not aws.ec2.get_vpc(id=vpc_id, opts=options).enable_dns_support:
-        rule = "the function finds the load balancer, and replicas the internet, by the VPC's own name servers"
-        remedy = f"aws ec2 modify-vpc-attribute --vpc-id {vpc_id} --enable-dns-support"
+        rule = "the function and the replicas look up addresses with the VPC's own DNS"
+        remedy = f"run aws ec2 modify-vpc-attribute --vpc-id {vpc_id} --enable-dns-support"
         yield Problem(where="vpc_id", found=f"{vpc_id} without DNS support", rule=rule, remedy=remedy)
 
 
@@ -129,16 +130,17 @@ def _zone_problems(subnets: Mapping[str, aws.ec2.GetSubnetResult]) -> Iterator[P
         by_zone.setdefault(subnet.availability_zone, []).append(id)
     for zone, ids in by_zone.items():
         if len(ids) > 1:
-            rule = f"a load balancer takes one subnet of a zone, and these are all in {zone}"
-            yield Problem(where="subnet_ids", found=", ".join(ids), rule=rule, remedy="name one of them")
+            rule = f"a load balancer takes one subnet in each zone, and these are all in {zone}"
+            yield Problem(where="subnet_ids", found=", ".join(ids), rule=rule, remedy="name only one of them")
     if len(by_zone) < FEWEST_ZONES:
         rule = f"a load balancer needs subnets in {FEWEST_ZONES} zones"
-        remedy = "add a subnet of another zone"
+        remedy = "add a subnet in another zone"
         yield Problem(where="subnet_ids", found=f"all in {', '.join(by_zone)}", rule=rule, remedy=remedy)
     for id, subnet in subnets.items():
         if subnet.availability_zone_id in ZONES_WITHOUT_LAMBDA:
-            rule = f"functions do not run in its zone, {subnet.availability_zone} ({subnet.availability_zone_id})"
-            yield Problem(where="subnet_ids", found=id, rule=rule, remedy="name a subnet of another zone")
+            zone = f"{subnet.availability_zone} ({subnet.availability_zone_id})"
+            rule = f"the subnet is in the zone {zone}, where Lambda functions cannot run"
+            yield Problem(where="subnet_ids", found=id, rule=rule, remedy="name a subnet in another zone")
 
 
 def _route_problems(tables: Mapping[str, str], options: pulumi.InvokeOptions) -> Iterator[Problem]:
@@ -147,7 +149,7 @@ def _route_problems(tables: Mapping[str, str], options: pulumi.InvokeOptions) ->
         if any(route.cidr_block == ANYWHERE for route in routes):
             continue
         cut_off = ", ".join(subnet for subnet, its in tables.items() if its == table)
-        rule = f"replicas fetch images and weights from the internet, and {table} has no route to {ANYWHERE}"
+        rule = f"replicas fetch images and weights from the internet, but {table} has no route to {ANYWHERE}"
         remedy = "name public subnets, or add the route"
         yield Problem(where="subnet_ids", found=cut_off, rule=rule, remedy=remedy)
 

@@ -27,7 +27,7 @@ def find_image(plan: ServicePlan, *, provider: pulumi.ProviderResource) -> Machi
     """The image that the plan pins, else the newest Deep Learning Base AMI, whose root device is known.
 
     Raises:
-        RunError: there is none, or replicas could not start from it; everything that is wrong with it together.
+        RunError: the image does not exist, or replicas cannot start from it. It lists all problems together.
     """
     options = pulumi.InvokeOptions(provider=provider)
     if plan.ami is None:
@@ -42,8 +42,8 @@ def find_image(plan: ServicePlan, *, provider: pulumi.ProviderResource) -> Machi
             raise
         found = None
     if found is None:
-        rule = "an image is of the service's region, and this account may start instances from it"
-        remedy = "name another, or leave ami out for the newest Deep Learning Base AMI"
+        rule = "the image must exist in the service's region, and this account must be allowed to use it"
+        remedy = "name another image, or remove ami to use the newest Deep Learning Base AMI"
         raise _refusal([Problem(where=AMI, found=plan.ami, rule=rule, remedy=remedy)])
     if problems := list(_problems(plan, found)):
         raise _refusal(problems)
@@ -59,14 +59,14 @@ def _problems(plan: ServicePlan, found: aws.ec2.GetAmiResult) -> Iterator[Proble
     }
     for name, (has, needed) in wanted.items():
         if has != needed:
-            rule = f"instance types with GPUs start from images whose {name} is {needed}"
-            remedy = "name such an image, or leave ami out for the newest Deep Learning Base AMI"
+            rule = f"instances with GPUs need an image whose {name} is {needed}"
+            remedy = "name such an image, or remove ami to use the newest Deep Learning Base AMI"
             yield Problem(where=AMI, found=f"{plan.ami}, {name} {has}", rule=rule, remedy=remedy)
     for mapping in found.block_device_mappings:
         size = int(mapping.ebs.get("volume_size") or 0)
         if mapping.device_name == found.root_device_name and size > plan.disk_gb:
-            rule = f"a volume is no smaller than its image's, and that of {plan.ami} has {size}GB"
-            remedy = f"write disk: {size}GB.. under resources, or set it: pulumi config set disk {size}GB.."
+            rule = f"the disk must be at least as large as the volume of the image {plan.ami}, which has {size}GB"
+            remedy = f"write disk: {size}GB.. under resources, or run pulumi config set disk {size}GB.."
             yield Problem(where="resources.disk", found=f"{plan.disk_gb}GB", rule=rule, remedy=remedy)
 
 

@@ -137,6 +137,6 @@ def available_zones(provider: pulumi.ProviderResource) -> Sequence[str]:
 
 
 def subnet_blocks(zones: Sequence[str]) -> Mapping[str, str]:
-    """Addresses by zone. They hang on the zone's letter alone, so that a zone more moves none of the others."""
+    """Return the addresses of each zone. They depend only on the zone's letter: a new zone moves no other."""
     blocks = list(ipaddress.IPv4Network(VPC_BLOCK).subnets(prefixlen_diff=SUBNET_BITS))
     return {zone: str(blocks[(ord(zone[-1]) - ord("a")) % len(blocks)]) for zone in zones}

@@ -90,7 +90,7 @@ class ReadinessArgs:
 
 
 class Readiness(dynamic.Resource):
-    """A healthy replica of the launch template's newest version. The update fails with the cause if there is none."""
+    """A healthy replica of the launch template's newest version. Without one, the update fails with the cause."""
 
     def __init__(self, name: str, args: ReadinessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         plan = args.plan

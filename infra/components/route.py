@@ -26,8 +26,8 @@ class ClaimArgs:
 
 
 class Claim(pulumi.ComponentResource):
-    """The item that makes the run name this stack's. The provider writes it only where there is none, so that a name
-    which another stack has fails here, before anything costs money."""
+    """The item that reserves the run name for this stack. The provider writes it only if no such item exists, so a name
+    that another stack has fails here, before anything costs money."""
 
     item: pulumi.Resource
 

@@ -29,8 +29,8 @@ def _client(region: str, profile: str | None) -> Queried:
 class RunNameProvider(DynamicProvider):
     """Refuses to be created when another stack has the run name, and changes nothing.
 
-    The claim itself is a table item that the provider writes only if there is none. Therefore two stacks never have
-    one name, even if both find it free here. But that refusal is AWS's, which does not say who has the name.
+    The claim itself is a table item that the provider writes only if no such item exists. Therefore two stacks never
+    have one name, even if both find it free here. But AWS's own refusal does not say who has the name.
     """
 
     def __init__(self, client: Callable[[str, str | None], Queried] = _client) -> None:

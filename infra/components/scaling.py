@@ -35,11 +35,13 @@ class ScalerArgs:
 
 
 class Scaler(pulumi.ComponentResource):
-    """Adds replicas by target tracking on requests a replica. Takes one away when one less would have sufficed all
-    through `scale_down_delay`: target tracking's own scaling in knows no delay, and never goes to zero. From zero,
-    where there is nothing to track, a request seen by the gateway starts the first, which nobody may ask until it
-    serves: so that only time with a healthy replica counts for the delay, and one that never gets healthy, for which
-    no update waits, is taken away after `boot_timeout`."""
+    """Add and remove replicas.
+
+    Target tracking on the requests for each replica adds them. An alarm removes one after one replica fewer was enough
+    for the whole `scale_down_delay`: target tracking itself has no such delay, and never goes to zero. At zero there is
+    nothing to track, so a request that the gateway counts starts the first replica. Only time with a healthy replica
+    counts for the delay. A replica that does not become healthy within `boot_timeout` is removed, because no update
+    waits for it."""
 
     def __init__(
         self, name: str, args: ScalerArgs, scaling: Scaling, opts: pulumi.ResourceOptions | None = None
@@ -89,7 +91,7 @@ class Scaler(pulumi.ComponentResource):
         )
         aws.cloudwatch.MetricAlarm(
             f"{name}-remove",
-            alarm_description=f"One replica less suffices for {args.run}",
+            alarm_description=f"One replica fewer is enough for {args.run}",
             comparison_operator="LessThanOrEqualToThreshold",
             threshold=0,
             evaluation_periods=max(1, math.ceil(scaling.scale_down_delay / MINUTE)),

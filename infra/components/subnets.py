@@ -12,10 +12,10 @@ from infra.planning import ServicePlan
 
 
 def find_subnets(plan: ServicePlan, connection: Connection, *, provider: pulumi.ProviderResource) -> Sequence[str]:
-    """The gateway's subnets, or those of them that lie in the plan's zones, in a fixed order: AWS gives them in any.
+    """Return the gateway's subnets, or those in the plan's zones, in a fixed order, because AWS's order changes.
 
     Raises:
-        RunError: none does.
+        RunError: no subnet of the gateway is in the plan's zones.
     """
     zones = plan.availability_zones
     if zones is None:
@@ -27,7 +27,7 @@ def find_subnets(plan: ServicePlan, connection: Connection, *, provider: pulumi.
     found = aws.ec2.get_subnets(filters=filters, opts=pulumi.InvokeOptions(provider=provider)).ids
     if not found:
         raise pulumi.RunError(
-            f"availability_zones: the gateway has no subnet in {', '.join(zones)}; name zones in which it has, or "
-            "leave availability_zones out"
+            f"availability_zones: the gateway has no subnet in {', '.join(zones)}; name zones in which it has one, or "
+            "remove availability_zones"
         )
     return sorted(found)

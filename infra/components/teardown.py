@@ -1,4 +1,4 @@
-"""What stands in the way of deleting a gateway: the runs that it still has."""
+"""Refuses to delete a gateway that still has runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _client(region: str, profile: str | None) -> Table:
 
 
 class TeardownProvider(DynamicProvider):
-    """Does nothing but refuse to be deleted while the table has runs."""
+    """Refuses to be deleted while the table has runs, and does nothing else."""
 
     def __init__(self, client: Callable[[str, str | None], Table] = _client) -> None:
         super().__init__()
@@ -52,29 +52,29 @@ class TeardownProvider(DynamicProvider):
         try:
             runs = runs_of(self._client(region, profile), table)
         except aws_failures() as error:
-            return f"which runs the gateway still has could not be asked, so it stays: {in_words(error)}"
+            return f"the gateway stays, because AWS does not say which runs it still has: {in_words(error)}. Try again"
         if not runs:
             return None
         named = [run if owner is None else f"{run} (stack {owner})" for run, owner in runs.items()]
         more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
         return (
-            f"the gateway still has the runs {', '.join(named[:SHOWN])}{more}: what they run on would stay and be "
-            "billed. Destroy their stacks first (docs/teardown.md)"
+            f"the gateway still has the runs {', '.join(named[:SHOWN])}{more}, whose instances would stay and cost "
+            "money. Destroy their stacks first (docs/teardown.md)"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class TeardownArgs:
-    """What is deleted only after everything that depends on it."""
+    """Whose runs are asked for."""
 
     region: str
     table: pulumi.Input[str]
     profile: str | None
-    """The AWS profile that is asked with; `None`: the caller's own."""
+    """The AWS profile to ask with; `None`: the caller's own credentials."""
 
 
 class Teardown(dynamic.Resource):
-    """Made after everything else of a gateway, and therefore deleted before it: a refusal here leaves all as it is."""
+    """Created after everything else of a gateway, and deleted first. So a refusal here leaves everything as it is."""
 
     def __init__(self, name: str, args: TeardownArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         inputs: dict[str, pulumi.Input[Any]] = {
@@ -86,9 +86,9 @@ class Teardown(dynamic.Resource):
 
 
 def runs_of(table: Table, name: str) -> Mapping[str, str | None]:
-    """The runs that the table knows, with the stacks that claim them, None where only a route is left; none where there
-    is no table any more. A run that is claimed may have instances before it has a route, and after it has lost it. A
-    page of a Query suffices to know that there are any. Raises what boto3 raises."""
+    """Return the runs in the table with the stacks that claim them, or `None` where only a route is left. Empty if the
+    table does not exist any more. A run that is claimed can have instances before it has a route, and after. One page
+    of a Query is enough, because it shows whether there are any. Raises what boto3 raises."""
     claims = _items(table, name, CLAIM)
     routes = _items(table, name, RUN)
     owners = {str(item[SORT_KEY]["S"]).removeprefix(CLAIM): str(item[OWNER]["S"]) for item in claims}

@@ -89,7 +89,7 @@ class ModelConfiguration(Section, frozen=True):
         default="grammar", description="How tools work: off, grammar, or the parser hermes, llama3 or mistral"
     )
     json_object: Literal["reject", "regex"] = Field(
-        default="reject", description="What happens to response_format json_object"
+        default="regex", description="What happens to response_format json_object"
     )
     vision: bool = Field(default=False, description="Whether the model accepts images")
     image_hosts: tuple[str, ...] = Field(default=(), description="Hosts from which images can be fetched")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal, cast, overload
 
@@ -60,7 +60,9 @@ def read_settings(
         return _TYPES[kind].model_validate(document.data)
     except ValidationError as error:
         secret = tuple(place((key,)) for key, value in values.items() if isinstance(value, Secret))
-        problems = [_in_words_of_a_stack(problem, kind, place) for problem in problems_of(error, document, place)]
+        problems = [
+            _in_words_of_a_stack(problem, kind, place, values) for problem in problems_of(error, document, place)
+        ]
         shown = [
             replace(problem, found=HIDDEN) if problem.where.startswith(secret) else problem for problem in problems
         ]
@@ -170,7 +172,7 @@ def _paths(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
             yield from _paths(item, (*path, index))
 
 
-def _in_words_of_a_stack(problem: Problem, kind: str, place: Callable[[KeyPath], str]) -> Problem:
+def _in_words_of_a_stack(problem: Problem, kind: str, place: Callable[[KeyPath], str], words: Iterable[str]) -> Problem:
     """Return the problem in words for stack config: how to set a missing word, or that it is for the other type."""
     other = "gateway" if kind == "service" else "service"
     if problem.where == "stack config configuration" and problem.found == NOTHING:
@@ -179,6 +181,12 @@ def _in_words_of_a_stack(problem: Problem, kind: str, place: Callable[[KeyPath],
         return replace(
             problem, remedy="set each variable: pulumi config set --path env.NAME VALUE, with --secret for a secret"
         )
+    for word in words:
+        outer, dot, _ = word.partition(".")
+        if dot and outer in _TYPES[kind].model_fields and problem.where == place((word,)):
+            rule = f"`pulumi config set` sets a key inside `{outer}` only with --path"
+            again = f"pulumi config set --path {word} VALUE (a secret: --secret)"
+            return replace(problem, rule=rule, remedy=f"run pulumi config rm {word}, then {again}")
     for word in _TYPES[other].model_fields.keys() - _TYPES[kind].model_fields.keys():
         if problem.where == place((word,)):
             rule = f"`{word}` is a setting of a {other}, and this configuration is a {kind}"

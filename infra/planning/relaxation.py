@@ -43,7 +43,8 @@ def no_offer(catalog: Sequence[InstanceType], requirement: Requirement, source: 
             line=written_line(source, key),
             found=_wanted(key, requirement),
             rule="no EC2 instance type of the catalog satisfies this together with the other requirements",
-            remedy=changes[0] if len(changes) == 1 else "do one of these: " + "; ".join(changes),
+            remedy=(changes[0] if len(changes) == 1 else "do one of these: " + "; ".join(changes))
+            + _if_memory_was_meant(catalog, requirement),
         )
     instance, missed = candidates[0]
     changes = ", and ".join(_relaxed(miss, requirement) for miss in missed)
@@ -87,6 +88,16 @@ def _ways_out(candidates: Iterable[_Candidate]) -> list[tuple[InstanceType, Miss
         if len(missed) == 1:
             ways.setdefault((missed[0].key, missed[0].above), (instance, missed[0]))
     return sorted(ways.values(), key=lambda way: way[1].key in _WHAT)[:SHOWN]
+
+
+def _if_memory_was_meant(catalog: Sequence[InstanceType], requirement: Requirement) -> str:
+    """Return a hint for `gpu: 24`, which is a number of GPUs: no instance type has that many."""
+    count = requirement.gpu_count
+    if count is None or count.low is None or count.low != count.high or requirement.gpu_memory is not None:
+        return ""
+    if count.low <= max(instance.gpu_count for instance in catalog):
+        return ""
+    return f"; {number(count.low)} is a number of GPUs, so write {number(count.low)}GB if you mean GPU memory"
 
 
 _WHAT: dict[Key, str] = {"instance_types": "names", "resources.gpu.name": "GPUs"}

@@ -1,7 +1,7 @@
-"""Questions asked of AWS and the Hub before anything is created; the answers are data.
+"""Preflight: the questions that the program asks AWS and the Hub before it creates anything.
 
-`run_preflight` asks everything about a plan through injected clients and gives a `Finding` for each answer, all
-problems together. Nothing of what is deployed hangs on an answer: it is shown, or warns, or refuses.
+`run_preflight` asks everything about a plan through injected clients and returns a `Finding` for each answer, all
+problems together. What is deployed does not depend on an answer: an answer is shown, warns, or refuses.
 """
 
 from infra.preflight.asking import Place, run_preflight

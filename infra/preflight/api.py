@@ -1,4 +1,4 @@
-"""What there can be once and is there already: the gateway's domain and name, and the role for API Gateway's logs."""
+"""What can exist only once: the gateway's domain, its name, and the role for API Gateway's logs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ROLE = "API Gateway's log role"
 
 
 def check_domain(aws: AwsClient, plan: GatewayPlan, owner: str) -> list[Finding]:
-    """Whether the domain is free, which a domain is once in a region of all accounts, or this stack's; none without a
-    domain. `owner`: full name of the gateway's stack. Raises what boto3 raises where AWS does not answer."""
+    """Whether the domain is free or belongs to this stack. API Gateway takes a domain once in a region. No finding
+    without a domain. `owner`: full name of the gateway's stack. Raises what boto3 raises when AWS does not answer."""
     if plan.domain is None:
         return []
     name = f"*.{plan.domain}"
@@ -27,23 +27,26 @@ def check_domain(aws: AwsClient, plan: GatewayPlan, owner: str) -> list[Finding]
         return [ok(DOMAIN, f"{name} is free in this account")]
     stack = found.get("tags", {}).get(STACK_TAG)
     if stack == owner:
-        return [ok(DOMAIN, f"{name} is this stack's")]
+        return [ok(DOMAIN, f"{name} belongs to this stack")]
     holder = f"the gateway of the stack {stack}" if stack else "something else"
     remedy = f"delete the custom domain name {name} in API Gateway"
     if stack:
-        remedy = "destroy that stack; if this stack was called so, skip preflight once"
+        remedy = (
+            "destroy that stack; if this stack had that name before, skip preflight once: pulumi config set preflight "
+            "false"
+        )
     return [
         refusal(
             DOMAIN,
-            f"{name} leads to {holder} in {plan.region} already, and there is one gateway for a domain: set another "
-            f"domain, such as staging.{plan.domain}, or {remedy}",
+            f"{name} already belongs to {holder} in {plan.region}, and a domain has one gateway: set another domain, "
+            f"such as staging.{plan.domain}, or {remedy}",
         )
     ]
 
 
 def check_name(aws: AwsClient, plan: GatewayPlan) -> list[Finding]:
-    """A refusal where the gateway's name leads elsewhere, as to a gateway in another region; else nothing. Raises what
-    boto3 raises."""
+    """A refusal if the gateway's name points to something else, such as a gateway in another region. Raises what boto3
+    raises."""
     if plan.domain is None:
         return []
     route53 = aws("route53", plan.region)
@@ -62,15 +65,15 @@ def check_name(aws: AwsClient, plan: GatewayPlan) -> list[Finding]:
     return [
         refusal(
             NAME,
-            f"{name} has a record already that leads elsewhere, perhaps to a gateway of another region: set another "
-            f"domain, such as {plan.region}.{plan.domain}, or delete the record",
+            f"{name} already has a DNS record that points elsewhere, perhaps to a gateway in another region: set "
+            f"another domain, such as {plan.region}.{plan.domain}, or delete the record",
         )
     ]
 
 
 def check_role(aws: AwsClient, plan: GatewayPlan) -> list[Finding]:
-    """Whether the API could write its access log where the region's setting is not the stack's; nothing where it is.
-    Raises what boto3 raises."""
+    """Whether the API can write its access log although this stack does not manage the region's setting. No finding if
+    it does. Raises what boto3 raises."""
     if plan.manage_api_gateway_account:
         return []
     account: Any = aws("apigateway", plan.region).get_account()
@@ -79,15 +82,15 @@ def check_role(aws: AwsClient, plan: GatewayPlan) -> list[Finding]:
     return [
         refusal(
             ROLE,
-            f"manage_api_gateway_account is false, and {plan.region} has none, so that the API could not write its "
-            "access log: remove manage_api_gateway_account, or run aws apigateway update-account --patch-operations "
-            f"op=replace,path=/cloudwatchRoleArn,value=ROLE_ARN --region {plan.region}",
+            f"manage_api_gateway_account is false, but the account has no such role in {plan.region}, so the API "
+            "cannot write its access log: remove manage_api_gateway_account, or run aws apigateway update-account "
+            f"--patch-operations op=replace,path=/cloudwatchRoleArn,value=ROLE_ARN --region {plan.region}",
         )
     ]
 
 
 def _custom_domain(aws: AwsClient, region: str, name: str) -> Any:
-    """What API Gateway says of a custom domain name; `None`: it has none of this name."""
+    """What API Gateway says about a custom domain name; `None`: it does not exist."""
     try:
         return aws("apigateway", region).get_domain_name(domainName=name)
     except aws_failures() as error:

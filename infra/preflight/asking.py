@@ -1,4 +1,4 @@
-"""All questions about one plan, asked at the same time, and all answers together."""
+"""Asks all questions about one plan at the same time, and returns all answers together."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a service would be deployed: its gateway, as far as it is asked after, and its stack."""
+    """Where a service would be deployed: what preflight needs of its gateway, and its stack."""
 
     region: str
     account: str | None
-    """The gateway's; `None`: not known."""
+    """The AWS account of the gateway; `None`: not known."""
     table: str
     """Name of the gateway's table."""
     subnet_ids: Sequence[str]
@@ -48,15 +48,15 @@ def run_preflight(
     owner: str = "",
     patience: float = PATIENCE,
 ) -> tuple[Finding, ...]:
-    """Asks everything and gives every answer. Nothing is raised for what AWS or the Hub does not answer: that is an
-    answer too. Where the credentials are refused, AWS is asked nothing else.
+    """Ask everything, and return every answer. A question that AWS or the Hub does not answer raises nothing: that is
+    an answer too. If AWS refuses the credentials, it is asked nothing else.
 
     Args:
-        plan: what would be deployed. One with `preflight` off is asked nothing.
+        plan: what would be deployed. If its `preflight` is off, nothing is asked.
         clients: who is asked, from several threads.
         place: where a service would be deployed.
-        owner: full name of a gateway's stack, by which what is its own is not taken for somebody else's.
-        patience: seconds after which what was not answered counts as that.
+        owner: full name of a gateway's stack, by which preflight knows the resources of that stack.
+        patience: seconds after which a question counts as not answered.
 
     Raises:
         ValueError: a service's plan without a place.
@@ -80,7 +80,7 @@ def run_preflight(
 def _about_gateway(
     plan: GatewayPlan, clients: Clients, owner: str
 ) -> tuple[_Question, Sequence[_Question], Sequence[_Question]]:
-    """Who asks; what hangs on that; what does not."""
+    """The question about the credentials; the questions that need them; the others."""
     aws, region = clients.aws, plan.region
     questions = [
         _Question(zone.TOPIC, lambda: zone.check_zone(aws, clients.name_servers, plan)),
@@ -108,8 +108,9 @@ def _about_service(
 
 
 def _start(questions: Sequence[_Question]) -> Callable[[float], list[Finding]]:
-    """Begins to ask, each in a thread that the program's end does not wait for; what is returned waits for the
-    answers, until a moment of the monotonic clock at most, and gives them in the order of the questions."""
+    """Start to ask, each question in a thread for which the program's end does not wait. The returned function waits
+    for the answers, at most until the given time of the monotonic clock, and returns them in
+    the order of the questions."""
 
     def ask(question: _Question) -> None:
         question.answer = _answered(question)
@@ -127,7 +128,7 @@ def _start(questions: Sequence[_Question]) -> Callable[[float], list[Finding]]:
 
 
 def _answered(question: _Question) -> list[Finding]:
-    """The answer; where there is none, a warning that says so."""
+    """The answer, or a warning that the question was not answered."""
     topic = question.topic
     try:
         return question.ask()
@@ -136,14 +137,14 @@ def _answered(question: _Question) -> list[Finding]:
             case "credentials":
                 return [refusal(topic, account.explain_credentials(error))]
             case "denied":
-                why = "the caller may not ask"
+                why = "these credentials may not ask"
             case "passing":
                 why = "AWS does not answer"
             case "other":
                 why = "AWS refuses the question"
         return [warning(topic, f"not checked: {why} ({in_words(error)})")]
-    except Exception as error:  # an answer that is none, as a proxy gives it, can end in anything
-        return [warning(topic, f"not checked: the answer is not understood ({type(error).__name__})")]
+    except Exception as error:  # what a proxy answers instead of AWS can end in anything
+        return [warning(topic, f"not checked: the answer is not one that AWS gives ({type(error).__name__})")]
 
 
 def _heard(question: _Question) -> list[Finding]:
@@ -151,5 +152,5 @@ def _heard(question: _Question) -> list[Finding]:
         return question.answer
     silence = "no answer in time"
     if question.topic == account.TOPIC:
-        return [refusal(account.TOPIC, f"{silence}: look at the network, and at what gives the profile's credentials")]
+        return [refusal(account.TOPIC, f"{silence}: check the network, and the program that gives the credentials")]
     return [warning(question.topic, f"not checked: {silence}")]

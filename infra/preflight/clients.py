@@ -1,4 +1,4 @@
-"""Who is asked: AWS by way of boto3, the domain name system, and the Hub. All of it is injected."""
+"""Whom preflight asks: AWS through boto3, DNS, and the Hub. All of them are injected."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from infra.planning import ModelRepository, Weigh
 AwsClient = Callable[[str, str], Any]
 """A boto3 client, by the service's name and the region."""
 NameServers = Callable[[str], Sequence[str] | Literal["failed"] | None]
-"""The name servers that the world sees for a domain, in lower case and without a final dot; empty: none; `failed`:
-nobody answers for it; `None`: the domain name system could not be asked."""
+"""The name servers that DNS has for a domain, in lower case and without a final dot; empty: none; `failed`: no server
+answers for it; `None`: DNS did not answer."""
 CheckAccess = Callable[[ModelRepository], None]
-"""Asks the Hub whether a repository's files may be read with its token (`None`: by everybody). Raises `HubError`."""
+"""Asks the Hub whether the token of a repository may read its files (`None`: everybody may). Raises `HubError`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +30,11 @@ class Clients:
 
 
 def real_clients(environment: Mapping[str, str], *, profile: str | None = None) -> Clients:
-    """The real ones, with the caller's own AWS credentials.
+    """Return the real clients, with the caller's own AWS credentials.
 
     Args:
-        environment: the caller's, for `HF_ENDPOINT` and the like.
-        profile: the AWS profile of the stack (`aws:profile`); `None`: the caller's.
+        environment: the caller's environment, for `HF_ENDPOINT` and the like.
+        profile: the AWS profile of the stack (`aws:profile`); `None`: the caller's profile.
     """
     from infra.planning.hub_weights import access_on_hub, weigh_on_hub
     from infra.preflight.name_servers import ask_name_servers
@@ -48,8 +48,8 @@ def real_clients(environment: Mapping[str, str], *, profile: str | None = None) 
 
 
 def aws_client(profile: str | None = None) -> AwsClient:
-    """Makes boto3's clients; each is made once, from any thread. What it raises, and what its clients raise, are
-    botocore's errors, whatever the files and programs end with that give the caller's credentials."""
+    """Return what makes boto3's clients, each once, in any thread. It and its clients raise only botocore's errors,
+    even if a file or a program that gives the caller's credentials fails with another."""
     made: dict[tuple[str, str], Any] = {}
     sessions: list[Any] = []
     making = threading.Lock()
@@ -66,7 +66,7 @@ def aws_client(profile: str | None = None) -> AwsClient:
 
 
 def aws_session(profile: str | None = None) -> Any:
-    """boto3's session, whose credentials are there where there are any. Raises botocore's errors alone."""
+    """Return boto3's session, with credentials if the caller has any. Raises only botocore's errors."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
     from botocore.session import Session
@@ -94,7 +94,7 @@ def _refuse_mfa(scoped: Mapping[str, Any], *, chosen: bool) -> None:
     if "role_arn" not in scoped or "mfa_serial" not in scoped or ("AWS_ACCESS_KEY_ID" in os.environ and not chosen):
         return
     why = (
-        "its role takes an MFA code, which nobody is asked for here; export credentials that were made with one: "
+        "its role needs an MFA code, which cannot be typed here; export credentials that were made with one: "
         'eval "$(aws configure export-credentials --format env)"'
     )
     raise CredentialRetrievalError(provider="the profile", error_msg=why)

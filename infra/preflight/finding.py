@@ -1,4 +1,4 @@
-"""What a question was answered with: one line that a person understands."""
+"""The answer to a question, in one line for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Finding:
     topic: str
     """What was asked about, in a word or two: `credentials`, `GPU quota`."""
     message: str
-    """What was found; for what is not ok the rule and the remedy too."""
+    """What was found. A warning and a refusal also say the rule and the remedy."""
 
 
 def ok(topic: str, message: str) -> Finding:
@@ -27,7 +27,7 @@ def ok(topic: str, message: str) -> Finding:
 
 
 def warning(topic: str, message: str) -> Finding:
-    """Deploying goes on; the user should know this."""
+    """Deploying continues, but the user should know this."""
     return Finding(level="warning", topic=topic, message=message)
 
 
@@ -37,7 +37,7 @@ def refusal(topic: str, message: str) -> Finding:
 
 
 def report(findings: Sequence[Finding]) -> str:
-    """Every finding in a line of its own, what refuses last, so that it is what one reads."""
+    """Return a line for each finding, refusals last, because that is where people look."""
     order: tuple[Level, ...] = ("ok", "warning", "refusal")
     width = max((len(finding.topic) for finding in findings), default=0)
     return "\n".join(

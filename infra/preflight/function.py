@@ -1,4 +1,4 @@
-"""What the gateway's function needs of the account: room to run, and the layer it starts with."""
+"""What the gateway's function needs in the account: room to run, and the layer that it starts with."""
 
 from __future__ import annotations
 
@@ -29,22 +29,23 @@ def check_concurrency(aws: AwsClient, plan: GatewayPlan, owner: str) -> list[Fin
     region = plan.region
     limits: Any = aws("lambda", region).get_account_settings()["AccountLimit"]
     all_of_it, free = int(limits["ConcurrentExecutions"]), int(limits["UnreservedConcurrentExecutions"])
-    state = f"{free} functions may run at once" + ("" if free == all_of_it else f", of {all_of_it} with the reserved")
+    state = f"{free} function instances can run at once"
+    state += "" if free == all_of_it else f"; the account has {all_of_it}, and the others are reserved"
     ask = _ask(1000, region)
     if plan.reserved_concurrency is not None:
         if plan.reserved_concurrency > free - UNRESERVED:
             free += _reserved_already(aws, region, owner)
         return [_reserving(plan.reserved_concurrency, all_of_it, free, region)]
     if free == 0:
-        return [refusal(CONCURRENCY, f"{state}, so that no request would be answered: release reserved ones, or {ask}")]
+        return [refusal(CONCURRENCY, f"{state}, so no request would be answered: release reservations, or {ask}")]
     if free < ENOUGH:
         return [
             warning(
                 CONCURRENCY,
-                f"{state}, and a request in flight takes one, a stream until its end: the next gets 500; {ask}",
+                f"{state}. A request takes one until its answer has ended, and one request more gets 500: {ask}",
             )
         ]
-    return [ok(CONCURRENCY, f"{state}, each of them one request in flight")]
+    return [ok(CONCURRENCY, f"{state}, each with one request")]
 
 
 def _reserving(wanted: int, all_of_it: int, free: int, region: str) -> Finding:
@@ -81,7 +82,7 @@ def _ask(wanted: int, region: str) -> str:
 
 
 def check_layer(aws: AwsClient, plan: GatewayPlan) -> list[Finding]:
-    """Whether the function could be made with the web adapter's layer; planning refuses a region that has none."""
+    """Whether the function can have the web adapter's layer. Planning refuses a region without one."""
     arn = plan.adapter_layer or published_layer(plan.region)
     if arn is None:
         return []
@@ -92,9 +93,15 @@ def check_layer(aws: AwsClient, plan: GatewayPlan) -> list[Finding]:
             raise
         remedy = "correct adapter_layer" if plan.adapter_layer else "set adapter_layer to a copy of your own"
         if error_code(error) in _DENIED:
-            remedy += ", or allow the caller lambda:GetLayerVersion, which making the function takes too"
+            remedy += ", or allow lambda:GetLayerVersion, which creating the function needs too"
         return [refusal(LAYER, f"{arn} cannot be read ({in_words(error)}): {remedy}")]
     architectures: list[str] = found.get("CompatibleArchitectures") or ["arm64"]
     if "arm64" not in architectures:
-        return [refusal(LAYER, f"{arn} is for {', '.join(architectures)}, and the function runs on arm64")]
+        return [
+            refusal(
+                LAYER,
+                f"{arn} is for {', '.join(architectures)}, but the function runs on arm64: set adapter_layer to one "
+                "for arm64",
+            )
+        ]
     return [ok(LAYER, arn)]

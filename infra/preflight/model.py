@@ -1,4 +1,4 @@
-"""The model on the Hub: whether the service's token may read it, and whether its weights fit into the offers' GPUs."""
+"""The model on the Hub: whether the service's token may read it, and whether its weights fit the GPUs of the offers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEMORY = "GPU memory"
 
 
 def check_model(clients: Clients, plan: ServicePlan) -> list[Finding]:
-    """Findings about the model; none where the service names none that is on the Hub."""
+    """Findings about the model. No finding if the service does not name a model of the Hub."""
     environment = dict(plan.container.environment)
     loaded = loaded_model(environment, plan.container.arguments)
     repository = weighed_repository(plan.model, environment, loaded)
@@ -27,29 +27,30 @@ def check_model(clients: Clients, plan: ServicePlan) -> list[Finding]:
         clients.check_access(repository)
         memory = _memory(clients, plan, repository, loaded)
     except HubOutOfReachError as error:
-        return [warning(TOPIC, f"{error.rule}, so it is not checked whether replicas may fetch it: {error.remedy}")]
+        return [warning(TOPIC, f"not checked whether replicas may fetch the model: {error.rule}; {error.remedy}")]
     except HubError as error:
         if loaded.model is None:
-            doubt = "the container does not say that it loads this one, so that it may not matter"
-            return [warning(TOPIC, f"{error.rule}; {doubt}: else {error.remedy}")]
+            doubt = "this matters only if the container loads this model, which its command does not say"
+            return [warning(TOPIC, f"{error.rule}; {doubt}: {error.remedy}")]
         return [refusal(TOPIC, f"{error.rule}: {error.remedy}")]
-    return [ok(TOPIC, f"{repository.repo} can be read by {whose}"), memory]
+    return [ok(TOPIC, f"{whose} can read {repository.repo}"), memory]
 
 
 def _memory(clients: Clients, plan: ServicePlan, repository: ModelRepository, loaded: Loaded) -> Finding:
-    """Raises `HubError` where the repository cannot be read at the revision that is to be loaded."""
-    unchecked = "so it is not checked whether it fits"
+    """Raises `HubError` if the repository cannot be read at the revision that the container loads."""
+    unchecked = "not checked whether the model fits"
     try:
         weights = clients.weigh(repository)
     except (HubOutOfReachError, WeightsUnknownError) as error:
-        return warning(MEMORY, f"{error.rule}, {unchecked}: {error.remedy}")
+        return warning(MEMORY, f"{unchecked}: {error.rule}; {error.remedy}")
     if weights is None:
-        return warning(MEMORY, f"nobody was asked how large {repository.repo} is, {unchecked}")
+        return warning(MEMORY, f"{unchecked}: the size of {repository.repo} is not known")
     needed = needed_gib(weights, loaded)
-    takes = f"{repository.repo} takes {needed:.1f} GiB ({weights.gib:.1f} GiB of weights, {weights.origin})"
+    takes = f"{repository.repo} needs {needed:.1f} GiB ({weights.gib:.1f} GiB of weights, {weights.origin})"
     small = [offer for offer in plan.offers if gpu_gib(offer, loaded) < needed]
     if not small:
-        return ok(MEMORY, f"{takes}; the smallest offer has {min(gpu_gib(offer, loaded) for offer in plan.offers):.1f}")
+        smallest = min(gpu_gib(offer, loaded) for offer in plan.offers)
+        return ok(MEMORY, f"{takes}; the smallest offer has {smallest:.1f} GiB")
     return _too_small(plan, takes, small, needed, loaded)
 
 
@@ -57,28 +58,27 @@ def _too_small(plan: ServicePlan, takes: str, small: Sequence[Offer], needed: fl
     fitting = smallest_fit(plan.offers, needed, loaded)
     if not fitting:
         largest = max(plan.offers, key=lambda offer: gpu_gib(offer, loaded))
-        several = "" if loaded.gpus != 1 or largest.gpu_count == 1 else ", to put the model onto more of its GPUs"
+        several = "" if loaded.gpus != 1 or largest.gpu_count == 1 else ", let the server use more of its GPUs"
         return warning(
             MEMORY,
-            f"{takes}, and the largest offer, {_named(largest, loaded)}: replicas will most likely run out of GPU "
-            f"memory; ask for more under resources.gpu{several}, or for a quantized model",
+            f"{takes}, but the largest offer is {_named(largest, loaded)}, so replicas will most likely run out of GPU "
+            f"memory: ask for more under resources.gpu{several}, or use a quantized model",
         )
     listed = ", ".join(_named(offer, loaded) for offer in small[:3])
     more = f" and {len(small) - 3} more" if len(small) > 3 else ""
     count = "" if fitting[0].gpu_count == 1 else f":{fitting[0].gpu_count}"
     return warning(
         MEMORY,
-        f"{takes}, which {listed}{more} may not have: AWS may start any of the offers; set gpu to "
-        f"{fitting[0].gpu_memory_gb:g}GB{count} to be sure",
+        f"{takes}, which does not fit into {listed}{more}, and AWS can start any of the offers: set gpu to "
+        f"{fitting[0].gpu_memory_gb:g}GB{count}",
     )
 
 
 def _named(offer: Offer, loaded: Loaded) -> str:
-    """An offer with the memory of the GPUs that the model is put onto, where those are not all it has with their
-    number."""
+    """An offer with the memory of the GPUs that the server uses, and with their number if it does not use all."""
     if loaded.gpus is None or loaded.gpus == offer.gpu_count:
-        return f"{offer.instance_type} with {gpu_gib(offer, loaded):.1f}"
+        return f"{offer.instance_type} with {gpu_gib(offer, loaded):.1f} GiB"
     if loaded.gpus > offer.gpu_count:
-        return f"{offer.instance_type} with {offer.gpu_count} of the {loaded.gpus} GPUs that the model is put onto"
-    used = f"{loaded.gpus} of {offer.gpu_count} GPUs"
-    return f"{offer.instance_type} with {gpu_gib(offer, loaded):.1f} in the {used} that the model is put onto"
+        return f"{offer.instance_type} with {offer.gpu_count} of the {loaded.gpus} GPUs that the server uses"
+    used = f"the server uses {loaded.gpus} of {offer.gpu_count} GPUs"
+    return f"{offer.instance_type} with {gpu_gib(offer, loaded):.1f} GiB ({used})"

@@ -1,6 +1,6 @@
-"""The name servers of a domain as the world sees them: one question of the domain name system (RFC 1035), over UDP.
+"""The name servers of a domain as DNS has them: one DNS question (RFC 1035), over UDP.
 
-The standard library resolves addresses only, and a DNS library would be a dependency for a single question.
+The standard library resolves only addresses, and a DNS library would be a dependency for one question.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _FAILED, _NO_SUCH_NAME, _TRUNCATED = 2, 3, 0x0200
 
 
 def ask_name_servers(domain: str) -> Sequence[str] | Literal["failed"] | None:
-    """The name servers of a domain, asked of this machine's resolvers. Empty: it has none. `failed`: resolvers found
-    nobody who answers for it. `None`: no resolver answered."""
+    """Ask this machine's resolvers for the name servers of a domain. Empty: it has none. `failed`: resolvers found no
+    server that answers for it. `None`: no resolver answered."""
     failed = False
     for address in _resolvers():
         servers = ask_resolver(domain, (address, PORT), timeout=TIMEOUT)
@@ -64,12 +64,12 @@ def _question(number: int, domain: str) -> bytes:
 
 
 def _dns_name(domain: str) -> str:
-    """As the domain name system knows it. Raises ValueError for what cannot be a name."""
+    """The name in DNS. Raises ValueError if the text cannot be a name."""
     return ".".join(label.encode("idna").decode("ascii") for label in domain.lower().split("."))
 
 
 def _servers(answer: bytes, number: int, domain: str) -> Sequence[str] | Literal["failed"] | None:
-    """The names in an answer's NS records of the domain itself; `None`: it is no answer to this, or a part of one."""
+    """The names in an answer's NS records of the domain; `None`: it answers another question, or is incomplete."""
     found, flags, questions, answers, _, _ = _HEADER.unpack_from(answer)
     status = flags & 0xF
     if found == number and status == _FAILED:
@@ -91,7 +91,8 @@ def _servers(answer: bytes, number: int, domain: str) -> Sequence[str] | Literal
 
 
 def _read_name(message: bytes, at: int) -> tuple[str, int]:
-    """A name and where it ends; the rest of one may lie further up, which is followed a bounded number of times."""
+    """A name and where it ends. The rest of a name can be at another place of the message; the number of such jumps is
+    limited."""
     labels: list[str] = []
     end: int | None = None
     for _ in range(128):

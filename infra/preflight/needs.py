@@ -1,4 +1,4 @@
-"""How many vCPUs of which quota a plan takes: arithmetic, without a question."""
+"""How many vCPUs of which quota a plan needs: arithmetic that asks nobody."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Quota:
     families: tuple[str, ...]
     """How an instance type begins: `g` and `vt` for all generations, `p5` for one."""
     instead: str | None
-    """Code of the quota that holds where a region does not have this one."""
+    """Code of the quota that counts in regions that do not have this one."""
 
     def covers(self, instance_type: str) -> bool:
         """Whether instances of this type count towards it."""
@@ -35,20 +35,21 @@ class Quota:
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """What a plan takes of one quota when it is met from the cheapest offer that counts towards it."""
+    """What a plan needs of one quota if it gets the cheapest offer that counts towards it."""
 
     quota: Quota
     offer: Offer
     count: int
-    """Replicas that are bought so, at full size and with those that a roll starts beside them."""
+    """Replicas that are bought this way at full size, with the extra ones of a roll."""
     least: int
-    """vCPUs of the replicas that are started first; 0 where they are bought otherwise."""
+    """vCPUs of the replicas that start first; 0 if those are bought another way."""
     most: int
     """vCPUs of `count` replicas."""
 
 
 def needs(plan: ServicePlan) -> tuple[Need, ...]:
-    """A need for each quota that could serve the plan: those of one way of buying are alternatives, cheapest first."""
+    """Return a need for each quota that could serve the plan. The needs of one way of buying are alternatives, the
+    cheapest first."""
     first, full = _counts(plan, max(1, plan.replicas.minimum)), _counts(plan, at_most(plan))
     found: list[Need] = []
     for bought in ("on-demand", "spot"):
@@ -69,7 +70,7 @@ def needs(plan: ServicePlan) -> tuple[Need, ...]:
 
 
 def at_most(plan: ServicePlan) -> int:
-    """Replicas that may run at once: all of them, and what a roll adds."""
+    """Return how many replicas can run at once: the maximum, and the extra ones of a roll."""
     wanted = plan.replicas.maximum
     return max(wanted, -(-wanted * plan.roll.max_healthy_percentage // 100))
 
@@ -97,7 +98,7 @@ def quotas() -> Sequence[Quota]:
 
 
 def _counts(plan: ServicePlan, replicas: int) -> dict[Bought, int]:
-    """How many of so many replicas are bought in which way."""
+    """How many of the replicas are bought which way."""
     purchase = plan.purchase
     if purchase.on_demand_percentage_above_base == 100:
         return {"on-demand": replicas, "spot": 0}

@@ -1,4 +1,4 @@
-"""Which of the plan's offers are sold where the service would run."""
+"""Which of the plan's offers AWS sells where the service would run."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ TOPIC = "offers"
 SHOWN = 6
 """How many instance types a line names together."""
 NEIGHBOURS = 6
-"""Regions that are asked where this one has none of the offers: each costs a call of about half a second."""
+"""Regions to ask if this one has none of the offers. Each costs a call of about half a second."""
 
 
 def check_offerings(aws: AwsClient, plan: ServicePlan, region: str, subnet_ids: Sequence[str]) -> list[Finding]:
-    """A finding with each offer's zones. Raises what boto3 raises where AWS does not answer.
+    """Return a finding with the zones of each offer. Raises what boto3 raises when AWS does not answer.
 
-    `subnet_ids`: the gateway's, in whose zones replicas can run.
+    `subnet_ids`: subnets of the gateway. Replicas can run in their zones.
     """
     found = _zones(aws("ec2", region), region, subnet_ids)
     if isinstance(found, Finding):
@@ -30,8 +30,8 @@ def check_offerings(aws: AwsClient, plan: ServicePlan, region: str, subnet_ids: 
         return [
             refusal(
                 TOPIC,
-                f"the gateway's subnets are in {', '.join(found)}, and availability_zones names none of these: name "
-                "one, or leave it out",
+                f"availability_zones names no zone of the gateway's subnets, which are in {', '.join(found)}: name one "
+                "of these, or remove availability_zones",
             )
         ]
     sold = offered(aws, plan, region)
@@ -39,21 +39,22 @@ def check_offerings(aws: AwsClient, plan: ServicePlan, region: str, subnet_ids: 
     there = {kind: found for kind, found in here.items() if found}
     missing = [offer.instance_type for offer in plan.offers if offer.instance_type not in there]
     if not there:
-        return [refusal(TOPIC, f"none of them is sold in {', '.join(zones)}: {_elsewhere(aws, plan, region, sold)}")]
+        where = f"AWS sells none of the offers in {', '.join(zones)}"
+        return [refusal(TOPIC, f"{where}: {_elsewhere(aws, plan, region, sold)}")]
     first = plan.offers[0].instance_type
     listed = _by_zones(there)
     if not missing:
-        return [ok(TOPIC, f"all {len(there)} are sold here: {listed}" if len(there) > 1 else listed)]
+        return [ok(TOPIC, f"AWS sells all {len(there)} here: {listed}" if len(there) > 1 else listed)]
     absent = _some(missing)
-    message = f"{len(there)} of {len(plan.offers)} are sold here: {listed}; not: {absent}"
+    message = f"AWS sells {len(there)} of {len(plan.offers)} here: {listed}; not {absent}"
     if first in missing:
-        return [warning(TOPIC, f"{message}. The cheapest is not, so that the table's first line cannot be had")]
+        return [warning(TOPIC, f"{message}. The cheapest offer, the first line of the table, is not available")]
     return [ok(TOPIC, message)]
 
 
 def offered(aws: AwsClient, plan: ServicePlan, region: str) -> Mapping[str, Sequence[str]]:
-    """The zones of a region in which each of the plan's offers is sold, in the plan's order; those that are not are
-    left out."""
+    """Return the zones of a region in which AWS sells each of the plan's offers, in the plan's order. Offers that
+    it does not sell there are missing."""
     kinds = [offer.instance_type for offer in plan.offers]
     found: dict[str, list[str]] = {}
     for offering in collected(
@@ -67,7 +68,7 @@ def offered(aws: AwsClient, plan: ServicePlan, region: str) -> Mapping[str, Sequ
 
 
 def _zones(ec2: Any, region: str, subnet_ids: Sequence[str]) -> list[str] | Finding:
-    """The zones of subnets, or a refusal where one is not there."""
+    """The zones of subnets, or a refusal if one does not exist."""
     try:
         subnets: Any = ec2.describe_subnets(SubnetIds=list(subnet_ids))["Subnets"]
     except aws_failures() as error:
@@ -75,13 +76,13 @@ def _zones(ec2: Any, region: str, subnet_ids: Sequence[str]) -> list[str] | Find
             raise
         return refusal(
             TOPIC,
-            f"{region} does not have the gateway's subnets any more ({in_words(error)}): deploy the gateway again",
+            f"the gateway's subnets do not exist any more in {region} ({in_words(error)}): deploy the gateway again",
         )
     return sorted({subnet["AvailabilityZone"] for subnet in subnets})
 
 
 def _by_zones(there: Mapping[str, Sequence[str]]) -> str:
-    """Instance types together that are sold in the same zones, in the order of the cheapest of them."""
+    """Instance types grouped by the zones that have them, in the order of the cheapest of each group."""
     kinds: dict[tuple[str, ...], list[str]] = {}
     for kind, zones in there.items():
         kinds.setdefault(tuple(zones), []).append(kind)
@@ -94,12 +95,10 @@ def _some(kinds: Sequence[str]) -> str:
 
 
 def _elsewhere(aws: AwsClient, plan: ServicePlan, region: str, sold: Mapping[str, Sequence[str]]) -> str:
-    """Where they are sold: in other zones of the region, else in the region nearest by name."""
+    """Where AWS sells them: in other zones of the region, else in the region with the nearest name."""
     if sold:
         zones = sorted({zone for where in sold.values() for zone in where})
-        return (
-            f"in {region} they are sold in {', '.join(zones)}: give the gateway a subnet there, or ask for another GPU"
-        )
+        return f"{region} has some in {', '.join(zones)}: give the gateway a subnet there, or ask for another GPU"
     try:
         neighbours = _neighbours(aws, region)
     except aws_failures():

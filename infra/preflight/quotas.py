@@ -1,4 +1,4 @@
-"""Whether the account's quotas of vCPUs have room for a service's replicas."""
+"""Whether the account's quotas of vCPUs are large enough for a service's replicas."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Room:
     """As AWS calls it in this region."""
     limit: int
     used: int
-    """By instances that are not the service's own."""
+    """By instances of others than this service."""
 
     @property
     def free(self) -> int:
@@ -37,16 +37,16 @@ class Room:
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """An instance that is there already."""
+    """An instance that exists already."""
 
     instance_type: str
     bought: str
-    """`on-demand`, `spot`, or what has quotas of its own: `capacity-block`."""
+    """`on-demand`, `spot`, or a way that has its own quotas: `capacity-block`."""
     vcpus: int
 
 
 def check_quotas(aws: AwsClient, plan: ServicePlan, region: str, owner: str) -> list[Finding]:
-    """A finding for each way of buying that the plan uses. Raises what boto3 raises where AWS does not answer.
+    """Return a finding for each way of buying that the plan uses. Raises what boto3 raises when AWS does not answer.
 
     `owner`: full name of the service's stack.
     """
@@ -61,7 +61,8 @@ def check_quotas(aws: AwsClient, plan: ServicePlan, region: str, owner: str) -> 
 
 
 def _finding(plan: ServicePlan, region: str, alternatives: Sequence[Need], room: Callable[[Quota], Room]) -> Finding:
-    """Of one way of buying. Replicas start from whichever quota has room; that of the cheapest offer is spoken of."""
+    """The finding for one way of buying. Replicas start from any quota with room; the finding describes the quota of
+    the cheapest offer."""
     first, rooms = alternatives[0], [room(need.quota) for need in alternatives]
     state = f"{rooms[0].name} ({rooms[0].code}) in {region}: {rooms[0].limit} vCPUs, {rooms[0].used} in use by others"
     if rooms[0].free >= first.most:
@@ -70,21 +71,21 @@ def _finding(plan: ServicePlan, region: str, alternatives: Sequence[Need], room:
     for need, found in zip(alternatives, rooms, strict=True):
         if found.free >= need.least:
             other = "" if need is first else f" ({need.offer.instance_type} of {found.name} can start)"
-            return warning(TOPIC, f"{state}, too few{other}: {_full(plan, first)}; {ask}")
-    return refusal(TOPIC, f"{state}, and a replica cannot start: {_first(first)}, {_full(plan, first)}; {ask}")
+            return warning(TOPIC, f"{state}, which is too few{other}: {_full(plan, first)}; {ask}")
+    return refusal(TOPIC, f"{state}, so no replica can start: {_first(first)}, and {_full(plan, first)}; {ask}")
 
 
 def _first(need: Need) -> str:
-    return f"to begin with, {need.offer.instance_type} takes {need.least}"
+    return f"the first {need.offer.instance_type} needs {need.least}"
 
 
 def _full(plan: ServicePlan, need: Need) -> str:
     most = at_most(plan)
     replicas = "1 replica" if most == 1 else f"{most} replicas"
     extra = most - plan.replicas.maximum
-    roll = f" ({plan.replicas.maximum} and {extra} more while they are replaced)" if extra else ""
+    roll = f" ({plan.replicas.maximum} and {extra} more during a roll)" if extra else ""
     part = "" if need.count == most else f", {need.count} of them {_BOUGHT[need.quota.bought]},"
-    return f"{replicas}{roll} of {need.offer.instance_type}{part} take {need.most}"
+    return f"{replicas}{roll} of {need.offer.instance_type}{part} {'needs' if most == 1 else 'need'} {need.most}"
 
 
 def _ask(need: Need, room: Room, region: str) -> str:
@@ -110,7 +111,7 @@ def _room(client: Any, quota: Quota, running: Sequence[Running]) -> Room:
 
 
 def _quota(client: Any, code: str) -> Mapping[str, Any] | None:
-    """A quota as AWS describes it; `None`: the region has none of this code."""
+    """A quota as AWS describes it; `None`: the region has no quota with this code."""
     for ask in (
         client.get_service_quota,
         client.get_aws_default_service_quota,
@@ -124,7 +125,7 @@ def _quota(client: Any, code: str) -> Mapping[str, Any] | None:
 
 
 def _running(ec2: Any, run: str, owner: str) -> list[Running]:
-    """Every instance that counts towards some quota, but for the service's own."""
+    """Every instance that counts towards a quota, without the instances of this service."""
     known = {instance.name: instance.vcpus for instance in read_catalog()}
     counting = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     return [

@@ -16,7 +16,7 @@ class Queried(Protocol):
 
 
 def registry_items(table: Queried, name: str, begins: str = "") -> Sequence[Mapping[str, Any]]:
-    """The items of the partition `registry`, as they are now, of those that begin with a sort key where one is given.
+    """Return the items of the partition `registry` as they are now. `begins`: only items whose sort key begins with it.
     Raises what boto3 raises."""
     condition, values = f"{PARTITION_KEY} = :registry", {":registry": {"S": REGISTRY}}
     if begins:

@@ -1,4 +1,4 @@
-"""The gateway's registry: whether the run's and the model's name are free, and whether there is room for a service."""
+"""The gateway's registry: whether the run name and the model name are free, and whether there is room for a service."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ TOPIC = "run name"
 MODEL = "model name"
 SERVICES = "services"
 MOST_SERVICES = 100
-"""Target groups that a load balancer takes; AWS raises it for nobody (elasticloadbalancing/application, quotas)."""
+"""Target groups that a load balancer takes. AWS does not raise this quota (elasticloadbalancing quotas)."""
 
 
 def check_registry(aws: AwsClient, region: str, table: str, plan: ServicePlan, owner: str) -> list[Finding]:
-    """Findings about the claims in the table. Raises what boto3 raises where AWS does not answer.
+    """Return findings about the claims in the table. Raises what boto3 raises when AWS does not answer.
 
     `owner`: full name of the service's stack.
     """
@@ -28,7 +28,8 @@ def check_registry(aws: AwsClient, region: str, table: str, plan: ServicePlan, o
     except aws_failures() as error:
         if error_code(error) != "ResourceNotFoundException":
             raise
-        return [refusal(TOPIC, f"the gateway's table {table} is not in {region} any more: deploy the gateway again")]
+        gone = f"the gateway's table {table} does not exist any more in {region}"
+        return [refusal(TOPIC, f"{gone}: deploy the gateway again")]
     return [
         _name(registered.runs, plan.run, owner),
         *_model(registered, plan, owner),
@@ -46,7 +47,7 @@ def _name(claims: Mapping[str, str], run: str, owner: str) -> Finding:
     if taken_by is None:
         return ok(TOPIC, f"{run} is free")
     if taken_by == owner:
-        return ok(TOPIC, f"{run} is this stack's")
+        return ok(TOPIC, f"{run} belongs to this stack")
     remedy = "if this stack had that name before, skip preflight once: pulumi config set preflight false"
     return refusal(TOPIC, f"{taken(run, taken_by)}; {remedy}")
 
@@ -63,8 +64,7 @@ def _model(registered: Registered, plan: ServicePlan, owner: str) -> list[Findin
         return [ok(MODEL, f"{wanted.model} is shared with {', '.join(others)}")]
     before = registered.claims.get(wanted.model)
     had = [holder.run for holder in before.holders] if before else registered.served.get(wanted.model, ())
-    whose = "this stack's" if wanted.run in had else "free"
-    return [ok(MODEL, f"{wanted.model} is {whose}")]
+    return [ok(MODEL, f"{wanted.model} {'belongs to this stack' if wanted.run in had else 'is free'}")]
 
 
 def _count(claims: Mapping[str, str], run: str) -> Finding:
@@ -72,7 +72,7 @@ def _count(claims: Mapping[str, str], run: str) -> Finding:
     if run not in claims and count >= MOST_SERVICES:
         return refusal(
             SERVICES,
-            f"the gateway has {count} services, and a load balancer takes {MOST_SERVICES}: destroy one, or make "
-            "another gateway with a domain of its own",
+            f"the gateway has {count} services, and its load balancer takes at most {MOST_SERVICES}: destroy one, or "
+            "deploy another gateway with its own domain",
         )
-    return ok(SERVICES, f"{count} of the gateway's {MOST_SERVICES} are taken")
+    return ok(SERVICES, f"the gateway has {count} of at most {MOST_SERVICES}")

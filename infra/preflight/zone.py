@@ -1,4 +1,4 @@
-"""The hosted zone of a gateway's domain: whether it is there, and whether the world is led to it."""
+"""The hosted zone of a gateway's domain: whether it exists, and whether the domain's name servers point to it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from infra.preflight.finding import Finding, ok, refusal, warning
 
 TOPIC = "hosted zone"
 DELEGATION = "delegation"
-_SPLIT = "if only this machine's network sees it so, skip preflight"
-"""For networks whose own name servers answer for the domain otherwise than the world's."""
+_SPLIT = "if only this machine's network sees other name servers, skip preflight: pulumi config set preflight false"
+"""For networks whose name servers answer differently for the domain than public DNS."""
 
 
 def check_zone(aws: AwsClient, name_servers: NameServers, plan: GatewayPlan) -> list[Finding]:
-    """Findings about the zone; none where the plan has no domain. Raises what boto3 raises."""
+    """Return findings about the zone. No finding if the plan has no domain. Raises what boto3 raises."""
     domain = plan.domain
     if domain is None:
         return []
@@ -37,13 +37,13 @@ def check_zone(aws: AwsClient, name_servers: NameServers, plan: GatewayPlan) -> 
 
 
 def suffixes(domain: str) -> list[str]:
-    """The domain and what it lies in, the longest first, without the top-level domain."""
+    """Return the domain and its parent domains, the longest first, without the top-level domain."""
     labels = domain.split(".")
     return [".".join(labels[start:]) for start in range(len(labels) - 1)]
 
 
 def find_zone(route53: Any, domain: str, zone_id: str | None) -> dict[str, Any] | Finding:
-    """The public zone that holds the domain, as Route 53 lists it, or why there is none. Raises what boto3 raises."""
+    """Return the public zone that holds the domain, as Route 53 lists it, or a refusal. Raises what boto3 raises."""
     looked_for = suffixes(domain)
     if zone_id is not None:
         return _given(route53, domain, zone_id)
@@ -57,14 +57,16 @@ def find_zone(route53: Any, domain: str, zone_id: str | None) -> dict[str, Any] 
         if len(zones) > 1:
             ids = ", ".join(sorted(map(_id, zones)))
             return refusal(
-                TOPIC, f"there are {len(zones)} public zones of {suffix} ({ids}): set zone_id to one of them"
+                TOPIC,
+                f"this account has {len(zones)} public hosted zones for {suffix} ({ids}): set zone_id to the one that "
+                "the domain's name servers point to",
             )
         if zones:
             return zones[0]
     return refusal(
         TOPIC,
-        f"no public hosted zone of this account holds {domain} (looked for {', '.join(looked_for)}): make one in Route "
-        "53 and delegate the domain to it, or set zone_id",
+        f"this account has no public hosted zone that holds {domain} (looked for {', '.join(looked_for)}): create one "
+        "in Route 53 and point the domain's name servers to it, or set zone_id",
     )
 
 
@@ -74,14 +76,14 @@ def _given(route53: Any, domain: str, zone_id: str) -> dict[str, Any] | Finding:
     except aws_failures() as error:
         if error_code(error) not in ("NoSuchHostedZone", "InvalidInput"):
             raise
-        return refusal(TOPIC, f"there is no hosted zone {zone_id} in this account: correct zone_id, or remove it")
+        return refusal(TOPIC, f"this account has no hosted zone {zone_id}: correct zone_id, or remove it")
     if zone.get("Config", {}).get("PrivateZone"):
-        return refusal(TOPIC, f"{zone_id} is a private zone, which the world does not see: set zone_id to a public one")
+        return refusal(TOPIC, f"{zone_id} is a private zone, which clients cannot see: set zone_id to a public one")
     if _name(zone) not in suffixes(domain):
         return refusal(
             TOPIC,
-            f"{zone_id} is the zone of {_name(zone)}, which does not hold {domain}: set zone_id to the one that does, "
-            "or remove it",
+            f"{zone_id} is the zone of {_name(zone)}, which does not hold {domain}: set zone_id to the zone that does, "
+            "or remove zone_id",
         )
     return zone
 
@@ -89,32 +91,30 @@ def _given(route53: Any, domain: str, zone_id: str) -> dict[str, Any] | Finding:
 def _delegated(
     plan: GatewayPlan, name: str, id: str, servers: Sequence[str], seen: Sequence[str] | Literal["failed"] | None
 ) -> Finding:
-    """What the world sees, against what the zone says."""
+    """Compares what DNS says with what the zone says."""
     remedy = f"set the name servers of {name} at its registrar, or in the zone above it, to {', '.join(servers)}"
     if seen is None:
-        return warning(DELEGATION, f"the domain name system could not be asked, so it is not checked: {remedy}")
+        return warning(DELEGATION, f"not checked: DNS does not answer. If not done yet, {remedy}")
     if seen == "failed":
         return warning(
             DELEGATION,
-            f"nobody answers the world for {name} (SERVFAIL), most often because it is led to the servers of a zone "
-            f"that was deleted since: {remedy}",
+            f"no server answers for {name} (SERVFAIL). Most often its name servers are those of a deleted zone: "
+            f"{remedy}",
         )
     shown = _plain(seen)
     if set(shown) == set(servers):
-        return ok(DELEGATION, f"{name} leads to the zone {id}")
+        return ok(DELEGATION, f"the name servers of {name} point to the zone {id}")
+    there = f"the name servers of {name} are {', '.join(shown)}"
     if set(shown) & set(servers):
-        return warning(DELEGATION, f"{name} is led to {', '.join(shown)}, which are not those of the zone: {remedy}")
-    there = f"is led to {', '.join(shown)}" if shown else "is led nowhere"
+        return warning(DELEGATION, f"{there}, but only some of them are those of the zone {id}: {remedy}")
+    there = f"{there}, not those of the zone {id}" if shown else f"{name} has no name servers"
     if plan.certificate_arn is not None:
-        return warning(DELEGATION, f"{name} {there}, and not to the zone {id}, so that nobody finds it: {remedy}")
-    return refusal(
-        DELEGATION,
-        f"{name} {there}, and not to the zone {id}, so that no certificate could be validated: {remedy}; {_SPLIT}",
-    )
+        return warning(DELEGATION, f"{there}, so clients cannot find it: {remedy}")
+    return refusal(DELEGATION, f"{there}, so no certificate can be validated: {remedy}; {_SPLIT}")
 
 
 def _own_servers(route53: Any, id: str, name: str) -> list[str]:
-    """What the zone says of itself: servers under names of its owner's, where it was given those. Empty: not known."""
+    """The name servers in the zone's own NS record: its owner can have given them other names. Empty: not known."""
     try:
         found: Any = route53.list_resource_record_sets(
             HostedZoneId=id, StartRecordName=name, StartRecordType="NS", MaxItems="1"
@@ -132,13 +132,13 @@ def _own_servers(route53: Any, id: str, name: str) -> list[str]:
 def _led_away(
     plan: GatewayPlan, domain: str, name: str, servers: Sequence[str], name_servers: NameServers
 ) -> list[Finding]:
-    """Whether a delegation inside the zone leads the domain out of it, so that what is written into it is not seen."""
+    """Whether a delegation inside the zone points away from it, so that DNS does not see the gateway's records."""
     for inside in suffixes(domain)[: domain.count(".") - name.count(".")]:
         seen = name_servers(inside)
         shown = [] if seen is None or seen == "failed" else _plain(seen)
         if shown and not set(shown) & set(servers):
             remedy = f"set zone_id to the zone of {inside}, or remove its NS records from {name}"
-            message = f"{inside} is led to {', '.join(shown)}, which is out of the zone {name}: {remedy}"
+            message = f"the name servers of {inside} are {', '.join(shown)}, not those of the zone {name}: {remedy}"
             if plan.certificate_arn is not None:
                 return [warning(DELEGATION, message)]
             return [refusal(DELEGATION, f"{message}; {_SPLIT}")]

@@ -58,7 +58,7 @@ class App:
         }
 
     def end(self) -> None:
-        """Break off whatever is being answered."""
+        """Break off all running answers."""
         self._ending.set()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:

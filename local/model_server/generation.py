@@ -1,10 +1,13 @@
 """An answer, one token after the other, and the log-probabilities of a prompt.
 
-Every token is a request to llama.cpp of its own, which computes only that token because the ones before are still in
-its slot. That costs a fifth of the speed of its own stream and buys what the stream cannot give: the id and the
-log-probability of every token (the stream drops those of tokens that end within a character), an end within one token
-of the client's leaving, and a random number that depends on seed and position alone. Only a grammar, whose state
-cannot be handed over, runs as a stream.
+Each token is a request to llama.cpp, which computes only that token, because the earlier ones are still in its slot.
+This is a fifth slower than a stream of llama.cpp, and gives what such a stream cannot give:
+
+- the id and the log-probability of every token (a stream drops them for tokens that end within a character);
+- an end within one token after the client leaves;
+- a random number that depends only on seed and position.
+
+A grammar runs as a stream, because its state cannot be passed on.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _SCALARS: Mapping[int, str] = {
 
 
 class NotGguf(Exception):
-    """The file is no GGUF that can be read. `str()` says why."""
+    """The file is not a readable GGUF. `str()` says why."""
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from local.model_server.compiling import check_compiles
 from local.model_server.errors import ValidationError
 from local.model_server.json_reader import JsonReader
 from local.model_server.json_text import WrongBody
@@ -56,10 +57,10 @@ class Guide:
 
 
 def write_guide(grammar: Grammar) -> Guide:
-    """The grammar whose texts are those that `grammar` admits.
+    """Return the guide for the texts that `grammar` admits.
 
     Raises:
-        ValidationError: it is none, by TGI's own checks.
+        ValidationError: TGI's checks refuse it.
     """
     if grammar.kind == "regex":
         return Guide(f"/{_escape(grammar.value)}/", grammar.value)
@@ -89,6 +90,7 @@ def _object_of(schema: Any) -> Mapping[str, Any]:
     for keyword, kind, name in (("properties", dict, "object"), ("required", list, "array")):
         if keyword in fields and not isinstance(fields[keyword], kind):
             raise ValidationError(f'grammar is not valid: {json.dumps(fields[keyword])} is not of type "{name}"')
+    check_compiles(fields)
     return _closed(fields)
 
 

@@ -19,7 +19,7 @@ KEY = "?"
 
 
 class WrongBody(Exception):
-    """A body that is no JSON (`syntax`), or is JSON of another shape than asked for. `str()` is the message."""
+    """A body that is not JSON (`syntax`), or is JSON of another shape than asked for. `str()` is the message."""
 
     def __init__(self, message: str, *, syntax: bool) -> None:
         super().__init__(message)

@@ -1,8 +1,8 @@
 """How the next token is chosen: TGI's parameters in llama.cpp's words.
 
-Differences from TGI that remain: the random numbers are llama.cpp's (another text than TGI's for a seed, the same one
-every time), `frequency_penalty` subtracts penalty x count as OpenAI defines it (TGI divides the count by the length),
-and log-probabilities are the model's own, before temperature, filters and penalties.
+It differs from TGI in three ways. The random numbers come from llama.cpp, so a seed gives another text than TGI gives,
+but always the same one. `frequency_penalty` subtracts penalty x count, as OpenAI defines it; TGI divides the count by
+the length. Log-probabilities are those of the model, before temperature, filters and penalties.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Sampling:
 
 
 def llama_parameters(sampling: Sampling) -> Mapping[str, Any]:
-    """llama.cpp's parameters, all that matter named, so that none of its own defaults applies. The order is TGI's."""
+    """Return parameters of llama.cpp. All that matter are set, so that no default applies. The order is that of TGI."""
     chain = ["penalties", "temperature", "top_k", "top_p", "typ_p"] if sampling.random else ["penalties", "temperature"]
     return {
         "samplers": chain,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 
 def locate(data: bytes, pieces: Iterable[bytes]) -> Iterator[tuple[int, int]]:
-    """The span of each token of a text; one that holds a part of a character has the whole character's.
+    """Return the span of each token of a text. A token that holds a part of a character has the span of the character.
 
     A piece that is not in the text at its place, which is what a tokenizer puts in front by itself, has no width.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 REPLACEMENT = "\ufffd"
-"""What stands for bytes that are no UTF-8."""
+"""The replacement for bytes that are not UTF-8."""
 _CONTROL = 3
 """GGUF's token type of special tokens."""
 
@@ -20,7 +20,7 @@ class Vocabulary:
     pieces: tuple[bytes, ...]
     """The bytes that a token stands for, by id; some are parts of a UTF-8 character."""
     special: frozenset[int]
-    """Ids of control tokens, which are no text of an answer."""
+    """Ids of control tokens, which are not part of the text of an answer."""
     harmless: int
     """The id of a token that is a complete character, for questions whose answer is not wanted."""
 

@@ -36,7 +36,7 @@ class Broken:
     error: dict[str, Any] | None = None
     """The error of every answer of `statuses`."""
     shape: Any = None
-    """The JSON of every answer of the OpenAI interface, instead of what is right."""
+    """The JSON of every answer of the OpenAI API, instead of what is right."""
     key: str | None = None
     """The only one that is accepted; `None`: any."""
 

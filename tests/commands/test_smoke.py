@@ -43,7 +43,7 @@ TABLE = """\
 | SDK, plain | ok | N s | N tokens, finish_reason F |
 | SDK, streaming | ok | N s | N chunks, finish_reason F |
 | time between chunks | ok | N s | N chunks, the first after N s, then N ms apart (median), N ms at most |
-| wrong key: 401 | ok | N s | N invalid_api_key from the service and the OpenAI interface, {keys} |
+| wrong key: 401 | ok | N s | N invalid_api_key from the service and the OpenAI API, {keys} |
 | 4 MB request | ok | N s | N MB are answered with N |
 | 404 | ok | N s | N from the service, N model_not_found for an unknown model |
 | HEAD | ok | N s | HEAD /health is N, without a body |
@@ -55,7 +55,7 @@ TABLE = """\
 """What `make smoke` prints, numbers made N."""
 
 KEYS = "with a wrong key and with none"
-HOW = r"(?<=\| )(OpenAI interface|/generate_stream)(?=:)"
+HOW = r"(?<=\| )(OpenAI API|/generate_stream)(?=:)"
 
 
 @pytest.mark.xdist_group("local service with a key")
@@ -115,7 +115,7 @@ def test_an_open_service_with_nothing_wrong_is_good() -> None:
         ("time between chunks", {"buffered": True}, r"buffered on the way: 12 chunks, the first after .*"),
         ("SDK, plain", {"content": " "}, "an empty answer, finish_reason stop"),
         ("SDK, streaming", {"finish": None}, "a stream of 12 chunks, finish_reason None"),
-        ("model list", {"models": ("other", "another")}, "m is not among other, another"),
+        ("model list", {"models": ("other", "another")}, "m is not in the list of models: other, another"),
         (
             "health",
             {"statuses": {"GET /health": 503}, "error": {"code": "service_unavailable", "message": "no replica is up"}},
@@ -132,12 +132,12 @@ def test_an_open_service_with_nothing_wrong_is_good() -> None:
         ("404", {"statuses": {"GET /servestack-smoke/no-such-path": 200}}, "GET /servestack-smoke/no-such-path is 200"),
         ("HEAD", {"statuses": {"HEAD /health": 502}}, "HEAD /health is 502, GET 200"),
         ("204", {"statuses": {"OPTIONS /health": 504}}, "OPTIONS /health is 504"),
-        ("stream of 9 s", {"finish": None}, r"OpenAI interface, ignore_eos: broke off after 0 s, 12 chunks"),
+        ("stream of 9 s", {"finish": None}, r"OpenAI API, ignore_eos: broke off after 0 s, 12 chunks"),
         ("curl", {"statuses": {"POST /v1/chat/completions": 502}}, "curl is answered with 502"),
         ("health", {"statuses": {"GET /health": 302}}, r"GET /health is 302 \(to http://127.0.0.1:9/elsewhere\)"),
-        ("model list", {"shape": []}, r"the answer has not the shape that it should have \(AttributeError: .*\)"),
-        ("SDK, plain", {"shape": {}}, r"the answer has not the shape that it should have \(TypeError: .*\)"),
-        ("SDK, plain", {"shape": "no"}, r"the answer has not the shape that it should have \(AttributeError: .*\)"),
+        ("model list", {"shape": []}, r"the answer does not have the expected shape \(AttributeError: .*\)"),
+        ("SDK, plain", {"shape": {}}, r"the answer does not have the expected shape \(TypeError: .*\)"),
+        ("SDK, plain", {"shape": "no"}, r"the answer does not have the expected shape \(AttributeError: .*\)"),
     ],
 )
 def test_what_is_broken_on_the_way_fails(check: str, how: dict[str, Any], note: str) -> None:
@@ -194,9 +194,7 @@ def test_a_stream_that_the_model_ends_is_short() -> None:
     with serve_broken() as server:
         outcome = _one(_run(server.target(), stream_seconds=9, only="stream of 9 s"))
     assert outcome.result == "short"
-    assert outcome.note == (
-        "OpenAI interface, ignore_eos: ended by the model after 0 of 9 s, 12 chunks, finish_reason stop"
-    )
+    assert outcome.note == ("OpenAI API, ignore_eos: ended by the model after 0 of 9 s, 12 chunks, finish_reason stop")
 
 
 def test_what_a_service_without_a_model_cannot_show_is_skipped() -> None:
@@ -266,17 +264,17 @@ def test_the_only_model_is_the_services_and_several_are_asked_about() -> None:
         server.models = ()
         assert target_at(server.url, openai_base_url=f"{server.url}/v1", model=None, key=None).model is None
         server.models = ("a", "b")
-        with pytest.raises(CannotTry, match=r"has several models: a, b\. Name the service's with --model"):
+        with pytest.raises(CannotTry, match=r"has several models: a, b\. Name the model of the service with --model"):
             target_at(server.url, openai_base_url=f"{server.url}/v1", model=None, key=None)
 
 
 @pytest.mark.parametrize(
     ("outputs", "said"),
     [
-        ({}, "cat has no output openai_base_url: it was never deployed to its end. Run pulumi up in it."),
+        ({}, "cat has no output openai_base_url: no pulumi up of it has succeeded. Run pulumi up --stack cat"),
         (
             {"openai_base_url": "https://gateway.example.com/v1", "api_keys": {}},
-            "cat has no API key: set keys in it and run pulumi up, or give one with --key",
+            "cat has no API key: set keys in its stack config and run pulumi up, or give a key with --key",
         ),
     ],
 )
@@ -304,22 +302,23 @@ def test_what_pulumi_says_is_what_a_user_reads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ([], "give a STACK or a --url, one of the two"),
-        (["cat", "--url", "http://a.b"], "give a STACK or a --url, one of the two"),
-        (["cat", "--model", "m"], "--model goes with --url: a stack says its own"),
-        (["--url", "cat"], "argument --url: 'cat' is no address: write it as https://yellow-cat-1.example.com"),
+        ([], "give either a STACK or a --url"),
+        (["cat", "--url", "http://a.b"], "give either a STACK or a --url"),
+        (["cat", "--model", "m"], "--model needs --url: with a STACK it comes from the stack"),
+        (["--url", "cat"], "argument --url: 'cat' is not an address: write one like https://yellow-cat-1.example.com"),
         (
             ["--url", "https://me:secret@cat.example.com"],
-            "argument --url: an address has no user and no password in it: give a key with --key",
+            "argument --url: an address must not hold a user and a password: give a key with --key",
         ),
         (
             ["cat", "--key", "schlüssel"],
-            "the key has characters that no header can carry: it is letters, digits and signs of ASCII",
+            "the key has characters that a header cannot hold: use ASCII letters, digits and signs",
         ),
-        (["cat", "--health", "health"], "argument --health: 'health' is no path: it begins with /"),
+        (["cat", "--health", "health"], "argument --health: 'health' is not a path: a path begins with /"),
         (
             ["cat", "--stream-seconds", "900"],
-            "argument --stream-seconds: '900': a number of seconds from 0 to 840; the API ends a response after 900",
+            "argument --stream-seconds: '900' is not a number of seconds from 0 to 840 (the API ends a response after "
+            "900)",
         ),
     ],
 )

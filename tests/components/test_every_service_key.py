@@ -50,7 +50,7 @@ model:
   max_n: 3
   unsupported_params: drop
   tools: off
-  json_object: regex
+  json_object: reject
   vision: true
   image_hosts: [images.example.com]
   prefill: new_turn
@@ -136,7 +136,7 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
             "max_n": 3,
             "unsupported_params": "drop",
             "tools": "off",
-            "json_object": "regex",
+            "json_object": "reject",
             "vision": True,
             "image_hosts": ["images.example.com"],
             "prefill": "new_turn",

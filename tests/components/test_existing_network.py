@@ -91,7 +91,7 @@ A, B = SUBNETS
 @pytest.mark.parametrize(
     ("world", "says"),
     [
-        (existing(subnets={A: "us-east-1a"}), (f"found:  {B}", f"a subnet is one of {VPC}, whose subnets are {A}")),
+        (existing(subnets={A: "us-east-1a"}), (f"found:  {B}", f"the subnets must be in {VPC}, whose subnets are {A}")),
         (existing(id="vpc-0000000000000000f"), (f"found:  {A}, {B}", "whose subnets are none")),
         (
             existing(subnets=dict.fromkeys(SUBNETS, "us-east-1a")),

@@ -57,13 +57,13 @@ def test_a_gateway_without_runs_or_without_its_table_may_be_deleted(table: Regis
     [
         (
             ("claim#a", "run#a", "key#default"),
-            "has the runs a (stack o/p/a): what they run on would stay and be billed",
+            "has the runs a (stack o/p/a), whose instances would stay and cost money. Destroy",
         ),
-        (("claim#deploying",), "has the runs deploying (stack o/p/deploying): "),
-        (("run#left",), "has the runs left: "),
+        (("claim#deploying",), "has the runs deploying (stack o/p/deploying), whose "),
+        (("run#left",), "has the runs left, whose "),
         (
             [f"run#{number}" for number in range(7)],
-            "has the runs 0, 1, 2, 3, 4 and 2 more: what they run on would stay and be billed. Destroy their stacks",
+            "has the runs 0, 1, 2, 3, 4 and 2 more, whose instances would stay and cost money. Destroy their stacks",
         ),
     ],
     ids=["routed", "claimed", "only a route", "many"],
@@ -75,7 +75,7 @@ def test_a_gateway_that_has_runs_is_not_deleted(items: tuple[str, ...], says: st
 
 
 def test_a_gateway_of_which_nothing_is_known_is_not_deleted() -> None:
-    with pytest.raises(RuntimeError, match="could not be asked, so it stays: AccessDeniedException: said"):
+    with pytest.raises(RuntimeError, match="does not say which runs it still has: AccessDeniedException: said"):
         teardown(Registry(error="AccessDeniedException")).delete("id", GATEWAY)
 
 
@@ -103,8 +103,8 @@ def test_in_the_engine_a_refusal_is_shown_without_pulumi_s_frames(monkeypatch: p
     except Exception:
         shown = traceback.format_exc()
     assert shown == (
-        "the gateway still has the runs a: what they run on would stay and be billed. Destroy their "
-        "stacks first (docs/teardown.md)\n"
+        "the gateway still has the runs a, whose instances would stay and cost money. Destroy their stacks first "
+        "(docs/teardown.md)\n"
     )
 
 

@@ -59,7 +59,10 @@ def test_a_newer_image_of_aws_s_changes_nothing(ubuntu: Account) -> None:
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        ((), r"stack config ami\n  found:  ami-0123456789abcdef0\n  rule:   an image is of the service's region"),
+        (
+            (),
+            r"stack config ami\n  found:  ami-0123456789abcdef0\n  rule:   the image must exist in the service's",
+        ),
         (
             (ExistingImage(id="ami-0123456789abcdef0", architecture="arm64"),),
             r"ami-0123456789abcdef0, architecture arm64\n  rule:   .* images whose architecture is x86_64",

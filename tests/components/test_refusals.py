@@ -36,14 +36,14 @@ def refused(recording: Recording) -> str:
             "run",
             None,
             {"gateway": "gatway"},
-            "found:  gatway, which means organization/servestack/gatway\n"
-            "  rule:   a service is deployed behind a gateway, and there is no such stack",
+            "found:  gatway, which means the stack organization/servestack/gatway\n"
+            "  rule:   a service needs a gateway, and this stack does not exist",
         ),
-        ("run", None, {}, "found:  nothing, which means organization/servestack/gateway\n"),
+        ("run", None, {}, "found:  no gateway, which means the stack organization/servestack/gateway\n"),
         ("run", None, {"gateway": "a/b/c"}, "found:  a/b/c\n"),
-        ("run", {}, {}, "rule:   this stack has no output `connection`: it is no gateway's, or was never deployed"),
-        ("run", {"hourly_price": "1"}, {}, "rule:   this is the stack of another service, and of no gateway"),
-        ("gateway", {}, {}, "rule:   this is the stack of the service itself, and a gateway has a stack of its own"),
+        ("run", {}, {}, "rule:   this stack has no output `connection`: it is not a gateway, or its first `pulumi up`"),
+        ("run", {"hourly_price": "1"}, {}, "rule:   this is the stack of another service, not of a gateway"),
+        ("gateway", {}, {}, "rule:   this is the stack of the service itself, and a gateway needs its own stack"),
     ],
     ids=["mistyped", "missing", "of another project", "not deployed", "of a service", "the same"],
 )
@@ -61,17 +61,17 @@ def test_a_gateway_that_is_no_stack_of_a_gateway(
 
 def test_a_gateway_that_the_configuration_names_and_that_is_no_stack(account: Account) -> None:
     said = refused(account.attempt("run", {"configuration": account.written("serve.yml", f"{WEB}gateway: prod\n")}))
-    assert "line 5, gateway\n  found:  prod, which means organization/servestack/prod" in said
+    assert "line 5, gateway\n  found:  prod, which means the stack organization/servestack/prod" in said
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, r"found:  2.*version 1.*same version of servestack"),
+        ({"version": 2}, r"found:  2.*version 1 of.*same version of servestack"),
         ({"version": None}, r"found:  None"),
-        ({"table": None}, r"this is no gateway's connection"),
-        ({"subnet_ids": "subnet-1"}, r"this is no gateway's connection"),
-        ({"domain": "example.com"}, r"a domain without its hosted zone(.|\n)*this is no gateway's connection"),
+        ({"table": None}, r"this is not the connection of a gateway"),
+        ({"subnet_ids": "subnet-1"}, r"this is not the connection of a gateway"),
+        ({"domain": "example.com"}, r"a domain without its hosted zone(.|\n)*this is not the connection of a gateway"),
     ],
 )
 def test_a_gateway_of_another_version(account: Account, change: dict[str, object], message: str) -> None:
@@ -90,7 +90,11 @@ def test_a_gateway_of_another_version(account: Account, change: dict[str, object
         ("regions: [eu-west-1]", {}, r"regions\n  found:  eu-west-1\n  rule:   .*which is us-east-1"),
         ("", {"regions": "eu-west-1,eu-west-2"}, r"regions\n  found:  eu-west-1, eu-west-2"),
         ("availability_zones: [eu-west-1a]", {}, r"availability_zones\n  found:  eu-west-1a"),
-        ("", {"aws:region": "eu-west-1"}, r"aws:region: found eu-west-1, and the gateway is in us-east-1"),
+        (
+            "",
+            {"aws:region": "eu-west-1"},
+            r"aws:region: found eu-west-1, but the configuration of the gateway says us-east-1",
+        ),
         ("availability_zones: [us-east-1f]", {}, r"the gateway has no subnet in us-east-1f"),
     ],
 )
@@ -142,7 +146,7 @@ def test_a_stack_whose_name_is_no_run_name(account: Account, stack: str) -> None
 def test_a_domain_that_no_zone_holds(account: Account, domain: str) -> None:
     text = f"{GATEWAY}domain: {domain}\n"
     said = refused(account.attempt("gateway", {"configuration": account.written("gateway.yml", text)}))
-    assert f"domain {domain}: no public hosted zone of this account holds it, looked for {domain}" in said
+    assert f"domain {domain}: this account has no public hosted zone that holds it (looked for {domain}" in said
     assert "or set zone_id" in said
 
 
@@ -168,7 +172,7 @@ def test_what_a_look_up_of_aws_fails_with_is_said_without_a_trace(tmp_path: Path
         account.outputs |= Account(tmp_path).with_gateway(GATEWAY).outputs
     recording = account.attempt(kind, {"configuration": account.written("it.yml", text)})
     asked = "getAvailabilityZones" if kind == "gateway" else "getSubnets"
-    said = f"RunError: AWS answered {asked} with: ExpiredToken: The security token included in the request is expired"
+    said = f"RunError: AWS refuses {asked}: ExpiredToken: The security token included in the request is expired"
     assert refused(recording) == said
 
 
@@ -205,7 +209,7 @@ def test_a_configuration_or_setting_that_cannot_be_deployed(
 
 
 def test_no_configuration_and_one_that_is_not_there(account: Account) -> None:
-    assert "pulumi config set configuration PATH" in refused(account.attempt("run", {}))
+    assert "run `pulumi config set configuration PATH`" in refused(account.attempt("run", {}))
     assert "no-such-file.yml" in refused(account.attempt("run", {"configuration": "no-such-file.yml"}))
 
 
@@ -223,7 +227,7 @@ def test_a_stack_keeps_its_type(account: Account) -> None:
     account.with_gateway(GATEWAY)
     account.up("run", {"configuration": account.written("serve.yml", WEB)})
     changed = account.attempt("run", {"configuration": account.written("gateway.yml", GATEWAY)})
-    assert "its type is gateway, and this stack is a service; a stack keeps its type" in "\n".join(changed.errors)
+    assert "its type is gateway, but this stack is a service, and a stack keeps its type" in "\n".join(changed.errors)
     assert [one.type for one in changed.resources if one.type.startswith("aws:")] == []
 
 

@@ -347,6 +347,23 @@ stack config domain
     ]
 
 
+def test_a_key_inside_a_map_that_was_set_without_path_says_how_to_set_it() -> None:
+    assert (
+        _report({"configuration": "f", "env.HF_TOKEN": "hf_example", "envs.A": "b"}, "service")
+        == """stack config: 2 problems
+
+stack config env.HF_TOKEN
+  found:  an unknown key
+  rule:   `pulumi config set` sets a key inside `env` only with --path
+  remedy: run pulumi config rm env.HF_TOKEN, then pulumi config set --path env.HF_TOKEN VALUE (a secret: --secret)
+
+stack config envs.A
+  found:  an unknown key
+  rule:   every key must be known, because a misspelled key would have no effect
+  remedy: did you mean `env`?"""
+    )
+
+
 def _keys(given: object) -> dict[str, tuple[tuple[str, ...] | None, int | None]]:
     read = read_settings({"configuration": "f", "keys": given}, "gateway").keys
     return {name: (options.runs, options.requests_per_minute) for name, options in read.items()}

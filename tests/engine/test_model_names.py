@@ -74,7 +74,7 @@ def test_both_share_it_once_both_say_so_and_no_update_of_either_replaces_anythin
     assert changes(stacks.stack("second", MODEL, {**SHARING, "weight": "5"}).up()) == {}
 
     before = stacks.happened()
-    assert "only runs that have a weight share it" in refused(stacks.stack("first", MODEL, QUICK))
+    assert "only runs with a weight share it" in refused(stacks.stack("first", MODEL, QUICK))
     assert stacks.happened() == before
 
 

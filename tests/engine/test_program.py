@@ -277,6 +277,7 @@ def test_an_update_that_did_not_serve_is_waited_for_again_though_nothing_changes
         stacks.stack("again", changed).up()
     assert "    error: again does not serve: the image does not exist\n" in refusal(failed.value)
     assert noise(refusal(failed.value)) == []
+    assert stacks.stack("again", changed).outputs()["url"].value == "https://again.example.com", "the state keeps them"
     group = stacks.one("again", "Group", "again-replicas")
     assert stacks.asked.capacity[group.id] == (0, 0)
 
@@ -297,7 +298,7 @@ def test_a_gateway_is_not_deleted_under_its_services_and_goes_after_them(deploye
     said = refusal(failed.value)
     assert (
         "    error: the gateway still has the runs mistral (stack organization/servestack/mistral), "
-        "slow (stack organization/servestack/other), who (stack organization/servestack/whoami): "
+        "slow (stack organization/servestack/other), who (stack organization/servestack/whoami), whose instances "
     ) in said
     assert noise(said) == []
     assert stacks.there("gateway") == there

@@ -9,7 +9,7 @@ import pytest
 from pulumi import automation
 
 from tests.aws.standin.world import ExistingEndpoint, ExistingImage, ExistingVpc, World
-from tests.engine.deployment import ROOT, refusal
+from tests.engine.deployment import ROOT, noise, refusal
 from tests.engine.stacks import GATEWAY_WITHOUT_DOMAIN, MODEL, TOKEN, WEB, Stacks, in_order
 from tests.planning.hub_server import Repository, serve_hub
 from tests.support.requirements import require
@@ -90,7 +90,10 @@ def test_stack_config_closes_a_service_that_its_gateway_leaves_open_in_place(sta
     before = stacks.happened()
     up = stacks.stack("llm", MODEL, {"wait": "false", "auth": "true"}, {"env.HUGGING_FACE_HUB_TOKEN": TOKEN}).up()
     assert stacks.events(before) == [("update", "TableItem llm-run")]
-    assert "Authorization: Bearer $(pulumi stack output api_keys --stack organization/servestack/gateway" in up.outputs["curl"].value
+    assert (
+        "Authorization: Bearer $(pulumi stack output api_keys --stack organization/servestack/gateway"
+        in up.outputs["curl"].value
+    )
 
 
 def test_a_pinned_image_brings_its_root_device_which_stays_with_it_when_it_is_pinned_no_longer(stacks: Stacks) -> None:
@@ -152,8 +155,18 @@ def test_the_document_s_configurations_deploy_byte_for_byte_with_its_settings(st
     [
         ("fresh", WEB, {"gpus": "24GB"}, ["gpus", "gpu"]),
         ("fresh", f"{WEB}regions: [us-east-1]\n", {}, ["regions", "the region of its gateway, which is eu-central-1"]),
-        ("fresh", WEB, {"aws:region": "us-east-1"}, ["aws:region", "the gateway is in eu-central-1"]),
-        ("fresh", WEB, {"gateway": "nowhere"}, ["nowhere, which means organization/servestack/nowhere", "stack ls"]),
+        (
+            "fresh",
+            WEB,
+            {"aws:region": "us-east-1"},
+            ["aws:region", "the configuration of the gateway says eu-central-1"],
+        ),
+        (
+            "fresh",
+            WEB,
+            {"gateway": "nowhere"},
+            ["nowhere, which means the stack organization/servestack/nowhere", "stack ls"],
+        ),
         ("gateway", f"name: web\n{WEB}", {}, ["a stack keeps its type"]),
     ],
     ids=[

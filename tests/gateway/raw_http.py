@@ -83,7 +83,7 @@ class Caller:
 
 
 def chat(path: str = "/v1/chat/completions", **fields: Any) -> bytes:
-    """A request to the OpenAI interface."""
+    """A request to the OpenAI API."""
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Hi"}], **fields}).encode()
     return b"POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (path.encode(), len(body)) + body
 

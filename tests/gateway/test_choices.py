@@ -9,6 +9,7 @@ import openai
 import pydantic
 import pytest
 
+from gateway_lambda.tools.json_object import JSON_OBJECT
 from tests.gateway.scripted_tgi import Asked, Script, Write, answer, event_bytes, reply, stream, token
 from tests.gateway.serving import HI, Bench
 
@@ -136,19 +137,16 @@ def test_p31_a_schema_becomes_a_grammar_and_the_answer_parses(bench: Bench) -> N
 FORMATS: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "P32",
-        {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
+        {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "required": ["a"]}}},
         "response_format.json_schema.schema",
         "invalid_value",
     ),
-    ("P33", {"type": "json_object"}, "response_format", "unsupported_value"),
     ("unknown", {"type": "xml"}, "response_format.type", "unsupported_value"),
 ]
 
 
 @pytest.mark.parametrize(("given", "param", "code"), [row[1:] for row in FORMATS], ids=[row[0] for row in FORMATS])
-def test_p32_p33_formats_that_cannot_be_had_are_refused(
-    bench: Bench, given: dict[str, Any], param: str, code: str
-) -> None:
+def test_p32_formats_that_cannot_be_had_are_refused(bench: Bench, given: dict[str, Any], param: str, code: str) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         bench.chat(response_format=given)
     assert (refused.value.param, refused.value.code) == (param, code)
@@ -162,9 +160,12 @@ def test_p33_p34_text_and_regular_expressions(bench: Bench) -> None:
         None,
         {"type": "regex", "value": "[0-9]+"},
     ]
-    bench.register(bench.service(json_object="regex"))
     bench.chat(response_format={"type": "json_object"})
-    assert bench.tgi.generated[2].parameters["grammar"]["type"] == "regex"
+    assert bench.tgi.generated[2].parameters["grammar"] == {"type": "regex", "value": JSON_OBJECT}
+    bench.register(bench.service(json_object="reject"))
+    with pytest.raises(openai.BadRequestError) as refused:
+        bench.chat(response_format={"type": "json_object"})
+    assert (refused.value.param, refused.value.code) == ("response_format", "unsupported_value")
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,29 @@ def test_p78_a_prompt_goes_as_it_is(bench: Bench) -> None:
     assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (7, 4)
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"response_format": {"type": "regex", "value": "[0-9]+"}},
+        {"grammar": {"type": "regex", "value": "[0-9]+"}},
+        {"guided_regex": "[0-9]+"},
+        {"structured_outputs": {"regex": "[0-9]+"}},
+    ],
+)
+def test_an_answer_can_have_a_format(bench: Bench, field: dict[str, Any]) -> None:
+    grammar = {"type": "regex", "value": "[0-9]+"}
+    complete(bench, **field)
+    stream(bench, **field)
+    assert [each.json["parameters"] for each in bench.tgi.generated] == [{**BASE, "grammar": grammar}] * 2
+
+
+def test_a_format_that_is_wrong_is_refused_before_anything_is_asked(bench: Bench) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        complete(bench, response_format={"type": "xml"})
+    assert (refused.value.param, refused.value.code) == ("response_format.type", "unsupported_value")
+    assert bench.tgi.generated == []
+
+
 ALLOWED = "![](https://Images.example/a.png) ![](data:image/png;base64,AAAA)![](http://other.example:8443/b) ![](open"
 
 

@@ -1,4 +1,4 @@
-"""The OpenAI interface behind the web adapter."""
+"""The OpenAI API behind the web adapter."""
 
 from __future__ import annotations
 

@@ -32,10 +32,10 @@ g5.2xlarge (A10G, 24 GB, $1.21 an hour)
   run      http://127.0.0.1:8000/services/llama/ and http://llama.localhost:8000/
   model    TheBloke/Llama-2-13B-chat-GPTQ
 
-OpenAI interface: http://127.0.0.1:8000/v1, also http://127.0.0.1:8000 and http://gateway.localhost:8000 \
+OpenAI API: http://127.0.0.1:8000/v1, also http://127.0.0.1:8000 and http://gateway.localhost:8000 \
 (in browsers and curl)
 
-API key (made for this start, shown once): sk-x
+API key (only for this start, shown once): sk-x
 
 """
         r"""curl http://127.0.0.1:8000/services/llama/generate \

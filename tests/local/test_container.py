@@ -89,8 +89,8 @@ def test_without_a_docker_command_it_is_said_and_what_to_do(monkeypatch: pytest.
     with pytest.raises(DockerMissing) as missing:
         find_docker()
     assert str(missing.value) == (
-        "--docker runs the configured image with docker, and there is no docker here: start one, or leave --docker "
-        "out: a small model on this machine's CPU then stands in."
+        "--docker runs the configured image with docker, but docker is not installed: install it and start an "
+        "engine, or remove --docker to use a small model on this machine's CPU."
     )
 
 
@@ -101,7 +101,9 @@ def test_a_docker_command_without_an_engine_is_told_apart(monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     with pytest.raises(DockerMissing) as missing:
         find_docker()
-    assert f"There is a docker command ({command}) but no docker engine: start one" in str(missing.value)
+    assert f"This machine has a docker command ({command}), but no docker engine answers: start an engine" in str(
+        missing.value
+    )
     assert str(missing.value).endswith("docker says: Cannot connect to the Docker daemon.")
 
 

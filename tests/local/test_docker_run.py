@@ -58,7 +58,7 @@ def test_the_image_runs_answers_and_is_removed(docker_log: Path, tmp_path: Path)
     env = {"PATH": f"{tmp_path}/bin:/bin:/usr/bin", "SECRET": "hidden-value"}
     with serving(str(tmp_path / "web.dstack.yml"), "--docker", env=env) as service:
         assert httpx.get(f"{service.url}/services/web-1/").text == "hello"
-        assert "here     nginx under docker, without a GPU, since this machine has none" in service.banner
+        assert "here     nginx in docker, without a GPU, because this machine has none" in service.banner
         assert "hidden-value" not in service.process.output
     calls = [json.loads(line) for line in docker_log.read_text().splitlines()]
     assert [line[0] for line, _ in calls] == ["version", "run", "rm"]
@@ -76,7 +76,7 @@ def test_an_image_that_cannot_be_run_ends_everything_with_dockers_own_words(dock
         assert process.output == (
             f"Reading {tmp_path}/web.dstack.yml …\nStarting web-1 …\n"
             "[web-1] docker: Error response from daemon: pull access denied for private/image.\n"
-            "web-1 ended with 125, so everything ends.\n"
+            "web-1 ended with 125, so make local ends.\n"
         )
 
 

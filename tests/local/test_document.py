@@ -40,7 +40,7 @@ def test_the_banner_gives_every_address_and_says_what_stands_in(service: LocalSe
         )
         assert f"run      {service.url}/services/{run}/ and http://{run}.localhost:{service.port}/" in service.banner
         assert f"model    {model}" in service.banner
-    assert f"OpenAI interface: {service.url}/v1, also {service.url} and http://gateway.localhost" in service.banner
+    assert f"OpenAI API: {service.url}/v1, also {service.url} and http://gateway.localhost" in service.banner
 
 
 def test_info_says_that_the_model_stands_in(service: LocalService) -> None:

@@ -64,7 +64,7 @@ def test_a_child_that_dies_ends_everything_with_its_cause(tgi: RecordingTgi) -> 
         (gateway,) = _children(service)
         os.kill(gateway, signal.SIGKILL)
         assert service.process.wait() == 1
-        assert service.process.output.endswith("gateway was killed by SIGKILL, so everything ends.\n")
+        assert service.process.output.endswith("gateway was killed by SIGKILL, so make local ends.\n")
         assert "Traceback" not in service.process.output
 
 
@@ -76,8 +76,8 @@ def test_a_port_that_is_taken_is_an_error_that_names_the_remedy(tgi: RecordingTg
             assert process.wait() == 1
             assert process.output == (
                 f"Reading {LLAMA_2} …\n"
-                f"port {port} of 127.0.0.1 is taken by another program. End it, or choose another port: "
-                f"make local PORT={port + 1} (python -m local --port …)\n"
+                f"Port {port} of 127.0.0.1 is in use by another program. End it, or choose another port: "
+                f"make local PORT={port + 1}\n"
             )
 
 

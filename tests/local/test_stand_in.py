@@ -32,8 +32,8 @@ def test_an_openai_server_and_a_plain_container_are_stood_in_for_and_it_is_said(
         answer = httpx.post(f"{service.url}/services/web/generate", json={"inputs": "Once", "parameters": SHORT})
         assert list(answer.json()) == ["generated_text"]
         assert (
-            f"here     {NAME}, a small real model on this machine's CPU, stands in for Qwen/Qwen2.5-7B, with TGI's "
-            "interface at the run's address and OpenAI's through the gateway\n"
+            f"here     {NAME}, a small real model on this machine's CPU, stands in for Qwen/Qwen2.5-7B. It has "
+            "TGI's interface at the address of the run, and OpenAI's through the gateway\n"
         ) in service.banner
         assert "answers with TGI's interface; --docker runs nginx itself\n" in service.banner
 

@@ -115,7 +115,7 @@ def test_a_server_that_is_no_tgi_is_refused_for_a_model_that_wants_one() -> None
         running(python("-m", "local", LLAMA_2, "--port", "0", "--upstream", other.url)) as process,
     ):
         assert process.wait() == 1
-        assert f"--upstream {other.url}: it answers, and is no TGI: GET /info gives 404" in process.output
+        assert f"--upstream {other.url}: found a server that is not a TGI (GET /info answers 404" in process.output
 
 
 def test_a_plain_web_service_may_be_anything(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_plain_web_service_may_be_anything(tmp_path: Path) -> None:
     with recording_tgi(info={}) as other, serving(str(configuration), "--upstream", other.url) as service:
         assert httpx.get(f"{service.url}/services/web-1/health").status_code == 200
         assert f"curl -i {service.url}/services/web-1/" in service.banner
-        assert "the OpenAI interface serves no model" in service.banner
+        assert "the OpenAI API serves no model" in service.banner
 
 
 def test_with_auth_a_key_is_wanted_and_the_shown_one_opens(tgi: RecordingTgi) -> None:

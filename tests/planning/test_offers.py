@@ -148,6 +148,12 @@ def test_a_disk_that_cannot_be_had_is_refused(plan: Plan, disk: str) -> None:
             "instance_types",
             "use a name of the catalog, for example g5.xlarge",
         ),
+        (
+            resources("gpu: 24"),
+            "resources.gpu.count",
+            "lower gpu count by 16 to 8..24, which gives g4dn.metal (T4:16GB:8, 96 vCPU, 384GB, $7.824/h); "
+            "24 is a number of GPUs, so write 24GB if you mean GPU memory",
+        ),
         (resources("gpu: 0"), "resources.gpu.count", "raise gpu count by 1 to 0..1, which gives g4dn.xlarge"),
         (
             resources("gpu: 24GB, cpu: arm"),

@@ -25,18 +25,18 @@ def of_domain(answer: Any) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("tags", "level", "says"),
     [
-        ({"servestack:stack": OWNER}, "ok", "*.example.com is this stack's"),
+        ({"servestack:stack": OWNER}, "ok", "*.example.com belongs to this stack"),
         (
             {"servestack:stack": "organization/servestack/staging"},
             "refusal",
-            "*.example.com leads to the gateway of the stack organization/servestack/staging in us-east-1 already, and "
-            "there is one gateway for a domain: set another domain, such as staging.example.com, or destroy that "
-            "stack; if this stack was called so, skip preflight once",
+            "*.example.com already belongs to the gateway of the stack organization/servestack/staging in us-east-1, "
+            "and a domain has one gateway: set another domain, such as staging.example.com, or destroy that "
+            "stack; if this stack had that name before, skip preflight once: pulumi config set preflight false",
         ),
         (
             {},
             "refusal",
-            "*.example.com leads to something else in us-east-1 already, and there is one gateway for a domain: set "
+            "*.example.com already belongs to something else in us-east-1, and a domain has one gateway: set "
             "another domain, such as staging.example.com, or delete "
             "the custom domain name *.example.com in API Gateway",
         ),
@@ -81,7 +81,8 @@ def test_the_gateway_s_name_leads_nowhere_else(domain_name: Any, records: list[d
     )
     found = [(finding.level, finding.message) for finding in api.check_name(aws, gateway_plan("example.com"))]
     says = (
-        "gateway.example.com has a record already that leads elsewhere, perhaps to a gateway of another region: set "
+        "gateway.example.com already has a DNS record that points elsewhere, perhaps to a gateway in another region: "
+        "set "
         "another domain, such as us-east-1.example.com, or delete the record"
     )
     assert found == ([("refusal", says)] if refused else [])
@@ -102,7 +103,7 @@ def test_without_a_domain_nothing_is_asked_about_one() -> None:
     ("account", "level", "says"),
     [
         ({"cloudwatchRoleArn": ROLE}, "ok", ROLE),
-        ({}, "refusal", "manage_api_gateway_account is false, and us-east-1 has none"),
+        ({}, "refusal", "manage_api_gateway_account is false, but the account has no such role in us-east-1"),
     ],
 )
 def test_where_the_role_for_logs_is_somebody_else_s_there_is_one(

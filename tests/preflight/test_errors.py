@@ -83,7 +83,7 @@ PROFILES: dict[str, tuple[str, str]] = {
         "[profile work]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = default\n"
         "mfa_serial = arn:aws:iam::123456789012:mfa/ana\n[default]\naws_access_key_id = a\n"
         "aws_secret_access_key = b\n",
-        "its role takes an MFA code, which nobody is asked for here; export credentials that were made with one: ",
+        "its role needs an MFA code, which cannot be typed here; export credentials that were made with one: ",
     ),
 }
 

@@ -39,7 +39,7 @@ GOOD: Answers = {
     "lambda.GetLayerVersionByArn": {"LayerVersionArn": LAYER, "CompatibleArchitectures": ["arm64"]},
 }
 REMEDY = f"set the name servers of example.com at its registrar, or in the zone above it, to {', '.join(SERVERS)}"
-SPLIT = "if only this machine's network sees it so, skip preflight"
+SPLIT = "if only this machine's network sees other name servers, skip preflight: pulumi config set preflight false"
 
 
 def asked(
@@ -56,9 +56,9 @@ def test_everything_is_well() -> None:
         "ok       credentials         account 123456789012 as arn:aws:iam::123456789012:user/ana\n"
         "ok       region              us-east-1\n"
         "ok       hosted zone         example.com (Z0123456789) holds gpu.example.com\n"
-        "ok       delegation          example.com leads to the zone Z0123456789\n"
+        "ok       delegation          the name servers of example.com point to the zone Z0123456789\n"
         "ok       domain              *.gpu.example.com is free in this account\n"
-        "ok       Lambda concurrency  1000 functions may run at once, each of them one request in flight\n"
+        "ok       Lambda concurrency  1000 function instances can run at once, each with one request\n"
         f"ok       adapter layer       {LAYER}"
     )
     assert not refuses(findings)
@@ -78,18 +78,18 @@ def test_all_problems_are_said_together() -> None:
         "ok       credentials         account 123456789012 as arn:aws:iam::123456789012:user/ana\n"
         "ok       region              us-east-1\n"
         "ok       domain              *.gpu.example.com is free in this account\n"
-        "WARNING  Lambda concurrency  10 functions may run at once, and a request in flight takes one, a "
-        "stream until its "
-        "end: the next gets 500; ask for 1000 (quota Concurrent executions, L-B99A9384): aws service-quotas "
+        "WARNING  Lambda concurrency  10 function instances can run at once. A request takes one until its answer has "
+        "ended, and one request more gets 500: ask for 1000 (quota Concurrent executions, L-B99A9384): aws "
+        "service-quotas "
         "request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000 "
         "--region us-east-1\n"
-        "REFUSED  hosted zone         no public hosted zone of this account holds gpu.example.com (looked for "
-        "gpu.example.com, example.com): make one in Route 53 and delegate the domain to it, or set zone_id\n"
+        "REFUSED  hosted zone         this account has no public hosted zone that holds gpu.example.com (looked for "
+        "gpu.example.com, example.com): create one in Route 53 and point the domain's name servers to it, or set "
+        "zone_id\n"
         f"REFUSED  adapter layer       {LAYER} cannot be read (AccessDeniedException: no resource-based "
         "policy allows it): "
-        "set adapter_layer to a copy of your own, or allow the caller lambda:GetLayerVersion, which making "
-        "the function "
-        "takes too"
+        "set adapter_layer to a copy of your own, or allow lambda:GetLayerVersion, which creating the function needs "
+        "too"
     )
     assert refuses(findings)
 
@@ -121,23 +121,25 @@ CREDENTIALS = [
     (
         Refused("InvalidClientTokenId", "The security token included in the request is invalid.", 403),
         "AWS does not accept the credentials (InvalidClientTokenId: The security token included in the request is "
-        "invalid.): look for a revoked or mistyped key, a clock that is wrong, or a region that the account has not "
+        "invalid.): check for a revoked or mistyped key, a wrong clock, or a region that the account has not "
         "enabled",
     ),
     (
         Refused("SignatureDoesNotMatch", "Signature expired: 20261123T0000Z is now earlier than 20261123T0100Z", 403),
-        "AWS finds this machine's clock wrong (SignatureDoesNotMatch: Signature expired: 20261123T0000Z is now earlier "
-        "than 20261123T0100Z): set it by a time server",
+        "this machine's clock is wrong, AWS says (SignatureDoesNotMatch: Signature expired: 20261123T0000Z is now "
+        "earlier "
+        "than 20261123T0100Z): set it from a time server",
     ),
     (
         SSOTokenLoadError(error_msg="Token for work does not exist"),
-        "the login of the AWS profile has ended, or never began (SSOTokenLoadError: Error loading SSO Token: Token for "
-        "work does not exist): run aws sso login, or aws login, with the profile that is used",
+        "the AWS profile is not logged in, or its login has expired (SSOTokenLoadError: Error loading SSO Token: "
+        "Token for "
+        "work does not exist): run aws sso login or aws login with that profile",
     ),
     (
         EndpointConnectionError(endpoint_url="https://sts.us-east-1.amazonaws.com/"),
         "AWS cannot be reached (EndpointConnectionError: Could not connect to the endpoint URL: "
-        '"https://sts.us-east-1.amazonaws.com/"): look at the network, and try again',
+        '"https://sts.us-east-1.amazonaws.com/"): check the network, then try again',
     ),
 ]
 
@@ -157,7 +159,7 @@ def test_a_region_that_does_not_exist_is_refused_with_the_nearest() -> None:
         Finding(
             level="refusal",
             topic="region",
-            message="us-east-7 is no region of AWS that boto3 knows: write us-east-2, or another in `region`",
+            message="boto3 does not know a region us-east-7: did you mean us-east-2? Otherwise set another `region`",
         ),
     )
 
@@ -166,7 +168,7 @@ def test_a_region_that_the_account_has_not_enabled_is_refused_with_the_command()
     answer = {"Regions": [{"RegionName": "af-south-1", "OptInStatus": "not-opted-in"}]}
     assert one(asked({"ec2.DescribeRegions": answer}, region="af-south-1"), "region") == (
         "refusal",
-        "the account has not enabled af-south-1: aws account enable-region --region-name af-south-1",
+        "the account has not enabled af-south-1: run aws account enable-region --region-name af-south-1",
     )
 
 
@@ -182,7 +184,7 @@ def test_the_zone_of_the_longest_suffix_holds_the_domain() -> None:
     }
     findings = asked(answer, zone="gpu.example.com")
     assert one(findings, "hosted zone") == ("ok", "gpu.example.com (Z9) holds gpu.example.com")
-    assert one(findings, "delegation") == ("ok", "gpu.example.com leads to the zone Z9")
+    assert one(findings, "delegation") == ("ok", "the name servers of gpu.example.com point to the zone Z9")
 
 
 def test_a_private_zone_and_one_of_another_domain_with_the_same_end_hold_nothing() -> None:
@@ -195,7 +197,8 @@ def test_two_zones_of_one_name_are_refused_with_both_ids() -> None:
     twin = {**ZONE, "Id": "/hostedzone/Z9"}
     assert one(asked({"route53.ListHostedZones": zones(ZONE, twin)}), "hosted zone") == (
         "refusal",
-        "there are 2 public zones of example.com (Z0123456789, Z9): set zone_id to one of them",
+        "this account has 2 public hosted zones for example.com (Z0123456789, Z9): set zone_id to the one that the "
+        "domain's name servers point to",
     )
 
 
@@ -213,17 +216,16 @@ def test_zones_are_read_page_by_page() -> None:
     [
         (
             Refused("NoSuchHostedZone", "No hosted zone found", 404),
-            "there is no hosted zone Z00000000 in this account: correct zone_id, or remove it",
+            "this account has no hosted zone Z00000000: correct zone_id, or remove it",
         ),
         (
             {"HostedZone": {**ZONE, "Name": "other.org."}},
-            "Z00000000 is the zone of other.org, which does not hold gpu.example.com: set zone_id to the one "
-            "that does, "
-            "or remove it",
+            "Z00000000 is the zone of other.org, which does not hold gpu.example.com: set zone_id to the zone that "
+            "does, or remove zone_id",
         ),
         (
             {"HostedZone": {**ZONE, "Config": {"PrivateZone": True}}},
-            "Z00000000 is a private zone, which the world does not see: set zone_id to a public one",
+            "Z00000000 is a private zone, which clients cannot see: set zone_id to a public one",
         ),
     ],
 )
@@ -238,32 +240,36 @@ def test_a_zone_that_is_given_and_wrong_is_refused(answer: Any, message: str) ->
         (
             None,
             "warning",
-            f"the domain name system could not be asked, so it is not checked: {REMEDY}",
+            f"not checked: DNS does not answer. If not done yet, {REMEDY}",
         ),
         (
             [],
             "refusal",
-            f"example.com is led nowhere, and not to the zone Z0123456789, so that no certificate could be validated: "
-            f"{REMEDY}; {SPLIT}",
+            f"example.com has no name servers, so no certificate can be validated: {REMEDY}; {SPLIT}",
         ),
         (
             ["b.iana-servers.net", "a.iana-servers.net"],
             "refusal",
-            "example.com is led to a.iana-servers.net, b.iana-servers.net, and not to the zone Z0123456789, so that no "
-            f"certificate could be validated: {REMEDY}; {SPLIT}",
+            "the name servers of example.com are a.iana-servers.net, b.iana-servers.net, not those of the zone "
+            f"Z0123456789, so no certificate can be validated: {REMEDY}; {SPLIT}",
         ),
         (
             "failed",
             "warning",
-            "nobody answers the world for example.com (SERVFAIL), most often because it is led to the servers of a "
-            f"zone that was deleted since: {REMEDY}",
+            "no server answers for example.com (SERVFAIL). Most often its name servers are those of a deleted zone: "
+            f"{REMEDY}",
         ),
         (
             [SERVERS[0], "ns.old.example"],
             "warning",
-            f"example.com is led to ns-1.awsdns-1.com, ns.old.example, which are not those of the zone: {REMEDY}",
+            f"the name servers of example.com are ns-1.awsdns-1.com, ns.old.example, but only some of them are those "
+            f"of the zone Z0123456789: {REMEDY}",
         ),
-        ([server.upper() + "." for server in SERVERS], "ok", "example.com leads to the zone Z0123456789"),
+        (
+            [server.upper() + "." for server in SERVERS],
+            "ok",
+            "the name servers of example.com point to the zone Z0123456789",
+        ),
     ],
 )
 def test_delegation_is_what_the_world_sees(servers: list[str] | None, level: str, message: str) -> None:
@@ -275,17 +281,18 @@ def test_a_zone_with_name_servers_under_its_owners_names_is_led_to() -> None:
     records = {"Name": "example.com.", "Type": "NS", "TTL": 300, "ResourceRecords": own}
     answer = {"ResourceRecordSets": [records], "IsTruncated": False, "MaxItems": "1"}
     findings = asked({"route53.ListResourceRecordSets": answer}, servers=["ns2.example.com", "ns1.example.com"])
-    assert one(findings, "delegation") == ("ok", "example.com leads to the zone Z0123456789")
+    assert one(findings, "delegation") == ("ok", "the name servers of example.com point to the zone Z0123456789")
 
 
 def test_a_delegation_inside_the_zone_that_leads_the_domain_out_of_it_is_refused() -> None:
     """The records that the gateway writes would be seen by nobody."""
     findings = asked({}, inside=["NS.elsewhere.org."])
     assert [(finding.level, finding.message) for finding in findings if finding.topic == "delegation"] == [
-        ("ok", "example.com leads to the zone Z0123456789"),
+        ("ok", "the name servers of example.com point to the zone Z0123456789"),
         (
             "refusal",
-            "gpu.example.com is led to ns.elsewhere.org, which is out of the zone example.com: set zone_id to the zone "
+            "the name servers of gpu.example.com are ns.elsewhere.org, not those of the zone example.com: set zone_id "
+            "to the zone "
             f"of gpu.example.com, or remove its NS records from example.com; {SPLIT}",
         ),
     ]
@@ -359,7 +366,8 @@ def test_no_function_at_all_is_refused() -> None:
     level, message = one(asked(limits(10, 0)), "Lambda concurrency")
     assert (level, message.partition(":")[0]) == (
         "refusal",
-        "0 functions may run at once, of 10 with the reserved, so that no request would be answered",
+        "0 function instances can run at once; the account has 10, and the others are reserved, so no request would "
+        "be answered",
     )
 
 
@@ -368,7 +376,7 @@ def test_a_layer_for_another_processor_is_refused() -> None:
     answer = {"LayerVersionArn": arn, "CompatibleArchitectures": ["x86_64"]}
     assert one(asked({"lambda.GetLayerVersionByArn": answer}, adapter_layer=arn), "adapter layer") == (
         "refusal",
-        f"{arn} is for x86_64, and the function runs on arm64",
+        f"{arn} is for x86_64, but the function runs on arm64: set adapter_layer to one for arm64",
     )
 
 
@@ -393,7 +401,10 @@ def test_of_a_layer_an_account_that_may_not_use_lambda_yet_says_nothing() -> Non
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (Refused("AccessDenied", "User: ana", 403), "not checked: the caller may not ask (AccessDenied: User: ana)"),
+        (
+            Refused("AccessDenied", "User: ana", 403),
+            "not checked: these credentials may not ask (AccessDenied: User: ana)",
+        ),
         (
             Refused("Throttling", "Rate exceeded"),
             "not checked: AWS does not answer (Throttling: Rate exceeded)",
@@ -423,7 +434,7 @@ def test_an_answer_that_aws_would_not_give_is_a_warning(monkeypatch: pytest.Monk
     monkeypatch.setattr(function, "check_concurrency", misunderstood)
     assert one(asked({}), "Lambda concurrency") == (
         "warning",
-        "not checked: the answer is not understood (KeyError)",
+        "not checked: the answer is not one that AWS gives (KeyError)",
     )
 
 
@@ -461,7 +472,7 @@ def test_where_nobody_says_who_asks_nothing_else_is_asked() -> None:
         Finding(
             level="refusal",
             topic="credentials",
-            message="no answer in time: look at the network, and at what gives the profile's credentials",
+            message="no answer in time: check the network, and the program that gives the credentials",
         ),
     )
 

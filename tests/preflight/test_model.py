@@ -57,18 +57,18 @@ def found(findings: list[Finding]) -> list[tuple[str, str, str]]:
 
 def test_a_model_that_everybody_may_read_and_that_fits_is_well(hub: Hub) -> None:
     assert found(asked(hub)) == [
-        ("ok", "Hub model", f"{MISTRAL} can be read by everybody"),
+        ("ok", "Hub model", f"everybody can read {MISTRAL}"),
         (
             "ok",
             "GPU memory",
-            f"{MISTRAL} takes 16.2 GiB (13.5 GiB of weights, 7.2 billion parameters); the smallest offer has 22.4",
+            f"{MISTRAL} needs 16.2 GiB (13.5 GiB of weights, 7.2 billion parameters); the smallest offer has 22.4 GiB",
         ),
     ]
 
 
 def test_a_gated_model_is_read_with_a_token_that_may(hub: Hub) -> None:
     hub.models[MISTRAL].gated = True
-    assert found(asked(hub, token=TOKEN))[0] == ("ok", "Hub model", f"{MISTRAL} can be read by the service's token")
+    assert found(asked(hub, token=TOKEN))[0] == ("ok", "Hub model", f"the service's token can read {MISTRAL}")
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,8 @@ def test_a_hub_that_does_not_answer_is_a_warning(hub: Hub) -> None:
         (
             "warning",
             "Hub model",
-            f"the Hub at {hub.url}, which is needed for data about {MISTRAL}, answered 503, so it is not checked "
-            "whether replicas may "
-            "fetch it: try again later",
+            f"not checked whether replicas may fetch the model: the Hub at {hub.url}, which is needed for data about "
+            f"{MISTRAL}, answered 503; try again later",
         )
     ]
 
@@ -157,7 +156,7 @@ def test_a_page_that_is_no_answer_of_the_hub_is_a_warning(hub: Hub, page: bytes)
     hub.pages[MISTRAL] = page
     [readable, memory] = asked(hub)
     assert (readable.level, memory.level, memory.topic) == ("ok", "warning", "GPU memory")
-    assert ", so it is not checked whether it fits: " in memory.message
+    assert memory.message.startswith("not checked whether the model fits: the Hub ")
 
 
 def test_a_hub_of_somebodys_own_that_cannot_say_who_may_read_is_a_warning(hub: Hub) -> None:
@@ -165,7 +164,7 @@ def test_a_hub_of_somebodys_own_that_cannot_say_who_may_read_is_a_warning(hub: H
     [finding] = asked(hub)
     assert (finding.level, finding.topic) == ("warning", "Hub model")
     assert finding.message.startswith(
-        f"the Hub at {hub.url}, which is needed for data about {MISTRAL}, does not answer like the Hub, so "
+        f"not checked whether replicas may fetch the model: the Hub at {hub.url}, which is needed for data about "
     )
 
 
@@ -191,7 +190,7 @@ def test_a_password_in_the_hubs_address_is_not_shown() -> None:
 def test_a_hub_that_is_asked_too_often_says_what_helps(hub: Hub) -> None:
     hub.failures = [429, 429, 429]
     assert found(asked(hub))[0][2].endswith(
-        ": try again in a few minutes, or put a token into env as HF_TOKEN or HUGGING_FACE_HUB_TOKEN, which "
+        "; try again in a few minutes, or put a token into env as HF_TOKEN or HUGGING_FACE_HUB_TOKEN, which "
         "raises the limit"
     )
 
@@ -211,7 +210,7 @@ def test_a_model_that_no_server_is_told_to_load_is_at_most_a_warning(hub: Hub) -
     )
     [finding] = asked(hub, service_plan(text))
     assert (finding.level, finding.topic) == ("warning", "Hub model")
-    assert "; the container does not say that it loads this one, so that it may not matter: else correct " in (
+    assert "; this matters only if the container loads this model, which its command does not say: correct " in (
         finding.message
     )
 
@@ -229,21 +228,23 @@ def test_a_model_on_some_of_a_machines_gpus_has_their_memory_alone(hub: Hub) -> 
     assert found(asked(hub, resources="gpu: A10G:4, cpu: 48..48", env="  NUM_SHARD: 1\n"))[1] == (
         "warning",
         "GPU memory",
-        f"{MISTRAL} takes 33.0 GiB (27.5 GiB of weights, 14.8 billion parameters), and the largest offer, g5.12xlarge "
-        "with 22.4 in the 1 of 4 GPUs that the model is put onto: replicas will most likely run out of GPU memory; ask "
-        "for more under resources.gpu, to put the model onto more of its GPUs, or for a quantized model",
+        f"{MISTRAL} needs 33.0 GiB (27.5 GiB of weights, 14.8 billion parameters), but the largest offer is "
+        "g5.12xlarge with 22.4 GiB (the server uses 1 of 4 GPUs), so replicas will most likely run out of GPU memory: "
+        "ask for more under resources.gpu, let the server use more of its GPUs, or use a quantized model",
     )
     [_, few] = asked(hub, resources="gpu: A10G:1..4, cpu: 4..48", env="  NUM_SHARD: 4\n")
-    assert "which g5.xlarge with 1 of the 4 GPUs that the model is put onto, g5.2xlarge with " in few.message
-    assert few.message.endswith("; set gpu to 24GB:4 to be sure")
+    assert (
+        "which does not fit into g5.xlarge with 1 of the 4 GPUs that the server uses, g5.2xlarge with " in few.message
+    )
+    assert few.message.endswith(": set gpu to 24GB:4")
 
 
 def test_a_model_that_some_offers_have_no_memory_for_is_a_warning_with_the_numbers(hub: Hub) -> None:
     assert found(asked(hub, resources="gpu: 16GB..24GB, cpu: 4..4"))[1] == (
         "warning",
         "GPU memory",
-        f"{MISTRAL} takes 16.2 GiB (13.5 GiB of weights, 7.2 billion parameters), which g4dn.xlarge with 15.0 may not "
-        "have: AWS may start any of the offers; set gpu to 24GB to be sure",
+        f"{MISTRAL} needs 16.2 GiB (13.5 GiB of weights, 7.2 billion parameters), which does not fit into g4dn.xlarge "
+        "with 15.0 GiB, and AWS can start any of the offers: set gpu to 24GB",
     )
 
 
@@ -252,9 +253,9 @@ def test_a_model_that_no_offer_has_memory_for_is_a_warning_with_the_largest(hub:
     assert found(asked(hub, resources="gpu: A10G:1"))[1] == (
         "warning",
         "GPU memory",
-        f"{MISTRAL} takes 157.7 GiB (131.4 GiB of weights, 70.6 billion parameters), and the largest offer, g5.xlarge "
-        "with 22.4: replicas will most likely run out of GPU memory; ask for more under resources.gpu, or for a "
-        "quantized model",
+        f"{MISTRAL} needs 157.7 GiB (131.4 GiB of weights, 70.6 billion parameters), but the largest offer is "
+        "g5.xlarge with 22.4 GiB, so replicas will most likely run out of GPU memory: ask for more under "
+        "resources.gpu, or use a quantized model",
     )
 
 
@@ -263,7 +264,7 @@ def test_a_repository_without_weights_is_a_warning(hub: Hub) -> None:
     assert found(asked(hub))[1] == (
         "warning",
         "GPU memory",
-        f"the Hub does not know the size of the weights of {MISTRAL}, so it is not checked whether it fits: set "
+        f"not checked whether the model fits: the Hub does not know the size of the weights of {MISTRAL}; set "
         "resources.gpu to what the model needs",
     )
 

@@ -69,10 +69,10 @@ def test_everything_is_well() -> None:
         "ok       credentials  account 123456789012 as arn:aws:iam::123456789012:user/ana\n"
         "ok       region       us-east-1\n"
         "ok       run name     yellow-cat-1 is free\n"
-        "ok       services     0 of the gateway's 100 are taken\n"
-        "ok       offers       all 2 are sold here: g5.xlarge, g5.2xlarge in us-east-1a, us-east-1b\n"
+        "ok       services     the gateway has 0 of at most 100\n"
+        "ok       offers       AWS sells all 2 here: g5.xlarge, g5.2xlarge in us-east-1a, us-east-1b\n"
         "ok       GPU quota    Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 64 vCPUs, 0 in use by "
-        "others; 2 replicas (1 and 1 more while they are replaced) of g5.xlarge take 8"
+        "others; 2 replicas (1 and 1 more during a roll) of g5.xlarge need 8"
     )
     assert not refuses(findings)
 
@@ -86,16 +86,14 @@ def test_all_problems_are_said_together() -> None:
         }
     )
     assert report([finding for finding in findings if finding.level == "refusal"]) == (
-        "REFUSED  run name   the stack organization/servestack/another has the name yellow-cat-1: set another `name` in "
-        "the configuration, or destroy that stack; if this stack had that name before, skip preflight once: pulumi "
+        "REFUSED  run name   the stack organization/servestack/another has the name yellow-cat-1: set another `name` "
+        "in the configuration, or destroy that stack; if this stack had that name before, skip preflight once: pulumi "
         "config set preflight false\n"
-        "REFUSED  offers     none of them is sold in us-east-1a, us-east-1b: in us-east-1 they are sold in us-east-1f: "
+        "REFUSED  offers     AWS sells none of the offers in us-east-1a, us-east-1b: us-east-1 has some in us-east-1f: "
         "give the gateway a subnet there, or ask for another GPU\n"
         "REFUSED  GPU quota  Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 0 vCPUs, 0 in "
-        "use by others, "
-        "and a replica cannot start: to begin with, g5.xlarge takes 4, 2 replicas (1 and 1 more while they "
-        "are replaced) "
-        "of g5.xlarge take 8; ask for 8: aws service-quotas request-service-quota-increase --service-code ec2 "
+        "use by others, so no replica can start: the first g5.xlarge needs 4, and 2 replicas (1 and 1 more during a "
+        "roll) of g5.xlarge need 8; ask for 8: aws service-quotas request-service-quota-increase --service-code ec2 "
         "--quota-code L-DB2E81BA --desired-value 8 --region us-east-1"
     )
 
@@ -107,7 +105,7 @@ def test_a_service_without_a_place_is_a_mistake_of_the_caller() -> None:
 
 def test_the_stacks_own_run_name_is_free_for_it() -> None:
     answer = {"dynamodb.Query": claims("yellow-cat-1", owner=PLACE.owner)}
-    assert one(asked(answer), "run name") == ("ok", "yellow-cat-1 is this stack's")
+    assert one(asked(answer), "run name") == ("ok", "yellow-cat-1 belongs to this stack")
 
 
 MODEL = service_plan(f"{WEB}resources: {{gpu: A10G}}\ninstance_types: [g5.xlarge, g5.2xlarge]\nmodel: org/m\n")
@@ -126,7 +124,7 @@ def named(*holders: str, shared: bool = False) -> dict[str, Any]:
 
 def test_a_model_name_is_free_or_this_stack_s_or_another_s() -> None:
     assert one(asked({}, MODEL), "model name") == ("ok", "org/m is free")
-    assert one(asked(named("yellow-cat-1"), MODEL), "model name") == ("ok", "org/m is this stack's")
+    assert one(asked(named("yellow-cat-1"), MODEL), "model name") == ("ok", "org/m belongs to this stack")
     assert one(asked(named("other"), MODEL), "model name") == (
         "refusal",
         "org/m is the model name of the run other (stack organization/servestack/other): choose another model.name, "
@@ -144,9 +142,8 @@ def test_the_hundred_and_first_service_is_refused_with_the_count() -> None:
     hundred = claims(*(f"run-{number}" for number in range(100)))
     assert one(asked({"dynamodb.Query": hundred}), "services") == (
         "refusal",
-        "the gateway has 100 services, and a load balancer takes 100: destroy one, or make another gateway "
-        "with a domain "
-        "of its own",
+        "the gateway has 100 services, and its load balancer takes at most 100: destroy one, or deploy another "
+        "gateway with its own domain",
     )
 
 
@@ -157,18 +154,18 @@ def test_one_of_a_hundred_services_may_be_updated() -> None:
 
 def test_the_hundredth_service_is_well() -> None:
     answer = {"dynamodb.Query": claims(*(f"run-{number}" for number in range(99)))}
-    assert one(asked(answer), "services") == ("ok", "99 of the gateway's 100 are taken")
+    assert one(asked(answer), "services") == ("ok", "the gateway has 99 of at most 100")
 
 
 def test_offers_of_which_some_are_sold_here_are_told_apart() -> None:
     assert one(asked({"ec2.DescribeInstanceTypeOfferings": sold("g5.xlarge", zones=("us-east-1b",))}), "offers") == (
         "ok",
-        "1 of 2 are sold here: g5.xlarge in us-east-1b; not: g5.2xlarge",
+        "AWS sells 1 of 2 here: g5.xlarge in us-east-1b; not g5.2xlarge",
     )
     assert one(asked({"ec2.DescribeInstanceTypeOfferings": sold("g5.2xlarge")}), "offers") == (
         "warning",
-        "1 of 2 are sold here: g5.2xlarge in us-east-1a, us-east-1b; not: g5.xlarge. The cheapest is not, so that the "
-        "table's first line cannot be had",
+        "AWS sells 1 of 2 here: g5.2xlarge in us-east-1a, us-east-1b; not g5.xlarge. The cheapest offer, the first "
+        "line of the table, is not available",
     )
 
 
@@ -182,9 +179,8 @@ def test_offers_that_are_sold_nowhere_in_the_region_are_refused_with_the_nearest
     }
     assert one(asked(answers), "offers") == (
         "refusal",
-        "none of them is sold in us-east-1a, us-east-1b: us-west-2 has some: deploy a gateway there, or ask "
-        "for another "
-        "GPU",
+        "AWS sells none of the offers in us-east-1a, us-east-1b: us-west-2 has some: deploy a gateway there, or ask "
+        "for another GPU",
     )
     everywhere = {**answers, "ec2@us-west-2.DescribeInstanceTypeOfferings": sold()}
     assert one(asked(everywhere), "offers")[1].endswith("ask for another GPU, or deploy a gateway in another region")
@@ -202,15 +198,17 @@ def test_many_offers_are_a_line_that_can_be_read() -> None:
     rest = len(kinds) - 11
     assert one(asked({"ec2.DescribeInstanceTypeOfferings": some}, plan), "offers") == (
         "ok",
-        f"11 of {len(kinds)} are sold here: {', '.join(kinds[:6])} and 4 more in us-east-1a, us-east-1b; {kinds[10]} "
-        f"in us-east-1b; not: {', '.join(kinds[11:17])} and {rest - 6} more",
+        f"AWS sells 11 of {len(kinds)} here: {', '.join(kinds[:6])} and 4 more in us-east-1a, us-east-1b; {kinds[10]} "
+        f"in us-east-1b; not {', '.join(kinds[11:17])} and {rest - 6} more",
     )
 
 
 def test_offers_are_looked_for_in_the_zones_that_the_configuration_names() -> None:
     text = f"{WEB}resources: {{gpu: A10G}}\ninstance_types: [g5.xlarge]\navailability_zones: [us-east-1b]\n"
     answer = {"ec2.DescribeInstanceTypeOfferings": sold("g5.xlarge", zones=("us-east-1a",))}
-    assert one(asked(answer, service_plan(text)), "offers")[1].startswith("none of them is sold in us-east-1b: ")
+    assert one(asked(answer, service_plan(text)), "offers")[1].startswith(
+        "AWS sells none of the offers in us-east-1b: "
+    )
 
 
 def test_what_others_use_of_a_quota_is_taken_off_and_the_services_own_replicas_are_not() -> None:
@@ -225,9 +223,8 @@ def test_what_others_use_of_a_quota_is_taken_off_and_the_services_own_replicas_a
     answers: Answers = {"ec2.DescribeInstances": there, "service-quotas.GetServiceQuota": quota(15)}
     assert one(asked(answers), "GPU quota") == (
         "warning",
-        "Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 15 vCPUs, 8 in use by others, too "
-        "few: 2 replicas "
-        "(1 and 1 more while they are replaced) of g5.xlarge take 8; ask for 16: aws service-quotas "
+        "Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 15 vCPUs, 8 in use by others, which is "
+        "too few: 2 replicas (1 and 1 more during a roll) of g5.xlarge need 8; ask for 16: aws service-quotas "
         "request-service-quota-increase --service-code ec2 --quota-code L-DB2E81BA --desired-value 16 "
         "--region us-east-1",
     )
@@ -248,12 +245,12 @@ def test_each_way_of_buying_has_its_own_quota() -> None:
         (
             "ok",
             "Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1: 64 vCPUs, 0 in use by others; "
-            "8 replicas (4 and 4 more while they are replaced) of g5.xlarge, 1 of them on demand, take 4",
+            "8 replicas (4 and 4 more during a roll) of g5.xlarge, 1 of them on demand, need 4",
         ),
         (
             "warning",
-            "All G and VT Spot Instance Requests (L-3819A6DF) in us-east-1: 0 vCPUs, 0 in use by others, too few: "
-            "8 replicas (4 and 4 more while they are replaced) of g5.xlarge, 7 of them spot, take 28; ask for 28: aws "
+            "All G and VT Spot Instance Requests (L-3819A6DF) in us-east-1: 0 vCPUs, 0 in use by others, which is "
+            "too few: 8 replicas (4 and 4 more during a roll) of g5.xlarge, 7 of them spot, need 28; ask for 28: aws "
             "service-quotas request-service-quota-increase --service-code ec2 --quota-code L-3819A6DF "
             "--desired-value 28 --region us-east-1",
         ),
@@ -268,7 +265,7 @@ def test_another_family_with_room_is_named_where_the_cheapest_has_none() -> None
 
     level, message = one(asked({"service-quotas.GetServiceQuota": by_code}, service_plan(text)), "GPU quota")
     assert level == "warning"
-    assert ", too few (p4d.24xlarge of Running On-Demand P instances can start): " in message
+    assert ", which is too few (p4d.24xlarge of Running On-Demand P instances can start): " in message
 
 
 def test_what_is_not_bought_by_the_hour_counts_towards_neither_quota() -> None:
@@ -309,7 +306,7 @@ def test_where_a_region_has_one_spot_quota_for_all_p_types_that_one_is_asked_and
     level, message = one(asked(answers, service_plan(SPOT)), "GPU quota")
     assert level == "refusal"
     assert message.startswith(
-        "All P Spot Instance Requests (L-7212CCBC) in us-east-1: 8 vCPUs, 96 in use by others, and a replica cannot "
+        "All P Spot Instance Requests (L-7212CCBC) in us-east-1: 8 vCPUs, 96 in use by others, so no replica can start"
     )
     assert "--quota-code L-7212CCBC --desired-value" in message
 
@@ -339,9 +336,9 @@ def test_a_gateway_in_another_account_is_refused_before_anything_else_is_asked()
     assert [(finding.level, finding.message) for finding in findings] == [
         (
             "refusal",
-            "account 210987654321 as arn:aws:iam::210987654321:user/ana, and the gateway is in account 123456789012: "
-            "use credentials of that account (AWS_PROFILE, or pulumi config set aws:profile NAME), or name another "
-            "gateway",
+            "account 210987654321 as arn:aws:iam::210987654321:user/ana, but the gateway is in account 123456789012: "
+            "use credentials of that account (AWS_PROFILE, or pulumi config set aws:profile NAME), or set another "
+            "`gateway`",
         )
     ]
     assert aws.asked == ["sts.GetCallerIdentity"]
@@ -355,11 +352,11 @@ def test_a_gateway_that_was_destroyed_by_hand_is_named() -> None:
     findings = asked(answers)
     assert one(findings, "run name") == (
         "refusal",
-        "the gateway's table gateway-table is not in us-east-1 any more: deploy the gateway again",
+        "the gateway's table gateway-table does not exist any more in us-east-1: deploy the gateway again",
     )
     assert one(findings, "offers") == (
         "refusal",
-        "us-east-1 does not have the gateway's subnets any more (InvalidSubnetID.NotFound: The subnet ID 'subnet-0a' "
+        "the gateway's subnets do not exist any more in us-east-1 (InvalidSubnetID.NotFound: The subnet ID 'subnet-0a' "
         "does not exist): deploy the gateway again",
     )
 
@@ -368,8 +365,8 @@ def test_zones_that_the_gateway_is_not_in_are_refused_with_its_own() -> None:
     text = f"{WEB}resources: {{gpu: A10G}}\ninstance_types: [g5.xlarge]\navailability_zones: [us-east-1f]\n"
     assert one(asked({}, service_plan(text)), "offers") == (
         "refusal",
-        "the gateway's subnets are in us-east-1a, us-east-1b, and availability_zones names none of these: name one, or "
-        "leave it out",
+        "availability_zones names no zone of the gateway's subnets, which are in us-east-1a, us-east-1b: name one of "
+        "these, or remove availability_zones",
     )
 
 

@@ -56,7 +56,7 @@ def test_a_domain_is_found_in_its_zone_and_held_against_what_the_world_sees() ->
     findings = check_zone(aws_client(), lambda domain: servers, gateway_plan("models.gpu.example.com"))
     assert [(finding.level, finding.message) for finding in findings] == [
         ("ok", f"gpu.example.com ({id}) holds models.gpu.example.com"),
-        ("ok", f"gpu.example.com leads to the zone {id}"),
+        ("ok", f"the name servers of gpu.example.com point to the zone {id}"),
     ]
 
 
@@ -78,9 +78,9 @@ def test_claims_are_read_out_of_the_table() -> None:
         aws_client(), REGION, "gateway-table", service_plan(f"{WEB}model: m\nresources: {{gpu: 24GB}}\n"), OWNER
     )
     assert [finding.message for finding in findings] == [
-        "yellow-cat-1 is this stack's",
+        "yellow-cat-1 belongs to this stack",
         "m is free",
-        "2 of the gateway's 100 are taken",
+        "the gateway has 2 of at most 100",
     ]
     [taken, _] = check_registry(aws_client(), REGION, "gateway-table", service_plan(run="two"), OWNER)
     assert taken.level == "refusal"

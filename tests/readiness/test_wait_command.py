@@ -66,7 +66,7 @@ def test_everything_to_wait_for_is_in_the_state_of_the_stack() -> None:
     [
         (
             {"version": 3, "deployment": None},
-            f"cat has no {GROUP} in its state: it is no service's stack, or pulumi up",
+            f"cat has no {GROUP} in its state: it is not the stack of a service, or pulumi up",
         ),
         ({"version": 3, "deployment": {"resources": []}}, f"cat has no {GROUP} in its state"),
         (
@@ -75,12 +75,13 @@ def test_everything_to_wait_for_is_in_the_state_of_the_stack() -> None:
         ),
         (
             {"deployment": {"resources": [{"type": GROUP, "outputs": {**RESOURCES[GROUP], "minSize": 0}}]}},
-            "cat may have no replica at all (replicas: 0..), so there is nothing to wait for. Where its replicas are "
-            "more, its group was stopped and pulumi refresh has noted that: run pulumi up --stack cat",
+            "cat can have no replica at all (replicas: 0..), so there is nothing to wait for. If its "
+            "configuration has more, its group was stopped and pulumi refresh has noted that: run pulumi up --stack "
+            "cat",
         ),
         (
             {"deployment": {"resources": [{"type": "servestack:gateway:Gateway"}]}},
-            "cat is a gateway's stack, which has no replicas to wait for: name a service's",
+            "cat is the stack of a gateway, which has no replicas to wait for: name the stack of a service",
         ),
     ],
 )
@@ -135,7 +136,7 @@ def test_the_command_ends_with_2_where_pulumi_knows_no_such_stack(
 
 def test_a_machine_without_pulumi_is_told_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(PulumiError, match=r"^there is no pulumi command: install it"):
+    with pytest.raises(PulumiError, match=r"^this machine has no pulumi command: install it"):
         run_pulumi(["stack"])
 
 
@@ -144,7 +145,7 @@ def test_the_command_without_a_stack_says_how_it_is_called(capsys: pytest.Captur
         main([])
     assert ended.value.code == 2
     assert capsys.readouterr().err.endswith(
-        "error: a service's stack is wanted: make wait STACK=NAME (pulumi stack ls lists them)\n"
+        "error: name the stack of a service: make wait STACK=NAME (pulumi stack ls lists them)\n"
     )
 
 

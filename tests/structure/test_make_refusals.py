@@ -51,7 +51,7 @@ def test_a_taken_port_is_named_before_anything_is_installed(checkout: Path) -> N
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert _make(checkout, "local", f"PORT={port}") == (
-            f"Port {port} of 127.0.0.1 is not free: end what listens there, or choose another port: "
+            f"Port {port} of 127.0.0.1 is in use by another program. End it, or choose another port: "
             "make local PORT=8001"
         )
 

@@ -62,6 +62,11 @@ def _checkov() -> str | None:
     return None if done.exists() else "it is not installed; make check installs it, and needs the network to do so"
 
 
+def _outlines_core() -> str | None:
+    found = importlib.util.find_spec("outlines_core")
+    return None if found else "outlines-core 0.1.26 has no wheel for this Python; use 3.11 or 3.12"
+
+
 def chromium() -> str | None:
     """The path of a Chromium or Chrome."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -102,6 +107,7 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "docker": Requirement("a docker engine", _docker),
     "lambda-adapter": Requirement("the Lambda Web Adapter's binary, as lambda-adapter", _lambda_adapter),
     "linux": Requirement("/proc, to read memory and processor time from", _linux),
+    "outlines-core": Requirement("TGI's compiler of schemas", _outlines_core),
     "pulumi": Requirement("the pulumi command", _pulumi),
     "text-generation": Requirement("TGI's own Python client", _text_generation),
 }

@@ -27,17 +27,17 @@ NAMED = {"type": "function", "function": {"name": "g"}}
 BOTH = frozenset(("f", "g"))
 
 
-def _choice(name: str, arguments: object, key: str = "arguments") -> dict[str, Any]:
+def choice_of(name: str, arguments: object, key: str = "arguments") -> dict[str, Any]:
     return {"type": "object", "properties": {"name": {"const": name}, key: arguments}, "required": ["name", key]}
 
 
-def _grammar(*options: dict[str, Any], **more: object) -> dict[str, Any]:
+def grammar_of(*options: dict[str, Any], **more: object) -> dict[str, Any]:
     function = {"function": {"anyOf": list(options)}}
     return {"type": "json", "value": {"type": "object", "properties": function, "required": ["function"], **more}}
 
 
-CALL_F = _choice("f", CITY)
-CALL_G = _choice("g", {"type": "object", "properties": {}})
+CALL_F = choice_of("f", CITY)
+CALL_G = choice_of("g", {"type": "object", "properties": {}})
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ CALL_G = _choice("g", {"type": "object", "properties": {}})
         (
             {"tools": [F, G], "tool_choice": "required"},
             MODEL,
-            ToolUse(tools=[F, G_FILLED], grammar=_grammar(CALL_F, CALL_G), form="forced", names=BOTH),
+            ToolUse(tools=[F, G_FILLED], grammar=grammar_of(CALL_F, CALL_G), form="forced", names=BOTH),
         ),
         (
             {"tools": [F, G], "tool_choice": NAMED},
             Model(name="m", tools="hermes"),
-            ToolUse(tools=[F, G_FILLED], grammar=_grammar(CALL_G), form="forced", names=frozenset("g")),
+            ToolUse(tools=[F, G_FILLED], grammar=grammar_of(CALL_G), form="forced", names=frozenset("g")),
         ),
     ],
 )
@@ -81,73 +81,7 @@ def test_a_template_sees_no_nulls_and_keys_of_the_clients_own() -> None:
 
 def test_routers_that_sort_keys_get_a_name_that_sorts_before_what_it_decides() -> None:
     use = read_tools({"tools": [G], "tool_choice": "required"}, MODEL, OLDER)
-    assert use.grammar == _grammar(_choice("g", {"type": "object", "properties": {}}, "parameters"))
-
-
-def test_references_in_parameters_lead_to_where_the_parameters_lie() -> None:
-    parameters = {
-        "$id": "https://example.com/f",
-        "type": "object",
-        "properties": {"at": {"$ref": "#/$defs/At"}, "$ref": {"type": "string"}},
-        "$defs": {"At": {"type": "array", "items": {"$ref": "#/$defs/N"}}, "N": {"const": {"$ref": "no reference"}}},
-    }
-    moved = {
-        "type": "object",
-        "properties": {"at": {"$ref": "#/$defs/f/$defs/At"}, "$ref": {"type": "string"}},
-        "$defs": {
-            "At": {"type": "array", "items": {"$ref": "#/$defs/f/$defs/N"}},
-            "N": {"const": {"$ref": "no reference"}},
-        },
-    }
-    body = {
-        "tools": [{"type": "function", "function": {"name": "f", "parameters": parameters}}, G],
-        "tool_choice": "required",
-    }
-    use = read_tools(body, MODEL, NEW)
-    assert use.grammar == _grammar(_choice("f", moved), CALL_G, **{"$defs": {"f": moved}})
-    assert parameters["properties"]["at"] == {"$ref": "#/$defs/At"}, "what the client sent is not changed"
-
-
-@pytest.mark.parametrize(
-    ("given_schema", "sent"),
-    [
-        (
-            {"type": ["string", "null"], "description": "d", "pattern": "a+"},
-            {"description": "d", "anyOf": [{"type": "string", "pattern": "a+"}, {"type": "null"}]},
-        ),
-        (
-            {"type": ["array", "object", "array"], "items": {"type": "null"}, "additionalProperties": {"type": "null"}},
-            {
-                "anyOf": [
-                    {"type": "array", "items": {"type": "null"}},
-                    {"type": "object", "additionalProperties": {"type": "null"}},
-                ]
-            },
-        ),
-        (True, {"anyOf": [{}]}),
-        ({}, {"anyOf": [{}]}),
-        ({"description": "d"}, {"anyOf": [{}]}),
-        ({"type": "string", "format": "email"}, {"type": "string"}),
-        ({"type": "string", "format": []}, {"type": "string"}),
-        ({"type": "string", "format": {"a": 1}}, {"type": "string"}),
-        ({"type": "string", "format": "date"}, {"type": "string", "format": "date"}),
-        (
-            {"type": "object", "additionalProperties": False},
-            {"type": "object", "additionalProperties": False, "properties": {}},
-        ),
-        ({"type": "array", "items": True}, {"type": "array", "items": {"anyOf": [{}]}}),
-        ({"anyOf": [{"type": "null"}, {}]}, {"anyOf": [{"type": "null"}, {"anyOf": [{}]}]}),
-        ({"enum": ["a", None], "type": ["string", "null"]}, {"enum": ["a", None], "type": ["string", "null"]}),
-    ],
-)
-def test_parameters_are_written_in_words_that_the_compiler_knows(given_schema: object, sent: object) -> None:
-    """Each was refused by TGI 3.3.7 with "cannot compile", or compiled to something else, as it was given."""
-    parameters = {"type": "object", "properties": {"a": given_schema}}
-    body = {
-        "tools": [{"type": "function", "function": {"name": "f", "parameters": parameters}}],
-        "tool_choice": "required",
-    }
-    assert read_tools(body, MODEL, NEW).grammar == _grammar(_choice("f", {"type": "object", "properties": {"a": sent}}))
+    assert use.grammar == grammar_of(choice_of("g", {"type": "object", "properties": {}}, "parameters"))
 
 
 def _with(**function: object) -> dict[str, Any]:
@@ -211,13 +145,6 @@ def _with(**function: object) -> dict[str, Any]:
         ({"tool_choice": "any"}, MODEL, NEW, "tool_choice", "invalid_value"),
         ({"tools": [F], "tool_choice": {}}, MODEL, NEW, "tool_choice.type", "invalid_type"),
         (
-            {"tools": [F], "tool_choice": {"type": "allowed_tools", "allowed_tools": {}}},
-            MODEL,
-            NEW,
-            "tool_choice.type",
-            "unsupported_value",
-        ),
-        (
             {"tools": [F], "tool_choice": {"type": "custom", "custom": {"name": "f"}}},
             MODEL,
             NEW,
@@ -248,15 +175,6 @@ def test_what_is_wrong_with_tools_is_named_by_its_path(
     with pytest.raises(RequestError) as refused:
         read_tools(body, model, facts)
     assert (refused.value.status, refused.value.param, refused.value.code) == (400, param, code)
-
-
-def test_a_response_format_excludes_forced_tools_and_turns_off_looking_for_calls() -> None:
-    for choice in ("required", {"type": "function", "function": {"name": "f"}}):
-        with pytest.raises(RequestError) as refused:
-            read_tools({"tools": [F], "tool_choice": choice}, MODEL, NEW, formatted=True)
-        assert (refused.value.param, refused.value.code) == ("response_format", "unsupported_value")
-    use = read_tools({"tools": [F]}, MODEL, NEW, formatted=True)
-    assert (use.tools, use.form, use.parser()) == ([F], None, None)
 
 
 def test_tools_are_dropped_where_the_record_drops_what_is_unsupported() -> None:

@@ -10,15 +10,16 @@ from hypothesis import given
 from gateway_lambda.errors import RequestError
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
+from gateway_lambda.tools.answer_format import read_format
 from gateway_lambda.tools.json_object import JSON_OBJECT
-from gateway_lambda.tools.response_format import Budget, budget_with_grammar, read_response_format
+from gateway_lambda.tools.response_format import Budget, budget_with_grammar
 from tests.gateway.tools.values import json_values
 
 NEW = Facts(version=(3, 3, 6))
 OLD = Facts(version=(1, 4, 0))
 UNKNOWN = Facts()
 MODEL = Model(name="m")
-BY_REGEX = Model(name="m", json_object="regex")
+REJECTING = Model(name="m", json_object="reject")
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 GRAMMAR = {"type": "json", "value": SCHEMA}
 
@@ -38,15 +39,27 @@ GRAMMAR = {"type": "json", "value": SCHEMA}
     ],
 )
 def test_a_format_becomes_a_grammar(value: object, grammar: object) -> None:
-    assert read_response_format(value, MODEL, NEW) == grammar
-    assert read_response_format(value, MODEL, UNKNOWN) == grammar
+    assert read_format({"response_format": value}, MODEL, NEW)[0] == grammar
+    assert read_format({"response_format": value}, MODEL, UNKNOWN)[0] == grammar
 
 
-def test_any_object_is_refused_unless_the_record_has_it_made_by_an_expression() -> None:
-    assert read_response_format({"type": "json_object"}, BY_REGEX, NEW) == {"type": "regex", "value": JSON_OBJECT}
+ANY_OBJECT = {"type": "object", "title": "Anything", "additionalProperties": True}
+
+
+@pytest.mark.parametrize(
+    ("value", "param"),
+    [
+        ({"type": "json_object"}, "response_format"),
+        ({"type": "json_object", "value": None}, "response_format"),
+        ({"type": "json_schema", "json_schema": {"schema": ANY_OBJECT}}, "response_format.json_schema.schema"),
+        ({"type": "json", "value": {"type": "object"}}, "response_format.value"),
+    ],
+)
+def test_any_object_is_made_by_an_expression_unless_the_record_refuses_it(value: object, param: str) -> None:
+    assert read_format({"response_format": value}, MODEL, NEW)[0] == {"type": "regex", "value": JSON_OBJECT}
     with pytest.raises(RequestError) as refused:
-        read_response_format({"type": "json_object", "value": None}, MODEL, NEW)
-    assert (refused.value.code, refused.value.param) == ("unsupported_value", "response_format")
+        read_format({"response_format": value}, REJECTING, NEW)[0]
+    assert (refused.value.code, refused.value.param) == ("unsupported_value", param)
     assert "json_schema" in refused.value.message
 
 
@@ -71,7 +84,7 @@ def test_any_object_is_refused_unless_the_record_has_it_made_by_an_expression() 
             "invalid_type",
         ),
         (
-            {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
+            {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "required": ["a"]}}},
             "response_format.json_schema.schema",
             "invalid_value",
         ),
@@ -95,16 +108,16 @@ def test_any_object_is_refused_unless_the_record_has_it_made_by_an_expression() 
 )
 def test_what_is_wrong_is_named_by_its_path(value: object, param: str, code: str) -> None:
     with pytest.raises(RequestError) as refused:
-        read_response_format(value, BY_REGEX, NEW)
+        read_format({"response_format": value}, REJECTING, NEW)[0]
     assert (refused.value.status, refused.value.param, refused.value.code) == (400, param, code)
 
 
 @pytest.mark.parametrize("value", [{"type": "json", "value": SCHEMA}, {"type": "regex", "value": "a"}])
 def test_an_upstream_without_grammars_gets_none(value: object) -> None:
     with pytest.raises(RequestError) as refused:
-        read_response_format(value, MODEL, OLD)
+        read_format({"response_format": value}, MODEL, OLD)[0]
     assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "response_format")
-    assert read_response_format({"type": "text"}, MODEL, OLD) is None
+    assert read_format({"response_format": {"type": "text"}}, MODEL, OLD)[0] is None
 
 
 def _doubling(levels: int) -> dict[str, Any]:
@@ -136,7 +149,7 @@ def _nested(levels: int) -> dict[str, Any]:
 def test_a_schema_that_would_end_the_upstream_is_refused(schema: dict[str, Any], said: str) -> None:
     """Tried with TGI 3.3.7: the first two abort its router, the third makes 649 MB of expression."""
     with pytest.raises(RequestError) as refused:
-        read_response_format({"type": "json", "value": schema}, MODEL, NEW)
+        read_format({"response_format": {"type": "json", "value": schema}}, MODEL, NEW)[0]
     assert (refused.value.param, refused.value.code) == ("response_format.value", "unsupported_value")
     assert said in refused.value.message
 
@@ -146,14 +159,16 @@ def test_a_schema_that_would_end_the_upstream_is_refused(schema: dict[str, Any],
     [
         {"properties": {"a": {"$ref": "#/$defs/n"}, "b": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"type": "null"}}},
         {"properties": {"a": {"$ref": "#/$defs/missing"}}},
-        {"properties": {"a": True, "b": {"type": ["string", "null"]}, "c": {}}},
         {"properties": {name: {"type": "array", "items": {"type": "integer"}} for name in "abcdefghijklmnop"}},
         _nested(30),
         _doubling(6),
     ],
 )
 def test_other_schemas_are_left_to_the_upstream(schema: dict[str, Any]) -> None:
-    assert read_response_format({"type": "json", "value": schema}, MODEL, NEW) == {"type": "json", "value": schema}
+    assert read_format({"response_format": {"type": "json", "value": schema}}, MODEL, NEW)[0] == {
+        "type": "json",
+        "value": schema,
+    }
 
 
 @pytest.mark.parametrize(
@@ -178,12 +193,12 @@ def test_a_grammar_holds_for_one_piece_of_generation(
 
 @given(json_values)
 def test_any_value_gives_a_grammar_or_an_error_that_names_it(value: object) -> None:
-    found = [_outcome(value, model, facts) for model in (MODEL, BY_REGEX) for facts in (NEW, OLD, UNKNOWN)]
+    found = [_outcome(value, model, facts) for model in (MODEL, REJECTING) for facts in (NEW, OLD, UNKNOWN)]
     assert [outcome for outcome in found if not outcome.startswith(("200 ", "400 response_format"))] == []
 
 
 def _outcome(value: object, model: Model, facts: Facts) -> str:
     try:
-        return f"200 {read_response_format(value, model, facts)}"
+        return f"200 {read_format({'response_format': value}, model, facts)[0]}"
     except RequestError as refused:
         return f"{refused.status} {refused.param}"

@@ -228,7 +228,7 @@ def test_a_regular_expression_stays_within_its_slashes(pattern: str, body: str) 
 
 
 def test_objects_are_closed_as_tgi_closes_them_and_others_are_left() -> None:
-    schema = {"properties": {"a": {"properties": {}}, "b": {"type": "array", "items": {"properties": {}}}, "c": True}}
+    schema = {"properties": {"a": {"properties": {}}, "b": {"type": "array", "items": {"properties": {}}}, "c": {}}}
     closed = {"type": "object", "additionalProperties": False, "properties": {}}
 
     body = write_guide(Grammar("json", schema)).body
@@ -236,7 +236,7 @@ def test_objects_are_closed_as_tgi_closes_them_and_others_are_left() -> None:
     assert json.loads(body.removeprefix("%json ")) == {
         "type": "object",
         "additionalProperties": False,
-        "properties": {"a": closed, "b": {"type": "array", "items": closed}, "c": True},
+        "properties": {"a": closed, "b": {"type": "array", "items": closed}, "c": {}},
         "x-guidance": {"whitespace_pattern": "[ ]?"},
     }
 

@@ -126,7 +126,7 @@ INVALID = [
     ),
     (
         {"grammar": {"type": "json", "value": {"properties": {"a": {"type": "nothing"}}, "required": ["a"]}}},
-        "grammar is not supported: llama.cpp cannot hold an answer to this JSON schema",
+        "cannot compile regex from schema: Unsupported type: nothing",
     ),
     (
         {"grammar": {"type": "regex", "value": "(?=a)b"}},
