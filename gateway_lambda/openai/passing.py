@@ -45,7 +45,10 @@ _MOST_HELD = 1024 * 1024
 class _Named(msgspec.Struct):
     """All that is read of a request."""
 
-    model: msgspec.Raw = msgspec.Raw(b"null")
+    model: str | None = None
+
+
+_NAMED = msgspec.json.Decoder(_Named)
 
 
 def named_model(exchange: Exchange, body: bytes) -> Any:
@@ -54,9 +57,8 @@ def named_model(exchange: Exchange, body: bytes) -> Any:
     if kind.lower().startswith(b"multipart/"):
         return _model_of_form(kind, body)
     try:
-        found = bytes(msgspec.json.decode(body, type=_Named).model)
-        return decode_bounded(found)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, JsonRefused):
+        return _NAMED.decode(body).model
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return decode_object(body).get("model")
 
 
@@ -113,10 +115,10 @@ async def pass_to_model(
             if path in END_WITH_DONE and reply.status in _NOT_THERE:
                 reply.fail()
             await _pass_error_back(exchange, reply)
-        elif is_event_stream(reply):
-            await pass_events(exchange, reply, path)
         elif _JSON.match(reply.header(b"content-type") or b""):
             await _pass_json(exchange, reply, path)
+        elif is_event_stream(reply):
+            await pass_events(exchange, reply, path)
         else:
             if path in END_WITH_DONE:
                 reply.fail()

@@ -104,8 +104,10 @@ class Reply:
     def limit_silence(self, patience: float) -> None:
         """From now on, `piece` raises a timeout when nothing has come for `patience` seconds, or a quarter more.
 
-        A timer looks after it, so that a piece costs nothing.
+        A timer looks after it, so that a piece costs nothing, and an answer that is all there already costs nothing.
         """
+        if self._response.ended:
+            return
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(patience / _LOOKS, self._look, patience / _LOOKS, None, 0)
 
