@@ -93,7 +93,7 @@ def _offer(offer: Offer) -> str:
 
 def _openai_address(runs: Sequence[Run], port: int) -> list[str]:
     if not any(run.plan.model for run in runs):
-        return ["No configuration has a `model`, so the OpenAI interface serves no model.", ""]
+        return ["No configuration has a `model`, so the OpenAI API serves no model.", ""]
     base = f"http://127.0.0.1:{port}"
     by_name = f"http://gateway.localhost:{port} (in browsers and curl)"
     return [f"OpenAI API: {base}/v1, also {base} and {by_name}", *_shared_models(runs), ""]

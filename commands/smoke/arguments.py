@@ -48,7 +48,7 @@ def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Argum
         "--openai-base-url",
         type=_url,
         metavar="URL",
-        help="base URL of the OpenAI interface; default: derived from --url",
+        help="base URL of the OpenAI API; default: derived from --url",
     )
     parser.add_argument("--model", help="with --url: the model of the service; - for a service without a model")
     parser.add_argument("--key", help=f"an API key; default: {KEY_VARIABLE}, else the first key of the gateway")
