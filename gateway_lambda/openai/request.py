@@ -32,7 +32,7 @@ class Request(msgspec.Struct):
     n: int = 1
     seed: int | None = None
     stop: list[str] = []
-    """The client's stop strings, at most four, without duplicates."""
+    """The client's stop strings, at most 32, without duplicates."""
     max_tokens: int | None = None
     """The client's limit of new tokens for each choice."""
     temperature: float | None = None

@@ -118,7 +118,7 @@ BY_CALLERS: dict[str, tuple[str, dict[str, Any], type[TemplateError] | None]] = 
     ),
     "each message compared with each": (
         "{% for m in messages %}{% for o in messages %}{% if m == o %}{% endif %}{% endfor %}{% endfor %}x",
-        {"messages": [{"role": "user", "content": f"{A_MIB[:2000]}{i}"} for i in range(2000)]},
+        {"messages": [{"role": "user", "content": f"{A_MIB[:2000]}{i}"} for i in range(4000)]},
         TemplateLimit,
     ),
     "a text walked character by character": (
