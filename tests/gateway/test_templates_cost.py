@@ -117,7 +117,9 @@ BY_CALLERS: dict[str, tuple[str, dict[str, Any], type[TemplateError] | None]] = 
         TemplateLimit,
     ),
     "each message compared with each": (
-        "{% for m in messages %}{% for o in messages %}" + "{% if m == o %}{% endif %}" * 8 + "{% endfor %}{% endfor %}x",
+        "{% for m in messages %}{% for o in messages %}"
+        + "{% if m == o %}{% endif %}" * 8
+        + "{% endfor %}{% endfor %}x",
         {"messages": [{"role": "user", "content": f"{A_MIB[:2000]}{i}"} for i in range(2000)]},
         TemplateLimit,
     ),
