@@ -1,4 +1,4 @@
-"""What is deployed hangs on configuration, stack config and the committed catalog alone."""
+"""What is deployed depends on configuration, stack config and the committed catalog alone."""
 
 from __future__ import annotations
 
