@@ -6,19 +6,19 @@ import asyncio
 import logging
 import time
 
-from gateway_lambda.auth import Admission
-from gateway_lambda.cross_origin import AllowedOrigins
-from gateway_lambda.deadline import SECONDS
 from gateway_lambda.errors import GatewayError, ServiceError, run_not_found
-from gateway_lambda.exchange import ClientLeft, Exchange, Message, Receive, Send
-from gateway_lambda.openai.interface import Interface
-from gateway_lambda.proxy import pass_on
+from gateway_lambda.interface import Interface
 from gateway_lambda.registry.table import RegistrySource, Table
-from gateway_lambda.routing import place
-from gateway_lambda.runs import Runs
+from gateway_lambda.routing.demand_metric import Wanted
+from gateway_lambda.routing.hosts import place
+from gateway_lambda.routing.keys import Admission
+from gateway_lambda.routing.proxy import pass_on
+from gateway_lambda.routing.runs import Runs
+from gateway_lambda.server.cross_origin import AllowedOrigins
+from gateway_lambda.server.deadline import SECONDS
+from gateway_lambda.server.exchange import ClientLeft, Exchange, Message, Receive, Send
 from gateway_lambda.settings import Settings
 from gateway_lambda.upstream.client import Upstream
-from gateway_lambda.wanted import Wanted
 
 _LOG = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Gateway:
         finally:
             exchange.close()
             if since is not None:
-                from gateway_lambda.request_log import log_request
+                from gateway_lambda.server.request_log import log_request
 
                 log_request(exchange, since)
 

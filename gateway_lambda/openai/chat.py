@@ -6,14 +6,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from gateway_lambda.exchange import Exchange
+from gateway_lambda.generation.gather_all import together
+from gateway_lambda.generation.prompt import render_prompt
+from gateway_lambda.generation.request import dropped_header
+from gateway_lambda.generation.streaming import stream_answers
 from gateway_lambda.openai.chat_request import read_chat, read_form, wants_form
 from gateway_lambda.openai.chunks import ChatChunks, chat_completion
-from gateway_lambda.openai.prompt import render_prompt
-from gateway_lambda.openai.request import dropped_header
-from gateway_lambda.openai.streaming import stream_answers
-from gateway_lambda.openai.together import together
-from gateway_lambda.runs import ReadyModel, Run
+from gateway_lambda.routing.runs import ReadyModel, Run
+from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.client import TgiClient
 from gateway_lambda.tgi.generation import Generation

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value
-from gateway_lambda.openai.fields import boolean, integer, mapping, sequence, string
-from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, limit_of_tokens, read_fields
+from gateway_lambda.generation.fields import boolean, integer, mapping, sequence, string
+from gateway_lambda.generation.request import SHARED_ROWS, Request, Row, limit_of_tokens, read_fields
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.answer_format import has_format, read_format

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.tgi.answer import Finish
-from gateway_lambda.tgi.scores import Score
-from gateway_lambda.tgi.whole import Choice
-from gateway_lambda.tools.deltas import Delta, stream_delta
+from gateway_lambda.generation.deltas import Delta, stream_delta
+from gateway_lambda.generation.scores import Score
+from gateway_lambda.generation.shown_text import Finish
+from gateway_lambda.tgi.generated_choice import Choice
 
 DONE = b"data: [DONE]\n\n"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
+from gateway_lambda.generation.scores import Score
+from gateway_lambda.generation.shown_text import Finish
 from gateway_lambda.openai.chunks import new_id, usage_of
-from gateway_lambda.tgi.answer import Finish
-from gateway_lambda.tgi.scores import Score
-from gateway_lambda.tgi.whole import Choice
+from gateway_lambda.tgi.generated_choice import Choice
 
 _encode = msgspec.json.Encoder().encode
 

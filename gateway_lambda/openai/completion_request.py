@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value, unsupported_value
-from gateway_lambda.openai.fields import boolean, integer, sequence, string
-from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, limit_of_tokens, read_fields
+from gateway_lambda.generation.fields import boolean, integer, sequence, string
+from gateway_lambda.generation.request import SHARED_ROWS, Request, Row, limit_of_tokens, read_fields
 from gateway_lambda.registry.record import Model
 from gateway_lambda.templates import MessagesRefused
 from gateway_lambda.templates.images import ImageGuard

@@ -6,18 +6,18 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from gateway_lambda.exchange import Exchange
+from gateway_lambda.generation.gather_all import together
+from gateway_lambda.generation.request import dropped_header
+from gateway_lambda.generation.streaming import stream_answers
 from gateway_lambda.openai.completion_chunks import CompletionChunks, completion
 from gateway_lambda.openai.completion_request import CompletionRequest, read_completion, read_completion_format
-from gateway_lambda.openai.request import dropped_header
-from gateway_lambda.openai.streaming import stream_answers
-from gateway_lambda.openai.together import together
-from gateway_lambda.runs import ReadyModel, Run
+from gateway_lambda.routing.runs import ReadyModel, Run
+from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.client import TgiClient
+from gateway_lambda.tgi.generated_choice import Choice
 from gateway_lambda.tgi.generation import Generation
 from gateway_lambda.tgi.info import Facts
-from gateway_lambda.tgi.whole import Choice
 from gateway_lambda.tools.answer_format import has_format
 
 

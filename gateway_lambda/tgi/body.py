@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.openai.request import Request
+from gateway_lambda.generation.request import Request
 from gateway_lambda.tgi.info import Facts
 
 _GREEDY_BELOW = 0.01

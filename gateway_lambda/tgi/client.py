@@ -10,7 +10,7 @@ import msgspec
 
 from gateway_lambda.errors import JSON_TYPE, GatewayError, ServiceError, timed_out, unreachable
 from gateway_lambda.registry.record import Limits
-from gateway_lambda.runs import Run
+from gateway_lambda.routing.runs import Run
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.failures import from_status
 from gateway_lambda.tgi.info import Facts, Info, adds_bos, decode_info, facts_of

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from gateway_lambda.openai.request import Request
-from gateway_lambda.runs import ReadyModel, Run
+from gateway_lambda.generation.request import Request
+from gateway_lambda.generation.stops import Stops
+from gateway_lambda.routing.runs import ReadyModel, Run
 from gateway_lambda.tgi.body import encode_body
 from gateway_lambda.tgi.client import TgiClient
+from gateway_lambda.tgi.generated_choice import Choice, mean_logprob, read_choice
 from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tgi.replies import Generated, count_tokens
-from gateway_lambda.tgi.stops import Stops
 from gateway_lambda.tgi.token_stream import TokenStream
-from gateway_lambda.tgi.whole import Choice, mean_logprob, read_choice
 from gateway_lambda.tools.response_format import Budget, budget_with_grammar
 from gateway_lambda.upstream.replica import Replica
 

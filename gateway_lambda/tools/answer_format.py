@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway_lambda.bounded_json import JsonRefused, decode_bounded
 from gateway_lambda.errors import RequestError, invalid_value, unsupported_value
-from gateway_lambda.openai.fields import boolean, mapping, sequence, string
+from gateway_lambda.generation.fields import boolean, mapping, sequence, string
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.response_format import any_object, check_takes_grammar, of_expression, of_schema, of_type

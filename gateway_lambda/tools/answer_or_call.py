@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from gateway_lambda.generation.deltas import Content, Delta
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.deltas import Content, Delta
-from gateway_lambda.tools.forms import FORMS
+from gateway_lambda.tools.call_syntax import FORMS
 from gateway_lambda.tools.json_scanner import JsonScanner
 
 _ANSWER = re.compile(r'\{ ?"function" ?: ?\{ ?"answer" ?: ?"?(?=\{)')

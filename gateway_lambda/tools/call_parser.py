@@ -17,9 +17,9 @@ import json
 import re
 from collections.abc import Callable, Collection
 
+from gateway_lambda.generation.deltas import Content, Delta, Said, new_call_id
+from gateway_lambda.tools.call_syntax import Call, Form
 from gateway_lambda.tools.candidate import Candidate
-from gateway_lambda.tools.deltas import Content, Delta, Said, new_call_id
-from gateway_lambda.tools.forms import Call, Form
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 

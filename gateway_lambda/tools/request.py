@@ -12,13 +12,13 @@ from typing import Any, Literal, cast
 import msgspec
 
 from gateway_lambda.errors import RequestError, ServiceError, describe, invalid_type, invalid_value, unsupported_value
-from gateway_lambda.openai.fields import boolean, mapping, sequence, string
+from gateway_lambda.generation.fields import boolean, mapping, sequence, string
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.answer_or_call import AnswerOrCallParser
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.forced import Function, answer_schema, call_grammar
-from gateway_lambda.tools.forms import FORMS
+from gateway_lambda.tools.call_syntax import FORMS
+from gateway_lambda.tools.forced_call_grammar import Function, answer_schema, call_grammar
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _MOST = 128

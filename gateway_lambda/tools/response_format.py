@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from gateway_lambda.errors import RequestError, describe, invalid_type, invalid_value, unsupported_value
-from gateway_lambda.openai.fields import boolean, mapping, string
+from gateway_lambda.generation.fields import boolean, mapping, string
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.json_object import JSON_OBJECT

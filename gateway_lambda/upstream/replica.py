@@ -10,8 +10,8 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
+from gateway_lambda.address import address
 from gateway_lambda.errors import Header
-from gateway_lambda.registry.address import address
 from gateway_lambda.upstream.connection import Connection, Owner
 from gateway_lambda.upstream.health import Health, News
 from gateway_lambda.upstream.request import Request

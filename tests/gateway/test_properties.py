@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway_lambda.errors import ServiceError
-from gateway_lambda.tgi.answer import Answer
+from gateway_lambda.generation.shown_text import Answer
+from gateway_lambda.generation.stops import Stops
 from gateway_lambda.tgi.replies import EventReader
-from gateway_lambda.tgi.stops import Stops
 from tests.gateway.scripted_tgi import events, stream
 from tests.gateway.serving import HI, Bench
 

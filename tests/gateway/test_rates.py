@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from gateway_lambda.errors import ServiceError
-from gateway_lambda.exchange import Exchange
-from gateway_lambda.rates import Rates
 from gateway_lambda.registry.record import RateLimit
+from gateway_lambda.routing.rate_limits import Rates
+from gateway_lambda.server.exchange import Exchange
 from tests.gateway.serving import Bench
 
 

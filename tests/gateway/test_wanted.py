@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway_lambda.wanted import event
+from gateway_lambda.routing.demand_metric import event
 from infra.components.scaling import NAMESPACE, REQUESTS
 from tests.gateway.serving import Bench
 

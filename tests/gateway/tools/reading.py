@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.whole import Answer, gather
+from gateway_lambda.tools.gathered_calls import Answer, gather
 
 
 def read_answer(text: str, parser: CallParser) -> Answer:

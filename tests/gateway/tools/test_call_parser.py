@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta, new_call_id, stream_delta
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.deltas import CallArguments, CallStart, Content, Delta, new_call_id, stream_delta
-from gateway_lambda.tools.forms import FORMS
-from gateway_lambda.tools.whole import Answer, ToolCall, gather
+from gateway_lambda.tools.call_syntax import FORMS
+from gateway_lambda.tools.gathered_calls import Answer, ToolCall, gather
 from tests.gateway.tools.reading import read_answer
 
 CALL = '<tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>'

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.forms import FORMS
-from gateway_lambda.tools.whole import Answer, gather
+from gateway_lambda.tools.call_syntax import FORMS
+from gateway_lambda.tools.gathered_calls import Answer, gather
 from tests.gateway.tools.reading import read_answer
 
 _PARTS = [

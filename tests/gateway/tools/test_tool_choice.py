@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from gateway_lambda.errors import RequestError
 from gateway_lambda.tools.answer_or_call import AnswerOrCallParser
+from gateway_lambda.tools.gathered_calls import gather
 from gateway_lambda.tools.json_object import JSON_OBJECT
 from gateway_lambda.tools.request import ToolUse, read_tools
-from gateway_lambda.tools.whole import gather
 from tests.gateway.tools.test_request import CALL_F, CALL_G, G_FILLED, MODEL, NEW, F, G, grammar_of
 from tests.support.requirements import require
 

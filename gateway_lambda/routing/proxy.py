@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Iterable
 
 from gateway_lambda.errors import GatewayError, Header, timed_out
-from gateway_lambda.exchange import KEY_HEADERS, ClientLeft, Exchange
-from gateway_lambda.runs import Run
+from gateway_lambda.routing.runs import Run
+from gateway_lambda.server.exchange import KEY_HEADERS, ClientLeft, Exchange
 from gateway_lambda.upstream.client import Upstream
 from gateway_lambda.upstream.replica import Replica
 from gateway_lambda.upstream.reply import Reply

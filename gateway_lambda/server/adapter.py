@@ -13,11 +13,11 @@ from urllib.parse import unquote
 
 import msgspec
 
-from gateway_lambda.cross_origin import AllowedOrigins
-from gateway_lambda.deadline import SECONDS, seconds_to_answer
 from gateway_lambda.errors import Header, RequestError
-from gateway_lambda.exchange import Exchange, Message, Receive, Send
-from gateway_lambda.routing import refuse_climbing
+from gateway_lambda.routing.hosts import refuse_climbing
+from gateway_lambda.server.cross_origin import AllowedOrigins
+from gateway_lambda.server.deadline import SECONDS, seconds_to_answer
+from gateway_lambda.server.exchange import Exchange, Message, Receive, Send
 
 _CONTEXT = b"x-amzn-request-context"
 _ITS_OWN = frozenset((_CONTEXT, b"x-amzn-lambda-context", b"x-amz-tenant-id"))

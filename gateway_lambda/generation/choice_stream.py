@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from gateway_lambda.generation.scores import Score, Scores
+from gateway_lambda.generation.shown_text import Answer, Finish
 from gateway_lambda.openai.chunks import ChatChunks
-from gateway_lambda.tgi.answer import Answer, Finish
 from gateway_lambda.tgi.generation import Generation
 from gateway_lambda.tgi.replies import Event, Token
-from gateway_lambda.tgi.scores import Score, Scores
 from gateway_lambda.tools.call_parser import CallParser
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway_lambda.errors import NO_RETRY, GatewayError, RequestError, ServiceError
 from gateway_lambda.openai.chat_request import ChatRequest
-from gateway_lambda.runs import ReadyModel
+from gateway_lambda.routing.runs import ReadyModel
 from gateway_lambda.templates import MessagesRefused, TemplateError, TemplateInvalid, TemplateRaised
 from gateway_lambda.tools.tool_prompt import prints_tools, with_tools
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Literal
 
-from gateway_lambda.tgi.stops import Stops
+from gateway_lambda.generation.stops import Stops
 
 _LOG = logging.getLogger(__name__)
 

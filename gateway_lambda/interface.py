@@ -8,17 +8,17 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.auth import Admission, held_key, known_key, may_use, refusal
 from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_allowed, not_found
-from gateway_lambda.exchange import Exchange
-from gateway_lambda.open_bodies import OpenBodies
 from gateway_lambda.openai.chat import chat_completions
 from gateway_lambda.openai.completions import completions
 from gateway_lambda.openai.models import model_list, model_name, model_object
-from gateway_lambda.openai.passing import decode_object, named_model, pass_to_model
+from gateway_lambda.openai.passthrough import decode_object, named_model, pass_to_model
 from gateway_lambda.registry.record import Key, Model, Service
 from gateway_lambda.registry.table import RegistrySource, Table
-from gateway_lambda.runs import ReadyModel, Run, Runs
+from gateway_lambda.routing.keys import Admission, held_key, known_key, may_use, refusal
+from gateway_lambda.routing.runs import ReadyModel, Run, Runs
+from gateway_lambda.server.exchange import Exchange
+from gateway_lambda.server.open_bodies import OpenBodies
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.client import TgiClient
 from gateway_lambda.upstream.client import Upstream
@@ -141,7 +141,7 @@ class Interface:
         if accept is None or b"text/html" not in accept.lower() or exchange.method not in ("GET", "HEAD"):
             return False
         # Imported here: a function that starts for a request has no time for a page that nobody asks for.
-        from gateway_lambda.page import page, page_headers, prefers_page
+        from gateway_lambda.routing.page import page, page_headers, prefers_page
 
         if not prefers_page(accept):
             return False

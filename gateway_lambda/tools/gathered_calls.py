@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.tools.deltas import CallArguments, CallStart, Content, Delta
-from gateway_lambda.tools.forms import normal_arguments
+from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta
+from gateway_lambda.tools.call_syntax import normal_arguments
 
 
 class ToolCall(msgspec.Struct, frozen=True):

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 from gateway_lambda.errors import RequestError, invalid_key
-from gateway_lambda.exchange import Exchange
-from gateway_lambda.key_limits import KeyLimits
 from gateway_lambda.registry.record import Key, Service
 from gateway_lambda.registry.table import RegistrySource, Table
+from gateway_lambda.routing.key_limits import KeyLimits
+from gateway_lambda.server.exchange import Exchange
 
 Named = Callable[[Table, str], Sequence[Service]]
 """Returns the services of a name, or none: `Table.runs` or `Table.model`."""

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from gateway_lambda.errors import Header, RequestError, invalid_value
-from gateway_lambda.openai.fields import boolean, integer, mapping, number, stop_sequences
-from gateway_lambda.openai.other_fields import Spelling, cannot_be_served
+from gateway_lambda.generation.fields import boolean, integer, mapping, number, stop_sequences
+from gateway_lambda.generation.other_fields import Spelling, cannot_be_served
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tools.call_parser import CallParser
 

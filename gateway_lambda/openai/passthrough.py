@@ -13,12 +13,12 @@ import msgspec
 
 from gateway_lambda.bounded_json import JsonRefused, TooMuchJson, decode_bounded
 from gateway_lambda.errors import GatewayError, RequestError, ServiceError, timed_out
-from gateway_lambda.exchange import Exchange
-from gateway_lambda.openai.fields import mapping
-from gateway_lambda.openai.passed_events import END_WITH_DONE, is_event_stream, pass_events
-from gateway_lambda.proxy import pass_back, request_headers, response_headers
+from gateway_lambda.generation.fields import mapping
+from gateway_lambda.openai.passthrough_events import END_WITH_DONE, is_event_stream, pass_events
 from gateway_lambda.registry.record import Model
-from gateway_lambda.runs import Run
+from gateway_lambda.routing.proxy import pass_back, request_headers, response_headers
+from gateway_lambda.routing.runs import Run
+from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.upstream.client import Upstream
 from gateway_lambda.upstream.health import BUSY
 from gateway_lambda.upstream.replica import Replica

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from gateway_lambda.errors import Header
-from gateway_lambda.exchange import Exchange
+from gateway_lambda.server.exchange import Exchange
 
 ANY, NONE = "*", "none"
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")

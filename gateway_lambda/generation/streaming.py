@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 
 from gateway_lambda.errors import GatewayError, Header
-from gateway_lambda.event_stream import EventStream
-from gateway_lambda.exchange import Exchange
-from gateway_lambda.openai.choice_stream import Chunks, follow_choice
+from gateway_lambda.generation.choice_stream import Chunks, follow_choice
+from gateway_lambda.generation.gather_all import together
+from gateway_lambda.generation.request import dropped_header
 from gateway_lambda.openai.chunks import DONE
-from gateway_lambda.openai.request import dropped_header
-from gateway_lambda.openai.together import together
+from gateway_lambda.server.event_stream import EventStream
+from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.generation import Generation
 from gateway_lambda.tgi.replies import LastDetails, decode_event

@@ -14,8 +14,8 @@ from typing import Any, cast
 import msgspec
 
 from gateway_lambda.errors import GatewayError, ServiceError
-from gateway_lambda.exchange import Exchange
-from gateway_lambda.proxy import response_headers, with_events
+from gateway_lambda.routing.proxy import response_headers, with_events
+from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.upstream.reply import Reply
 
 _KEPT = 4

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway_lambda.errors import GatewayError, Header
-from gateway_lambda.exchange import Exchange
+from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.settings import Settings
 
 _HEADERS: tuple[Header, ...] = (

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from gateway_lambda.content_coding import check_coding, decoded_request
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
-from gateway_lambda.open_bodies import OpenBodies
 from gateway_lambda.registry.record import Service
-from gateway_lambda.request_head import length_in
+from gateway_lambda.server.open_bodies import OpenBodies
+from gateway_lambda.server.request_head import length_in
 
 KEY_HEADERS = (b"x-api-key", b"api-key")
 """Headers that carry the key of a caller without `Authorization`: Anthropic's and Azure's clients send them."""

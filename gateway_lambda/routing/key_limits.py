@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from gateway_lambda.errors import ServiceError
-from gateway_lambda.exchange import Exchange
+from gateway_lambda.server.exchange import Exchange
 
 
 class KeyLimits:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
 from gateway_lambda.errors import ServiceError
-from gateway_lambda.exchange import Exchange
 from gateway_lambda.registry.record import RateLimit
+from gateway_lambda.server.exchange import Exchange
 
 _MOST_CLIENTS = 10_000
 """Clients that are remembered for a limit; beyond them, those are forgotten that have nothing against them."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway_lambda.tgi.answer import Answer, Finish, finish_of
+from gateway_lambda.generation.deltas import Delta
+from gateway_lambda.generation.scores import Score, Scores, known
+from gateway_lambda.generation.shown_text import Answer, Finish, finish_of
+from gateway_lambda.generation.stops import Stops
 from gateway_lambda.tgi.replies import Details, Generated, decode_answer_tokens, decode_top_tokens
-from gateway_lambda.tgi.scores import Score, Scores, known
-from gateway_lambda.tgi.stops import Stops
 from gateway_lambda.tools.answer_or_call import AnswerOrCallParser
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.deltas import Delta
-from gateway_lambda.tools.whole import Answer as Called
-from gateway_lambda.tools.whole import gather
+from gateway_lambda.tools.gathered_calls import Answer as Called
+from gateway_lambda.tools.gathered_calls import gather
 
 
 class Choice(msgspec.Struct):

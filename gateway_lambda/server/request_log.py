@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import time
 
-from gateway_lambda.exchange import Exchange
 from gateway_lambda.logs import OneLine
+from gateway_lambda.server.exchange import Exchange
 
 _LOG = logging.getLogger("gateway.requests")
 _HEALTH = (b"/healthz", b"/health")

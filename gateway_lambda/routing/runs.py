@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from gateway_lambda.errors import Header
-from gateway_lambda.rates import Rates
+from gateway_lambda.generation.stops import Stops
 from gateway_lambda.registry.record import Model, Service
 from gateway_lambda.registry.table import Table
+from gateway_lambda.routing.demand_metric import Wanted
+from gateway_lambda.routing.rate_limits import Rates
 from gateway_lambda.templates import ChatTemplate
 from gateway_lambda.tgi.info import Known
-from gateway_lambda.tgi.stops import Stops
 from gateway_lambda.upstream.client import Upstream
 from gateway_lambda.upstream.replica import Replica
-from gateway_lambda.wanted import Wanted
 
 
 class ReadyModel:
