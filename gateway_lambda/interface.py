@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_allowed, not_found
+from gateway_lambda.generation.generator import Generator
 from gateway_lambda.openai.chat import chat_completions
 from gateway_lambda.openai.completions import completions
 from gateway_lambda.openai.models import model_list, model_name, model_object
@@ -16,15 +17,14 @@ from gateway_lambda.openai.passthrough import decode_object, named_model, pass_t
 from gateway_lambda.registry.record import Key, Model, Service
 from gateway_lambda.registry.table import RegistrySource, Table
 from gateway_lambda.routing.keys import Admission, held_key, known_key, may_use, refusal
-from gateway_lambda.routing.runs import ReadyModel, Run, Runs
+from gateway_lambda.routing.runs import Run, Runs
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.server.open_bodies import OpenBodies
 from gateway_lambda.settings import Settings
-from gateway_lambda.tgi.client import TgiClient
 from gateway_lambda.upstream.client import Upstream
 
-_Answer = Callable[[Exchange, Mapping[str, Any], Run, ReadyModel, TgiClient, Settings], Awaitable[None]]
-_ANSWERS: dict[bytes, _Answer] = {b"/chat/completions": chat_completions, b"/completions": completions}
+_Dialect = Callable[[Exchange, Mapping[str, Any], Generator, Settings], Awaitable[None]]
+_DIALECTS: dict[bytes, _Dialect] = {b"/chat/completions": chat_completions, b"/completions": completions}
 
 _SLASHES = re.compile(rb"/{2,}")
 _ROUTES = "use /v1/models, /v1/chat/completions, /v1/completions, or a run's own routes under /services/<run>/"
@@ -41,7 +41,6 @@ class Interface:
         self._admission = admission
         self._runs = runs
         self._upstream = upstream
-        self._tgi = TgiClient(upstream, settings)
         self._open_bodies = OpenBodies(settings.max_open_bytes, settings.body_timeout)
 
     async def answer(self, exchange: Exchange, path: bytes) -> None:
@@ -65,7 +64,7 @@ class Interface:
         If no run is open, the key is checked before the body is read. Otherwise the body must be read to know whether
         its model is open, and the bodies of callers without a key have a limit together.
         """
-        answer = _ANSWERS.get(path)
+        answer = _DIALECTS.get(path)
         if answer is not None:
             _allow(exchange, b"POST")
         elif exchange.method != "POST":
@@ -83,8 +82,8 @@ class Interface:
         if model is not None and model.format == "openai":
             patience = self._settings.plain_timeout
             await pass_to_model(exchange, run, model, path, body, self._upstream, patience)
-        elif run.model is not None and answer is not None:
-            await answer(exchange, decode_object(body), run, run.model, self._tgi, self._settings)
+        elif run.generator is not None and answer is not None:
+            await answer(exchange, decode_object(body), run.generator, self._settings)
         else:
             raise _no_route(exchange, f" for the model {name[:200]!r}")
 

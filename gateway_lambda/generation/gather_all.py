@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 _Result = TypeVar("_Result")
 
 
-async def together(calls: list[Coroutine[Any, Any, _Result]]) -> list[_Result]:
+async def gather_all(calls: list[Coroutine[Any, Any, _Result]]) -> list[_Result]:
     """Return the results of the calls, in order. The first error cancels the other calls and is raised."""
     if len(calls) == 1:
         return [await calls[0]]

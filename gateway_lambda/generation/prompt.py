@@ -1,14 +1,16 @@
-"""From a chat request to the prompt; errors of a template become errors of the API."""
+"""From a chat request to the prompt; errors of a template become errors of the API.
+
+A model whose template does not print the tools is told of them in the last message of the user, as TGI does.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from gateway_lambda.errors import NO_RETRY, GatewayError, RequestError, ServiceError
-from gateway_lambda.openai.chat_request import ChatRequest
-from gateway_lambda.routing.runs import ReadyModel
+from gateway_lambda.generation.ready_model import ReadyModel
+from gateway_lambda.generation.request import ChatRequest
 from gateway_lambda.templates import MessagesRefused, TemplateError, TemplateInvalid, TemplateRaised
-from gateway_lambda.tools.tool_prompt import prints_tools, with_tools
 
 
 def render_prompt(model: ReadyModel, request: ChatRequest) -> str:
@@ -16,15 +18,15 @@ def render_prompt(model: ReadyModel, request: ChatRequest) -> str:
     use = request.tools
     try:
         prompt = _render(model, request, request.messages)
-        if use.form is not None and not (model.template.reads_tools and prints_tools(prompt, use)):
-            prompt = _render(model, request, with_tools(request.messages, use))
+        if use is None or use.syntax is None or (model.template.reads_tools and _prints(prompt, use.tools)):
+            return prompt
+        return _render(model, request, _with_rule(request.messages, use.rule()))
     except TemplateError as error:
         raise _as_http(error) from None
-    return prompt
 
 
 def _render(model: ReadyModel, request: ChatRequest, messages: Any) -> str:
-    tools: Any = request.tools.tools
+    tools: Any = None if request.tools is None else request.tools.tools
     return model.template.render(
         messages,
         tools=tools,
@@ -33,6 +35,24 @@ def _render(model: ReadyModel, request: ChatRequest, messages: Any) -> str:
         reasoning_effort=request.reasoning_effort,
         chat_template_kwargs=request.chat_template_kwargs,
     )
+
+
+def _prints(prompt: str, tools: list[dict[str, Any]] | None) -> bool:
+    """Whether a prompt has the name of the first tool in it."""
+    return not tools or tools[0]["function"]["name"] in prompt
+
+
+def _with_rule(messages: list[Any], rule: str) -> list[Any]:
+    """The messages with the rule in them. The given messages stay as they are."""
+    users = [index for index, message in enumerate(messages) if message.get("role") == "user"]
+    last = users[-1] if users else len(messages) - 1
+    message = cast("dict[str, Any]", messages[last])
+    content: object = message.get("content")
+    if isinstance(content, list):
+        content = [*cast("list[object]", content), {"type": "text", "text": rule}]
+    else:
+        content = f"{content or ''}\n---\n{rule}"
+    return [*messages[:last], {**message, "content": content}, *messages[last + 1 :]]
 
 
 def _as_http(error: TemplateError) -> GatewayError:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
-from gateway_lambda.tgi.replies import Token
-
 UNKNOWN = -9999.0
 """Stands for a log-probability of −inf, which JSON cannot hold."""
+
+
+class Token(Protocol):
+    """A generated token. `logprob` is None where it is not finite. Control tokens are `special`."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def special(self) -> bool: ...
+    @property
+    def logprob(self) -> float | None: ...
 
 
 class Score(msgspec.Struct):
@@ -35,7 +46,7 @@ class Scores:
         self._shown = 0
         self._waiting: deque[tuple[int, Score]] = deque()
 
-    def taken(self, token: Token, top_tokens: list[Token] | None, shown: str) -> list[Score]:
+    def taken(self, token: Token, top_tokens: Sequence[Token] | None, shown: str) -> list[Score]:
         """Return the scores of the tokens whose text has been shown completely."""
         if not token.special:
             offset = self._end
@@ -50,5 +61,5 @@ class Scores:
 
 
 def known(logprob: float | None) -> float:
-    """Return a log-probability, also if TGI sent null."""
+    """Return a log-probability, also if there was none."""
     return UNKNOWN if logprob is None else logprob

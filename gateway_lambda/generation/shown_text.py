@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Literal
-
+from gateway_lambda.generation.choice import Finish
 from gateway_lambda.generation.stops import Stops
 
-_LOG = logging.getLogger(__name__)
 
-Finish = Literal["stop", "length"]
-
-
-class Answer:
+class ShownText:
     """Follows the tokens of one generation.
 
     `finish` says why it ended, once it has. `tokens` counts the tokens, including the one that ended it. `limit` is the
@@ -28,10 +22,11 @@ class Answer:
         self.tokens = 0
         self.finish: Finish | None = None
 
-    def take(self, text: str, special: bool, reason: str | None = None) -> str:
+    def take(self, text: str, special: bool, end: Finish | None = None) -> str:
         """Return the text that can be shown after one more token. It is empty while it can still become a stop string.
 
-        `special`: a control token, which shows nothing. `reason`: the finish reason of TGI, with its last token.
+        `special`: a control token, which shows nothing. `end`: why the server ended the text, with its
+        last token.
         """
         self.tokens += 1
         if special:
@@ -48,8 +43,8 @@ class Answer:
             self._held = text[len(shown) :]
         else:
             shown = text
-        if reason is not None:
-            return shown + self._end(finish_of(reason))
+        if end is not None:
+            return shown + self._end(end)
         if self.tokens == self._limit:
             return shown + self._end("length")
         return shown
@@ -67,15 +62,3 @@ class Answer:
     def _stop(self, shown: str) -> str:
         self._end("stop")
         return shown
-
-
-def finish_of(reason: str) -> Finish:
-    """Return OpenAI's word for the finish reason of TGI. An unknown one is logged, and is not an error.
-
-    TGI says `length` for an end that is the last allowed token. Such an end never gets here.
-    """
-    if reason == "length":
-        return "length"
-    if reason not in ("eos_token", "stop_sequence"):
-        _LOG.warning("TGI gave an unknown finish reason, and the gateway says stop: %.80s", reason)
-    return "stop"

@@ -6,36 +6,35 @@ import asyncio
 from collections.abc import Callable
 
 from gateway_lambda.errors import GatewayError, Header
-from gateway_lambda.generation.choice_stream import Chunks, follow_choice
-from gateway_lambda.generation.gather_all import together
+from gateway_lambda.generation.choice_stream import follow_choice
+from gateway_lambda.generation.event_writer import EventWriter
+from gateway_lambda.generation.gather_all import gather_all
+from gateway_lambda.generation.generator import Generation
 from gateway_lambda.generation.request import dropped_header
-from gateway_lambda.openai.chunks import DONE
+from gateway_lambda.generation.tokens import LastDetails, TokenStream
 from gateway_lambda.server.event_stream import EventStream
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.settings import Settings
-from gateway_lambda.tgi.generation import Generation
-from gateway_lambda.tgi.replies import LastDetails, decode_event
-from gateway_lambda.tgi.token_stream import TokenStream
 
 
 async def stream_answers(
-    exchange: Exchange, generations: list[Generation], make_chunks: Callable[[], Chunks], settings: Settings
+    exchange: Exchange, generations: list[Generation], make_writer: Callable[[], EventWriter], settings: Settings
 ) -> None:
     """Stream all choices of all generations, as their tokens come.
 
-    `make_chunks` is called when the response begins, so that each chunk has what is known of the upstream by then.
+    `make_writer` is called when the response begins, so that each event has what is known of the upstream by then.
     Raises `GatewayError` before anything is sent. After that, errors are events.
     """
-    streamed = _Streamed(exchange, generations, make_chunks, settings)
+    streamed = _Streamed(exchange, generations, make_writer, settings)
     try:
         await streamed.run()
     except GatewayError as error:
         if not exchange.started:
             raise
-        await streamed.out.fail(error)
+        await streamed.out.finish(streamed.writer.error(error))
     except asyncio.CancelledError:
         if exchange.started and not exchange.client_left and not exchange.done:
-            await streamed.out.fail(exchange.last_words)
+            await streamed.out.finish(streamed.writer.error(exchange.last_words))
         raise
     finally:
         streamed.close()
@@ -43,11 +42,15 @@ async def stream_answers(
 
 class _Streamed:
     def __init__(
-        self, exchange: Exchange, generations: list[Generation], make_chunks: Callable[[], Chunks], settings: Settings
+        self,
+        exchange: Exchange,
+        generations: list[Generation],
+        make_writer: Callable[[], EventWriter],
+        settings: Settings,
     ) -> None:
         self._generations = generations
-        self._make_chunks = make_chunks
-        self._chunks: Chunks | None = None
+        self._make_writer = make_writer
+        self._writer: EventWriter | None = None
         self._completion_tokens = 0
         self._streams: list[TokenStream] = []
         self._request = generations[0].request
@@ -63,16 +66,16 @@ class _Streamed:
             last = b""
         if self._request.include_usage:
             prompt_tokens = sum([await generation.count_prompt() for generation in self._generations])
-            last += self.chunks.usage(prompt_tokens, self._completion_tokens)
-        await self.out.finish(last + DONE)
+            last += self.writer.usage(prompt_tokens, self._completion_tokens)
+        await self.out.finish(last + self.writer.done)
         for stream in self._streams:
             await stream.finish()
 
     @property
-    def chunks(self) -> Chunks:
-        if self._chunks is None:
-            self._chunks = self._make_chunks()
-        return self._chunks
+    def writer(self) -> EventWriter:
+        if self._writer is None:
+            self._writer = self._make_writer()
+        return self._writer
 
     def close(self) -> None:
         self.out.close()
@@ -80,26 +83,27 @@ class _Streamed:
             stream.close()
 
     def _open(self) -> tuple[list[Header], bytes]:
-        return dropped_header(self._request), self.chunks.opening()
+        return dropped_header(self._request), self.writer.opening()
 
     async def _run_all(self, pumps: list[tuple[Generation, int]]) -> None:
         async def pump(generation: Generation, k: int, index: int) -> None:
             await self.out.write(await self._pump(generation, k, index))
 
-        await together([pump(*each, index) for index, each in enumerate(pumps)])
+        await gather_all([pump(*each, index) for index, each in enumerate(pumps)])
 
     async def _pump(self, generation: Generation, k: int, index: int) -> bytes:
         """Send one choice's text as it comes; what is left to send of it is returned."""
         stream = await generation.stream(k)
         self._streams.append(stream)
         self.out.watched.append(stream)
-        choice = follow_choice(index, generation, self.chunks)
+        choice = follow_choice(index, generation, self.writer)
         details: LastDetails | None = None
+        decode = stream.decode
         while True:
             parts: list[bytes] = []
             try:
                 for data in await stream.read():
-                    event = decode_event(data)
+                    event = decode(data)
                     details = event.details
                     if event.token is None:
                         raise stream.failure(event)

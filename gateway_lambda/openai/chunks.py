@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.generation.deltas import Delta, stream_delta
+from gateway_lambda.errors import GatewayError
+from gateway_lambda.generation.choice import Choice, Finish
+from gateway_lambda.generation.deltas import Delta
 from gateway_lambda.generation.scores import Score
-from gateway_lambda.generation.shown_text import Finish
-from gateway_lambda.tgi.generated_choice import Choice
+from gateway_lambda.openai.messages import assistant_message, stream_delta
 
 DONE = b"data: [DONE]\n\n"
 
@@ -32,6 +33,8 @@ def usage_of(prompt: int, completion: int) -> dict[str, int]:
 
 class ChatChunks:
     """The chunks of one streamed chat completion, each as a whole event."""
+
+    done = DONE
 
     def __init__(self, model: str, created: int, fingerprint: str | None, choices: int, *, usage: bool) -> None:
         head = {
@@ -75,6 +78,10 @@ class ChatChunks:
     def usage(self, prompt: int, completion: int) -> bytes:
         """The token counts of all choices."""
         return self._head + b'],"usage":' + _encode(usage_of(prompt, completion)) + b"}\n\n"
+
+    def error(self, error: GatewayError) -> bytes:
+        """The last event of a stream that fails. No `[DONE]` follows, so that no client takes it for good."""
+        return error.event()
 
 
 def chat_completion(
@@ -130,7 +137,9 @@ def _chat_choice(index: int, choice: Choice) -> dict[str, Any]:
     called = choice.called
     return {
         "index": index,
-        "message": called.message() if called else {"role": "assistant", "content": choice.text, "refusal": None},
+        "message": assistant_message(called)
+        if called
+        else {"role": "assistant", "content": choice.text, "refusal": None},
         "logprobs": None if choice.scores is None else chat_logprobs(choice.scores),
         "finish_reason": finish_reason(choice.finish, calls=called is not None),
     }

@@ -6,16 +6,18 @@ from typing import Any
 
 import msgspec
 
+from gateway_lambda.errors import GatewayError
+from gateway_lambda.generation.choice import Choice, Finish
 from gateway_lambda.generation.scores import Score
-from gateway_lambda.generation.shown_text import Finish
-from gateway_lambda.openai.chunks import new_id, usage_of
-from gateway_lambda.tgi.generated_choice import Choice
+from gateway_lambda.openai.chunks import DONE, new_id, usage_of
 
 _encode = msgspec.json.Encoder().encode
 
 
 class CompletionChunks:
     """The chunks of one streamed completion. `echoed`: for each choice the prompt that comes first, or nothing."""
+
+    done = DONE
 
     def __init__(
         self, model: str, created: int, fingerprint: str | None, echoed: list[str], *, usage: bool, top: int
@@ -59,6 +61,10 @@ class CompletionChunks:
     def usage(self, prompt: int, completion: int) -> bytes:
         """The token counts of all choices."""
         return self._head + b'],"usage":' + _encode(usage_of(prompt, completion)) + b"}\n\n"
+
+    def error(self, error: GatewayError) -> bytes:
+        """The last event of a stream that fails. No `[DONE]` follows, so that no client takes it for good."""
+        return error.event()
 
 
 def completion(

@@ -18,7 +18,7 @@ from gateway_lambda.registry.record import Service
 NAMESPACE, METRIC = "servestack", "Requests"
 
 
-class Wanted:
+class DemandMetric:
     """Notes requests. `registry`: the value of `GATEWAY_REGISTRY`; with a file, nothing reads metrics."""
 
     __slots__ = ("_table",)

@@ -6,16 +6,12 @@ servers behind the gateway read it differently, and it could arrive at another r
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from gateway_lambda.errors import RequestError
+from gateway_lambda.server.climbing import refuse_climbing
 
 _SERVICES = b"/services/"
-_SEPARATOR = rb"(?:[/\\]|%(?:25)*(?:2f|5c))"
-_DOT = rb"(?:\.|%(?:25)*2e)"
-_CLIMBING = re.compile(rb"(?:^|%b)%b{2}(?=%b|;|%%(?:25)*3b|$)" % (_SEPARATOR, _DOT, _SEPARATOR), re.IGNORECASE)
-"""A segment `..`, with parameters or without. Each byte may be percent-encoded, any number of times."""
 
 
 class Place(NamedTuple):
@@ -43,12 +39,6 @@ def place(hosts: list[bytes], path: bytes, domain: str) -> Place:
         return Place(None, path)
     run, slash, rest = path[len(_SERVICES) :].partition(b"/")
     return Place(run.decode("latin-1"), slash + rest or b"/", _SERVICES + run)
-
-
-def refuse_climbing(path: bytes) -> None:
-    """Raises `RequestError` for a raw path that has a segment `..`."""
-    if (b"." in path or b"%" in path) and _CLIMBING.search(path):
-        raise RequestError("the path has a segment '..'; send the path without it", "invalid_value")
 
 
 def _label(host: bytes, domain: str) -> str | None:

@@ -38,7 +38,7 @@ class Admission:
         """
         services, key, table = await self.allowed(exchange, table, named, name, missing, key)
         service = services[0] if len(services) == 1 else _by_weight(services)
-        exchange.served = service
+        exchange.run = service.run
         if service.auth and key is not None and key.requests_per_minute is not None:
             self._limits.count(exchange, key.name, key.requests_per_minute)
         return service, table

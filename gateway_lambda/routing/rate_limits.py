@@ -19,7 +19,7 @@ _MOST_CLIENTS = 10_000
 """Clients that are remembered for a limit; beyond them, those are forgotten that have nothing against them."""
 
 
-class Rates:
+class RateLimits:
     """The limits of one run, and their counts."""
 
     def __init__(self, limits: Sequence[RateLimit], now: Callable[[], float] = time.monotonic) -> None:

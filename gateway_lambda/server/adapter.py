@@ -13,9 +13,10 @@ from urllib.parse import unquote
 
 import msgspec
 
+from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import Header, RequestError
-from gateway_lambda.routing.hosts import refuse_climbing
-from gateway_lambda.server.cross_origin import AllowedOrigins
+from gateway_lambda.server.climbing import refuse_climbing
+from gateway_lambda.server.cross_origin import open_to
 from gateway_lambda.server.deadline import SECONDS, seconds_to_answer
 from gateway_lambda.server.exchange import Exchange, Message, Receive, Send
 
@@ -53,7 +54,7 @@ def behind_adapter(application: Application, origins: AllowedOrigins | None = No
         except RequestError as error:
             exchange = Exchange(scope, receive, response.send)
             if exchange.origin is not None:
-                origins.open(exchange, exchange.origin)
+                open_to(exchange.origin, exchange, origins)
             await exchange.respond_error(error)
             return
         # The adapter is on this machine; who asked it stands in X-Forwarded-For already.

@@ -12,8 +12,8 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import GatewayError, RequestError
-from gateway_lambda.server.cross_origin import AllowedOrigins
 from gateway_lambda.server.old_http import answer_without_chunks
 from gateway_lambda.server.request_head import (
     LONGEST_HEAD,

@@ -7,9 +7,9 @@ import heapq
 from collections.abc import Iterable
 from typing import Any, ClassVar, cast
 
+from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import RequestError, unavailable
 from gateway_lambda.server.bounded_connection import BETWEEN, BODY, ENDING, HEAD, BoundedConnection
-from gateway_lambda.server.cross_origin import AllowedOrigins
 from gateway_lambda.settings import Settings
 
 _LINGER_SECONDS = 5.0

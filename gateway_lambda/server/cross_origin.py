@@ -1,60 +1,28 @@
-"""Which web pages of other origins can call the gateway (CORS: fetch.spec.whatwg.org, "HTTP-CORS protocol").
-
-No answer allows credentials, because keys travel in headers and not in cookies.
-"""
+"""Letting a web page of another origin read an answer, and send the request that its browser asks about first."""
 
 from __future__ import annotations
 
-import re
-
-from gateway_lambda.errors import Header
+from gateway_lambda.allowed_origins import EXPOSED, AllowedOrigins
 from gateway_lambda.server.exchange import Exchange
 
-ANY, NONE = "*", "none"
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")
 _MAX_AGE = b"7200"
 """Seconds that a browser can keep the answer to a preflight. Chromium allows no more."""
-_EXPOSED: Header = (b"access-control-expose-headers", b"*")
-_VARIES: Header = (b"vary", b"Origin")
 
 
-class AllowedOrigins:
-    """The origins whose pages can call the gateway and read its answers."""
-
-    def __init__(self, text: str = ANY) -> None:
-        """`text`: `*` for every origin, `none`, or a list with commas. Raises `ValueError`."""
-        named = [each.strip().lower() for each in text.split(",")]
-        self._any = named == [ANY]
-        self._named = frozenset[bytes]() if named in ([ANY], [NONE]) else frozenset(map(_checked, named))
-
-    def headers(self, origin: bytes) -> tuple[Header, ...]:
-        """The headers that let a page of `origin` read an answer."""
-        if self._any:
-            return ((b"access-control-allow-origin", b"*"), _EXPOSED)
-        if origin in self._named:
-            return ((b"access-control-allow-origin", origin), _EXPOSED, _VARIES)
-        return (_VARIES,) if self._named else ()
-
-    def open(self, exchange: Exchange, origin: bytes) -> None:
-        """Let a page of `origin` read the answer of `exchange`, and send the request that a preflight asks about."""
-        headers = exchange.cross_origin = self.headers(origin)
-        if exchange.method != "OPTIONS" or _EXPOSED not in headers:
-            return
-        method = exchange.header(b"access-control-request-method")
-        if method is None:
-            return
-        exchange.preflight = True
-        exchange.cross_origin = (
-            *headers,
-            (b"access-control-allow-methods", method),
-            (b"access-control-max-age", _MAX_AGE),
-        )
-        asked = exchange.header(b"access-control-request-headers")
-        if asked is not None:
-            exchange.cross_origin += ((b"access-control-allow-headers", asked),)
-
-
-def _checked(text: str) -> bytes:
-    if _ORIGIN.fullmatch(text) is None:
-        raise ValueError("give *, none, or origins such as https://app.example.com, with commas between them")
-    return text.encode()
+def open_to(origin: bytes, exchange: Exchange, allowed: AllowedOrigins) -> None:
+    """Let a page of `origin` read the answer of `exchange`, and send the request that a preflight asks about."""
+    headers = exchange.cross_origin = allowed.headers(origin)
+    if exchange.method != "OPTIONS" or EXPOSED not in headers:
+        return
+    method = exchange.header(b"access-control-request-method")
+    if method is None:
+        return
+    exchange.preflight = True
+    exchange.cross_origin = (
+        *headers,
+        (b"access-control-allow-methods", method),
+        (b"access-control-max-age", _MAX_AGE),
+    )
+    asked = exchange.header(b"access-control-request-headers")
+    if asked is not None:
+        exchange.cross_origin += ((b"access-control-allow-headers", asked),)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from gateway_lambda.errors import GatewayError, Header
+from gateway_lambda.errors import Header
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.settings import Settings
 
@@ -67,10 +67,6 @@ class EventStream:
             if not self._exchange.started:
                 data = await self._begin() + data
             await self._exchange.finish(data)
-
-    async def fail(self, error: GatewayError) -> None:
-        """An error after the beginning: an event, and the end without `[DONE]`, so that no client takes it for good."""
-        await self.finish(error.event())
 
     def close(self) -> None:
         """Stop the timer, whatever happened."""

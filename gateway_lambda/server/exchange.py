@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from gateway_lambda.content_coding import check_coding, decoded_request
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
-from gateway_lambda.registry.record import Service
 from gateway_lambda.server.open_bodies import OpenBodies
 from gateway_lambda.server.request_head import length_in
 
@@ -54,8 +53,8 @@ class Exchange:
         "preflight",
         "receive",
         "request_id",
+        "run",
         "scope",
-        "served",
         "started",
         "status",
     )
@@ -90,8 +89,8 @@ class Exchange:
         """The status has been sent."""
         self.status = 0
         """0: the status has not been sent."""
-        self.served: Service | None = None
-        """The service that the request was let in to."""
+        self.run: str | None = None
+        """The run that the request was let in to."""
         self.done = False
         self.client_left = False
         self._out_of_time = False

@@ -34,7 +34,7 @@ def log_request(exchange: Exchange, since: float) -> None:
         return
     path = exchange.path.decode("latin-1")
     path = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}…"
-    run = "-" if exchange.served is None else exchange.served.run
+    run = exchange.run or "-"
     status = str(exchange.status or "-")
     left = " (the client left)" if exchange.client_left or not exchange.status else ""
     _LOG.info("%s %s %s %s %.3f s%s", exchange.method, path, run, status, time.monotonic() - since, left)

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from gateway_lambda.generation.answer_parser import AnswerParser
+from gateway_lambda.generation.choice import Choice
 from gateway_lambda.generation.deltas import Delta
 from gateway_lambda.generation.scores import Score, Scores, known
-from gateway_lambda.generation.shown_text import Answer, Finish, finish_of
+from gateway_lambda.generation.shown_text import ShownText
 from gateway_lambda.generation.stops import Stops
 from gateway_lambda.tgi.replies import Details, Generated, decode_answer_tokens, decode_top_tokens
-from gateway_lambda.tools.answer_or_call import AnswerOrCallParser
-from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.gathered_calls import Answer as Called
 from gateway_lambda.tools.gathered_calls import gather
-
-
-class Choice(msgspec.Struct):
-    """One answer of a request. `tokens` counts up to and including the token that ended it."""
-
-    text: str
-    finish: Finish
-    tokens: int
-    scores: list[Score] | None = None
-    """The scores of the shown tokens, if the client wants them."""
-    called: Called | None = None
-    """The text and the calls, if it calls tools."""
 
 
 def read_choice(
@@ -32,9 +17,9 @@ def read_choice(
     stops: Stops,
     limit: int | None,
     top: int | None = None,
-    parser: CallParser | None = None,
+    parser: AnswerParser | None = None,
 ) -> Choice:
-    """Return the choice in an upstream's answer.
+    """Return the choice in an upstream's told.
 
     Its text is `generated_text`, or the texts of the tokens in three cases: `generated_text` is empty although the
     tokens are not (the answer is cut inside a character); it has more than `limit` tokens; it goes on after a control
@@ -49,7 +34,7 @@ def read_choice(
     too_long = limit is not None and count > limit
     by_tokens = top is not None or parser is not None or too_long or cut >= 0 or not text
     if not by_tokens and not _has_control_token(details):
-        return Choice(text, finish_of(details.finish_reason), count)
+        return Choice(text, details.finish, count)
     told, deltas = _tell(details, stops, limit, top, parser)
     if cut >= 0 and not too_long:
         told = Choice(text[:cut], "stop", told.tokens or count, told.scores)
@@ -65,10 +50,10 @@ def mean_logprob(generated: Generated) -> float:
 
 
 def _tell(
-    details: Details, stops: Stops, limit: int | None, top: int | None, parser: CallParser | None
+    details: Details, stops: Stops, limit: int | None, top: int | None, parser: AnswerParser | None
 ) -> tuple[Choice, list[Delta]]:
     """The choice by its tokens alone, and what the parser made of them."""
-    answer, scores = Answer(stops, limit), Scores(top or 0)
+    told, scores = ShownText(stops, limit), Scores(top or 0)
     tokens = decode_answer_tokens(details)
     tops = [] if top is None else decode_top_tokens(details)
     text: list[str] = []
@@ -76,25 +61,25 @@ def _tell(
     deltas: list[Delta] = []
     last = len(tokens) - 1
     for index, token in enumerate(tokens):
-        shown = answer.take(token.text, token.special, details.finish_reason if index == last else None)
+        shown = told.take(token.text, token.special, details.finish if index == last else None)
         text.append(shown)
         if top is not None:
             found += scores.taken(token, tops[index] if index < len(tops) else None, shown)
         if parser is not None:
             deltas += parser.feed(shown)
             deltas += parser.mark(token.text) if token.special else ()
-        if answer.finish is not None:
+        if told.finish is not None:
             break
-    finish = answer.finish or finish_of(details.finish_reason)
-    count = answer.tokens if tokens else details.generated_tokens
+    finish = told.finish or details.finish
+    count = told.tokens if tokens else details.generated_tokens
     return Choice("".join(text), finish, count, None if top is None else found), deltas
 
 
-def _with_calls(choice: Choice, deltas: list[Delta], parser: CallParser | None) -> Choice:
+def _with_calls(choice: Choice, deltas: list[Delta], parser: AnswerParser | None) -> Choice:
     if parser is not None:
         called = gather([*deltas, *parser.finish()])
         choice.called = called if called.calls else None
-        if choice.called is None and isinstance(parser, AnswerOrCallParser):
+        if choice.called is None and parser.unwraps:
             choice.text = called.content or ""
     return choice
 

@@ -5,7 +5,7 @@ llama3    `{"name": …, "parameters": {…}}` as the whole answer, or behind `<
 mistral   `[TOOL_CALLS] [{"name": …, "arguments": {…}}, …]`, the marker being a control token; without it, a list as
           the whole answer
 any       all of these
-forced    the form of the grammar in `forced.py`: `{"function": {"name": …, "arguments": {…}}}` as the whole answer
+forced    `{"function": {"name": …, "arguments": {…}}}` as the whole answer, by the grammar in `forced_call_grammar.py`
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import msgspec
 from gateway_lambda.bounded_json import count_values
 
 
-class Form:
+class CallSyntax:
     """How calls are announced.
 
     `openers`: the texts that announce calls, with the texts that close them ("": none). `firsts`: the first characters
@@ -52,12 +52,12 @@ _HERMES = {"<tool_call>": "</tool_call>"}
 _LLAMA3 = {"<|python_tag|>": ""}
 _MISTRAL = {"[TOOL_CALLS]": ""}
 
-FORMS: Mapping[str, Form] = {
-    "hermes": Form(_HERMES),
-    "llama3": Form(_LLAMA3, bare="{"),
-    "mistral": Form(_MISTRAL, bare="["),
-    "any": Form({**_HERMES, **_LLAMA3, **_MISTRAL}, bare="{["),
-    "forced": Form({}, bare="{"),
+SYNTAXES: Mapping[str, CallSyntax] = {
+    "hermes": CallSyntax(_HERMES),
+    "llama3": CallSyntax(_LLAMA3, bare="{"),
+    "mistral": CallSyntax(_MISTRAL, bare="["),
+    "any": CallSyntax({**_HERMES, **_LLAMA3, **_MISTRAL}, bare="{["),
+    "forced": CallSyntax({}, bare="{"),
 }
 
 LONGEST_HEADER = 512

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from gateway_lambda.errors import unsupported_value
-from gateway_lambda.tgi.info import Facts
+from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.tools.json_object import JSON_OBJECT
 from gateway_lambda.tools.parameters import has_references, relocated
 from gateway_lambda.tools.schema_size import LONGEST, check_size, too_large
@@ -44,11 +44,13 @@ def answer_schema(grammar: Mapping[str, Any], param: str) -> dict[str, Any]:
     return {"type": "string", "pattern": JSON_OBJECT}
 
 
-def call_grammar(functions: Iterable[Function], facts: Facts, answer: dict[str, Any] | None = None) -> dict[str, Any]:
+def call_grammar(
+    functions: Iterable[Function], capabilities: Capabilities, answer: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Return the grammar for exactly one call of any of `functions`. Raises `RequestError` for wrong parameters."""
     choices: list[dict[str, Any]] = []
     definitions: dict[str, Any] = {}
-    key = _arguments_key(facts)
+    key = _arguments_key(capabilities)
     size = 0
     for function in functions:
         parameters = relocated(function.parameters, f"#/$defs/{function.name}", function.param)
@@ -81,6 +83,6 @@ def call_grammar(functions: Iterable[Function], facts: Facts, answer: dict[str, 
     return {"type": "json", "value": value}
 
 
-def _arguments_key(facts: Facts) -> str:
+def _arguments_key(capabilities: Capabilities) -> str:
     """Routers before 3.0 sort an object's keys, and a call whose arguments come before its name is guesswork."""
-    return "arguments" if facts.version is None or facts.version >= (3, 0, 0) else "parameters"
+    return "arguments" if capabilities.version is None or capabilities.version >= (3, 0, 0) else "parameters"

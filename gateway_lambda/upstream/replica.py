@@ -118,3 +118,9 @@ class Replica(Owner):
             except (OSError, TimeoutError) as failed:
                 problem = failed
         raise problem
+
+
+def replicas_at(bases: Sequence[str], host: str | None) -> list[Replica]:
+    """Return the replicas of one run, one for each base URL. `host`: as of `Replica`."""
+    news = News() if len(bases) > 1 else None
+    return [Replica(base, host, news) for base in bases]

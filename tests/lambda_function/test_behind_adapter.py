@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import Header
 from gateway_lambda.server.adapter import behind_adapter
-from gateway_lambda.server.cross_origin import AllowedOrigins
 from gateway_lambda.server.exchange import Message
 
 HTML = (b"content-type", b"text/html")

@@ -10,7 +10,7 @@ from gateway_lambda.tgi.replies import Event, EventReader, decode_event
 from gateway_lambda.upstream.reply import Reply
 
 
-class TokenStream:
+class TgiStream:
     """The events of one call of `/generate_stream`.
 
     `waiting_since`: since when it waits for bytes, by the clock of the event loop; None while it does not wait.
@@ -26,6 +26,9 @@ class TokenStream:
         self._given_up = False
         self._loop = asyncio.get_running_loop()
         self.waiting_since: float | None = None
+
+    decode = staticmethod(decode_event)
+    """From one of the events of `read` to what it says. Raises `ServiceError`."""
 
     async def peek(self, silence: asyncio.Timeout, patience: float) -> None:
         """Wait for the first event. Every byte before it gives `silence` another `patience` seconds.
