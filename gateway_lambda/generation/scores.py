@@ -13,7 +13,7 @@ UNKNOWN = -9999.0
 
 
 class Token(Protocol):
-    """A generated token. `logprob` is None where it is not finite. Control tokens are `special`."""
+    """A generated token. `logprob`: a finite number, or None. Control tokens are `special`."""
 
     @property
     def text(self) -> str: ...
@@ -61,5 +61,5 @@ class Scores:
 
 
 def known(logprob: float | None) -> float:
-    """Return a log-probability, also if there was none."""
+    """Return a log-probability, also if the server gave no number."""
     return UNKNOWN if logprob is None else logprob

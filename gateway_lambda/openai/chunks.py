@@ -16,14 +16,18 @@ from gateway_lambda.generation.deltas import Delta
 from gateway_lambda.generation.scores import Score
 from gateway_lambda.openai.messages import assistant_message, stream_delta
 
-DONE = b"data: [DONE]\n\n"
-
 _encode = msgspec.json.Encoder().encode
 
 
-def new_id(prefix: str) -> str:
-    """A unique id: `prefix` and 32 hexadecimal digits."""
-    return prefix + os.urandom(16).hex()
+def head_of(prefix: str, kind: str, model: str, created: int, fingerprint: str | None) -> dict[str, Any]:
+    """The first fields of a response. Its id is `prefix` and 32 hexadecimal digits."""
+    return {
+        "id": prefix + os.urandom(16).hex(),
+        "object": kind,
+        "created": created,
+        "model": model,
+        "system_fingerprint": fingerprint,
+    }
 
 
 def usage_of(prompt: int, completion: int) -> dict[str, int]:
@@ -31,21 +35,29 @@ def usage_of(prompt: int, completion: int) -> dict[str, int]:
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
-class ChatChunks:
-    """The chunks of one streamed chat completion, each as a whole event."""
+class Chunks:
+    """What the chunks of all streams have in common. Each is a whole event. `head`: the fields before the choices."""
 
-    done = DONE
+    done = b"data: [DONE]\n\n"
 
-    def __init__(self, model: str, created: int, fingerprint: str | None, choices: int, *, usage: bool) -> None:
-        head = {
-            "id": new_id("chatcmpl-"),
-            "object": "chat.completion.chunk",
-            "created": created,
-            "model": model,
-            "system_fingerprint": fingerprint,
-        }
+    def __init__(self, head: dict[str, Any], *, usage: bool) -> None:
         self._head = b"data: " + _encode(head)[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if usage else b"]}\n\n"
+
+    def usage(self, prompt: int, completion: int) -> bytes:
+        """The token counts of all choices."""
+        return self._head + b'],"usage":' + _encode(usage_of(prompt, completion)) + b"}\n\n"
+
+    def error(self, error: GatewayError) -> bytes:
+        """The last event of a stream that fails. No `[DONE]` follows, so that no client takes it for good."""
+        return error.event()
+
+
+class ChatChunks(Chunks):
+    """The chunks of one streamed chat completion."""
+
+    def __init__(self, model: str, created: int, fingerprint: str | None, choices: int, *, usage: bool) -> None:
+        super().__init__(head_of("chatcmpl-", "chat.completion.chunk", model, created, fingerprint), usage=usage)
         self._starts = [self._head + b'{"index":%d,"delta":' % index for index in range(choices)]
         self._before_text = [start + b'{"content":' for start in self._starts]
         self._after_text = b'},"logprobs":null,"finish_reason":null}' + self._tail
@@ -75,14 +87,6 @@ class ChatChunks:
         after = b'{},"logprobs":' + logprobs + b',"finish_reason":"%s"}' % finish_reason(finish, calls=calls).encode()
         return self._starts[index] + after + self._tail
 
-    def usage(self, prompt: int, completion: int) -> bytes:
-        """The token counts of all choices."""
-        return self._head + b'],"usage":' + _encode(usage_of(prompt, completion)) + b"}\n\n"
-
-    def error(self, error: GatewayError) -> bytes:
-        """The last event of a stream that fails. No `[DONE]` follows, so that no client takes it for good."""
-        return error.event()
-
 
 def chat_completion(
     model: str, created: int, fingerprint: str | None, choices: list[Choice], prompt: int, completion: int
@@ -90,11 +94,7 @@ def chat_completion(
     """A whole response."""
     return _encode(
         {
-            "id": new_id("chatcmpl-"),
-            "object": "chat.completion",
-            "created": created,
-            "model": model,
-            "system_fingerprint": fingerprint,
+            **head_of("chatcmpl-", "chat.completion", model, created, fingerprint),
             "choices": [_chat_choice(index, choice) for index, choice in enumerate(choices)],
             "usage": usage_of(prompt, completion),
         }

@@ -32,7 +32,6 @@ class CallParser:
     """
 
     unwraps = False
-    """Without calls, all of the text is content."""
 
     def __init__(
         self,
@@ -48,8 +47,7 @@ class CallParser:
         self._said = Said(new_id)
         self.done = False
         self._state: _State = CallParser._text
-        self._held = ""
-        """The end of the text so far, which an opener or a closer begins with; a few characters."""
+        self._held = ""  # the end of the text so far, which an opener or a closer begins with
         self._candidate = Candidate("", "", announced=False)
         self._call_depth = 0
 
