@@ -42,7 +42,9 @@ class ChoiceStream:
     def take(self, token: Token, event: TokenEvent) -> bytes:
         """The events that one more token makes, if any."""
         shown = self._show(token, event)
-        return self._writer.text(self._index, shown, self._take_scored()) if shown else b""
+        if not shown:
+            return b""
+        return self._writer.text(self._index, shown, None if self._scores is None else self._take_scored())
 
     def end(self) -> bytes:
         """The choice's last event."""
@@ -55,9 +57,7 @@ class ChoiceStream:
             self._scored += self._scores.taken(token, event.top_tokens, shown)
         return shown
 
-    def _take_scored(self) -> list[Score] | None:
-        if self._scores is None:
-            return None
+    def _take_scored(self) -> list[Score]:
         scored, self._scored = self._scored, []
         return scored
 
@@ -81,6 +81,8 @@ class CallingChoiceStream(ChoiceStream):
             self._shown.stop()
         if self._shown.finish is not None:
             deltas += self._parser.finish()
+        if self._scores is None:
+            return b"".join([self._call_writer.delta(self._index, delta) for delta in deltas])
         return b"".join([self._call_writer.delta(self._index, delta, self._take_scored()) for delta in deltas])
 
     def end(self) -> bytes:

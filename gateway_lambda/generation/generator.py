@@ -47,7 +47,7 @@ class Generation(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Those of the replica of the last choice. Before the first one, nothing is known."""
+        """Those of the replica of the last choice that began. Before the first one, nothing is known."""
         ...
 
     async def whole(self, choice: int) -> Answered:

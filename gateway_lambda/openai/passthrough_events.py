@@ -45,7 +45,7 @@ async def pass_events(exchange: Exchange, reply: Reply, route: bytes) -> None:
     """The stream as it comes. Errors are events: it raises none."""
     headers = [header for header in response_headers(exchange, reply) if header[0] != b"content-length"]
     await exchange.start_as(reply.status, headers)
-    passed = PassedEvents(route)
+    passed = PassthroughEvents(route)
     last = b""
     try:
         while piece := await reply.piece():
@@ -68,7 +68,7 @@ async def pass_events(exchange: Exchange, reply: Reply, route: bytes) -> None:
     await exchange.finish(last)
 
 
-class PassedEvents:
+class PassthroughEvents:
     """The events of one stream on their way through. Only whole lines go on, so that no event stops half way."""
 
     __slots__ = ("_held", "_kept", "_names", "_route", "_seen")

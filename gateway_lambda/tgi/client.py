@@ -50,10 +50,6 @@ class TgiClient:
         self._short_timeout = 2 * settings.connect_timeout
         """For a question with a quick answer. Connecting has a shorter timeout."""
 
-    def known_capabilities(self, replica: Replica) -> Capabilities | None:
-        """Return what the replica is, if it has said it. It is not asked."""
-        return self._states[replica].capabilities
-
     @property
     def total_tokens(self) -> int | None:
         """How long prompt and answer can be together, as far as a replica has said."""

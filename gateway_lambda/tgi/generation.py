@@ -15,6 +15,8 @@ from gateway_lambda.tgi.replies import Generated, count_tokens
 from gateway_lambda.tgi.stream import TgiStream
 from gateway_lambda.upstream.replica import Replica
 
+_UNKNOWN = Capabilities()
+
 
 class GeneratedChoice:
     """A choice, with the answer that it comes from."""
@@ -45,6 +47,7 @@ class TgiGeneration:
         "_model",
         "_prompt",
         "_used",
+        "capabilities",
         "limit",
         "prompt_tokens",
         "request",
@@ -61,16 +64,13 @@ class TgiGeneration:
         """The limit of new tokens for each choice, which the gateway enforces. None: to the end of the context."""
         self.prompt_tokens: int | None = None
         """The count of the upstream; None before it is known."""
+        self.capabilities = _UNKNOWN
+        """Those of the replica of the last request."""
         self._client = client
         self._prompt = prompt
         self._chat = chat
         self._grammar = request.grammar_param if request.grammar is not None else None
         self._used: tuple[Replica, str] | None = None
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the replica of the last request is. Before the first request, nothing is known."""
-        return (self._used and self._client.known_capabilities(self._used[0])) or Capabilities()
 
     async def whole(self, choice: int) -> GeneratedChoice:
         """Return a whole answer. Raises `GatewayError`."""
@@ -105,7 +105,7 @@ class TgiGeneration:
         return self.prompt_tokens or 0
 
     async def _body(self, replica: Replica, choice: int) -> bytes:
-        capabilities = await self._client.capabilities(replica)
+        capabilities = self.capabilities = await self._client.capabilities(replica)
         self._check_version(capabilities)
         prompt = self._prompt
         if self._chat and self._model.record.bos_token and prompt.startswith(self._model.record.bos_token):

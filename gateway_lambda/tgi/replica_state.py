@@ -1,4 +1,4 @@
-"""What is known of one replica, and until when."""
+"""What the replicas of a run have said of themselves."""
 
 from __future__ import annotations
 
