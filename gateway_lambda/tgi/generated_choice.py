@@ -19,7 +19,7 @@ def read_choice(
     top: int | None = None,
     parser: AnswerParser | None = None,
 ) -> Choice:
-    """Return the choice in an upstream's told.
+    """Return the choice in an upstream's answer.
 
     Its text is `generated_text`, or the texts of the tokens in three cases: `generated_text` is empty although the
     tokens are not (the answer is cut inside a character); it has more than `limit` tokens; it goes on after a control
