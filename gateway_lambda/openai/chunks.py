@@ -81,8 +81,19 @@ class ChatChunks(Chunks):
         after = b',"logprobs":' + logprobs + b',"finish_reason":null}' + self._tail
         return self._starts[index] + _encode(stream_delta(delta)) + after
 
-    def end(self, index: int, finish: Finish, scores: list[Score] | None = None, *, calls: bool = False) -> bytes:
-        """Return the last chunk of a choice. `scores`: those after the last text. `calls`: the choice called tools."""
+    def end(
+        self,
+        index: int,
+        finish: Finish,
+        scores: list[Score] | None = None,
+        *,
+        calls: bool = False,
+        stop: str | None = None,
+    ) -> bytes:
+        """Return the last chunk of a choice. `scores`: those after the last text. `calls`: the choice called tools.
+
+        OpenAI does not name the `stop` that ended it.
+        """
         logprobs = _encode(chat_logprobs(scores)) if scores else b"null"
         after = b'{},"logprobs":' + logprobs + b',"finish_reason":"%s"}' % finish_reason(finish, calls=calls).encode()
         return self._starts[index] + after + self._tail
