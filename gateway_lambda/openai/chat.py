@@ -35,7 +35,14 @@ async def chat_completions(
 
         def chunks() -> ChatChunks:
             fingerprint = generation.capabilities.fingerprint
-            return ChatChunks(model.record.name, created, fingerprint, request.n, usage=request.include_usage)
+            return ChatChunks(
+                model.record.name,
+                created,
+                fingerprint,
+                request.n,
+                usage=request.include_usage,
+                functions=request.functions,
+            )
 
         await stream_answers(exchange, [generation], chunks, settings)
         return
@@ -49,6 +56,7 @@ async def chat_completions(
             [answer.choice for answer in answers],
             prompt_tokens,
             sum(answer.choice.tokens for answer in answers),
+            functions=request.functions,
         ),
         dropped_header(request),
     )

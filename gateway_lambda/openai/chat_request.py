@@ -11,6 +11,7 @@ from gateway_lambda.generation.field_rows import Row, read_fields
 from gateway_lambda.generation.fields import boolean, integer, mapping, sequence, string
 from gateway_lambda.generation.request import ChatRequest
 from gateway_lambda.generation.sampling_fields import limit_of_tokens
+from gateway_lambda.openai.functions import has_functions, read_functions
 from gateway_lambda.openai.shared_fields import OTHER_FIELDS, SHARED_ROWS, stream_options_alone
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tools.answer_format import has_format, read_format
@@ -21,9 +22,11 @@ class ChatCompletionRequest(ChatRequest):
     """Older clients send `max_tokens`, newer ones `max_completion_tokens`."""
 
     max_completion_tokens: int | None = None
+    functions: bool = False
+    """The client uses the deprecated `functions`, and gets a `function_call` (openai/functions.py)."""
 
 
-def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
+def read_chat(body: Mapping[str, Any], model: Model) -> ChatCompletionRequest:
     """Return the request in `body` to `model`. Raises `RequestError`."""
     request = ChatCompletionRequest(model=model)
     read_fields(request, body, _ROWS, OTHER_FIELDS)
@@ -50,14 +53,17 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
 def wants_form(body: Mapping[str, Any]) -> bool:
     """Return whether the request has a response format or tools, which depend on the upstream's version."""
     return has_format(body) or any(
-        body.get(name) is not None for name in ("tools", "tool_choice", "parallel_tool_calls")
+        body.get(name) is not None
+        for name in ("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call")
     )
 
 
-def read_form(request: ChatRequest, body: Mapping[str, Any], capabilities: Capabilities) -> None:
+def read_form(request: ChatCompletionRequest, body: Mapping[str, Any], capabilities: Capabilities) -> None:
     """Read the response format and the tools for an upstream with these `capabilities`. Raises `RequestError`."""
     grammar, param = read_format(body, request.model, capabilities)
-    tools = request.tools = read_tools(body, request.model, capabilities, grammar, param)
+    request.functions = has_functions(body)
+    read = read_functions if request.functions else read_tools
+    tools = request.tools = read(body, request.model, capabilities, grammar, param)
     request.grammar = tools.grammar or grammar
     request.grammar_param = param or "tools"
     request.dropped += [name for name in tools.dropped if name not in request.dropped]
@@ -92,16 +98,6 @@ def _logprobs(request: ChatRequest, value: Any) -> None:
 
 def _top_logprobs(request: ChatRequest, value: Any) -> None:
     request.top_logprobs = integer(value, "top_logprobs", 0, 20)
-
-
-def _functions(request: ChatRequest, value: Any) -> None:
-    if sequence(value, "functions"):
-        request.unsupported("functions", "use tools")
-
-
-def _function_call(request: ChatRequest, value: Any) -> None:
-    if value != "none":
-        request.unsupported("function_call", "use tools and tool_choice")
 
 
 def _modalities(request: ChatRequest, value: Any) -> None:
@@ -151,8 +147,6 @@ _ROWS: Mapping[str, Row] = {
     "max_completion_tokens": _max_completion_tokens,
     "logprobs": _logprobs,
     "top_logprobs": _top_logprobs,
-    "functions": _functions,
-    "function_call": _function_call,
     "modalities": _modalities,
     "audio": _audio,
     "web_search_options": _web_search_options,
