@@ -54,13 +54,9 @@ def test_functions_reach_the_template_as_tools_and_the_answer_has_a_function_cal
 def test_a_streamed_function_call_comes_in_pieces_that_older_clients_join(bench: Bench) -> None:
     bench.tgi.usual = answer(*CALL)
     with bench.client() as client:
-        stream: Any = client.chat.completions.create(  # type: ignore[call-overload]
-            model="m",
-            messages=ASK,
-            functions=[WEATHER],
-            stream=True,
-        )
-        choices = [chunk.choices[0] for chunk in stream]
+        create: Any = client.chat.completions.create
+        stream = create(model="m", messages=ASK, functions=[WEATHER], stream=True)
+        choices: list[Any] = [chunk.choices[0] for chunk in stream]
     pieces = [choice.delta.function_call for choice in choices if choice.delta.function_call]
     assert [piece.name for piece in pieces] == ["weather"] + [None] * (len(pieces) - 1)
     assert "".join(piece.arguments for piece in pieces) == '{"city": "Oslo"}'
