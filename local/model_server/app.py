@@ -6,19 +6,19 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 from local.model_server.answers import Answer, Answers, write_error, write_event
 from local.model_server.errors import Incomplete, IncompleteStream, InferError
 from local.model_server.http import Exchange, Gone, Headers, Receive, Send, ServerEnding
 from local.model_server.inference import Inference
-from local.model_server.json_text import WrongBody
 from local.model_server.metrics import Metrics
-from local.model_server.requests import GenerateRequest, read_compat_request, read_generate_request
+from local.model_server.requests import CompatRequest, GenerateRequest, WrongBody, read_body
 from local.model_server.slots import Slots
 from local.model_server.validation import Limits, check_streamed
 from local.model_server.vocabulary import Vocabulary
 
+T = TypeVar("T")
 COMPUTE_TYPE = "cpu"
 """`x-compute-type`: TGI's says what kind of machine computes."""
 
@@ -93,7 +93,7 @@ class App:
             await exchange.respond_json(error.status, write_error(error))
 
     async def _compat(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, read_compat_request)
+        request = await self._read(exchange, CompatRequest)
         if request is None:
             return
         whole = request.parameters.return_full_text
@@ -105,19 +105,19 @@ class App:
             await exchange.respond_json(200, [body], headers=headers)
 
     async def _generate(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, read_generate_request)
+        request = await self._read(exchange, GenerateRequest)
         if request is not None:
             with_prompt = bool(request.parameters.return_full_text)
             body, headers = await self._whole(exchange, request, with_prompt=with_prompt)
             await exchange.respond_json(200, body, headers=headers)
 
     async def _generate_stream(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, read_generate_request)
+        request = await self._read(exchange, GenerateRequest)
         if request is not None:
             await self._respond_stream(exchange, request, with_prompt=bool(request.parameters.return_full_text))
 
     async def _tokenize(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, read_generate_request)
+        request = await self._read(exchange, GenerateRequest)
         if request is None:
             return
         ids = await self._inference.tokenize(request.inputs) if request.inputs else []
@@ -137,8 +137,8 @@ class App:
         text = self._metrics.render(running=self._slots.running, waiting=self._slots.waiting)
         await exchange.respond_text(200, text)
 
-    async def _read(self, exchange: Exchange, read: Callable[[bytes], GenerateRequest]) -> GenerateRequest | None:
-        """The request, or None when it was refused, in axum's way: plain text."""
+    async def _read(self, exchange: Exchange, body_type: type[T]) -> T | None:
+        """Return the request. `None`: it was refused as axum does, with a plain text."""
         kind = exchange.headers.get("content-type", "").split(";")[0].strip().lower()
         if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
             await exchange.respond_text(415, "Expected request with `Content-Type: application/json`")
@@ -148,7 +148,7 @@ class App:
             await exchange.respond_text(413, "Failed to buffer the request body: length limit exceeded")
             return None
         try:
-            return read(body)
+            return read_body(body, body_type)
         except WrongBody as error:
             if error.syntax:
                 await exchange.respond_text(400, f"Failed to parse the request body as JSON: {error}")

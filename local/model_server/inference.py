@@ -110,7 +110,6 @@ class Inference:
         budget = count_budget(
             valid.max_new_tokens,
             len(tokens),
-            open_ended=valid.open_ended,
             max_input=self._limits.max_input_tokens,
             max_total=self._limits.max_total_tokens,
         )

@@ -8,6 +8,8 @@ import random
 import struct
 from dataclasses import dataclass
 
+from msgspec import UnsetType
+
 from local.model_server.errors import ValidationError
 from local.model_server.grammar import Guide, write_guide
 from local.model_server.requests import GenerateRequest, Parameters
@@ -38,8 +40,8 @@ class ValidRequest:
     inputs: str
     sampling: Sampling
     stop: tuple[str, ...]
-    max_new_tokens: int | None
-    open_ended: bool
+    max_new_tokens: int | None | UnsetType
+    """`None`: the rest of the context. `UNSET`: the request does not say it."""
     truncate: int | None
     top_n_tokens: int
     decoder_input_details: bool
@@ -82,7 +84,6 @@ def validate(request: GenerateRequest, limits: Limits) -> ValidRequest:
         sampling=sampling,
         stop=given.stop,
         max_new_tokens=given.max_new_tokens,
-        open_ended=given.open_ended,
         truncate=given.truncate,
         top_n_tokens=given.top_n_tokens or 0,
         decoder_input_details=given.decoder_input_details,
