@@ -7,5 +7,5 @@ prints. It answers as TGI 3.3 does, out of a real model: what llama.cpp can do i
     llama, slots                llama.cpp in this process, and its four places for generations
     sampling, stopping, generation, scoring   one token after the other
     requests, grammar, validation, errors   what a request may say, as TGI reads it
-    answers, metrics, app, serving            HTTP
+    answers, chat, metrics, app, serving      HTTP
 """

@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from local.model_server.answers import Answer, Answers, write_error, write_event
+from local.model_server.answers import COMPUTE_TYPE, Answers, answer_headers, write_error, write_event
+from local.model_server.chat import Chat, ChatRequest, models
 from local.model_server.errors import Incomplete, IncompleteStream, InferError
 from local.model_server.http import Exchange, Gone, Headers, Receive, Send, ServerEnding
 from local.model_server.inference import Inference
@@ -19,8 +20,6 @@ from local.model_server.validation import Limits, check_streamed
 from local.model_server.vocabulary import Vocabulary
 
 T = TypeVar("T")
-COMPUTE_TYPE = "cpu"
-"""`x-compute-type`: TGI's says what kind of machine computes."""
 
 
 class App:
@@ -47,10 +46,12 @@ class App:
         self._info = info
         self._ending = asyncio.Event()
         self._routes: Mapping[str, Mapping[str, Callable[[Exchange], Awaitable[None]]]] = {
-            "/": {"POST": self._compat, "GET": self._health},
+            "/": {"POST": self._compat, "GET": self._tell_routes},
             "/generate": {"POST": self._generate},
             "/generate_stream": {"POST": self._generate_stream},
             "/tokenize": {"POST": self._tokenize},
+            "/v1/chat/completions": {"POST": self._chat},
+            "/v1/models": {"GET": self._tell_models},
             "/info": {"GET": self._tell_info},
             "/health": {"GET": self._health},
             "/ping": {"GET": self._health},
@@ -76,7 +77,8 @@ class App:
     async def _answer(self, exchange: Exchange) -> None:
         methods = self._routes.get(exchange.path)
         if methods is None:
-            await exchange.respond(404)
+            error = f"no route {exchange.path}. {self._here()}"
+            await exchange.respond_json(404, {"error": error, "error_type": "not_found"})
             return
         allowed = ",".join("GET,HEAD" if method == "GET" else method for method in methods)
         if exchange.method == "OPTIONS":
@@ -123,6 +125,36 @@ class App:
         ids = await self._inference.tokenize(request.inputs) if request.inputs else []
         body = await asyncio.to_thread(self._answers.tokens, request.inputs, ids)
         await exchange.respond(200, body, kind="application/json")
+
+    async def _chat(self, exchange: Exchange) -> None:
+        request = await self._read(exchange, ChatRequest)
+        if request is None:
+            return
+        self._metrics.count_request()
+        generation = request.as_generation(await self._inference.write_prompt(request.messages))
+        chat = Chat(request, self._answers, self._info(exchange.port))
+        if request.stream:
+            events = chat.events(self._inference.stream(generation))
+            await self._send_events(exchange, generation, events)
+            return
+        began = time.perf_counter()
+        async with exchange.watch() as watch:
+            answer = await watch.wait(self._inference.generate(generation))
+        headers = answer_headers(answer, began, len(generation.inputs))
+        await exchange.respond_json(200, chat.completion(answer), headers=headers)
+
+    async def _tell_models(self, exchange: Exchange) -> None:
+        await exchange.respond_json(200, models(self._info(exchange.port)))
+
+    async def _tell_routes(self, exchange: Exchange) -> None:
+        if await self._inference.healthy():
+            await exchange.respond_text(200, f"{self._info(exchange.port)['note']}.\n\n{self._here()}\n")
+        else:
+            await self._health(exchange)
+
+    def _here(self) -> str:
+        routes = [f"{method} {path}" for path, methods in self._routes.items() for method in methods]
+        return f"This server has: {', '.join(routes)}."
 
     async def _tell_info(self, exchange: Exchange) -> None:
         await exchange.respond_json(200, self._info(exchange.port))
@@ -175,16 +207,20 @@ class App:
             top=bool(given.top_n_tokens),
             others=others,
         )
-        return body, _describe(answer, began, len(request.inputs))
+        return body, answer_headers(answer, began, len(request.inputs))
 
     async def _respond_stream(self, exchange: Exchange, request: GenerateRequest, *, with_prompt: bool) -> None:
         self._metrics.count_request()
+        await self._send_events(exchange, request, self._events(request, prompt=request.inputs if with_prompt else ""))
+
+    async def _send_events(
+        self, exchange: Exchange, request: GenerateRequest, events: AsyncGenerator[bytes, None]
+    ) -> None:
         headers = {
             "x-compute-type": COMPUTE_TYPE,
             "x-compute-characters": str(len(request.inputs)),
             "x-accel-buffering": "no",
         }
-        events = self._events(request, prompt=request.inputs if with_prompt else "")
         await exchange.respond_events(events, headers, broken_off=write_event(write_error(IncompleteStream())))
 
     async def _events(self, request: GenerateRequest, *, prompt: str) -> AsyncGenerator[bytes, None]:
@@ -205,24 +241,3 @@ class App:
                     )
         except InferError as error:
             yield write_event(write_error(error))
-
-
-def _describe(answer: Answer, began: float, characters: int) -> Headers:
-    """What `/generate` says in headers: times in whole milliseconds, but for `x-compute-time`."""
-    now = time.perf_counter()
-    working = now - answer.started
-    milliseconds = {
-        "x-total-time": now - began,
-        "x-validation-time": answer.queued - began,
-        "x-queue-time": answer.started - answer.queued,
-        "x-inference-time": working,
-        "x-time-per-token": working / len(answer.steps),
-    }
-    return {
-        "x-compute-type": COMPUTE_TYPE,
-        "x-compute-time": f"{now - began:.9f}",
-        "x-compute-characters": str(characters),
-        **{name: str(int(seconds * 1000)) for name, seconds in milliseconds.items()},
-        "x-prompt-tokens": str(len(answer.prompt)),
-        "x-generated-tokens": str(len(answer.steps)),
-    }

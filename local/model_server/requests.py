@@ -13,7 +13,6 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 Natural = Annotated[int, Meta(ge=0)]
 U32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 I32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-_LARGEST_SEED = 2**64 - 1
 T = TypeVar("T")
 
 
@@ -69,7 +68,7 @@ class Parameters(Struct, frozen=True, kw_only=True):
     top_p: float | None = None
     typical_p: float | None = None
     do_sample: bool = False
-    max_new_tokens: U32 | None | UnsetType = UNSET
+    max_new_tokens: U32 | UnsetType | None = UNSET
     """`None`: the request says null, which means the rest of the context."""
     return_full_text: bool | None = None
     stop: tuple[str, ...] = ()
@@ -81,10 +80,6 @@ class Parameters(Struct, frozen=True, kw_only=True):
     top_n_tokens: U32 | None = None
     grammar: Grammar | None = None
     adapter_id: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.seed is not None and self.seed > _LARGEST_SEED:
-            raise ValueError(f"`seed` must be <= {_LARGEST_SEED}")
 
 
 class GenerateRequest(Struct, frozen=True):

@@ -20,7 +20,7 @@ _LONGEST, _KEPT = 300, 200
 """Characters of the answer that stop sequences are looked for in, and how many are kept when there are more."""
 
 
-def count_budget(asked: int | None | UnsetType, input_length: int, *, max_input: int, max_total: int) -> int:
+def count_budget(asked: int | UnsetType | None, input_length: int, *, max_input: int, max_total: int) -> int:
     """Return how many tokens an answer can have.
 
     `None` means the rest of the context. More than 1024 run in pieces of 1024, each of which has to fit,

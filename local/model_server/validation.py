@@ -16,6 +16,7 @@ from local.model_server.requests import GenerateRequest, Parameters
 from local.model_server.sampling import Sampling
 
 _RANDOM = random.SystemRandom()
+_LARGEST_SEED = 2**64 - 1
 _LARGEST = 3.4028234663852886e38
 
 
@@ -40,7 +41,7 @@ class ValidRequest:
     inputs: str
     sampling: Sampling
     stop: tuple[str, ...]
-    max_new_tokens: int | None | UnsetType
+    max_new_tokens: int | UnsetType | None
     """`None`: the rest of the context. `UNSET`: the request does not say it."""
     truncate: int | None
     top_n_tokens: int
@@ -68,6 +69,8 @@ def validate(request: GenerateRequest, limits: Limits) -> ValidRequest:
         )
     if given.seed is not None and best_of > 1:
         raise ValidationError("`seed` must not be set when `best_of` > 1")
+    if given.seed is not None and given.seed > _LARGEST_SEED:
+        raise ValidationError(f"`seed` must be <= {_LARGEST_SEED}. Given: {given.seed}")
     if given.top_n_tokens is not None and given.top_n_tokens > limits.max_top_n_tokens:
         raise ValidationError(
             f"`top_n_tokens` must be >= 0 and <= {limits.max_top_n_tokens}. Given: {given.top_n_tokens}"

@@ -107,7 +107,7 @@ def test_bytes_are_cut_into_tokens_in_every_way() -> None:
         (UNSET, 2000, 48),
     ],
 )
-def test_budgets_are_counted_in_tgis_pieces(asked: int | None | UnsetType, input_length: int, budget: int) -> None:
+def test_budgets_are_counted_in_tgis_pieces(asked: int | UnsetType | None, input_length: int, budget: int) -> None:
     assert count_budget(asked, input_length, max_input=2047, max_total=2048) == budget
 
 
