@@ -1,4 +1,4 @@
-"""When replicas are added and taken away."""
+"""When replicas are added and removed."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class ScalerArgs:
 
 
 class Scaler(pulumi.ComponentResource):
-    """Adds replicas by target tracking on requests a replica. Takes one away when one less was enough all
-    through `scale_down_delay`: target tracking's own scaling in knows no delay, and never goes to zero. From zero,
-    where there is nothing to track, a request seen by the gateway starts the first, which nobody may ask until it
-    serves: so that only time with a healthy replica counts for the delay, and one that never gets healthy, for which
-    no update waits, is taken away after `boot_timeout`."""
+    """Adds replicas by target tracking on requests a replica. It removes one if one less was enough all through
+    `scale_down_delay`, because target tracking's own scaling in has no delay and never goes to zero. At zero there is
+    nothing to track, so a request that the gateway sees starts the first replica. Requests wait until it serves. So
+    only time with a healthy replica counts for the delay. A replica that never becomes healthy, and for which no
+    update waits, is removed after `boot_timeout`."""
 
     def __init__(
         self, name: str, args: ScalerArgs, scaling: Scaling, opts: pulumi.ResourceOptions | None = None

@@ -1,4 +1,4 @@
-"""The model server's HTTP interface: TGI's routes (router/src/server.rs), as an ASGI application."""
+"""The model server's HTTP API: TGI's routes (router/src/server.rs), as an ASGI application."""
 
 from __future__ import annotations
 
