@@ -74,8 +74,8 @@ def _unweighed_note(repo: str) -> str:
     """Return the note of a plan that is only shown, and for which the Hub was not asked or did not answer."""
     return (
         f"gpu is not set, and this command does not know how large {repo} is, so the plan shows every GPU that "
-        "satisfies the other requirements. pulumi up asks the Hub, and uses the smallest GPU that fits. Set gpu, for example 24GB, "
-        "to choose."
+        "satisfies the other requirements. pulumi up asks the Hub, and uses the smallest GPU that fits. Set gpu, for "
+        "example 24GB, to choose."
     )
 
 
