@@ -98,7 +98,12 @@ NOT_INSTALLED := The installation failed; pip says why above. If pip could not c
 define INSTALL
 set -o pipefail; all=$$(grep -c == $<); PYTHONUNBUFFERED=1 $(PIP) --progress-bar off -r $< | { \
 	done=0; while read -r what name rest; do \
-		case $$what in Collecting|Requirement|Ignoring) done=$$((done + 1));; Installing) name="writing files …";; *) continue;; esac; \
+		case $$what in \
+			Collecting|Ignoring) done=$$((done + 1));; \
+			Requirement) done=$$((done + 1)); name="already there";; \
+			Installing) name="writing files …";; \
+			*) continue;; \
+		esac; \
 		if [ -t 1 ]; then printf '  %d of %d: %s\033[K\r' $$done $$all "$$name"; fi; \
 	done; if [ -t 1 ]; then printf '\033[K'; fi; } || { echo "$(NOT_INSTALLED)"; exit 1; }
 endef
