@@ -57,7 +57,7 @@ def install(name: str) -> Path:
     Raises `CannotInstall`.
     """
     if is_node(name):
-        _check_node()
+        check_node()
     folder, stamp = CACHE / name, _stamp(name)
     if _installed(folder) == stamp:
         return folder
@@ -71,7 +71,7 @@ def install(name: str) -> Path:
 
 
 @functools.cache
-def _check_node() -> None:
+def check_node() -> None:
     if shutil.which("npm") is None or shutil.which("node") is None:
         raise CannotInstall("there is no npm command")
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=30).stdout.strip()

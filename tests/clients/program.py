@@ -19,9 +19,12 @@ QUIET = {
     "LANGSMITH_TRACING": "false",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "OPENAI_AGENTS_DISABLE_TRACING": "1",
-    "TELEMETRY": "off",
+    "NODE_NO_WARNINGS": "1",
+    "PYTHONWARNINGS": "ignore",
 }
-"""Clients that report what they do to their makers are told not to."""
+"""No reports of clients to their makers, and no warnings about the code of clients."""
+OURS = {"NODE_OPTIONS": "", "NODE_PATH": "", "PYTHONPATH": str(ROOT)}
+"""Nothing of the caller's environments."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Program:
         """
         environment = {
             **os.environ,
+            **OURS,
             **QUIET,
             "GATEWAY": url,
             "KEY": secret("all"),
@@ -64,10 +68,7 @@ class Program:
         if is_node(self.client):
             return ["node", str(HERE / "call.mjs"), str(self._beside_its_modules()), *functions]
         python = str(CACHE / self.client / "bin" / "python")
-        code = (
-            f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.clients.call import main; main(*sys.argv[1:])"
-        )
-        return [python, "-c", code, str(HERE / self.of / "program.py"), *functions]
+        return [python, "-m", "tests.clients.call", str(HERE / self.of / "program.py"), *functions]
 
     def _beside_its_modules(self) -> Path:
         """Node.js looks for modules beside the file that imports them."""

@@ -79,7 +79,7 @@ BOTH_TURNS_REWRITTEN = [
     re.sub(r"(?<=json\n){.*?}", lambda found: found[0].replace(": ", ":").replace(", ", ","), prompt)
     for prompt in BOTH_TURNS
 ]
-"""The same from clients that write the arguments of calls again, without spaces. DeepSeek's template takes that text."""
+"""The same from clients that write the arguments again, without spaces. DeepSeek's template takes that text."""
 
 _TOOLS = re.compile(
     r"(?<=<tools>\n).+?(?=\n</tools>)|(?<=\[AVAILABLE_TOOLS\] ).+?(?=\[/)|(?<=are available: ).+?(?=\n)"

@@ -15,7 +15,6 @@ const PLACE = z.object({
 
 const model = (name, apiKey = KEY) =>
   createOpenAICompatible({ name: "gateway", baseURL: `${GATEWAY}/v1`, apiKey, supportsStructuredOutputs: true })(name);
-globalThis.AI_SDK_LOG_WARNINGS = false; // it says that generateObject is deprecated
 const tools = {
   weather: tool({
     description: "The weather in a city",

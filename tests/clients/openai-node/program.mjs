@@ -116,3 +116,27 @@ async function error(model) {
     throw problem;
   }
 }
+
+// With a real model: a forced call, the answer to its result, and the same answer streamed.
+export async function forced_call() {
+  const settings = { model: process.env.MODEL, temperature: 0, max_tokens: 60 };
+  const tools = [{ type: "function", function: WEATHER }];
+  const tool_choice = { type: "function", function: { name: "weather" } };
+  const messages = [QUESTION];
+  const [{ message }] = (await client.chat.completions.create({ ...settings, messages, tools, tool_choice })).choices;
+  const [call] = message.tool_calls;
+  messages.push(message, { role: "tool", tool_call_id: call.id, content: "21 degrees" });
+  const answer = await client.chat.completions.create({ ...settings, messages, max_tokens: 12 });
+  let streamed = "";
+  for await (const part of await client.chat.completions.create({ ...settings, messages, max_tokens: 12, stream: true }))
+    streamed += part.choices[0].delta.content ?? "";
+  return { call: call.function, text: answer.choices[0].message.content, streamed };
+}
+
+// With a real model: a zod schema as the format of the answer.
+export async function real_object() {
+  const Animal = z.object({ age: z.number().int().nullable(), kind: z.enum(["cat", "dog"]) });
+  const response_format = zodResponseFormat(Animal, "animal");
+  const settings = { model: process.env.MODEL, messages: HI, temperature: 0, max_tokens: 60 };
+  return (await client.chat.completions.parse({ ...settings, response_format })).choices[0].message.parsed;
+}
