@@ -22,7 +22,7 @@ def main(program: str, *names: str) -> None:
     for name in names:
         result = functions[name]()
         results[name] = asyncio.run(result) if inspect.iscoroutine(result) else result
-    print(json.dumps(results))
+    print(json.dumps(results, separators=(",", ":")))
 
 
 if __name__ == "__main__":
