@@ -82,8 +82,9 @@ def check_node() -> None:
 def _pip(name: str, folder: Path) -> None:
     venv.create(folder, with_pip=False)
     python = str(folder / "bin" / "python")
-    pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "install", "-q", "--no-deps"]
-    _run([*pip, "--retries", "1", "--timeout", "15", "-r", str(_lock_of(HERE / name))], folder)
+    pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "install", "-q"]
+    quick = ["--no-deps", "--no-compile", "--retries", "1", "--timeout", "15"]
+    _run([*pip, *quick, "-r", str(_lock_of(HERE / name))], folder)
 
 
 def _npm(name: str, folder: Path) -> None:
