@@ -37,6 +37,7 @@ def called(command: list[str], name: str) -> subprocess.CompletedProcess[str]:
         ("program.py", PYTHON, [sys.executable, "-m", "tests.clients.call"]),
         ("program.mjs", NODE, ["node", str(HERE / "call.mjs")]),
     ],
+    ids=["python", "node"],
 )
 def test_a_program_that_leaves_this_machine_says_so(
     tmp_path: Path, program: str, text: str, command: list[str]
