@@ -178,6 +178,7 @@ def _shape_tool_calls(
         if type(identity) is str and shape.short_ids:
             shaped_call["id"] = _short_id(identity)
         shaped_call["function"] = {
+            "name": name,  # first, as models learned it: templates print the object, and clients write any order
             **{key: value for key, value in function.items() if value is not None},
             "arguments": _arguments(function.get("arguments"), index, f"{place}.function.arguments", shape, budget),
         }

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients import environments
+
 VARIABLE = "SERVESTACK_REQUIRE"
 CHECKOV = Path(__file__).parents[2] / ".cache" / "checkov" / "bin" / "checkov"
 """In an environment of its own, because its packages conflict with ours."""
@@ -110,4 +112,8 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "outlines-core": Requirement("TGI's compiler of schemas", _outlines_core),
     "pulumi": Requirement("the pulumi command", _pulumi),
     "text-generation": Requirement("TGI's own Python client", _text_generation),
+    **{
+        name: Requirement("a client that tests/clients installs", functools.partial(environments.problem_with, name))
+        for name in environments.names()
+    },
 }
