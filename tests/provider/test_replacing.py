@@ -9,10 +9,10 @@ import pytest
 
 from commands.property_values import UNKNOWN, FileValue, UnknownValue
 from tests.aws.standin.differences import difference
-from tests.provider.client import Provider
+from tests.provider.client import Planned, Provider
 from tests.provider.judged import Resource
 from tests.provider.places import Place, places
-from tests.provider.translation import configuration, is_newer, terraform_name, terraform_type
+from tests.provider.translation import configuration, terraform_name, terraform_type
 from tests.provider.values import Block, Type
 
 _OTHERS = {
@@ -38,11 +38,11 @@ def test_a_change_replaces_a_resource_where_the_provider_says_so(
                 different.append(f"{type} {place.path}: provider {sorted(replacing)}, stand-in {sorted(found)}")
     with capsys.disabled():
         print(f"\nchanges of one property, each planned by the provider: {tried}")
-    assert different == []
+    assert different == [], "\n".join(different)
 
 
 def _changed(provider: Provider, resource: Resource) -> Iterator[tuple[Place, Mapping[str, Any], set[str]]]:
-    """(place, inputs, what replaces) of every change of one property that the provider takes for a change."""
+    """(place, inputs, which property replaces) of every change that the provider takes for one."""
     type = terraform_type(resource.type)
     block = provider.block(type)
     provider.configure(resource.region, resource.default_tags)
@@ -53,14 +53,15 @@ def _changed(provider: Provider, resource: Resource) -> Iterator[tuple[Place, Ma
         for value in _others(place):
             new = place.with_value(value)
             plan = provider.plan(type, configuration(resource.type, block, new), state, made.private)
-            if not plan.refusals and plan.state != state:
-                yield place, new, _properties(resource.type, block, plan.replacing, {*new, *resource.inputs})
+            top = place.path.partition(".")[0]
+            name = terraform_name(resource.type, "", block, top)
+            if not plan.refusals and plan.state[name] != state[name]:
+                yield place, new, {top} if _is_replaced(plan, name) else set()
 
 
-def _properties(type: str, block: Block, replacing: frozenset[str], properties: set[str]) -> set[str]:
-    """Terraform's paths as the Pulumi properties that they are in. An id is none."""
-    names = {terraform_name(type, "", block, one): one for one in properties if not is_newer(type, one)}
-    return {names[name] for path in replacing if (name := path.partition(".")[0]) in names}
+def _is_replaced(plan: Planned, name: str) -> bool:
+    """Whether a property of that name in Terraform, or something in it, needs a new resource."""
+    return any(path.partition(".")[0] == name for path in plan.replacing)
 
 
 def _others(place: Place) -> Iterator[Any]:

@@ -49,7 +49,7 @@ def test_the_stand_in_refuses_what_the_provider_refuses(
             f"by the stand-in alone: {by['', 'stand-in']}; by neither: {by['', '']}; "
             f"by the provider alone: {by['provider', '']}, and {by['6.x or AWS accepts it', '']} that 6.x accepts"
         )
-    assert alone == []
+    assert alone == [], "\n".join(alone)
     assert len(probed) >= FEWEST
 
 
