@@ -13,11 +13,13 @@ from tests.provider.probing import Probe, probes
 from tests.support.requirements import require
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker has all of these tests, so that one provider runs: it takes half a gigabyte."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("provider"))
+            item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.fixture(scope="session")

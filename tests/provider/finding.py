@@ -21,12 +21,16 @@ def binary() -> Path | None:
     named = os.environ.get(VARIABLE)
     if named and Path(named).is_file():
         return Path(named)
-    platform_folder = f"{platform.system().lower()}_{_MACHINES.get(platform.machine(), platform.machine())}"
     for folder in [Path(named)] if named else _folders():
-        for found in sorted((folder / _IN_FOLDER / platform_folder).glob(_NAME)):
+        for found in sorted((folder / _IN_FOLDER / machine()).glob(_NAME)):
             if os.access(found, os.X_OK):
                 return found
     return None
+
+
+def machine() -> str:
+    """This machine, as Terraform names folders: `linux_amd64`."""
+    return f"{platform.system().lower()}_{_MACHINES.get(platform.machine(), platform.machine())}"
 
 
 def problem() -> str | None:

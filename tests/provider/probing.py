@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +60,9 @@ def _wrong(place: Place, named: str) -> Iterator[Any]:
     """`named`: the property that gets a name when it is taken away."""
     if place.kind == "string":
         yield from _STRINGS
+        if isinstance(place.value, str) and place.value.startswith("arn:"):
+            yield re.sub(r"\d{12}", "12", place.value, count=1)
+            yield place.value.removeprefix("arn:")
     elif place.kind == "number":
         yield from _NUMBERS
     elif place.kind == "bool" and place.value is None:

@@ -61,8 +61,7 @@ def test_all_tags_are_those_of_the_stand_in(plans: list[tuple[Resource, Planned]
     different = [
         f"{resource}: the provider plans {plan.state['tags_all']}, the stand-in {resource.tags}"
         for resource, plan in plans
-        if plan.state is not None
-        and plan.state.get("tags_all", resource.tags) != resource.tags
+        if plan.state is not None and plan.state.get("tags_all", resource.tags) != resource.tags
     ]
     assert different == []
 
