@@ -20,6 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("provider"))
             item.add_marker(pytest.mark.timeout(600))
+            item.add_marker(pytest.mark.provider)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ _OTHERS = {
     "transitionDefaultMinimumObjectSize": "varies_by_storage_class",
 }
 """Where the provider plans only with values that are right."""
-_KNOWN: Mapping[str, Any] = {"string": "known", "number": 0, "bool": False, "list": [], "set": [], "map": {}}
+_KNOWN: Mapping[str, Any] = {"string": "KNOWN", "number": 0, "bool": False, "list": [], "set": [], "map": {}}
 
 
 def test_a_change_replaces_a_resource_where_the_provider_says_so(
