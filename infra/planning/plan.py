@@ -199,6 +199,8 @@ class ServicePlan:
     replicas: Replicas
     roll: Roll
     health_check: HealthCheck
+    hung_after: int | None
+    """Seconds without an answer to any check after which a replica that served is restarted; `None`: never."""
     rate_limits: tuple[RateLimit, ...]
     tags: tuple[tuple[str, str], ...]
     ami: str | None

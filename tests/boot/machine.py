@@ -17,8 +17,8 @@ from infra.planning.boot import parameter_prefix, parameters, script
 
 STUB = Path(__file__).with_name("stub.sh")
 STUBBED = (
-    "aws", "curl", "date", "df", "docker", "du", "lsblk", "mkfs.xfs", "mount", "mountpoint", "nvidia-smi", "sleep",
-    "systemctl",
+    "aws", "curl", "date", "df", "docker", "du", "journalctl", "lsblk", "mkfs.xfs", "mount", "mountpoint", "nvidia-smi",
+    "sleep", "systemctl", "systemd-run",
 )  # fmt: skip
 REGION, TABLE, LOG_GROUP, INSTANCE = "eu-west-1", "registry", "/servestack/run", "i-0123456789abcdef0"
 FAR_TOO_LONG = 30
@@ -28,7 +28,9 @@ ANSWERS = {
     "curl-instance": f"printf {INSTANCE}",
     "curl-health": "printf 000; exit 7",
     "date": 'cat "$STUBS/clock"',
-    "sleep": 'read -r now <"$STUBS/clock"; printf "%s\\n" "$((now + $1))" >"$STUBS/clock"',
+    # A replica that serves sleeps 30 s between two checks. It does so for real, and does not run through the test's hours.
+    "sleep": 'if [[ $1 == 30 ]]; then exec /bin/sleep 300; fi; '
+    'read -r now <"$STUBS/clock"; printf "%s\\n" "$((now + $1))" >"$STUBS/clock"',
     "df": "printf 'Avail\\n104857600\\n'",
     "du": "printf '0\\t/hub\\n'",
     "lsblk": "printf '/dev/nvme0n1 Amazon Elastic Block Store\\n'",
@@ -147,9 +149,20 @@ class Machine:
 
     def end(self) -> None:
         for process in self.processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            for member in _session(process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(member, signal.SIGKILL)
             process.wait()
+
+
+def _session(leader: int) -> list[int]:
+    """Return the processes of a session, with those that `timeout` put into groups of their own."""
+    found: list[int] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            session = (folder / "stat").read_text().rpartition(")")[2].split()[3]
+            found += [int(folder.name)] * (int(session) == leader)
+    return found
 
 
 def _bytes(file: Path) -> bytes:

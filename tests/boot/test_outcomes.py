@@ -429,7 +429,7 @@ def test_stopping_the_unit_stops_the_container_and_is_no_failure(machine: Boots)
     process.terminate()
     assert process.wait() == 0
     assert boot.call("docker-stop").arguments == ("stop", "-t", "60", "servestack")
-    assert last_line(boot) == "stopping"
+    assert last_line(boot) == "stopped"
 
 
 def test_stopping_the_unit_does_not_wait_for_a_pause_to_end(machine: Boots) -> None:

@@ -34,7 +34,9 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
     config = ("--config", f"{boot.file_system}/run/servestack/docker")
     image = "registry.example.com/tgi:3"
     started = [
-        (call.key.partition("-")[0], call.arguments) for call in boot.calls() if call.key not in ("date", "curl-health")
+        (call.key.partition("-")[0], call.arguments)
+        for call in boot.calls()
+        if call.key not in ("date", "sleep", "curl-health", "docker-wait")
     ]
     assert started == [
         ("curl", ("--silent", "--show-error", "--fail", "--retry", "10", "--retry-connrefused", "--max-time", "10",
@@ -74,9 +76,10 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
             "--entrypoint", "tini", "--env", "PATH=/opt/x:/bin", image,
             "--", "echo 'it's' \"$HOME\" %d\n\texit 1".replace("it's", "it''s"), "é",
         )),
-        ("docker", ("wait", "servestack")),
         *reported("serving"),
     ]  # fmt: skip
+    waits = [call.arguments for call in boot.calls("docker-wait")]
+    assert waits == [("wait", "servestack")] * 2, "by what starts the container, then by what watches it"
     assert boot.call("docker-login").input == "pass'word\n"
     given = boot.call("docker-run").environment
     assert {name: given[name] for name in ("HF_TOKEN", "PLAIN", "DSTACK_GPUS_NUM", "DSTACK_WORKING_DIR")} == {
