@@ -28,8 +28,8 @@ ANSWERS = {
     "curl-instance": f"printf {INSTANCE}",
     "curl-health": "printf 000; exit 7",
     "date": 'cat "$STUBS/clock"',
-    # A replica that serves sleeps 30 s between two checks. It does so for real, and does not run through the test's hours.
-    "sleep": 'if [[ $1 == 30 ]]; then exec /bin/sleep 300; fi; '
+    # A replica that serves sleeps 60 s between two checks. It does so for real here, so that its hours do not run by.
+    "sleep": 'if [[ $1 == 60 ]]; then exec /bin/sleep 300; fi; '
     'read -r now <"$STUBS/clock"; printf "%s\\n" "$((now + $1))" >"$STUBS/clock"',
     "df": "printf 'Avail\\n104857600\\n'",
     "du": "printf '0\\t/hub\\n'",
@@ -120,8 +120,8 @@ class Machine:
         with (self.root / "ended").open("w") as ended:
             ended.write(f"{status}\n")
 
-    def wait_until(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + FAR_TOO_LONG
+    def wait_until(self, condition: Callable[[], object], *, seconds: float = FAR_TOO_LONG) -> None:
+        deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.output
             time.sleep(0.01)
@@ -148,6 +148,7 @@ class Machine:
         return call
 
     def end(self) -> None:
+        """End every process of the machine."""
         for process in self.processes:
             for member in _session(process.pid):
                 with contextlib.suppress(ProcessLookupError):

@@ -2,15 +2,15 @@
 #
 # The files `began`, `served` and `restarts` are in memory, so a restart of the machine is a new beginning.
 
-WATCH_SECONDS=30   # from one check to the next
+WATCH_SECONDS=60   # from one check to the next
 STEADY_SECONDS=600 # a replica that has served this long is well again: its restarts are forgotten
 RESTARTS=3
 CAUSE=
 
-# watch: returns when the container has ended, and does not return when the server hangs. Checks overlap: an answer that
+# watch_container: returns when the container has ended, and does not return when the server hangs. Checks overlap: an answer that
 # takes minutes is slow, and only the silence of all checks counts.
 watch_container() {
-  local since now
+  local since now alive
   since=$(date +%s)
   printf '%s' "$since" >"$WORK/answered"
   while kill -0 "$WAITING" 2>/dev/null; do
@@ -18,8 +18,10 @@ watch_container() {
     sleep "$WATCH_SECONDS" &
     wait -n "$WAITING" $! || true # unlike a program in the foreground, a wait ends at a signal
     now=$(date +%s)
-    if ((now - since >= STEADY_SECONDS)); then rm -f "$WORK/restarts"; fi
-    if ((HUNG_AFTER > 0 && now - $(cat "$WORK/answered") >= HUNG_AFTER)); then
+    alive=$now
+    if ((HUNG_AFTER > 0)); then alive=$(cat "$WORK/answered"); fi
+    if ((alive - since >= STEADY_SECONDS)); then rm -f "$WORK/restarts"; fi
+    if ((HUNG_AFTER > 0 && now - alive >= HUNG_AFTER)); then
       STEP='server hung'
       try_again "the server served and then answered no check of GET $HEALTH_PATH for $HUNG_AFTER s; the container's output is in the log stream $INSTANCE/container"
     fi
@@ -32,8 +34,9 @@ ask_server() {
     "http://127.0.0.1:$REPLICA_PORT$HEALTH_PATH" && date +%s >"$WORK/answered"
 }
 
-# replace_if_in_vain CAUSE: called for each failure. A replica that served gets three restarts. One that has not served
-# since it (re)started has boot_timeout; its machine keeps the image and the weights that it has fetched.
+# replace_if_in_vain CAUSE PAUSE: called for each failure, with the seconds until the next try. A replica that served gets
+# three restarts. One that has not served since it (re)started has boot_timeout, because its machine keeps the image and
+# the weights that it has fetched.
 replace_if_in_vain() {
   local restarts
   if [[ -e $WORK/served ]]; then
@@ -41,16 +44,19 @@ replace_if_in_vain() {
     if ((restarts >= RESTARTS)); then replace "$1; $restarts restarts did not help, so the instance is replaced"; fi
     printf '%s' "$((restarts + 1))" >"$WORK/restarts"
   fi
-  if is_late; then replace_late "$1"; fi
+  if is_late "$2"; then replace_late "$1"; fi
+  printf '%s' "$1" >"$WORK/cause"
 }
 
+# is_late [SECONDS]: whether boot_timeout is over by then.
 is_late() {
-  [[ -s $WORK/began ]] && (($(date +%s) - $(cat "$WORK/began") >= BOOT_TIMEOUT))
+  [[ -s $WORK/began ]] && (($(date +%s) + ${1:-0} - $(cat "$WORK/began") >= BOOT_TIMEOUT))
 }
 
-# replace_late CAUSE
+# replace_late [CAUSE]: without one, the cause is what failed last.
 replace_late() {
-  replace "$1; the replica did not serve within $BOOT_TIMEOUT s, so the instance is replaced"
+  local cause=${1:-$(cat "$WORK/cause" 2>/dev/null)}
+  replace "${cause:-the server is still $STEP}; the replica did not serve within $BOOT_TIMEOUT s, so the instance is replaced"
 }
 
 # replace CAUSE: Auto Scaling ends the instance and starts another one. It also does so when a machine is off.

@@ -83,12 +83,13 @@ give_up() {
 # try_again CAUSE: systemd starts the unit again, and the unit pauses first, longer after each failure. After too many of
 # them, the instance is replaced.
 try_again() {
-  local failures
-  replace_if_in_vain "$1"
+  local failures pause
   failures=$(($(count_failures) + 1))
+  pause=$(pause_after "$failures")
+  replace_if_in_vain "$1" "$pause"
   printf '%s' "$failures" >"$WORK/failures"
   put_state '' "$1" false
-  log "failed, trying again in $(pause_after "$failures") s: $1"
+  log "failed, trying again in $pause s: $1"
   exit 75
 }
 

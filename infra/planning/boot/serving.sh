@@ -91,7 +91,7 @@ await_good_health() {
       step=$(waiting_for "$opened" "$answer")
       if [[ $step != "$STEP" ]]; then report "$step"; fi
     fi
-    if is_late; then replace_late "${CAUSE:-port $CONTAINER_PORT was not served}"; fi
+    if is_late; then replace_late "$CAUSE"; fi
     sleep "$POLL_SECONDS"
   done
   return 1
