@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.components import policies
 from infra.planning import ServicePlan
 from infra.planning.plan import Purchase, Roll
 from infra.planning.text import decimal
 
+STATUS_CHECK_GRACE = 300
+"""Seconds from the start of an instance in which EC2's status checks end nothing, as in the console's default. A machine
+that starts has no status yet."""
 DELETION = "60m"
 """Instances drain for 15 minutes, and large ones end slowly."""
 
@@ -26,13 +30,17 @@ class ReplicasArgs:
     target_group_arn: pulumi.Input[str]
     listener_arn: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
+    role: pulumi.Input[str]
+    """Name of the replicas' role. It may have the instances of this group replaced, and of no other."""
     tags: Mapping[str, str]
     after: Sequence[pulumi.Resource]
     """The load balancer's rule and the role's policy: instances need both."""
 
 
 class Replicas(pulumi.ComponentResource):
-    """The group. Its desired capacity is not set, so that an update leaves what scaling has made of it. It does not
+    """The group. It replaces an instance that is broken for EC2, or that says so itself (`infra/planning/boot`). The load
+    balancer's check decides only who gets requests: a replica that is busy answers it late, and must not be ended for
+    that. The desired capacity is not set, so that an update leaves what scaling has made of it. It does not
     wait for capacity, which means exactly as many as wanted and fails a service that has scaled: `Readiness` waits. It
     is deleted with its instances, and replaced (it has no fixed name) by one that is there before it goes: where the
     service is moved to another gateway, into whose network the provider would try to move it."""
@@ -40,6 +48,8 @@ class Replicas(pulumi.ComponentResource):
     group: pulumi.Output[str]
     """Its name."""
     resource: pulumi.Resource
+    permission: pulumi.Resource
+    """Lets a replica have itself replaced. It needs the group, so it comes after the first instances start."""
 
     def __init__(self, name: str, args: ReplicasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:replicas:Replicas", name, None, opts)
@@ -64,8 +74,8 @@ class Replicas(pulumi.ComponentResource):
                 ),
                 instances_distribution=_distribution(plan.purchase),
             ),
-            health_check_type="ELB",
-            health_check_grace_period=plan.boot_timeout,
+            health_check_type="EC2",
+            health_check_grace_period=STATUS_CHECK_GRACE,
             capacity_rebalance=plan.purchase.on_demand_percentage_above_base == 0,
             instance_refresh=_refresh(plan.roll),
             wait_for_capacity_timeout="0",
@@ -85,6 +95,12 @@ class Replicas(pulumi.ComponentResource):
                 replacement_trigger=args.listener_arn,
                 custom_timeouts=pulumi.CustomTimeouts(delete=DELETION),
             ),
+        )
+        self.permission = aws.iam.RolePolicy(
+            f"{name}-replace",
+            role=args.role,
+            policy=group.arn.apply(lambda arn: policies.document(policies.replace_instance(arn))),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.resource = group
         self.group = group.name
