@@ -60,6 +60,8 @@ class Machine:
 
     root: Path
     plan: ServicePlan
+    recorded: str | None = None
+    """The script that the machine has; `None`: the one of `plan`."""
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -83,6 +85,8 @@ class Machine:
 
     @property
     def script(self) -> str:
+        if self.recorded is not None:
+            return self.recorded
         return script(self.plan, region=REGION, table=TABLE, log_group=LOG_GROUP, parameter_versions=self.versions)
 
     @property
