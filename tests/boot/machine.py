@@ -17,8 +17,8 @@ from infra.planning.boot import parameter_prefix, parameters, script
 
 STUB = Path(__file__).with_name("stub.sh")
 STUBBED = (
-    "aws", "curl", "date", "df", "docker", "du", "journalctl", "lsblk", "mkfs.xfs", "mount", "mountpoint", "nvidia-smi",
-    "sleep", "systemctl", "systemd-run",
+    "aws", "curl", "date", "df", "docker", "du", "journalctl", "lsblk", "lvcreate", "mkfs.xfs", "mount", "mountpoint",
+    "nvidia-smi", "sleep", "systemctl", "systemd-run", "vgcreate",
 )  # fmt: skip
 REGION, TABLE, LOG_GROUP, INSTANCE = "eu-west-1", "registry", "/servestack/run", "i-0123456789abcdef0"
 FAR_TOO_LONG = 30
@@ -29,7 +29,7 @@ ANSWERS = {
     "curl-health": "printf 000; exit 7",
     "date": 'cat "$STUBS/clock"',
     # A replica that serves sleeps 60 s between two checks. It does so for real here, so that its hours do not run by.
-    "sleep": 'if [[ $1 == 60 ]]; then exec /bin/sleep 300; fi; '
+    "sleep": "if [[ $1 == 60 ]]; then exec /bin/sleep 300; fi; "
     'read -r now <"$STUBS/clock"; printf "%s\\n" "$((now + $1))" >"$STUBS/clock"',
     "df": "printf 'Avail\\n104857600\\n'",
     "du": "printf '0\\t/hub\\n'",
@@ -37,6 +37,7 @@ ANSWERS = {
     "mountpoint": "exit 1",
     "nvidia-smi": "printf 'GPU 0: NVIDIA L4 (UUID: GPU-1)\\n'",
     "docker-image": "exit 1",
+    "docker-cp": "exit 1",
     "docker-wait": 'read -r status <"$STUBS/ended"; printf "%s\\n" "$status"',
     "aws-ssm-get-parameter": 'name=${words[3]}; cat "$STUBS/parameters/${name//\\//%}" || exit 254; printf "\\n"',
 }

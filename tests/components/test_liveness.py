@@ -94,9 +94,7 @@ def test_no_replica_is_ended_when_all_are_slow_at_once(service: Recording, repli
     assert [is_ended(service, 2 * MINUTE, lived) for lived in all_of_them] == [False] * 3
 
 
-def test_a_server_that_hangs_is_restarted_and_serves_again(
-    service: Recording, replicas: Replicas, hung: str
-) -> None:
+def test_a_server_that_hangs_is_restarted_and_serves_again(service: Recording, replicas: Replicas, hung: str) -> None:
     (lived,) = replicas([Container(hangs=15 * MINUTE), Container()], seconds=HOUR // 2)
     assert lived == Lived(
         exits=(75,),

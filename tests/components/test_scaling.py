@@ -135,8 +135,7 @@ def test_a_replica_that_was_started_at_a_request_and_never_serves_is_taken_away(
     expression = next(one["expression"] for one in alarm["metricQueries"] if "expression" in one)
     names = ("running", "healthy", "answered")
     hopeless = [
-        (*seen, evaluated(expression, **dict(zip(names, seen, strict=True))) >= alarm["threshold"])
-        for *seen, _ in SEEN
+        (*seen, evaluated(expression, **dict(zip(names, seen, strict=True))) >= alarm["threshold"]) for *seen, _ in SEEN
     ]
     assert hopeless == SEEN
 

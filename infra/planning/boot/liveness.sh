@@ -31,7 +31,7 @@ watch_container() {
 # ask_server: every answer is a sign of life, whatever its status.
 ask_server() {
   curl --silent --globoff --path-as-is --output /dev/null --max-time "$HUNG_AFTER" \
-    "http://127.0.0.1:$REPLICA_PORT$HEALTH_PATH" && date +%s >"$WORK/answered"
+    "http://127.0.0.1:$REPLICA_PORT$HEALTH_PATH" >/dev/null && date +%s >"$WORK/answered"
 }
 
 # replace_if_in_vain CAUSE PAUSE: called for each failure, with the seconds until the next try. A replica that served gets

@@ -9,6 +9,7 @@ CONTAINER=servestack
 STATE_SECONDS=7200
 export LC_ALL=C.UTF-8 AWS_PAGER='' AWS_METADATA_SERVICE_NUM_ATTEMPTS=10 AWS_METADATA_SERVICE_TIMEOUT=5
 INSTANCE=
+TOKEN=
 STEP='machine ready'
 AWS_SECONDS=60    # for one call with its retries
 TIMED_OUT=124     # the status of timeout
@@ -20,11 +21,10 @@ call_aws() {
 }
 
 identify() {
-  local token
-  token=$(curl --silent --show-error --fail --retry 10 --retry-connrefused --max-time 10 --request PUT \
+  TOKEN=$(curl --silent --show-error --fail --retry 10 --retry-connrefused --max-time 10 --request PUT \
     --header 'X-aws-ec2-metadata-token-ttl-seconds: 300' "$METADATA/api/token") || return 1
   INSTANCE=$(curl --silent --show-error --fail --retry 10 --max-time 10 \
-    --header "X-aws-ec2-metadata-token: $token" "$METADATA/meta-data/instance-id") || return 1
+    --header "X-aws-ec2-metadata-token: $TOKEN" "$METADATA/meta-data/instance-id") || return 1
   printf '%s' "$INSTANCE" >"$WORK/instance"
 }
 
@@ -68,8 +68,12 @@ put_state() {
   item+=", \"at\": {\"N\": \"$now\"}, \"ttl\": {\"N\": \"$((now + STATE_SECONDS))\"}, \"final\": {\"BOOL\": $3}"
   if [[ -n $1 ]]; then item+=", \"percent\": {\"N\": \"$1\"}"; fi
   if [[ -n $2 ]]; then item+=", \"cause\": {\"S\": $(json_text "$2")}"; fi
-  AWS_SECONDS=$REPORT_SECONDS call_aws dynamodb put-item --table-name "$TABLE" --item "{$item}" ||
-    printf 'servestack: the state item could not be written\n' >&2
+  if type -P aws >/dev/null; then
+    AWS_SECONDS=$REPORT_SECONDS call_aws dynamodb put-item --table-name "$TABLE" --item "{$item}" && return 0
+  else
+    put_item_without_cli "$item" && return 0
+  fi
+  printf 'servestack: the state item could not be written\n' >&2
 }
 
 # give_up CAUSE: another try cannot help, so the unit stays stopped.

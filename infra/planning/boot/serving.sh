@@ -51,11 +51,13 @@ start() {
     printf '%s' "$(($(count_failures) + 1))" >"$WORK/failures"
     exit 75
   fi
+  check_cli
   open_log
   report 'machine ready'
   prepare_disk
   count_gpus
   fetch_image
+  prepare_hub_cache
   start_container
   docker wait "$CONTAINER" >"$WORK/status" &
   WAITING=$!
