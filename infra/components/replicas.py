@@ -14,8 +14,7 @@ from infra.planning.plan import Purchase, Roll
 from infra.planning.text import decimal
 
 STATUS_CHECK_GRACE = 300
-"""Seconds from the start of an instance in which EC2's status checks end nothing, as in the console's default. A machine
-that starts has no status yet."""
+"""Seconds after its start in which a failed status check of EC2 does not end an instance (the console's default)."""
 DELETION = "60m"
 """Instances drain for 15 minutes, and large ones end slowly."""
 
@@ -38,9 +37,8 @@ class ReplicasArgs:
 
 
 class Replicas(pulumi.ComponentResource):
-    """The group. It replaces an instance that is broken for EC2, or that says so itself (`infra/planning/boot`). The load
-    balancer's check decides only who gets requests: a replica that is busy answers it late, and must not be ended for
-    that. The desired capacity is not set, so that an update leaves what scaling has made of it. It does not
+    """The group. It replaces an instance that EC2 finds broken, or that asks for it itself (`infra/planning/boot`). The
+    load balancer's check decides only who gets requests: a busy replica answers it late. The desired capacity is not set, so that an update leaves what scaling has made of it. It does not
     wait for capacity, which means exactly as many as wanted and fails a service that has scaled: `Readiness` waits. It
     is deleted with its instances, and replaced (it has no fixed name) by one that is there before it goes: where the
     service is moved to another gateway, into whose network the provider would try to move it."""

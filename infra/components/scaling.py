@@ -197,8 +197,8 @@ def _healthy(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArg
 
 
 def _answered(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
-    """Good answers of replicas. The load balancer sends requests even if it finds no replica healthy, so replicas that are
-    too busy for its check still have some."""
+    """Good answers of replicas. The load balancer sends requests even if it finds no replica healthy, so replicas that
+    are too busy for its check still have some."""
     return aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
         namespace="AWS/ApplicationELB",
         metric_name="HTTPCode_Target_2XX_Count",

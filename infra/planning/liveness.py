@@ -5,7 +5,7 @@ from __future__ import annotations
 from infra.configuration import ServiceConfiguration
 
 SILENCE = 600
-"""Seconds. A prefill of a long prompt or a full queue delays an answer by minutes, so ten minutes are no longer slow."""
+"""Seconds. A long prompt or a full queue delays an answer by minutes, so less than ten can be a slow server."""
 SILENT_PROBES = 3
 """The number of probes in a row without any answer, for probes that are rarer than that."""
 

@@ -8,8 +8,8 @@ from infra.planning.plan import Replicas, Roll
 MEASURED = 60
 """Seconds over which a load balancer counts requests for its target groups."""
 DECIDED = 300
-"""Seconds in which a replica whose time is over is reported to its group, or ended by the wait. Its own clock starts with
-its boot script, one or two minutes after Auto Scaling's."""
+"""Seconds in which a replica whose time is over has itself replaced, or is ended by the wait. Its own clock starts with
+its boot script, one or two minutes after that of Auto Scaling."""
 LONGEST_DELAY = 24 * 3600
 """The most seconds that an alarm can look back at a metric with one value a minute (CloudWatch API: PutMetricAlarm)."""
 

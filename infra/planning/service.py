@@ -18,8 +18,8 @@ from infra.planning.container import plan_container
 from infra.planning.environment import resolve_environment
 from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.health import plan_health_check
-from infra.planning.liveness import plan_hung_after
 from infra.planning.isolation import isolation_notes
+from infra.planning.liveness import plan_hung_after
 from infra.planning.offers import find_offers, requirement_of
 from infra.planning.operation import check_delays, operation_notes, plan_roll
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan

@@ -1,4 +1,4 @@
-"""A machine's life under systemd: the unit runs, is started again where systemd would, and the clock runs hours at once."""
+"""A machine's life under systemd: the unit is started again when systemd would do it. The clock is the machine's own."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ ANSWERS = {
     "curl-instance": f"printf {INSTANCE}",
     "curl-health": "printf 000; exit 7",
     "date": 'cat "$STUBS/clock"',
-    # A replica that serves sleeps 60 s between two checks. It does so for real here, so that its hours do not run by.
+    # A replica that serves sleeps 60 s between two checks. Here it really waits, or its hours would run by.
     "sleep": "if [[ $1 == 60 ]]; then exec /bin/sleep 300; fi; "
     'read -r now <"$STUBS/clock"; printf "%s\\n" "$((now + $1))" >"$STUBS/clock"',
     "df": "printf 'Avail\\n104857600\\n'",

@@ -1,8 +1,8 @@
-"""Which replicas are ended: the recorded group and target group, and the recorded boot script in the lives of containers.
+"""Which replicas are ended, by the recorded group and target group, and by the recorded boot script.
 
-The script runs in bash, with a clock that runs by itself and programs that answer as the containers of `tests.boot.lives`.
-The group's rule is that of EC2 Auto Scaling (health-checks-overview.html): with `healthCheckType` ELB it ends an instance
-whose target is unhealthy, and always one that was reported as Unhealthy.
+The script runs in bash, with a clock of its own and with programs that answer as the containers of `tests.boot.lives`.
+EC2 Auto Scaling's rule (health-checks-overview.html): the group ends an instance that was reported as Unhealthy, and
+with `healthCheckType` ELB also one whose target is unhealthy.
 """
 
 from __future__ import annotations
