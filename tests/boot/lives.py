@@ -1,4 +1,4 @@
-"""A machine's life under systemd: the unit is started again when systemd would do it. The clock is the machine's own."""
+"""A machine's life under systemd: the unit is started again when systemd would do it. The clock is its own."""
 
 from __future__ import annotations
 

@@ -95,8 +95,8 @@ def test_a_driver_that_hangs_is_not_waited_for_longer_than_the_boot_timeout(mach
     (boot.root / "boot.sh").write_text(boot.script.replace("STUCK_SECONDS=60", "STUCK_SECONDS=-57"))
     assert boot.run("serve") == GIVES_UP
     cause = (
-        "the boot script is stuck at the step: machine ready; the replica did not serve within 60 s, so the instance is "
-        "replaced"
+        "the boot script is stuck at the step: machine ready; the replica did not serve within 60 s, so the instance "
+        "is replaced"
     )
     assert (last_line(boot), failed_state(boot)) == (cause, (cause, False))
     assert boot.call("aws-autoscaling-set-instance-health").arguments[6:] == TOLD

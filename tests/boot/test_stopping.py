@@ -23,6 +23,7 @@ SOON = 20
 )
 def test_a_step_that_takes_long_does_not_hold_up_a_stop(machine: Boots, program: str) -> None:
     boot = booted(machine, {program: HANGS}, "registry_auth: {username: u, password: p}\n")
+    boot.answer("docker-login", f'mkdir -p "$2"\n{HANGS if program == "docker-login" else ""}')
     process = boot.start("serve")
     boot.wait_until(lambda: boot.calls(program))
     before = len(boot.calls())
@@ -32,6 +33,7 @@ def test_a_step_that_takes_long_does_not_hold_up_a_stop(machine: Boots, program:
     assert [key for key, _ in called] == ["docker-stop", "aws-logs-put-log-events"]
     assert called[0][1] == ("stop", "-t", "60", "servestack")
     assert '"message": "stopped"' in called[1][1][-1]
+    assert not (boot.file_system / "run/servestack/docker").exists(), "it has the login"
 
 
 def test_a_stop_tells_aws_once_and_after_the_container_has_stopped(machine: Boots) -> None:
