@@ -26,9 +26,10 @@ class ReplicaRoleArgs:
 
 
 class ReplicaRole(pulumi.ComponentResource):
-    """A role with one inline policy: its own run's parameters, its log group, its state items, Session Manager's
+    """A role with an inline policy: its own run's parameters, its log group, its state items, Session Manager's
     messages. The container cannot take it, because the instance's metadata is one hop too far."""
 
+    name: pulumi.Output[str]
     profile_arn: pulumi.Output[str]
     policy: pulumi.Resource
     """Whoever starts instances waits for it."""
@@ -50,6 +51,7 @@ class ReplicaRole(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         profile = aws.iam.InstanceProfile(f"{name}-replica", role=role.name, opts=pulumi.ResourceOptions(parent=self))
+        self.name = role.name
         self.profile_arn = profile.arn
         self.register_outputs({"profile_arn": self.profile_arn})
 

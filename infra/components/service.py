@@ -110,6 +110,7 @@ class Service(pulumi.ComponentResource):
                 target_group_arn=targets.arn,
                 listener_arn=listener_arn,
                 subnet_ids=args.subnet_ids,
+                role=role.name,
                 tags=args.tags,
                 after=[targets.rule, role.policy],
             ),
@@ -162,7 +163,7 @@ class Service(pulumi.ComponentResource):
     ) -> Sequence[pulumi.Resource]:
         """What the route waits for: replicas, and that one serves, where that is waited for."""
         if not args.plan.waits:
-            return [targets.rule, replicas.resource]
+            return [targets.rule, replicas.resource, replicas.permission]
         readiness = Readiness(
             f"{name}-readiness",
             ReadinessArgs(
@@ -177,7 +178,7 @@ class Service(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[targets.rule, replicas.resource]),
         )
-        return [targets.rule, replicas.resource, readiness]
+        return [targets.rule, replicas.resource, replicas.permission, readiness]
 
     def _scale(
         self, name: str, args: ServiceArgs, targets: TargetGroup, replicas: Replicas

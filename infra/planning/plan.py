@@ -1,8 +1,6 @@
 """The plan: everything that will be deployed, as plain frozen data, decided before Pulumi creates anything.
 
-`infra.planning.service.plan_service` makes a `ServicePlan`, `infra.planning.gateway.plan_gateway` a `GatewayPlan`.
-A plan has no behaviour. Environment variables and tags are tuples of (name, value), in the order of the configuration;
-`dict(...)` makes them a mapping.
+A plan has no behaviour. Environment variables and tags are tuples of (name, value), in the order of the configuration.
 """
 
 from __future__ import annotations
@@ -199,6 +197,8 @@ class ServicePlan:
     replicas: Replicas
     roll: Roll
     health_check: HealthCheck
+    hung_after: int | None
+    """Seconds without an answer to any check after which a replica that served is restarted; `None`: never."""
     rate_limits: tuple[RateLimit, ...]
     tags: tuple[tuple[str, str], ...]
     ami: str | None

@@ -19,6 +19,7 @@ from infra.planning.environment import resolve_environment
 from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.health import plan_health_check
 from infra.planning.isolation import isolation_notes
+from infra.planning.liveness import plan_hung_after
 from infra.planning.offers import find_offers, requirement_of
 from infra.planning.operation import check_delays, operation_notes, plan_roll
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
@@ -90,6 +91,7 @@ def plan_service(
         replicas=replicas,
         roll=plan_roll(replicas, boot_timeout=settings.boot_timeout),
         health_check=health_check,
+        hung_after=plan_hung_after(configuration),
         rate_limits=tuple(
             RateLimit(prefix=limit.prefix, rps=limit.rps, burst=limit.burst, header=limit.key.header)
             for limit in configuration.rate_limits

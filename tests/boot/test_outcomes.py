@@ -309,7 +309,13 @@ def test_what_cannot_heal_stops_the_unit_and_is_said(
             f"the container ended with status unknown before it served; {OUTPUT}",
             id="docker died",
         ),
-        pytest.param({"systemctl": "exit 1"}, "", "docker could not be started", id="docker not started"),
+        pytest.param(
+            {"systemctl": "exit 1", "journalctl": "printf 'Starting Docker\\nfailed to start daemon: no space\\n'"},
+            "",
+            "docker could not be started: Starting Docker; failed to start daemon: no space",
+            id="docker not started",
+        ),
+        pytest.param({"systemctl": "exit 1"}, "", "docker could not be started: no message", id="docker silent"),
     ],
 )
 def test_what_may_heal_is_said_and_tried_again(
@@ -429,7 +435,7 @@ def test_stopping_the_unit_stops_the_container_and_is_no_failure(machine: Boots)
     process.terminate()
     assert process.wait() == 0
     assert boot.call("docker-stop").arguments == ("stop", "-t", "60", "servestack")
-    assert last_line(boot) == "stopping"
+    assert last_line(boot) == "stopped"
 
 
 def test_stopping_the_unit_does_not_wait_for_a_pause_to_end(machine: Boots) -> None:

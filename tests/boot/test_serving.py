@@ -34,7 +34,9 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
     config = ("--config", f"{boot.file_system}/run/servestack/docker")
     image = "registry.example.com/tgi:3"
     started = [
-        (call.key.partition("-")[0], call.arguments) for call in boot.calls() if call.key not in ("date", "curl-health")
+        (call.key.partition("-")[0], call.arguments)
+        for call in boot.calls()
+        if call.key not in ("date", "sleep", "curl-health", "docker-wait")
     ]
     assert started == [
         ("curl", ("--silent", "--show-error", "--fail", "--retry", "10", "--retry-connrefused", "--max-time", "10",
@@ -56,6 +58,9 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
         ("docker", (*config, "login", "--username", "$oauthtoken", "--password-stdin", "registry.example.com")),
         *reported("pulling image", 0),
         ("docker", (*config, "pull", image)),
+        ("docker", ("create", "--name", "servestack-image", image, "true")),
+        ("docker", ("cp", "servestack-image:/root/.cache/huggingface/.", "-")),
+        ("docker", ("rm", "--force", "--volumes", "servestack-image")),
         ("docker", ("rm", "--force", "servestack")),
         *reported("starting container"),
         *read("HF_TOKEN", 3),
@@ -64,7 +69,7 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
             "--log-driver", "awslogs", "--log-opt", "awslogs-region=eu-west-1",
             "--log-opt", "awslogs-group=/servestack/run", "--log-opt", f"awslogs-stream={INSTANCE}/container",
             "--log-opt", "mode=non-blocking", "--log-opt", "max-buffer-size=16m",
-            "--mount", f"type=bind,source={hub},target=/root/.cache/huggingface",
+            "--mount", f"type=bind,source={hub}/root/.cache/huggingface,target=/root/.cache/huggingface",
             "--env", "DSTACK_RUN_NAME", "--env", "DSTACK_NODE_RANK", "--env", "DSTACK_NODES_NUM",
             "--env", "DSTACK_MASTER_NODE_IP", "--env", "DSTACK_NODES_IPS",
             "--env", "DSTACK_WORKING_DIR", "--env", "PLAIN", "--env", "DSTACK_GPUS_NUM", "--env", "HF_TOKEN",
@@ -74,9 +79,10 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
             "--entrypoint", "tini", "--env", "PATH=/opt/x:/bin", image,
             "--", "echo 'it's' \"$HOME\" %d\n\texit 1".replace("it's", "it''s"), "é",
         )),
-        ("docker", ("wait", "servestack")),
         *reported("serving"),
     ]  # fmt: skip
+    waits = [call.arguments for call in boot.calls("docker-wait")]
+    assert waits == [("wait", "servestack")] * 2, "by what starts the container, then by what watches it"
     assert boot.call("docker-login").input == "pass'word\n"
     given = boot.call("docker-run").environment
     assert {name: given[name] for name in ("HF_TOKEN", "PLAIN", "DSTACK_GPUS_NUM", "DSTACK_WORKING_DIR")} == {
@@ -154,7 +160,8 @@ def test_pulling_into_containerd_s_store_counts_layers_alone(machine: Boots) -> 
 def test_weights_that_arrive_are_told_while_the_port_is_closed(machine: Boots) -> None:
     boot = machine()
     boot.answer("du", "printf '0\\t/hub\\n'", call=1)
-    boot.answer("du", "printf '2560\\t/hub\\n'", call=2)
+    boot.answer("du", "printf '102\\t/hub\\n'", call=2)
+    boot.answer("du", "printf '2560\\t/hub\\n'", call=3)
     boot.answer("du", "printf '14848\\t/hub\\n'; exit 1")
     process = boot.start("serve")
     boot.wait_until(lambda: "waiting for port 80, 14.5 GB of weights on disk" in steps(boot))

@@ -58,12 +58,19 @@ def test_no_policy_of_aws_is_attached_that_grants_more_than_is_needed(gateway: R
 
 
 def test_a_replica_reads_its_own_parameters_and_writes_its_own_state(service: Recording) -> None:
-    (policy,) = policies(service).values()
+    policy = policies(service)["yellow-cat-1-replica"]
     read, logs, state, _ = policy["Statement"]
     parameter = service.one("aws:ssm/parameter:Parameter").inputs["name"]
     assert read["Resource"].endswith(f":parameter{parameter.removesuffix('HUGGING_FACE_HUB_TOKEN')}*")
     assert logs["Resource"].endswith(f"{service.made(service.one('aws:cloudwatch/logGroup:LogGroup')).id}:*")
     assert state["Condition"]["ForAllValues:StringEquals"] == {"dynamodb:LeadingKeys": ["state#yellow-cat-1"]}
+
+
+def test_a_replica_has_nothing_but_instances_of_its_own_group_replaced(service: Recording) -> None:
+    group = service.made(service.one("aws:autoscaling/group:Group"))
+    assert policies(service)["yellow-cat-1-replace"]["Statement"] == [
+        {"Effect": "Allow", "Action": ["autoscaling:SetInstanceHealth"], "Resource": group.outputs["arn"]}
+    ]
 
 
 def asked_for(recording: Recording) -> dict[str, Any]:
@@ -81,6 +88,8 @@ def asked_for(recording: Recording) -> dict[str, Any]:
     for one in recording.cloud.records.all:
         if one.type in ("aws:cloudwatch/logGroup:LogGroup", "aws:dynamodb/table:Table"):
             text = text.replace(one.id, f"<{one.urn.rpartition('::')[2]}>")
+        if one.type == "aws:autoscaling/group:Group":
+            text = text.replace(str(one.outputs["arn"]), "<the ARN of the group>")
     return json.loads(text)
 
 

@@ -18,7 +18,7 @@ start_container() {
 run_container() {
   local path name variable options=()
   read_secrets || exit 1
-  for path in "${HUB_CACHE_PATHS[@]}"; do options+=(--mount "type=bind,source=$HUB,target=$path"); done
+  for path in "${HUB_MOUNTS[@]}"; do options+=(--mount "type=bind,source=$HUB$path,target=$path"); done
   for variable in "${VARIABLES[@]}"; do options+=(--env "${variable%%=*}"); done
   for name in "${GPU_COUNT_VARIABLES[@]}"; do options+=(--env "$name=$GPUS"); done
   become "${VARIABLES[@]}" \

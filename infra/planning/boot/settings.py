@@ -50,6 +50,7 @@ def settings(
         scalar("CONTAINER_PORT", container.port),
         scalar("HEALTH_PATH", health.path),
         scalar("HEALTH_TIMEOUT", health.timeout),
+        scalar("HUNG_AFTER", plan.hung_after or 0),
         scalar("LOWEST_GOOD_STATUS", int(lowest)),
         scalar("HIGHEST_GOOD_STATUS", int(highest or lowest)),
         array("INSTANCE_PATHS", [mount.instance_path for mount in container.mounts]),
