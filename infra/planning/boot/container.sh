@@ -10,7 +10,10 @@ start_container() {
   done
   report 'starting container'
   rm -f "$WORK/reading"
-  if (run_container) >/dev/null 2>"$WORK/errors"; then return; fi
+  if (run_container) >/dev/null 2>"$WORK/errors"; then
+    CONTAINER_STARTED=yes
+    return
+  fi
   try_again_if_unreadable
   explain_refusal
 }
@@ -44,7 +47,7 @@ explain_refusal() {
   local why
   why=$(last_line "$WORK/errors")
   if says "$NO_GPU"; then give_up "docker has no GPU for the container: $why"; fi
-  if says "$OLD_DRIVER"; then give_up "the image needs a newer NVIDIA driver than this machine image has: $why"; fi
+  if says "$OLD_DRIVER"; then old_driver ": $why"; fi
   if says "$UNRUNNABLE"; then give_up "the container's command cannot be run: $why"; fi
   try_again "docker could not start the container: $why"
 }

@@ -11,6 +11,7 @@ from infra.planning.boot.parameters import PASSWORD, USERNAME, parameter_names, 
 from infra.planning.boot.quoting import array, scalar
 from infra.planning.environment import is_read_on_the_way
 from infra.planning.plan import Container, ServicePlan
+from infra.planning.private_ecr import pulled_by_role
 
 REPLICA_PORT = 8000
 """The port of every replica for the load balancer. It does not depend on the container's port, because AWS replaces a
@@ -27,6 +28,7 @@ def settings(
     """
     _check_versions(plan, parameter_versions)
     container, health = plan.container, plan.health_check
+    ecr = pulled_by_role(container)
     lowest, _, highest = health.matcher.partition("-")
     prefix = parameter_prefix(table, plan.run)
 
@@ -44,6 +46,7 @@ def settings(
         scalar("BOOT_TIMEOUT", plan.boot_timeout),
         scalar("IMAGE", container.image),
         scalar("REGISTRY", registry(container.image)),
+        scalar("ECR_REGION", "" if ecr is None else ecr.region),
         array("USERNAME_PARAMETERS", selectors(USERNAME)),
         array("PASSWORD_PARAMETERS", selectors(PASSWORD)),
         scalar("REPLICA_PORT", REPLICA_PORT),

@@ -20,7 +20,7 @@ from infra.planning.plan import ServicePlan
 
 LARGEST_USER_DATA = 16_384
 """Bytes, before base64 (EC2 user guide, "Instance user data")."""
-PARTS = ("report", "disk", "gpus", "parameters", "image", "container", "causes", "serving", "unit")
+PARTS = ("report", "disk", "gpus", "parameters", "image", "container", "output", "causes", "serving", "unit")
 """Files in this folder, in the order in which the script has them."""
 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
