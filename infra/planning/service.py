@@ -24,7 +24,7 @@ from infra.planning.operation import check_delays, operation_notes, plan_roll
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
 from infra.planning.private_ecr import ecr_notes
 from infra.planning.relaxation import no_offer
-from infra.planning.shared_memory import shared_memory_notes, with_shared_memory
+from infra.planning.shared_memory import shared_memory_notes
 from infra.planning.weights import Weigh, unweighed
 
 MOST_OFFERS = 40
@@ -76,7 +76,6 @@ def plan_service(
     )
     if problems:
         raise PlanError(configuration.source, problems)
-    container = with_shared_memory(container, found)
     plan = ServicePlan(
         run=name,
         gateway=configuration.gateway,
@@ -110,7 +109,7 @@ def plan_service(
             *operation_notes(replicas, settings),
             *isolation_notes(container),
             *ecr_notes(container),
-            *shared_memory_notes(configuration, found),
+            *shared_memory_notes(container, found),
             *_rate_limit_notes(configuration),
             *_model_notes(model, settings.weight),
         ),

@@ -79,9 +79,8 @@ ends_by() {
 # line_that_says PATTERN: the last line of the container's output that matches, without secrets.
 line_that_says() {
   (
-    hide=()
     know_secrets 2>/dev/null || exit 0
-    grep --text --extended-regexp --ignore-case -e "$1" "$WORK/errors" | tail --lines 1 | readable | hidden
+    grep --text --extended-regexp --ignore-case -e "$1" "$WORK/errors" | tail --lines 1 | readable | masked
   ) | sed 's/^ *//' | cut --characters 1-400
 }
 

@@ -24,6 +24,7 @@ run_container() {
   for path in "${HUB_CACHE_PATHS[@]}"; do options+=(--mount "type=bind,source=$HUB,target=$path"); done
   for variable in "${VARIABLES[@]}"; do options+=(--env "${variable%%=*}"); done
   for name in "${GPU_COUNT_VARIABLES[@]}"; do options+=(--env "$name=$GPUS"); done
+  if [[ -n $SHM_SIZE ]] && ((GPUS > 1)); then options+=(--shm-size "$SHM_SIZE"); fi
   become "${VARIABLES[@]}" \
     docker run --detach --name "$CONTAINER" --pull never --gpus all --publish "$REPLICA_PORT:$CONTAINER_PORT" \
     --log-driver awslogs --log-opt "awslogs-region=$REGION" --log-opt "awslogs-group=$LOG_GROUP" \

@@ -1,15 +1,15 @@
 # The last lines that the container wrote, for the state item. Secrets are replaced by ***.
 
 CONTAINER_STARTED=no
+HIDE=() # texts to replace; only in subshells
 SHORTEST_HIDDEN=4 # a shorter value, such as 1 or on, is in too many words
 
 # container_lines: the last 20 lines, in printable ASCII. Nothing if the secrets of the container are not known.
 container_lines() {
   (
-    hide=()
     know_secrets 2>/dev/null || exit 0
     docker logs --tail 200 "$CONTAINER" >"$WORK/lines" 2>&1 || exit 0
-    readable <"$WORK/lines" | hidden | tail --lines 20 | cut --characters 1-400
+    readable <"$WORK/lines" | masked | tail --lines 20 | cut --characters 1-400
   ) || true
   rm -f "$WORK/lines"
 }
@@ -19,11 +19,11 @@ readable() {
   LC_ALL=C sed --regexp-extended -e 's/\r+$//; s/.*\r//; s/\x1b\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]+/?/g' -e '/^ *$/d'
 }
 
-# hidden: replaces the values of `hide`, and texts that look like a password or token of any service.
-hidden() {
+# masked: replaces the values of HIDE, and texts that look like a password or token of any service.
+masked() {
   local line value
   while IFS= read -r line || [[ -n $line ]]; do
-    for value in "${hide[@]}"; do line=${line//"$value"/'***'}; done
+    for value in "${HIDE[@]}"; do line=${line//"$value"/'***'}; done
     printf '%s\n' "$line"
   done | sed --regexp-extended \
     -e 's/\b(hf_|nvapi-|sk-|gh[opsu]_|glpat-|AKIA|ASIA)[A-Za-z0-9_-]{12,}/***/g' \
@@ -32,7 +32,7 @@ hidden() {
     -e 's/((api|access|auth|hub|hf|secret)[_-]?(key|token)|passwor[dt]|secret)(["'\'']?[=: ]+\[?["'\'']?)[^]"'\'' ,})]{4,}/\1\4***/Ig'
 }
 
-# know_secrets: adds each line of each secret to `hide`, the longest first. Call it in a subshell. docker knows the values;
+# know_secrets: adds each line of each secret to HIDE, the longest first. Call it in a subshell. docker knows the values;
 # it prints them with NUL between them, so they are in no file and no argument.
 know_secrets() {
   shopt -s extglob
@@ -58,8 +58,8 @@ know_secrets() {
 
 insert_by_length() {
   local at=0
-  while ((at < ${#hide[@]} && ${#hide[at]} >= ${#1})); do at=$((at + 1)); done
-  hide=("${hide[@]:0:at}" "$1" "${hide[@]:at}")
+  while ((at < ${#HIDE[@]} && ${#HIDE[at]} >= ${#1})); do at=$((at + 1)); done
+  HIDE=("${HIDE[@]:0:at}" "$1" "${HIDE[@]:at}")
 }
 
 # output_attribute CAUSE: the attribute of the state item; empty while there is nothing to explain.

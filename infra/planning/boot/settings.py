@@ -12,6 +12,7 @@ from infra.planning.boot.quoting import array, scalar
 from infra.planning.environment import is_read_on_the_way
 from infra.planning.plan import Container, ServicePlan
 from infra.planning.private_ecr import pulled_by_role
+from infra.planning.shared_memory import SHARED_MEMORY_MB
 
 REPLICA_PORT = 8000
 """The port of every replica for the load balancer. It does not depend on the container's port, because AWS replaces a
@@ -55,6 +56,7 @@ def settings(
         scalar("HEALTH_TIMEOUT", health.timeout),
         scalar("LOWEST_GOOD_STATUS", int(lowest)),
         scalar("HIGHEST_GOOD_STATUS", int(highest or lowest)),
+        scalar("SHM_SIZE", f"{SHARED_MEMORY_MB}m" if container.shm_size_mb is None else ""),
         array("INSTANCE_PATHS", [mount.instance_path for mount in container.mounts]),
         array("HUB_CACHE_PATHS", container.hub_cache_paths),
         array("GPU_COUNT_VARIABLES", container.gpu_count_variables),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import struct
 import zlib
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ PARTS = ("report", "disk", "gpus", "parameters", "image", "container", "output",
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 """Deflate, no flags, no time, best compression, no operating system (RFC 1952). The header that Python's `gzip` writes
 depends on Python's version."""
+_COMMENT = re.compile(r"^ *#.*\n", re.MULTILINE)
 _NAMES = ("region", "table", "log_group")
 
 
@@ -61,9 +63,10 @@ def user_data(
 
 
 def script(plan: ServicePlan, *, region: str, table: str, log_group: str, parameter_versions: Mapping[str, int]) -> str:
-    """Return the script itself, in ASCII. The arguments are those of `user_data`."""
+    """Return the script itself, in ASCII, without the comments of its parts: EC2's limit is for what runs. The arguments
+    are those of `user_data`."""
     constants = settings(plan, region=region, table=table, log_group=log_group, parameter_versions=parameter_versions)
-    parts = [(Path(__file__).parent / f"{part}.sh").read_text(encoding="ascii") for part in PARTS]
+    parts = [_COMMENT.sub("", (Path(__file__).parent / f"{part}.sh").read_text(encoding="ascii")) for part in PARTS]
     return "\n".join(["#!/bin/bash\nset -euo pipefail\n", *parts, constants, 'main "$@"\n'])
 
 
