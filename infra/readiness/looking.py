@@ -175,4 +175,5 @@ def _state(item: Mapping[str, Any]) -> State:
         percent=None if percent is None else int(float(percent)),
         cause=item.get("cause", {}).get("S"),
         final=bool(item.get("final", {}).get("BOOL", False)),
+        output=item.get("output", {}).get("S"),
     )
