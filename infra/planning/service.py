@@ -10,7 +10,7 @@ from gateway_lambda.registry import record
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings, fill_references
 from infra.configuration.names import run_name_rule
 from infra.planning.boot.user_data import LARGEST_USER_DATA, bytes_at_most
-from infra.planning.buying import plan_disk, plan_purchase, plan_replicas, purchase_notes
+from infra.planning.buying import backend_notes, plan_disk, plan_purchase, plan_replicas, purchase_notes
 from infra.planning.catalog import InstanceType, read_catalog
 from infra.planning.chat_model import plan_model
 from infra.planning.chat_template import ResolveChatTemplate
@@ -106,6 +106,7 @@ def plan_service(
             *chosen,
             *_offer_notes(found),
             *purchase_notes(purchase, replicas),
+            *backend_notes(configuration),
             *operation_notes(replicas, settings),
             *isolation_notes(container),
             *ecr_notes(container),
