@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from infra.planning import ModelRepository, Weigh
+from infra.preflight.aws_errors import aws_failures
 
 AwsClient = Callable[[str, str], Any]
 """A boto3 client, by the service's name and the region."""
@@ -68,7 +69,7 @@ def aws_client(profile: str | None = None) -> AwsClient:
 def aws_session(profile: str | None = None) -> Any:
     """Return boto3's session, with credentials if the caller has any. Raises only botocore's errors."""
     import boto3
-    from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
+    from botocore.exceptions import CredentialRetrievalError
     from botocore.session import Session
 
     own: Any = Session(profile=profile)
@@ -77,7 +78,7 @@ def aws_session(profile: str | None = None) -> Any:
         credentials = own.get_credentials()
         if credentials is not None:
             credentials.get_frozen_credentials()
-    except (BotoCoreError, ClientError):
+    except aws_failures():
         raise
     except (
         Exception
