@@ -30,7 +30,8 @@ class ReplicaRoleArgs:
 
 class ReplicaRole(pulumi.ComponentResource):
     """A role with one inline policy: its own run's parameters, its log group, its state items, Session Manager's
-    messages, and the repository of its image, if that is in ECR. The container cannot take it, because the instance's metadata is one hop too far."""
+    messages, and the repository of its image, if that is in ECR. The container cannot take the role, because the
+    instance's metadata is one hop too far."""
 
     profile_arn: pulumi.Output[str]
     policy: pulumi.Resource

@@ -10,8 +10,8 @@ from infra.planning.api_key import ApiKey
 from infra.planning.plan import GatewayPlan, PlanError
 
 LONGEST_DOMAIN = 62
-"""Characters of a domain whose certificate the program requests. With `*.` before it, a domain has the 64 that ACM allows
-for the first name of a certificate (RFC 5280). A certificate that exists can have longer names."""
+"""Characters of a domain whose certificate the program requests. With `*.` before it, a domain has the 64 that ACM
+allows for the first name of a certificate (RFC 5280). A certificate that exists can have longer names."""
 LONGEST_HOST = 128
 """Characters of `<run name>.<domain>`: what a condition of a load balancer's rule allows."""
 AUDIT_DAYS = 90

@@ -47,8 +47,8 @@ def ecr_notes(container: Container) -> list[str]:
         return []
     if container.registry_login is not None:
         return [
-            "registry_auth: a password of ECR is good for 12 hours, and replicas that start later cannot use it. Remove "
-            "registry_auth: then each replica logs in by its own role, with a new password at each pull."
+            "registry_auth: a password of ECR is good for 12 hours, and replicas that start later cannot use it. "
+            "Remove registry_auth: then each replica logs in by its own role, with a new password at each pull."
         ]
     return [
         f"The image is in ECR: the role of the replicas may pull from the repository {repository.name} of the account "

@@ -16,6 +16,8 @@ AwsClient = Callable[[str, str], Any]
 NameServers = Callable[[str], Sequence[str] | Literal["failed"] | None]
 """The name servers that DNS has for a domain, in lower case and without a final dot; empty: none; `failed`: no server
 answers for it; `None`: DNS did not answer."""
+CaaRecords = Callable[[str], Sequence[tuple[str, str]] | None]
+"""The CAA records that DNS has for a domain, as (tag, value); empty: none; `None`: DNS did not answer."""
 CheckAccess = Callable[[ModelRepository], None]
 """Asks the Hub whether the token of a repository may read its files (`None`: everybody may). Raises `HubError`."""
 
@@ -26,6 +28,7 @@ class Clients:
 
     aws: AwsClient
     name_servers: NameServers
+    caa: CaaRecords
     check_access: CheckAccess
     weigh: Weigh
 
@@ -38,11 +41,12 @@ def real_clients(environment: Mapping[str, str], *, profile: str | None = None) 
         profile: the AWS profile of the stack (`aws:profile`); `None`: the caller's profile.
     """
     from infra.planning.hub_weights import access_on_hub, weigh_on_hub
-    from infra.preflight.name_servers import ask_name_servers
+    from infra.preflight.name_servers import ask_caa, ask_name_servers
 
     return Clients(
         aws=aws_client(profile),
         name_servers=ask_name_servers,
+        caa=ask_caa,
         check_access=access_on_hub(environment),
         weigh=weigh_on_hub(environment),
     )

@@ -73,8 +73,8 @@ CASES = {
         ARCHITECTURE,
     ),
     "transformers, architecture": (
-        "Value error, The checkpoint you are trying to load has model type `gemma4` but Transformers does not recognize "
-        "this architecture. This could be because of an issue with the checkpoint",
+        "Value error, The checkpoint you are trying to load has model type `gemma4` but Transformers does not "
+        "recognize this architecture. This could be because of an issue with the checkpoint",
         ARCHITECTURE,
     ),
     "TGI, architecture": ("ValueError: Unsupported model type foo", ARCHITECTURE),
@@ -84,8 +84,8 @@ CASES = {
     ),
     "transformers, own code of a configuration": (
         "ValueError: Loading org/m requires you to execute the configuration file in that repo on your local machine. "
-        "Make sure you have read the code there to avoid malicious use, then set the option `trust_remote_code=True` to "
-        "remove this error.",
+        "Make sure you have read the code there to avoid malicious use, then set the option `trust_remote_code=True` "
+        "to remove this error.",
         CODE,
     ),
     "transformers, own code": (
@@ -116,8 +116,8 @@ CASES = {
         CONTEXT.format(" 21440"),
     ),
     "vLLM before 0.9, context": (
-        "ValueError: The model's max seq len (131072) is larger than the maximum number of tokens that can be stored in "
-        "KV cache (7000). Try increasing `gpu_memory_utilization` or decreasing `max_model_len`",
+        "ValueError: The model's max seq len (131072) is larger than the maximum number of tokens that can be stored "
+        "in KV cache (7000). Try increasing `gpu_memory_utilization` or decreasing `max_model_len`",
         CONTEXT.format(""),
     ),
     "Python, port": ("OSError: [Errno 98] Address already in use", PORT),

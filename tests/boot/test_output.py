@@ -94,11 +94,7 @@ def test_secrets_of_the_container_are_masked_wherever_they_stand(machine: Boots)
     boot.answer("docker-wait", ends(3))
     boot.answer(
         "docker-logs",
-        "cat <<'END'\n"
-        "1 token=correct*horse in PLAIN=visible\n"
-        "url?x=correct*horse[battery]&y\n"
-        f"{key}{key!r}\n"
-        "END",
+        f"cat <<'END'\n1 token=correct*horse in PLAIN=visible\nurl?x=correct*horse[battery]&y\n{key}{key!r}\nEND",
     )
     assert boot.run("serve") == TRIES_AGAIN
     said = output(boot).split("\n")

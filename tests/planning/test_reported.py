@@ -1,4 +1,4 @@
-"""Services that people deployed elsewhere, as they wrote them: `reported/`. The comment in each says what must happen."""
+"""Services that people deployed elsewhere, as they wrote them. The comment in each file says what must happen."""
 
 from __future__ import annotations
 

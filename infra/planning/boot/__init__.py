@@ -6,8 +6,9 @@ and starts a systemd unit that runs `boot serve`. On every start, the unit prepa
 from SSM, starts the container and reports how far it is.
 
 State items: `pk` = `state#<run>`, `sk` = instance id, `step` (S), `percent` (N, how much of it is done; optional),
-`cause` (S, only if something failed), `output` (S, the last lines that the container wrote, without secrets, while it
-does not serve), `final` (BOOL: another try cannot help, and the unit is stopped), `at` and `ttl` (N, seconds since 1970). `step` is `serving` once the container's health check is good.
+`cause` (S, only if something failed), `output` (S, the last lines that the container wrote, without secrets; only while
+it does not serve), `final` (BOOL: another try cannot help, and the unit is stopped), `at` and `ttl` (N, seconds since
+1970). `step` is `serving` once the container's health check is good.
 
 The script needs these IAM permissions:
 
