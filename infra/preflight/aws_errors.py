@@ -57,7 +57,7 @@ _USERINFO = re.compile(r"(?<=//)[^/@\s]*@")
 
 def aws_failures() -> tuple[type[Exception], ...]:
     """Return every exception that a question to AWS can end with. It is a function, so that importing this module costs
-    nothing. `ResponseParserError`, for an answer that is not AWS's, has no base class of botocore."""
+    nothing. `ResponseParserError`, for an answer that AWS does not give, has no base class of botocore."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
