@@ -151,7 +151,8 @@ def docker_problems(vpc_id: str, block: str, subnets: Mapping[str, str]) -> Iter
 
 
 def _overlaps_docker(block: str) -> bool:
-    return IPv4Network(block).overlaps(IPv4Network(DOCKER_RANGE))
+    """Whether a range overlaps docker's. A subnet can have no range of IPv4."""
+    return block != "" and IPv4Network(block).overlaps(IPv4Network(DOCKER_RANGE))
 
 
 def _zone_problems(subnets: Mapping[str, aws.ec2.GetSubnetResult]) -> Iterator[Problem]:

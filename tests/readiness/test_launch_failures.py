@@ -10,8 +10,8 @@ UNHEALTHY = "Instance became unhealthy while waiting for instance to be in InSer
 MESSAGES = [
     (
         "You have requested more vCPU capacity than your current vCPU limit of 0 allows for the instance bucket that "
-        "the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request an "
-        "adjustment to this limit. Launching EC2 instance failed.",
+        "the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request "
+        "an adjustment to this limit. Launching EC2 instance failed.",
         "the account has no vCPU quota for on-demand instances of this family (the limit is 0)",
         0,
     ),
@@ -27,7 +27,8 @@ MESSAGES = [
         0,
     ),
     (
-        "MaxIOPSLimitExceeded - Maximum number of active volumes iops, 100000, exceeded. Launching EC2 instance failed.",
+        "MaxIOPSLimitExceeded - Maximum number of active volumes iops, 100000, exceeded. Launching EC2 instance "
+        "failed.",
         "the account's quota for the IOPS of EBS volumes is used up",
         0,
     ),

@@ -8,7 +8,7 @@ SHORTEST_HIDDEN=4 # a shorter value, such as 1 or on, is in too many words
 container_lines() {
   (
     know_secrets 2>/dev/null || exit 0
-    docker logs --tail 200 "$CONTAINER" >"$WORK/lines" 2>&1 || exit 0
+    timeout 20 docker logs --tail 200 "$CONTAINER" >"$WORK/lines" 2>&1 || exit 0
     readable <"$WORK/lines" | masked | tail --lines 20 | cut --characters 1-400
   ) || true
   rm -f "$WORK/lines"
@@ -52,7 +52,7 @@ know_secrets() {
       line=${line//+([^ -~])/?} # as `readable` shows it
       if ((${#line} >= SHORTEST_HIDDEN)); then insert_by_length "$line"; fi
     done
-  done < <(docker inspect --format '{{range .Config.Env}}{{.}}{{printf "%c" 0}}{{end}}' "$CONTAINER")
+  done < <(timeout 20 docker inspect --format '{{range .Config.Env}}{{.}}{{printf "%c" 0}}{{end}}' "$CONTAINER")
   ((found == ${#SECRETS[@]}))
 }
 
