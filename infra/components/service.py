@@ -20,6 +20,7 @@ from infra.components.run_name import RunName, RunNameArgs
 from infra.components.scaling import Scaler, ScalerArgs
 from infra.components.target_group import TargetGroup, TargetGroupArgs
 from infra.planning import ServicePlan, boot
+from infra.planning.private_ecr import pulled_by_role
 
 RETENTION_DAYS = 30
 
@@ -71,7 +72,11 @@ class Service(pulumi.ComponentResource):
             name, SecretsArgs(run=plan.run, table=table, parameters=boot.parameters(plan), after=claim), inside
         )
         role = ReplicaRole(
-            name, ReplicaRoleArgs(run=plan.run, log_group_arn=logs.arn, table=table, after=claim), inside
+            name,
+            ReplicaRoleArgs(
+                run=plan.run, log_group_arn=logs.arn, table=table, pulls=pulled_by_role(plan.container), after=claim
+            ),
+            inside,
         )
         targets = TargetGroup(
             name,

@@ -10,7 +10,7 @@ from gateway_lambda.registry import record
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings, fill_references
 from infra.configuration.names import run_name_rule
 from infra.planning.boot.user_data import LARGEST_USER_DATA, bytes_at_most
-from infra.planning.buying import plan_disk, plan_purchase, plan_replicas, purchase_notes
+from infra.planning.buying import backend_notes, plan_disk, plan_purchase, plan_replicas, purchase_notes
 from infra.planning.catalog import InstanceType, read_catalog
 from infra.planning.chat_model import plan_model
 from infra.planning.chat_template import ResolveChatTemplate
@@ -23,7 +23,9 @@ from infra.planning.liveness import plan_hung_after
 from infra.planning.offers import find_offers, requirement_of
 from infra.planning.operation import check_delays, operation_notes, plan_roll
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
+from infra.planning.private_ecr import ecr_notes
 from infra.planning.relaxation import no_offer
+from infra.planning.shared_memory import shared_memory_notes
 from infra.planning.weights import Weigh, unweighed
 
 MOST_OFFERS = 40
@@ -106,8 +108,11 @@ def plan_service(
             *chosen,
             *_offer_notes(found),
             *purchase_notes(purchase, replicas),
+            *backend_notes(configuration),
             *operation_notes(replicas, settings),
             *isolation_notes(container),
+            *ecr_notes(container),
+            *shared_memory_notes(container, found),
             *_rate_limit_notes(configuration),
             *_model_notes(model, settings.weight),
         ),

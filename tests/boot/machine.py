@@ -38,6 +38,8 @@ ANSWERS = {
     "nvidia-smi": "printf 'GPU 0: NVIDIA L4 (UUID: GPU-1)\\n'",
     "docker-image": "exit 1",
     "docker-cp": "exit 1",
+    "docker-inspect": 'for file in "$STUBS"/calls/*.call; do IFS= read -r -d "" ran <"$file"; '
+    'if [[ $ran == docker-run ]]; then cat "${file%.call}.environment"; fi; done',
     "docker-wait": 'read -r status <"$STUBS/ended"; printf "%s\\n" "$status"',
     "aws-ssm-get-parameter": 'name=${words[3]}; cat "$STUBS/parameters/${name//\\//%}" || exit 254; printf "\\n"',
 }

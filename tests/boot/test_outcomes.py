@@ -107,8 +107,9 @@ def wrote(text: str) -> dict[str, str]:
         pytest.param(
             {"docker-run": says("nvidia-container-cli: unsatisfied condition: cuda>=14.0", 125)},
             "",
-            "the image needs a newer NVIDIA driver than this machine image has: nvidia-container-cli: "
-            "unsatisfied condition: cuda>=14.0",
+            "the image needs a newer NVIDIA driver than this machine image has: use an image for an older CUDA "
+            "version, or set the stack config ami to a newer machine image: nvidia-container-cli: unsatisfied "
+            "condition: cuda>=14.0",
             id="driver too old",
         ),
         pytest.param(
@@ -155,9 +156,6 @@ def wrote(text: str) -> dict[str, str]:
                 "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.",
                 "RuntimeError: Not enough memory to handle 4096 prefill tokens. You need to decrease",
                 "ValueError: No available memory for the cache blocks.",
-                "ValueError: The model's max seq len (131072) is larger than the maximum number of tokens that can be "
-                "stored in KV cache (7000).",
-                "(4.00 GiB KV cache is needed, which is larger than the available KV cache memory (0.65 GiB).",
                 "ValueError: Free memory on device cuda:0 (8.1/22.0 GiB) on startup is less than desired GPU memory "
                 "utilization (0.9, 19.8 GiB).",
                 "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static.",
@@ -218,9 +216,9 @@ def test_what_cannot_heal_stops_the_unit_and_is_said(
         pytest.param(
             {"docker-pull": says("toomanyrequests: You have reached your unauthenticated pull rate limit.")},
             "",
-            "the image registry limits how often images are pulled: toomanyrequests: You have reached your "
-            "unauthenticated "
-            "pull rate limit.",
+            "the image registry registry.example.com limits how often images are pulled: wait, add registry_auth with "
+            "an account that has a higher limit, or copy the image to ECR: toomanyrequests: You have reached your "
+            "unauthenticated pull rate limit.",
             id="pull limit",
         ),
         pytest.param(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
+
 from tests.boot.machine import INSTANCE, Machine
 
 Boots = Callable[..., Machine]
@@ -73,7 +75,7 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
             "--env", "DSTACK_RUN_NAME", "--env", "DSTACK_NODE_RANK", "--env", "DSTACK_NODES_NUM",
             "--env", "DSTACK_MASTER_NODE_IP", "--env", "DSTACK_NODES_IPS",
             "--env", "DSTACK_WORKING_DIR", "--env", "PLAIN", "--env", "DSTACK_GPUS_NUM", "--env", "HF_TOKEN",
-            "--env", "DSTACK_GPUS_PER_NODE=2",
+            "--env", "DSTACK_GPUS_PER_NODE=2", "--shm-size", "16384m",
             "--workdir", "/work dir", "--user", "nobody:100", "--privileged",
             "--mount", "type=bind,source=/mnt/models,target=/data", "--mount", "type=bind,source=/a:b,target=/b",
             "--entrypoint", "tini", "--env", "PATH=/opt/x:/bin", image,
@@ -99,6 +101,25 @@ def test_the_size_of_shared_memory_is_docker_s_option(machine: Boots) -> None:
     serves(boot)
     arguments = boot.call("docker-run").arguments
     assert arguments[arguments.index("--shm-size") + 1] == "1536m"
+
+
+@pytest.mark.parametrize(("gpus", "given"), [(1, False), (2, True), (8, True)])
+def test_a_machine_with_several_gpus_gives_the_container_more_shared_memory(
+    machine: Boots, gpus: int, given: bool
+) -> None:
+    boot = machine()
+    boot.answer("nvidia-smi", f"for gpu in {{1..{gpus}}}; do echo GPU $gpu: NVIDIA L4; done")
+    serves(boot)
+    arguments = boot.call("docker-run").arguments
+    assert [arguments[at + 1] for at, word in enumerate(arguments) if word == "--shm-size"] == ["16384m"] * given
+
+
+def test_the_size_of_shared_memory_is_the_configuration_s_on_a_machine_with_several_gpus(machine: Boots) -> None:
+    boot = machine(service="type: service\nimage: i\nport: 80\nresources: {gpu: 24GB, shm_size: 1.5GB}\n")
+    boot.answer("nvidia-smi", "printf 'GPU 0: NVIDIA L4\\nGPU 1: NVIDIA L4\\n'")
+    serves(boot)
+    arguments = boot.call("docker-run").arguments
+    assert [arguments[at + 1] for at, word in enumerate(arguments) if word == "--shm-size"] == ["1536m"]
 
 
 def test_an_image_s_own_command_is_left_to_it(machine: Boots) -> None:

@@ -16,7 +16,14 @@ import pytest
 from infra.configuration import ServiceConfiguration
 from infra.configuration.reading import load
 from infra.planning import PlanError, ServicePlan, plan_service, unresolved
-from infra.planning.boot import LARGEST_USER_DATA, UserDataTooLarge, bytes_at_most, parameters, script, user_data
+from infra.planning.boot import (
+    LARGEST_USER_DATA,
+    UserDataTooLarge,
+    bytes_at_most,
+    parameters,
+    script,
+    user_data,
+)
 from infra.planning.boot.quoting import quote
 from tests.boot.planned import planned
 from tests.boot.test_serving import EVERYTHING

@@ -81,7 +81,7 @@ spot_policy: auto
 max_price: 5.6721
 tags: {{Name: x, cost-center: 7.5}}
 """
-TESTED_ELSEWHERE = {"type", "regions", "configuration", "preflight"}
+TESTED_ELSEWHERE = {"type", "backends", "regions", "configuration", "preflight"}
 """What makes nothing, and decides what is refused: test_refusals."""
 
 

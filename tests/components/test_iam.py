@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,28 @@ def test_a_replica_has_nothing_but_instances_of_its_own_group_replaced(service: 
     assert policies(service)["yellow-cat-1-replace"]["Statement"] == [
         {"Effect": "Allow", "Action": ["autoscaling:SetInstanceHealth"], "Resource": group.outputs["arn"]}
     ]
+def test_a_replica_pulls_from_the_repository_of_its_image_and_from_no_other(deploy: Callable[..., Recording]) -> None:
+    image = "210987654321.dkr.ecr.eu-central-1.amazonaws.com/team/tgi:3"
+    (policy,) = policies(deploy(f"type: service\nimage: {image}\nport: 80\nresources: {{gpu: 24GB}}\n")).values()
+    login, pull = [one for one in policy["Statement"] if "ecr:" in str(one["Action"])]
+    assert login == {
+        "Sid": "EcrLoginKnowsNoRepository",
+        "Effect": "Allow",
+        "Action": ["ecr:GetAuthorizationToken"],
+        "Resource": "*",
+    }
+    assert pull == {
+        "Effect": "Allow",
+        "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        "Resource": "arn:aws:ecr:eu-central-1:210987654321:repository/team/tgi",
+    }
+
+
+def test_a_login_of_the_configuration_leaves_the_role_without_ecr(deploy: Callable[..., Recording]) -> None:
+    image = "210987654321.dkr.ecr.eu-central-1.amazonaws.com/team/tgi:3"
+    login = "registry_auth: {username: AWS, password: p}\n"
+    made = deploy(f"type: service\nimage: {image}\nport: 80\nresources: {{gpu: 24GB}}\n{login}")
+    assert "ecr:" not in json.dumps(policies(made))
 
 
 def asked_for(recording: Recording) -> dict[str, Any]:

@@ -349,11 +349,16 @@ def test_a_gateway_without_a_name_domain_and_auth_is_planned_with_notes() -> Non
     assert len(made.notes) == 2
 
 
+LONG = f"{'a' * 63}.{'b' * 48}.example"
+CERTIFICATE = "certificate: {type: acm, arn: 'arn:aws:acm:eu-west-1:123456789012:certificate/0'}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "settings", "where", "rule"),
     [
         (GATEWAY, {"zone_id": "Z0123456789ABCDEFGHIJ"}, "stack config zone_id", "domain is not set"),
         (f"{GATEWAY}domain: {'a' * 55}.example\n", {}, "domain", "at most 62 characters"),
+        (f"{GATEWAY}domain: {LONG}.a\n{CERTIFICATE}", {}, "domain", "gateway.<domain> has at most 128 characters"),
         (f"{GATEWAY}domain: example.xn--p1ai\n", {}, "domain", "only letters"),
     ],
 )
@@ -362,6 +367,10 @@ def test_what_a_gateway_cannot_be_is_refused(text: str, settings: dict[str, obje
         gateway(text, **settings)
     (problem,) = caught.value.problems
     assert (problem.where, rule in problem.rule) == (where, True)
+
+
+def test_a_long_domain_with_a_certificate_of_one_s_own_is_fine() -> None:
+    assert gateway(f"{GATEWAY}domain: {LONG}\n{CERTIFICATE}").domain == LONG
 
 
 def test_alice_at_two_beside_alice_is_fine_and_her_first_key_may_have_limits() -> None:

@@ -68,6 +68,7 @@ put_state() {
   item+=", \"at\": {\"N\": \"$now\"}, \"ttl\": {\"N\": \"$((now + STATE_SECONDS))\"}, \"final\": {\"BOOL\": $3}"
   if [[ -n $1 ]]; then item+=", \"percent\": {\"N\": \"$1\"}"; fi
   if [[ -n $2 ]]; then item+=", \"cause\": {\"S\": $(json_text "$2")}"; fi
+  item+=$(output_attribute "$2")
   if type -P aws >/dev/null; then
     AWS_SECONDS=$REPORT_SECONDS call_aws dynamodb put-item --table-name "$TABLE" --item "{$item}" && return 0
   else

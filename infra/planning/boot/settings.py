@@ -11,6 +11,8 @@ from infra.planning.boot.parameters import PASSWORD, USERNAME, parameter_names, 
 from infra.planning.boot.quoting import array, scalar
 from infra.planning.environment import is_read_on_the_way
 from infra.planning.plan import Container, ServicePlan
+from infra.planning.private_ecr import pulled_by_role
+from infra.planning.shared_memory import SHARED_MEMORY_MB
 
 REPLICA_PORT = 8000
 """The port of every replica for the load balancer. It does not depend on the container's port, because AWS replaces a
@@ -27,6 +29,7 @@ def settings(
     """
     _check_versions(plan, parameter_versions)
     container, health = plan.container, plan.health_check
+    ecr = pulled_by_role(container)
     lowest, _, highest = health.matcher.partition("-")
     prefix = parameter_prefix(table, plan.run)
 
@@ -44,6 +47,7 @@ def settings(
         scalar("BOOT_TIMEOUT", plan.boot_timeout),
         scalar("IMAGE", container.image),
         scalar("REGISTRY", registry(container.image)),
+        scalar("ECR_REGION", "" if ecr is None else ecr.region),
         array("USERNAME_PARAMETERS", selectors(USERNAME)),
         array("PASSWORD_PARAMETERS", selectors(PASSWORD)),
         scalar("REPLICA_PORT", REPLICA_PORT),
@@ -53,6 +57,7 @@ def settings(
         scalar("HUNG_AFTER", plan.hung_after or 0),
         scalar("LOWEST_GOOD_STATUS", int(lowest)),
         scalar("HIGHEST_GOOD_STATUS", int(highest or lowest)),
+        scalar("SHM_SIZE", f"{SHARED_MEMORY_MB}m" if container.shm_size_mb is None else ""),
         array("INSTANCE_PATHS", [mount.instance_path for mount in container.mounts]),
         array("HUB_CACHE_PATHS", container.hub_cache_paths),
         array("GPU_COUNT_VARIABLES", container.gpu_count_variables),

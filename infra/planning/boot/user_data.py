@@ -30,6 +30,7 @@ PARTS = (
     "image",
     "hub",
     "container",
+    "output",
     "causes",
     "liveness",
     "serving",
@@ -77,7 +78,10 @@ def user_data(
 
 
 def script(plan: ServicePlan, *, region: str, table: str, log_group: str, parameter_versions: Mapping[str, int]) -> str:
-    """Return the script itself, in ASCII. The arguments are those of `user_data`."""
+    """Return the script itself, in ASCII, without the comments of its parts, which would count towards EC2's limit.
+
+    The arguments are those of `user_data`.
+    """
     constants = settings(plan, region=region, table=table, log_group=log_group, parameter_versions=parameter_versions)
     parts = [_COMMENT.sub("", (Path(__file__).parent / f"{part}.sh").read_text(encoding="ascii")) for part in PARTS]
     return "\n".join(["#!/bin/bash\nset -euo pipefail\n", *parts, constants, 'main "$@"\n'])
