@@ -100,6 +100,8 @@ def _run_options(container: Container) -> list[str]:
         options += ["--user", container.user]
     if container.privileged:
         options += ["--privileged"]
+    if container.terminal:
+        options += ["--tty"]
     for mount in container.mounts:
         options += ["--mount", bind(mount.instance_path, mount.path)]
     if container.entrypoint is not None:
