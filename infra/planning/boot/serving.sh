@@ -25,11 +25,12 @@ serve() {
   prepare_disk
   count_gpus
   fetch_image
+  close_door
   start_container
   docker wait "$CONTAINER" >"$WORK/status" &
   WAITING=$!
   local served=no status
-  if await_good_health; then
+  if await_good_health && await_probes; then
     served=yes
     rm -f "$WORK/failures" "$WORK/began"
     report 'serving'
@@ -51,6 +52,7 @@ await_good_health() {
       "http://127.0.0.1:$REPLICA_PORT$HEALTH_PATH") || answer=000
     if ((10#$answer >= LOWEST_GOOD_STATUS && 10#$answer <= HIGHEST_GOOD_STATUS)); then return 0; fi
     if [[ $answer != 000 ]]; then opened=yes; fi
+    judge_answer "$answer"
     local waited=$(($(date +%s) - began))
     if [[ $said == no ]] && ((waited >= patience)); then
       said=yes
@@ -81,7 +83,7 @@ waiting_for() {
 say_unhealthy() {
   local cause="GET $HEALTH_PATH on port $CONTAINER_PORT answered $2 after $3 s"
   if [[ $1 == no ]]; then
-    cause="port $CONTAINER_PORT never opened: nothing in the container listens on it after $3 s; make the command listen on this port, on 0.0.0.0"
+    cause="port $CONTAINER_PORT never opened: nothing in the container listens on it after $3 s$(listening_elsewhere); make the command listen on this port, on 0.0.0.0"
   fi
   put_state '' "$cause" false
   log "still waiting: $cause"
