@@ -2,9 +2,10 @@
 
 Names: `/servestack/<table>/<run>/<NAME>` for an environment variable, `…/registry-username` and `…/registry-password`
 for the image registry, `…/probe-<number>` for a probe of the replica (names of variables have no hyphen). `<table>` is
-the registry's table. Each gateway has its own, because two gateways of an account can have runs of the same name. A value that does not fit into one standard parameter
-is written as `base64:` and its base64, cut into `<NAME>`, `<NAME>.1`, `<NAME>.2`, …. SSM refuses an empty value and a
-value with `{{`, and a standard parameter holds 4 KB (PutParameter's API reference).
+the registry's table. Each gateway has its own, because two gateways of an account can have runs of the same name. A
+value that does not fit into one standard parameter is written as `base64:` and its base64, cut into `<NAME>`,
+`<NAME>.1`, `<NAME>.2`, …. SSM refuses an empty value and a value with `{{`, and a standard parameter holds 4 KB
+(PutParameter's API reference).
 """
 
 from __future__ import annotations
