@@ -35,8 +35,10 @@ await_probe() {
     if [[ $answer == 2?? ]]; then good=$((good + 1)); else good=0; fi
     if ((good >= $3)); then return 0; fi
     step="waiting for $1, which answers $answer"
-    if [[ $step != "$STEP" ]]; then report "$step"; fi
-    if ((good == 0)); then put_state '' "$1 answers $answer, and must answer 200 to 299 before the replica takes requests" false; fi
+    if [[ $step != "$STEP" ]]; then
+      report "$step"
+      if ((good == 0)); then put_state '' "$1 answers $answer, and must answer 200 to 299 before the replica takes requests" false; fi
+    fi
     sleep "$2"
   done
   return 1
