@@ -1,5 +1,5 @@
 """The model server of a container: which one it is, which model it loads, where it listens. Read from the image, the
-environment and the command line, with the table in `infra.planning.servers`."""
+environment and the command line, with the table in `infra.planning.known_servers`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from infra.planning.known_servers import SERVERS
 from infra.planning.plan import Container
 from infra.planning.server_options import Options, read_options
-from infra.planning.servers import LOCAL, SERVERS, Server
-from infra.planning.shell_commands import Command, Word, read_commands
+from infra.planning.servers import LOCAL, Server
+from infra.planning.shell_commands import Command, read_commands
+from infra.planning.shell_words import Word
 
 _PYTHON = re.compile(r"python[0-9.]*")
 _PYTHON_VALUES = ("-X", "-W")

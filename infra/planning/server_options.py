@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.planning.servers import Server
-from infra.planning.shell_commands import Word
+from infra.planning.shell_words import Word
 
 _SWITCH = re.compile(
     r"--(?:no|enable|disable|use|skip)-(?!access-log-for-endpoints).*|--(?:trust-remote-code|enforce-eager|headless"

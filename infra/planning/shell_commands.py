@@ -10,48 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from infra.planning.shell_words import DEEPEST, Part, Token, tokenize
+from infra.planning.program_starters import find_program
+from infra.planning.shell_words import DEEPEST, Part, Token, Word, tokenize
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=", re.ASCII)
-_SHELLS = ("sh", "bash", "dash", "ash", "zsh")
 _DECLARATIONS = ("export", "readonly", "declare", "typeset", "local")
 _OPENING = ("if", "while", "until", "for", "case", "select")
 _CLOSING = ("fi", "done", "esac")
 _KEYWORDS = (*_OPENING, *_CLOSING, "then", "else", "elif", "do", "{", "}", "!", "time")
-_STARTERS: Mapping[str, tuple[str, ...]] = {
-    "exec": ("-a",),
-    "command": (),
-    "builtin": (),
-    "nohup": (),
-    "setsid": (),
-    "env": ("-u", "--unset", "-C", "--chdir"),
-    "sudo": ("-u", "-g", "-h", "-p", "-C", "-D"),
-    "tini": ("-p", "-e"),
-    "dumb-init": ("-r", "--rewrite"),
-    "nice": ("-n",),
-    "ionice": ("-c", "-n"),
-    "stdbuf": ("-i", "-o", "-e"),
-    "timeout": ("-k", "-s"),
-    "numactl": ("-m", "-N", "-C", "-i", "-p"),
-    "taskset": (),
-    "unbuffer": (),
-}
-"""Programs that start another one, with those of their options that take a value."""
-_ARGUMENTS_FIRST = ("timeout", "taskset")
-"""Those that have an argument before the program."""
-_RUNNERS = ("uv", "poetry", "pipenv", "pdm", "conda", "mamba")
-"""Those that start a program by `run`."""
-
-
-@dataclass(frozen=True)
-class Word:
-    """A word of a command line."""
-
-    text: str
-    """Its value. What is not known is in it as it is written: `$NAME`."""
-    known: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,27 +62,11 @@ class _Shell:
 
     def start(self, words: Sequence[Word], extra: Mapping[str, str | None]) -> None:
         """Read the words of one command. `extra` has the variables that are set for it alone."""
-        extra = dict(extra)
-        words = list(words)
-        while words and words[0].known:
-            program = PurePosixPath(words[0].text).name
-            if program in _SHELLS and (script := _script(words)) is not None:
-                self._nested(script, extra)
-                return
-            if program == "eval":
-                self._nested(Word(" ".join(word.text for word in words[1:]), all(w.known for w in words)), extra)
-                return
-            if program in _RUNNERS and len(words) > 1 and words[1].text == "run":
-                words = _without_options(words[2:], ("-n", "--name", "-p", "--prefix", "--with", "--python"))
-            elif program in _STARTERS:
-                words = _without_options(words[1:], _STARTERS[program])
-                if program in _ARGUMENTS_FIRST:
-                    words = words[1:]
-                while program in ("env", "sudo") and words and (set_ := _ASSIGNMENT.match(words[0].text)):
-                    extra[set_[1]] = words[0].text[set_.end() :] if words[0].known else None
-                    words = words[1:]
-            else:
-                break
+        started = find_program(words, extra)
+        if started.script is not None:
+            self._nested(started.script, started.extra)
+            return
+        words, extra = started.words, started.extra
         if words:
             seen = {name: self._variables.get(name) for name in self._exported} | extra
             self.commands.append(Command(words=tuple(words), environment=seen))
@@ -242,24 +193,3 @@ def _assignment(token: Token) -> tuple[str, tuple[Part, ...], bool] | None:
             found = _ASSIGNMENT.fullmatch(head)
             return (found[1], token.parts[index + 1 :], bool(found[2])) if found else None
     return None
-
-
-def _script(words: Sequence[Word]) -> Word | None:
-    """Return the command line of `sh -c`, or nothing if the shell runs a file."""
-    for index, word in enumerate(words[1:], start=1):
-        if not word.text.startswith(("-", "+")):
-            return None
-        if not word.text.startswith("--") and "c" in word.text:
-            return next((later for later in words[index + 1 :] if not later.text.startswith("-")), None)
-    return None
-
-
-def _without_options(words: Sequence[Word], with_value: Sequence[str]) -> list[Word]:
-    rest = list(words)
-    while rest and rest[0].text.startswith("-"):
-        option = rest.pop(0).text
-        if option == "--":
-            break
-        if option in with_value and rest:
-            rest = rest[1:]
-    return rest

@@ -18,6 +18,15 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _ENDS_A_WORD = frozenset(" \t\n;&|()<>")
 
 
+@dataclass(frozen=True)
+class Word:
+    """A word of a command line."""
+
+    text: str
+    """Its value. What is not known is in it as it is written: `$NAME`."""
+    known: bool = True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """A part of a word."""

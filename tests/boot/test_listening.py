@@ -1,4 +1,4 @@
-"""A server that does not answer the health check: where it listens and which paths it lacks. The replica's own probes."""
+"""A server that does not answer the health check: where it listens, which paths it lacks. The replica's own probes."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from infra.configuration import Secret
 from infra.planning import ServicePlan
 from infra.planning.checks import HealthCheck, ReplicaProbe
-from infra.planning.servers import SERVERS
+from infra.planning.known_servers import SERVERS
 
 Plan = Callable[..., ServicePlan]
 

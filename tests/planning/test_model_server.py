@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from infra.configuration import Secret
+from infra.planning.known_servers import SERVERS
 from infra.planning.model_server import Loaded, loaded_model
 from infra.planning.plan import Container
-from infra.planning.servers import SERVERS
 
 CONTAINER = Container(
     image="registry.example.com/team/image:1",
