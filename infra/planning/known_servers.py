@@ -29,6 +29,7 @@ SERVERS = (
         revision_variables=("REVISION",),
         quantize=("--quantize",),
         quantize_variables=("QUANTIZE",),
+        names="any",
     ),
     Server(
         name="vLLM",
@@ -64,6 +65,7 @@ SERVERS = (
         quantize=("--quantization",),
         name_options=("--served-model-name",),
         files=("--config",),
+        names="any",
     ),
     Server(
         name="TEI",
@@ -81,6 +83,7 @@ SERVERS = (
         model_variables=("MODEL_ID",),
         revision_variables=("REVISION",),
         name_options=("--served-model-name",),
+        names="any",
     ),
     Server(
         name="Ollama",
@@ -113,6 +116,7 @@ SERVERS = (
         model_options=("--hf-repo", "-hf", "-hfr", "--model", "-m"),
         model_variables=("LLAMA_ARG_HF_REPO", "LLAMA_ARG_MODEL"),
         name_options=("--alias", "-a"),
+        names="any",
     ),
     Server(
         name="llama-cpp-python",

@@ -184,7 +184,7 @@ def _gpus(found: _Found) -> int | None:
 def _names(found: _Found, model: str | None, commands: Sequence[Command]) -> tuple[str, ...] | None:
     """Return the model names that a server answers to, if it is certain."""
     server, options = found.server, found.options
-    if server.names == "any" or options.unread:
+    if server.names != "own" or options.unread:
         return None
     given = options.each(server.name_options)
     if server.name == "Ollama":

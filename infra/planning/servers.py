@@ -62,8 +62,8 @@ class Server:
     quantize_variables: tuple[str, ...] = ()
     name_options: tuple[str, ...] = ()
     """Options with the model names that it answers to."""
-    names: Literal["own", "any"] = "any"
-    """Whether it answers only to its own model names. By default, that is the model as it is written."""
+    names: Literal["own", "any", "varies"] = "varies"
+    """Whether it answers only to its own model names. If no option names them, that is the model as it is written."""
     lists: tuple[str, ...] = ()
     """Options that take several words."""
     files: tuple[str, ...] = ()

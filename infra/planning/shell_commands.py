@@ -66,7 +66,7 @@ class _Shell:
         if started.script is not None:
             self._nested(started.script, started.extra)
             return
-        words, extra = started.words, started.extra
+        words, extra = started.words, dict(started.extra)
         if words:
             seen = {name: self._variables.get(name) for name in self._exported} | extra
             self.commands.append(Command(words=tuple(words), environment=seen))
