@@ -12,9 +12,11 @@ from gateway_lambda.generation.request import dropped_header
 from gateway_lambda.generation.streaming import stream_answers
 from gateway_lambda.openai.chat_request import read_chat
 from gateway_lambda.openai.chunks import ChatChunks, chat_completion
+from gateway_lambda.openai.functions import read_functions
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.settings import Settings
 from gateway_lambda.tools.chat_form import begin_chat
+from gateway_lambda.tools.request import read_tools
 
 
 async def chat_completions(
@@ -24,12 +26,20 @@ async def chat_completions(
     created = int(time.time())
     model = generator.model
     request = read_chat(body, model.record)
-    generation = await begin_chat(exchange, request, body, generator)
+    read = read_functions if request.functions else read_tools
+    generation = await begin_chat(exchange, request, body, generator, read)
     if request.stream:
 
         def chunks() -> ChatChunks:
             fingerprint = generation.capabilities.fingerprint
-            return ChatChunks(model.record.name, created, fingerprint, request.n, usage=request.include_usage)
+            return ChatChunks(
+                model.record.name,
+                created,
+                fingerprint,
+                request.n,
+                usage=request.include_usage,
+                functions=request.functions,
+            )
 
         await stream_answers(exchange, [generation], chunks, settings)
         return
@@ -43,6 +53,7 @@ async def chat_completions(
             [answer.choice for answer in answers],
             prompt_tokens,
             sum(answer.choice.tokens for answer in answers),
+            functions=request.functions,
         ),
         dropped_header(request),
     )

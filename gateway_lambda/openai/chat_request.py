@@ -10,6 +10,7 @@ from gateway_lambda.generation.field_rows import Row, read_fields
 from gateway_lambda.generation.fields import boolean, integer, mapping, sequence, string
 from gateway_lambda.generation.request import ChatRequest
 from gateway_lambda.generation.sampling_fields import limit_of_tokens
+from gateway_lambda.openai.functions import has_functions
 from gateway_lambda.openai.shared_fields import OTHER_FIELDS, SHARED_ROWS, stream_options_alone
 from gateway_lambda.registry.record import Model
 
@@ -18,9 +19,11 @@ class ChatCompletionRequest(ChatRequest):
     """Older clients send `max_tokens`, newer ones `max_completion_tokens`."""
 
     max_completion_tokens: int | None = None
+    functions: bool = False
+    """The client uses the deprecated `functions`, and gets a `function_call` (openai/functions.py)."""
 
 
-def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
+def read_chat(body: Mapping[str, Any], model: Model) -> ChatCompletionRequest:
     """Return the request in `body` to `model`. Raises `RequestError`."""
     request = ChatCompletionRequest(model=model)
     read_fields(request, body, _ROWS, OTHER_FIELDS)
@@ -35,6 +38,7 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
             param="top_logprobs",
         )
     request.max_tokens = _limit(request)
+    request.functions = has_functions(body)
     if request.add_generation_prompt and request.continue_final_message:
         raise RequestError(
             "add_generation_prompt and continue_final_message are both true; set only one of them",
@@ -73,16 +77,6 @@ def _logprobs(request: ChatRequest, value: Any) -> None:
 
 def _top_logprobs(request: ChatRequest, value: Any) -> None:
     request.top_logprobs = integer(value, "top_logprobs", 0, 20)
-
-
-def _functions(request: ChatRequest, value: Any) -> None:
-    if sequence(value, "functions"):
-        request.unsupported("functions", "use tools")
-
-
-def _function_call(request: ChatRequest, value: Any) -> None:
-    if value != "none":
-        request.unsupported("function_call", "use tools and tool_choice")
 
 
 def _modalities(request: ChatRequest, value: Any) -> None:
@@ -132,8 +126,6 @@ _ROWS: Mapping[str, Row] = {
     "max_completion_tokens": _max_completion_tokens,
     "logprobs": _logprobs,
     "top_logprobs": _top_logprobs,
-    "functions": _functions,
-    "function_call": _function_call,
     "modalities": _modalities,
     "audio": _audio,
     "web_search_options": _web_search_options,

@@ -14,6 +14,7 @@ from gateway_lambda.errors import GatewayError
 from gateway_lambda.generation.choice import Choice, Finish
 from gateway_lambda.generation.deltas import Delta
 from gateway_lambda.generation.scores import Score
+from gateway_lambda.openai.functions import function_delta, function_message
 from gateway_lambda.openai.messages import assistant_message, stream_delta
 
 _encode = msgspec.json.Encoder().encode
@@ -56,8 +57,18 @@ class Chunks:
 class ChatChunks(Chunks):
     """The chunks of one streamed chat completion."""
 
-    def __init__(self, model: str, created: int, fingerprint: str | None, choices: int, *, usage: bool) -> None:
+    def __init__(
+        self,
+        model: str,
+        created: int,
+        fingerprint: str | None,
+        choices: int,
+        *,
+        usage: bool,
+        functions: bool = False,
+    ) -> None:
         super().__init__(head_of("chatcmpl-", "chat.completion.chunk", model, created, fingerprint), usage=usage)
+        self._functions = functions
         self._starts = [self._head + b'{"index":%d,"delta":' % index for index in range(choices)]
         self._before_text = [start + b'{"content":' for start in self._starts]
         self._after_text = b'},"logprobs":null,"finish_reason":null}' + self._tail
@@ -79,7 +90,8 @@ class ChatChunks(Chunks):
         """A piece of a choice's text, or of its calls."""
         logprobs = _encode(chat_logprobs(scores)) if scores else b"null"
         after = b',"logprobs":' + logprobs + b',"finish_reason":null}' + self._tail
-        return self._starts[index] + _encode(stream_delta(delta)) + after
+        shown = function_delta(delta) if self._functions else stream_delta(delta)
+        return self._starts[index] + _encode(shown) + after
 
     def end(
         self,
@@ -95,26 +107,36 @@ class ChatChunks(Chunks):
         OpenAI does not name the `stop` that ended it.
         """
         logprobs = _encode(chat_logprobs(scores)) if scores else b"null"
-        after = b'{},"logprobs":' + logprobs + b',"finish_reason":"%s"}' % finish_reason(finish, calls=calls).encode()
+        reason = finish_reason(finish, calls=calls, functions=self._functions).encode()
+        after = b'{},"logprobs":' + logprobs + b',"finish_reason":"%s"}' % reason
         return self._starts[index] + after + self._tail
 
 
 def chat_completion(
-    model: str, created: int, fingerprint: str | None, choices: list[Choice], prompt: int, completion: int
+    model: str,
+    created: int,
+    fingerprint: str | None,
+    choices: list[Choice],
+    prompt: int,
+    completion: int,
+    *,
+    functions: bool = False,
 ) -> bytes:
     """A whole response."""
     return _encode(
         {
             **head_of("chatcmpl-", "chat.completion", model, created, fingerprint),
-            "choices": [_chat_choice(index, choice) for index, choice in enumerate(choices)],
+            "choices": [_chat_choice(index, choice, functions=functions) for index, choice in enumerate(choices)],
             "usage": usage_of(prompt, completion),
         }
     )
 
 
-def finish_reason(finish: Finish, *, calls: bool) -> str:
+def finish_reason(finish: Finish, *, calls: bool, functions: bool = False) -> str:
     """Return OpenAI's word for the reason why a choice ended."""
-    return "tool_calls" if calls and finish == "stop" else finish
+    if not calls or finish != "stop":
+        return finish
+    return "function_call" if functions else "tool_calls"
 
 
 class _Likely(msgspec.Struct, gc=False):
@@ -144,15 +166,17 @@ def chat_logprobs(scores: list[Score]) -> dict[str, Any]:
     return {"content": content, "refusal": None}
 
 
-def _chat_choice(index: int, choice: Choice) -> dict[str, Any]:
+def _chat_choice(index: int, choice: Choice, *, functions: bool) -> dict[str, Any]:
     called = choice.called
+    if called is None:
+        message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None}
+    else:
+        message = function_message(called) if functions else assistant_message(called)
     return {
         "index": index,
-        "message": assistant_message(called)
-        if called
-        else {"role": "assistant", "content": choice.text, "refusal": None},
+        "message": message,
         "logprobs": None if choice.scores is None else chat_logprobs(choice.scores),
-        "finish_reason": finish_reason(choice.finish, calls=called is not None),
+        "finish_reason": finish_reason(choice.finish, calls=called is not None, functions=functions),
     }
 
 

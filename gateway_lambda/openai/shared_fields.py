@@ -37,6 +37,7 @@ OTHER_FIELDS = OtherFields(
     known=(
         *("model", "messages", "prompt", "user", "safety_identifier", "prompt_cache_key", "metadata", "store"),
         *("service_tier", "prediction", "verbosity", "tools", "tool_choice", "parallel_tool_calls", "response_format"),
+        *("functions", "function_call"),
     ),
     spelled=(
         *(name for name in SHARED_ROWS if name != "n"),

@@ -139,6 +139,16 @@ def test_arguments_become_an_object_where_they_are_one(given_arguments: Any, see
     assert shaped(HI, message)[1]["tool_calls"][0]["function"]["arguments"] == seen
 
 
+def test_the_name_of_a_call_comes_before_its_arguments_as_models_learned_it() -> None:
+    function = {"arguments": "{}", "name": "f"}
+    assert list(
+        shaped(HI, {"role": "assistant", "tool_calls": [call(function=function)]})[1]["tool_calls"][0]["function"]
+    ) == [
+        "name",
+        "arguments",
+    ]
+
+
 def test_nulls_inside_tool_calls_are_removed() -> None:
     calls = [{"id": "c1", "type": None, "index": None, "function": {"name": "f", "arguments": None}}]
     assert shaped(HI, {"role": "assistant", "content": None, "tool_calls": calls}) == [
