@@ -63,7 +63,7 @@ class Generation(Protocol):
         ...
 
     async def measure_prompt(self) -> int:
-        """Return the tokens of the prompt, without an answer. Raises `GatewayError`, also if the server cannot count."""
+        """Return the tokens of the prompt, without an answer. Raises `GatewayError` if no server can count them."""
         ...
 
 

@@ -9,7 +9,7 @@ from gateway_lambda.generation.stops import Stops
 class ShownText:
     """Follows the tokens of one generation.
 
-    `finish` says why it ended, once it has, and `stop` is the text of the stop that ended it. `tokens` counts the tokens,
+    `finish` says why it ended, once it has. `stop` is the text of the stop that ended it. `tokens` counts the tokens,
     including the one that ended it. `limit` is the most tokens.
     """
 

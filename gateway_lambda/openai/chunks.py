@@ -13,6 +13,7 @@ import msgspec
 from gateway_lambda.errors import GatewayError
 from gateway_lambda.generation.choice import Choice, Finish
 from gateway_lambda.generation.deltas import Delta
+from gateway_lambda.generation.scored_token import scored_token
 from gateway_lambda.generation.scores import Score
 from gateway_lambda.openai.functions import function_delta, function_message
 from gateway_lambda.openai.messages import assistant_message, stream_delta
@@ -139,31 +140,9 @@ def finish_reason(finish: Finish, *, calls: bool, functions: bool = False) -> st
     return "function_call" if functions else "tool_calls"
 
 
-class _Likely(msgspec.Struct, gc=False):
-    token: str
-    logprob: float
-    bytes: tuple[int, ...] | None
-
-
-class _Shown(msgspec.Struct, gc=False):
-    token: str
-    logprob: float
-    bytes: tuple[int, ...] | None
-    top_logprobs: list[_Likely]
-
-
 def chat_logprobs(scores: list[Score]) -> dict[str, Any]:
     """`logprobs` of a choice or of a chunk."""
-    content = [
-        _Shown(
-            score.text,
-            score.logprob,
-            _bytes(score.text),
-            [_Likely(text, logprob, _bytes(text)) for text, logprob in score.top],
-        )
-        for score in scores
-    ]
-    return {"content": content, "refusal": None}
+    return {"content": [scored_token(score) for score in scores], "refusal": None}
 
 
 def _chat_choice(index: int, choice: Choice, *, functions: bool) -> dict[str, Any]:
@@ -178,7 +157,3 @@ def _chat_choice(index: int, choice: Choice, *, functions: bool) -> dict[str, An
         "logprobs": None if choice.scores is None else chat_logprobs(choice.scores),
         "finish_reason": finish_reason(choice.finish, calls=called is not None, functions=functions),
     }
-
-
-def _bytes(text: str) -> tuple[int, ...] | None:
-    return tuple(text.encode()) if text else None

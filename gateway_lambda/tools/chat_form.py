@@ -23,8 +23,9 @@ async def begin_chat(
 ) -> Generation:
     """Read what depends on the upstream's version, and return the generation, which has not begun.
 
-    `form` has the tools and the response format in the fields of a chat completion. `read` reads the tools. All checks that need no upstream
-    come before the first request to it. From now on, the task ends if the client leaves. Raises `GatewayError`.
+    `form` has the tools and the response format in the fields of a chat completion. `read` reads the tools. All checks
+    that need no upstream come before the first request to it. From then on, the task ends if the client leaves. Raises
+    `GatewayError`.
     """
     if _wants_form(form):
         _read_form(request, form, Capabilities(), read)
