@@ -1,4 +1,4 @@
-"""The OpenAI API: its routes, with and without `/v1`, and which run serves a request."""
+"""The APIs of OpenAI and Anthropic: their routes, with and without `/v1`, and which run serves a request."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from gateway_lambda.anthropic.create import count_message_tokens, create_message
+from gateway_lambda.anthropic.error_form import ANTHROPIC_FORM
 from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_allowed, not_found
 from gateway_lambda.generation.generator import Generator
 from gateway_lambda.openai.chat import chat_completions
@@ -29,11 +31,16 @@ _DIALECTS: dict[bytes, _Dialect] = {
     b"/chat/completions": chat_completions,
     b"/completions": completions,
     b"/responses": create_response,
+    b"/messages": create_message,
+    b"/messages/count_tokens": count_message_tokens,
 }
+_FORMS = {b"/messages": ANTHROPIC_FORM, b"/messages/count_tokens": ANTHROPIC_FORM}
+"""Routes whose errors do not have OpenAI's form, whatever goes wrong."""
 
 _SLASHES = re.compile(rb"/{2,}")
 _ROUTES = (
-    "use /v1/models, /v1/chat/completions, /v1/completions, /v1/responses, or a run's own routes under /services/<run>/"
+    "use /v1/models, /v1/chat/completions, /v1/completions, /v1/responses, /v1/messages, or a run's own routes under "
+    "/services/<run>/"
 )
 
 
@@ -71,6 +78,7 @@ class Interface:
         If no run is open, the key is checked before the body is read. Otherwise the body must be read to know whether
         its model is open, and the bodies of callers without a key have a limit together.
         """
+        exchange.form = _FORMS.get(path)
         answer = _DIALECTS.get(path)
         if answer is not None:
             _allow(exchange, b"POST")

@@ -31,6 +31,16 @@ class Turns:
         self.messages.append(message)
         self.places.append(place)
 
+    def ask(self, content: str | list[dict[str, Any]], place: str) -> None:
+        """Add a message of the user. It goes on with the last message, if that is the user's too."""
+        last = self.messages[-1] if self.messages else None
+        if last is None or last["role"] != "user":
+            self.add({"role": "user", "content": content}, place)
+        elif isinstance(last["content"], str) and isinstance(content, str):
+            last["content"] = f"{last['content']}\n{content}"
+        else:
+            last["content"] = [*_parts(last["content"]), *_parts(content)]
+
     def say(self, text: str, place: str) -> None:
         """Add text of the assistant to its turn. A text after calls begins another turn."""
         if self._turn is not None and "tool_calls" in self._turn:
@@ -61,3 +71,7 @@ class Turns:
             self.add(turn, place)
             self._turn = turn
         return self._turn
+
+
+def _parts(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content

@@ -18,7 +18,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("generation",),
     ("tools",),
     ("routing",),
-    ("openai", "responses", "tgi"),
+    ("anthropic", "openai", "responses", "tgi"),
     ("interface",),
     ("app",),
     ("__main__",),
