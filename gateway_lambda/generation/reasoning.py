@@ -42,7 +42,8 @@ class ReasoningStart(msgspec.Struct, frozen=True):
 
 def marks_in(template: str) -> ReasoningMarks | None:
     """Return the marks that the text of a chat template has; None for a model that does not reason."""
-    return next((marks for marks in _MARKS if marks.opener in template or marks.closer in template), None)
+    opened = [marks for marks in _MARKS if marks.opener in template]
+    return next(iter(opened or [marks for marks in _MARKS if marks.closer in template]), None)
 
 
 def reasoning_start(marks: ReasoningMarks, prompt: str, prefix: str = "") -> ReasoningStart | None:
