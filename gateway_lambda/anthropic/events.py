@@ -10,15 +10,16 @@ from typing import Any
 import msgspec
 
 from gateway_lambda.anthropic.error_form import error_object
-from gateway_lambda.anthropic.message import call_id, end_of, message_head, usage_of
+from gateway_lambda.anthropic.message import SIGNATURE, call_id, end_of, message_head, usage_of
 from gateway_lambda.anthropic.request import MessagesRequest
 from gateway_lambda.errors import GatewayError
 from gateway_lambda.generation.choice import Finish
-from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta
+from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta, Reasoning
 from gateway_lambda.generation.scores import Score
 
 _encode = msgspec.json.Encoder().encode
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
+_NO_THOUGHT = {"thinking": "", "signature": ""}
 _AFTER_TEXT = b"}}\n\n"
 
 
@@ -48,15 +49,17 @@ class MessageEvents:
         return before + self._before_text + _encode(text) + _AFTER_TEXT
 
     def delta(self, index: int, delta: Delta, scores: list[Score] | None = None) -> bytes:
-        """A piece of the text, or of a call."""
+        """A piece of the thinking, of the text, or of a call."""
         match delta:
             case Content(text):
                 return self.text(index, text)
+            case Reasoning(text):
+                before = b"" if self._open == "thinking" else self._begin({"type": "thinking", **_NO_THOUGHT})
+                return before + self._part({"type": "thinking_delta", "thinking": text})
             case CallStart(_, identity, name):
                 return self._begin({"type": "tool_use", "id": call_id(identity), "name": name, "input": {}})
             case CallArguments(_, text):
-                part = {"type": "input_json_delta", "partial_json": text}
-                return _event("content_block_delta", {"index": self._index, "delta": part})
+                return self._part({"type": "input_json_delta", "partial_json": text})
 
     def end(
         self,
@@ -92,11 +95,17 @@ class MessageEvents:
         self._open = block["type"]
         return before + _event("content_block_start", {"index": self._index, "content_block": block})
 
+    def _part(self, part: dict[str, str]) -> bytes:
+        return _event("content_block_delta", {"index": self._index, "delta": part})
+
     def _close(self) -> bytes:
         if self._open is None:
             return b""
+        signed = b""
+        if self._open == "thinking":
+            signed = self._part({"type": "signature_delta", "signature": SIGNATURE})
         self._open = None
-        return _event("content_block_stop", {"index": self._index})
+        return signed + _event("content_block_stop", {"index": self._index})
 
 
 def _event(name: str, fields: dict[str, Any]) -> bytes:

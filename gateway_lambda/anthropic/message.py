@@ -9,6 +9,9 @@ from gateway_lambda.anthropic.request import MessagesRequest
 from gateway_lambda.bounded_json import JsonRefused, decode_bounded
 from gateway_lambda.generation.choice import Choice, Finish, ToolCall
 
+SIGNATURE = "unsigned"
+"""Anthropic signs the thinking of its models. Some clients send thinking back only with a signature."""
+
 
 def message_head(request: MessagesRequest) -> dict[str, Any]:
     """The fields of a message that are known before its first token."""
@@ -29,6 +32,8 @@ def whole_message(request: MessagesRequest, choice: Choice, prompt: int) -> dict
     calls = () if called is None else called.calls
     text = choice.text if called is None else called.content
     content: list[dict[str, Any]] = []
+    if choice.reasoning is not None:
+        content.append({"type": "thinking", "thinking": choice.reasoning, "signature": SIGNATURE})
     if text:
         content.append({"type": "text", "text": text})
     content += [tool_use(call) for call in calls]

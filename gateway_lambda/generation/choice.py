@@ -39,3 +39,5 @@ class Choice(msgspec.Struct):
     """The text and the calls, if it calls tools."""
     stop: str | None = None
     """The text of the stop that ended it, of the client or of the model."""
+    reasoning: str | None = None
+    """The text in which the model reasoned before it answered. It is not part of `text` or `called`."""

@@ -55,9 +55,14 @@ async def _answer(
     response = ResponseObject(body, request, created)
     custom = custom_tools(body)
     if request.stream:
-        await stream_answers(exchange, [generation], lambda: ResponseEvents(response, custom), settings)
+
+        def make_events() -> ResponseEvents:
+            return ResponseEvents(response, custom, summarizes=request.summarizes)
+
+        await stream_answers(exchange, [generation], make_events, settings)
         return
     choice = (await generation.whole(0)).choice
     prompt_tokens = await generation.count_prompt()
-    whole = response.ended(items_of(choice, custom), prompt_tokens, choice.tokens, cut=choice.finish == "length")
+    items = items_of(choice, custom, summarizes=request.summarizes)
+    whole = response.ended(items, prompt_tokens, choice.tokens, cut=choice.finish == "length")
     await exchange.respond_json(msgspec.json.encode(whole), dropped_header(request))

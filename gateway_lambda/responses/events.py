@@ -11,9 +11,9 @@ import msgspec
 
 from gateway_lambda.errors import GatewayError
 from gateway_lambda.generation.choice import Finish
-from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta
+from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta, Reasoning
 from gateway_lambda.generation.scores import Score
-from gateway_lambda.responses.open_items import Event, OpenCall, OpenItem, OpenMessage
+from gateway_lambda.responses.open_items import Event, OpenCall, OpenItem, OpenMessage, OpenReasoning
 from gateway_lambda.responses.output_items import status_of
 from gateway_lambda.responses.response_object import ResponseObject
 
@@ -26,9 +26,10 @@ class ResponseEvents:
 
     done = b""
 
-    def __init__(self, response: ResponseObject, custom: frozenset[str]) -> None:
+    def __init__(self, response: ResponseObject, custom: frozenset[str], *, summarizes: bool) -> None:
         self._response = response
         self._custom = custom
+        self._summarizes = summarizes
         self._number = 1
         """Of the newest event. The opening has 0 and 1, also if it is written after the first pieces of text."""
         self._output: list[dict[str, Any]] = []
@@ -58,10 +59,12 @@ class ResponseEvents:
         return before + _TEXT % self._number + self._middle + _encode(text) + b',"logprobs":[]}\n\n'
 
     def delta(self, index: int, delta: Delta, scores: list[Score] | None = None) -> bytes:
-        """A piece of the text, or of a call."""
+        """A piece of the reasoning, of the text, or of a call."""
         match delta:
             case Content(text):
                 return self.text(index, text, scores)
+            case Reasoning(text):
+                return self._reason(text)
             case CallStart():
                 before = self._close("completed")
                 self._open = call = OpenCall(len(self._output), delta, self._custom)
@@ -81,7 +84,7 @@ class ResponseEvents:
         """The end of the last item. `scores`: those after the last text. The API does not name the `stop`."""
         self._cut = finish == "length"
         before = b""
-        if self._open is None:
+        if self._open is None and not self._output:
             before = self.text(index, "")
         if scores and isinstance(self._open, OpenMessage):
             self._open.scores += scores
@@ -101,6 +104,15 @@ class ResponseEvents:
         return self._events(
             [("error", {**said, "error": {"type": error.type, **said}}), ("response.failed", {"response": failed})]
         )
+
+    def _reason(self, text: str) -> bytes:
+        before = b""
+        reasoning = self._open
+        if not isinstance(reasoning, OpenReasoning):
+            before = self._close("completed")
+            self._open = reasoning = OpenReasoning(len(self._output), summarizes=self._summarizes)
+            before += self._events(reasoning.opening())
+        return before + self._events([reasoning.more(text)])
 
     def _close(self, status: str) -> bytes:
         if self._open is None:

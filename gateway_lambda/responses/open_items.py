@@ -12,7 +12,15 @@ from gateway_lambda.generation.choice import ToolCall
 from gateway_lambda.generation.deltas import CallStart
 from gateway_lambda.generation.scored_token import scored_token
 from gateway_lambda.generation.scores import Score
-from gateway_lambda.responses.output_items import call_item, custom_input, message_item, new_id, text_part
+from gateway_lambda.responses.output_items import (
+    call_item,
+    custom_input,
+    message_item,
+    new_id,
+    reasoning_item,
+    reasoning_part,
+    text_part,
+)
 
 Event = tuple[str, dict[str, Any]]
 
@@ -102,3 +110,39 @@ class OpenCall:
     def _item(self, arguments: str, status: str) -> dict[str, Any]:
         call = ToolCall(self._start.id, self._start.name, arguments)
         return call_item(self._place["item_id"], call, status, self._custom)
+
+
+class OpenReasoning:
+    """Reasoning that comes in pieces, as text or as a summary."""
+
+    def __init__(self, index: int, *, summarizes: bool) -> None:
+        self._index = index
+        self._id = new_id("rs_")
+        self._summarizes = summarizes
+        self._name = "response.reasoning_summary_text" if summarizes else "response.reasoning_text"
+        number = "summary_index" if summarizes else "content_index"
+        self._place: dict[str, Any] = {"item_id": self._id, "output_index": index, number: 0}
+        self._text: list[str] = []
+
+    def opening(self) -> list[Event]:
+        item: dict[str, Any] = {**reasoning_item(self._id, "", summarizes=True), "summary": []}
+        events: list[Event] = [("response.output_item.added", {"output_index": self._index, "item": item})]
+        return events + self._part("added", "")
+
+    def more(self, text: str) -> Event:
+        """A piece of the reasoning."""
+        self._text.append(text)
+        return f"{self._name}.delta", {**self._place, "delta": text}
+
+    def closing(self, status: str) -> tuple[list[Event], dict[str, Any]]:
+        text = "".join(self._text)
+        item = reasoning_item(self._id, text, summarizes=self._summarizes)
+        return [
+            (f"{self._name}.done", {**self._place, "text": text}),
+            *self._part("done", text),
+            ("response.output_item.done", {"output_index": self._index, "item": item}),
+        ], item
+
+    def _part(self, what: str, text: str) -> list[Event]:
+        name = f"response.reasoning_summary_part.{what}" if self._summarizes else f"response.content_part.{what}"
+        return [(name, {**self._place, "part": reasoning_part(text, summarizes=self._summarizes)})]

@@ -19,14 +19,19 @@ def new_id(prefix: str) -> str:
     return prefix + os.urandom(16).hex()
 
 
-def items_of(choice: Choice, custom: frozenset[str]) -> list[dict[str, Any]]:
-    """Return the items of a whole answer. `custom`: the names of the custom tools."""
+def items_of(choice: Choice, custom: frozenset[str], *, summarizes: bool) -> list[dict[str, Any]]:
+    """Return the items of a whole answer. `custom`: the names of the custom tools.
+
+    `summarizes`: the client asks for a summary of the reasoning.
+    """
     status = status_of(choice.finish == "length")
     called = choice.called
     calls = () if called is None else called.calls
     text = choice.text if called is None else called.content
     items: list[dict[str, Any]] = []
-    if text or not calls:
+    if choice.reasoning is not None:
+        items.append(reasoning_item(new_id("rs_"), choice.reasoning, summarizes=summarizes))
+    if text or not items + list(calls):
         items.append(message_item(new_id("msg_"), text or "", status, choice.scores or ()))
     items += [call_item(new_id("fc_"), call, status, custom) for call in calls]
     return items
@@ -51,9 +56,14 @@ def message_item(identity: str, text: str, status: str, scores: Sequence[Score] 
 
 def reasoning_item(identity: str, text: str, *, summarizes: bool) -> dict[str, Any]:
     """The reasoning of the model. `summarizes`: the client reads it as a summary."""
-    summary = [{"type": "summary_text", "text": text}] if summarizes else []
-    content = [] if summarizes else [{"type": "reasoning_text", "text": text}]
+    part = reasoning_part(text, summarizes=summarizes)
+    summary, content = ([part], []) if summarizes else ([], [part])
     return {"id": identity, "type": "reasoning", "summary": summary, "content": content, "encrypted_content": None}
+
+
+def reasoning_part(text: str, *, summarizes: bool) -> dict[str, str]:
+    """The part of a reasoning item that has its text."""
+    return {"type": "summary_text" if summarizes else "reasoning_text", "text": text}
 
 
 def call_item(identity: str, call: ToolCall, status: str, custom: frozenset[str]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class CallParser:
     `done`: the text is over, or, with `parallel` false, the first call is. Text after that is ignored.
     """
 
+    plain = False
     unwraps = False
 
     def __init__(

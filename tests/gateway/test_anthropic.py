@@ -358,3 +358,20 @@ def test_other_runs_answer_the_route_themselves(bench: Bench) -> None:
     body = {"model": "m", "max_tokens": 5, "messages": HI}
     bench.post(body, path="/v1/messages")
     assert [(asked.path, asked.json) for asked in bench.tgi.asked] == [("/v1/messages", body)]
+
+
+def test_reasoning_is_a_block_of_thinking(bench: Bench) -> None:
+    bench.register(bench.service(chat_template=T0 + "{% if false %}<think></think>{% endif %}"))
+    bench.tgi.usual = answer("<think>", "Hm", "m", "</think>", "Hello", "</s>*")
+    thinking = {"type": "thinking", "thinking": "Hmm", "signature": "unsigned"}
+    assert ask(bench).json()["content"] == [thinking, {"type": "text", "text": "Hello"}]
+    found = read_events(ask(bench, stream=True).text)
+    part = {"type": "content_block_delta", "index": 0}
+    assert found[2:8] == [
+        {"type": "content_block_start", "index": 0, "content_block": {**thinking, "thinking": "", "signature": ""}},
+        {**part, "delta": {"type": "thinking_delta", "thinking": "Hm"}},
+        {**part, "delta": {"type": "thinking_delta", "thinking": "m"}},
+        {**part, "delta": {"type": "signature_delta", "signature": "unsigned"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
+    ]

@@ -391,3 +391,40 @@ def test_other_runs_answer_the_route_themselves(bench: Bench) -> None:
     body = {"model": "m", "input": "Hi"}
     bench.post(body, path="/v1/responses")
     assert [(asked.path, asked.json) for asked in bench.tgi.asked] == [("/v1/responses", body)]
+
+
+THINKS = T0 + "{% if false %}<think></think>{% endif %}"
+REASONING = {"id": "rs", "type": "reasoning", "encrypted_content": None}
+
+
+@pytest.mark.parametrize("summary", [None, "auto"])
+def test_reasoning_is_an_item_before_the_text(bench: Bench, summary: str | None) -> None:
+    """A client that asks for a summary gets the reasoning as one."""
+    bench.register(bench.service(chat_template=THINKS))
+    bench.tgi.usual = answer("<think>", "Hm", "m", "</think>", "Hello", "</s>*")
+    asked = {"model": "m", "input": "Hi", "reasoning": {"summary": summary}}
+    part = {"type": "reasoning_text" if summary is None else "summary_text", "text": "Hmm"}
+    parts = {"summary": [], "content": [part]} if summary is None else {"summary": [part], "content": []}
+    output = [{**REASONING, **parts}, message("Hello")]
+    assert without_ids(bench.post(asked, path="/v1/responses").json()["output"]) == output
+    found = read_events(bench.post({**asked, "stream": True}, path="/v1/responses").text)
+    assert without_ids(found[-1]["response"]["output"]) == output
+    name = "reasoning_text" if summary is None else "reasoning_summary_text"
+    number = "content_index" if summary is None else "summary_index"
+    place = {"item_id": "rs", "output_index": 0, number: 0}
+    kind = "content_part" if summary is None else "reasoning_summary_part"
+    for each in found:
+        del each["sequence_number"]
+    assert without_ids(found[2:9]) == [
+        {
+            "type": "response.output_item.added",
+            "output_index": 0,
+            "item": {**REASONING, "summary": [], "content": []},
+        },
+        {"type": f"response.{kind}.added", **place, "part": {**part, "text": ""}},
+        {"type": f"response.{name}.delta", **place, "delta": "Hm"},
+        {"type": f"response.{name}.delta", **place, "delta": "m"},
+        {"type": f"response.{name}.done", **place, "text": "Hmm"},
+        {"type": f"response.{kind}.done", **place, "part": part},
+        {"type": "response.output_item.done", "output_index": 0, "item": output[0]},
+    ]
