@@ -74,7 +74,7 @@ def _choice(value: object) -> object:
         return {"type": "function", "function": {"name": choice.get("name")}}
     if kind == "allowed_tools":
         return _allowed(choice)
-    rule = f"found {describe(kind)}; use 'function', 'custom' or 'allowed_tools', because other tools do not exist here"
+    rule = f"found {describe(kind)}; use function, custom or allowed_tools, because other tools do not exist here"
     raise unsupported_value("tool_choice.type", rule)
 
 

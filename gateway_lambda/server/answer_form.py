@@ -9,7 +9,7 @@ from gateway_lambda.errors import GatewayError
 
 
 class AnswerForm(NamedTuple):
-    """The form of a dialect that is not OpenAI's.
+    """The form of a dialect other than the OpenAI API.
 
     `error`: makes the body of an error, from the error and the id of the request. `id_header`: another header that has
     this id, beside `x-request-id`.
