@@ -45,6 +45,7 @@ wait_out_failures() {
 # start: from a machine that has started to a container whose health check is good.
 start() {
   trap 'end $?' EXIT
+  rm -f "$WORK/started" # what another container wrote explains nothing
   if ! identify; then
     printf 'servestack: the instance metadata service does not answer\n' >&2
     if is_late; then replace_late 'the instance metadata service does not answer'; fi
