@@ -37,7 +37,7 @@ def read_messages(body: Mapping[str, Any], model: Model, *, counts: bool = False
     if is_prefill(turns):
         request.continue_final_message = True
     if request.thinking is not None:
-        # Qwen, GLM and SmolLM read the first of the variables; DeepSeek and Granite the second.
+        # Templates of Qwen and GLM read the first of the variables, those of DeepSeek and Granite the second.
         chosen = {"enable_thinking": request.thinking, "thinking": request.thinking}
         request.chat_template_kwargs = {**chosen, **(request.chat_template_kwargs or {})}
     return request
