@@ -50,13 +50,15 @@ class CallBlock(JsonStates):
 
     def token(self, token: str) -> bool:
         """Take a control token that belongs to the block, and is not shown. Return False for any other."""
-        reads = self._state in (self._opening, self._in_body, self._between)
-        if not reads or not any(token in frame.inner or token in frame.closers for frame in self._frames):
+        if self._state == self._between and token in self._closers:
+            self._close(token)
+            return True
+        if self._state not in (self._opening, self._in_body) or not any(token in each.inner for each in self._frames):
             return False
         self._silent = True
         self.feed(token, 0)
         self._silent = False
-        return not self.over or self._closed
+        return self._state != self._opening or not self.over
 
     def settle(self, held: str) -> None:
         """End the block, because no more of it comes. `held`: text that was not read."""

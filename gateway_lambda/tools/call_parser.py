@@ -81,17 +81,19 @@ class CallParser:
         """Return what is certain after a control token. Openers and closers end the current part; others do nothing."""
         if self.done:
             return []
-        block = self._block
-        if block is not None and not self._held and block.token(token):
-            text, at = self._left(block, "", 0)
-            return self.feed(text[at:]) if text else self._said.take()
+        block, deltas = self._block, list[Delta]()
+        if block is not None and not self._held:
+            taken = block.token(token)
+            text, _ = self._left(block, "", 0)
+            deltas = self.feed(text) if text else self._said.take()
+            if taken or self.done:
+                return deltas
         frames = self._syntax.openers.get(token)
-        if frames is None and token not in self._syntax.closers:
-            return []
-        self._settle()
-        if frames is not None:
-            self._open("", frames)
-        return self._said.take()
+        if frames is not None or token in self._syntax.closers:
+            self._settle()
+            if frames is not None:
+                self._open("", frames)
+        return deltas + self._said.take()
 
     def finish(self) -> list[Delta]:
         """Return what is certain because the text is over."""
