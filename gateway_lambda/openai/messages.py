@@ -1,6 +1,6 @@
 """An assistant's text and calls in OpenAI's form: a whole message, and the `delta` of a chunk.
 
-OpenAI has no field for reasoning. `reasoning_content` is DeepSeek's, which most clients read.
+OpenAI has no field for reasoning. `reasoning_content` is the name at DeepSeek, which most clients read.
 """
 
 from __future__ import annotations

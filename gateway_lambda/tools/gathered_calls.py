@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from gateway_lambda.generation.choice import TextAndCalls, ToolCall
 from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta, Reasoning
-from gateway_lambda.tools.call_syntax import normal_arguments
+from gateway_lambda.tools.json_call import normal_arguments
 
 
 def gather_reasoning(deltas: Iterable[Delta]) -> str | None:
-    """Return the reasoning in all deltas of one choice; None if there is none."""
+    """Return the reasoning in all deltas of one choice; None without any."""
     return "".join(delta.text for delta in deltas if isinstance(delta, Reasoning)) or None
 
 

@@ -9,8 +9,14 @@ import pytest
 from tests.gateway.scripted_tgi import answer
 from tests.gateway.serving import Bench
 
-OPENS = "[{{ messages[-1].content }}]{% if add_generation_prompt %}<think>\n{% if off %}\n</think>\n\n{% endif %}{% endif %}"
-NAMES = "{% set said = messages[0].content.split('</think>')[-1] %}{% if tools %}{{ tools | tojson }}{% endif %}[{{ said }}]"
+OPENS = (
+    "[{{ messages[-1].content }}]{% if add_generation_prompt %}<think>\n"
+    "{% if off %}\n</think>\n\n{% endif %}{% endif %}"
+)
+NAMES = (
+    "{% set said = messages[0].content.split('</think>')[-1] %}"
+    "{% if tools %}{{ tools | tojson }}{% endif %}[{{ said }}]"
+)
 TOOL: dict[str, Any] = {
     "type": "function",
     "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},

@@ -27,7 +27,7 @@ CALL = '<tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>'
 
 def parsed(pieces: Iterable[str], *, begun: bool = False, tools: bool = False) -> tuple[str | None, str | None, int]:
     """Reasoning, content, and how many calls. A piece that begins with `*` is a control token."""
-    calls = CallParser(SYNTAXES["any"], frozenset("f"), new_id=lambda: "call") if tools else None
+    calls = CallParser(SYNTAXES["any"], {"f": {}}, new_id=lambda: "call") if tools else None
     parser = ReasoningParser(ReasoningStart(THINK, begun=begun), calls)
     deltas: list[Delta] = []
     for piece in pieces:
