@@ -19,7 +19,6 @@ from botocore.exceptions import ClientError
 from tests.real_boot.namespace import NetworkNamespace
 from tests.real_boot.waiting import wait_until
 
-
 _TEMPLATE = {"ImageId": "ami-12c6146b", "InstanceType": "g6.xlarge"}
 """One of the images that moto knows."""
 
@@ -76,7 +75,7 @@ class Emulator:
             AutoScalingGroupName="replicas",
             LaunchTemplate={"LaunchTemplateName": "replica"},
             AvailabilityZones=[f"{self._session.region_name}a"],
-            **{name: 1 for name in ("MinSize", "MaxSize", "DesiredCapacity")},
+            **dict.fromkeys(("MinSize", "MaxSize", "DesiredCapacity"), 1),
         )
         (instance,) = self.call("autoscaling", "describe_auto_scaling_instances")["AutoScalingInstances"]
         return instance["InstanceId"]

@@ -114,15 +114,22 @@ class Replica:
     def wait_for_step(self, step: str, *, within: float = FAR_TOO_LONG) -> None:
         self._wait_for_state(lambda state: state.step == step, within=within, what=f"the step {step!r}")
 
-    def wait_for_cause(self, *, within: float = FAR_TOO_LONG) -> State:
-        """Return the first state item that has a cause."""
-        return self._wait_for_state(lambda state: state.cause is not None, within=within, what="a cause")
+    def wait_for_log(self, start: str, *, count: int = 1, within: float = FAR_TOO_LONG) -> None:
+        """Wait until the boot log has so many lines that begin with `start`."""
 
-    def wait_for_log(self, line: str, *, count: int = 1, within: float = FAR_TOO_LONG) -> None:
-        """Wait until the boot log has `line` so many times."""
-        self._wait_until(
-            lambda: self.boot_log().count(line) >= count, within=within, what=f"{count} log lines {line!r}"
-        )
+        def found() -> bool:
+            return sum(line.startswith(start) for line in self.boot_log()) >= count
+
+        self._wait_until(found, within=within, what=f"{count} log lines {start!r}")
+
+    def wait_for_unit(self, state: str, *, within: float = FAR_TOO_LONG) -> None:
+        """Wait until systemd says this of the unit: `active`, `failed`."""
+        ask = ("systemctl", "show", "--property", "ActiveState", "--value", "servestack.service")
+
+        def found() -> bool:
+            return self.machine.is_booted and self.machine.run(*ask).strip() == state
+
+        self._wait_until(found, within=within, what=f"the unit's state {state!r}")
 
     def boot_log(self) -> list[str]:
         return self.aws.log(LOG_GROUP, f"{self.instance}/boot")

@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Write no line for a request."""
 
     def send(self, body: bytes, status: int = 200) -> None:

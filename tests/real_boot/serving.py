@@ -6,7 +6,6 @@ import contextlib
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 
 class Server:
@@ -24,7 +23,7 @@ class Server:
 
             do_HEAD = do_PUT = do_POST = do_GET
 
-            def log_message(self, *_: Any) -> None:
+            def log_message(self, format: str, *args: object) -> None:
                 """Stay silent."""
 
         self._server = ThreadingHTTPServer((address, port), Handler)

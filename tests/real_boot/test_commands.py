@@ -31,7 +31,7 @@ def test_a_server_on_the_containers_own_address_is_reached(replica: Starts) -> N
 
 
 def test_weights_in_the_image_stay_visible_where_the_cache_is(replica: Starts, base: bytes) -> None:
-    files = {path: "baked" for path in ("/data/my-model/weights", "/root/.cache/huggingface/hub/weights")}
+    files = dict.fromkeys(("/data/my-model/weights", "/root/.cache/huggingface/hub/weights"), "baked")
     boot = replica(images={"server:1": image(base, files=files)})
     boot.wait_for_step("serving")
-    assert {path: boot.get(f"/file?path={path}") for path in files} == {path: b"baked" for path in files}
+    assert {path: boot.get(f"/file?path={path}") for path in files} == dict.fromkeys(files, b"baked")
