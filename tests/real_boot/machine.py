@@ -1,8 +1,8 @@
 """A machine that boots Debian with systemd: a container of systemd-nspawn, with real docker in it.
 
-Everything that it consists of ends with the process that started it, also if that process is killed: its processes by
-the kernel's parent-death signal, its mounts with its mount namespace. Only a folder remains, which `remove_leftovers`
-finds.
+Everything that it consists of ends with the process that started it, also if that process is killed. The parent-death
+signal of the kernel then ends the first process of a PID namespace, and so every process in it. The mounts end with
+their mount namespace. Only a folder remains, which `remove_leftovers` finds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MEMORY_MB = 3072
 FAR_TOO_LONG = 60
 
 # $1: the folder; $2: the file system; $3: megabytes of docker's disk, 0: no limit; $4: the control group's file of
-# process ids, if there is one; $5: the network namespace
+# process ids, if there is one
 _START = """
 set -e
 if [ -n "$4" ]; then echo $$ >"$4"; fi
@@ -34,7 +34,7 @@ mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/
 if [ "$3" != 0 ]; then mount -t tmpfs -o "size=$3m" tmpfs "$1/docker"; fi
 exec systemd-nspawn --quiet --directory="$1/mount" --machine=replica --boot --console=read-only \
   --register=no --keep-unit --capability=all --private-users=no --resolv-conf=off --timezone=off --link-journal=no \
-  --bind="$1/docker:/var/lib/docker" --network-namespace-path="$5"
+  --bind="$1/docker:/var/lib/docker" --network-namespace-path=/proc/self/ns/net
 """
 _SETTINGS = {
     "UNIFIED_CGROUP_HIERARCHY": "1",  # the machine has version 2 of control groups, whatever the host has
@@ -75,8 +75,18 @@ class Machine:
     def start(self) -> None:
         """Switch the machine on."""
         group = str(self._memory.processes or "")
-        words = [str(self._folder), str(self._root), str(self._docker_disk_mb), group, self._namespace.path]
-        shell = ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", _START, "sh", *words]
+        words = [str(self._folder), str(self._root), str(self._docker_disk_mb), group]
+        alone = [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "--pid",
+            "--fork",
+            "--kill-child=KILL",
+            "--mount-proc",
+        ]
+        shell = [*alone, "/bin/sh", "-c", _START, "sh", *words]
         with (self._folder / "console").open("ab") as console:
             self._process = subprocess.Popen(
                 self._namespace.command(shell),
@@ -90,7 +100,8 @@ class Machine:
     def shut_down(self) -> None:
         """Ask the machine to shut down, as AWS does when it ends an instance. Does not wait."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
+            for nspawn in _children(self._process.pid):
+                os.kill(nspawn, signal.SIGTERM)
 
     def wait(self, *, within: float = 3 * FAR_TOO_LONG) -> None:
         """Wait until the machine is off.
@@ -152,19 +163,13 @@ class Machine:
         self._memory.close()
 
     def _first_process(self) -> int | None:
-        """Return the id, on this machine, of the machine's first process."""
-        waiting = [self._process.pid] if self._process is not None else []
+        """Return the id, on this machine, of the first process of the machine's own PID namespace."""
+        waiting = _children(self._process.pid) if self._process is not None else []
         while waiting:
-            process = Path("/proc", str(waiting.pop()))
-            try:
-                status = (process / "status").read_text()
-                children = " ".join(file.read_text() for file in process.glob("task/*/children"))
-            except OSError:
-                continue
-            ids = next(line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:"))
-            if len(ids) > 1 and ids[-1] == "1":
-                return int(process.name)
-            waiting += [int(child) for child in children.split()]
+            process = waiting.pop()
+            if _ids(process)[2:] == [1]:  # the id here, the id in the namespace around nspawn, the id in the machine
+                return process
+            waiting += _children(process)
         return None
 
 
@@ -179,3 +184,20 @@ def remove_leftovers() -> None:
 
 def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _children(process: int) -> list[int]:
+    """Return the ids of a process's children; none if it has ended."""
+    with contextlib.suppress(OSError):
+        files = Path("/proc", str(process)).glob("task/*/children")
+        return [int(child) for file in files for child in file.read_text().split()]
+    return []
+
+
+def _ids(process: int) -> list[int]:
+    """Return the ids of a process in each PID namespace, the outermost first; none if it has ended."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc", str(process), "status").read_text().splitlines():
+            if line.startswith("NSpid:"):
+                return [int(number) for number in line.split()[1:]]
+    return []

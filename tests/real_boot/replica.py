@@ -156,7 +156,7 @@ class Replica:
 
         def ask() -> http.client.HTTPResponse:
             connection = http.client.HTTPConnection("127.0.0.1", REPLICA_PORT, timeout=timeout)
-            connection.request(method, path, headers={"Connection": "close"})  # the answer then closes it
+            connection.request(method, path)
             return connection.getresponse()
 
         return self._namespace.run(ask)

@@ -27,7 +27,7 @@ hanging = threading.Event()
 
 
 class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version = "HTTP/1.0"  # each answer ends its connection
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -64,7 +64,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def stream(self, lines: int, pause: float) -> None:
         self.send_response(200)
-        self.send_header("Connection", "close")
         self.end_headers()
         for number in range(1, lines + 1):
             self.wfile.write(b"%d\n" % number)
