@@ -40,6 +40,7 @@ def files(*, gpus: int = 1) -> Mapping[str, File]:
     return {
         "etc/hostname": File("replica\n"),
         "etc/hosts": File("127.0.0.1 localhost replica\n"),
+        "etc/machine-id": File(""),  # a missing file makes systemd switch all services on, as at a first boot
         "etc/resolv.conf": File(""),
         "etc/cloud/cloud.cfg.d/99-test.cfg": File(_CLOUD_INIT),
         "etc/cloud/ds-identify.cfg": File("policy: enabled\n"),
