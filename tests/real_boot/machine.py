@@ -156,9 +156,11 @@ class Machine:
     def close(self) -> None:
         """End everything at once, and remove the machine's disk."""
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(FAR_TOO_LONG)
+            nspawn = _children(self._process.pid)
+            for process in nspawn or [self._process.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            self._process.wait(FAR_TOO_LONG)  # for nspawn, which the kernel ends after every process in its namespace
         _remove(self._folder)
         self._memory.close()
 

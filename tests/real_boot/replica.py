@@ -127,7 +127,10 @@ class Replica:
         ask = ("systemctl", "show", "--property", "ActiveState", "--value", "servestack.service")
 
         def found() -> bool:
-            return self.machine.is_booted and self.machine.run(*ask).strip() == state
+            try:
+                return self.machine.run(*ask).strip() == state
+            except RuntimeError:  # systemd does not answer yet
+                return False
 
         self._wait_until(found, within=within, what=f"the unit's state {state!r}")
 
