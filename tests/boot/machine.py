@@ -17,8 +17,8 @@ from infra.planning.boot import parameter_prefix, parameters, script
 
 STUB = Path(__file__).with_name("stub.sh")
 STUBBED = (
-    "aws", "curl", "date", "df", "docker", "du", "lsblk", "mkfs.xfs", "mount", "mountpoint", "nvidia-smi", "sleep",
-    "systemctl",
+    "aws", "curl", "date", "df", "docker", "du", "lsblk", "mkfs.xfs", "mount", "mountpoint", "nvidia-smi", "pkill",
+    "sleep", "systemctl",
 )  # fmt: skip
 REGION, TABLE, LOG_GROUP, INSTANCE = "eu-west-1", "registry", "/servestack/run", "i-0123456789abcdef0"
 FAR_TOO_LONG = 30

@@ -98,6 +98,7 @@ end() {
 stop() {
   trap '' TERM INT
   log 'stopping'
+  tell_server
   docker stop -t 60 "$CONTAINER" >/dev/null 2>&1 || true
   exit 0
 }
