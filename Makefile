@@ -98,21 +98,35 @@ clean: ## remove .venv and the caches of the tests
 BEFORE_INSTALL := :
 NOT_INSTALLED := The installation failed; pip says why above. If pip could not connect, check the network, or set PIP_INDEX_URL to a package index that is within reach. Then run the same command again. It continues where it stopped.
 
+# pip writes a line or two for each package. A terminal gets one line that counts them. What pip says of errors stays.
+define INSTALL
+set -o pipefail; all=$$(grep -c == $<); PYTHONUNBUFFERED=1 $(PIP) --progress-bar off -r $< | { \
+	done=0; while read -r what name rest; do \
+		case $$what in \
+			Collecting|Ignoring) done=$$((done + 1));; \
+			Requirement) done=$$((done + 1)); name="already there";; \
+			Installing) name="writing files …";; \
+			*) continue;; \
+		esac; \
+		if [ -t 1 ]; then printf '  %d of %d: %s\033[K\r' $$done $$all "$$name"; fi; \
+	done; if [ -t 1 ]; then printf '\033[K'; fi; } || { echo "$(NOT_INSTALLED)"; exit 1; }
+endef
+
 # Each requirements file has a stamp. A stamp that is newer than its file means: installed.
 $(VENV)/.installed-local: requirements-local.txt | $(VENV)/bin/python
 	@$(BEFORE_INSTALL)
 	@echo "Installing the local environment (about 200 MB, once) …"
-	@$(PIP) -r $< || { echo "$(NOT_INSTALLED)"; exit 1; }
+	@$(INSTALL)
 	@touch $@
 
 $(VENV)/.installed-deploy: requirements.txt | $(VENV)/bin/python
 	@echo "Installing Pulumi and the SDKs of its providers (once) …"
-	@$(PIP) -r $< || { echo "$(NOT_INSTALLED)"; exit 1; }
+	@$(INSTALL)
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
 	@echo "Installing what the tests need (once) …"
-	@$(PIP) -r $< || { echo "$(NOT_INSTALLED)"; exit 1; }
+	@$(INSTALL)
 	@touch $@
 
 # checkov has its own environment, because its packages conflict with ours. Without network, all other checks run.

@@ -8,13 +8,13 @@ gateway passes on). A plain answer is always the same.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sys
 from functools import cache
-from typing import cast
 
 import uvloop
+
+from bench.raw_http import LAST_CHUNK, STREAM_HEAD, Connection, event, plain
 
 TOKEN = "lorem"
 """In the text of every token; the load generator counts it."""
@@ -24,21 +24,7 @@ END = "<|im_end|>"
 _PLAIN_TOKENS = 16
 _TOKENS = re.compile(rb'"max_(?:new_|completion_)?tokens": ?(\d+)')
 _MILLISECONDS = re.compile(rb'"seed": ?(\d+)')
-_LENGTH = re.compile(rb"\r\ncontent-length: ?(\d+)", re.IGNORECASE)
 _STREAM = re.compile(rb'"stream": ?true')
-_STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-
-
-def _plain(value: object, *headers: bytes) -> bytes:
-    body = json.dumps(value, separators=(",", ":")).encode()
-    head = [b"HTTP/1.1 200 OK", b"content-type: application/json", b"content-length: %d" % len(body), *headers]
-    return b"\r\n".join([*head, b"", body])
-
-
-def _event(value: object, space: bytes) -> bytes:
-    text = value if isinstance(value, bytes) else json.dumps(value, separators=(",", ":")).encode()
-    data = b"data:%s%s\n\n" % (space, text)
-    return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 def _tgi_token(text: str, special: bool) -> dict[str, object]:
@@ -54,7 +40,7 @@ def _openai_chunk(delta: object, finish: str | None) -> dict[str, object]:
     return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "bench", "choices": [choice]}
 
 
-_INFO = _plain(
+_INFO = plain(
     {
         "model_id": "bench",
         "model_sha": "abc",
@@ -66,8 +52,8 @@ _INFO = _plain(
         "docker_label": None,
     }
 )
-_TOKENIZED = _plain([{"id": 1, "text": "<s>", "start": 0, "stop": 0}, {"id": 2, "text": "a", "start": 0, "stop": 1}])
-_GENERATED = _plain(
+_TOKENIZED = plain([{"id": 1, "text": "<s>", "start": 0, "stop": 0}, {"id": 2, "text": "a", "start": 0, "stop": 1}])
+_GENERATED = plain(
     {
         "generated_text": f" {TOKEN}" * _PLAIN_TOKENS,
         "details": {
@@ -78,7 +64,7 @@ _GENERATED = _plain(
     },
     b"x-prompt-tokens: 21",
 )
-_COMPLETED = _plain(
+_COMPLETED = plain(
     {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -96,12 +82,12 @@ _COMPLETED = _plain(
     }
 )
 _TGI_TOKENS = [
-    _event({"index": 1, "token": _tgi_token(text, False), "generated_text": None, "details": None}, b"")
+    event({"index": 1, "token": _tgi_token(text, False), "generated_text": None, "details": None}, b"")
     for text in _TEXTS
 ]
-_OPENAI_TOKENS = [_event(_openai_chunk({"content": text}, None), b" ") for text in _TEXTS]
-_OPENAI_ROLE = _event(_openai_chunk({"role": "assistant", "content": ""}, None), b" ")
-_OPENAI_LAST = _event(_openai_chunk({}, "stop"), b" ") + _event(b"[DONE]", b" ") + b"0\r\n\r\n"
+_OPENAI_TOKENS = [event(_openai_chunk({"content": text}, None), b" ") for text in _TEXTS]
+_OPENAI_ROLE = event(_openai_chunk({"role": "assistant", "content": ""}, None), b" ")
+_OPENAI_LAST = event(_openai_chunk({}, "stop"), b" ") + event(b"[DONE]", b" ") + LAST_CHUNK
 
 
 @cache
@@ -112,7 +98,7 @@ def _tgi_last(tokens: int) -> bytes:
         "generated_text": f" {TOKEN}" * tokens,
         "details": _tgi_details(tokens + 1),
     }
-    return _event(last, b"") + b"0\r\n\r\n"
+    return event(last, b"") + LAST_CHUNK
 
 
 class Steps:
@@ -136,50 +122,29 @@ class Steps:
             self._loop.call_later(milliseconds / 1000, self._step, milliseconds)
 
 
-class Canned(asyncio.Protocol):
-    """One connection. Requests come one after the other, as HTTP clients with a pool send them."""
+class Canned(Connection):
+    """One connection, whose streams get their tokens from `steps`."""
 
     def __init__(self, steps: Steps) -> None:
+        super().__init__()
         self._steps = steps
-        self._received = b""
         self._left = 0
         self._events: list[bytes] = []
         self._last = b""
-        self._transport: asyncio.WriteTransport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.WriteTransport", transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        end = self._received.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        length = _LENGTH.search(self._received, 0, end + 2)
-        whole = end + 4 + (int(length[1]) if length else 0)
-        if len(self._received) < whole:
-            return
-        path = self._received.split(b" ", 2)[1]
-        body = self._received[end + 4 : whole]
-        self._received = self._received[whole:]
-        self._answer(path, body)
-
-    def _answer(self, path: bytes, body: bytes) -> None:
+    def answer(self, path: bytes, body: bytes) -> None:
         if path == b"/generate_stream":
             tokens = _number(_TOKENS, body, _PLAIN_TOKENS)
-            self._stream(_STREAM_HEAD, _TGI_TOKENS, tokens, _tgi_last(tokens), body)
+            self._stream(STREAM_HEAD, _TGI_TOKENS, tokens, _tgi_last(tokens), body)
         elif path == b"/v1/chat/completions" and _STREAM.search(body):
             tokens = _number(_TOKENS, body, _PLAIN_TOKENS)
-            self._stream(_STREAM_HEAD + _OPENAI_ROLE, _OPENAI_TOKENS, tokens, _OPENAI_LAST, body)
+            self._stream(STREAM_HEAD + _OPENAI_ROLE, _OPENAI_TOKENS, tokens, _OPENAI_LAST, body)
         else:
-            plain = {b"/generate": _GENERATED, b"/v1/chat/completions": _COMPLETED, b"/tokenize": _TOKENIZED}
-            self._write(plain.get(path, _INFO))
+            whole = {b"/generate": _GENERATED, b"/v1/chat/completions": _COMPLETED, b"/tokenize": _TOKENIZED}
+            self.write(whole.get(path, _INFO))
 
     def _stream(self, head: bytes, events: list[bytes], tokens: int, last: bytes, body: bytes) -> None:
-        self._write(head + events[0])
+        self.write(head + events[0])
         self._left = tokens - 1
         self._events = events
         self._last = last
@@ -190,12 +155,8 @@ class Canned(asyncio.Protocol):
         if self._transport is None:
             return False
         self._left -= 1
-        self._write(self._events[self._left % len(self._events)] if self._left >= 0 else self._last)
+        self.write(self._events[self._left % len(self._events)] if self._left >= 0 else self._last)
         return self._left >= 0
-
-    def _write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
 
 
 def _number(pattern: re.Pattern[bytes], body: bytes, otherwise: int) -> int:

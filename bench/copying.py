@@ -15,9 +15,9 @@ import aiohttp
 import uvicorn
 from yarl import URL
 
-from gateway_lambda.registry.record import Service
 from gateway_lambda.settings import Settings
 from gateway_lambda.upstream.client import Upstream
+from gateway_lambda.upstream.replica import Replica
 
 Message = dict[str, Any]
 Headers = list[tuple[bytes, bytes]]
@@ -53,7 +53,7 @@ class ThroughOwn:
 
     def __init__(self, upstream: str) -> None:
         self._upstream = Upstream(Settings())
-        (self._replica,) = self._upstream.replicas(Service(run="copied", url=upstream))
+        self._replica = Replica(upstream, None)
 
     async def post(
         self, path: bytes, body: bytes, start: Callable[[int, Headers], Awaitable[None]]

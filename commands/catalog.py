@@ -44,10 +44,10 @@ def main(arguments: Sequence[str], *, catalog: Path = CATALOG) -> int:
         prog="python -m commands.catalog", description="Write the prices of the catalog again, from gpuhunt."
     )
     parser.add_argument(
-        "file", nargs="?", type=Path, help="gpuhunt's catalog of AWS, a CSV; default: gpuhunt downloads it"
+        "file", nargs="?", type=Path, help="gpuhunt's catalog of AWS, a CSV. Default: gpuhunt downloads it"
     )
     parser.add_argument(
-        "--as-of", default=f"{datetime.now(UTC):%Y-%m-%d}", help="the day of the prices; default: today"
+        "--as-of", default=f"{datetime.now(UTC):%Y-%m-%d}", help="the day of the prices. Default: today"
     )
     given = parser.parse_args(arguments)
     try:

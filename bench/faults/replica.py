@@ -8,13 +8,13 @@ number that its prompt holds, a line each.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import socket
 import struct
 import sys
-from typing import cast
+
+from bench.raw_http import LAST_CHUNK, STREAM_HEAD, Connection, event, plain
 
 TOKENS = [f" t{number}" for number in range(12)]
 """The text of every answer."""
@@ -24,30 +24,17 @@ WAYS = ("well", "reset", "close", "garbage", "500", "hang", "early", "break")
 """`early` ends its streams half way and properly, `break` half way and with a reset. With `only-` in front, it
 answers well what does not ask for a generation."""
 
-_LENGTH = re.compile(rb"\r\ncontent-length: ?(\d+)", re.IGNORECASE)
 _NUMBER = re.compile(rb"number (\d+)\.")
-_STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-_LAST_CHUNK = b"0\r\n\r\n"
-
-
-def _plain(status: bytes, value: object) -> bytes:
-    body = json.dumps(value).encode()
-    return b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body)
-
-
-def _event(value: object) -> bytes:
-    data = b"data: %s\n\n" % (value if isinstance(value, bytes) else json.dumps(value).encode())
-    return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 def _tgi(text: str, details: object = None) -> bytes:
     token = {"id": 1, "text": text, "logprob": -0.5, "special": details is not None}
-    return _event({"index": 1, "token": token, "generated_text": "x" if details else None, "details": details})
+    return event({"index": 1, "token": token, "generated_text": "x" if details else None, "details": details})
 
 
 def _openai(delta: object, finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return _event({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]})
+    return event({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]})
 
 
 _ANSWERS = {
@@ -57,13 +44,13 @@ _ANSWERS = {
     ],
     b"/v1/chat/completions": [
         *(_openai({"content": text}) for text in TOKENS),
-        _openai({}, "stop") + _event(b"[DONE]"),
+        _openai({}, "stop") + event(b"[DONE]"),
     ],
 }
 _OTHERS = {
-    b"/info": _plain(b"200 OK", {"version": "3.3.6", "max_total_tokens": 4096}),
-    b"/tokenize": _plain(b"200 OK", [{"id": 1, "text": "a"}]),
-    b"/v1/models": _plain(b"200 OK", {"object": "list", "data": []}),
+    b"/info": plain({"version": "3.3.6", "max_total_tokens": 4096}),
+    b"/tokenize": plain([{"id": 1, "text": "a"}]),
+    b"/v1/models": plain({"object": "list", "data": []}),
 }
 
 
@@ -74,7 +61,7 @@ class State:
         self.arrived = arrived
         """The file that arrivals are written to."""
         self.way = "well"
-        self.streaming: set[Connection] = set()
+        self.streaming: set[Replica] = set()
 
     def turn(self, way: str) -> int:
         """From now on it fails in that way. Returns how many streams are under way, which break off or stop with it."""
@@ -86,35 +73,20 @@ class State:
         return len(streaming)
 
 
-class Connection(asyncio.Protocol):
-    """Requests come one after the other."""
+class Replica(Connection):
+    """One connection of the replica, which answers in the way of `state`."""
 
     def __init__(self, state: State) -> None:
+        super().__init__()
         self._state = state
-        self._received = b""
         self._left: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._transport: asyncio.WriteTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.WriteTransport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop(reset=False)
-        self._transport = None
+        super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        end = self._received.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        length = _LENGTH.search(self._received, 0, end + 2)
-        whole = end + 4 + (int(length[1]) if length else 0)
-        if len(self._received) < whole:
-            return
-        path = self._received.split(b" ", 2)[1]
-        body = self._received[end + 4 : whole]
-        self._received = self._received[whole:]
+    def answer(self, path: bytes, body: bytes) -> None:
         number = _NUMBER.search(body) if path in _ANSWERS else None
         if number:
             os.write(self._state.arrived, number[1] + b"\n")
@@ -128,22 +100,22 @@ class Connection(asyncio.Protocol):
         elif way == "close":
             self._end()
         elif way == "garbage":
-            self._write(b"nonsense\r\n\r\n")
+            self.write(b"nonsense\r\n\r\n")
             self._end()
         elif way == "500":
-            self._write(_plain(b"500 Oops", {"message": "oops"}))
+            self.write(plain({"message": "oops"}, status=b"500 Oops"))
         elif way != "hang":
             self._answer_well(path, way)
 
     def _answer_well(self, path: bytes, way: str) -> None:
         events = _ANSWERS.get(path)
         if events is None:
-            self._write(_OTHERS.get(path) or _plain(b"404 Not Found", {}))
+            self.write(_OTHERS.get(path) or plain({}, status=b"404 Not Found"))
             return
-        last = {"early": _LAST_CHUNK, "break": b""}.get(way)
-        self._left = [*events, _LAST_CHUNK] if last is None else [*events[: len(events) // 2], last]
+        last = {"early": LAST_CHUNK, "break": b""}.get(way)
+        self._left = [*events, LAST_CHUNK] if last is None else [*events[: len(events) // 2], last]
         self._state.streaming.add(self)
-        self._write(_STREAM_HEAD)
+        self.write(STREAM_HEAD)
         self._step()
 
     def stop(self, *, reset: bool) -> None:
@@ -161,7 +133,7 @@ class Connection(asyncio.Protocol):
         if not data:
             self.stop(reset=True)
             return
-        self._write(data)
+        self.write(data)
         if self._left:
             self._timer = asyncio.get_running_loop().call_later(_BEAT, self._step)
         else:
@@ -171,15 +143,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
-
 
 async def _serve(path: str) -> None:
     loop = asyncio.get_running_loop()
     state = State(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
-    server = await loop.create_server(lambda: Connection(state), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(lambda: Replica(state), "127.0.0.1", 0, backlog=1024)
     _say(server.sockets[0].getsockname()[1])
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -50,10 +50,10 @@ def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Argum
         "configurations", nargs="*", metavar="CONFIG", help="path of a configuration, service or gateway; or several"
     )
     parser.add_argument(
-        "--name", help="the run name; default: the name in the configuration, else the name of the stack"
+        "--name", help="the run name. Default: the name in the configuration, else the name of the stack"
     )
     parser.add_argument(
-        "--stack", type=_stack, metavar="NAME", help="name of the stack; default: gateway, or the run name of a service"
+        "--stack", type=_stack, metavar="NAME", help="name of the stack. Default: gateway, or the run name of a service"
     )
     parser.add_argument("--offers", type=_count, default=3, metavar="N", help="offers to show (default: 3)")
     add_environment(parser)

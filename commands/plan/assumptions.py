@@ -19,6 +19,7 @@ DOMAIN = "example.com"
 ZONES = "abc"
 """The letters of the Availability Zones that each region is assumed to have."""
 _ID = "0123456789abcdef0"
+_RANGE = "10.0.0.0/16"
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
 """How a zone's name begins: `us-east-1` of `us-east-1a`, `us-west-2` of `us-west-2-lax-1a`."""
 
@@ -113,10 +114,10 @@ class Assumptions:
         subnets = (isinstance(plan, GatewayPlan) and plan.subnet_ids) or ()
         match asked:
             case "getVpc":
-                return {"enableDnsSupport": True}
+                return {"enableDnsSupport": True, "cidrBlock": _RANGE}
             case "getSubnet":
                 letter = chr(ord("a") + subnets.index(str(given["id"])))
-                return {"availabilityZone": f"{self._region}{letter}", "availabilityZoneId": ""}
+                return {"availabilityZone": f"{self._region}{letter}", "availabilityZoneId": "", "cidrBlock": _RANGE}
             case "getRouteTable":
                 return {"routes": [{"cidrBlock": "0.0.0.0/0"}]}
             case "getPrefixList":

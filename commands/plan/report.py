@@ -59,6 +59,8 @@ def _of_service(plan: ServicePlan, stack: str) -> Iterator[tuple[str, str]]:
     yield "Image", plan.container.image
     if plan.model is not None:
         yield "Model", f"{plan.model.name} ({plan.model.type}, {plan.model.format})"
+    check = plan.health_check
+    yield "Health check", f"GET {check.path} answers {check.matcher} ({check.origin})"
     auth = {None: "as the gateway says", True: "callers need a key", False: "open to everyone"}[plan.auth]
     yield "Auth", auth
     low, high = plan.replicas.minimum, plan.replicas.maximum
@@ -88,10 +90,8 @@ def _costs(planned: Planned, costs: Costs, width: int) -> str:
 
 def _explained(planned: Planned) -> str:
     plan = planned.plan
-    said = (
-        f"A month has {HOURS} hours. All prices are list prices of {PRICES_REGION}, without free tier and tax. Those "
-    )
-    said += f"of instances are of {PRICES_AS_OF}; commands/plan/prices.csv names page and date of the others."
+    said = f"A month has {HOURS} hours. All prices are list prices of {PRICES_REGION}, without free tier and tax. "
+    said += f"Instance prices are from {PRICES_AS_OF}. commands/plan/prices.csv has the source and date of all others."
     region = assumed_region(plan)
     if region != PRICES_REGION:
         said += f" Prices in {region} differ."

@@ -48,10 +48,10 @@ def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Argum
         "--openai-base-url",
         type=_url,
         metavar="URL",
-        help="base URL of the OpenAI API; default: derived from --url",
+        help="base URL of the OpenAI API. Default: derived from --url",
     )
     parser.add_argument("--model", help="with --url: the model of the service; - for a service without a model")
-    parser.add_argument("--key", help=f"an API key; default: {KEY_VARIABLE}, else the first key of the gateway")
+    parser.add_argument("--key", help=f"an API key. Default: {KEY_VARIABLE}, else the first key of the gateway")
     parser.add_argument(
         "--health", type=_path, metavar="PATH", help="path that answers 200 when the service is healthy"
     )

@@ -6,34 +6,32 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value
-from gateway_lambda.openai.fields import boolean, integer, mapping, sequence, string
-from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, limit_of_tokens, read_fields
+from gateway_lambda.generation.capabilities import Capabilities
+from gateway_lambda.generation.field_rows import Row, read_fields
+from gateway_lambda.generation.fields import boolean, integer, mapping, sequence, string
+from gateway_lambda.generation.request import ChatRequest
+from gateway_lambda.generation.sampling_fields import limit_of_tokens
+from gateway_lambda.openai.functions import has_functions, read_functions
+from gateway_lambda.openai.shared_fields import OTHER_FIELDS, SHARED_ROWS, stream_options_alone
 from gateway_lambda.registry.record import Model
-from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.answer_format import has_format, read_format
-from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.request import ToolUse, read_tools
+from gateway_lambda.tools.request import read_tools
 
 
-class ChatRequest(Request):
-    """`messages` and `chat_template_kwargs` are checked when they are rendered."""
+class ChatCompletionRequest(ChatRequest):
+    """Older clients send `max_tokens`, newer ones `max_completion_tokens`."""
 
-    messages: Any = None
     max_completion_tokens: int | None = None
-    reasoning_effort: str | None = None
-    chat_template_kwargs: Any = None
-    add_generation_prompt: bool | None = None
-    continue_final_message: bool | None = None
-    tools: ToolUse = ToolUse()
-
-    def parser(self) -> CallParser | None:
-        return self.tools.parser()
+    functions: bool = False
+    """The client uses the deprecated `functions`, and gets a `function_call` (openai/functions.py)."""
 
 
-def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
+def read_chat(body: Mapping[str, Any], model: Model) -> ChatCompletionRequest:
     """Return the request in `body` to `model`. Raises `RequestError`."""
-    request = ChatRequest(model=model)
-    read_fields(request, body, _ROWS)
+    request = ChatCompletionRequest(model=model)
+    read_fields(request, body, _ROWS, OTHER_FIELDS)
+    if not request.stream and body.get("stream_options") is not None:
+        raise stream_options_alone()
     if request.messages is None:
         raise invalid_type("messages", None, "a list of messages")
     if request.top_logprobs and not request.logprobs:
@@ -55,20 +53,23 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatRequest:
 def wants_form(body: Mapping[str, Any]) -> bool:
     """Return whether the request has a response format or tools, which depend on the upstream's version."""
     return has_format(body) or any(
-        body.get(name) is not None for name in ("tools", "tool_choice", "parallel_tool_calls")
+        body.get(name) is not None
+        for name in ("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call")
     )
 
 
-def read_form(request: ChatRequest, body: Mapping[str, Any], facts: Facts) -> None:
-    """Read the response format and the tools for an upstream with these `facts`. Raises `RequestError`."""
-    grammar, param = read_format(body, request.model, facts)
-    tools = request.tools = read_tools(body, request.model, facts, grammar, param)
+def read_form(request: ChatCompletionRequest, body: Mapping[str, Any], capabilities: Capabilities) -> None:
+    """Read the response format and the tools for an upstream with these `capabilities`. Raises `RequestError`."""
+    grammar, param = read_format(body, request.model, capabilities)
+    request.functions = has_functions(body)
+    read = read_functions if request.functions else read_tools
+    tools = request.tools = read(body, request.model, capabilities, grammar, param)
     request.grammar = tools.grammar or grammar
     request.grammar_param = param or "tools"
     request.dropped += [name for name in tools.dropped if name not in request.dropped]
 
 
-def _limit(request: ChatRequest) -> int | None:
+def _limit(request: ChatCompletionRequest) -> int | None:
     wanted, older = request.max_completion_tokens, request.max_tokens
     if wanted is not None and older is not None and wanted != older:
         raise RequestError(
@@ -87,7 +88,7 @@ def _max_tokens(request: ChatRequest, value: Any) -> None:
     request.max_tokens = limit_of_tokens(value, "max_tokens")
 
 
-def _max_completion_tokens(request: ChatRequest, value: Any) -> None:
+def _max_completion_tokens(request: ChatCompletionRequest, value: Any) -> None:
     request.max_completion_tokens = limit_of_tokens(value, "max_completion_tokens")
 
 
@@ -97,16 +98,6 @@ def _logprobs(request: ChatRequest, value: Any) -> None:
 
 def _top_logprobs(request: ChatRequest, value: Any) -> None:
     request.top_logprobs = integer(value, "top_logprobs", 0, 20)
-
-
-def _functions(request: ChatRequest, value: Any) -> None:
-    if sequence(value, "functions"):
-        request.unsupported("functions", "use tools")
-
-
-def _function_call(request: ChatRequest, value: Any) -> None:
-    if value != "none":
-        request.unsupported("function_call", "use tools and tool_choice")
 
 
 def _modalities(request: ChatRequest, value: Any) -> None:
@@ -156,8 +147,6 @@ _ROWS: Mapping[str, Row] = {
     "max_completion_tokens": _max_completion_tokens,
     "logprobs": _logprobs,
     "top_logprobs": _top_logprobs,
-    "functions": _functions,
-    "function_call": _function_call,
     "modalities": _modalities,
     "audio": _audio,
     "web_search_options": _web_search_options,

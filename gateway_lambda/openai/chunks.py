@@ -10,19 +10,25 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.tgi.answer import Finish
-from gateway_lambda.tgi.scores import Score
-from gateway_lambda.tgi.whole import Choice
-from gateway_lambda.tools.deltas import Delta, stream_delta
-
-DONE = b"data: [DONE]\n\n"
+from gateway_lambda.errors import GatewayError
+from gateway_lambda.generation.choice import Choice, Finish
+from gateway_lambda.generation.deltas import Delta
+from gateway_lambda.generation.scores import Score
+from gateway_lambda.openai.functions import function_delta, function_message
+from gateway_lambda.openai.messages import assistant_message, stream_delta
 
 _encode = msgspec.json.Encoder().encode
 
 
-def new_id(prefix: str) -> str:
-    """A unique id: `prefix` and 32 hexadecimal digits."""
-    return prefix + os.urandom(16).hex()
+def head_of(prefix: str, kind: str, model: str, created: int, fingerprint: str | None) -> dict[str, Any]:
+    """The first fields of a response. Its id is `prefix` and 32 hexadecimal digits."""
+    return {
+        "id": prefix + os.urandom(16).hex(),
+        "object": kind,
+        "created": created,
+        "model": model,
+        "system_fingerprint": fingerprint,
+    }
 
 
 def usage_of(prompt: int, completion: int) -> dict[str, int]:
@@ -30,19 +36,39 @@ def usage_of(prompt: int, completion: int) -> dict[str, int]:
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
-class ChatChunks:
-    """The chunks of one streamed chat completion, each as a whole event."""
+class Chunks:
+    """What the chunks of all streams have in common. Each is a whole event. `head`: the fields before the choices."""
 
-    def __init__(self, model: str, created: int, fingerprint: str | None, choices: int, *, usage: bool) -> None:
-        head = {
-            "id": new_id("chatcmpl-"),
-            "object": "chat.completion.chunk",
-            "created": created,
-            "model": model,
-            "system_fingerprint": fingerprint,
-        }
+    done = b"data: [DONE]\n\n"
+
+    def __init__(self, head: dict[str, Any], *, usage: bool) -> None:
         self._head = b"data: " + _encode(head)[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if usage else b"]}\n\n"
+
+    def usage(self, prompt: int, completion: int) -> bytes:
+        """The token counts of all choices."""
+        return self._head + b'],"usage":' + _encode(usage_of(prompt, completion)) + b"}\n\n"
+
+    def error(self, error: GatewayError) -> bytes:
+        """The last event of a stream that fails. No `[DONE]` follows, so that no client takes it for good."""
+        return error.event()
+
+
+class ChatChunks(Chunks):
+    """The chunks of one streamed chat completion."""
+
+    def __init__(
+        self,
+        model: str,
+        created: int,
+        fingerprint: str | None,
+        choices: int,
+        *,
+        usage: bool,
+        functions: bool = False,
+    ) -> None:
+        super().__init__(head_of("chatcmpl-", "chat.completion.chunk", model, created, fingerprint), usage=usage)
+        self._functions = functions
         self._starts = [self._head + b'{"index":%d,"delta":' % index for index in range(choices)]
         self._before_text = [start + b'{"content":' for start in self._starts]
         self._after_text = b'},"logprobs":null,"finish_reason":null}' + self._tail
@@ -64,39 +90,42 @@ class ChatChunks:
         """A piece of a choice's text, or of its calls."""
         logprobs = _encode(chat_logprobs(scores)) if scores else b"null"
         after = b',"logprobs":' + logprobs + b',"finish_reason":null}' + self._tail
-        return self._starts[index] + _encode(stream_delta(delta)) + after
+        shown = function_delta(delta) if self._functions else stream_delta(delta)
+        return self._starts[index] + _encode(shown) + after
 
     def end(self, index: int, finish: Finish, scores: list[Score] | None = None, *, calls: bool = False) -> bytes:
         """Return the last chunk of a choice. `scores`: those after the last text. `calls`: the choice called tools."""
         logprobs = _encode(chat_logprobs(scores)) if scores else b"null"
-        after = b'{},"logprobs":' + logprobs + b',"finish_reason":"%s"}' % finish_reason(finish, calls=calls).encode()
+        reason = finish_reason(finish, calls=calls, functions=self._functions).encode()
+        after = b'{},"logprobs":' + logprobs + b',"finish_reason":"%s"}' % reason
         return self._starts[index] + after + self._tail
-
-    def usage(self, prompt: int, completion: int) -> bytes:
-        """The token counts of all choices."""
-        return self._head + b'],"usage":' + _encode(usage_of(prompt, completion)) + b"}\n\n"
 
 
 def chat_completion(
-    model: str, created: int, fingerprint: str | None, choices: list[Choice], prompt: int, completion: int
+    model: str,
+    created: int,
+    fingerprint: str | None,
+    choices: list[Choice],
+    prompt: int,
+    completion: int,
+    *,
+    functions: bool = False,
 ) -> bytes:
     """A whole response."""
     return _encode(
         {
-            "id": new_id("chatcmpl-"),
-            "object": "chat.completion",
-            "created": created,
-            "model": model,
-            "system_fingerprint": fingerprint,
-            "choices": [_chat_choice(index, choice) for index, choice in enumerate(choices)],
+            **head_of("chatcmpl-", "chat.completion", model, created, fingerprint),
+            "choices": [_chat_choice(index, choice, functions=functions) for index, choice in enumerate(choices)],
             "usage": usage_of(prompt, completion),
         }
     )
 
 
-def finish_reason(finish: Finish, *, calls: bool) -> str:
+def finish_reason(finish: Finish, *, calls: bool, functions: bool = False) -> str:
     """Return OpenAI's word for the reason why a choice ended."""
-    return "tool_calls" if calls and finish == "stop" else finish
+    if not calls or finish != "stop":
+        return finish
+    return "function_call" if functions else "tool_calls"
 
 
 class _Likely(msgspec.Struct, gc=False):
@@ -126,13 +155,17 @@ def chat_logprobs(scores: list[Score]) -> dict[str, Any]:
     return {"content": content, "refusal": None}
 
 
-def _chat_choice(index: int, choice: Choice) -> dict[str, Any]:
+def _chat_choice(index: int, choice: Choice, *, functions: bool) -> dict[str, Any]:
     called = choice.called
+    if called is None:
+        message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None}
+    else:
+        message = function_message(called) if functions else assistant_message(called)
     return {
         "index": index,
-        "message": called.message() if called else {"role": "assistant", "content": choice.text, "refusal": None},
+        "message": message,
         "logprobs": None if choice.scores is None else chat_logprobs(choice.scores),
-        "finish_reason": finish_reason(choice.finish, calls=called is not None),
+        "finish_reason": finish_reason(choice.finish, calls=called is not None, functions=functions),
     }
 
 

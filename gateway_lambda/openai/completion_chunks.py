@@ -6,31 +6,22 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.openai.chunks import new_id, usage_of
-from gateway_lambda.tgi.answer import Finish
-from gateway_lambda.tgi.scores import Score
-from gateway_lambda.tgi.whole import Choice
+from gateway_lambda.generation.choice import Choice, Finish
+from gateway_lambda.generation.scores import Score
+from gateway_lambda.openai.chunks import Chunks, head_of, usage_of
 
 _encode = msgspec.json.Encoder().encode
 
 
-class CompletionChunks:
+class CompletionChunks(Chunks):
     """The chunks of one streamed completion. `echoed`: for each choice the prompt that comes first, or nothing."""
 
     def __init__(
         self, model: str, created: int, fingerprint: str | None, echoed: list[str], *, usage: bool, top: int
     ) -> None:
-        head = {
-            "id": new_id("cmpl-"),
-            "object": "text_completion",
-            "created": created,
-            "model": model,
-            "system_fingerprint": fingerprint,
-        }
+        super().__init__(head_of("cmpl-", "text_completion", model, created, fingerprint), usage=usage)
         self._echoed = echoed
         self._top = top
-        self._head = b"data: " + _encode(head)[:-1] + b',"choices":['
-        self._tail = b'],"usage":null}\n\n' if usage else b"]}\n\n"
         self._starts = [self._head + b'{"index":%d,"text":' % index for index in range(len(echoed))]
         self._after_text = b',"logprobs":null,"finish_reason":null}' + self._tail
 
@@ -56,10 +47,6 @@ class CompletionChunks:
             + self._tail
         )
 
-    def usage(self, prompt: int, completion: int) -> bytes:
-        """The token counts of all choices."""
-        return self._head + b'],"usage":' + _encode(usage_of(prompt, completion)) + b"}\n\n"
-
 
 def completion(
     model: str,
@@ -72,11 +59,7 @@ def completion(
     """A whole response. `choices`: each with the prompt that is put before it, or nothing."""
     return _encode(
         {
-            "id": new_id("cmpl-"),
-            "object": "text_completion",
-            "created": created,
-            "model": model,
-            "system_fingerprint": fingerprint,
+            **head_of("cmpl-", "text_completion", model, created, fingerprint),
             "choices": [
                 {
                     "index": index,

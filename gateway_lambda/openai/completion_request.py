@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value, unsupported_value
-from gateway_lambda.openai.fields import boolean, integer, sequence, string
-from gateway_lambda.openai.request import SHARED_ROWS, Request, Row, limit_of_tokens, read_fields
+from gateway_lambda.generation.capabilities import Capabilities
+from gateway_lambda.generation.field_rows import Row, read_fields
+from gateway_lambda.generation.fields import boolean, integer, sequence, string
+from gateway_lambda.generation.request import GenerationRequest
+from gateway_lambda.generation.sampling_fields import limit_of_tokens
+from gateway_lambda.openai.shared_fields import OTHER_FIELDS, SHARED_ROWS, stream_options_alone
 from gateway_lambda.registry.record import Model
 from gateway_lambda.templates import MessagesRefused
 from gateway_lambda.templates.images import ImageGuard
-from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.answer_format import read_format
 
 _MAX_PROMPTS = 64
@@ -19,7 +22,7 @@ _DEFAULT_MAX_TOKENS = 16
 """The default at OpenAI."""
 
 
-class CompletionRequest(Request):
+class CompletionRequest(GenerationRequest):
     """`best_of`: how many answers the gateway makes for each prompt. It returns the `n` most likely ones."""
 
     prompts: Sequence[str] = ()
@@ -30,7 +33,9 @@ class CompletionRequest(Request):
 def read_completion(body: Mapping[str, Any], model: Model) -> CompletionRequest:
     """Return the request in `body` to `model`. Raises `RequestError`."""
     request = CompletionRequest(model=model)
-    read_fields(request, body, _ROWS)
+    read_fields(request, body, _ROWS, OTHER_FIELDS)
+    if not request.stream and body.get("stream_options") is not None:
+        raise stream_options_alone()
     if not request.prompts:
         raise invalid_type("prompt", body.get("prompt"), "a string or a list of strings")
     if request.max_tokens is None:
@@ -50,9 +55,9 @@ def read_completion(body: Mapping[str, Any], model: Model) -> CompletionRequest:
     return request
 
 
-def read_completion_format(request: CompletionRequest, body: Mapping[str, Any], facts: Facts) -> None:
-    """Take what the answer must look like, for an upstream of which `facts` are known. Raises `RequestError`."""
-    request.grammar, request.grammar_param = read_format(body, request.model, facts)
+def read_completion_format(request: CompletionRequest, body: Mapping[str, Any], capabilities: Capabilities) -> None:
+    """Take what the answer must look like, for an upstream of which `capabilities` are known. Raises `RequestError`."""
+    request.grammar, request.grammar_param = read_format(body, request.model, capabilities)
 
 
 def _prompt(request: CompletionRequest, value: Any) -> None:

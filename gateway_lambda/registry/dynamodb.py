@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
+from gateway_lambda.address import BadAddress
 from gateway_lambda.errors import unavailable
-from gateway_lambda.registry.address import BadAddress
 from gateway_lambda.registry.endpoint import dynamodb_endpoint, region_in
 from gateway_lambda.registry.file import RegistryError
 from gateway_lambda.registry.items import Item, read_items

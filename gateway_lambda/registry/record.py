@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from gateway_lambda.registry.address import BadAddress, address, check_host
+from gateway_lambda.address import BadAddress, address, check_host
 
 _PREFIX = re.compile(r'(?:/[!"$->@-~]*)?')
 _TOKEN = re.compile(r"\s*[!-~]+\s*")

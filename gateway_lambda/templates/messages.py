@@ -13,6 +13,7 @@ from typing import Final
 
 from gateway_lambda.bounded_json import JsonRefused, TooMuchJson, ValueBudget
 from gateway_lambda.templates.errors import MessagesRefused, ProblemCode
+from gateway_lambda.templates.functions import as_tool_message, is_deprecated
 from gateway_lambda.templates.images import ImageGuard
 from gateway_lambda.templates.json_value import Json, JsonObject
 from gateway_lambda.templates.shape import Shape
@@ -67,13 +68,15 @@ def shape_messages(messages: Json, shape: Shape, images: ImageGuard) -> list[Jso
 def _shape_message(
     message: JsonObject, index: int, shape: Shape, images: ImageGuard, names: dict[str, str], budget: ValueBudget
 ) -> JsonObject:
+    if is_deprecated(message):
+        message = as_tool_message(message, index, names)
     shaped: JsonObject = {key: value for key, value in message.items() if value is not None}
     role = shaped.get("role")
     if type(role) is not str:
         raise _refused(index, "role", "must be a string" if "role" in shaped else "is required", "invalid_type")
     if role not in _ROLES:
-        remedy = "use tool" if role == "function" else f"use one of {', '.join(sorted(_ROLES))}"
-        raise _refused(index, "role", f"{role[:64]!r} is not a role; {remedy}", "invalid_value")
+        rule = f"{role[:64]!r} is not a role; use one of {', '.join(sorted(_ROLES))}"
+        raise _refused(index, "role", rule, "invalid_value")
     if role == "developer" and not shape.keeps_developer:
         shaped["role"] = role = "system"
     if "name" in shaped and type(shaped["name"]) is not str:
@@ -175,6 +178,7 @@ def _shape_tool_calls(
         if type(identity) is str and shape.short_ids:
             shaped_call["id"] = _short_id(identity)
         shaped_call["function"] = {
+            "name": name,  # first, as models learned it: templates print the object, and clients write any order
             **{key: value for key, value in function.items() if value is not None},
             "arguments": _arguments(function.get("arguments"), index, f"{place}.function.arguments", shape, budget),
         }

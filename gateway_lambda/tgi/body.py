@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.openai.request import Request
-from gateway_lambda.tgi.info import Facts
+from gateway_lambda.generation.capabilities import Capabilities
+from gateway_lambda.generation.request import GenerationRequest
 
 _GREEDY_BELOW = 0.01
 """The lowest temperature. A smaller one overflows in half precision on the upstream."""
@@ -18,7 +18,12 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def encode_body(
-    request: Request, prompt: str, limit: int | None, stop_strings: list[str], facts: Facts, choice: int
+    request: GenerationRequest,
+    prompt: str,
+    limit: int | None,
+    stop_strings: list[str],
+    capabilities: Capabilities,
+    choice: int,
 ) -> bytes:
     """Return the body for choice number `choice`.
 
@@ -30,10 +35,10 @@ def encode_body(
     parameters: dict[str, Any] = {
         "do_sample": True,
         "max_new_tokens": limit,
-        "stop": list(dict.fromkeys((*request.stop, *stop_strings)))[: facts.max_stop_sequences],
+        "stop": list(dict.fromkeys((*request.stop, *stop_strings)))[: capabilities.max_stop_sequences],
         "details": True,
         "return_full_text": False,
-        "decoder_input_details": facts.wants_prefill and not request.stream,
+        "decoder_input_details": capabilities.wants_prefill and not request.stream,
     }
     _add_sampling(parameters, request)
     if request.seed is not None:
@@ -55,7 +60,7 @@ def encode_body(
     return _ENCODER.encode({"inputs": prompt, "parameters": parameters})
 
 
-def _add_sampling(parameters: dict[str, Any], request: Request) -> None:
+def _add_sampling(parameters: dict[str, Any], request: GenerationRequest) -> None:
     temperature, top_p = request.temperature, request.top_p
     rounded = 1.0 if top_p is None else _as_float32(top_p)
     if rounded == 0 or (temperature is not None and temperature < _GREEDY_BELOW):

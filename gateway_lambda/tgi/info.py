@@ -1,22 +1,19 @@
-"""What an upstream is: its version and limits (`/info`), and whether its tokenizer adds a BOS (`/tokenize`)."""
+"""What a TGI says of itself: its version and limits (`/info`), and whether its tokenizer adds a BOS (`/tokenize`)."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 
 import msgspec
 
 from gateway_lambda.bounded_json import JsonRefused, decode_bounded
-from gateway_lambda.errors import ServiceError
+from gateway_lambda.generation.capabilities import DEFAULT_MAX_STOP_SEQUENCES, Capabilities
 from gateway_lambda.registry.record import Limits
 from gateway_lambda.tgi.replies import Count
 
 _LOG = logging.getLogger(__name__)
 
-_MAX_STOP_SEQUENCES = 4
-"""TGI's own default."""
 _LONGEST_PART = 9
 """Digits of one part of a version."""
 
@@ -31,39 +28,18 @@ class Info(msgspec.Struct, frozen=True):
     max_total_tokens: Count | None = None
 
 
-class Facts(msgspec.Struct, frozen=True):
-    """What the gateway knows of one replica. The defaults are for an upstream that says nothing."""
-
-    fingerprint: str | None = None
-    """`system_fingerprint`: the same for the same build with the same weights."""
-    version: tuple[int, int, int] | None = None
-    max_stop_sequences: int = _MAX_STOP_SEQUENCES
-    max_total_tokens: int | None = None
-
-    @property
-    def takes_grammar(self) -> bool:
-        """True since 1.4.1. Older versions ignore `grammar` and `frequency_penalty` without an error."""
-        return self.version is None or self.version >= (1, 4, 1)
-
-    @property
-    def wants_prefill(self) -> bool:
-        """True before 1.4.0, where only `details.prefill` has the prompt's tokens, and the request must ask for it."""
-        return self.version is not None and self.version < (1, 4, 0)
-
-    @property
-    def restarts_grammar(self) -> bool:
-        """True since 3.0, where a generation runs in pieces of 1024 tokens, and the grammar starts again in each."""
-        return self.version is None or self.version >= (3, 0, 0)
-
-
-def facts_of(info: Info, limits: Limits) -> Facts:
+def capabilities_of(info: Info, limits: Limits) -> Capabilities:
     """Return what `/info` says. Limits in the model's record override it."""
     stops, said_stops = limits.max_stop_sequences, info.max_stop_sequences
     total = limits.max_total_tokens
-    return Facts(
+    return Capabilities(
         fingerprint=_fingerprint(info),
         version=_version(info.version),
-        max_stop_sequences=stops if stops is not None else _MAX_STOP_SEQUENCES if said_stops is None else said_stops,
+        max_stop_sequences=stops
+        if stops is not None
+        else DEFAULT_MAX_STOP_SEQUENCES
+        if said_stops is None
+        else said_stops,
         max_total_tokens=info.max_total_tokens if total is None else total,
     )
 
@@ -103,19 +79,3 @@ def _fingerprint(info: Info) -> str | None:
     if not any(said):
         return None
     return "fp_" + hashlib.sha256(repr(said).encode()).hexdigest()[:10]
-
-
-class Known:
-    """What is known of one replica, and until when (by the event loop's clock)."""
-
-    __slots__ = ("asking", "bos", "bos_asked", "facts", "problem", "until")
-
-    def __init__(self) -> None:
-        self.facts: Facts | None = None
-        self.problem: ServiceError | None = None
-        """Why it could not be asked."""
-        self.until = 0.0
-        self.bos: bool | None = None
-        """Whether its tokenizer adds a BOS; None: not asked yet, or without an answer."""
-        self.bos_asked = False
-        self.asking: asyncio.Task[None] | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from gateway_lambda.errors import ServiceError
+from gateway_lambda.generation.choice import Finish
 
 _LOG = logging.getLogger(__name__)
 _Tokens = TypeVar("_Tokens")
@@ -44,6 +45,11 @@ class Details(msgspec.Struct):
     tokens: msgspec.Raw = msgspec.Raw(b"[]")
     top_tokens: msgspec.Raw = msgspec.Raw(b"[]")
 
+    @property
+    def finish(self) -> Finish:
+        """Why the answer ended."""
+        return finish_of(self.finish_reason)
+
 
 class Generated(msgspec.Struct):
     """The body of `/generate`'s response."""
@@ -58,6 +64,11 @@ class LastDetails(msgspec.Struct):
     finish_reason: str
     generated_tokens: Count = 0
     input_length: Count | None = None
+
+    @property
+    def finish(self) -> Finish:
+        """Why the answer ended."""
+        return finish_of(self.finish_reason)
 
 
 class Event(msgspec.Struct):
@@ -86,6 +97,18 @@ _EVENT = msgspec.json.Decoder(Event)
 _LARGE_EVENT = msgspec.json.Decoder(_LargeEvent)
 _LIKELY = msgspec.json.Decoder(list[Token] | None)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def finish_of(reason: str) -> Finish:
+    """Return OpenAI's word for the finish reason of TGI. An unknown one is logged, and is not an error.
+
+    TGI says `length` for an end that is the last allowed token. Such an end never gets here.
+    """
+    if reason == "length":
+        return "length"
+    if reason not in ("eos_token", "stop_sequence"):
+        _LOG.warning("TGI gave an unknown finish reason, and the gateway says stop: %.80s", reason)
+    return "stop"
 
 
 def decode_generated(body: bytes) -> Generated:

@@ -12,9 +12,9 @@ from typing import Any
 
 from gateway_lambda.bounded_json import JsonRefused, decode_bounded
 from gateway_lambda.errors import RequestError, invalid_value, unsupported_value
-from gateway_lambda.openai.fields import boolean, mapping, sequence, string
+from gateway_lambda.generation.capabilities import Capabilities
+from gateway_lambda.generation.fields import boolean, mapping, sequence, string
 from gateway_lambda.registry.record import Model
-from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.response_format import any_object, check_takes_grammar, of_expression, of_schema, of_type
 from gateway_lambda.tools.schema_size import LONGEST
 
@@ -28,7 +28,7 @@ def has_format(body: Mapping[str, Any]) -> bool:
     return any(body.get(name) is not None for name in _FIELDS)
 
 
-def read_format(body: Mapping[str, Any], model: Model, facts: Facts) -> tuple[_Grammar, str]:
+def read_format(body: Mapping[str, Any], model: Model, capabilities: Capabilities) -> tuple[_Grammar, str]:
     """The grammar (`type`, `value`) that a request asks for, and the field that it comes from; None: free text.
 
     Raises `RequestError`; code `unsupported_parameter` when the upstream has no grammars at all.
@@ -45,7 +45,7 @@ def read_format(body: Mapping[str, Any], model: Model, facts: Facts) -> tuple[_G
             raise RequestError(f"{param} and {name} exclude each other: set one", "invalid_value", param=name)
         grammar, param = found, name
     if grammar is not None:
-        check_takes_grammar(facts, param)
+        check_takes_grammar(capabilities, param)
     return grammar, param
 
 

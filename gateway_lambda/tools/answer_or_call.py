@@ -1,7 +1,7 @@
 """Reading an answer to tools together with a response format: one call, or an answer in the format.
 
-`forced.py` makes the grammar: `{"function": {"name": …, "arguments": {…}}}`, or `{"function": {"answer": …}}`. The
-answer is content, without what is around it.
+`forced_call_grammar.py` makes the grammar: `{"function": {"name": …, "arguments": {…}}}`, or
+`{"function": {"answer": …}}`. The answer is content, without what is around it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from gateway_lambda.generation.deltas import Content, Delta
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.deltas import Content, Delta
-from gateway_lambda.tools.forms import FORMS
+from gateway_lambda.tools.call_syntax import SYNTAXES
 from gateway_lambda.tools.json_scanner import JsonScanner
 
 _ANSWER = re.compile(r'\{ ?"function" ?: ?\{ ?"answer" ?: ?"?(?=\{)')
@@ -23,8 +23,10 @@ _LONGEST = 40
 class AnswerOrCallParser(CallParser):
     """Parses one choice, as `CallParser` does."""
 
+    unwraps = True
+
     def __init__(self, names: Collection[str]) -> None:
-        super().__init__(FORMS["forced"], names)
+        super().__init__(SYNTAXES["forced"], names)
         self._start: str | None = ""
         """The text so far, until it shows which of the two it is."""
         self._scanner: JsonScanner | None = None

@@ -17,9 +17,10 @@ import json
 import re
 from collections.abc import Callable, Collection
 
+from gateway_lambda.generation.deltas import Content, Delta
+from gateway_lambda.tools.call_syntax import Call, CallSyntax
 from gateway_lambda.tools.candidate import Candidate
-from gateway_lambda.tools.deltas import Content, Delta, Said, new_call_id
-from gateway_lambda.tools.forms import Call, Form
+from gateway_lambda.tools.said import Said, new_call_id
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -30,9 +31,11 @@ class CallParser:
     `done`: the text is over, or, with `parallel` false, the first call is. Text after that is ignored.
     """
 
+    unwraps = False
+
     def __init__(
         self,
-        form: Form,
+        syntax: CallSyntax,
         names: Collection[str],
         *,
         parallel: bool = True,
@@ -40,12 +43,11 @@ class CallParser:
     ) -> None:
         self._names = names
         self._parallel = parallel
-        self._form = form
+        self._syntax = syntax
         self._said = Said(new_id)
         self.done = False
         self._state: _State = CallParser._text
-        self._held = ""
-        """The end of the text so far, which an opener or a closer begins with; a few characters."""
+        self._held = ""  # the end of the text so far, which an opener or a closer begins with
         self._candidate = Candidate("", "", announced=False)
         self._call_depth = 0
 
@@ -57,7 +59,7 @@ class CallParser:
     def feed(self, text: str) -> list[Delta]:
         """Return what is certain after `text`, the next piece."""
         if self._said.anything and not self._held and self._state is CallParser._text:
-            for first in self._form.firsts:
+            for first in self._syntax.firsts:
                 if first in text:
                     break
             else:
@@ -71,8 +73,8 @@ class CallParser:
 
     def mark(self, token: str) -> list[Delta]:
         """Return what is certain after a control token. Openers and closers end the current part; others do nothing."""
-        closer = self._form.openers.get(token)
-        if self.done or (closer is None and token not in self._form.openers.values()):
+        closer = self._syntax.openers.get(token)
+        if self.done or (closer is None and token not in self._syntax.openers.values()):
             return []
         self._settle()
         if closer is not None:
@@ -94,16 +96,16 @@ class CallParser:
             begin = _SPACE.match(text, at).end()  # pyright: ignore[reportOptionalMemberAccess]
             self._said.space += text[at:begin]
             at = begin
-            if not self._said.calls and self._form.begins_bare(text, at):
+            if not self._said.calls and self._syntax.begins_bare(text, at):
                 self._open("", "", announced=False)
                 return at
-        found = self._form.opener.search(text, at)
+        found = self._syntax.opener.search(text, at)
         if found:
             if found.start() > at:
                 self._said.content(text[at : found.start()])
-            self._open(found.group(), self._form.openers[found.group()], announced=True)
+            self._open(found.group(), self._syntax.openers[found.group()], announced=True)
             return found.end()
-        unfinished = self._form.unfinished_opener(text, at)
+        unfinished = self._syntax.unfinished_opener(text, at)
         if unfinished > at:
             self._said.content(text[at:unfinished])
         self._held = text[unfinished:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from io import StringIO
 
-from gateway_lambda.tools.forms import LONGEST_HEADER, Call, may_be_call, named_in_header, read_call
+from gateway_lambda.tools.call_syntax import LONGEST_HEADER, Call, may_be_call, named_in_header, read_call
 from gateway_lambda.tools.json_scanner import JsonScanner
 
 

@@ -12,20 +12,21 @@ from typing import Any, Literal, cast
 import msgspec
 
 from gateway_lambda.errors import RequestError, ServiceError, describe, invalid_type, invalid_value, unsupported_value
-from gateway_lambda.openai.fields import boolean, mapping, sequence, string
+from gateway_lambda.generation.capabilities import Capabilities
+from gateway_lambda.generation.fields import boolean, mapping, sequence, string
 from gateway_lambda.registry.record import Model
-from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.answer_or_call import AnswerOrCallParser
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.forced import Function, answer_schema, call_grammar
-from gateway_lambda.tools.forms import FORMS
+from gateway_lambda.tools.call_syntax import SYNTAXES
+from gateway_lambda.tools.forced_call_grammar import Function, answer_schema, call_grammar
+from gateway_lambda.tools.tool_rule import tool_rule
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _MOST = 128
 """Functions in a request, as at OpenAI."""
 _CHOICES = '\'none\', \'auto\', \'required\' or {"type": "function", "function": {"name": …}}'
 _PARSERS = {"grammar": "any", "hermes": "hermes", "llama3": "llama3", "mistral": "mistral"}
-"""The record's `tools`, and the form of calls if the model may choose whether to call."""
+"""The record's `tools`, and the syntax of calls if the model may choose whether to call."""
 
 
 class ToolUse(msgspec.Struct, frozen=True):
@@ -35,8 +36,8 @@ class ToolUse(msgspec.Struct, frozen=True):
     """The variable of the template."""
     grammar: dict[str, Any] | None = None
     """Forces a call."""
-    form: str | None = None
-    """The form of calls to look for in the answer (`forms.py`). None: all of the answer is content."""
+    syntax: str | None = None
+    """The call syntax to look for in the answer (`call_syntax.py`). None: all of the answer is content."""
     names: frozenset[str] = frozenset()
     """Functions that may be called."""
     parallel: bool = True
@@ -49,11 +50,19 @@ class ToolUse(msgspec.Struct, frozen=True):
         """Return a new parser for one choice, if the gateway looks for calls."""
         if self.answers:
             return AnswerOrCallParser(self.names)
-        return None if self.form is None else CallParser(FORMS[self.form], self.names, parallel=self.parallel)
+        return None if self.syntax is None else CallParser(SYNTAXES[self.syntax], self.names, parallel=self.parallel)
+
+    def rule(self) -> str:
+        """Return the text that tells a model of the tools and of the syntax."""
+        return tool_rule(self.tools or (), self.syntax or "any", answers=self.answers)
 
 
 def read_tools(
-    body: Mapping[str, Any], model: Model, facts: Facts, answer: dict[str, Any] | None = None, answer_param: str = ""
+    body: Mapping[str, Any],
+    model: Model,
+    capabilities: Capabilities,
+    answer: dict[str, Any] | None = None,
+    answer_param: str = "",
 ) -> ToolUse:
     """Return what the request asks for. Raises `RequestError`.
 
@@ -72,20 +81,22 @@ def read_tools(
             raise invalid_value("tool_choice", body["tool_choice"], "'none' or 'auto' where there are no tools")
         return ToolUse()
     chosen = _chosen(functions, choice)
-    mode = _mode(model, facts)
+    mode = _mode(model, capabilities)
     if mode == "off":
         return ToolUse() if choice == "none" else _without_tools(model, body)
     if choice == "none":
         return ToolUse(tools=tools)
     if not forced:
         if answer is None:
-            return ToolUse(tools=tools, form=_PARSERS[mode], names=frozenset(functions), parallel=parallel)
-        grammar = call_grammar(functions.values(), facts, answer_schema(answer, answer_param))
-        return ToolUse(tools=tools, grammar=grammar, form="forced", names=frozenset(functions), answers=True)
-    if not facts.takes_grammar:
+            return ToolUse(tools=tools, syntax=_PARSERS[mode], names=frozenset(functions), parallel=parallel)
+        grammar = call_grammar(functions.values(), capabilities, answer_schema(answer, answer_param))
+        return ToolUse(tools=tools, grammar=grammar, syntax="forced", names=frozenset(functions), answers=True)
+    if not capabilities.takes_grammar:
         rule = "this version of the upstream cannot be forced to call tools; use 'auto', or TGI 1.4.1 or newer"
         raise unsupported_value("tool_choice", rule)
-    return ToolUse(tools=tools, grammar=call_grammar(chosen.values(), facts), form="forced", names=frozenset(chosen))
+    return ToolUse(
+        tools=tools, grammar=call_grammar(chosen.values(), capabilities), syntax="forced", names=frozenset(chosen)
+    )
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -200,8 +211,8 @@ def _chosen(functions: dict[str, Function], choice: str | _Named | _Allowed) -> 
     return {choice.name: functions[choice.name]}
 
 
-def _mode(model: Model, facts: Facts) -> str:
-    if model.tools == "grammar" and not facts.takes_grammar:
+def _mode(model: Model, capabilities: Capabilities) -> str:
+    if model.tools == "grammar" and not capabilities.takes_grammar:
         return "off"
     if model.tools == "off" or model.tools in _PARSERS:
         return model.tools

@@ -7,31 +7,17 @@ compile in a schema. Only a schema that would bring TGI down is refused here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from gateway_lambda.errors import RequestError, describe, invalid_type, invalid_value, unsupported_value
-from gateway_lambda.openai.fields import boolean, mapping, string
+from gateway_lambda.generation.capabilities import Capabilities
+from gateway_lambda.generation.fields import boolean, mapping, string
 from gateway_lambda.registry.record import Model
-from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.json_object import JSON_OBJECT
 from gateway_lambda.tools.parameters import RESTRICTS, relocated
 from gateway_lambda.tools.schema_size import DEEPEST, LONGEST, check_size, find_reference
 
-_PIECE = 1024
-"""Tokens. TGI since 3.0 generates in pieces of this size, and starts the grammar again in each piece."""
-
 _KINDS = "text, json_schema, json_object, json or regex"
-
-
-class Budget(NamedTuple):
-    """The token limit of a choice.
-
-    `send`: the value of `max_new_tokens`; None: to the end of the context. `keep`: tokens after which the answer is cut
-    with finish reason `length`, because the grammar does not hold after them; None: no cut.
-    """
-
-    send: int | None
-    keep: int | None
 
 
 def of_type(value: object, param: str, model: Model) -> dict[str, Any] | None:
@@ -43,25 +29,11 @@ def of_type(value: object, param: str, model: Model) -> dict[str, Any] | None:
     return None if string(kind, f"{param}.type") == "text" else _grammar(kind, found, param, model)
 
 
-def check_takes_grammar(facts: Facts, param: str) -> None:
+def check_takes_grammar(capabilities: Capabilities, param: str) -> None:
     """Raise `RequestError` if the upstream has no grammars at all."""
-    if not facts.takes_grammar:
+    if not capabilities.takes_grammar:
         message = f"{param}: this version of the upstream supports only text; use text, or TGI 1.4.1 or newer"
         raise RequestError(message, "unsupported_parameter", param=param)
-
-
-def budget_with_grammar(asked: int | None, default: int | None, facts: Facts) -> Budget:
-    """Return the token limit of a request with a grammar, from a response format or from a forced call.
-
-    `asked`: the client's limit; `default`: the record's `default_max_tokens`.
-    """
-    if not facts.restarts_grammar:
-        limit = default if asked is None else asked
-        return Budget(limit, limit)
-    if asked is None:
-        limit = _PIECE if default is None else min(_PIECE, default)
-        return Budget(limit, limit)
-    return Budget(asked, min(_PIECE, asked))
 
 
 def _grammar(kind: str, found: dict[str, Any], param: str, model: Model) -> dict[str, Any]:

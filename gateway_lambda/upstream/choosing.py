@@ -13,7 +13,7 @@ from gateway_lambda.errors import ServiceError, unavailable
 from gateway_lambda.upstream.health import BUSY
 from gateway_lambda.upstream.replica import Replica
 
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 _LONGEST_WAIT = 1.0
 """Seconds that a request waits for a replica to show that it is there, where none is known to be."""
@@ -22,7 +22,7 @@ _MOST_BUSY = 2
 the most work to a run that has too much of it."""
 
 
-class Choice:
+class ReplicaChooser:
     """Chooses among replicas, and checks whether those that failed work again."""
 
     def __init__(self, ask_whether_there: Callable[[Replica], Awaitable[None]]) -> None:
@@ -30,7 +30,7 @@ class Choice:
         self._ask_whether_there = ask_whether_there
         self._turn = 0
 
-    async def on_a_replica(self, replicas: Sequence[Replica], ask: Callable[[Replica], Awaitable[_Answer]]) -> _Answer:
+    async def on_a_replica(self, replicas: Sequence[Replica], ask: Callable[[Replica], Awaitable[_Result]]) -> _Result:
         """Return what `ask` gets from a replica. Others get the request in turn while the errors have `another`.
 
         Raises `ServiceError`: the error of the last one.

@@ -8,17 +8,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from gateway_lambda.errors import GatewayError, Header, RequestError, ServiceError, unreachable
-from gateway_lambda.registry.record import Service
 from gateway_lambda.settings import Settings
-from gateway_lambda.upstream.choosing import Choice
+from gateway_lambda.upstream.choosing import ReplicaChooser
 from gateway_lambda.upstream.connection import Connection
-from gateway_lambda.upstream.health import FAILING, News
+from gateway_lambda.upstream.health import FAILING
 from gateway_lambda.upstream.replica import Replica
 from gateway_lambda.upstream.reply import Reply
 from gateway_lambda.upstream.request import NotSendable
 from gateway_lambda.upstream.response import BrokenOff, Response
 
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,27 +28,18 @@ _CONNECTING = 30.0
 
 
 class Upstream:
-    """The replicas of one gateway process, and how to send them requests."""
+    """How one gateway process sends requests to replicas."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._choice = Choice(self._ask_whether_there)
+        self._chooser = ReplicaChooser(self._ask_whether_there)
 
-    def replicas(self, service: Service) -> list[Replica]:
-        """Return the replicas of a service, one for each address."""
-        if service.url is None:
-            bases = [self._settings.upstream] if self._settings.upstream else []
-        else:
-            bases = [service.url] if isinstance(service.url, str) else service.url
-        news = News() if len(bases) > 1 else None
-        return [Replica(base, service.host, news) for base in bases]
-
-    def on_a_replica(self, replicas: list[Replica], ask: Callable[[Replica], Awaitable[_Answer]]) -> Awaitable[_Answer]:
+    def on_a_replica(self, replicas: list[Replica], ask: Callable[[Replica], Awaitable[_Result]]) -> Awaitable[_Result]:
         """Return what `ask` gets from a replica. Others get the request in turn while the errors have `another`.
 
         Raises `ServiceError`: the last replica's error, or one that says that the run has no replica.
         """
-        return self._choice.on_a_replica(replicas, ask)
+        return self._chooser.on_a_replica(replicas, ask)
 
     async def send(
         self,

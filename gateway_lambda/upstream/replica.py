@@ -10,8 +10,8 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
+from gateway_lambda.address import address
 from gateway_lambda.errors import Header
-from gateway_lambda.registry.address import address
 from gateway_lambda.upstream.connection import Connection, Owner
 from gateway_lambda.upstream.health import Health, News
 from gateway_lambda.upstream.request import Request
@@ -118,3 +118,9 @@ class Replica(Owner):
             except (OSError, TimeoutError) as failed:
                 problem = failed
         raise problem
+
+
+def replicas_at(bases: Sequence[str], host: str | None) -> list[Replica]:
+    """Return the replicas of one run, one for each base URL. `host`: as of `Replica`."""
+    news = News() if len(bases) > 1 else None
+    return [Replica(base, host, news) for base in bases]

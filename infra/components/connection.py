@@ -11,6 +11,7 @@ import pulumi
 
 from infra.configuration import ConfigurationError, Problem
 from infra.planning import ServicePlan
+from infra.planning.gateway import LONGEST_HOST
 
 VERSION = 1
 """Of the output's meaning. A gateway of another version is deployed again before services are."""
@@ -91,12 +92,23 @@ def _problems(plan: ServicePlan, value: object) -> list[Problem]:
         return [_no_connection(str(error))]
     if connection.domain is not None and None in (connection.zone_id, *astuple(connection.api_target)):
         return [_no_connection("a domain without its hosted zone or without the name that its records point to")]
-    return [*_region_problems(plan, connection.region), *_zone_problems(plan, connection.region)]
+    return [
+        *_region_problems(plan, connection.region),
+        *_zone_problems(plan, connection.region),
+        *_host_problems(connection.host(plan.run)),
+    ]
 
 
 def _no_connection(found: str) -> Problem:
     remedy = "run pulumi up in the gateway's stack, with the program of servestack"
     return Problem(where="connection", found=found, rule="this is not the connection of a gateway", remedy=remedy)
+
+
+def _host_problems(host: str) -> list[Problem]:
+    if len(host) <= LONGEST_HOST:
+        return []
+    rule = f"the host of a run has at most {LONGEST_HOST} characters, because the load balancer compares no more"
+    return [Problem(where="name", found=f"{len(host)} characters: {host}", rule=rule, remedy="choose a shorter name")]
 
 
 def _region_problems(plan: ServicePlan, region: str) -> list[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 
 import pulumi
 import pulumi_aws as aws
@@ -13,6 +14,8 @@ from infra.configuration import ConfigurationError, Problem
 from infra.planning.resource_tags import STACK_TAG
 
 ANYWHERE = "0.0.0.0/0"
+DOCKER_RANGE = "172.17.0.0/16"
+"""The first range that docker takes for its containers (moby: libnetwork/ipamutils)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +85,13 @@ def find_network(
         remedy = "name subnets of this VPC, or set vpc_id to the VPC of these subnets"
         raise _refusal([Problem(where="subnet_ids", found=", ".join(foreign), rule=rule, remedy=remedy)])
     tables = {subnet: _route_table(vpc_id, subnet, options) for subnet in subnet_ids}
+    vpc = aws.ec2.get_vpc(id=vpc_id, opts=options)
+    subnets = {subnet: aws.ec2.get_subnet(id=subnet, opts=options) for subnet in subnet_ids}
+    blocks = {subnet: found.cidr_block for subnet, found in subnets.items()}
     problems = [
-        *_vpc_problems(vpc_id, options),
-        *_zone_problems({subnet: aws.ec2.get_subnet(id=subnet, opts=options) for subnet in subnet_ids}),
+        *_vpc_problems(vpc),
+        *docker_problems(vpc_id, vpc.cidr_block, blocks),
+        *_zone_problems(subnets),
         *_route_problems(tables, options),
     ]
     if problems:
@@ -115,11 +122,37 @@ def _route_table(vpc_id: str, subnet: str, options: pulumi.InvokeOptions) -> str
     )[0]
 
 
-def _vpc_problems(vpc_id: str, options: pulumi.InvokeOptions) -> Iterator[Problem]:
-    if not aws.ec2.get_vpc(id=vpc_id, opts=options).enable_dns_support:
+def _vpc_problems(vpc: aws.ec2.GetVpcResult) -> Iterator[Problem]:
+    if not vpc.enable_dns_support:
         rule = "the function and the replicas look up addresses with the VPC's own DNS"
-        remedy = f"run aws ec2 modify-vpc-attribute --vpc-id {vpc_id} --enable-dns-support"
-        yield Problem(where="vpc_id", found=f"{vpc_id} without DNS support", rule=rule, remedy=remedy)
+        remedy = f"run aws ec2 modify-vpc-attribute --vpc-id {vpc.id} --enable-dns-support"
+        yield Problem(where="vpc_id", found=f"{vpc.id} without DNS support", rule=rule, remedy=remedy)
+
+
+def docker_problems(vpc_id: str, block: str, subnets: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem if replicas would send answers for addresses of the VPC to docker's own network.
+
+    docker takes `DOCKER_RANGE`, unless the machine's own subnet overlaps it: then it takes another range (moby:
+    libnetwork, `allocatePredefinedPool`). So a subnet in that range is fine if all are, and if none is, only the VPC's
+    DNS, which has an address of its first block, must be outside. `block`: that block. `subnets`: block by subnet.
+    """
+    inside = [subnet for subnet, its in subnets.items() if _overlaps_docker(its)]
+    if len(inside) == len(subnets) or not (inside or _overlaps_docker(block)):
+        return
+    rule = (
+        f"docker on a replica has the range {DOCKER_RANGE} unless the replica's own subnet is in it, so the replica "
+        "does not reach these addresses of the VPC"
+    )
+    found = ", ".join(f"{subnet} ({subnets[subnet]})" for subnet in inside) or f"{vpc_id} ({block}), with its DNS"
+    remedy = f"name only subnets in {DOCKER_RANGE}, or use a VPC without this range"
+    if inside and not _overlaps_docker(block):
+        remedy = f"name only subnets outside {DOCKER_RANGE}, or only subnets in it"
+    yield Problem(where="subnet_ids", found=found, rule=rule, remedy=remedy)
+
+
+def _overlaps_docker(block: str) -> bool:
+    """Whether a range overlaps docker's. A subnet can have no range of IPv4."""
+    return block != "" and IPv4Network(block).overlaps(IPv4Network(DOCKER_RANGE))
 
 
 def _zone_problems(subnets: Mapping[str, aws.ec2.GetSubnetResult]) -> Iterator[Problem]:

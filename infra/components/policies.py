@@ -45,6 +45,20 @@ def read_parameters(arn: str) -> Statement:
     return _allow(["ssm:GetParameter"], arn)
 
 
+def replace_instance(group_arn: str) -> Statement:
+    """A replica has itself replaced. IAM knows only the whole group, not one instance of it."""
+    return _allow(["autoscaling:SetInstanceHealth"], group_arn)
+
+
+def pull_image(repository_arn: str) -> Sequence[Statement]:
+    """The replicas of a run pull their image from one repository of ECR, and nothing else. The password for `docker
+    login` belongs to no repository (service-authorization: ecr)."""
+    return (
+        {"Sid": "EcrLoginKnowsNoRepository", **_allow(["ecr:GetAuthorizationToken"], "*")},
+        _allow(["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], repository_arn),
+    )
+
+
 def attach_to_network() -> Sequence[Statement]:
     """Lambda gives the function its addresses in the VPC with the function's role, and looks for these actions on every
     resource (lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions). They are Lambda's alone: what asks

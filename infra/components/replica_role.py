@@ -11,6 +11,7 @@ import pulumi_aws as aws
 
 from infra.components import policies
 from infra.planning import boot
+from infra.planning.private_ecr import EcrRepository
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +22,18 @@ class ReplicaRoleArgs:
     log_group_arn: pulumi.Input[str]
     table: pulumi.Input[str]
     """Name of the registry's table."""
+    pulls: EcrRepository | None
+    """Where they pull their image from by this role; `None`: they do not need the role for it."""
     after: pulumi.Resource
     """What is there before anything of a service is made."""
 
 
 class ReplicaRole(pulumi.ComponentResource):
-    """A role with one inline policy: its own run's parameters, its log group, its state items, Session Manager's
-    messages. The container cannot take it, because the instance's metadata is one hop too far."""
+    """A role with an inline policy: its own run's parameters, its log group, its state items, Session Manager's
+    messages, and the repository of its image, if that is in ECR. The container cannot take the role, because the
+    instance's metadata is one hop too far."""
 
+    name: pulumi.Output[str]
     profile_arn: pulumi.Output[str]
     policy: pulumi.Resource
     """Whoever starts instances waits for it."""
@@ -45,11 +50,12 @@ class ReplicaRole(pulumi.ComponentResource):
             f"{name}-replica",
             role=role.name,
             policy=pulumi.Output.all(args.log_group_arn, args.table).apply(
-                lambda known: replica_policy(args.run, log_group_arn=known[0], table=known[1])
+                lambda known: replica_policy(args.run, log_group_arn=known[0], table=known[1], pulls=args.pulls)
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         profile = aws.iam.InstanceProfile(f"{name}-replica", role=role.name, opts=pulumi.ResourceOptions(parent=self))
+        self.name = role.name
         self.profile_arn = profile.arn
         self.register_outputs({"profile_arn": self.profile_arn})
 
@@ -92,8 +98,13 @@ class Secrets(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def replica_policy(run: str, *, log_group_arn: str, table: str) -> str:
+def replica_policy(run: str, *, log_group_arn: str, table: str, pulls: EcrRepository | None = None) -> str:
     """What a replica of `run` may do."""
+    image: Sequence[policies.Statement] = ()
+    if pulls is not None:
+        partition = log_group_arn.split(":")[1]
+        repository = f"arn:{partition}:ecr:{pulls.region}:{pulls.account}:repository/{pulls.name}"
+        image = policies.pull_image(repository)
     return policies.document(
         policies.read_parameters(
             policies.arn_beside(log_group_arn, "ssm", f"parameter{boot.parameter_prefix(table, run)}*")
@@ -101,4 +112,5 @@ def replica_policy(run: str, *, log_group_arn: str, table: str) -> str:
         policies.write_logs(log_group_arn),
         policies.write_state(policies.arn_beside(log_group_arn, "dynamodb", f"table/{table}"), run),
         policies.open_sessions(),
+        *image,
     )

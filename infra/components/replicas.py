@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.components import policies
 from infra.planning import ServicePlan
 from infra.planning.plan import Purchase, Roll
 from infra.planning.text import decimal
 
+STATUS_CHECK_GRACE = 300
+"""Seconds after its start in which a failed status check of EC2 does not end an instance (the console's default)."""
 DELETION = "60m"
 """Instances drain for 15 minutes, and large ones end slowly."""
 
@@ -26,20 +29,27 @@ class ReplicasArgs:
     target_group_arn: pulumi.Input[str]
     listener_arn: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
+    role: pulumi.Input[str]
+    """Name of the replicas' role. It may have the instances of this group replaced, and of no other."""
     tags: Mapping[str, str]
     after: Sequence[pulumi.Resource]
     """The load balancer's rule and the role's policy: instances need both."""
 
 
 class Replicas(pulumi.ComponentResource):
-    """The group. Its desired capacity is not set, so that an update leaves what scaling has made of it. It does not
-    wait for capacity, which means exactly as many as wanted and fails a service that has scaled: `Readiness` waits. It
-    is deleted with its instances, and replaced (it has no fixed name) by one that is there before it goes: where the
-    service is moved to another gateway, into whose network the provider would try to move it."""
+    """The group. It replaces an instance that EC2 finds broken, or that asks for it itself (`infra/planning/boot`). The
+    load balancer's check decides only who gets requests: a busy replica answers it late.
+
+    Its desired capacity is not set, so that an update leaves what scaling has made of it. It does not wait for
+    capacity: `Readiness` waits, because the provider would wait for exactly as many as wanted and fail a service that has scaled.
+    It is deleted with its instances. A service that moves to another gateway gets a new group before the old one goes,
+    because the provider would try to move the group into the other network."""
 
     group: pulumi.Output[str]
     """Its name."""
     resource: pulumi.Resource
+    permission: pulumi.Resource
+    """Lets a replica have itself replaced. It needs the group, so it comes after the first instances start."""
 
     def __init__(self, name: str, args: ReplicasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:replicas:Replicas", name, None, opts)
@@ -64,8 +74,8 @@ class Replicas(pulumi.ComponentResource):
                 ),
                 instances_distribution=_distribution(plan.purchase),
             ),
-            health_check_type="ELB",
-            health_check_grace_period=plan.boot_timeout,
+            health_check_type="EC2",
+            health_check_grace_period=STATUS_CHECK_GRACE,
             capacity_rebalance=plan.purchase.on_demand_percentage_above_base == 0,
             instance_refresh=_refresh(plan.roll),
             wait_for_capacity_timeout="0",
@@ -85,6 +95,12 @@ class Replicas(pulumi.ComponentResource):
                 replacement_trigger=args.listener_arn,
                 custom_timeouts=pulumi.CustomTimeouts(delete=DELETION),
             ),
+        )
+        self.permission = aws.iam.RolePolicy(
+            f"{name}-replace",
+            role=args.role,
+            policy=group.arn.apply(lambda arn: policies.document(policies.replace_instance(arn))),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.resource = group
         self.group = group.name

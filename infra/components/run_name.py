@@ -14,7 +14,7 @@ from infra.planning.model_names import read_registered
 from infra.planning.table_items import CLAIM
 from infra.preflight.aws_errors import aws_failures
 from infra.preflight.registry import Queried, registry_items
-from infra.preflight.run_name import taken
+from infra.preflight.run_name import left_behind, taken
 
 _ASKED_AGAIN = ("run", "table", "region")
 
@@ -38,7 +38,11 @@ class RunNameProvider(DynamicProvider):
         self._client = client
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        self._check(props)
+        """A claim of this stack is not its own here: the engine makes this resource before the claim, so the claim was
+        left by a stack whose state was removed."""
+        if self._check(props) == props["owner"]:
+            left = left_behind(str(props["run"]), str(props["owner"]), str(props["table"]), str(props["region"]))
+            raise self.refusal(RuntimeError(f"run name: {left}")) from None
         return dynamic.CreateResult(id_=f"{props['table']} {props['run']}", outs=props)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.DiffResult:
@@ -51,16 +55,18 @@ class RunNameProvider(DynamicProvider):
             self._check(_news)
         return dynamic.UpdateResult(outs=_news)
 
-    def _check(self, props: dict[str, Any]) -> None:
+    def _check(self, props: dict[str, Any]) -> str | None:
+        """Return the stack that has the name, which is this one; `None`: it is free, or the table does not answer."""
         run = str(props["run"])
         try:
             table = self._client(str(props["region"]), props.get("profile"))
             claims = read_registered(registry_items(table, str(props["table"]), f"{CLAIM}{run}")).runs
         except aws_failures():
-            return
+            return None
         owner = claims.get(run)
         if owner not in (None, props["owner"]):
             raise self.refusal(RuntimeError(f"run name: {taken(run, str(owner))}")) from None
+        return owner
 
 
 @dataclass(frozen=True, kw_only=True)

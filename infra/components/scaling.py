@@ -1,4 +1,4 @@
-"""When replicas are added and taken away."""
+"""When replicas are added and removed."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class ScalerArgs:
 
 
 class Scaler(pulumi.ComponentResource):
-    """Adds replicas by target tracking on requests a replica. Takes one away when one less was enough all
-    through `scale_down_delay`: target tracking's own scaling in knows no delay, and never goes to zero. From zero,
-    where there is nothing to track, a request seen by the gateway starts the first, which nobody may ask until it
-    serves: so that only time with a healthy replica counts for the delay, and one that never gets healthy, for which
-    no update waits, is taken away after `boot_timeout`."""
+    """Adds replicas by target tracking on requests a replica. It removes one if one less was enough all through
+    `scale_down_delay`, because target tracking's own scaling in has no delay and never goes to zero. At zero there is
+    nothing to track, so a request that the gateway sees starts the first replica. Requests wait until it serves. So
+    only time with a healthy replica counts for the delay. A replica that never becomes healthy, and for which no
+    update waits, is removed after `boot_timeout`."""
 
     def __init__(
         self, name: str, args: ScalerArgs, scaling: Scaling, opts: pulumi.ResourceOptions | None = None
@@ -157,7 +157,7 @@ class Scaler(pulumi.ComponentResource):
     def _give_up(self, name: str, args: ScalerArgs, remove: aws.autoscaling.Policy) -> None:
         aws.cloudwatch.MetricAlarm(
             f"{name}-give-up",
-            alarm_description=f"{args.run} has replicas, but none becomes healthy",
+            alarm_description=f"{args.run} has replicas, but none becomes healthy or answers requests",
             comparison_operator="GreaterThanOrEqualToThreshold",
             threshold=1,
             evaluation_periods=math.ceil(args.boot_timeout / MINUTE),
@@ -167,10 +167,11 @@ class Scaler(pulumi.ComponentResource):
                     id="running", metric=_of_group(args.group, "GroupInServiceInstances")
                 ),
                 aws.cloudwatch.MetricAlarmMetricQueryArgs(id="healthy", metric=_healthy(args)),
+                aws.cloudwatch.MetricAlarmMetricQueryArgs(id="answered", metric=_answered(args)),
                 aws.cloudwatch.MetricAlarmMetricQueryArgs(
                     id="hopeless",
-                    label="Replicas of which none is healthy",
-                    expression="IF(FILL(healthy, 0) > 0, 0, running)",
+                    label="Replicas of which none is healthy or answers requests",
+                    expression="IF(FILL(healthy, 0) + FILL(answered, 0) > 0, 0, running)",
                     return_data=True,
                 ),
             ],
@@ -192,6 +193,18 @@ def _healthy(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArg
         dimensions={"LoadBalancer": args.balancer_arn_suffix, "TargetGroup": args.target_group_arn_suffix},
         period=MINUTE,
         stat="Maximum",
+    )
+
+
+def _answered(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
+    """Good answers of replicas. The load balancer sends requests even if it finds no replica healthy, so replicas that
+    are too busy for its check still have some."""
+    return aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
+        namespace="AWS/ApplicationELB",
+        metric_name="HTTPCode_Target_2XX_Count",
+        dimensions={"LoadBalancer": args.balancer_arn_suffix, "TargetGroup": args.target_group_arn_suffix},
+        period=MINUTE,
+        stat="Sum",
     )
 
 

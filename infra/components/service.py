@@ -20,6 +20,7 @@ from infra.components.run_name import RunName, RunNameArgs
 from infra.components.scaling import Scaler, ScalerArgs
 from infra.components.target_group import TargetGroup, TargetGroupArgs
 from infra.planning import ServicePlan, boot
+from infra.planning.private_ecr import pulled_by_role
 
 RETENTION_DAYS = 30
 
@@ -71,7 +72,11 @@ class Service(pulumi.ComponentResource):
             name, SecretsArgs(run=plan.run, table=table, parameters=boot.parameters(plan), after=claim), inside
         )
         role = ReplicaRole(
-            name, ReplicaRoleArgs(run=plan.run, log_group_arn=logs.arn, table=table, after=claim), inside
+            name,
+            ReplicaRoleArgs(
+                run=plan.run, log_group_arn=logs.arn, table=table, pulls=pulled_by_role(plan.container), after=claim
+            ),
+            inside,
         )
         targets = TargetGroup(
             name,
@@ -110,6 +115,7 @@ class Service(pulumi.ComponentResource):
                 target_group_arn=targets.arn,
                 listener_arn=listener_arn,
                 subnet_ids=args.subnet_ids,
+                role=role.name,
                 tags=args.tags,
                 after=[targets.rule, role.policy],
             ),
@@ -162,7 +168,7 @@ class Service(pulumi.ComponentResource):
     ) -> Sequence[pulumi.Resource]:
         """What the route waits for: replicas, and that one serves, where that is waited for."""
         if not args.plan.waits:
-            return [targets.rule, replicas.resource]
+            return [targets.rule, replicas.resource, replicas.permission]
         readiness = Readiness(
             f"{name}-readiness",
             ReadinessArgs(
@@ -177,7 +183,7 @@ class Service(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[targets.rule, replicas.resource]),
         )
-        return [targets.rule, replicas.resource, readiness]
+        return [targets.rule, replicas.resource, replicas.permission, readiness]
 
     def _scale(
         self, name: str, args: ServiceArgs, targets: TargetGroup, replicas: Replicas

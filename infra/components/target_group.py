@@ -11,7 +11,7 @@ from infra.planning import HealthCheck
 from infra.planning.boot import REPLICA_PORT
 
 DRAINING = 900
-"""Seconds: a generation that runs when its replica is taken away may end, as long as the longest response."""
+"""Seconds that a running generation has to end when its replica is removed: as long as the longest response."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from infra.configuration.amounts import Number
+from infra.configuration.refusals import BACKENDS
 from infra.configuration.section import problem
 
 _REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]+"
@@ -35,8 +36,23 @@ def _is_instance_type(value: str) -> str:
     return value
 
 
+def _have_aws(value: tuple[str, ...]) -> tuple[str, ...]:
+    for name in value:
+        if name != "aws" and name not in BACKENDS:
+            raise problem("a backend must be one of dstack's", "write `backends: [aws]`, or remove it", found=name)
+    if "aws" not in value:
+        rule = "aws must be among the backends, because servestack runs only on AWS"
+        raise problem(rule, "write `backends: [aws]`, or remove it", found=", ".join(value) or "an empty list")
+    return value
+
+
 Region = Annotated[str, AfterValidator(_is_region), Field(json_schema_extra={"pattern": f"^{_REGION}$"})]
 Regions = Annotated[tuple[Region, ...], Field(min_length=1)]
+Backends = Annotated[
+    tuple[str, ...],
+    AfterValidator(_have_aws),
+    Field(json_schema_extra={"items": {"enum": ["aws", *BACKENDS]}, "contains": {"const": "aws"}}),
+]
 Zones = Annotated[tuple[Annotated[str, AfterValidator(_is_zone)], ...], Field(min_length=1)]
 InstanceTypes = Annotated[tuple[Annotated[str, AfterValidator(_is_instance_type)], ...], Field(min_length=1)]
 _PRICE: dict[str, Any] = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}

@@ -28,6 +28,11 @@ def load(path: str | Path) -> Configuration:
     try:
         with Path(path).open("rb") as file:
             text = file.read(LARGEST_FILE + 1)
+    except IsADirectoryError:
+        inside = sorted([*Path(path).glob("*.dstack.yml"), *Path(path).glob("*/*.dstack.yml")])
+        remedy = f"name one, for example {inside[0]}" if inside else "give the path of a *.dstack.yml file"
+        problem = Problem(where="", found="a folder", rule="a configuration must be a file", remedy=remedy)
+        raise ConfigurationError(str(path), [problem]) from None
     except (OSError, ValueError) as error:
         found = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "not a file name"
         remedy = "check the path" + ("" if Path(path).is_absolute() else f", which is relative to {Path.cwd()}")

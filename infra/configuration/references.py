@@ -18,7 +18,16 @@ from infra.configuration.service import ServiceConfiguration
 _REFERENCE = re.compile(r"\$(?P<escaped>\$\{\{)|\$\{\{(?P<name>.*?)(?P<closing>\}\}|\Z)", re.DOTALL)
 _ENV = re.compile(r"env\.([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
 
+_SHELL = re.compile(r"\$(?:(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\})", re.ASCII)
+"""A whole text that a shell would replace by the value of a variable."""
+
 _STACK_CONFIG = "write only the name in env, `- NAME`, and set its value: pulumi config set --secret --path env.NAME …"
+
+CREDENTIALS: tuple[KeyPath, ...] = (
+    ("registry_auth", "username"),
+    ("registry_auth", "password"),
+    ("model", "upstream_api_key"),
+)
 
 Text = TypeVar("Text", str, Secret)
 
@@ -32,6 +41,33 @@ def check_references(document: Document) -> Iterator[Problem]:
             if match["escaped"] or (_is_read(path) and match["closing"] and _ENV.fullmatch(match["name"].strip())):
                 continue
             yield _refuse(path, match, document)
+        if path in CREDENTIALS and (variable := _shell_variable(text, document)):
+            yield Problem(
+                where=spell(path),
+                line=document.line(path),
+                found=f"${variable}",
+                rule="no shell reads this value, so the text itself would be the credential",
+                remedy=f"write ${{{{ env.{variable} }}}}, and `- {variable}` under env",
+            )
+
+
+def _shell_variable(text: str, document: Document) -> str | None:
+    """Return the variable that a text means. `$oauthtoken`, the user of NVIDIA's registry, is not one: it has the form
+    of a variable, but env does not name it."""
+    match = _SHELL.fullmatch(text.strip())
+    if match is None:
+        return None
+    name = match["bare"] or match["braced"]
+    meant = match["braced"] is not None or name.isupper() or name in _env_names(document.data)
+    return name if meant else None
+
+
+def _env_names(data: object) -> set[str]:
+    env = cast(dict[str, object], data).get("env") if isinstance(data, dict) else None
+    if isinstance(env, dict):
+        return set(cast(dict[str, object], env))
+    entries = cast(list[object], env) if isinstance(env, list) else []
+    return {str(entry).partition("=")[0] for entry in entries}
 
 
 def fill_references(
@@ -96,7 +132,7 @@ def _shown(name: str) -> tuple[str, str]:
 def _is_read(path: KeyPath) -> bool:
     if path[:1] == ("probes",):
         return path[2:] in (("url",), ("body",)) or (path[2:3] == ("headers",) and path[-1] == "value")
-    return path in (("registry_auth", "username"), ("registry_auth", "password"), ("model", "upstream_api_key"))
+    return path in CREDENTIALS
 
 
 def _refuse(path: KeyPath, match: re.Match[str], document: Document) -> Problem:

@@ -38,7 +38,6 @@ SERVICE: Mapping[str, Refusal] = {
     "single_branch": Refusal(_NO_REPOSITORY, _REMOVE),
     "dstack": Refusal("there is no dstack server to connect to", _REMOVE, (False,)),
     "priority": Refusal("runs do not wait in a queue, because each stack has its own instances", _REMOVE, (None, 0)),
-    "backends": Refusal("servestack runs only on AWS", "remove it, or write `backends: [aws]`", (None, ["aws"])),
     "reservation": Refusal("only on-demand and spot instances are supported", "use instance_types and spot_policy"),
     "retry": Refusal(
         "failed replicas are always replaced, but a cause that cannot go away ends the deployment",

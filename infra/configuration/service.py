@@ -23,7 +23,7 @@ from infra.configuration.environment import Environment
 from infra.configuration.image import Image
 from infra.configuration.model import ModelConfiguration
 from infra.configuration.names import LABEL, RESERVED, STACK, run_name_rule
-from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPolicy, Zones
+from infra.configuration.placement import Backends, InstanceTypes, Price, Regions, SpotPolicy, Zones
 from infra.configuration.refusals import SERVICE
 from infra.configuration.resources import Resources
 from infra.configuration.section import Refusal, Written, problem
@@ -108,6 +108,9 @@ class ServiceConfiguration(Written, frozen=True):
     )
     volumes: tuple[Volume, ...] = Field(
         default=(), description="Folders of the instance that the container can use, such as /data:/data"
+    )
+    backends: Backends | None = Field(
+        default=None, description="dstack's list of clouds. `aws` must be in it; the others have no effect"
     )
     regions: Regions | None = Field(default=None, description="AWS regions to choose from")
     availability_zones: Zones | None = Field(default=None, description="Availability zones to choose from")

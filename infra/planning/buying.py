@@ -49,6 +49,14 @@ def purchase_notes(purchase: Purchase, replicas: Replicas) -> list[str]:
     ]
 
 
+def backend_notes(configuration: ServiceConfiguration) -> list[str]:
+    """Return a note on dstack's other clouds that the configuration allows."""
+    others = [name for name in configuration.backends or () if name != "aws"]
+    if not others:
+        return []
+    return [f"backends: {', '.join(others)} {'has' if len(others) == 1 else 'have'} no effect. servestack runs on AWS."]
+
+
 def plan_disk(configuration: ServiceConfiguration, problems: list[Problem]) -> int:
     """Return the size of the root volume in GB: the smallest size that the configuration and AWS allow, as in
     dstack."""

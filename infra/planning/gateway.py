@@ -10,8 +10,10 @@ from infra.planning.api_key import ApiKey
 from infra.planning.plan import GatewayPlan, PlanError
 
 LONGEST_DOMAIN = 62
-"""Characters. With `*.` before it, a domain has the 64 that ACM allows for the first name of a certificate (RFC
-5280)."""
+"""Characters of a domain whose certificate the program requests. With `*.` before it, a domain has the 64 that ACM
+allows for the first name of a certificate (RFC 5280). A certificate that exists can have longer names."""
+LONGEST_HOST = 128
+"""Characters of `<run name>.<domain>`: what a condition of a load balancer's rule allows."""
 AUDIT_DAYS = 90
 """The number of days after which an audit log is deleted."""
 _NAME = re.compile(r"(?!sg-)[a-z][a-z0-9-]{1,40}")
@@ -87,8 +89,12 @@ def _domain_problems(configuration: GatewayConfiguration, settings: GatewaySetti
         return [Problem(where="stack config zone_id", found=settings.zone_id, rule=rule, remedy=remedy)]
     problems: list[Problem] = []
     line = configuration.source.line(("domain",))
-    if len(domain) > LONGEST_DOMAIN:
-        rule = f"a domain has at most {LONGEST_DOMAIN} characters, because a certificate allows 64 for *.<domain>"
+    if configuration.certificate is None and len(domain) > LONGEST_DOMAIN:
+        rule = f"a domain has at most {LONGEST_DOMAIN} characters, because ACM allows 64 for *.<domain>"
+        remedy = "choose a shorter domain, or bring a certificate for it: `certificate: {type: acm, arn: …}`"
+        problems.append(Problem(where="domain", line=line, found=f"{len(domain)} characters", rule=rule, remedy=remedy))
+    if len(domain) > LONGEST_HOST - len("gateway."):
+        rule = f"gateway.<domain> has at most {LONGEST_HOST} characters, because the load balancer compares no more"
         remedy = "choose a shorter domain"
         problems.append(Problem(where="domain", line=line, found=f"{len(domain)} characters", rule=rule, remedy=remedy))
     if not domain.rpartition(".")[2].isalpha():

@@ -39,7 +39,7 @@ def choose_gpu(
     """
     if asks_for_gpu(configuration) or not offers:
         return offers, []
-    loaded = loaded_model(values, container.arguments)
+    loaded = loaded_model(container)
     repository = weighed_repository(model, values, loaded)
     if configuration.instance_types is not None or repository is None:
         return offers, [UNCHOSEN]
@@ -73,9 +73,9 @@ def choose_gpu(
 def _unweighed_note(repo: str) -> str:
     """Return the note of a plan that is only shown, and for which the Hub was not asked or did not answer."""
     return (
-        f"gpu is not set, and the Hub did not say how large {repo} is, so the plan shows every GPU that satisfies the "
-        "other requirements. pulumi up asks the Hub, and uses the smallest GPU that fits. Set gpu, for example 24GB, "
-        "to choose."
+        f"gpu is not set, and this command does not know how large {repo} is, so the plan shows every GPU that "
+        "satisfies the other requirements. pulumi up asks the Hub, and uses the smallest GPU that fits. Set gpu, for "
+        "example 24GB, to choose."
     )
 
 

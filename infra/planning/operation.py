@@ -7,8 +7,9 @@ from infra.planning.plan import Replicas, Roll
 
 MEASURED = 60
 """Seconds over which a load balancer counts requests for its target groups."""
-DECIDED = 60
-"""Seconds after a replica's time is over in which the wait ends and stops replicas that do not serve."""
+DECIDED = 300
+"""Seconds in which a replica whose time is over has itself replaced, or is ended by the wait. Its own clock starts with
+its boot script, one or two minutes after that of Auto Scaling."""
 LONGEST_DELAY = 24 * 3600
 """The most seconds that an alarm can look back at a metric with one value a minute (CloudWatch API: PutMetricAlarm)."""
 
@@ -31,8 +32,8 @@ def check_delays(configuration: ServiceConfiguration, problems: list[Problem]) -
 def plan_roll(replicas: Replicas, *, boot_timeout: int) -> Roll:
     """Return the roll. A new replica starts before an old one ends, so a service with one replica keeps serving.
 
-    Auto Scaling ends an old instance when the new one is healthy and its warm-up is over. During the grace period, a
-    new instance counts as healthy even if the load balancer disagrees (EC2 Auto Scaling, health-check-grace-period).
+    Auto Scaling ends an old instance when the new one is healthy and its warm-up is over. For the group, a new instance
+    is healthy as long as its machine works, until the machine itself reports that it did not serve within boot_timeout.
     With a warm-up shorter than that, an update that fails would end replicas that serve.
     """
     least = max(1, replicas.minimum)

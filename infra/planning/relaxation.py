@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from infra.configuration import Problem, Source
 from infra.planning.catalog import InstanceType
+from infra.planning.other_gpus import instead_of
 from infra.planning.requirement import Bounds, Key, Miss, Requirement, misses
 from infra.planning.text import describe, number, written_line
 
@@ -30,7 +31,7 @@ def no_offer(catalog: Sequence[InstanceType], requirement: Requirement, source: 
             line=written_line(source, key),
             found=", ".join(wanted),
             rule=f"the catalog of EC2's GPU instance types has none of these {_WHAT[key]}",
-            remedy=f"use a name of the catalog, for example {', '.join(_nearest(wanted, known))}",
+            remedy=instead_of(wanted, catalog, requirement) or _by_spelling(wanted, known),
         )
     candidates = [(instance, tuple(misses(instance, requirement))) for instance in catalog]
     candidates.sort(key=_nearness_to(_named_memory(catalog, requirement)))
@@ -119,6 +120,10 @@ def _unknown_names(
     return None
 
 
+def _by_spelling(wanted: Iterable[str], known: Sequence[str]) -> str:
+    return f"use a name of the catalog, for example {', '.join(_nearest(wanted, known))}"
+
+
 def _nearest(wanted: Iterable[str], known: Sequence[str]) -> list[str]:
     by_lowered = {name.lower(): name for name in known}
     found = {
@@ -189,6 +194,8 @@ def _relaxed(miss: Miss, requirement: Requirement) -> str:
 def _widened(what: str, miss: Miss, bounds: Bounds | None, unit: str = "") -> str:
     has, low = float(str(miss.has)), None if bounds is None else bounds.low
     high = None if bounds is None else bounds.high
+    if low is not None and low == high:
+        return f"set {what} to {number(has)}{unit} instead of {number(low)}{unit}"
     if low is not None and has < low:
         widened = _range(Bounds(low=has, high=high), unit)
         return f"lower {what} by {number(low - has)}{unit} to {widened}"

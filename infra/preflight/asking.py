@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import Thread
 
 from infra.planning import GatewayPlan, ServicePlan
-from infra.preflight import account, api, function, isolation, model, offerings, quotas, run_name, zone
+from infra.preflight import account, api, caa, function, isolation, model, offerings, quotas, run_name, zone
 from infra.preflight.aws_errors import aws_failures, in_words, kind_of
 from infra.preflight.clients import Clients
 from infra.preflight.finding import Finding, refusal, warning
@@ -84,6 +84,7 @@ def _about_gateway(
     aws, region = clients.aws, plan.region
     questions = [
         _Question(zone.TOPIC, lambda: zone.check_zone(aws, clients.name_servers, plan)),
+        _Question(caa.TOPIC, lambda: caa.check_caa(aws, clients.caa, plan)),
         _Question(api.DOMAIN, lambda: api.check_domain(aws, plan, owner)),
         _Question(api.NAME, lambda: api.check_name(aws, plan)),
         _Question(api.ROLE, lambda: api.check_role(aws, plan)),

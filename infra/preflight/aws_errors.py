@@ -56,10 +56,12 @@ _USERINFO = re.compile(r"(?<=//)[^/@\s]*@")
 
 
 def aws_failures() -> tuple[type[Exception], ...]:
-    """Everything that a question to AWS can end with. A function, so that importing this costs nothing."""
+    """Return every exception that a question to AWS can end with. It is a function, so that importing this module costs
+    nothing. `ResponseParserError`, for an answer that AWS does not give, has no base class of botocore."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
-    return BotoCoreError, ClientError
+    return BotoCoreError, ClientError, ResponseParserError
 
 
 def error_code(error: Exception) -> str:
@@ -71,10 +73,11 @@ def kind_of(error: Exception) -> Kind:
     """What sort of trouble it is."""
     from botocore.exceptions import ConnectionError as NotConnected
     from botocore.exceptions import HTTPClientError
+    from botocore.parsers import ResponseParserError
 
     if isinstance(error, _nobody()):
         return "credentials"
-    if isinstance(error, HTTPClientError | NotConnected):
+    if isinstance(error, HTTPClientError | NotConnected | ResponseParserError):
         return "passing"
     code = error_code(error)
     if code in _PASSING or _status(error) >= 500:
@@ -98,6 +101,10 @@ def is_logged_out(error: Exception) -> bool:
 
 def in_words(error: Exception) -> str:
     """An exception in one line: AWS's code and message, without what boto3 puts around them."""
+    from botocore.parsers import ResponseParserError
+
+    if isinstance(error, ResponseParserError):  # its text has the whole answer
+        return "the answer is not one that AWS gives, perhaps because a proxy answered instead"
     words = _TAIL.sub("", " ".join(str(_said(error).get("Message", error)).split()))
     words = _USERINFO.sub("", words)[:_LONGEST]
     code = error_code(error)

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from infra.planning import ModelRepository, Weigh
+from infra.preflight.aws_errors import aws_failures
 
 AwsClient = Callable[[str, str], Any]
 """A boto3 client, by the service's name and the region."""
 NameServers = Callable[[str], Sequence[str] | Literal["failed"] | None]
 """The name servers that DNS has for a domain, in lower case and without a final dot; empty: none; `failed`: no server
 answers for it; `None`: DNS did not answer."""
+CaaRecords = Callable[[str], Sequence[tuple[str, str]] | None]
+"""The CAA records that DNS has for a domain, as (tag, value); empty: none; `None`: DNS did not answer."""
 CheckAccess = Callable[[ModelRepository], None]
 """Asks the Hub whether the token of a repository may read its files (`None`: everybody may). Raises `HubError`."""
 
@@ -25,6 +28,7 @@ class Clients:
 
     aws: AwsClient
     name_servers: NameServers
+    caa: CaaRecords
     check_access: CheckAccess
     weigh: Weigh
 
@@ -37,11 +41,12 @@ def real_clients(environment: Mapping[str, str], *, profile: str | None = None) 
         profile: the AWS profile of the stack (`aws:profile`); `None`: the caller's profile.
     """
     from infra.planning.hub_weights import access_on_hub, weigh_on_hub
-    from infra.preflight.name_servers import ask_name_servers
+    from infra.preflight.name_servers import ask_caa, ask_name_servers
 
     return Clients(
         aws=aws_client(profile),
         name_servers=ask_name_servers,
+        caa=ask_caa,
         check_access=access_on_hub(environment),
         weigh=weigh_on_hub(environment),
     )
@@ -68,7 +73,7 @@ def aws_client(profile: str | None = None) -> AwsClient:
 def aws_session(profile: str | None = None) -> Any:
     """Return boto3's session, with credentials if the caller has any. Raises only botocore's errors."""
     import boto3
-    from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
+    from botocore.exceptions import CredentialRetrievalError
     from botocore.session import Session
 
     own: Any = Session(profile=profile)
@@ -77,7 +82,7 @@ def aws_session(profile: str | None = None) -> Any:
         credentials = own.get_credentials()
         if credentials is not None:
             credentials.get_frozen_credentials()
-    except (BotoCoreError, ClientError):
+    except aws_failures():
         raise
     except (
         Exception

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from infra.planning import ServicePlan
 from infra.planning.model_names import Registered, WantedName, claimed, read_registered
+from infra.planning.resource_tags import STACK_TAG
+from infra.planning.table_items import CLAIM, PARTITION_KEY, REGISTRY, RUN, SORT_KEY
 from infra.preflight.aws_errors import aws_failures, error_code
 from infra.preflight.clients import AwsClient
 from infra.preflight.finding import Finding, ok, refusal
@@ -42,12 +45,26 @@ def taken(run: str, owner: str) -> str:
     return f"the stack {owner} has the name {run}: set another `name` in the configuration, or destroy that stack"
 
 
+def left_behind(run: str, owner: str, table: str, region: str) -> str:
+    """Return the refusal of a run name whose claim names this stack, although the state of the stack has no claim."""
+    keys = (json.dumps({PARTITION_KEY: {"S": REGISTRY}, SORT_KEY: {"S": f"{prefix}{run}"}}) for prefix in (RUN, CLAIM))
+    deletes = "; ".join(
+        f"aws dynamodb delete-item --table-name {table} --key '{key}' --region {region}" for key in keys
+    )
+    return (
+        f"the gateway's table has a claim of {owner} for the name {run}, but the state of this stack does not have it: "
+        "pulumi stack rm --force removed the state and left the resources, and instances that still run cost money. "
+        "List what is left: aws resourcegroupstaggingapi get-resources --tag-filters "
+        f"Key={STACK_TAG},Values={owner} --region {region}. Delete it, then the run: {deletes}"
+    )
+
+
 def _name(claims: Mapping[str, str], run: str, owner: str) -> Finding:
     taken_by = claims.get(run)
     if taken_by is None:
         return ok(TOPIC, f"{run} is free")
     if taken_by == owner:
-        return ok(TOPIC, f"{run} belongs to this stack")
+        return ok(TOPIC, f"{run} is claimed by {owner}, the name of this stack")
     remedy = "if this stack had that name before, skip preflight once: pulumi config set preflight false"
     return refusal(TOPIC, f"{taken(run, taken_by)}; {remedy}")
 

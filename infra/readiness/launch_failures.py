@@ -9,7 +9,9 @@ from functools import cache
 from pathlib import Path
 
 _WRAPPING = re.compile(
-    r"^Could not launch [A-Za-z-]+ Instances\. |\.? ?Launching EC2 instance failed\.?$"
+    r"^Could not launch [A-Za-z-]+ Instances\. "
+    r"|^Instance became unhealthy while waiting for instance to be in InService state\. Termination Reason: "
+    r"|\.? ?Launching EC2 instance failed\.?$"
     r"|\s*Encoded authorization failure message:? .*"  # only AWS can read it
 )
 

@@ -107,7 +107,7 @@ class Looker:
             ExpressionAttributeValues={":run": {"S": state_partition(self._awaited.run)}},
             ConsistentRead=True,
         )
-        return tuple(_state(item) for item in found["Items"])
+        return tuple(_state(item) for item in found.get("Items", ()))  # a proxy can answer with another object
 
 
 def _tried(ask: Callable[[], T], nothing: T, action: str, unanswered: list[str]) -> T:
@@ -175,4 +175,5 @@ def _state(item: Mapping[str, Any]) -> State:
         percent=None if percent is None else int(float(percent)),
         cause=item.get("cause", {}).get("S"),
         final=bool(item.get("final", {}).get("BOOL", False)),
+        output=item.get("output", {}).get("S"),
     )

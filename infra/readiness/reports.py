@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from infra.preflight.account import explain_credentials
 from infra.preflight.aws_errors import in_words, kind_of
 from infra.readiness.awaited import Awaited
 from infra.readiness.verdict import Failure
 
 
-def not_serving(awaited: Awaited, failure: Failure, billed: str) -> str:
-    """The report of a service that does not serve. `billed`: what is billed now."""
+def not_serving(awaited: Awaited, failure: Failure, billed: str, written: Sequence[str] = ()) -> str:
+    """The report of a service that does not serve. `billed`: what is billed now. `written`: what the container wrote,
+    with which the report ends."""
     lines = [f"{awaited.run} does not serve: {failure.what}"]
     if failure.instance is not None:
         step = f", last step: {failure.step}" if failure.step else ""
@@ -22,7 +25,7 @@ def not_serving(awaited: Awaited, failure: Failure, billed: str) -> str:
             f"  logs: aws logs tail {awaited.log_group} --log-stream-names {failure.instance}/boot "
             f"{failure.instance}/container --since 1d --region {awaited.region}"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *written])
 
 
 def kept(awaited: Awaited, failure: Failure) -> str:

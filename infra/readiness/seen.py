@@ -76,6 +76,8 @@ class State:
     """What failed; `None`: nothing did."""
     final: bool
     """Whether another try cannot help."""
+    output: str | None = None
+    """The last lines that the container wrote, without secrets; `None`: it wrote nothing, or serves."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from infra.preflight.aws_errors import aws_failures, error_code, kind_of
 from infra.readiness.awaited import Awaited, NotServingError, Served
 from infra.readiness.clients import Clients, Clock
+from infra.readiness.last_lines import LastLines
 from infra.readiness.looking import GroupGone, Looker
 from infra.readiness.progress import changes
 from infra.readiness.reports import going_on, gone, kept, not_serving, unknown
@@ -61,6 +62,7 @@ class _Wait:
         self._began = clock.now()
         self._looker = Looker(awaited, clients)
         self._judge = Judge(awaited, self._began)
+        self._lines = LastLines(awaited.version)
         self._stopping = False
 
     def run(self) -> Served:
@@ -90,6 +92,7 @@ class _Wait:
                 for line in changes(last, seen, awaited.version):
                     self._say(line)
                 last = seen
+                self._lines.remember(seen)
                 served = self._judged(seen)
                 if served is not None:
                     return served
@@ -166,12 +169,12 @@ class _Wait:
         self._say(f"roll: replicas of version {awaited.version} replace those of other versions")
 
     def _report(self, failure: Failure, seen: Seen) -> str:
-        awaited = self._awaited
+        awaited, written = self._awaited, self._lines.report(failure.instance)
         if awaited.on_failure == "keep":
-            return not_serving(awaited, failure, kept(awaited, failure))
+            return not_serving(awaited, failure, kept(awaited, failure), written)
         self._say(f"{awaited.run} does not serve: {failure.what}; stopping the instances that do not serve")
         self._stopping = True
-        return not_serving(awaited, failure, stop(awaited, self._clients, self._clock, seen))
+        return not_serving(awaited, failure, stop(awaited, self._clients, self._clock, seen), written)
 
     def _say(self, line: str) -> None:
         passed = int(self._clock.now() - self._began)

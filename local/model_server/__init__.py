@@ -6,6 +6,6 @@ prints. It answers as TGI 3.3 does, out of a real model: what llama.cpp can do i
     gguf, standin, vocabulary   the weights' file: its header, the chat template and tokens, the texts of the tokens
     llama, slots                llama.cpp in this process, and its four places for generations
     sampling, stopping, generation, scoring   one token after the other
-    json_reader, requests, grammar, validation, errors   what a request may say, as TGI reads it
-    answers, metrics, app, serving            HTTP
+    requests, grammar, validation, errors   what a request may say, as TGI reads it
+    answers, chat, metrics, app, serving      HTTP
 """

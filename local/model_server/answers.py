@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from local.model_server.vocabulary import Vocabulary
 
 KEEP_ALIVE = b":\n\n"
 """A comment, which clients pass over."""
+COMPUTE_TYPE = "cpu"
+"""`x-compute-type`: TGI's says what kind of machine computes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +99,15 @@ class Answers:
             written += msgspec.json.encode(fields) + b","
         return bytes(written.removesuffix(b",") + b"]")
 
+    def is_special(self, step: Step) -> bool:
+        """Whether the token is not part of the text."""
+        return step.token in self._vocabulary.special
+
+    def chat_token(self, step: Step) -> dict[str, Any]:
+        """One of `logprobs.content` in `/v1/chat/completions`."""
+        top = [{"token": one["text"], "logprob": one["logprob"]} for one in self._top_tokens(step)]
+        return {"token": step.text, "logprob": shortest(step.logprob), "top_logprobs": top}
+
     def _details(self, answer: Answer, *, top: bool) -> dict[str, Any]:
         details: dict[str, Any] = {
             "finish_reason": answer.finish,
@@ -116,7 +128,7 @@ class Answers:
             "id": step.token,
             "text": step.text,
             "logprob": shortest(step.logprob),
-            "special": step.token in self._vocabulary.special,
+            "special": self.is_special(step),
         }
 
     def _top_tokens(self, step: Step) -> list[dict[str, Any]]:
@@ -139,6 +151,27 @@ def write_event(event: dict[str, Any]) -> bytes:
 def write_error(error: InferError) -> dict[str, Any]:
     """The body, or the event, that tells of an error."""
     return {"error": str(error), "error_type": error.error_type}
+
+
+def answer_headers(answer: Answer, began: float, characters: int) -> dict[str, str]:
+    """Return what TGI says in headers: times in whole milliseconds, `x-compute-time` in seconds."""
+    now = time.perf_counter()
+    working = now - answer.started
+    milliseconds = {
+        "x-total-time": now - began,
+        "x-validation-time": answer.queued - began,
+        "x-queue-time": answer.started - answer.queued,
+        "x-inference-time": working,
+        "x-time-per-token": working / len(answer.steps),
+    }
+    return {
+        "x-compute-type": COMPUTE_TYPE,
+        "x-compute-time": f"{now - began:.9f}",
+        "x-compute-characters": str(characters),
+        **{name: str(int(seconds * 1000)) for name, seconds in milliseconds.items()},
+        "x-prompt-tokens": str(len(answer.prompt)),
+        "x-generated-tokens": str(len(answer.steps)),
+    }
 
 
 def shortest(number: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""The model server's HTTP interface: TGI's routes (router/src/server.rs), as an ASGI application."""
+"""The model server's HTTP API: TGI's routes (router/src/server.rs), as an ASGI application."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
-from local.model_server.answers import Answer, Answers, write_error, write_event
+from local.model_server.answers import COMPUTE_TYPE, Answers, answer_headers, write_error, write_event
+from local.model_server.chat import Chat, ChatRequest, models
 from local.model_server.errors import Incomplete, IncompleteStream, InferError
 from local.model_server.http import Exchange, Gone, Headers, Receive, Send, ServerEnding
 from local.model_server.inference import Inference
-from local.model_server.json_text import WrongBody
 from local.model_server.metrics import Metrics
-from local.model_server.requests import GenerateRequest, read_compat_request, read_generate_request
+from local.model_server.requests import CompatRequest, GenerateRequest, WrongBody, read_body
 from local.model_server.slots import Slots
 from local.model_server.validation import Limits, check_streamed
 from local.model_server.vocabulary import Vocabulary
 
-COMPUTE_TYPE = "cpu"
-"""`x-compute-type`: TGI's says what kind of machine computes."""
+T = TypeVar("T")
 
 
 class App:
@@ -47,10 +46,12 @@ class App:
         self._info = info
         self._ending = asyncio.Event()
         self._routes: Mapping[str, Mapping[str, Callable[[Exchange], Awaitable[None]]]] = {
-            "/": {"POST": self._compat, "GET": self._health},
+            "/": {"POST": self._compat, "GET": self._tell_routes},
             "/generate": {"POST": self._generate},
             "/generate_stream": {"POST": self._generate_stream},
             "/tokenize": {"POST": self._tokenize},
+            "/v1/chat/completions": {"POST": self._chat},
+            "/v1/models": {"GET": self._tell_models},
             "/info": {"GET": self._tell_info},
             "/health": {"GET": self._health},
             "/ping": {"GET": self._health},
@@ -76,7 +77,8 @@ class App:
     async def _answer(self, exchange: Exchange) -> None:
         methods = self._routes.get(exchange.path)
         if methods is None:
-            await exchange.respond(404)
+            error = f"no route {exchange.path}. {self._here()}"
+            await exchange.respond_json(404, {"error": error, "error_type": "not_found"})
             return
         allowed = ",".join("GET,HEAD" if method == "GET" else method for method in methods)
         if exchange.method == "OPTIONS":
@@ -93,7 +95,7 @@ class App:
             await exchange.respond_json(error.status, write_error(error))
 
     async def _compat(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, read_compat_request)
+        request = await self._read(exchange, CompatRequest)
         if request is None:
             return
         whole = request.parameters.return_full_text
@@ -105,24 +107,54 @@ class App:
             await exchange.respond_json(200, [body], headers=headers)
 
     async def _generate(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, read_generate_request)
+        request = await self._read(exchange, GenerateRequest)
         if request is not None:
             with_prompt = bool(request.parameters.return_full_text)
             body, headers = await self._whole(exchange, request, with_prompt=with_prompt)
             await exchange.respond_json(200, body, headers=headers)
 
     async def _generate_stream(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, read_generate_request)
+        request = await self._read(exchange, GenerateRequest)
         if request is not None:
             await self._respond_stream(exchange, request, with_prompt=bool(request.parameters.return_full_text))
 
     async def _tokenize(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, read_generate_request)
+        request = await self._read(exchange, GenerateRequest)
         if request is None:
             return
         ids = await self._inference.tokenize(request.inputs) if request.inputs else []
         body = await asyncio.to_thread(self._answers.tokens, request.inputs, ids)
         await exchange.respond(200, body, kind="application/json")
+
+    async def _chat(self, exchange: Exchange) -> None:
+        request = await self._read(exchange, ChatRequest)
+        if request is None:
+            return
+        self._metrics.count_request()
+        generation = request.as_generation(await self._inference.write_prompt(request.messages))
+        chat = Chat(request, self._answers, self._info(exchange.port))
+        if request.stream:
+            events = chat.events(self._inference.stream(generation))
+            await self._send_events(exchange, generation, events)
+            return
+        began = time.perf_counter()
+        async with exchange.watch() as watch:
+            answer = await watch.wait(self._inference.generate(generation))
+        headers = answer_headers(answer, began, len(generation.inputs))
+        await exchange.respond_json(200, chat.completion(answer), headers=headers)
+
+    async def _tell_models(self, exchange: Exchange) -> None:
+        await exchange.respond_json(200, models(self._info(exchange.port)))
+
+    async def _tell_routes(self, exchange: Exchange) -> None:
+        if await self._inference.healthy():
+            await exchange.respond_text(200, f"{self._info(exchange.port)['note']}.\n\n{self._here()}\n")
+        else:
+            await self._health(exchange)
+
+    def _here(self) -> str:
+        routes = [f"{method} {path}" for path, methods in self._routes.items() for method in methods]
+        return f"This server has: {', '.join(routes)}."
 
     async def _tell_info(self, exchange: Exchange) -> None:
         await exchange.respond_json(200, self._info(exchange.port))
@@ -137,8 +169,8 @@ class App:
         text = self._metrics.render(running=self._slots.running, waiting=self._slots.waiting)
         await exchange.respond_text(200, text)
 
-    async def _read(self, exchange: Exchange, read: Callable[[bytes], GenerateRequest]) -> GenerateRequest | None:
-        """The request, or None when it was refused, in axum's way: plain text."""
+    async def _read(self, exchange: Exchange, body_type: type[T]) -> T | None:
+        """Return the request. `None`: it was refused as axum does, with a plain text."""
         kind = exchange.headers.get("content-type", "").split(";")[0].strip().lower()
         if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
             await exchange.respond_text(415, "Expected request with `Content-Type: application/json`")
@@ -148,7 +180,7 @@ class App:
             await exchange.respond_text(413, "Failed to buffer the request body: length limit exceeded")
             return None
         try:
-            return read(body)
+            return read_body(body, body_type)
         except WrongBody as error:
             if error.syntax:
                 await exchange.respond_text(400, f"Failed to parse the request body as JSON: {error}")
@@ -175,16 +207,20 @@ class App:
             top=bool(given.top_n_tokens),
             others=others,
         )
-        return body, _describe(answer, began, len(request.inputs))
+        return body, answer_headers(answer, began, len(request.inputs))
 
     async def _respond_stream(self, exchange: Exchange, request: GenerateRequest, *, with_prompt: bool) -> None:
         self._metrics.count_request()
+        await self._send_events(exchange, request, self._events(request, prompt=request.inputs if with_prompt else ""))
+
+    async def _send_events(
+        self, exchange: Exchange, request: GenerateRequest, events: AsyncGenerator[bytes, None]
+    ) -> None:
         headers = {
             "x-compute-type": COMPUTE_TYPE,
             "x-compute-characters": str(len(request.inputs)),
             "x-accel-buffering": "no",
         }
-        events = self._events(request, prompt=request.inputs if with_prompt else "")
         await exchange.respond_events(events, headers, broken_off=write_event(write_error(IncompleteStream())))
 
     async def _events(self, request: GenerateRequest, *, prompt: str) -> AsyncGenerator[bytes, None]:
@@ -205,24 +241,3 @@ class App:
                     )
         except InferError as error:
             yield write_event(write_error(error))
-
-
-def _describe(answer: Answer, began: float, characters: int) -> Headers:
-    """What `/generate` says in headers: times in whole milliseconds, but for `x-compute-time`."""
-    now = time.perf_counter()
-    working = now - answer.started
-    milliseconds = {
-        "x-total-time": now - began,
-        "x-validation-time": answer.queued - began,
-        "x-queue-time": answer.started - answer.queued,
-        "x-inference-time": working,
-        "x-time-per-token": working / len(answer.steps),
-    }
-    return {
-        "x-compute-type": COMPUTE_TYPE,
-        "x-compute-time": f"{now - began:.9f}",
-        "x-compute-characters": str(characters),
-        **{name: str(int(seconds * 1000)) for name, seconds in milliseconds.items()},
-        "x-prompt-tokens": str(len(answer.prompt)),
-        "x-generated-tokens": str(len(answer.steps)),
-    }

@@ -2,6 +2,7 @@
 
 InferError
 ├── ValidationError   422 validation: the request asks for what is not allowed, or not possible here
+├── TemplateError     422 template_error: the chat template does not take the messages
 ├── Overloaded        429 overloaded: as many requests as are allowed are being worked on
 ├── GenerationError   424 generation: the model failed
 └── Incomplete        500 incomplete_generation(_stream): the server ends before the answer
@@ -30,6 +31,17 @@ class ValidationError(InferError):
 
     def __init__(self, rule: str) -> None:
         super().__init__(f"Input validation error: {rule}")
+
+
+class TemplateError(InferError):
+    """`cause` is llama.cpp's own message."""
+
+    status = 422
+    error_type = "template_error"
+    metric = "template"
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"Template error: {cause}")
 
 
 class Overloaded(InferError):

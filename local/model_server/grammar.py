@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+import msgspec
+
 from local.model_server.compiling import check_compiles
 from local.model_server.errors import ValidationError
-from local.model_server.json_reader import JsonReader
-from local.model_server.json_text import WrongBody
-from local.model_server.requests import Grammar
+from local.model_server.requests import Grammar, JsonSchemaGrammar, RegexGrammar
 
 MARK = "\u2042"
 """A character that no model begins an answer with: a probe for whether a grammar is obeyed."""
@@ -62,18 +62,21 @@ def write_guide(grammar: Grammar) -> Guide:
     Raises:
         ValidationError: TGI's checks refuse it.
     """
-    if grammar.kind == "regex":
+    if isinstance(grammar, RegexGrammar):
         return Guide(f"/{_escape(grammar.value)}/", grammar.value)
-    schema = grammar.value["schema"] if grammar.kind == "json_schema" else _parse(grammar.value)
-    text = json.dumps({**_object_of(schema), "x-guidance": _SPACES})
+    try:
+        schema = grammar.value.schema if isinstance(grammar, JsonSchemaGrammar) else _parse(grammar.value)
+        text = json.dumps({**_object_of(schema), "x-guidance": _SPACES})
+    except RecursionError:
+        raise ValidationError("grammar is not valid: the schema is nested too deeply") from None
     return Guide(f"%json {text}", None)
 
 
 def _parse(value: Any) -> Any:
     if isinstance(value, str):
         try:
-            return JsonReader(value.encode()).anything()
-        except WrongBody as error:
+            return msgspec.json.decode(value)
+        except msgspec.DecodeError as error:
             raise ValidationError(f"grammar is not valid: {error}") from None
     if isinstance(value, dict):
         return cast(dict[str, Any], value)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from typing import Any
 
 from local.model_server.answers import Answer
-from local.model_server.errors import GenerationError, Incomplete, InferError, Overloaded
+from local.model_server.errors import GenerationError, Incomplete, InferError, Overloaded, TemplateError
 from local.model_server.generation import Generator, Step
 from local.model_server.llama import Llama, LlamaError
 from local.model_server.metrics import Metrics
@@ -41,6 +42,18 @@ class Inference:
             return await self._llama.tokenize(text)
         except LlamaError as error:
             raise GenerationError(str(error)) from error
+
+    async def write_prompt(self, messages: Sequence[Mapping[str, Any]]) -> str:
+        """Return the prompt that the model's own chat template makes of `messages`.
+
+        Raises:
+            TemplateError: the template does not take them.
+        """
+        try:
+            return await self._llama.write_prompt(messages)
+        except LlamaError as error:
+            self._metrics.count_failure(TemplateError.metric)
+            raise TemplateError(str(error)) from error
 
     async def healthy(self) -> bool:
         """Whether a generation can be expected to work."""
@@ -110,7 +123,6 @@ class Inference:
         budget = count_budget(
             valid.max_new_tokens,
             len(tokens),
-            open_ended=valid.open_ended,
             max_input=self._limits.max_input_tokens,
             max_total=self._limits.max_total_tokens,
         )

@@ -17,7 +17,7 @@ import ctypes
 import importlib
 import os
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,14 @@ class Llama:
         if len(text) > _LARGE:
             _return_memory()
         return answer["tokens"]
+
+    async def write_prompt(self, messages: Sequence[Mapping[str, Any]]) -> str:
+        """Return the prompt that the model's own chat template makes of `messages`.
+
+        Raises:
+            LlamaError: the template does not take them.
+        """
+        return (await self._ask("/apply-template", {"messages": messages}))["prompt"]
 
     async def complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """llama.cpp's /completion, not streamed. Cancelling ends it.

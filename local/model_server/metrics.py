@@ -2,85 +2,66 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 _DURATIONS = tuple(0.0001 * 1.5**power for power in range(1, 36))
 """Seconds: TGI's own buckets (router/src/server.rs)."""
+_DURATION_TEXTS = {
+    "duration": "Request duration",
+    "validation_duration": "Request validation duration",
+    "queue_duration": "Request queue duration",
+    "inference_duration": "Request inference duration",
+    "mean_time_per_token_duration": "Mean time per token per request",
+}
+_LENGTH_TEXTS = {
+    "input_length": "Input token length per request",
+    "generated_tokens": "Generated tokens per request",
+    "max_new_tokens": "Maximum new tokens per request",
+}
+disable_created_metrics()
 
 
 class Metrics:
     """Counters and histograms of one server. `largest` is the most tokens of a prompt and answer."""
 
     def __init__(self, largest: int) -> None:
+        registry: Any = CollectorRegistry()
         lengths = tuple(largest / 100 * (place + 1) for place in range(100))
-        self._counts: Counter[str] = Counter()
-        self._failures: Counter[str] = Counter()
+        self._registry = registry
+        self._requests = Counter("tgi_request_count", "Total number of requests", registry=registry)
+        self._successes = Counter("tgi_request_success", "Number of successful requests", registry=registry)
+        self._failures = Counter("tgi_request_failure", "Number of failed requests", ["err"], registry=registry)
+        self._waiting = Gauge("tgi_queue_size", "Current queue size", registry=registry)
+        self._running = Gauge("tgi_batch_current_size", "Current batch size", registry=registry)
         self._histograms = {
-            "tgi_request_duration": _Histogram("Request duration", _DURATIONS),
-            "tgi_request_validation_duration": _Histogram("Request validation duration", _DURATIONS),
-            "tgi_request_queue_duration": _Histogram("Request queue duration", _DURATIONS),
-            "tgi_request_inference_duration": _Histogram("Request inference duration", _DURATIONS),
-            "tgi_request_mean_time_per_token_duration": _Histogram("Mean time per token per request", _DURATIONS),
-            "tgi_request_input_length": _Histogram("Input token length per request", lengths),
-            "tgi_request_generated_tokens": _Histogram("Generated tokens per request", lengths),
-            "tgi_request_max_new_tokens": _Histogram("Maximum new tokens per request", lengths),
+            name: Histogram(f"tgi_request_{name}", text, buckets=buckets, registry=registry)
+            for texts, buckets in ((_DURATION_TEXTS, _DURATIONS), (_LENGTH_TEXTS, lengths))
+            for name, text in texts.items()
         }
 
     def count_request(self) -> None:
-        """A request came in."""
-        self._counts["tgi_request_count"] += 1
+        """Count a request that came in."""
+        self._requests.inc()
 
     def count_success(self) -> None:
-        """An answer was given to its end."""
-        self._counts["tgi_request_success"] += 1
+        """Count an answer that was given to its end."""
+        self._successes.inc()
 
     def count_failure(self, error: str) -> None:
-        """A request was refused or failed."""
-        self._failures[error] += 1
+        """Count a request that was refused or failed."""
+        self._failures.labels(error).inc()
 
     def record(self, values: Mapping[str, float]) -> None:
         """Put values into the histograms `tgi_request_<name>`."""
         for name, value in values.items():
-            self._histograms[f"tgi_request_{name}"].add(value)
+            self._histograms[name].observe(value)
 
     def render(self, *, running: int, waiting: int) -> str:
-        """The text, with how many generations run and wait now."""
-        lines: list[str] = []
-        for name, text in (
-            ("tgi_request_count", "Total number of requests"),
-            ("tgi_request_success", "Number of successful requests"),
-        ):
-            lines += [f"# HELP {name} {text}", f"# TYPE {name} counter", f"{name} {self._counts[name]}", ""]
-        lines += ["# TYPE tgi_request_failure counter"]
-        lines += [f'tgi_request_failure{{err="{error}"}} {count}' for error, count in sorted(self._failures.items())]
-        lines += [""]
-        for name, text, value in (
-            ("tgi_queue_size", "Current queue size", waiting),
-            ("tgi_batch_current_size", "Current batch size", running),
-        ):
-            lines += [f"# HELP {name} {text}", f"# TYPE {name} gauge", f"{name} {value}", ""]
-        for name, histogram in self._histograms.items():
-            lines += [*histogram.render(name), ""]
-        return "\n".join(lines)
-
-
-class _Histogram:
-    def __init__(self, text: str, bounds: Sequence[float]) -> None:
-        self._text = text
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._sum = 0.0
-
-    def add(self, value: float) -> None:
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._sum += value
-
-    def render(self, name: str) -> list[str]:
-        lines = [f"# HELP {name} {self._text}", f"# TYPE {name} histogram"]
-        total = 0
-        for bound, count in zip((*map(repr, self._bounds), "+Inf"), self._counts, strict=True):
-            total += count
-            lines.append(f'{name}_bucket{{le="{bound}"}} {total}')
-        return [*lines, f"{name}_sum {self._sum!r}", f"{name}_count {total}"]
+        """Return the text, with how many generations run and wait now."""
+        self._running.set(running)
+        self._waiting.set(waiting)
+        # TGI's counters do not have the suffix that this library gives to every counter.
+        return generate_latest(self._registry).decode().replace("_total", "")

@@ -24,7 +24,7 @@ from local.model_server.validation import Limits
 from local.model_server.vocabulary import read_vocabulary
 
 TGI_VERSION = "3.3.7"
-"""The version of TGI whose interface this is: what clients read from `/info`."""
+"""The version of TGI whose API this is: what clients read from `/info`."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LAST_WORDS = 1
 """Seconds for what is being answered to be broken off in order."""

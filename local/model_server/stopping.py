@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 FinishReason = Literal["length", "eos_token", "stop_sequence"]
 
 PIECE = 1024
@@ -18,16 +20,16 @@ _LONGEST, _KEPT = 300, 200
 """Characters of the answer that stop sequences are looked for in, and how many are kept when there are more."""
 
 
-def count_budget(asked: int | None, input_length: int, *, open_ended: bool, max_input: int, max_total: int) -> int:
-    """Tokens that an answer may have.
+def count_budget(asked: int | UnsetType | None, input_length: int, *, max_input: int, max_total: int) -> int:
+    """Return how many tokens an answer can have.
 
-    Null (`open_ended`) means the rest of the context. More than 1024 run in pieces of 1024, each of which has to fit,
+    `None` means the rest of the context. More than 1024 run in pieces of 1024, each of which has to fit,
     and what was asked is compared after each piece: 1500 gives up to 2048, or 1024 where a second piece does not fit
     (router/src/infer/mod.rs, generate_stream).
     """
-    if asked is None:
+    if asked is None or asked is UNSET:
         rest = max(0, max_total - input_length)
-        return rest if open_ended else min(rest, UNASKED)
+        return rest if asked is None else min(rest, UNASKED)
     if asked <= PIECE:
         return asked
     budget = PIECE

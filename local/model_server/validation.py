@@ -8,12 +8,15 @@ import random
 import struct
 from dataclasses import dataclass
 
+from msgspec import UnsetType
+
 from local.model_server.errors import ValidationError
 from local.model_server.grammar import Guide, write_guide
 from local.model_server.requests import GenerateRequest, Parameters
 from local.model_server.sampling import Sampling
 
 _RANDOM = random.SystemRandom()
+_LARGEST_SEED = 2**64 - 1
 _LARGEST = 3.4028234663852886e38
 
 
@@ -38,8 +41,8 @@ class ValidRequest:
     inputs: str
     sampling: Sampling
     stop: tuple[str, ...]
-    max_new_tokens: int | None
-    open_ended: bool
+    max_new_tokens: int | UnsetType | None
+    """`None`: the rest of the context. `UNSET`: the request does not say it."""
     truncate: int | None
     top_n_tokens: int
     decoder_input_details: bool
@@ -66,6 +69,8 @@ def validate(request: GenerateRequest, limits: Limits) -> ValidRequest:
         )
     if given.seed is not None and best_of > 1:
         raise ValidationError("`seed` must not be set when `best_of` > 1")
+    if given.seed is not None and given.seed > _LARGEST_SEED:
+        raise ValidationError(f"`seed` must be <= {_LARGEST_SEED}. Given: {given.seed}")
     if given.top_n_tokens is not None and given.top_n_tokens > limits.max_top_n_tokens:
         raise ValidationError(
             f"`top_n_tokens` must be >= 0 and <= {limits.max_top_n_tokens}. Given: {given.top_n_tokens}"
@@ -82,7 +87,6 @@ def validate(request: GenerateRequest, limits: Limits) -> ValidRequest:
         sampling=sampling,
         stop=given.stop,
         max_new_tokens=given.max_new_tokens,
-        open_ended=given.open_ended,
         truncate=given.truncate,
         top_n_tokens=given.top_n_tokens or 0,
         decoder_input_details=given.decoder_input_details,

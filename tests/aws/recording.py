@@ -28,7 +28,7 @@ from tests.aws.planting import Planted, plant
 from tests.aws.standin import Cloud, sdk
 from tests.aws.standin.checking import DYNAMIC, known
 from tests.aws.standin.outputs import digits_of
-from tests.aws.standin.providers import PREFIX, provider_region
+from tests.aws.standin.providers import PREFIX, default_tags, provider_region
 from tests.aws.standin.records import Record
 from tests.aws.steps import STASH, Step, Steps
 
@@ -194,11 +194,14 @@ class _StandIn:
         self._planted = planted
         self._preview = preview
         self._regions: dict[str, str | None] = {}
+        self._tags: dict[str, Mapping[str, str]] = {}
 
     def create(self, registration: Registration) -> tuple[str | None, Properties]:
         if registration.type.startswith(PREFIX):
             id = digits_of(registration.urn)[:12]
-            self._regions[f"{registration.urn}::{id}"] = provider_region(registration.type, _plain(registration.inputs))
+            settings, reference = _plain(registration.inputs), f"{registration.urn}::{id}"
+            self._regions[reference] = provider_region(registration.type, settings)
+            self._tags[reference] = default_tags(settings)
             return id, registration.inputs
         if registration.type == STASH:
             return self._steps.stash(registration)
@@ -207,7 +210,8 @@ class _StandIn:
         if self._planted is not None and self._planted.resource == registration.name:
             asked = plant(asked, self._planted.path, self._planted.value)
         region = self._region_of(registration.type, registration.provider, asked.get("region"))
-        id, state = self._steps.register(registration, asked, region)
+        tags = self._tags.get(registration.provider, {})
+        id, state = self._steps.register(registration, asked, region, tags)
         return id, {**state, **self._of_dynamic(registration)}
 
     def read(self, type: str, name: str, id: str, properties: Properties) -> Properties:

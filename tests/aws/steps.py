@@ -34,24 +34,28 @@ class Steps:
         """By URN."""
 
     def register(
-        self, registration: Registration, asked: Mapping[str, Any], region: str
+        self, registration: Registration, asked: Mapping[str, Any], region: str, tags: Mapping[str, str]
     ) -> tuple[str | None, Properties]:
-        """(id, outputs) of a resource; at preview the id is `None` while it is not known."""
+        """(id, outputs) of a resource; at preview the id is `None` while it is not known.
+
+        `tags`: the default tags of its provider.
+        """
         type, urn = registration.type, registration.urn
         there = self._there.pop(urn, None)
         if there is None:
             self.taken[urn] = "create"
-            return self._create(type, urn, self._cloud.checked(type, urn, asked), region)
+            return self._create(type, urn, self._cloud.checked(type, urn, asked, tags=tags), region)
         given = _with_ignored(asked, there.inputs, registration.ignore_changes)
         old = _with_own_name(there)
-        inputs = self._cloud.checked(type, urn, given, old)
+        inputs = self._cloud.checked(type, urn, given, old, tags=tags)
         found = self._cloud.difference(type, old, inputs)
         if set(found.changed) & {name.partition(".")[0] for name in registration.replace_on_changes}:
             found = Difference(found.changed, found.changed, found.delete_first)
         if found.replacing:
             self.taken[urn] = "replace"
             delete_first = found.delete_first or registration.delete_before_replace is True
-            return self._replace(there, self._cloud.checked(type, urn, given), region, delete_first=delete_first)
+            new = self._cloud.checked(type, urn, given, tags=tags)
+            return self._replace(there, new, region, delete_first=delete_first)
         self.taken[urn] = "update" if found.changed else "same"
         if self._preview:
             return there.id, self._cloud.preview(type, inputs, known=there.outputs) if found.changed else there.outputs

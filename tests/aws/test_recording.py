@@ -252,3 +252,16 @@ def test_a_dynamic_resource_answers_what_the_test_says() -> None:
         return {"healthy": registration.inputs["group"] == "g"}
 
     assert record(program, stack="dev", dynamic=answer).exports == {"healthy": True}
+
+
+def test_random_bytes_have_ids_of_their_own() -> None:
+    def program(*names: str) -> None:
+        for name in names:
+            random.RandomBytes(name, length=4)
+
+    first = record(lambda: program("one", "two"), stack="dev")
+    one, two = first.resources
+    assert first.made(one).id != first.made(two).id
+    second = record(lambda: program("two"), stack="dev", cloud=first.cloud)
+    assert second.changes() == {"RandomBytes one": "delete"}
+    assert [record.urn for record in second.cloud.records.all] == [two.urn]

@@ -39,7 +39,7 @@ def test_every_computed_output_is_answered_or_left_out_on_purpose(type: str) -> 
     assert "id" in known
 
 
-@pytest.mark.parametrize("table", ["calls", "limits", "outputs", "references", "replacing", "unique"])
+@pytest.mark.parametrize("table", ["calls", "limits", "outputs", "provider", "references", "replacing", "unique"])
 def test_every_row_is_of_a_known_type_and_property(table: str) -> None:
     unknown: list[str] = []
     for row in rows(table):

@@ -17,8 +17,8 @@ from infra.planning.boot import parameter_prefix, parameters, script
 
 STUB = Path(__file__).with_name("stub.sh")
 STUBBED = (
-    "aws", "curl", "date", "df", "docker", "du", "lsblk", "mkfs.xfs", "mount", "mountpoint", "nvidia-smi", "pkill",
-    "sleep", "systemctl",
+    "aws", "curl", "date", "df", "docker", "du", "iptables", "journalctl", "lsblk", "lvcreate", "mkfs.xfs", "mount",
+    "mountpoint", "nsenter", "nvidia-smi", "pkill", "sleep", "systemctl", "systemd-run", "vgcreate",
 )  # fmt: skip
 REGION, TABLE, LOG_GROUP, INSTANCE = "eu-west-1", "registry", "/servestack/run", "i-0123456789abcdef0"
 FAR_TOO_LONG = 30
@@ -28,13 +28,18 @@ ANSWERS = {
     "curl-instance": f"printf {INSTANCE}",
     "curl-health": "printf 000; exit 7",
     "date": 'cat "$STUBS/clock"',
-    "sleep": 'read -r now <"$STUBS/clock"; printf "%s\\n" "$((now + $1))" >"$STUBS/clock"',
+    # A replica that serves sleeps 60 s between two checks. Here it really waits, or its hours would run by.
+    "sleep": "if [[ $1 == 60 ]]; then exec /bin/sleep 300; fi; "
+    'read -r now <"$STUBS/clock"; printf "%s\\n" "$((now + $1))" >"$STUBS/clock"',
     "df": "printf 'Avail\\n104857600\\n'",
     "du": "printf '0\\t/hub\\n'",
     "lsblk": "printf '/dev/nvme0n1 Amazon Elastic Block Store\\n'",
     "mountpoint": "exit 1",
     "nvidia-smi": "printf 'GPU 0: NVIDIA L4 (UUID: GPU-1)\\n'",
     "docker-image": "exit 1",
+    "docker-cp": "exit 1",
+    "docker-inspect": 'for file in "$STUBS"/calls/*.call; do IFS= read -r -d "" ran <"$file"; '
+    'if [[ $ran == docker-run ]]; then cat "${file%.call}.environment"; fi; done',
     "docker-wait": 'read -r status <"$STUBS/ended"; printf "%s\\n" "$status"',
     "aws-ssm-get-parameter": 'name=${words[3]}; cat "$STUBS/parameters/${name//\\//%}" || exit 254; printf "\\n"',
 }
@@ -58,6 +63,8 @@ class Machine:
 
     root: Path
     plan: ServicePlan
+    recorded: str | None = None
+    """The script that the machine has; `None`: the one of `plan`."""
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -81,6 +88,8 @@ class Machine:
 
     @property
     def script(self) -> str:
+        if self.recorded is not None:
+            return self.recorded
         return script(self.plan, region=REGION, table=TABLE, log_group=LOG_GROUP, parameter_versions=self.versions)
 
     @property
@@ -118,8 +127,8 @@ class Machine:
         with (self.root / "ended").open("w") as ended:
             ended.write(f"{status}\n")
 
-    def wait_until(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + FAR_TOO_LONG
+    def wait_until(self, condition: Callable[[], object], *, seconds: float = FAR_TOO_LONG) -> None:
+        deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.output
             time.sleep(0.01)
@@ -146,10 +155,22 @@ class Machine:
         return call
 
     def end(self) -> None:
+        """End every process of the machine."""
         for process in self.processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            for member in _session(process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(member, signal.SIGKILL)
             process.wait()
+
+
+def _session(leader: int) -> list[int]:
+    """Return the processes of a session, with those that `timeout` put into groups of their own."""
+    found: list[int] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            session = (folder / "stat").read_text().rpartition(")")[2].split()[3]
+            found += [int(folder.name)] * (int(session) == leader)
+    return found
 
 
 def _bytes(file: Path) -> bytes:

@@ -30,7 +30,7 @@ def hub_cache(boot: Machine) -> set[str]:
 
 
 def on(folder: str) -> set[str]:
-    return {f"type=bind,source={folder},target={path}" for path in ("/data", "/root/.cache/huggingface")}
+    return {f"type=bind,source={folder}{path},target={path}" for path in ("/data", "/root/.cache/huggingface")}
 
 
 MOVED = [
@@ -67,6 +67,51 @@ def test_an_instance_store_that_nothing_mounted_is_formatted_and_mounted(machine
         ("mount", "/dev/nvme1n1", "/opt/dlami/nvme"),
         *MOVED,
     ]
+
+
+SEVERAL = INSTANCE_STORE[:-1] + "/dev/nvme2n1 Amazon EC2 NVMe Instance Storage\\n'"
+
+
+def test_several_disks_that_nothing_mounted_are_one_volume(machine: Boots) -> None:
+    boot = machine()
+    boot.answer("lsblk", SEVERAL)
+    boot.answer("mount", "exit 32", call=1)
+    boot.answer("df", ROOM)
+    boot.answer("systemctl", STOPPED)
+    serves(boot)
+    assert [(call.key, call.arguments) for call in boot.calls("vgcreate", "lvcreate")] == [
+        ("vgcreate", ("servestack", "/dev/nvme1n1", "/dev/nvme2n1")),
+        ("lvcreate", ("--yes", "--stripes", "2", "--extents", "100%FREE", "--name", "nvme", "servestack")),
+    ]
+    assert disk_calls(boot) == [
+        ("mount", "/dev/servestack/nvme", "/opt/dlami/nvme"),
+        ("mkfs.xfs", "-q", "-K", "/dev/servestack/nvme"),
+        ("mount", "/dev/servestack/nvme", "/opt/dlami/nvme"),
+        *MOVED,
+    ]
+
+
+def test_a_volume_over_several_disks_is_made_once(machine: Boots) -> None:
+    boot = machine()
+    boot.answer("lsblk", SEVERAL)
+    boot.answer("df", ROOM)
+    boot.answer("systemctl", STOPPED)
+    (boot.file_system / "dev/servestack").mkdir(parents=True)
+    (boot.file_system / "dev/servestack/nvme").touch()
+    serves(boot)
+    assert boot.calls("vgcreate", "lvcreate") == []
+    assert disk_calls(boot) == [("mount", "/dev/servestack/nvme", "/opt/dlami/nvme"), *MOVED]
+
+
+def test_the_first_disk_is_used_when_several_cannot_be_combined(machine: Boots) -> None:
+    boot = machine()
+    boot.answer("lsblk", SEVERAL)
+    boot.answer("vgcreate", "exit 5")
+    boot.answer("df", ROOM)
+    boot.answer("systemctl", STOPPED)
+    serves(boot)
+    assert disk_calls(boot) == [("mount", "/dev/nvme1n1", "/opt/dlami/nvme"), *MOVED]
+    assert "the 2 NVMe disks could not be used together, so only /dev/nvme1n1 is used" in boot.output
 
 
 def test_an_instance_store_with_a_file_system_keeps_it(machine: Boots) -> None:

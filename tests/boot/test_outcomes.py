@@ -107,8 +107,9 @@ def wrote(text: str) -> dict[str, str]:
         pytest.param(
             {"docker-run": says("nvidia-container-cli: unsatisfied condition: cuda>=14.0", 125)},
             "",
-            "the image needs a newer NVIDIA driver than this machine image has: nvidia-container-cli: "
-            "unsatisfied condition: cuda>=14.0",
+            "the image needs a newer NVIDIA driver than this machine image has: use an image for an older CUDA "
+            "version, or set the stack config ami to a newer machine image: nvidia-container-cli: unsatisfied "
+            "condition: cuda>=14.0",
             id="driver too old",
         ),
         pytest.param(
@@ -155,9 +156,6 @@ def wrote(text: str) -> dict[str, str]:
                 "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.",
                 "RuntimeError: Not enough memory to handle 4096 prefill tokens. You need to decrease",
                 "ValueError: No available memory for the cache blocks.",
-                "ValueError: The model's max seq len (131072) is larger than the maximum number of tokens that can be "
-                "stored in KV cache (7000).",
-                "(4.00 GiB KV cache is needed, which is larger than the available KV cache memory (0.65 GiB).",
                 "ValueError: Free memory on device cuda:0 (8.1/22.0 GiB) on startup is less than desired GPU memory "
                 "utilization (0.9, 19.8 GiB).",
                 "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static.",
@@ -218,9 +216,9 @@ def test_what_cannot_heal_stops_the_unit_and_is_said(
         pytest.param(
             {"docker-pull": says("toomanyrequests: You have reached your unauthenticated pull rate limit.")},
             "",
-            "the image registry limits how often images are pulled: toomanyrequests: You have reached your "
-            "unauthenticated "
-            "pull rate limit.",
+            "the image registry registry.example.com limits how often images are pulled: wait, add registry_auth with "
+            "an account that has a higher limit, or copy the image to ECR: toomanyrequests: You have reached your "
+            "unauthenticated pull rate limit.",
             id="pull limit",
         ),
         pytest.param(
@@ -309,7 +307,13 @@ def test_what_cannot_heal_stops_the_unit_and_is_said(
             f"the container ended with status unknown before it served; {OUTPUT}",
             id="docker died",
         ),
-        pytest.param({"systemctl": "exit 1"}, "", "docker could not be started", id="docker not started"),
+        pytest.param(
+            {"systemctl": "exit 1", "journalctl": "printf 'Starting Docker\\nfailed to start daemon: no space\\n'"},
+            "",
+            "docker could not be started: Starting Docker; failed to start daemon: no space",
+            id="docker not started",
+        ),
+        pytest.param({"systemctl": "exit 1"}, "", "docker could not be started: no message", id="docker silent"),
     ],
 )
 def test_what_may_heal_is_said_and_tried_again(
@@ -429,7 +433,7 @@ def test_stopping_the_unit_stops_the_container_and_is_no_failure(machine: Boots)
     process.terminate()
     assert process.wait() == 0
     assert boot.call("docker-stop").arguments == ("stop", "-t", "60", "servestack")
-    assert last_line(boot) == "stopping"
+    assert last_line(boot) == "stopped"
 
 
 def test_stopping_the_unit_does_not_wait_for_a_pause_to_end(machine: Boots) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
+
 from tests.boot.machine import INSTANCE, Machine
 
 Boots = Callable[..., Machine]
@@ -34,7 +36,9 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
     config = ("--config", f"{boot.file_system}/run/servestack/docker")
     image = "registry.example.com/tgi:3"
     started = [
-        (call.key.partition("-")[0], call.arguments) for call in boot.calls() if call.key not in ("date", "curl-health")
+        (call.key.partition("-")[0], call.arguments)
+        for call in boot.calls()
+        if call.key not in ("date", "sleep", "curl-health", "docker-wait")
     ]
     assert started == [
         ("curl", ("--silent", "--show-error", "--fail", "--retry", "10", "--retry-connrefused", "--max-time", "10",
@@ -56,6 +60,9 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
         ("docker", (*config, "login", "--username", "$oauthtoken", "--password-stdin", "registry.example.com")),
         *reported("pulling image", 0),
         ("docker", (*config, "pull", image)),
+        ("docker", ("create", "--name", "servestack-image", image, "true")),
+        ("docker", ("cp", "servestack-image:/root/.cache/huggingface/.", "-")),
+        ("docker", ("rm", "--force", "--volumes", "servestack-image")),
         ("docker", ("rm", "--force", "servestack")),
         *reported("starting container"),
         *read("HF_TOKEN", 3),
@@ -64,19 +71,20 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
             "--log-driver", "awslogs", "--log-opt", "awslogs-region=eu-west-1",
             "--log-opt", "awslogs-group=/servestack/run", "--log-opt", f"awslogs-stream={INSTANCE}/container",
             "--log-opt", "mode=non-blocking", "--log-opt", "max-buffer-size=16m",
-            "--mount", f"type=bind,source={hub},target=/root/.cache/huggingface",
+            "--mount", f"type=bind,source={hub}/root/.cache/huggingface,target=/root/.cache/huggingface",
             "--env", "DSTACK_RUN_NAME", "--env", "DSTACK_NODE_RANK", "--env", "DSTACK_NODES_NUM",
             "--env", "DSTACK_MASTER_NODE_IP", "--env", "DSTACK_NODES_IPS",
             "--env", "DSTACK_WORKING_DIR", "--env", "PLAIN", "--env", "DSTACK_GPUS_NUM", "--env", "HF_TOKEN",
-            "--env", "DSTACK_GPUS_PER_NODE=2",
+            "--env", "DSTACK_GPUS_PER_NODE=2", "--shm-size", "16384m",
             "--workdir", "/work dir", "--user", "nobody:100", "--privileged",
             "--mount", "type=bind,source=/mnt/models,target=/data", "--mount", "type=bind,source=/a:b,target=/b",
             "--entrypoint", "tini", "--env", "PATH=/opt/x:/bin", image,
             "--", "echo 'it's' \"$HOME\" %d\n\texit 1".replace("it's", "it''s"), "é",
         )),
-        ("docker", ("wait", "servestack")),
         *reported("serving"),
     ]  # fmt: skip
+    waits = [call.arguments for call in boot.calls("docker-wait")]
+    assert waits == [("wait", "servestack")] * 2, "by what starts the container, then by what watches it"
     assert boot.call("docker-login").input == "pass'word\n"
     given = boot.call("docker-run").environment
     assert {name: given[name] for name in ("HF_TOKEN", "PLAIN", "DSTACK_GPUS_NUM", "DSTACK_WORKING_DIR")} == {
@@ -93,6 +101,25 @@ def test_the_size_of_shared_memory_is_docker_s_option(machine: Boots) -> None:
     serves(boot)
     arguments = boot.call("docker-run").arguments
     assert arguments[arguments.index("--shm-size") + 1] == "1536m"
+
+
+@pytest.mark.parametrize(("gpus", "given"), [(1, False), (2, True), (8, True)])
+def test_a_machine_with_several_gpus_gives_the_container_more_shared_memory(
+    machine: Boots, gpus: int, given: bool
+) -> None:
+    boot = machine()
+    boot.answer("nvidia-smi", f"for gpu in {{1..{gpus}}}; do echo GPU $gpu: NVIDIA L4; done")
+    serves(boot)
+    arguments = boot.call("docker-run").arguments
+    assert [arguments[at + 1] for at, word in enumerate(arguments) if word == "--shm-size"] == ["16384m"] * given
+
+
+def test_the_size_of_shared_memory_is_the_configuration_s_on_a_machine_with_several_gpus(machine: Boots) -> None:
+    boot = machine(service="type: service\nimage: i\nport: 80\nresources: {gpu: 24GB, shm_size: 1.5GB}\n")
+    boot.answer("nvidia-smi", "printf 'GPU 0: NVIDIA L4\\nGPU 1: NVIDIA L4\\n'")
+    serves(boot)
+    arguments = boot.call("docker-run").arguments
+    assert [arguments[at + 1] for at, word in enumerate(arguments) if word == "--shm-size"] == ["1536m"]
 
 
 def test_an_image_s_own_command_is_left_to_it(machine: Boots) -> None:
@@ -154,7 +181,8 @@ def test_pulling_into_containerd_s_store_counts_layers_alone(machine: Boots) -> 
 def test_weights_that_arrive_are_told_while_the_port_is_closed(machine: Boots) -> None:
     boot = machine()
     boot.answer("du", "printf '0\\t/hub\\n'", call=1)
-    boot.answer("du", "printf '2560\\t/hub\\n'", call=2)
+    boot.answer("du", "printf '102\\t/hub\\n'", call=2)
+    boot.answer("du", "printf '2560\\t/hub\\n'", call=3)
     boot.answer("du", "printf '14848\\t/hub\\n'; exit 1")
     process = boot.start("serve")
     boot.wait_until(lambda: "waiting for port 80, 14.5 GB of weights on disk" in steps(boot))
@@ -187,7 +215,24 @@ def test_a_folder_of_the_machine_is_made_and_a_file_is_left(machine: Boots) -> N
     socket.touch()
     serves(boot)
     assert (boot.file_system / "srv/models").is_dir()
+    assert (boot.file_system / "srv/models").stat().st_mode & 0o7777 == 0o777, "the container can run as any user"
     assert socket.is_file()
+
+
+def test_a_folder_that_exists_keeps_its_permissions(machine: Boots) -> None:
+    boot = machine("volumes: ['/srv/models:/models']\n")
+    (boot.file_system / "srv/models").mkdir(parents=True, mode=0o750)
+    serves(boot)
+    assert (boot.file_system / "srv/models").stat().st_mode & 0o7777 == 0o750
+
+
+def test_commands_have_a_terminal(machine: Boots) -> None:
+    boot = machine("commands: [ollama serve &, fg]\n")
+    serves(boot)
+    arguments = boot.call("docker-run").arguments
+    assert arguments[arguments.index("--tty") :] == (
+        "--tty", "--entrypoint", "/bin/sh", "registry.example.com/tgi:3", "-i", "-c", "{ ollama serve & } && fg",
+    )  # fmt: skip
 
 
 def test_state_items_expire_two_hours_after_they_were_written(machine: Boots) -> None:

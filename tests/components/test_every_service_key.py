@@ -81,7 +81,7 @@ spot_policy: auto
 max_price: 5.6721
 tags: {{Name: x, cost-center: 7.5}}
 """
-TESTED_ELSEWHERE = {"type", "regions", "configuration", "preflight"}
+TESTED_ELSEWHERE = {"type", "backends", "regions", "configuration", "preflight"}
 """What makes nothing, and decides what is refused: test_refusals."""
 
 
@@ -223,7 +223,11 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "spot_policy, max_price": group["mixedInstancesPolicy"]["instancesDistribution"],
         "availability_zones": len(group["vpcZoneIdentifiers"]),
         "ami": _template(made)["imageId"],
-        "boot_timeout": (group["healthCheckGracePeriod"], _Boot(made)["BOOT_TIMEOUT"], waits["boot_timeout"]),
+        "boot_timeout": (
+            group["instanceRefresh"]["preferences"]["instanceWarmup"],
+            _Boot(made)["BOOT_TIMEOUT"],
+            waits["boot_timeout"],
+        ),
         "on_failure, wait": waits["on_failure"],
         "weight": (record["weight"], claim["shared"]),
     }
@@ -242,7 +246,7 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         },
         "availability_zones": 1,
         "ami": PINNED.id,
-        "boot_timeout": (3660, ["3660"], 3660),
+        "boot_timeout": ("3960", ["3660"], 3660),
         "on_failure, wait": "keep",
         "weight": (3, True),
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.components.existing_network import docker_problems
 from tests.aws.standin import Cloud, World
 from tests.aws.standin.world import ExistingEndpoint, ExistingVpc
 from tests.components.deploying import Account
@@ -100,8 +101,30 @@ A, B = SUBNETS
         (existing(internet=False), (f"found:  {A}", f"{OWN} has no route", f"found:  {B}", f"{MAIN} has no route")),
         (existing(dns_support=False), (f"{VPC} without DNS support", "--enable-dns-support")),
         (existing(zone_ids={"us-east-1b": "use1-az3"}), (f"found:  {B}", "us-east-1b (use1-az3)", "another zone")),
+        (
+            existing(cidr="10.0.0.0/16", blocks={A: "10.0.0.0/20", B: "172.17.0.0/20"}),
+            (f"found:  {B} (172.17.0.0/20)", "docker on a replica has the range 172.17.0.0/16", "only subnets outside"),
+        ),
+        (
+            existing(cidr="172.17.0.0/16", blocks={A: "10.0.0.0/20", B: "172.17.0.0/20"}),
+            (f"found:  {B} (172.17.0.0/20)", "name only subnets in 172.17.0.0/16, or use a VPC without this range"),
+        ),
+        (
+            existing(cidr="172.17.0.0/16", blocks={A: "10.0.0.0/20", B: "10.0.16.0/20"}),
+            (f"found:  {VPC} (172.17.0.0/16), with its DNS", "name only subnets in 172.17.0.0/16"),
+        ),
     ],
-    ids=["a subnet elsewhere", "no such VPC", "one zone", "no way out", "no DNS", "a zone without Lambda"],
+    ids=[
+        "a subnet elsewhere",
+        "no such VPC",
+        "one zone",
+        "no way out",
+        "no DNS",
+        "a zone without Lambda",
+        "some in docker's range",
+        "some in docker's range, as the VPC",
+        "the VPC's DNS in docker's range",
+    ],
 )
 def test_a_network_that_a_gateway_could_not_work_in_is_refused(
     tmp_path: Path, world: World, says: tuple[str, ...]
@@ -112,3 +135,16 @@ def test_a_network_that_a_gateway_could_not_work_in_is_refused(
     assert [part for part in says if part not in error] == []
     assert "stack config" in error
     assert [one.type for one in attempt.resources if one.type.startswith("aws:")] == []
+
+
+@pytest.mark.parametrize(
+    ("block", "subnets"),
+    [
+        ("172.17.0.0/16", ["172.17.0.0/20", "172.17.16.0/20"]),
+        ("10.0.0.0/16", ["172.17.0.0/20", "172.17.16.0/20"]),
+        ("10.0.0.0/16", ["10.0.0.0/20", "172.18.0.0/20"]),
+        ("172.16.0.0/16", ["172.16.0.0/20"]),
+    ],
+)
+def test_a_network_that_docker_s_range_leaves_alone_is_taken(block: str, subnets: list[str]) -> None:
+    assert list(docker_problems(VPC, block, {f"subnet-{index}": its for index, its in enumerate(subnets)})) == []

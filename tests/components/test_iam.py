@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,43 @@ def test_no_policy_of_aws_is_attached_that_grants_more_than_is_needed(gateway: R
 
 
 def test_a_replica_reads_its_own_parameters_and_writes_its_own_state(service: Recording) -> None:
-    (policy,) = policies(service).values()
+    policy = policies(service)["yellow-cat-1-replica"]
     read, logs, state, _ = policy["Statement"]
     parameter = service.one("aws:ssm/parameter:Parameter").inputs["name"]
     assert read["Resource"].endswith(f":parameter{parameter.removesuffix('HUGGING_FACE_HUB_TOKEN')}*")
     assert logs["Resource"].endswith(f"{service.made(service.one('aws:cloudwatch/logGroup:LogGroup')).id}:*")
     assert state["Condition"]["ForAllValues:StringEquals"] == {"dynamodb:LeadingKeys": ["state#yellow-cat-1"]}
+
+
+def test_a_replica_has_nothing_but_instances_of_its_own_group_replaced(service: Recording) -> None:
+    group = service.made(service.one("aws:autoscaling/group:Group"))
+    assert policies(service)["yellow-cat-1-replace"]["Statement"] == [
+        {"Effect": "Allow", "Action": ["autoscaling:SetInstanceHealth"], "Resource": group.outputs["arn"]}
+    ]
+
+
+def test_a_replica_pulls_from_the_repository_of_its_image_and_from_no_other(deploy: Callable[..., Recording]) -> None:
+    image = "210987654321.dkr.ecr.eu-central-1.amazonaws.com/team/tgi:3"
+    (policy,) = policies(deploy(f"type: service\nimage: {image}\nport: 80\nresources: {{gpu: 24GB}}\n")).values()
+    login, pull = [one for one in policy["Statement"] if "ecr:" in str(one["Action"])]
+    assert login == {
+        "Sid": "EcrLoginKnowsNoRepository",
+        "Effect": "Allow",
+        "Action": ["ecr:GetAuthorizationToken"],
+        "Resource": "*",
+    }
+    assert pull == {
+        "Effect": "Allow",
+        "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        "Resource": "arn:aws:ecr:eu-central-1:210987654321:repository/team/tgi",
+    }
+
+
+def test_a_login_of_the_configuration_leaves_the_role_without_ecr(deploy: Callable[..., Recording]) -> None:
+    image = "210987654321.dkr.ecr.eu-central-1.amazonaws.com/team/tgi:3"
+    login = "registry_auth: {username: AWS, password: p}\n"
+    made = deploy(f"type: service\nimage: {image}\nport: 80\nresources: {{gpu: 24GB}}\n{login}")
+    assert "ecr:" not in json.dumps(policies(made))
 
 
 def asked_for(recording: Recording) -> dict[str, Any]:
@@ -81,6 +113,8 @@ def asked_for(recording: Recording) -> dict[str, Any]:
     for one in recording.cloud.records.all:
         if one.type in ("aws:cloudwatch/logGroup:LogGroup", "aws:dynamodb/table:Table"):
             text = text.replace(one.id, f"<{one.urn.rpartition('::')[2]}>")
+        if one.type == "aws:autoscaling/group:Group":
+            text = text.replace(str(one.outputs["arn"]), "<the ARN of the group>")
     return json.loads(text)
 
 

@@ -245,6 +245,7 @@ def expired() -> Clients:
     return Clients(
         aws=lambda service, region: Service(),
         name_servers=lambda domain: None,
+        caa=lambda domain: None,
         check_access=lambda wanted: None,
         weigh=lambda *_: None,  # type: ignore[arg-type, return-value]
     )

@@ -27,11 +27,11 @@ def test_the_group_is_the_offers_by_price_on_demand_in_every_zone(service: Recor
     assert "desiredCapacity" not in group, "an update would undo what scaling has done"
 
 
-def test_the_group_judges_health_by_the_balancer_after_the_boot_timeout_and_waits_for_nothing(
+def test_the_balancer_s_check_ends_no_instance_and_the_group_waits_for_nothing(
     service: Recording,
 ) -> None:
     group = service.one("aws:autoscaling/group:Group")
-    assert (group.inputs["healthCheckType"], group.inputs["healthCheckGracePeriod"]) == ("ELB", 1800)
+    assert (group.inputs["healthCheckType"], group.inputs["healthCheckGracePeriod"]) == ("EC2", 300)
     assert (group.inputs["waitForCapacityTimeout"], group.inputs["forceDelete"]) == ("0", True)
     assert group.timeouts["delete"] == "60m"
     listener = next(service.cloud.records.of("aws:lb/listener:Listener")).outputs["arn"]
@@ -39,7 +39,7 @@ def test_the_group_judges_health_by_the_balancer_after_the_boot_timeout_and_wait
     assert service.one("aws:lb/targetGroup:TargetGroup").replacement_trigger == listener
     assert group.inputs["instanceRefresh"] == {
         "strategy": "Rolling",
-        "preferences": {"minHealthyPercentage": 100, "maxHealthyPercentage": 200, "instanceWarmup": "1860"},
+        "preferences": {"minHealthyPercentage": 100, "maxHealthyPercentage": 200, "instanceWarmup": "2100"},
     }
 
 

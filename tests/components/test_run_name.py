@@ -42,7 +42,7 @@ def provider(table: Registry) -> RunNameProvider:
     return RunNameProvider(lambda region, profile: table)
 
 
-@pytest.mark.parametrize("claims", [{}, {"cat": MINE}, {"cat-2": OTHER}], ids=["free", "its own", "a longer one"])
+@pytest.mark.parametrize("claims", [{}, {"cat-2": OTHER}], ids=["free", "a longer one"])
 def test_a_name_that_no_other_stack_has(claims: Mapping[str, str]) -> None:
     table = Registry(claims)
     assert provider(table).create(PROPS).outs == PROPS
@@ -53,6 +53,25 @@ def test_a_name_that_another_stack_has_is_refused_with_that_stack() -> None:
     with pytest.raises(RuntimeError) as refused:
         provider(Registry({"cat": OTHER, "cat-2": MINE})).create(PROPS)
     assert str(refused.value) == TAKEN
+
+
+def test_a_claim_of_this_stack_that_is_not_in_its_state_is_refused_with_what_is_left_to_delete() -> None:
+    with pytest.raises(RuntimeError) as refused:
+        provider(Registry({"cat": MINE})).create(PROPS)
+    delete = "aws dynamodb delete-item --table-name gateway-table-0123456 --key"
+    assert str(refused.value) == (
+        "run name: the gateway's table has a claim of o/p/mine for the name cat, but the state of this stack does not "
+        "have it: pulumi stack rm --force removed the state and left the resources, and instances that still run cost "
+        "money. List what is left: aws resourcegroupstaggingapi get-resources --tag-filters "
+        "Key=servestack:stack,Values=o/p/mine --region us-east-1. Delete it, then the run: "
+        f"""{delete} '{{"pk": {{"S": "registry"}}, "sk": {{"S": "run#cat"}}}}' --region us-east-1; """
+        f"""{delete} '{{"pk": {{"S": "registry"}}, "sk": {{"S": "claim#cat"}}}}' --region us-east-1"""
+    )
+
+
+def test_an_update_finds_its_own_claim() -> None:
+    after = {**PROPS, "region": "eu-west-1"}
+    assert provider(Registry({"cat": MINE})).update("id", PROPS, after).outs == after
 
 
 def test_in_the_engine_the_refusal_is_its_message_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,12 +133,23 @@ def test_a_replica_that_was_started_at_a_request_and_never_serves_is_taken_away(
         "notBreaching",
     )
     expression = next(one["expression"] for one in alarm["metricQueries"] if "expression" in one)
-    hopeless = [evaluated(expression, running=running, healthy=healthy) for running, healthy in SEEN]
-    assert [count >= alarm["threshold"] for count in hopeless] == [False, True, True, False, False]
+    names = ("running", "healthy", "answered")
+    hopeless = [
+        (*seen, evaluated(expression, **dict(zip(names, seen, strict=True))) >= alarm["threshold"]) for *seen, _ in SEEN
+    ]
+    assert hopeless == SEEN
 
 
-SEEN = [(0, None), (1, None), (2, 0), (1, 1), (2, 1)]
-"""(replicas in service, healthy ones) at a minute."""
+SEEN = [
+    (0, None, None, False),
+    (1, None, None, True),
+    (2, 0, None, True),
+    (2, 0, 0, True),
+    (2, 0, 1, False),
+    (1, 1, None, False),
+    (2, 1, 3, False),
+]
+"""(replicas in service, healthy ones, good answers, whether the minute counts as hopeless). Busy replicas answer."""
 
 
 def test_a_service_that_scales_is_made_between_its_claim_and_its_route_and_all_of_it_goes_with_it(

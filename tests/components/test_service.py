@@ -34,6 +34,7 @@ def test_what_is_made_is_one_service(service: Recording) -> None:
         "Resource",
         "Role",
         "RolePolicy",
+        "RolePolicy",
         "SecurityGroup",
         "SecurityGroupEgressRule",
         "SecurityGroupIngressRule",
@@ -107,7 +108,7 @@ def test_the_routing_item_waits_for_everything_but_the_claim_alone(service: Reco
 
 def test_the_group_waits_for_the_policy_of_its_role(service: Recording) -> None:
     group = service.one("aws:autoscaling/group:Group")
-    assert service.one("aws:iam/rolePolicy:RolePolicy").urn in service.waits_for(group)
+    assert service.one("aws:iam/rolePolicy:RolePolicy", "yellow-cat-1-replica").urn in service.waits_for(group)
 
 
 def test_the_target_group_has_no_fixed_name_and_waits_for_generations_to_end(service: Recording) -> None:
@@ -156,7 +157,7 @@ def test_readiness_waits_for_the_template_s_version(service: Recording) -> None:
         "log_group": service.made(service.one("aws:cloudwatch/logGroup:LogGroup")).id,
         "version": "1",
         "minimum": 1,
-        "roll": {"min_healthy_percentage": 100, "max_healthy_percentage": 200, "warmup": 1860},
+        "roll": {"min_healthy_percentage": 100, "max_healthy_percentage": 200, "warmup": 2100},
         "port": 80,
         "boot_timeout": 1800,
         "on_failure": "stop",

@@ -135,8 +135,7 @@ def test_settings_of_readiness_are_the_stack_s(deploy: Deploy) -> None:
     given = {name: plain(service.one(DYNAMIC, "run-readiness").inputs[name]) for name in ("boot_timeout", "on_failure")}
     assert given == {"boot_timeout": 2700, "on_failure": "keep"}
     group = service.one(GROUP).inputs
-    assert group["healthCheckGracePeriod"] == 2700
-    assert group["instanceRefresh"]["preferences"]["instanceWarmup"] == "2760"
+    assert group["instanceRefresh"]["preferences"]["instanceWarmup"] == "3000"
 
 
 @pytest.mark.parametrize(

@@ -42,10 +42,23 @@ def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture
     remedy = "  remedy: check the path"
     beginning = f", which is relative to {Path.cwd()}"
     assert capsys.readouterr().err == (
-        f"{tmp_path}: 1 problem\n\n  found:  is a directory\n{rule}{remedy}\n\n"
+        f"{tmp_path}: 1 problem\n\n  found:  a folder\n  rule:   a configuration must be a file\n"
+        "  remedy: give the path of a *.dstack.yml file\n\n"
         f"{tmp_path}/none.yml: 1 problem\n\n  found:  no such file or directory\n{rule}{remedy}\n\n"
         f"a\ufffdb: 1 problem\n\n  found:  not a file name\n{rule}{remedy}{beginning}\n\n"
         f"none.yml: 1 problem\n\n  found:  no such file or directory\n{rule}{remedy}{beginning}\n\n"
+    )
+
+
+def test_a_folder_is_refused_with_a_configuration_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("b", "a"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "serve.dstack.yml").touch()
+
+    assert main([str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"{tmp_path}: 1 problem\n\n  found:  a folder\n  rule:   a configuration must be a file\n"
+        f"  remedy: name one, for example {tmp_path}/a/serve.dstack.yml\n\n"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from infra.configuration import Problem, Secret, fill_references
-from tests.configuration.support import SERVICE, problems, service
+from tests.configuration.support import SERVICE, problems, report, service
 
 TEXT = f"""{SERVICE}env: [USER_NAME=alice, PASSWORD]
 registry_auth:
@@ -97,3 +97,26 @@ def test_a_chat_template_is_jinja_and_has_no_references() -> None:
     read = service(f"{SERVICE}model: {{name: m, chat_template: 'a ${{{{ x }}}}'}}\n")
     assert read.model is not None
     assert read.model.chat_template == "a ${{ x }}"
+
+
+@pytest.mark.parametrize("written", ["$TOKEN", "${TOKEN}", " $TOKEN "])
+@pytest.mark.parametrize("key", ["username", "password"])
+def test_a_variable_of_a_shell_is_no_credential(key: str, written: str) -> None:
+    other = {"username": "password", "password": "username"}[key]
+    text = f"{SERVICE}env: [TOKEN]\nregistry_auth:\n  {other}: x\n  {key}: '{written}'\n"
+    assert report(text) == (
+        f"serve.dstack.yml: 1 problem\n\nline 7, registry_auth.{key}\n  found:  $TOKEN\n"
+        "  rule:   no shell reads this value, so the text itself would be the credential\n"
+        "  remedy: write ${{ env.TOKEN }}, and `- TOKEN` under env"
+    )
+
+
+@pytest.mark.parametrize("env", ["[my_token=x]", "[my_token]", "{my_token: x}"])
+def test_a_variable_in_lower_case_is_known_by_env(env: str) -> None:
+    text = f"{SERVICE}env: {env}\nmodel: {{name: m, upstream_api_key: $my_token}}\n"
+    assert [problem[:3] for problem in problems(text)] == [(5, "model.upstream_api_key", "$my_token")]
+
+
+@pytest.mark.parametrize("login", ["{username: $oauthtoken, password: x}", "{username: x, password: $ecret$1}"])
+def test_a_credential_that_only_looks_like_a_variable_is_taken(login: str) -> None:
+    assert service(f"{SERVICE}registry_auth: {login}\n").registry_auth is not None

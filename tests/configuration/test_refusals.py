@@ -48,6 +48,18 @@ def test_other_backends(backend: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "found", "rule"),
+    [
+        ("[gcp, azure]", "gcp, azure", "aws must be among the backends, because servestack runs only on AWS"),
+        ("[]", "an empty list", "aws must be among the backends, because servestack runs only on AWS"),
+        ("[aws, gpc]", "gpc", "a backend must be one of dstack's"),
+    ],
+)
+def test_backends_of_a_service(written: str, found: str, rule: str) -> None:
+    assert problems(f"{SERVICE_TEXT}backends: {written}\n") == [(4, "backends", found, rule)]
+
+
+@pytest.mark.parametrize(
     ("line", "rule"),
     [
         (

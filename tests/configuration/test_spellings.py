@@ -58,6 +58,7 @@ def test_a_service_has_dstacks_defaults() -> None:
         "working_dir": None,
         "user": None,
         "volumes": (),
+        "backends": None,
         "regions": None,
         "availability_zones": None,
         "instance_types": None,

@@ -28,7 +28,7 @@ from commands.program_monitor import Refused
 from commands.property_values import FileValue, decode, encode, without_secrets_marked
 from tests.aws.standin import Cloud, NotAccepted, World, sdk
 from tests.aws.standin.differences import difference
-from tests.aws.standin.providers import PREFIX, provider_region
+from tests.aws.standin.providers import PREFIX, default_tags, provider_region
 
 FOLDER = "SERVESTACK_STAND_IN"
 """The variable that names the account's folder: `records.json`, and WORLD if a test wants another."""
@@ -44,6 +44,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._package = package
         self._folder = folder
         self._region: str | None = None
+        self._tags: Mapping[str, str] = {}
 
     def Handshake(self, request: Any, context: Any) -> provider_pb2.ProviderHandshakeResponse:
         return provider_pb2.ProviderHandshakeResponse()
@@ -78,7 +79,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:
-        self._region = provider_region(f"{PREFIX}{self._package}", decode(request.args)) or self._region
+        settings = decode(request.args)
+        self._region = provider_region(f"{PREFIX}{self._package}", settings) or self._region
+        self._tags = default_tags(settings) or self._tags
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Invoke(self, request: Any, context: Any) -> provider_pb2.InvokeResponse:
@@ -94,7 +97,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         old = _plain(decode(request.olds)) if request.HasField("olds") else None
         try:
             with self._account() as account:
-                inputs = account.checked(request.type, request.urn, _plain(decode(request.news)), old or None)
+                news = _plain(decode(request.news))
+                inputs = account.checked(request.type, request.urn, news, old or None, tags=self._tags)
                 self._region_of(account, request.type, inputs)
         except Refused as refused:
             return provider_pb2.CheckResponse(failures=_failures(refused))

@@ -18,8 +18,8 @@ import openai
 import uvicorn
 
 from gateway_lambda.app import make_app
-from gateway_lambda.client_connection import ClientConnection
 from gateway_lambda.registry.file import FileRegistry
+from gateway_lambda.server.client_connection import ClientConnection
 from gateway_lambda.settings import Settings
 from tests.gateway.scripted_tgi import Asked, Tgi
 

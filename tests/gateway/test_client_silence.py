@@ -101,7 +101,7 @@ def test_a_connection_that_ends_does_not_hold_up_the_gateway_that_stops(bench: B
 )
 def test_connections_leave_files_for_those_to_replicas(soft: int, hard: int, wanted: int, found: str) -> None:
     program = (
-        "import resource; from gateway_lambda.open_files import connections_for; files = resource.RLIMIT_NOFILE;"
+        "import resource; from gateway_lambda.server.open_files import connections_for; files = resource.RLIMIT_NOFILE;"
         f"resource.setrlimit(files, ({soft}, {hard})); print(connections_for({wanted}), resource.getrlimit(files)[0])"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from gateway_lambda.cross_origin import AllowedOrigins
+from gateway_lambda.allowed_origins import AllowedOrigins
 from tests.gateway.keys import ALL, secret
 from tests.gateway.raw_http import ask
 from tests.gateway.scripted_tgi import broken_stream, events, reply

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from gateway_lambda.deadline import seconds_to_answer
 from gateway_lambda.errors import Header
+from gateway_lambda.server.deadline import seconds_to_answer
 
 
 def context(**said: object) -> list[Header]:

@@ -45,7 +45,6 @@ def named(name: str) -> dict[str, Any]:
             "presence_penalty is not supported here: the upstream does not have it; use frequency_penalty, which is "
             "similar",
         ),
-        ({"functions": [{"name": "f"}]}, "functions is not supported here: use tools"),
         (
             {"web_search_options": {}},
             "web_search_options is not supported here: the gateway does not search the web; leave it out",

@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from gateway_lambda.openai.other_fields import Spelling
+from gateway_lambda.generation.other_fields import Spelling
 from tests.gateway.scripted_tgi import answer
 from tests.gateway.serving import Bench
 

@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from gateway_lambda.errors import ServiceError
-from gateway_lambda.key_limits import KeyLimits
+from gateway_lambda.routing.key_limits import KeyLimits
 from tests.gateway.keys import ALL, record, secret
 from tests.gateway.serving import HI, Bench
 

@@ -67,4 +67,4 @@ def test_what_an_upstream_says_stays_on_its_line(bench: Bench) -> None:
     known = ("INFO uvicorn", "WARNING gateway_lambda")
     assert [line for line in lines if not line.startswith(known)] == []
     said = "TGI gave an unknown finish reason, and the gateway says stop"
-    assert f"WARNING gateway_lambda.tgi.answer: {said}: odd\\n{FORGED}\\x1b[2J" in lines
+    assert f"WARNING gateway_lambda.tgi.replies: {said}: odd\\n{FORGED}\\x1b[2J" in lines

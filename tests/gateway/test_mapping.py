@@ -192,8 +192,6 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("P22-audio", {"modalities": ["text", "audio"], "audio": {"voice": "x"}}, "modalities", "unsupported_parameter"),
     ("P22-search", {"web_search_options": {}}, "web_search_options", "unsupported_parameter"),
     ("moderation", {"moderation": {"a": 1}}, "moderation", "unsupported_parameter"),
-    ("functions", {"functions": [{"name": "f"}]}, "functions", "unsupported_parameter"),
-    ("function_call", {"function_call": "auto"}, "function_call", "unsupported_parameter"),
     ("chat_template", {"chat_template": "{{ 1 }}"}, "chat_template", "unsupported_parameter"),
     ("repetition_penalty", {"repetition_penalty": 0}, "repetition_penalty", "invalid_value"),
     ("typical_p", {"typical_p": 1}, "typical_p", "invalid_value"),

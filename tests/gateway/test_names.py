@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway_lambda.auth import Admission
 from gateway_lambda.errors import RequestError, run_not_found
-from gateway_lambda.exchange import Exchange
 from gateway_lambda.registry.record import Holder, Key, Model, ModelClaim, Registry, Service
 from gateway_lambda.registry.table import Table
+from gateway_lambda.routing.keys import Admission
+from gateway_lambda.server.exchange import Exchange
 from tests.gateway.keys import ALL, ONE_RUN, record, secret
 from tests.gateway.serving import Bench
 

@@ -9,8 +9,8 @@ import subprocess
 import httpx
 import pytest
 
-from gateway_lambda.page import page, page_headers, prefers_page
 from gateway_lambda.registry.record import Model, Service
+from gateway_lambda.routing.page import page, page_headers, prefers_page
 from tests.gateway.keys import ALL, secret
 from tests.gateway.serving import Bench
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway_lambda.errors import ServiceError
-from gateway_lambda.tgi.answer import Answer
+from gateway_lambda.generation.shown_text import ShownText
+from gateway_lambda.generation.stops import Stops
 from gateway_lambda.tgi.replies import EventReader
-from gateway_lambda.tgi.stops import Stops
 from tests.gateway.scripted_tgi import events, stream
 from tests.gateway.serving import HI, Bench
 
@@ -88,7 +88,7 @@ def reference_text(text: str, stops: list[str]) -> tuple[str, str]:
 @example(text="abab#a", stops=["abab#b", "b#a"], at=[1, 2, 3, 4, 5])
 def test_any_cuts_of_a_text_into_tokens_end_it_at_the_same_place(text: str, stops: list[str], at: list[int]) -> None:
     pieces = cut(text, at) or [""]
-    answer = Answer(Stops(stops), None)
+    answer = ShownText(Stops(stops), None)
     shown = ""
     for number, piece in enumerate(pieces):
         before = shown

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from gateway_lambda.errors import ServiceError
-from gateway_lambda.exchange import Exchange
-from gateway_lambda.rates import Rates
 from gateway_lambda.registry.record import RateLimit
+from gateway_lambda.routing.rate_limits import RateLimits
+from gateway_lambda.server.exchange import Exchange
 from tests.gateway.serving import Bench
 
 
@@ -75,7 +75,7 @@ def test_the_openai_interface_counts_too(bench: Bench) -> None:
 
 def test_what_was_counted_is_taken_off_with_time() -> None:
     clock = Clock()
-    rates = Rates([RateLimit(prefix="/", rps=2)], clock)
+    rates = RateLimits([RateLimit(prefix="/", rps=2)], clock)
 
     async def nothing(*_: object) -> None:
         raise NotImplementedError

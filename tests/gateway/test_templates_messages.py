@@ -58,7 +58,6 @@ def image(url: Any) -> dict[str, Any]:
         ([{"role": None, "content": "x"}], "messages[0].role", "invalid_type"),
         ([{"role": ["user"], "content": "x"}], "messages[0].role", "invalid_type"),
         ([{"role": "wizard", "content": "x"}], "messages[0].role", "invalid_value"),
-        ([{"role": "function", "name": "f", "content": "x"}], "messages[0].role", "invalid_value"),
         ([HI, {"role": "User", "content": "x"}], "messages[1].role", "invalid_value"),
         ([{"role": "user"}], "messages[0].content", "invalid_type"),
         ([{"role": "user", "content": 1}], "messages[0].content", "invalid_type"),
@@ -137,6 +136,16 @@ def test_messages_are_not_changed() -> None:
 def test_arguments_become_an_object_where_they_are_one(given_arguments: Any, seen: Any) -> None:
     message = {"role": "assistant", "tool_calls": [call(given_arguments)]}
     assert shaped(HI, message)[1]["tool_calls"][0]["function"]["arguments"] == seen
+
+
+def test_the_name_of_a_call_comes_before_its_arguments_as_models_learned_it() -> None:
+    function = {"arguments": "{}", "name": "f"}
+    assert list(
+        shaped(HI, {"role": "assistant", "tool_calls": [call(function=function)]})[1]["tool_calls"][0]["function"]
+    ) == [
+        "name",
+        "arguments",
+    ]
 
 
 def test_nulls_inside_tool_calls_are_removed() -> None:

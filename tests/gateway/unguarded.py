@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from gateway_lambda.adapter import behind_adapter
 from gateway_lambda.app import make_app
 from gateway_lambda.registry.file import FileRegistry
+from gateway_lambda.server.adapter import behind_adapter
 from gateway_lambda.settings import Settings
 from tests.gateway.raw_upstream import RawUpstream
 from tests.gateway.serving import Bench, Loop

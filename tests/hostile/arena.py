@@ -20,8 +20,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gateway_lambda.app import Gateway, make_app
+from gateway_lambda.app import make_app
 from gateway_lambda.registry.file import FileRegistry, RegistryError
+from gateway_lambda.server.app import App
 from gateway_lambda.settings import Settings
 from infra.configuration import ConfigurationError, loads
 from tests.gateway.scripted_tgi import Asked, Script, Tgi, reply
@@ -76,7 +77,7 @@ class Arena:
         self._exceptions = _Exceptions()
         logging.getLogger().addHandler(self._exceptions)
         logging.getLogger("gateway_lambda").setLevel(logging.CRITICAL - 1)
-        logging.getLogger("gateway_lambda.app").setLevel(logging.ERROR)
+        logging.getLogger("gateway_lambda.server.app").setLevel(logging.ERROR)
 
     async def start(self) -> None:
         """Begin to listen."""
@@ -87,7 +88,7 @@ class Arena:
     async def close(self) -> None:
         """End it."""
         logging.getLogger().removeHandler(self._exceptions)
-        for name in ("gateway_lambda", "gateway_lambda.app"):
+        for name in ("gateway_lambda", "gateway_lambda.server.app"):
             logging.getLogger(name).setLevel(logging.NOTSET)
         await self._upstream.stop()
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
@@ -169,10 +170,10 @@ def _settings(file: Path) -> Settings:
 class _served:
     """The application, whose connections end behind the block."""
 
-    def __init__(self, app: Gateway) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
 
-    async def __aenter__(self) -> Gateway:
+    async def __aenter__(self) -> App:
         return self._app
 
     async def __aexit__(self, *_: object) -> None:
@@ -185,7 +186,7 @@ class _served:
         await self._app({"type": "lifespan"}, receive, send)
 
 
-async def _ask(app: Gateway, path: str, body: bytes, *, by: str, method: str = "POST") -> list[str]:
+async def _ask(app: App, path: str, body: bytes, *, by: str, method: str = "POST") -> list[str]:
     """What is wrong with the answer to a request. `by`: who is odd; only a replica or a record may make it a 500."""
     scope = {
         "type": "http",

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gateway_lambda.adapter import behind_adapter
-from gateway_lambda.cross_origin import AllowedOrigins
+from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import Header
-from gateway_lambda.exchange import Message
+from gateway_lambda.server.adapter import behind_adapter
+from gateway_lambda.server.exchange import Message
 
 HTML = (b"content-type", b"text/html")
 GZIP = (b"content-encoding", b"gzip")

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.clients.conftest import program
 from tests.support.local_service import LLAMA_2, MISTRAL, LocalService, serving
+
+__all__ = ["program"]
 
 GROUP = "local service"
 """Tests with the stand-in model run on one worker: the model is loaded once, and 2 cores are not fought over."""

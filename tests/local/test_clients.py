@@ -1,14 +1,17 @@
-"""Other people's clients, as they are: openai, huggingface_hub, TGI's own."""
+"""Other people's clients, as they are, with a real model: openai, huggingface_hub, TGI's own, openai for Node.js."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import huggingface_hub
 import openai
 import pytest
 
+from tests.clients.conftest import Programs
+from tests.local.conftest import GROUP
 from tests.support.local_service import LLAMA_2_MODEL, MISTRAL_MODEL, LocalService
 from tests.support.requirements import require
 
@@ -101,3 +104,18 @@ def test_tgis_own_client_asynchronously(service: LocalService) -> None:
         return (await client.generate(PROMPT, max_new_tokens=SHORT, seed=1)).generated_text
 
     assert asyncio.run(ask()).strip()
+
+
+@pytest.mark.xdist_group(GROUP)
+def test_openai_for_node_with_a_forced_call_its_result_and_a_schema(service: LocalService, program: Programs) -> None:
+    functions = ("forced_call", "real_object")
+    found = program("openai-node").run(service.url, *functions, MODEL=MISTRAL_MODEL)
+    call, text, streamed = (found["forced_call"][name] for name in ("call", "text", "streamed"))
+    assert call["name"] == "weather"
+    arguments = json.loads(call["arguments"])
+    assert (set(arguments), arguments["unit"] in ("celsius", "kelvin")) == ({"city", "unit"}, True)
+    assert text == streamed
+    assert text.strip()
+    animal = found["real_object"]
+    assert set(animal) == {"age", "kind"}
+    assert animal["kind"] in ("cat", "dog")

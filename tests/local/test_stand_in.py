@@ -29,13 +29,20 @@ def test_an_openai_server_and_a_plain_container_are_stood_in_for_and_it_is_said(
                 model="Qwen/Qwen2.5-7B", messages=[{"role": "user", "content": "Say hello."}], max_tokens=8
             )
             assert chat.choices[0].message.content
+        with openai.OpenAI(base_url=f"{service.url}/services/qwen/v1", api_key="none") as client:
+            [model] = client.models.list()
+            chat = client.chat.completions.create(
+                model=model.id, messages=[{"role": "user", "content": "Say hello."}], max_tokens=8, stream=True
+            )
+            assert "".join(chunk.choices[0].delta.content or "" for chunk in chat)
         answer = httpx.post(f"{service.url}/services/web/generate", json={"inputs": "Once", "parameters": SHORT})
         assert list(answer.json()) == ["generated_text"]
         assert (
-            f"here     {NAME}, a small real model on this machine's CPU, stands in for Qwen/Qwen2.5-7B. It has "
-            "TGI's interface at the address of the run, and OpenAI's through the gateway\n"
+            f"here     {NAME}, a small real model on this machine's CPU, stands in for Qwen/Qwen2.5-7B. At "
+            "the address of the run it has TGI's API, with /v1/chat/completions and /v1/models. The gateway has the "
+            "whole OpenAI API\n"
         ) in service.banner
-        assert "answers with TGI's interface; --docker runs nginx itself\n" in service.banner
+        assert "has TGI's API; --docker runs nginx itself\n" in service.banner
 
 
 @pytest.mark.xdist_group(GROUP)

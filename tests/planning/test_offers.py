@@ -132,15 +132,48 @@ def test_a_disk_that_cannot_be_had_is_refused(plan: Plan, disk: str) -> None:
         (
             resources("gpu: 'H100:2'"),
             "resources.gpu.count",
-            "lower gpu count by 1 to 1..2, which gives p5.4xlarge (H100:80GB:1, 16 vCPU, 256GB, $6.88/h)",
+            "set gpu count to 1 instead of 2, which gives p5.4xlarge (H100:80GB:1, 16 vCPU, 256GB, $6.88/h)",
         ),
         (
             resources("gpu: 'H100:4'"),
             "resources.gpu.count",
-            "do one of these: lower gpu count by 3 to 1..4, which gives p5.4xlarge (H100:80GB:1, 16 vCPU, 256GB, "
+            "do one of these: set gpu count to 1 instead of 4, which gives p5.4xlarge (H100:80GB:1, 16 vCPU, 256GB, "
             "$6.88/h); "
-            "raise gpu count by 4 to 4..8, which gives p5.48xlarge (H100:80GB:8, 192 vCPU, 2048GB, $55.04/h); "
+            "set gpu count to 8 instead of 4, which gives p5.48xlarge (H100:80GB:8, 192 vCPU, 2048GB, $55.04/h); "
             "add RTXPRO6000 to gpu name, which gives g7e.24xlarge (RTXPRO6000:96GB:4, ",
+        ),
+        (
+            resources("gpu: A10G:9"),
+            "resources.gpu.count",
+            "set gpu count to 8 instead of 9, which gives g5.48xlarge (A10G:24GB:8, 192 vCPU, 768GB, $16.288/h)",
+        ),
+        (
+            resources("gpu: A10G:9..12"),
+            "resources.gpu.count",
+            "lower gpu count by 1 to 8..12, which gives g5.48xlarge (A10G:24GB:8, 192 vCPU, 768GB, $16.288/h)",
+        ),
+        (
+            resources("gpu: V100"),
+            "resources.gpu.name",
+            "EC2 does not have V100 (16GB or 32GB): use a GPU with the same memory or more, for example T4 (16GB), L4 "
+            "(24GB), A10G (24GB)",
+        ),
+        (
+            resources("gpu: 'v100:32GB'"),
+            "resources.gpu.name",
+            "EC2 does not have v100 (16GB or 32GB): use a GPU with the same memory or more, for example RTXPRO4500 "
+            "(32GB), A100 (40GB), L40S (48GB)",
+        ),
+        (
+            resources("gpu: 'RTX4090,A6000'"),
+            "resources.gpu.name",
+            "EC2 does not have A6000 (48GB), RTX4090 (24GB): use a GPU with the same memory or more, for example L4 "
+            "(24GB), A10G (24GB), RTXPRO4500 (32GB)",
+        ),
+        (
+            resources("gpu: 'GB300:400GB'"),
+            "resources.gpu.name",
+            "AWS has no GPU with the memory of GB300 (270GB): use several smaller ones, or a smaller model",
         ),
         (resources("gpu: H1000"), "resources.gpu.name", "use a name of the catalog, for example H100, H200"),
         (
@@ -151,10 +184,10 @@ def test_a_disk_that_cannot_be_had_is_refused(plan: Plan, disk: str) -> None:
         (
             resources("gpu: 24"),
             "resources.gpu.count",
-            "lower gpu count by 16 to 8..24, which gives g4dn.metal (T4:16GB:8, 96 vCPU, 384GB, $7.824/h); "
+            "set gpu count to 8 instead of 24, which gives g4dn.metal (T4:16GB:8, 96 vCPU, 384GB, $7.824/h); "
             "24 is a number of GPUs, so write 24GB if you mean GPU memory",
         ),
-        (resources("gpu: 0"), "resources.gpu.count", "raise gpu count by 1 to 0..1, which gives g4dn.xlarge"),
+        (resources("gpu: 0"), "resources.gpu.count", "set gpu count to 1 instead of 0, which gives g4dn.xlarge"),
         (
             resources("gpu: 24GB, cpu: arm"),
             "resources.cpu.arch",
@@ -163,8 +196,8 @@ def test_a_disk_that_cannot_be_had_is_refused(plan: Plan, disk: str) -> None:
         (
             resources("gpu: 'A10G:80GB'") + "max_price: 0.5\n",
             "resources.gpu.memory, max_price",
-            "to get the nearest, g5.xlarge (A10G:24GB:1, 4 vCPU, 16GB, $1.006/h): lower gpu memory by 56GB to "
-            "24GB..80GB, and raise max_price by $0.506 to 1.006",
+            "to get the nearest, g5.xlarge (A10G:24GB:1, 4 vCPU, 16GB, $1.006/h): set gpu memory to "
+            "24GB instead of 80GB, and raise max_price by $0.506 to 1.006",
         ),
     ],
 )  # fmt: skip
@@ -182,7 +215,7 @@ def test_no_offer_names_the_nearest_and_what_to_relax_by_how_much(
 def test_what_is_said_can_be_done(plan: Plan) -> None:
     """The remedy's number, put into the configuration, gives the offer that it names."""
     assert names(plan(resources("gpu: 24GB") + "max_price: 0.8048\n")) == ["g6.xlarge"]
-    assert names(plan(resources("gpu: 'H100:1..2'"))) == ["p5.4xlarge"]
+    assert names(plan(resources("gpu: 'H100:1'"))) == ["p5.4xlarge"]
 
 
 _BOUNDS = st.tuples(st.none() | st.integers(1, 800), st.none() | st.integers(1, 800)).map(

@@ -22,7 +22,7 @@ Plan = Callable[..., ServicePlan]
 def test_one_replica_more_than_the_least_runs_during_a_roll(plan: Plan, replicas: str, most: int) -> None:
     scaling = SCALING if ".." in replicas else ""
     made = plan(f"{SERVICE}replicas: {replicas}\n{scaling}")
-    assert made.roll == Roll(min_healthy_percentage=100, max_healthy_percentage=most, warmup=1860)
+    assert made.roll == Roll(min_healthy_percentage=100, max_healthy_percentage=most, warmup=2100)
 
 
 def test_no_old_replica_ends_before_it_is_known_whether_the_new_one_serves(plan: Plan) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import BotoCoreError
+from botocore.parsers import ResponseParserError
 from botocore.validate import validate_parameters
 
 
@@ -25,7 +26,9 @@ class Refused:
     status: int = 400
 
 
-Answer = Mapping[str, Any] | Refused | BotoCoreError | Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Answer = (
+    Mapping[str, Any] | Refused | BotoCoreError | ResponseParserError | Callable[[Mapping[str, Any]], Mapping[str, Any]]
+)
 Answers = Mapping[str, Answer]
 """By `service.Operation`; a function is given what was asked. `service@region.Operation` holds for one region."""
 
@@ -62,7 +65,7 @@ class CannedAws:
         answer = self.answers.get(key, self.answers.get(f"{service}.{model.name}"))
         if answer is None:
             raise AssertionError(f"the test has no answer for {key}")
-        if isinstance(answer, BotoCoreError):
+        if isinstance(answer, BotoCoreError | ResponseParserError):
             raise answer
         if isinstance(answer, Refused):
             error = {"Error": {"Code": answer.code, "Message": answer.message}}

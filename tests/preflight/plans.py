@@ -34,8 +34,11 @@ def service_plan(
     return plan_service(configuration, run=run, environment={}, resolve=unresolved, settings=settings, weigh=weigh)
 
 
-def gateway_plan(domain: str | None = "gpu.example.com", region: str = "us-east-1", **said: Any) -> GatewayPlan:
+def gateway_plan(
+    domain: str | None = "gpu.example.com", region: str = "us-east-1", certificate: str | None = None, **said: Any
+) -> GatewayPlan:
     written = "" if domain is None else f"domain: {domain}\n"
+    written += "" if certificate is None else f"certificate: {{type: acm, arn: {certificate}}}\n"
     configuration = loads(
         f"type: gateway\nname: gateway\nbackend: aws\nregion: {region}\n{written}", "gateway.dstack.yml"
     )
@@ -46,7 +49,11 @@ def gateway_plan(domain: str | None = "gpu.example.com", region: str = "us-east-
 
 def clients(aws: Any, **changed: Any) -> Clients:
     """With a domain name system that answers nothing and a Hub that lets everybody read."""
-    given: dict[str, Any] = {"name_servers": lambda domain: None, "check_access": lambda wanted: None}
+    given: dict[str, Any] = {
+        "name_servers": lambda domain: None,
+        "caa": lambda domain: None,
+        "check_access": lambda wanted: None,
+    }
     return Clients(aws=aws, **{**given, "weigh": unweighed, **changed})
 
 

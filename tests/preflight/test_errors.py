@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from botocore.exceptions import (
     ReadTimeoutError,
     SSOTokenLoadError,
 )
+from botocore.parsers import ResponseParserError
 
 from infra.preflight import run_preflight
-from infra.preflight.aws_errors import in_words, kind_of
+from infra.preflight.aws_errors import aws_failures, in_words, kind_of
 from infra.preflight.clients import aws_client
 from tests.preflight import test_gateway, test_service
 from tests.preflight.canned import CannedAws, Refused
@@ -33,6 +36,7 @@ ERRORS: dict[str, tuple[Any, str]] = {
     "no network": (EndpointConnectionError(endpoint_url="https://aws.invalid"), "passing"),
     "no connection in time": (ConnectTimeoutError(endpoint_url="https://aws.invalid"), "passing"),
     "no answer in time": (ReadTimeoutError(endpoint_url="https://aws.invalid"), "passing"),
+    "an answer that is not AWS's": (ResponseParserError("Unable to parse response, invalid XML received"), "passing"),
     "expired": (Refused("RequestExpired", "no"), "credentials"),
     "logged out": (SSOTokenLoadError(profile_name="work", error_msg="no token"), "credentials"),
     "refused": (Refused("ValidationError", "no"), "other"),
@@ -120,6 +124,51 @@ def test_what_a_request_was_signed_with_and_a_proxys_password_are_not_shown() ->
     )
     proxy = ProxyConnectionError(proxy_url="http://ana:password@proxy:3128")
     assert in_words(proxy) == 'ProxyConnectionError: Failed to connect to proxy URL: "http://proxy:3128"'
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("sts", "get_caller_identity"),
+        ("ec2", "describe_regions"),
+        ("autoscaling", "describe_auto_scaling_groups"),
+        ("elbv2", "describe_load_balancers"),
+        ("route53", "list_hosted_zones"),
+    ],
+)
+def test_a_page_of_a_proxy_in_place_of_an_answer_is_an_error_that_is_named(
+    monkeypatch: pytest.MonkeyPatch, service: str, operation: str
+) -> None:
+    """boto3's own parsers read what a captive portal or a proxy answers with status 200. These services speak XML."""
+
+    class Portal(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            page = b"<html><body>Please log in: token=s3cret"
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        do_GET = do_POST
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    for name, value in (("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")):
+        monkeypatch.setenv(name, value)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Portal) as portal:
+        thread = threading.Thread(target=portal.serve_forever)
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{portal.server_port}")
+        try:
+            with pytest.raises(aws_failures()) as caught:
+                getattr(aws_client()(service, "us-east-1"), operation)()
+        finally:
+            portal.shutdown()
+            thread.join()
+    assert kind_of(caught.value) == "passing"
+    assert "s3cret" not in in_words(caught.value)
 
 
 def test_importing_costs_no_boto3_and_no_hub() -> None:

@@ -417,6 +417,7 @@ def test_what_aws_does_not_answer_is_a_warning_and_the_rest_goes_on(answer: Refu
         ("ok", "credentials"),
         ("ok", "region"),
         ("warning", "hosted zone"),
+        ("warning", "CAA record"),
         ("ok", "domain"),
         ("warning", "gateway's name"),
         ("warning", "Lambda concurrency"),

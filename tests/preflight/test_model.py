@@ -401,10 +401,9 @@ def test_a_plan_that_is_only_shown_goes_on_with_every_gpu_and_says_so(hub: Hub) 
     shown = plan(resources="", weigh=unweighed_out_of_reach(weigh(hub)))
     assert len(shown.offers) > 20
     assert shown.notes[0] == (
-        f"gpu is not set, and the Hub did not say how large {MISTRAL} is, so the plan shows every GPU that satisfies "
-        "the "
-        "other requirements. pulumi up asks the Hub, and uses the smallest GPU that fits. Set gpu, for example 24GB, "
-        "to choose."
+        f"gpu is not set, and this command does not know how large {MISTRAL} is, so the plan shows every GPU that "
+        "satisfies the other requirements. pulumi up asks the Hub, and uses the smallest GPU that fits. Set gpu, for "
+        "example 24GB, to choose."
     )
     text = "type: service\nimage: x\nport: 80\nenv: [MODEL_ID=nobody/nothing]\n"
     with pytest.raises(PlanError, match="the Hub has no public repository nobody/nothing"):

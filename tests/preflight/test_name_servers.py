@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra.preflight import name_servers
-from infra.preflight.name_servers import ask_name_servers, ask_resolver
+from infra.preflight.name_servers import ask_caa, ask_name_servers, ask_resolver, ask_resolver_for_caa
 
 Reply = Callable[[bytes], bytes]
 
@@ -147,3 +147,47 @@ def test_the_machines_resolvers_are_asked_one_after_the_other(monkeypatch: pytes
     assert asked == [("example.com", ("127.0.0.2", 53)), ("example.com", ("127.0.0.1", 53))]
     monkeypatch.setattr(name_servers, "RESOLVERS", tmp_path / "missing")
     assert ask_name_servers("example.com") is None
+
+
+def caa(flags: int, tag: str, value: str) -> tuple[int, bytes]:
+    return 257, bytes([flags, len(tag)]) + tag.encode() + value.encode()
+
+
+def test_caa_records_are_read_with_their_tags_and_values() -> None:
+    alias = (5, name("elsewhere.org"))
+
+    def reply(question: bytes) -> bytes:
+        assert question[-4:] == struct.pack("!2H", 257, 1)
+        return answered(question, alias, caa(0, "Issue", "amazon.com; x=1"), caa(128, "issuewild", ";"))
+
+    with resolver(reply) as address:
+        found = ask_resolver_for_caa("example.com", address, timeout=5)
+    assert found == [("issue", "amazon.com; x=1"), ("issuewild", ";")]
+
+
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        (lambda question: answered(question, status=3), []),
+        (lambda question: answered(question, status=2), None),
+        (lambda question: answered(question, (257, b"\x00")), None),
+        (lambda question: answered(question, caa(0, "issue", "\xe9")), None),
+    ],
+    ids=["no such name", "no server", "cut short", "not ASCII"],
+)
+def test_an_answer_without_caa_records(reply: Reply, found: object) -> None:
+    with resolver(reply) as address:
+        assert ask_resolver_for_caa("example.com", address, timeout=5) == found
+
+
+def test_the_machines_resolvers_are_asked_for_caa_records_until_one_answers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "resolv.conf"
+    file.write_text("nameserver 127.0.0.2\nnameserver 127.0.0.1\nnameserver 127.0.0.3\n")
+    answers: dict[str, list[tuple[str, str]] | None] = {"127.0.0.2": None, "127.0.0.1": [("issue", "x.org")]}
+    monkeypatch.setattr(name_servers, "RESOLVERS", file)
+    monkeypatch.setattr(name_servers, "ask_resolver_for_caa", lambda domain, address, *, timeout: answers[address[0]])
+    assert ask_caa("example.com") == [("issue", "x.org")]
+    monkeypatch.setattr(name_servers, "RESOLVERS", tmp_path / "missing")
+    assert ask_caa("example.com") is None

@@ -105,7 +105,10 @@ def test_a_service_without_a_place_is_a_mistake_of_the_caller() -> None:
 
 def test_the_stacks_own_run_name_is_free_for_it() -> None:
     answer = {"dynamodb.Query": claims("yellow-cat-1", owner=PLACE.owner)}
-    assert one(asked(answer), "run name") == ("ok", "yellow-cat-1 belongs to this stack")
+    assert one(asked(answer), "run name") == (
+        "ok",
+        "yellow-cat-1 is claimed by organization/servestack/yellow-cat-1, the name of this stack",
+    )
 
 
 MODEL = service_plan(f"{WEB}resources: {{gpu: A10G}}\ninstance_types: [g5.xlarge, g5.2xlarge]\nmodel: org/m\n")

@@ -78,7 +78,7 @@ def test_claims_are_read_out_of_the_table() -> None:
         aws_client(), REGION, "gateway-table", service_plan(f"{WEB}model: m\nresources: {{gpu: 24GB}}\n"), OWNER
     )
     assert [finding.message for finding in findings] == [
-        "yellow-cat-1 belongs to this stack",
+        "yellow-cat-1 is claimed by organization/servestack/yellow-cat-1, the name of this stack",
         "m is free",
         "the gateway has 2 of at most 100",
     ]

@@ -227,7 +227,13 @@ def launch_fails(message: str) -> Event:
 
 
 def says(
-    instance: str, step: str, percent: int | None = None, cause: str | None = None, *, final: bool = False
+    instance: str,
+    step: str,
+    percent: int | None = None,
+    cause: str | None = None,
+    *,
+    final: bool = False,
+    output: str | None = None,
 ) -> Event:
     def event(cloud: Cloud) -> None:
         item: dict[str, Any] = {
@@ -240,6 +246,8 @@ def says(
         }
         if percent is not None:
             item["percent"] = {"N": str(percent)}
+        if output is not None:
+            item["output"] = {"S": output}
         if cause is not None:
             item["cause"] = {"S": cause}
         cloud.states[instance] = item

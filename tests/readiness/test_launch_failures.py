@@ -6,7 +6,52 @@ import pytest
 
 from infra.readiness.launch_failures import explain_launch_failure
 
+UNHEALTHY = "Instance became unhealthy while waiting for instance to be in InService state. Termination Reason: "
 MESSAGES = [
+    (
+        "You have requested more vCPU capacity than your current vCPU limit of 0 allows for the instance bucket that "
+        "the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request "
+        "an adjustment to this limit. Launching EC2 instance failed.",
+        "the account has no vCPU quota for on-demand instances of this family (the limit is 0)",
+        0,
+    ),
+    (
+        f"{UNHEALTHY}Client.VolumeLimitExceeded: Volume limit exceeded",
+        "the account's quota for EBS volumes is used up",
+        0,
+    ),
+    (
+        "VolumeLimitExceeded: You have exceeded your maximum gp3 storage limit of 50 TiB in this region. Please "
+        "contact AWS Support to request an Elastic Block Store service limit increase.",
+        "the account's quota for EBS volumes is used up",
+        0,
+    ),
+    (
+        "MaxIOPSLimitExceeded - Maximum number of active volumes iops, 100000, exceeded. Launching EC2 instance "
+        "failed.",
+        "the account's quota for the IOPS of EBS volumes is used up",
+        0,
+    ),
+    (
+        "InsufficientVolumeCapacity - There is not enough capacity to fulfill your EBS volume request in the "
+        "Availability Zone you requested. Launching EC2 instance failed.",
+        "AWS has no capacity for EBS volumes in these zones now",
+        None,
+    ),
+    (
+        "Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient "
+        "p5en.48xlarge capacity in the Availability Zone you requested (us-east-1a). Our system will be working on "
+        "provisioning additional capacity. Launching EC2 instance failed.",
+        "AWS has no capacity for these P instances on demand now; it sells most of them as Capacity Blocks, which must "
+        "be bought before",
+        None,
+    ),
+    (
+        "InvalidParameterValue - The market type (purchasing) option is not valid. Choose a different market type and "
+        "try again.",
+        "AWS starts these instance types only in a Capacity Block that was bought before",
+        0,
+    ),
     (
         "Could not launch Spot Instances. MaxSpotInstanceCountExceeded - Max spot instance count exceeded. "
         "Launching EC2 instance failed.",
@@ -103,6 +148,10 @@ def test_what_only_aws_can_read_is_left_out() -> None:
     refused = "You are not authorized to perform this operation."
     failure = explain_launch_failure(f"{refused} Encoded authorization failure message: AbC-{'x' * 900}")
     assert (failure.words, failure.patience) == (refused, 180)
+
+
+def test_what_the_group_says_of_an_instance_that_ended_at_once_is_left_out() -> None:
+    assert explain_launch_failure(f"{UNHEALTHY}Client.Other: x").words == "Client.Other: x"
 
 
 def test_no_message_is_said_to_be_none() -> None:

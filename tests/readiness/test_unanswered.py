@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.parsers import ResponseParserError
 
 from infra.readiness import Served
 from tests.readiness.cloud import Cloud, fails, health, refusal, starts
@@ -28,6 +29,21 @@ def test_throttling_is_said_once_and_waited_out() -> None:
         f"[ 4:10] {A}: healthy",
         "[ 4:10] yellow-cat-1 serves",
     ]
+
+
+def test_a_page_of_a_proxy_in_place_of_an_answer_is_waited_out() -> None:
+    page = ResponseParserError("Unable to parse response, invalid XML received. Further retries may succeed: <html>")
+    cloud = Cloud(
+        [
+            (0, starts(A)),
+            (10, fails("describe_auto_scaling_groups", page)),
+            (200, fails("describe_auto_scaling_groups", None)),
+            (205, health(A, "healthy")),
+        ]
+    )
+    ended, said = waits(cloud)
+    assert ended == Served(instance=A, seconds=250)
+    assert said[2] == "[ 0:10] AWS does not answer at the moment (ResponseParserError); trying again"
 
 
 def test_throttling_without_end_stops_nothing_since_nothing_is_known() -> None:

@@ -66,7 +66,8 @@ def test_a_command_of_a_page_works(block: Block, command: str, request: pytest.F
     elif command.startswith("curl"):
         service = request.getfixturevalue("service")
         answer = _bash(_at(command, service))
-        assert re.match(r'\{"generated_text":\s?"', answer), answer
+        chat = "/chat/completions" in command
+        assert re.match(r'\{"object":"chat.completion",' if chat else r'\{"generated_text":\s?"', answer), answer
     else:
         assert _bash(command) != "", "it prints what it promises"
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway_lambda.registry.address import Address, BadAddress, address, check_host
+from gateway_lambda.address import Address, BadAddress, address, check_host
 from gateway_lambda.registry.file import decode_registry
 from gateway_lambda.registry.items import read_items
 from gateway_lambda.registry.record import Key, Model, RateLimit, Service

@@ -1,20 +1,20 @@
 """Keeps tests to this machine and this run: loopback only, no caller's settings, nothing left running (a plugin).
 
-The guard is an audit hook, so that it sees every connection that Python opens, whatever library opens it. Programs
-that tests start are held by the environment they are given: no proxy, no cloud account, no Hub.
+Programs that tests start are held by the environment they are given: no proxy, no cloud account, no Hub.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import json
 import os
 import secrets
 import signal
-import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.support import loopback
 
 MARK = "SERVESTACK_TEST_RUN"
 """Set in this process and so in all it starts; how what is left running is found."""
@@ -23,18 +23,17 @@ _LEFT: list[str] = []
 
 _DROPPED = ("AWS_", "DSTACK_", "GATEWAY_", "HF_", "HUGGING_FACE_", "OPENAI_", "PULUMI_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_KEPT = "SERVESTACK_TEST_PROXIES"
+"""The proxies that the run was started with, as JSON: only programs that install packages use them."""
 _NOWHERE = "http://127.0.0.1:9"
 
 
-class OutsideLoopback(RuntimeError):
-    """A test reached for something beyond this machine."""
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    sys.addaudithook(_refuse_the_outside)
+    loopback.hold()
     if hasattr(config, "workerinput"):
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever cancels a run leaves nothing running either
+    os.environ[_KEPT] = json.dumps({name: os.environ[name] for name in (*_PROXIES, "NO_PROXY") if name in os.environ})
     for name in [name for name in os.environ if name.startswith(_DROPPED) or name in _PROXIES]:
         del os.environ[name]
     os.environ |= {
@@ -67,29 +66,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(line)
 
 
-def _refuse_the_outside(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "socket.connect" or event == "socket.sendto":
-        address = arguments[1]
-        host = address[0] if isinstance(address, tuple) else None
-    elif event == "socket.getaddrinfo":
-        host = arguments[0]
-    else:
-        return
-    if not _is_here(host):
-        raise OutsideLoopback(f"{event} to {host}: tests use loopback only; serve what is needed on 127.0.0.1")
-
-
-def _is_here(host: object) -> bool:
-    """Whether an address is this machine's own; a Unix socket's path (no host) is."""
-    if isinstance(host, (bytes, bytearray)):
-        host = host.decode(errors="replace")
-    if not isinstance(host, str) or host in ("", "localhost") or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
+def proxies() -> Mapping[str, str]:
+    """Return the variables for proxies that the tests were started with, for programs that install packages."""
+    return {"NO_PROXY": "", **json.loads(os.environ.get(_KEPT, "{}"))}
 
 
 def marked(mark: str) -> list[tuple[int, str]]:

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients import environments
+from tests.provider import finding
 from tests.real_boot import debian_root
 
 VARIABLE = "SERVESTACK_REQUIRE"
@@ -123,6 +125,11 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "lambda-adapter": Requirement("the Lambda Web Adapter's binary, as lambda-adapter", _lambda_adapter),
     "linux": Requirement("/proc, to read memory and processor time from", _linux),
     "outlines-core": Requirement("TGI's compiler of schemas", _outlines_core),
+    "provider-aws": Requirement(f"Terraform's AWS provider {finding.VERSION}", finding.problem),
     "pulumi": Requirement("the pulumi command", _pulumi),
     "text-generation": Requirement("TGI's own Python client", _text_generation),
+    **{
+        name: Requirement("a client that tests/clients installs", functools.partial(environments.problem_with, name))
+        for name in environments.names()
+    },
 }

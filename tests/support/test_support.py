@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 
 from tests.support import isolation, requirements
+from tests.support.loopback import OutsideLoopback
 from tests.support.skips import table
 
 
@@ -48,9 +49,9 @@ def test_the_table_counts_each_reason_once() -> None:
 
 
 def test_connections_and_look_ups_beyond_loopback_are_refused() -> None:
-    with socket.socket() as out, pytest.raises(isolation.OutsideLoopback, match=r"socket.connect to 192\.0\.2\.1"):
+    with socket.socket() as out, pytest.raises(OutsideLoopback, match=r"socket.connect to 192\.0\.2\.1"):
         out.connect(("192.0.2.1", 80))
-    with pytest.raises(isolation.OutsideLoopback, match=r"socket.getaddrinfo to example\.com"):
+    with pytest.raises(OutsideLoopback, match=r"socket.getaddrinfo to example\.com"):
         urllib.request.urlopen("http://example.com/")
 
 

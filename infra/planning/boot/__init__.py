@@ -6,14 +6,19 @@ and starts a systemd unit that runs `boot serve`. On every start, the unit prepa
 from SSM, starts the container and reports how far it is.
 
 State items: `pk` = `state#<run>`, `sk` = instance id, `step` (S), `percent` (N, how much of it is done; optional),
-`cause` (S, only if something failed), `final` (BOOL: another try cannot help, and the unit is stopped), `at` and `ttl`
-(N, seconds since 1970). `step` is `serving` once the container's health check is good.
+`cause` (S, only if something failed), `output` (S, the last lines that the container wrote, without secrets; only while
+it does not serve), `final` (BOOL: another try cannot help, and the unit is stopped), `at` and `ttl` (N, seconds since
+1970). `step` is `serving` once the container's health check is good, and `being replaced` when the machine has asked
+for another instance.
 
 The script needs these IAM permissions:
 
 - `ssm:GetParameter` on `parameter/servestack/<table>/<run>/*`; with AWS's own key for SSM, no permission of KMS
 - `logs:CreateLogStream` and `logs:PutLogEvents` on the streams of its log group; docker's awslogs driver uses them too
 - `dynamodb:PutItem` on the table for the leading key `state#<run>`
+- `autoscaling:SetInstanceHealth` on its own group. Without it, a machine that is to be replaced powers off
+- if the image is in ECR and has no login: `ecr:GetAuthorizationToken`, and `ecr:BatchGetImage` and
+  `ecr:GetDownloadUrlForLayer` on its repository
 """
 
 from infra.planning.boot.parameters import Parameter, parameter_prefix, parameters

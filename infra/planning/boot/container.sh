@@ -6,21 +6,32 @@ start_container() {
   docker rm --force "$CONTAINER" >/dev/null 2>&1 || true
   local path
   for path in "${INSTANCE_PATHS[@]}"; do
-    if [[ ! -e $ROOT$path ]]; then mkdir -p "$ROOT$path"; fi
+    make_volume "$ROOT$path"
   done
   report 'starting container'
   rm -f "$WORK/reading"
-  if (run_container) >/dev/null 2>"$WORK/errors"; then return; fi
+  if (run_container) >/dev/null 2>"$WORK/errors"; then
+    CONTAINER_STARTED=yes
+    return
+  fi
   try_again_if_unreadable
   explain_refusal
+}
+
+# make_volume FOLDER: a new folder belongs to nobody, so the container can run as any user. An old one stays as it is.
+make_volume() {
+  if [[ -e $1 ]]; then return; fi
+  mkdir -p "$1"
+  chmod 0777 "$1"
 }
 
 run_container() {
   local path name variable options=()
   read_secrets || exit 1
-  for path in "${HUB_CACHE_PATHS[@]}"; do options+=(--mount "type=bind,source=$HUB,target=$path"); done
+  for path in "${HUB_MOUNTS[@]}"; do options+=(--mount "type=bind,source=$HUB$path,target=$path"); done
   for variable in "${VARIABLES[@]}"; do options+=(--env "${variable%%=*}"); done
   for name in "${GPU_COUNT_VARIABLES[@]}"; do options+=(--env "$name=$GPUS"); done
+  if [[ -n $SHM_SIZE ]] && ((GPUS > 1)); then options+=(--shm-size "$SHM_SIZE"); fi
   become "${VARIABLES[@]}" \
     docker run --detach --name "$CONTAINER" --pull never --gpus all --publish "$REPLICA_PORT:$CONTAINER_PORT" \
     --log-driver awslogs --log-opt "awslogs-region=$REGION" --log-opt "awslogs-group=$LOG_GROUP" \
@@ -44,7 +55,7 @@ become() {
 tell_server() {
   local shell
   if [[ ${ARGUMENTS[0]:-} != -i || ${ARGUMENTS[1]:-} != -c ]]; then return 0; fi # `return` alone would give the status before the trap
-  shell=$(docker inspect --format '{{.State.Pid}}' "$CONTAINER" 2>/dev/null) || return 0
+  shell=$(timeout 10 docker inspect --format '{{.State.Pid}}' "$CONTAINER" 2>/dev/null) || return 0
   if [[ $shell =~ ^[1-9][0-9]*$ && $(cat "$ROOT/proc/$shell/comm" 2>/dev/null) == sh ]]; then
     pkill --signal TERM --parent "$shell" || true
   fi
@@ -55,7 +66,7 @@ explain_refusal() {
   local why
   why=$(last_line "$WORK/errors")
   if says "$NO_GPU"; then give_up "docker has no GPU for the container: $why"; fi
-  if says "$OLD_DRIVER"; then give_up "the image needs a newer NVIDIA driver than this machine image has: $why"; fi
+  if says "$OLD_DRIVER"; then old_driver ": $why"; fi
   if says "$UNRUNNABLE"; then give_up "the container's command cannot be run: $why"; fi
   try_again "docker could not start the container: $why"
 }

@@ -9,42 +9,53 @@ CONTAINER=servestack
 STATE_SECONDS=7200
 export LC_ALL=C.UTF-8 AWS_PAGER='' AWS_METADATA_SERVICE_NUM_ATTEMPTS=10 AWS_METADATA_SERVICE_TIMEOUT=5
 INSTANCE=
+TOKEN=
 STEP='machine ready'
+AWS_SECONDS=60    # for one call with its retries
+TIMED_OUT=124     # the status of timeout
+REPORT_SECONDS=10 # for a call that only tells how far the replica is: it must not hold up what it tells
 
 call_aws() {
-  aws --region "$REGION" --cli-connect-timeout 5 --cli-read-timeout 20 "$@" </dev/null
+  timeout --foreground "$AWS_SECONDS" \
+    aws --region "$REGION" --cli-connect-timeout 5 --cli-read-timeout 20 "$@" </dev/null
 }
 
 identify() {
-  local token
-  token=$(curl --silent --show-error --fail --retry 10 --retry-connrefused --max-time 10 --request PUT \
+  TOKEN=$(curl --silent --show-error --fail --retry 10 --retry-connrefused --max-time 10 --request PUT \
     --header 'X-aws-ec2-metadata-token-ttl-seconds: 300' "$METADATA/api/token") || return 1
   INSTANCE=$(curl --silent --show-error --fail --retry 10 --max-time 10 \
-    --header "X-aws-ec2-metadata-token: $token" "$METADATA/meta-data/instance-id") || return 1
+    --header "X-aws-ec2-metadata-token: $TOKEN" "$METADATA/meta-data/instance-id") || return 1
+  printf '%s' "$INSTANCE" >"$WORK/instance"
 }
 
 open_log() {
-  call_aws logs create-log-stream --log-group-name "$LOG_GROUP" --log-stream-name "$INSTANCE/boot" 2>/dev/null || true
+  AWS_SECONDS=$REPORT_SECONDS call_aws logs create-log-stream --log-group-name "$LOG_GROUP" --log-stream-name "$INSTANCE/boot" 2>/dev/null || true
 }
 
 # log TEXT
 log() {
-  local event
+  local event status=0
   printf 'servestack: %s\n' "$1"
   event="[{\"timestamp\": $(date +%s)000, \"message\": $(json_text "$1")}]"
-  if put_event "$event"; then return 0; fi # `return` alone would give the status before a trap
-  open_log # the stream can be missing: a new role has no permissions for some seconds
-  put_event "$event" || printf 'servestack: this line could not be written to CloudWatch\n' >&2
+  put_event "$event" || status=$?
+  if ((status == 0)); then return 0; fi # `return` alone would give the status before a trap
+  if ((status != TIMED_OUT)); then
+    open_log # the stream can be missing: a new role has no permissions for some seconds
+    if put_event "$event"; then return 0; fi
+  fi
+  printf 'servestack: this line could not be written to CloudWatch\n' >&2
 }
 
 # put_event EVENTS
 put_event() {
-  call_aws logs put-log-events --log-group-name "$LOG_GROUP" --log-stream-name "$INSTANCE/boot" --log-events "$1" >/dev/null
+  AWS_SECONDS=$REPORT_SECONDS \
+    call_aws logs put-log-events --log-group-name "$LOG_GROUP" --log-stream-name "$INSTANCE/boot" --log-events "$1" >/dev/null
 }
 
 # report STEP [PERCENT]
 report() {
   STEP=$1
+  printf '%s' "$STEP" >"$WORK/step"
   log "$1${2:+ $2 %}"
   put_state "${2:-}" '' false
 }
@@ -57,24 +68,33 @@ put_state() {
   item+=", \"at\": {\"N\": \"$now\"}, \"ttl\": {\"N\": \"$((now + STATE_SECONDS))\"}, \"final\": {\"BOOL\": $3}"
   if [[ -n $1 ]]; then item+=", \"percent\": {\"N\": \"$1\"}"; fi
   if [[ -n $2 ]]; then item+=", \"cause\": {\"S\": $(json_text "$2")}"; fi
-  call_aws dynamodb put-item --table-name "$TABLE" --item "{$item}" ||
-    printf 'servestack: the state item could not be written\n' >&2
+  item+=$(output_attribute "$2")
+  if type -P aws >/dev/null; then
+    AWS_SECONDS=$REPORT_SECONDS call_aws dynamodb put-item --table-name "$TABLE" --item "{$item}" && return 0
+  else
+    put_item_without_cli "$item" && return 0
+  fi
+  printf 'servestack: the state item could not be written\n' >&2
 }
 
 # give_up CAUSE: another try cannot help, so the unit stays stopped.
 give_up() {
   put_state '' "$1" true
   log "stopped, because another try cannot help: $1"
+  replace_later "$1"
   exit 78
 }
 
-# try_again CAUSE: systemd starts the unit again, and the unit pauses first, longer after each failure.
+# try_again CAUSE: systemd starts the unit again, and the unit pauses first, longer after each failure. After too many of
+# them, the instance is replaced.
 try_again() {
-  local failures
+  local failures pause
   failures=$(($(count_failures) + 1))
+  pause=$(pause_after "$failures")
+  replace_if_in_vain "$1" "$pause"
   printf '%s' "$failures" >"$WORK/failures"
   put_state '' "$1" false
-  log "failed, trying again in $(pause_after "$failures") s: $1"
+  log "failed, trying again in $pause s: $1"
   exit 75
 }
 

@@ -1,56 +1,91 @@
 # From a machine that has started to a replica that serves, until the container ends.
 
 POLL_SECONDS=5
+STUCK_SECONDS=60 # after boot_timeout, before the process that starts the container is killed
+KILLED=137
 WAITING=
+STARTING=
 
+# serve: what systemd runs. Every step that can take long or hang is in another process, `boot start`, or in a `wait`,
+# so that a signal is handled at once, and so that a driver, docker or a disk that hangs does not last for ever.
 serve() {
   mkdir -p "$WORK"
   chmod 0700 "$WORK"
   trap stop TERM INT
   trap 'end $?' EXIT
-  local failures
+  local left status=0
   if [[ ! -e $WORK/began ]]; then date +%s >"$WORK/began"; fi
+  wait_out_failures
+  left=$((BOOT_TIMEOUT - $(date +%s) + $(cat "$WORK/began")))
+  timeout --signal KILL "$(((left > 0 ? left : 0) + STUCK_SECONDS))" "$BASH" "${BASH_SOURCE[0]}" start &
+  STARTING=$!
+  wait "$STARTING" || status=$?
+  STARTING=
+  INSTANCE=$(cat "$WORK/instance" 2>/dev/null) || INSTANCE=
+  STEP=$(cat "$WORK/step" 2>/dev/null) || STEP=start
+  if ((status == KILLED)) && is_late; then replace_late "the boot script is stuck at the step: $STEP"; fi
+  if ((status != 0)); then exit "$status"; fi
+  docker wait "$CONTAINER" >"$WORK/status" &
+  WAITING=$!
+  printf yes >"$WORK/served"
+  rm -f "$WORK/failures" "$WORK/began"
+  report 'serving'
+  watch_container
+  explain_end "$(container_status)" yes
+}
+
+wait_out_failures() {
+  local failures
   failures=$(count_failures)
-  if ((failures > 0)); then
-    sleep "$(pause_after "$failures")" &
-    wait $! # unlike a program in the foreground, a wait ends at a signal
-  fi
+  if ((failures == 0)); then return; fi
+  sleep "$(pause_after "$failures")" &
+  wait $! # unlike a program in the foreground, a wait ends at a signal
+}
+
+# start: from a machine that has started to a container whose health check is good.
+start() {
+  trap 'end $?' EXIT
   if ! identify; then
-    printf '%s' "$((failures + 1))" >"$WORK/failures"
     printf 'servestack: the instance metadata service does not answer\n' >&2
+    if is_late; then replace_late 'the instance metadata service does not answer'; fi
+    printf '%s' "$(($(count_failures) + 1))" >"$WORK/failures"
     exit 75
   fi
+  check_cli
   open_log
   report 'machine ready'
   prepare_disk
   count_gpus
   fetch_image
+  prepare_hub_cache
+  close_door
   start_container
   docker wait "$CONTAINER" >"$WORK/status" &
   WAITING=$!
-  local served=no status
-  if await_good_health; then
-    served=yes
-    rm -f "$WORK/failures" "$WORK/began"
-    report 'serving'
-    wait "$WAITING" || true
-  fi
+  if ! { await_good_health && await_probes; }; then explain_end "$(container_status)" no; fi
+  kill "$WAITING" 2>/dev/null || true # the unit waits from now on
+  wait "$WAITING" || true
+}
+
+container_status() {
+  local status
   status=$(cat "$WORK/status")
-  explain_end "${status:-unknown}" "$served"
+  printf '%s' "${status:-unknown}"
 }
 
 # await_good_health: fails when the container has ended. A port that stays closed is reported, and the wait continues: a
-# container that listens late still serves, and the group replaces a replica whose container never listens.
+# container that listens late still serves, and a replica that does not serve within boot_timeout is replaced.
 await_good_health() {
   local began answer patience opened=no said=no step next=0
   began=$(date +%s)
-  patience=$(((BOOT_TIMEOUT - began + $(cat "$WORK/began")) * 3 / 4)) # of the time that is left: then the group replaces the replica
+  patience=$(((BOOT_TIMEOUT - began + $(cat "$WORK/began")) * 3 / 4)) # of the time that is left: then the instance is replaced
   if ((patience < 30)); then patience=30; fi
   while kill -0 "$WAITING" 2>/dev/null; do
     answer=$(curl --silent --globoff --path-as-is --output /dev/null --max-time "$HEALTH_TIMEOUT" --write-out '%{http_code}' \
       "http://127.0.0.1:$REPLICA_PORT$HEALTH_PATH") || answer=000
     if ((10#$answer >= LOWEST_GOOD_STATUS && 10#$answer <= HIGHEST_GOOD_STATUS)); then return 0; fi
     if [[ $answer != 000 ]]; then opened=yes; fi
+    judge_answer "$answer"
     local waited=$(($(date +%s) - began))
     if [[ $said == no ]] && ((waited >= patience)); then
       said=yes
@@ -60,6 +95,7 @@ await_good_health() {
       step=$(waiting_for "$opened" "$answer")
       if [[ $step != "$STEP" ]]; then report "$step"; fi
     fi
+    if is_late; then replace_late "$CAUSE"; fi
     sleep "$POLL_SECONDS"
   done
   return 1
@@ -74,15 +110,16 @@ waiting_for() {
   fi
   megabytes=$({ du --summarize --block-size=1M "$HUB" 2>/dev/null || true; } | cut --fields 1) # files can vanish meanwhile
   printf 'waiting for port %s' "$CONTAINER_PORT"
-  if ((${megabytes:-0} > 0)); then printf ', %s.%s GB of weights on disk' "$((megabytes / 1024))" "$((megabytes % 1024 * 10 / 1024))"; fi
+  if ((${megabytes:-0} > 102)); then printf ', %s.%s GB of weights on disk' "$((megabytes / 1024))" "$((megabytes % 1024 * 10 / 1024))"; fi
 }
 
 # say_unhealthy OPENED ANSWER WAITED
 say_unhealthy() {
   local cause="GET $HEALTH_PATH on port $CONTAINER_PORT answered $2 after $3 s"
   if [[ $1 == no ]]; then
-    cause="port $CONTAINER_PORT never opened: nothing in the container listens on it after $3 s; make the command listen on this port, on 0.0.0.0"
+    cause="port $CONTAINER_PORT never opened: nothing in the container listens on it after $3 s$(listening_elsewhere); make the command listen on this port, on 0.0.0.0"
   fi
+  CAUSE=$cause
   put_state '' "$cause" false
   log "still waiting: $cause"
 }
@@ -95,10 +132,15 @@ end() {
   try_again "the boot script ended with status $1 at the step: $STEP"
 }
 
+# stop: first the container, whose streams get their time, then AWS, which may not answer. systemd allows 120 s.
 stop() {
   trap '' TERM INT
-  log 'stopping'
+  if [[ -n $STARTING ]]; then kill -KILL -- "-$STARTING" 2>/dev/null || kill -KILL "$STARTING" || true; fi
+  rm -rf "$WORK/docker" # the login, if it was just being used
   tell_server
-  docker stop -t 60 "$CONTAINER" >/dev/null 2>&1 || true
+  timeout 75 docker stop -t 60 "$CONTAINER" >/dev/null 2>&1 || true
+  export AWS_MAX_ATTEMPTS=1 AWS_METADATA_SERVICE_NUM_ATTEMPTS=1
+  REPORT_SECONDS=5
+  INSTANCE=$(cat "$WORK/instance" 2>/dev/null) && log 'stopped'
   exit 0
 }

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from infra.configuration import Secret
 from infra.planning.boot.parameters import PASSWORD, USERNAME, parameter_names, parameter_prefix, parameters
+from infra.planning.boot.probes import PARAMETER as PROBE
+from infra.planning.boot.probes import REPLICA_PORT
 from infra.planning.boot.quoting import array, scalar
+from infra.planning.checks import ReplicaProbe
 from infra.planning.environment import is_read_on_the_way
 from infra.planning.plan import Container, ServicePlan
-
-REPLICA_PORT = 8000
-"""The port of every replica for the load balancer. It does not depend on the container's port, because AWS replaces a
-target group whose port changes."""
+from infra.planning.private_ecr import pulled_by_role
+from infra.planning.shared_memory import SHARED_MEMORY_MB
 
 
 def settings(
@@ -27,6 +28,7 @@ def settings(
     """
     _check_versions(plan, parameter_versions)
     container, health = plan.container, plan.health_check
+    ecr = pulled_by_role(container)
     lowest, _, highest = health.matcher.partition("-")
     prefix = parameter_prefix(table, plan.run)
 
@@ -44,14 +46,20 @@ def settings(
         scalar("BOOT_TIMEOUT", plan.boot_timeout),
         scalar("IMAGE", container.image),
         scalar("REGISTRY", registry(container.image)),
+        scalar("ECR_REGION", "" if ecr is None else ecr.region),
         array("USERNAME_PARAMETERS", selectors(USERNAME)),
         array("PASSWORD_PARAMETERS", selectors(PASSWORD)),
         scalar("REPLICA_PORT", REPLICA_PORT),
         scalar("CONTAINER_PORT", container.port),
         scalar("HEALTH_PATH", health.path),
         scalar("HEALTH_TIMEOUT", health.timeout),
+        scalar("HUNG_AFTER", plan.hung_after or 0),
         scalar("LOWEST_GOOD_STATUS", int(lowest)),
         scalar("HIGHEST_GOOD_STATUS", int(highest or lowest)),
+        scalar("SHM_SIZE", f"{SHARED_MEMORY_MB}m" if container.shm_size_mb is None else ""),
+        scalar("PATH_COMES_LATER", "yes" if health.comes_later else "no"),
+        scalar("LISTENING", plan.listening),
+        array("PROBES", [_probe(probe, selectors(PROBE.format(number))) for number, probe in enumerate(plan.probes)]),
         array("INSTANCE_PATHS", [mount.instance_path for mount in container.mounts]),
         array("HUB_CACHE_PATHS", container.hub_cache_paths),
         array("GPU_COUNT_VARIABLES", container.gpu_count_variables),
@@ -89,6 +97,10 @@ def _plain(plan: ServicePlan) -> dict[str, str]:
     }
 
 
+def _probe(probe: ReplicaProbe, selectors: Sequence[str]) -> str:
+    return " ".join((probe.name, str(probe.interval), str(probe.ready_after), *selectors))
+
+
 def _run_options(container: Container) -> list[str]:
     """Return the options of `docker run` that do not depend on the machine."""
     options: list[str] = []
@@ -100,6 +112,8 @@ def _run_options(container: Container) -> list[str]:
         options += ["--user", container.user]
     if container.privileged:
         options += ["--privileged"]
+    if container.terminal:
+        options += ["--tty"]
     for mount in container.mounts:
         options += ["--mount", bind(mount.instance_path, mount.path)]
     if container.entrypoint is not None:

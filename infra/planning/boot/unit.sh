@@ -34,6 +34,8 @@ main() {
   case ${1:-install} in
     install) install_unit ;;
     serve) serve ;;
+    start) start ;;
+    replace) replace_stopped "$2" ;;
     *)
       printf 'servestack: the argument of boot is install or serve, not %s\n' "$1" >&2
       exit 64

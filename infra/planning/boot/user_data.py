@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import struct
 import zlib
 from collections.abc import Mapping
@@ -20,12 +21,32 @@ from infra.planning.plan import ServicePlan
 
 LARGEST_USER_DATA = 16_384
 """Bytes, before base64 (EC2 user guide, "Instance user data")."""
-PARTS = ("report", "disk", "gpus", "parameters", "image", "container", "causes", "serving", "unit")
+PARTS = (
+    "report",
+    "without_cli",
+    "disk",
+    "gpus",
+    "parameters",
+    "image",
+    "hub",
+    "container",
+    "output",
+    "causes",
+    "listening",
+    "probes",
+    "liveness",
+    "serving",
+    "unit",
+)
 """Files in this folder, in the order in which the script has them."""
 
+_COMMENT = re.compile(r"^ *#.*\n", re.MULTILINE)
+"""A line of comment. User data is small, so comments stay in the project."""
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 """Deflate, no flags, no time, best compression, no operating system (RFC 1952). The header that Python's `gzip` writes
 depends on Python's version."""
+_COMMENT = re.compile(r"^ *#.*\n", re.MULTILINE)
+"""A line that is only a comment. They are a sixth of the compressed script, and nobody reads them on a replica."""
 _NAMES = ("region", "table", "log_group")
 
 
@@ -61,9 +82,12 @@ def user_data(
 
 
 def script(plan: ServicePlan, *, region: str, table: str, log_group: str, parameter_versions: Mapping[str, int]) -> str:
-    """Return the script itself, in ASCII. The arguments are those of `user_data`."""
+    """Return the script itself, in ASCII, without the comments of its parts, which would count towards EC2's limit.
+
+    The arguments are those of `user_data`.
+    """
     constants = settings(plan, region=region, table=table, log_group=log_group, parameter_versions=parameter_versions)
-    parts = [(Path(__file__).parent / f"{part}.sh").read_text(encoding="ascii") for part in PARTS]
+    parts = [_COMMENT.sub("", (Path(__file__).parent / f"{part}.sh").read_text(encoding="ascii")) for part in PARTS]
     return "\n".join(["#!/bin/bash\nset -euo pipefail\n", *parts, constants, 'main "$@"\n'])
 
 

@@ -34,6 +34,12 @@ def check(token: str, inputs: Mapping[str, Any]) -> None:
         raise NotAccepted(problems)
 
 
+def check_tags(tags: Any) -> None:
+    """Refuse tags that AWS would refuse: those of a resource together with the default ones."""
+    if is_object(tags) and (problems := list(_map_of_tags("tags", tags))):
+        raise NotAccepted(problems)
+
+
 def known(token: str) -> None:
     if token not in types() and token != DYNAMIC:
         raise refuse(f"the stand-in for AWS does not know the resource type {token}; types.csv lists what it knows")

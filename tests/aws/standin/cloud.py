@@ -16,9 +16,9 @@ from typing import Any, cast
 import botocore.session
 
 from commands.property_values import UNKNOWN, UnknownValue, holds
-from tests.aws.standin import functions, outputs
+from tests.aws.standin import functions, outputs, sdk
 from tests.aws.standin.between import doubled, held, missing
-from tests.aws.standin.checking import DYNAMIC, check
+from tests.aws.standin.checking import DYNAMIC, check, check_tags
 from tests.aws.standin.differences import DEFAULTS, Difference, difference
 from tests.aws.standin.problem import NotAccepted, refuse
 from tests.aws.standin.records import Record, Records
@@ -28,6 +28,7 @@ from tests.aws.standin.together.regions import elsewhere
 from tests.aws.standin.world import World
 
 _QUESTIONS = (account.QUESTIONS, api.QUESTIONS, balancing.QUESTIONS, logging.QUESTIONS)
+ALL_TAGS = "tagsAll"
 _RULE = "aws:lb/listenerRule:ListenerRule"
 
 
@@ -39,19 +40,31 @@ class Cloud:
         self.records = Records() if records is None else records
 
     def checked(
-        self, type: str, urn: str, inputs: Mapping[str, Any], old: Mapping[str, Any] | None = None
+        self,
+        type: str,
+        urn: str,
+        inputs: Mapping[str, Any],
+        old: Mapping[str, Any] | None = None,
+        *,
+        tags: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """The inputs, with a name where there is none; refused where they are wrong by themselves.
+        """The inputs, with a name if they have none, and with all tags; refused where they are wrong by themselves.
 
-        `old`: the inputs of the resource that is there. It keeps the name that it was given.
+        `old`: the inputs of the resource that is there. It keeps the name that it was given. `tags`: the provider's
+        default tags. As in Pulumi's provider, they are an input, `tagsAll`, so that a change of them is an update.
         """
         named = dict(inputs)
         named.pop(DEFAULTS, None)
+        named.pop(ALL_TAGS, None)
         known = types().get(type)
         if known and known.named and known.named not in named and f"{known.named}Prefix" not in named:
             named[known.named] = self._name(type, urn, old)
             named[DEFAULTS] = [known.named]
-        check(type, {key: value for key, value in named.items() if key != DEFAULTS})
+        given = {key: value for key, value in named.items() if key != DEFAULTS}
+        check(type, given)
+        if known and sdk.is_taggable(type) and (all_tags := _merged(tags or {}, given.get("tags", {}))):
+            check_tags(all_tags)
+            named[ALL_TAGS] = all_tags
         return named
 
     def create(self, type: str, urn: str, inputs: Mapping[str, Any], region: str) -> Record:
@@ -98,7 +111,7 @@ class Cloud:
         record.id, record.outputs = self._outputs(type, complete, record.seed, record.region)
         for name in ("latestVersion", "version"):
             if isinstance(before.get(name), int):
-                record.outputs[name] = before[name] + (1 if set(changed) - {"tags"} else 0)
+                record.outputs[name] = before[name] + (1 if set(changed) - {"tags", ALL_TAGS} else 0)
         for name in ("status", "priority"):
             if name in before and name not in given:
                 record.outputs[name] = before[name]
@@ -193,6 +206,11 @@ class Cloud:
 
     def _note(self, event: str, urn: str) -> None:
         self.records.history.append([event, urn])
+
+
+def _merged(default: Mapping[str, str], own: Any) -> Any:
+    """All tags of a resource; its own tags override the default ones."""
+    return UNKNOWN if isinstance(own, UnknownValue) else {**default, **(own or {})}
 
 
 def _named_by_prefix(type: str, given: dict[str, Any], seed: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.aws.standin.paths import value_at
 from tests.aws.standin.tables import by_type, types
 
 DEFAULTS = "__defaults"
@@ -43,7 +44,9 @@ def _replacing(type: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> fro
         names.add("tier")
     if type == "aws:ec2/vpc:Vpc" and _turns(old, new, "instanceTenancy") != ("dedicated", "default"):
         names.add("instanceTenancy")
-    return frozenset(names)
+    nested = {name for name in names if "." in name}
+    changed = {name.partition(".")[0] for name in nested if value_at(old, name) != value_at(new, name)}
+    return frozenset(names - nested | changed)
 
 
 def _turns(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> tuple[Any, Any]:

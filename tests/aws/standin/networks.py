@@ -71,6 +71,7 @@ def subnet(records: Records, world: World, given: Mapping[str, Any], region: str
             return {
                 "arn": arn,
                 "vpcId": one.id,
+                "cidrBlock": one.blocks.get(str(given["id"]), one.cidr),
                 "availabilityZone": zone,
                 "availabilityZoneId": one.zone_ids.get(zone, ""),
                 "mapPublicIpOnLaunch": one.internet,

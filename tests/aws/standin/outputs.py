@@ -47,8 +47,6 @@ def computed(type: str, inputs: Mapping[str, Any], seed: str, region: str, accou
     outputs |= dict(_special(type, inputs, seed))
     if type.startswith("aws:"):
         outputs |= {"region": region}
-    if "tags" in inputs and isinstance(inputs["tags"], Mapping):
-        outputs["tagsAll"] = inputs["tags"]
     return str(fields["id"]), {**inputs, **outputs}
 
 

@@ -78,6 +78,27 @@ def output_names(token: str) -> frozenset[str]:
     return frozenset(outputs) - frozenset(input_types(arguments_class(token))) - {"tagsAll"}
 
 
+def shape_of(declared: Any) -> Any:
+    """A declared type without `Input`, `Optional` and enums; of a choice, the first."""
+    shape = generated.unwrap_type(declared)
+    while typing.get_origin(shape) is typing.Union:
+        shape = next(
+            one
+            for one in typing.get_args(shape)
+            if one is not type(None)
+            and typing.get_origin(one) not in (collections.abc.Awaitable, pulumi.Output)
+            and one is not pulumi.Output
+        )
+        shape = generated.unwrap_type(shape)
+    return shape
+
+
+@functools.cache
+def is_taggable(token: str) -> bool:
+    """Whether the provider's default tags reach the resource."""
+    return "tagsAll" in generated.resource_types(resource_class(token))
+
+
 def _object(arguments: Any, value: Mapping[str, Any], where: str) -> Iterator[Problem]:
     known = input_types(arguments)
     for name, item in value.items():
@@ -93,7 +114,7 @@ def _object(arguments: Any, value: Mapping[str, Any], where: str) -> Iterator[Pr
 def _value(declared: Any, value: Any, where: str) -> Iterator[Problem]:
     if isinstance(value, UnknownValue):
         return
-    shape = _plain(declared)
+    shape = shape_of(declared)
     origin = typing.get_origin(shape)
     if origin in (list, collections.abc.Sequence):
         if not is_list(value):
@@ -117,21 +138,6 @@ def _value(declared: Any, value: Any, where: str) -> Iterator[Problem]:
             yield Problem(where, f"expected an asset or an archive, got {_said(value)}")
     elif shape in _SCALARS and not _is(value, shape):
         yield Problem(where, f"expected {_WORDS[shape]}, got {_said(value)}")
-
-
-def _plain(declared: Any) -> Any:
-    """A declared type without `Input`, `Optional` and enums; of a choice, the first."""
-    shape = generated.unwrap_type(declared)
-    while typing.get_origin(shape) is typing.Union:
-        shape = next(
-            one
-            for one in typing.get_args(shape)
-            if one is not type(None)
-            and typing.get_origin(one) not in (collections.abc.Awaitable, pulumi.Output)
-            and one is not pulumi.Output
-        )
-        shape = generated.unwrap_type(shape)
-    return shape
 
 
 def _is(value: Any, scalar: type) -> bool:

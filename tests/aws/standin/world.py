@@ -57,6 +57,8 @@ class ExistingVpc:
     cidr: str = "172.31.0.0/16"
     subnets: Mapping[str, str] = field(default_factory=dict[str, str])
     """Availability Zone by subnet id."""
+    blocks: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Range of addresses by subnet id; a subnet without one has that of the VPC."""
     zone_ids: Mapping[str, str] = field(default_factory=dict[str, str])
     """Of Availability Zones, where it matters which they are."""
     dns_support: bool = True

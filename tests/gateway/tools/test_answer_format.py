@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_lambda.errors import RequestError
+from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.registry.record import Model
-from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.answer_format import read_format
 from gateway_lambda.tools.json_object import JSON_OBJECT
 from tests.gateway.tools.values import json_values
 
-NEW = Facts(version=(3, 3, 6))
-OLD = Facts(version=(1, 4, 0))
+NEW = Capabilities(version=(3, 3, 6))
+OLD = Capabilities(version=(1, 4, 0))
 MODEL = Model(name="m")
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 GRAMMAR = {"type": "json", "value": SCHEMA}

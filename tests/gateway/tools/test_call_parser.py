@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from gateway_lambda.generation.choice import TextAndCalls, ToolCall
+from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta
+from gateway_lambda.openai.messages import assistant_message, stream_delta
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.deltas import CallArguments, CallStart, Content, Delta, new_call_id, stream_delta
-from gateway_lambda.tools.forms import FORMS
-from gateway_lambda.tools.whole import Answer, ToolCall, gather
+from gateway_lambda.tools.call_syntax import SYNTAXES
+from gateway_lambda.tools.gathered_calls import gather
+from gateway_lambda.tools.said import new_call_id
 from tests.gateway.tools.reading import read_answer
 
 CALL = '<tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>'
@@ -24,7 +27,7 @@ BRACKETS = r'{"x": "}{\"</tool_call><tool_call>\\", "y": {"z": [{}]}}'
 
 def parser(form: str, *, parallel: bool = True) -> CallParser:
     ids = count()
-    return CallParser(FORMS[form], frozenset(("f", "g")), parallel=parallel, new_id=lambda: f"call_{next(ids)}")
+    return CallParser(SYNTAXES[form], frozenset(("f", "g")), parallel=parallel, new_id=lambda: f"call_{next(ids)}")
 
 
 def calls(*made: tuple[str, str]) -> tuple[ToolCall, ...]:
@@ -62,7 +65,7 @@ G = ("g", "{}")
     ],
 )
 def test_calls_in_tags(form: str, text: str, content: str | None, made: list[tuple[str, str]]) -> None:
-    assert read_answer(text, parser(form)) == Answer(content, calls(*made))
+    assert read_answer(text, parser(form)) == TextAndCalls(content, calls(*made))
 
 
 @pytest.mark.parametrize("form", ["hermes", "any"])
@@ -93,13 +96,13 @@ def test_calls_in_tags(form: str, text: str, content: str | None, made: list[tup
     ],
 )
 def test_what_is_no_call_is_given_back_as_it_was_written(form: str, text: str) -> None:
-    assert read_answer(text, parser(form)) == Answer(text)
+    assert read_answer(text, parser(form)) == TextAndCalls(text)
 
 
 def test_a_broken_call_does_not_hide_the_next_one() -> None:
     broken = '<tool_call>{"name": }</tool_call>'
-    assert read_answer(f"{broken}{CALL}", parser("hermes")) == Answer(broken, calls(F))
-    assert read_answer(f"<tool_call>{CALL}", parser("hermes")) == Answer("<tool_call>", calls(F))
+    assert read_answer(f"{broken}{CALL}", parser("hermes")) == TextAndCalls(broken, calls(F))
+    assert read_answer(f"<tool_call>{CALL}", parser("hermes")) == TextAndCalls("<tool_call>", calls(F))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,7 @@ def test_a_broken_call_does_not_hide_the_next_one() -> None:
 )
 def test_arguments_that_are_no_json_are_passed_on_as_they_are(text: str, content: str | None, arguments: str) -> None:
     """As OpenAI does; the name and the opening bracket were sent before that was known."""
-    assert read_answer(text, parser("hermes")) == Answer(content, calls(("f", arguments)))
+    assert read_answer(text, parser("hermes")) == TextAndCalls(content, calls(("f", arguments)))
 
 
 @pytest.mark.parametrize("form", ["llama3", "any"])
@@ -137,7 +140,7 @@ def test_arguments_that_are_no_json_are_passed_on_as_they_are(text: str, content
     ],
 )
 def test_calls_as_the_whole_answer(form: str, text: str, content: str | None, made: list[tuple[str, str]]) -> None:
-    assert read_answer(text, parser(form)) == Answer(content, calls(*made))
+    assert read_answer(text, parser(form)) == TextAndCalls(content, calls(*made))
 
 
 @pytest.mark.parametrize("form", ["mistral", "any"])
@@ -156,7 +159,7 @@ def test_calls_as_the_whole_answer(form: str, text: str, content: str | None, ma
     ],
 )
 def test_calls_in_a_list(form: str, text: str, content: str | None, made: list[tuple[str, str]]) -> None:
-    assert read_answer(text, parser(form)) == Answer(content, calls(*made))
+    assert read_answer(text, parser(form)) == TextAndCalls(content, calls(*made))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,7 @@ def test_calls_in_a_list(form: str, text: str, content: str | None, made: list[t
     ],
 )
 def test_calls_that_a_grammar_made(text: str, content: str | None, made: list[tuple[str, str]]) -> None:
-    assert read_answer(text, parser("forced")) == Answer(content, calls(*made))
+    assert read_answer(text, parser("forced")) == TextAndCalls(content, calls(*made))
 
 
 def _streamed(pieces: Iterable[str], form: str = "any", *, parallel: bool = True) -> list[list[Delta]]:
@@ -230,11 +233,11 @@ def test_json_that_cannot_be_a_call_is_content_at_its_first_key() -> None:
 
 def test_only_one_call_is_made_where_only_one_is_wanted() -> None:
     reading = parser("any", parallel=False)
-    assert gather(reading.feed(f"Hm. {CALL}{CALL} So.")) == Answer("Hm. ", calls(F))
+    assert gather(reading.feed(f"Hm. {CALL}{CALL} So.")) == TextAndCalls("Hm. ", calls(F))
     assert (reading.done, reading.feed("x"), reading.mark("<tool_call>"), reading.finish()) == (True, [], [], [])
 
 
-def _tokens(form: str, *tokens: str) -> Answer:
+def _tokens(form: str, *tokens: str) -> TextAndCalls:
     """`*` before a token: a control token."""
     reading = parser(form)
     deltas = [delta for t in tokens for delta in (reading.mark(t[1:]) if t[0] == "*" else reading.feed(t))]
@@ -244,19 +247,19 @@ def _tokens(form: str, *tokens: str) -> Answer:
 @pytest.mark.parametrize(
     ("form", "tokens", "answer"),
     [
-        ("mistral", ["*[TOOL_CALLS]", " ", LISTED, "*</s>"], Answer(None, calls(F, G))),
-        ("mistral", ["Well. ", "*[TOOL_CALLS]", LISTED], Answer("Well. ", calls(F, G))),
-        ("mistral", ["*[TOOL_CALLS]", LISTED, "*[TOOL_CALLS]", LISTED], Answer(None, calls(F, G, F, G))),
-        ("mistral", ["*[TOOL_CALLS]", " none"], Answer(" none")),
-        ("llama3", ["*<|python_tag|>", LLAMA], Answer(None, calls(F))),
-        ("llama3", ["*<|python_tag|>", "print(1)"], Answer("print(1)")),
-        ("hermes", ["*<tool_call>", LLAMA, "*</tool_call>", " So."], Answer(" So.", calls(F))),
-        ("hermes", ["*<tool_call>", '{"name": ', "*</tool_call>", " So."], Answer('{"name":  So.')),
-        ("hermes", ["a <tool", "*<|unknown|>", "_call>b"], Answer("a <tool_call>b")),
+        ("mistral", ["*[TOOL_CALLS]", " ", LISTED, "*</s>"], TextAndCalls(None, calls(F, G))),
+        ("mistral", ["Well. ", "*[TOOL_CALLS]", LISTED], TextAndCalls("Well. ", calls(F, G))),
+        ("mistral", ["*[TOOL_CALLS]", LISTED, "*[TOOL_CALLS]", LISTED], TextAndCalls(None, calls(F, G, F, G))),
+        ("mistral", ["*[TOOL_CALLS]", " none"], TextAndCalls(" none")),
+        ("llama3", ["*<|python_tag|>", LLAMA], TextAndCalls(None, calls(F))),
+        ("llama3", ["*<|python_tag|>", "print(1)"], TextAndCalls("print(1)")),
+        ("hermes", ["*<tool_call>", LLAMA, "*</tool_call>", " So."], TextAndCalls(" So.", calls(F))),
+        ("hermes", ["*<tool_call>", '{"name": ', "*</tool_call>", " So."], TextAndCalls('{"name":  So.')),
+        ("hermes", ["a <tool", "*<|unknown|>", "_call>b"], TextAndCalls("a <tool_call>b")),
     ],
 )
 def test_control_tokens_announce_and_close_calls_and_are_never_shown(
-    form: str, tokens: list[str], answer: Answer
+    form: str, tokens: list[str], answer: TextAndCalls
 ) -> None:
     assert _tokens(form, *tokens) == answer
 
@@ -275,14 +278,14 @@ def test_deltas_and_messages_have_the_shape_of_openais() -> None:
         {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]},
     ]
     call = {"id": "call_x", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    assert gather(deltas[1:]).message() == {
+    assert assistant_message(gather(deltas[1:])) == {
         "role": "assistant",
         "content": None,
         "refusal": None,
         "tool_calls": [call],
     }
-    assert gather(deltas[:1]).message() == {"role": "assistant", "content": "a", "refusal": None}
-    assert gather([]).message() == {"role": "assistant", "content": "", "refusal": None}
+    assert assistant_message(gather(deltas[:1])) == {"role": "assistant", "content": "a", "refusal": None}
+    assert assistant_message(gather([])) == {"role": "assistant", "content": "", "refusal": None}
 
 
 def test_call_ids_are_long_and_never_the_same() -> None:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway_lambda.generation.choice import TextAndCalls
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.forms import FORMS
-from gateway_lambda.tools.whole import Answer, gather
+from gateway_lambda.tools.call_syntax import SYNTAXES
+from gateway_lambda.tools.gathered_calls import gather
 from tests.gateway.tools.reading import read_answer
 
 _PARTS = [
@@ -23,11 +24,11 @@ _PARTS = [
     *("{", "}", "]", ",", ";", ":", '"', "\\", "\\u00", "1", "1e", "true", "tru", "null", " ", "\n", "\t", "a", "é"),
 ]
 texts = st.lists(st.sampled_from(_PARTS) | st.text(max_size=3), max_size=25).map("".join)
-forms = st.sampled_from(sorted(FORMS))
+forms = st.sampled_from(sorted(SYNTAXES))
 
 
 def _parser(form: str, *, parallel: bool = True) -> CallParser:
-    return CallParser(FORMS[form], frozenset(("f", "g")), parallel=parallel, new_id=lambda: "call")
+    return CallParser(SYNTAXES[form], frozenset(("f", "g")), parallel=parallel, new_id=lambda: "call")
 
 
 @given(texts, forms, st.lists(st.integers(0, 200), max_size=8), st.booleans())
@@ -54,7 +55,7 @@ def test_any_cutting_gives_the_same_answer(text: str, form: str, cuts: list[int]
         '{"name": "nobody", "arguments": {"a": {}}} {"name": "f", "arguments": {}}',
     ],
 )
-@pytest.mark.parametrize("form", sorted(FORMS))
+@pytest.mark.parametrize("form", sorted(SYNTAXES))
 def test_every_cut_gives_the_same_answer(form: str, text: str) -> None:
     whole = read_answer(text, _parser(form))
     for cutting in [*((text[:at], text[at:]) for at in range(1, len(text))), tuple(text)]:
@@ -66,7 +67,7 @@ def test_every_cut_gives_the_same_answer(form: str, text: str) -> None:
 @given(texts, forms)
 def test_text_without_calls_comes_back_whole(text: str, form: str) -> None:
     answer = read_answer(text, _parser(form))
-    assert answer.calls or answer == Answer(text)
+    assert answer.calls or answer == TextAndCalls(text)
 
 
 @given(texts, forms)

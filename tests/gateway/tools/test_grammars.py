@@ -12,14 +12,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway_lambda.errors import RequestError
+from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.registry.record import Model
-from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.answer_format import read_format
 from gateway_lambda.tools.request import read_tools
 from gateway_lambda.tools.schema_size import check_size
 from tests.support.requirements import require
 
-NEW = Facts(version=(3, 3, 6))
+NEW = Capabilities(version=(3, 3, 6))
 MODEL = Model(name="m")
 
 
@@ -166,7 +166,7 @@ def test_every_schema_that_clients_write_is_compiled(schema: dict[str, Any]) -> 
     assert grammar is not None
     assert len(_expression(grammar)) <= check_size(grammar["value"], "value")
     tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
-    for version in (NEW, Facts(version=(2, 4, 1))):
+    for version in (NEW, Capabilities(version=(2, 4, 1))):
         _expression(read_tools({"tools": [tool], "tool_choice": "required"}, MODEL, version).grammar)
 
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 
 from gateway_lambda.errors import RequestError, ServiceError
+from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.registry.record import Model
-from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.request import ToolUse, read_tools
 from tests.gateway.tools.values import choices, json_values, tools
 
-NEW = Facts(version=(3, 3, 6))
-OLDER = Facts(version=(2, 4, 1))
-OLD = Facts(version=(1, 4, 0))
+NEW = Capabilities(version=(3, 3, 6))
+OLDER = Capabilities(version=(2, 4, 1))
+OLD = Capabilities(version=(1, 4, 0))
 MODEL = Model(name="m")
 OFF = Model(name="m", tools="off")
 
@@ -50,21 +50,21 @@ CALL_G = choice_of("g", {"type": "object", "properties": {}})
         ({"tool_choice": "none"}, OFF, ToolUse()),
         ({"tools": [F], "tool_choice": "none"}, OFF, ToolUse()),
         ({"tools": [F], "tool_choice": "none"}, MODEL, ToolUse(tools=[F])),
-        ({"tools": [F, G]}, MODEL, ToolUse(tools=[F, G_FILLED], form="any", names=BOTH)),
+        ({"tools": [F, G]}, MODEL, ToolUse(tools=[F, G_FILLED], syntax="any", names=BOTH)),
         (
             {"tools": [F], "tool_choice": "auto", "parallel_tool_calls": False},
             Model(name="m", tools="mistral"),
-            ToolUse(tools=[F], form="mistral", names=frozenset("f"), parallel=False),
+            ToolUse(tools=[F], syntax="mistral", names=frozenset("f"), parallel=False),
         ),
         (
             {"tools": [F, G], "tool_choice": "required"},
             MODEL,
-            ToolUse(tools=[F, G_FILLED], grammar=grammar_of(CALL_F, CALL_G), form="forced", names=BOTH),
+            ToolUse(tools=[F, G_FILLED], grammar=grammar_of(CALL_F, CALL_G), syntax="forced", names=BOTH),
         ),
         (
             {"tools": [F, G], "tool_choice": NAMED},
             Model(name="m", tools="hermes"),
-            ToolUse(tools=[F, G_FILLED], grammar=grammar_of(CALL_G), form="forced", names=frozenset("g")),
+            ToolUse(tools=[F, G_FILLED], grammar=grammar_of(CALL_G), syntax="forced", names=frozenset("g")),
         ),
     ],
 )
@@ -89,7 +89,7 @@ def _with(**function: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("body", "model", "facts", "param", "code"),
+    ("body", "model", "capabilities", "param", "code"),
     [
         ({"tool_choice": "required"}, MODEL, NEW, "tool_choice", "invalid_value"),
         ({"tool_choice": "required"}, OFF, NEW, "tool_choice", "invalid_value"),
@@ -170,10 +170,10 @@ def _with(**function: object) -> dict[str, Any]:
     ],
 )
 def test_what_is_wrong_with_tools_is_named_by_its_path(
-    body: dict[str, Any], model: Model, facts: Facts, param: str, code: str
+    body: dict[str, Any], model: Model, capabilities: Capabilities, param: str, code: str
 ) -> None:
     with pytest.raises(RequestError) as refused:
-        read_tools(body, model, facts)
+        read_tools(body, model, capabilities)
     assert (refused.value.status, refused.value.param, refused.value.code) == (400, param, code)
 
 
@@ -196,15 +196,17 @@ def test_any_value_gives_a_use_of_tools_or_an_error_that_names_it(
 ) -> None:
     body = {"tools": given_tools, "tool_choice": choice, "parallel_tool_calls": parallel}
     found = [
-        _outcome(body, model, facts) for model in (MODEL, OFF, Model(name="m", tools="llama3")) for facts in (NEW, OLD)
+        _outcome(body, model, capabilities)
+        for model in (MODEL, OFF, Model(name="m", tools="llama3"))
+        for capabilities in (NEW, OLD)
     ]
     assert [
         outcome for outcome in found if not outcome.startswith(("200 ", "400 tool", "400 parallel_tool_calls"))
     ] == []
 
 
-def _outcome(body: dict[str, Any], model: Model, facts: Facts) -> str:
+def _outcome(body: dict[str, Any], model: Model, capabilities: Capabilities) -> str:
     try:
-        return f"200 {read_tools(body, model, facts)}"
+        return f"200 {read_tools(body, model, capabilities)}"
     except RequestError as refused:
         return f"{refused.status} {refused.param}"

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 
 from gateway_lambda.errors import RequestError
+from gateway_lambda.generation.budget import Budget, budget_with_grammar
+from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.registry.record import Model
-from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.answer_format import read_format
 from gateway_lambda.tools.json_object import JSON_OBJECT
-from gateway_lambda.tools.response_format import Budget, budget_with_grammar
 from tests.gateway.tools.values import json_values
 
-NEW = Facts(version=(3, 3, 6))
-OLD = Facts(version=(1, 4, 0))
-UNKNOWN = Facts()
+NEW = Capabilities(version=(3, 3, 6))
+OLD = Capabilities(version=(1, 4, 0))
+UNKNOWN = Capabilities()
 MODEL = Model(name="m")
 REJECTING = Model(name="m", json_object="reject")
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
@@ -172,7 +172,7 @@ def test_other_schemas_are_left_to_the_upstream(schema: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "default", "facts", "budget"),
+    ("asked", "default", "capabilities", "budget"),
     [
         (None, None, NEW, Budget(1024, 1024)),
         (None, None, UNKNOWN, Budget(1024, 1024)),
@@ -180,25 +180,27 @@ def test_other_schemas_are_left_to_the_upstream(schema: dict[str, Any]) -> None:
         (None, 5000, NEW, Budget(1024, 1024)),
         (50, 200, NEW, Budget(50, 50)),
         (3000, None, NEW, Budget(3000, 1024)),
-        (None, None, Facts(version=(2, 4, 1)), Budget(None, None)),
-        (None, 5000, Facts(version=(2, 4, 1)), Budget(5000, 5000)),
-        (3000, None, Facts(version=(2, 4, 1)), Budget(3000, 3000)),
+        (None, None, Capabilities(version=(2, 4, 1)), Budget(None, None)),
+        (None, 5000, Capabilities(version=(2, 4, 1)), Budget(5000, 5000)),
+        (3000, None, Capabilities(version=(2, 4, 1)), Budget(3000, 3000)),
     ],
 )
 def test_a_grammar_holds_for_one_piece_of_generation(
-    asked: int | None, default: int | None, facts: Facts, budget: Budget
+    asked: int | None, default: int | None, capabilities: Capabilities, budget: Budget
 ) -> None:
-    assert budget_with_grammar(asked, default, facts) == budget
+    assert budget_with_grammar(asked, default, capabilities) == budget
 
 
 @given(json_values)
 def test_any_value_gives_a_grammar_or_an_error_that_names_it(value: object) -> None:
-    found = [_outcome(value, model, facts) for model in (MODEL, REJECTING) for facts in (NEW, OLD, UNKNOWN)]
+    found = [
+        _outcome(value, model, capabilities) for model in (MODEL, REJECTING) for capabilities in (NEW, OLD, UNKNOWN)
+    ]
     assert [outcome for outcome in found if not outcome.startswith(("200 ", "400 response_format"))] == []
 
 
-def _outcome(value: object, model: Model, facts: Facts) -> str:
+def _outcome(value: object, model: Model, capabilities: Capabilities) -> str:
     try:
-        return f"200 {read_format({'response_format': value}, model, facts)[0]}"
+        return f"200 {read_format({'response_format': value}, model, capabilities)[0]}"
     except RequestError as refused:
         return f"{refused.status} {refused.param}"

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from gateway_lambda.errors import RequestError
+from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.registry.record import Model
-from gateway_lambda.tgi.info import Facts
 from gateway_lambda.tools.request import read_tools
 from gateway_lambda.tools.schema_size import LONGEST, check_size
 
-NEW = Facts(version=(3, 3, 6))
+NEW = Capabilities(version=(3, 3, 6))
 MODEL = Model(name="m")
 
 _RECORDED: list[tuple[int, dict[str, Any]]] = json.loads(

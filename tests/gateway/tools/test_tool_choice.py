@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from gateway_lambda.errors import RequestError
 from gateway_lambda.tools.answer_or_call import AnswerOrCallParser
+from gateway_lambda.tools.gathered_calls import gather
 from gateway_lambda.tools.json_object import JSON_OBJECT
 from gateway_lambda.tools.request import ToolUse, read_tools
-from gateway_lambda.tools.whole import gather
 from tests.gateway.tools.test_request import CALL_F, CALL_G, G_FILLED, MODEL, NEW, F, G, grammar_of
 from tests.support.requirements import require
 
@@ -30,10 +30,10 @@ def _allowed(mode: object, *names: str, responses: bool = False) -> dict[str, An
 @pytest.mark.parametrize("responses", [False, True])
 def test_allowed_tools_are_all_that_the_model_sees(responses: bool) -> None:
     choice = _allowed("auto", "g", responses=responses)
-    use = ToolUse(tools=[G_FILLED], form="any", names=frozenset("g"))
+    use = ToolUse(tools=[G_FILLED], syntax="any", names=frozenset("g"))
     assert read_tools({"tools": [F, G], "tool_choice": choice}, MODEL, NEW) == use
     choice = _allowed("required", "g", responses=responses)
-    use = ToolUse(tools=[G_FILLED], grammar=grammar_of(CALL_G), form="forced", names=frozenset("g"))
+    use = ToolUse(tools=[G_FILLED], grammar=grammar_of(CALL_G), syntax="forced", names=frozenset("g"))
     assert read_tools({"tools": [F, G], "tool_choice": choice}, MODEL, NEW) == use
 
 
@@ -75,7 +75,7 @@ def _expression(answer: dict[str, Any]) -> re.Pattern[str]:
 
     use = read_tools({"tools": [F, G]}, MODEL, NEW, answer, "response_format")
     assert use == ToolUse(
-        tools=[F, G_FILLED], grammar=use.grammar, form="forced", names=frozenset(("f", "g")), answers=True
+        tools=[F, G_FILLED], grammar=use.grammar, syntax="forced", names=frozenset(("f", "g")), answers=True
     )
     assert use.grammar is not None
     return re.compile(build_regex_from_schema(json.dumps(use.grammar["value"])))
@@ -97,7 +97,7 @@ def test_tools_with_any_object_allow_a_call_or_an_object() -> None:
 
 def test_forced_tools_with_a_format_make_a_call() -> None:
     use = read_tools({"tools": [F], "tool_choice": "required"}, MODEL, NEW, FORMAT, "response_format")
-    assert use == ToolUse(tools=[F], grammar=grammar_of(CALL_F), form="forced", names=frozenset("f"))
+    assert use == ToolUse(tools=[F], grammar=grammar_of(CALL_F), syntax="forced", names=frozenset("f"))
     assert read_tools({"tools": [F], "tool_choice": "none"}, MODEL, NEW, FORMAT, "response_format") == ToolUse(
         tools=[F]
     )

@@ -48,7 +48,7 @@ def test_info_says_what_is_stood_in_for_and_tells_the_truth_of_itself(model_serv
     ]
 
 
-@pytest.mark.parametrize("path", ["/health", "/ping", "/"])
+@pytest.mark.parametrize("path", ["/health", "/ping"])
 def test_health_is_an_empty_answer(model_server: ModelServer, path: str) -> None:
     response = model_server.http.get(path)
 
@@ -143,7 +143,7 @@ def test_a_request_without_parameters_samples_and_one_with_empty_parameters_does
 
 
 def test_a_budget_that_is_not_named_is_a_hundred_tokens(model_server: ModelServer) -> None:
-    answer = model_server.generate("def f(x):", details=True, repetition_penalty=1.2, do_sample=True, seed=4)
+    answer = model_server.generate(COUNTING, details=True)
 
     assert (answer["details"]["finish_reason"], answer["details"]["generated_tokens"]) == ("length", 100)
 
@@ -190,6 +190,22 @@ def test_seeds_that_differ_only_in_their_high_bits_give_different_answers(model_
     ]
 
     assert len(set(answers)) == 3
+
+
+def test_a_request_without_a_filter_draws_no_unlikely_token(model_server: ModelServer) -> None:
+    drawn = [
+        model_server.generate(
+            "Once upon a time", max_new_tokens=1, details=True, top_n_tokens=1, temperature=50, **more
+        )
+        for seed in range(6)
+        for more in ({"seed": seed}, {"seed": seed, "top_k": 40_000})
+    ]
+
+    distances = [
+        one["details"]["top_tokens"][0][0]["logprob"] - one["details"]["tokens"][0]["logprob"] for one in drawn
+    ]
+    assert max(distances[::2]) <= math.log(20)
+    assert min(distances[1::2]) > math.log(20), "a filter of the request replaces the own one"
 
 
 def test_a_tiny_temperature_takes_the_likeliest_tokens(model_server: ModelServer) -> None:

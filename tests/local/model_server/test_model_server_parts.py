@@ -9,13 +9,14 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET, UnsetType
 
 from local.model_server.answers import shortest
 from local.model_server.gguf import NotGguf, read_header
 from local.model_server.grammar import write_guide
 from local.model_server.http import Exchange, Message
 from local.model_server.metrics import Metrics
-from local.model_server.requests import Grammar
+from local.model_server.requests import JsonGrammar, RegexGrammar
 from local.model_server.sampling import step_seed
 from local.model_server.slots import Slots
 from local.model_server.spans import locate
@@ -92,24 +93,22 @@ def test_bytes_are_cut_into_tokens_in_every_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "input_length", "open_ended", "budget"),
+    ("asked", "input_length", "budget"),
     [
-        (5, 10, False, 5),
-        (1024, 2000, False, 1024),
-        (1025, 0, False, 2048),
-        (1500, 10, False, 1024),
-        (1500, 2000, False, 1024),
-        (None, 10, True, 2038),
-        (None, 2047, True, 1),
-        (None, 3000, True, 0),
-        (None, 10, False, 100),
-        (None, 2000, False, 48),
+        (5, 10, 5),
+        (1024, 2000, 1024),
+        (1025, 0, 2048),
+        (1500, 10, 1024),
+        (1500, 2000, 1024),
+        (None, 10, 2038),
+        (None, 2047, 1),
+        (None, 3000, 0),
+        (UNSET, 10, 100),
+        (UNSET, 2000, 48),
     ],
 )
-def test_budgets_are_counted_in_tgis_pieces(
-    asked: int | None, input_length: int, open_ended: bool, budget: int
-) -> None:
-    assert count_budget(asked, input_length, open_ended=open_ended, max_input=2047, max_total=2048) == budget
+def test_budgets_are_counted_in_tgis_pieces(asked: int | UnsetType | None, input_length: int, budget: int) -> None:
+    assert count_budget(asked, input_length, max_input=2047, max_total=2048) == budget
 
 
 @pytest.mark.parametrize(
@@ -198,18 +197,31 @@ def test_places_are_given_in_the_order_of_asking_and_freed_by_those_who_leave() 
     assert asyncio.run(wait()) == ["a", "c", "d"]
 
 
-def test_metrics_are_cumulative_histograms() -> None:
+def test_metrics_have_tgis_names_and_cumulative_histograms() -> None:
     metrics = Metrics(100)
+    metrics.count_request()
+    metrics.count_failure("validation")
     metrics.record({"generated_tokens": 2.5})
     metrics.record({"generated_tokens": 3})
 
     lines = metrics.render(running=1, waiting=2).splitlines()
     name = "tgi_request_generated_tokens"
-    assert [f'{name}_bucket{{le="{le}"}} {count}' in lines for le, count in (("2.0", 0), ("3.0", 2), ("+Inf", 2))] == [
-        True
-    ] * 3
-    assert f"{name}_sum 5.5" in lines
-    assert "tgi_queue_size 2" in lines
+    assert {
+        "# TYPE tgi_request_count counter",
+        "tgi_request_count 1.0",
+        "tgi_request_success 0.0",
+        'tgi_request_failure{err="validation"} 1.0',
+        "# TYPE tgi_queue_size gauge",
+        "tgi_queue_size 2.0",
+        "tgi_batch_current_size 1.0",
+        f"# TYPE {name} histogram",
+        f'{name}_bucket{{le="2.0"}} 0.0',
+        f'{name}_bucket{{le="3.0"}} 2.0',
+        f'{name}_bucket{{le="+Inf"}} 2.0',
+        f"{name}_count 2.0",
+        f"{name}_sum 5.5",
+    } <= set(lines)
+    assert [line for line in lines if "_total" in line or "_created" in line] == []
 
 
 @pytest.mark.parametrize(
@@ -224,14 +236,14 @@ def test_metrics_are_cumulative_histograms() -> None:
     ],
 )
 def test_a_regular_expression_stays_within_its_slashes(pattern: str, body: str) -> None:
-    assert write_guide(Grammar("regex", pattern)).body == body
+    assert write_guide(RegexGrammar(pattern)).body == body
 
 
 def test_objects_are_closed_as_tgi_closes_them_and_others_are_left() -> None:
     schema = {"properties": {"a": {"properties": {}}, "b": {"type": "array", "items": {"properties": {}}}, "c": {}}}
     closed = {"type": "object", "additionalProperties": False, "properties": {}}
 
-    body = write_guide(Grammar("json", schema)).body
+    body = write_guide(JsonGrammar(schema)).body
     assert body.startswith("%json ")
     assert json.loads(body.removeprefix("%json ")) == {
         "type": "object",

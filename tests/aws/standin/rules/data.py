@@ -145,8 +145,10 @@ def _wildcard_is_first(inputs: Mapping[str, Any]) -> Iterator[Problem]:
 def _alarm_measures(inputs: Mapping[str, Any]) -> Iterator[Problem]:
     """AmazonCloudWatch API: PutMetricAlarm."""
     period, periods = value_at(inputs, "period"), value_at(inputs, "evaluationPeriods")
-    if period is not None and period not in (10, 20, 30) and (period % 60 or period < 60):
-        yield Problem("period", f"ValidationError: Period must be 10, 20, 30 or a multiple of 60, got {period}")
+    for where in ("period", "metricQueries[].period", "metricQueries[].metric.period"):
+        for at, one in values_at(inputs, where):
+            if one not in (10, 20, 30) and (one % 60 or one < 60):
+                yield Problem(at, f"ValidationError: Period must be 10, 20, 30 or a multiple of 60, got {one}")
     if period is not None and periods is not None and period * periods > (604_800 if period >= 3600 else 86_400):
         yield Problem("evaluationPeriods", "ValidationError: Metrics cannot be checked across more than a day")
     if given(inputs, "metricName") and not (given(inputs, "statistic") or given(inputs, "extendedStatistic")):

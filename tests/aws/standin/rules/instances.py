@@ -194,7 +194,7 @@ def _steps_meet(inputs: Mapping[str, Any]) -> Iterator[Problem]:
     bounds: list[tuple[float | None, float | None]] = []
     for index, step in enumerate(steps):
         low, high = value_at(step, "metricIntervalLowerBound"), value_at(step, "metricIntervalUpperBound")
-        bounds.append((float(low) if low not in (None, "") else None, float(high) if high not in (None, "") else None))
+        bounds.append((_bound(low), _bound(high)))
         if bounds[-1][0] is not None and bounds[-1][1] is not None and bounds[-1][0] >= bounds[-1][1]:
             yield Problem(f"stepAdjustments[{index}]", "ValidationError: the upper bound must be above the lower bound")
         if bounds[-1] == (None, None):
@@ -203,6 +203,14 @@ def _steps_meet(inputs: Mapping[str, Any]) -> Iterator[Problem]:
     for before, after in itertools.pairwise(ordered):
         if before[1] is None or before[1] != after[0]:
             yield Problem("stepAdjustments", "ValidationError: step adjustment intervals can't overlap or have a gap")
+
+
+def _bound(text: Any) -> float | None:
+    """`None`: there is none. `limits.csv` refuses what is not a number."""
+    try:
+        return float(text) if text not in (None, "") else None
+    except ValueError:
+        return None
 
 
 RULES: Rules = {

@@ -1,0 +1,176 @@
+"""The OpenAI API: its routes, with and without `/v1`, and which run serves a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_allowed, not_found
+from gateway_lambda.generation.generator import Generator
+from gateway_lambda.openai.chat import chat_completions
+from gateway_lambda.openai.completions import completions
+from gateway_lambda.openai.models import model_list, model_name, model_object
+from gateway_lambda.openai.passthrough import decode_object, named_model, pass_to_model
+from gateway_lambda.registry.record import Key, Model, Service
+from gateway_lambda.registry.table import RegistrySource, Table
+from gateway_lambda.routing.keys import Admission, held_key, known_key, may_use, refusal
+from gateway_lambda.routing.runs import Run, Runs
+from gateway_lambda.server.exchange import Exchange
+from gateway_lambda.server.open_bodies import OpenBodies
+from gateway_lambda.settings import Settings
+from gateway_lambda.upstream.client import Upstream
+
+_Dialect = Callable[[Exchange, Mapping[str, Any], Generator, Settings], Awaitable[None]]
+_DIALECTS: dict[bytes, _Dialect] = {b"/chat/completions": chat_completions, b"/completions": completions}
+
+_SLASHES = re.compile(rb"/{2,}")
+_ROUTES = "use /v1/models, /v1/chat/completions, /v1/completions, or a run's own routes under /services/<run>/"
+
+
+class Interface:
+    """Answers requests that name a model instead of a run."""
+
+    def __init__(
+        self, settings: Settings, registry: RegistrySource, admission: Admission, runs: Runs, upstream: Upstream
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._admission = admission
+        self._runs = runs
+        self._upstream = upstream
+        self._open_bodies = OpenBodies(settings.max_open_bytes, settings.body_timeout)
+
+    async def answer(self, exchange: Exchange, path: bytes) -> None:
+        """Answer a request at a raw `path`. Raises `GatewayError` as long as nothing was sent."""
+        if b"//" in path or (path[-1:] == b"/" and path != b"/"):
+            path = _SLASHES.sub(b"/", path).rstrip(b"/") or b"/"
+        if path == b"/v1" or path.startswith(b"/v1/"):
+            path = path[3:] or b"/"
+        if path == b"/models" or path.startswith(b"/models/"):
+            _allow(exchange, b"GET", b"HEAD")
+            await self._models(exchange, path[8:])
+        elif path in (b"/healthz", b"/health"):
+            _allow(exchange, b"GET", b"HEAD")
+            await exchange.respond_json(b'{"status":"ok"}')
+        elif path != b"/" or not await self._page(exchange):
+            await self._generate(exchange, path)
+
+    async def _generate(self, exchange: Exchange, path: bytes) -> None:
+        """Answer a request whose body names a model. The gateway translates two of these routes itself.
+
+        If no run is open, the key is checked before the body is read. Otherwise the body must be read to know whether
+        its model is open, and the bodies of callers without a key have a limit together.
+        """
+        answer = _DIALECTS.get(path)
+        if answer is not None:
+            _allow(exchange, b"POST")
+        elif exchange.method != "POST":
+            raise _no_route(exchange)
+        table = await self._registry.table()
+        key = held_key(exchange.authorization, table)
+        if key is None:
+            key = await self._authenticate_if_closed(exchange, table)
+        body = await exchange.body(self._settings.max_body_bytes, None if key else self._open_bodies)
+        name = self._name(exchange, body, known=answer is not None)
+        run = await self._run_for(exchange, name, table, key)
+        model = run.service.model
+        if model is not None:
+            run.rates.check(exchange, model.prefix.rstrip("/").encode() + path)
+        if model is not None and model.format == "openai":
+            patience = self._settings.plain_timeout
+            await pass_to_model(exchange, run, model, path, body, self._upstream, patience)
+        elif run.generator is not None and answer is not None:
+            await answer(exchange, decode_object(body), run.generator, self._settings)
+        else:
+            raise _no_route(exchange, f" for the model {name[:200]!r}")
+
+    def _name(self, exchange: Exchange, body: bytes, *, known: bool) -> str:
+        """Return the model that a request names. Raises `RequestError`; without a model, an unknown route gets 404."""
+        try:
+            name = named_model(exchange, body)
+            if type(name) is str:
+                return name
+        except RequestError:
+            if known:
+                raise
+            name = None
+        if known:
+            raise invalid_type("model", name, "the name of a model")
+        raise _no_route(exchange)
+
+    async def _run_for(self, exchange: Exchange, name: str, table: Table, key: Key | None) -> Run:
+        """Return the run that serves a model, for a caller who may use it. `key`: the caller's key, if it is known."""
+        service, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
+        return self._runs.of(service, table)
+
+    async def _authenticate_if_closed(self, exchange: Exchange, table: Table) -> Key | None:
+        """Return the caller's key, if no run is open. Raises `RequestError` without a key, so that a caller without one
+        does not learn which models exist.
+        """
+        if not (table.services and table.all_closed):
+            return None
+        key = await known_key(exchange.authorization, self._registry, table)
+        if key is None and (await self._registry.refreshed()).all_closed:
+            raise refusal(exchange.authorization)
+        return key
+
+    async def _models(self, exchange: Exchange, path: bytes) -> None:
+        table = await self._registry.table()
+        if path:
+            name = model_name(path)
+            services, _, _ = await self._admission.allowed(exchange, table, Table.model, name, model_not_found)
+            found: Any = services[0].model and self._shown(services[0], services[0].model)
+            await exchange.respond_json(msgspec.json.encode(found))
+            return
+        await self._authenticate_if_closed(exchange, table)
+        key = await known_key(exchange.authorization, self._registry, table)
+        usable = [next((each for each in services if may_use(key, each)), None) for services in table.models()]
+        shown = [self._shown(service, service.model) for service in usable if service and service.model]
+        await exchange.respond_json(model_list(shown))
+
+    def _shown(self, service: Service, model: Model) -> dict[str, Any]:
+        return model_object(model, self._settings.owned_by, self._runs.total_tokens(service))
+
+    async def _page(self, exchange: Exchange) -> bool:
+        """Answer a browser with the page that names what the caller can use. Return whether the caller is a browser."""
+        accept = exchange.header(b"accept")
+        if accept is None or b"text/html" not in accept.lower() or exchange.method not in ("GET", "HEAD"):
+            return False
+        # Imported here: a function that starts for a request has no time for a page that nobody asks for.
+        from gateway_lambda.routing.page import page, page_headers, prefers_page
+
+        if not prefers_page(accept):
+            return False
+        table = await self._registry.table()
+        key = held_key(exchange.authorization, table)
+        usable = [(each, _asked_as(each, table)) for each in table.services if may_use(key, each)]
+        usable.sort(key=lambda each: (each[1] is None, each[0].run))
+        body = page(_address(exchange), usable, others_need_a_key=key is None and table.any_closed)
+        await exchange.respond(200, page_headers(), body)
+        return True
+
+
+def _asked_as(service: Service, table: Table) -> str | None:
+    """The model name whose requests a service gets."""
+    name = None if service.model is None else service.model.name
+    return name if name is not None and service in table.model(name) else None
+
+
+def _address(exchange: Exchange) -> str:
+    """The gateway's address as the caller wrote it."""
+    if not exchange.hosts:
+        return ""
+    scheme = "https" if exchange.header(b"x-forwarded-proto") == b"https" else exchange.scope["scheme"]
+    return f"{scheme}://{exchange.hosts[0].decode('latin-1')}{exchange.scope.get('root_path', '')}"
+
+
+def _no_route(exchange: Exchange, more: str = "") -> RequestError:
+    return not_found(f"the route {exchange.path[:200].decode('latin-1')!r} does not exist{more}; {_ROUTES}")
+
+
+def _allow(exchange: Exchange, *methods: bytes) -> None:
+    if exchange.method.encode() not in methods:
+        raise not_allowed(exchange.method, b", ".join(methods))

@@ -1,0 +1,177 @@
+"""Event streams of models that speak OpenAI's interface themselves: copied, and never cut in silence.
+
+A stream that breaks, or ends without what its route ends with, gets an error event. For that the end of what passes is
+kept; nothing of it is read before the stream has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from typing import Any, cast
+
+import msgspec
+
+from gateway_lambda.errors import GatewayError, ServiceError
+from gateway_lambda.routing.proxy import response_headers, with_events
+from gateway_lambda.server.exchange import Exchange
+from gateway_lambda.upstream.reply import Reply
+
+_KEPT = 4
+"""Pieces that are kept of the end, whole lines each: name, data and end of a last event, and one to spare."""
+_LONGEST_HELD = 64 * 1024
+"""Bytes of a line that wait for its end. A longer line passes as it comes."""
+_LINE_FEED = 10
+_DONE = (b"data: [DONE]", b"data:[DONE]")
+END_WITH_DONE = (b"/chat/completions", b"/completions")
+"""Routes whose answers have choices, and whose streams end with `[DONE]` or an error, and with nothing else."""
+_ERROR = re.compile(rb'^data: ?\{\s*"error"\s*:\s*[{"]', re.MULTILINE)
+_LAST_NAMES: dict[bytes, frozenset[str]] = {
+    b"/responses": frozenset(
+        ("response.completed", "response.failed", "response.incomplete", "response.cancelled", "error")
+    ),
+    b"/messages": frozenset(("message_stop", "error")),
+}
+"""Routes whose last event has one of these names. Of other routes, a proper end of the response is the end."""
+
+
+def is_event_stream(reply: Reply) -> bool:
+    """It can be looked at, and added to."""
+    return with_events(reply.headers)
+
+
+async def pass_events(exchange: Exchange, reply: Reply, route: bytes) -> None:
+    """The stream as it comes. Errors are events: it raises none."""
+    headers = [header for header in response_headers(exchange, reply) if header[0] != b"content-length"]
+    await exchange.start_as(reply.status, headers)
+    passed = PassthroughEvents(route)
+    last = b""
+    try:
+        while piece := await reply.piece():
+            data = passed.take(piece)
+            if reply.ended:
+                last = data
+                break
+            if data:
+                await exchange.write(data)
+        last += passed.end()
+        if passed.told_error:
+            reply.fail()
+    except GatewayError as error:
+        reply.fail()
+        last += passed.fail(error)
+    except asyncio.CancelledError:
+        if not exchange.client_left and not exchange.done:
+            await exchange.finish(passed.fail(exchange.last_words))
+        raise
+    await exchange.finish(last)
+
+
+class PassthroughEvents:
+    """The events of one stream on their way through. Only whole lines go on, so that no event stops half way."""
+
+    __slots__ = ("_held", "_kept", "_names", "_route", "_seen")
+
+    def __init__(self, route: bytes) -> None:
+        self._route = route
+        self._names = _LAST_NAMES.get(route)
+        self._held = b""
+        """The beginning of a line."""
+        self._kept: deque[bytes] = deque(maxlen=_KEPT)
+        """The end of what went on."""
+        self._seen = ""
+        """The name of the newest event, on routes where it says that the end is there."""
+
+    @property
+    def told_error(self) -> bool:
+        """Near the end, the upstream said that it failed."""
+        return _ERROR.search(b"".join(self._kept) + self._held) is not None
+
+    def take(self, piece: bytes) -> bytes:
+        """What of a piece goes on now, with what was held before it."""
+        if self._held or piece[-1] != _LINE_FEED:
+            piece = self._whole_lines(piece)
+            if not piece:
+                return b""
+        self._kept.append(piece)
+        if self._names is not None:
+            self._look_for_name(piece)
+        return piece
+
+    def end(self) -> bytes:
+        """The last bytes of a stream whose response has ended properly. Raises `ServiceError` where it was cut."""
+        known = self._names is not None or self._route in END_WITH_DONE
+        if known and not self._ended(self._held):
+            raise ServiceError(
+                500,
+                "the upstream ended its stream before the answer was complete; the last event is missing "
+                f"({'data: [DONE]' if self._names is None else ' or '.join(sorted(self._names))})",
+                "upstream_incomplete",
+            )
+        return self._held
+
+    def fail(self, error: GatewayError) -> bytes:
+        """The last bytes of a stream that is cut: an error event, unless the upstream's own end was there already."""
+        if self._ended(self._held):
+            return self._held
+        return b"" if self._ended() else self._between() + error.event(named=self._names is not None)
+
+    def _whole_lines(self, piece: bytes) -> bytes:
+        piece = self._held + piece
+        end = max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
+        if len(piece) - end > _LONGEST_HELD:
+            end = len(piece)
+        self._held = piece[end:]
+        return piece[:end]
+
+    def _look_for_name(self, lines: bytes) -> None:
+        if b"event:" not in lines:
+            return
+        start = lines.rfind(b"\nevent:") + 1
+        if start or lines.startswith(b"event:"):
+            end = lines.find(b"\n", start)
+            self._seen = lines[start + 6 : end if end > 0 else None].strip().decode("latin-1")
+
+    def _lines(self, more: bytes = b"") -> list[bytes]:
+        """The last lines with their ends."""
+        return (b"".join(self._kept) + more).splitlines(keepends=True)
+
+    def _ended(self, more: bytes = b"") -> bool:
+        """What came last is an end: `[DONE]`, an error, or an event with one of the route's last names, all of it."""
+        lines = self._lines(more)
+        last = next((line for line in reversed(lines) if not line.isspace() and line[:1] != b":"), b"")
+        if last.startswith(_DONE):
+            return True
+        found = _last_event(lines)
+        names = self._names or ()
+        if found.get("error") or found.get("type") in ("error", *names):
+            return True
+        return self._seen in names and last.endswith((b"\n", b"\r")) and not last.startswith(b"event:")
+
+    def _between(self) -> bytes:
+        """What ends an event that has begun to say something, before the next."""
+        lines = self._lines()
+        if lines and not lines[-1].endswith((b"\n", b"\r")):
+            return b"\n\n"
+        for line in reversed(lines):
+            if line.startswith(b"data"):
+                return b"\n"
+            if line.isspace():
+                return b""
+        return b"\n" if len(self._kept) == _KEPT else b""
+
+
+def _last_event(lines: list[bytes]) -> dict[str, Any]:
+    """The data of the last event that has some, where it is an object."""
+    data: list[bytes] = []
+    for line in reversed(lines):
+        if line.startswith(b"data:"):
+            data.append(line[5:])
+        elif data and line.isspace():
+            break
+    try:
+        found = msgspec.json.decode(b"".join(reversed(data)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}

@@ -1,0 +1,110 @@
+"""Which caller may use which run. The registry has only the SHA-256 of each key.
+
+A run that the caller may not use gets the same answer as a run that does not exist, so that no answer tells a name.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+from gateway_lambda.errors import RequestError, invalid_key
+from gateway_lambda.registry.record import Key, Service
+from gateway_lambda.registry.table import RegistrySource, Table
+from gateway_lambda.routing.key_limits import KeyLimits
+from gateway_lambda.server.exchange import Exchange
+
+Named = Callable[[Table, str], Sequence[Service]]
+"""Returns the services of a name, or none: `Table.runs` or `Table.model`."""
+Missing = Callable[[str], RequestError]
+"""Returns the error for a name that does not exist."""
+
+
+class Admission:
+    """Checks callers, and counts the requests of their keys."""
+
+    def __init__(self, registry: RegistrySource) -> None:
+        self._registry = registry
+        self._limits = KeyLimits()
+
+    async def admitted(
+        self, exchange: Exchange, table: Table, named: Named, name: str, missing: Missing, key: Key | None = None
+    ) -> tuple[Service, Table]:
+        """Return the service that answers, and the table that has it. Of several, their weights and chance decide.
+
+        `key`: the caller's key, if it is known that `table` has it.
+        Raises what `allowed` raises, and `ServiceError` (429) if the key has no requests left.
+        """
+        services, key, table = await self.allowed(exchange, table, named, name, missing, key)
+        service = services[0] if len(services) == 1 else _by_weight(services)
+        exchange.run = service.run
+        if service.auth and key is not None and key.requests_per_minute is not None:
+            self._limits.count(exchange, key.name, key.requests_per_minute)
+        return service, table
+
+    async def allowed(
+        self, exchange: Exchange, table: Table, named: Named, name: str, missing: Missing, key: Key | None = None
+    ) -> tuple[Sequence[Service], Key | None, Table]:
+        """Return the named services that the caller may use (at least one), the caller's key if one is needed, and the
+        table that has them. Before a refusal the registry is always read again, so that the time tells nothing.
+
+        Raises `RequestError`: 401 for a caller without a known key, unless every run is open; else `missing`.
+        """
+        services, key = _usable(named(table, name), exchange.authorization, table, key)
+        if not services:
+            table = await self._registry.refreshed()
+            services, key = _usable(named(table, name), exchange.authorization, table)
+        if services:
+            return services, key, table
+        if key is None and table.any_closed:
+            raise refusal(exchange.authorization)
+        raise missing(name)
+
+
+async def known_key(authorization: bytes | None, registry: RegistrySource, table: Table) -> Key | None:
+    """Return the key in an Authorization header, if the registry has it."""
+    if not _bearer(authorization):
+        return None
+    return held_key(authorization, table) or held_key(authorization, await registry.refreshed())
+
+
+def held_key(authorization: bytes | None, table: Table) -> Key | None:
+    """Return the key in an Authorization header, if `table` has it. The registry is not read."""
+    secret = _bearer(authorization) if table.has_keys else None
+    return table.key(sha256(secret).hexdigest()) if secret else None
+
+
+def may_use(key: Key | None, service: Service) -> bool:
+    """Return whether a caller with `key` may use `service`. None means a caller without a known key."""
+    if not service.auth:
+        return True
+    return key is not None and (key.runs is None or "*" in key.runs or service.run in key.runs)
+
+
+def refusal(authorization: bytes | None) -> RequestError:
+    """Return the 401 for a caller without a known key."""
+    if _bearer(authorization):
+        return invalid_key("the API key is not known here; check it, or ask the person who runs the gateway for a key")
+    return invalid_key("the request has no API key; send it in the header 'Authorization: Bearer <key>'")
+
+
+def _usable(
+    services: Sequence[Service], authorization: bytes | None, table: Table, key: Key | None = None
+) -> tuple[Sequence[Service], Key | None]:
+    if services and not any(service.auth for service in services):
+        return services, None
+    key = key or held_key(authorization, table)
+    return [service for service in services if may_use(key, service)], key
+
+
+def _by_weight(services: Sequence[Service]) -> Service:
+    (chosen,) = random.choices(services, [service.weight or 1 for service in services])  # noqa: S311
+    return chosen
+
+
+def _bearer(authorization: bytes | None) -> bytes | None:
+    if not authorization:
+        return None
+    scheme, _, token = authorization.partition(b" ")
+    return token.strip() or None if scheme.lower() == b"bearer" else None

@@ -1,0 +1,201 @@
+"""Passing a request on to a run's own service unchanged, and its response back, both streamed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Iterable
+
+from gateway_lambda.errors import GatewayError, Header, timed_out
+from gateway_lambda.routing.runs import Run
+from gateway_lambda.server.exchange import KEY_HEADERS, ClientLeft, Exchange
+from gateway_lambda.upstream.client import Upstream
+from gateway_lambda.upstream.replica import Replica
+from gateway_lambda.upstream.reply import Reply
+
+HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+"""Headers that hold for one connection alone (RFC 9110 §7.6.1), beside those that Connection names."""
+
+_NOT_PASSED_ON = HOP_BY_HOP | {b"host", b"expect", b"content-length", b"x-forwarded-for"}
+_REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE")
+"""Methods of which one request more changes nothing (RFC 9110 §9.2.2)."""
+
+
+async def pass_on(
+    exchange: Exchange, run: Run, path: bytes, prefix: bytes, upstream: Upstream, patience: float
+) -> None:
+    """Send a request to the run's own service.
+
+    `path` and query are raw and unchanged; `prefix` is the part before `path`. The key of a run with `auth` is not
+    passed on; the Authorization header of an open run is. `patience`: how many seconds the service may be silent before
+    and within its response, while no more of the request comes. Raises `GatewayError` before anything is sent.
+    """
+    run.rates.check(exchange, path)
+    limit = asyncio.timeout(patience)
+    body = await _request_body(exchange, limit, patience)
+    query: bytes = exchange.scope["query_string"]
+    target = path + b"?" + query if query else path
+    headers = request_headers(exchange, prefix, own=not run.service.auth)
+    if run.service.auth:
+        headers += run.upstream_key
+
+    def ask(replica: Replica) -> Awaitable[Reply]:
+        return upstream.send(
+            replica,
+            exchange.method.encode(),
+            target,
+            headers,
+            body,
+            length=exchange.content_length,
+            repeatable=exchange.method in _REPEATABLE,
+        )
+
+    try:
+        async with limit:
+            reply = await upstream.on_a_replica(run.replicas, ask)
+    except TimeoutError:
+        raise timed_out("the run's service did not begin its response in time") from None
+    try:
+        reply.limit_silence(patience)
+        await pass_back(exchange, reply)
+    finally:
+        reply.close()
+
+
+def request_headers(exchange: Exchange, prefix: bytes, *, own: bool, readable: bool = False) -> list[Header]:
+    """Return the headers of a request that is passed on.
+
+    `own`: with the caller's key. `readable`: the request was decoded, and the answer must come without a content
+    encoding.
+    """
+    given: list[Header] = exchange.scope["headers"]
+    skipped = _NOT_PASSED_ON | _named_in_connection(given)
+    if not own:
+        skipped |= {b"authorization"}
+        key = (exchange.authorization or b"").partition(b" ")[2].strip()
+        given = [header for header in given if header[0] not in KEY_HEADERS or header[1].strip() != key]
+    added = _forwarded(exchange, given, prefix)
+    if readable:
+        skipped |= {b"accept-encoding", b"content-encoding"}
+        added.append((b"accept-encoding", b"identity"))
+    return [header for header in given if header[0] not in skipped] + added
+
+
+def _forwarded(exchange: Exchange, given: Iterable[Header], prefix: bytes) -> list[Header]:
+    """Who asked, and how: what a proxy before this one said stays, this one adds its part."""
+    there = {name for name, _ in given}
+    asked_by = [value for name, value in given if name == b"x-forwarded-for"]
+    client = exchange.scope.get("client")
+    if client:
+        asked_by.append(client[0].encode())
+    added = [(b"x-forwarded-for", b", ".join(asked_by))] if asked_by else []
+    if exchange.hosts and b"x-forwarded-host" not in there:
+        added.append((b"x-forwarded-host", exchange.hosts[0]))
+    if b"x-forwarded-proto" not in there:
+        added.append((b"x-forwarded-proto", exchange.scope["scheme"].encode()))
+    if prefix and b"x-forwarded-prefix" not in there:
+        added.append((b"x-forwarded-prefix", exchange.scope["root_path"].encode() + prefix))
+    return added
+
+
+async def _request_body(exchange: Exchange, limit: asyncio.Timeout, patience: float) -> bytes | AsyncIterator[bytes]:
+    """The body as one piece where it came as one; else as it comes, each piece of which gives `limit` more time."""
+    message = await exchange.receive()
+    if message["type"] != "http.request":
+        raise ClientLeft
+    first: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        return _pieces(exchange, first, limit, patience)
+    exchange.watch()
+    return first
+
+
+async def _pieces(exchange: Exchange, first: bytes, limit: asyncio.Timeout, patience: float) -> AsyncIterator[bytes]:
+    yield first
+    loop = asyncio.get_running_loop()
+    while True:
+        message = await exchange.receive()
+        with contextlib.suppress(RuntimeError):
+            # Raised when the response has begun: what limits that is its own silence.
+            limit.reschedule(loop.time() + patience)
+        if message["type"] != "http.request":
+            exchange.leave()
+            raise ClientLeft
+        yield message.get("body", b"")
+        if not message.get("more_body"):
+            exchange.watch()
+            return
+
+
+async def pass_back(exchange: Exchange, reply: Reply, first: bytes = b"") -> None:
+    """Pass a response back as it comes. `first` is what was read of it before.
+
+    A response that breaks off, falls silent or has to end closes the client's connection, so that it does not look
+    complete. A stream of events says why before that, because a connection behind an adapter cannot be closed. Raises
+    `GatewayError`.
+    """
+    headers = response_headers(exchange, reply)
+    await exchange.start_as(reply.status, headers)
+    try:
+        await _pass_body(exchange, reply, first)
+    except GatewayError as error:
+        await _say_why(exchange, headers, error)
+        raise
+    except asyncio.CancelledError:
+        if not exchange.client_left and not exchange.done:
+            await _say_why(exchange, headers, exchange.last_words)
+        raise
+
+
+async def _say_why(exchange: Exchange, headers: Iterable[Header], error: GatewayError) -> None:
+    if with_events(headers) and all(name != b"content-length" for name, _ in headers):
+        await exchange.write(b"\n\n" + error.event(named=True))
+
+
+def with_events(headers: Iterable[Header]) -> bool:
+    """Return whether these are the headers of a stream of events without a content encoding."""
+    found = {name.lower(): value.strip().lower() for name, value in headers}
+    kind = found.get(b"content-type", b"").partition(b";")[0].strip()
+    return kind == b"text/event-stream" and found.get(b"content-encoding", b"identity") == b"identity"
+
+
+async def _pass_body(exchange: Exchange, reply: Reply, first: bytes) -> None:
+    if first and reply.ended:
+        await exchange.finish(first)
+        return
+    if first:
+        await exchange.write(first)
+    while piece := await reply.piece():
+        if reply.ended:
+            break
+        await exchange.write(piece)
+    await exchange.finish(piece)
+
+
+def response_headers(exchange: Exchange, reply: Reply) -> list[Header]:
+    """Return the headers of a response that is passed back. An `x-request-id` of the upstream stays."""
+    found = [(name.lower(), value) for name, value in reply.headers]
+    skipped = HOP_BY_HOP | _named_in_connection(found)
+    if reply.status in (204, 304):
+        skipped |= {b"content-length"}
+    kept = [header for header in found if header[0] not in skipped]
+    if all(name != b"x-request-id" for name, _ in kept):
+        kept.append((b"x-request-id", exchange.request_id))
+    return kept
+
+
+def _named_in_connection(headers: Iterable[Header]) -> set[bytes]:
+    values = [value for name, value in headers if name == b"connection"]
+    return {token.strip().lower() for value in values for token in value.split(b",")}

@@ -1,0 +1,1 @@
+"""The HTTP server's side of a request: connections, exchanges, streams of events, the ASGI application."""

@@ -1,0 +1,249 @@
+"""One request and its response, over ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, cast
+
+from gateway_lambda.content_coding import check_coding, decoded_request
+from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
+from gateway_lambda.server.open_bodies import OpenBodies
+from gateway_lambda.server.request_head import length_in
+
+KEY_HEADERS = (b"x-api-key", b"api-key")
+"""Headers that carry the key of a caller without `Authorization`: Anthropic's and Azure's clients send them."""
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class ClientLeft(Exception):
+    """The client closed its connection before its request was complete."""
+
+
+class Exchange:
+    """A request, and the ways to answer it.
+
+    Every response has an `x-request-id`. `hosts` are all Host headers. `authorization` is the last such header; without
+    one, it is made from the header in which Anthropic's or Azure's clients send the key.
+    """
+
+    __slots__ = (
+        "_held",
+        "_open_bodies",
+        "_out_of_time",
+        "_send",
+        "_task",
+        "_timer",
+        "_watcher",
+        "authorization",
+        "client_left",
+        "coding",
+        "content_length",
+        "cross_origin",
+        "done",
+        "hosts",
+        "limits",
+        "method",
+        "origin",
+        "path",
+        "preflight",
+        "receive",
+        "request_id",
+        "run",
+        "scope",
+        "started",
+        "status",
+    )
+
+    def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.receive = receive
+        self._send = send
+        self.method: str = scope["method"]
+        self.path: bytes = scope.get("raw_path") or scope["path"].encode()
+        self.request_id = b"req_" + os.urandom(12).hex().encode()
+        headers: list[Header] = scope["headers"]
+        last = dict(headers)
+        host = last.get(b"host")
+        if len(last) < len(headers):
+            self.hosts = [value for name, value in headers if name == b"host"]
+        else:
+            self.hosts = [] if host is None else [host]
+        self.authorization = last.get(b"authorization")
+        if not self.authorization:
+            key = last.get(KEY_HEADERS[0]) or last.get(KEY_HEADERS[1])
+            self.authorization = b"Bearer " + key if key else None
+        self.content_length = last.get(b"content-length")
+        self.coding = last.get(b"content-encoding")
+        self.origin = last.get(b"origin")
+        self.cross_origin: tuple[Header, ...] = ()
+        """Headers that let the page that sends the request read the answer."""
+        self.preflight = False  # a browser asks whether the page can send its request, and the gateway allows it
+        self.limits: tuple[Header, ...] = ()
+        """Headers with the rest of the limit of the caller's key."""
+        self.started = False
+        """The status has been sent."""
+        self.status = 0
+        """0: the status has not been sent."""
+        self.run: str | None = None
+        """The run that the request was let in to."""
+        self.done = False
+        self.client_left = False
+        self._out_of_time = False
+        self._open_bodies: OpenBodies | None = None
+        self._held = 0
+        self._watcher: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._task = cast("asyncio.Task[Any]", asyncio.current_task())
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of that lower-case name."""
+        return next((value for key, value in self.scope["headers"] if key == name), None)
+
+    def caller(self) -> bytes:
+        """Return the address of the caller. Behind a proxy on this machine, it is the last one that the proxy names.
+
+        Several lines of a header are one list (RFC 9110 §5.3). The value of the proxy comes last.
+        """
+        client = self.scope.get("client")
+        address: bytes = client[0].encode() if client else b""
+        if address in (b"", b"127.0.0.1", b"::1"):
+            named = [value for key, value in self.scope["headers"] if key == b"x-forwarded-for"]
+            return (named[-1].rpartition(b",")[2].strip() if named else b"") or address
+        return address
+
+    async def body(self, limit: int, open_bodies: OpenBodies | None = None) -> bytes:
+        """Return the whole request body, decoded. `open_bodies`: the caller has no key, and the body counts there.
+
+        Raises `RequestError` above `limit` bytes and for an unknown coding, `ServiceError` if `open_bodies` has no room
+        for it, and `ClientLeft` if it does not come.
+        """
+        size = length_in(self.content_length)
+        if size is not None and size > limit:
+            raise too_large(limit)
+        if self.coding is not None:
+            check_coding(self.coding)
+            size = None
+        if open_bodies is not None:
+            self._hold(open_bodies, limit if size is None else size)
+        message = await self.receive()
+        found: bytes = message.get("body", b"")
+        if message.get("more_body") or message["type"] != "http.request" or len(found) > limit:
+            try:
+                async with asyncio.timeout(open_bodies.within if open_bodies else None):
+                    found = await self._rest(found, message, limit)
+            except TimeoutError:
+                raise RequestError("the request's body did not come in time", "request_timeout", status=408) from None
+        if self.coding is not None:
+            found = decoded_request(found, self.coding, limit)
+        if open_bodies is not None:
+            open_bodies.give_back(self._held - len(found))
+            self._held = len(found)
+        return found
+
+    def _hold(self, open_bodies: OpenBodies, size: int) -> None:
+        open_bodies.take(size)
+        self._open_bodies = open_bodies
+        self._held = size
+
+    async def _rest(self, found: bytes, message: Message, limit: int) -> bytes:
+        pieces = [found]
+        size = len(found)
+        while message["type"] == "http.request":
+            if size > limit:
+                raise too_large(limit)
+            if not message.get("more_body"):
+                return b"".join(pieces)
+            message = await self.receive()
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+        raise ClientLeft
+
+    def watch(self) -> None:
+        """From now on, cancel the task of this exchange if the client leaves. The body must have been read."""
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._watch())
+
+    @property
+    def last_words(self) -> GatewayError:
+        """The error for a client that is still there when the task of this exchange is cancelled."""
+        return out_of_time() if self._out_of_time else stopping()
+
+    def end_within(self, seconds: float) -> None:
+        """Cancel the task of this exchange after `seconds`, so that its answer ends in time."""
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
+
+    def stay(self) -> None:
+        """Say that the cancellation, by `leave` or by the server, has been handled."""
+        self._task.uncancel()
+
+    def close(self) -> None:
+        """Stop watching, and release the body."""
+        self.done = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._open_bodies is not None:
+            self._open_bodies.give_back(self._held)
+            self._held = 0
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    async def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
+        """A whole response."""
+        await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
+        await self.finish(body)
+
+    async def respond_json(self, body: bytes, headers: Iterable[Header] = ()) -> None:
+        """A whole response with status 200."""
+        await self.respond(200, (JSON_TYPE, *headers), body)
+
+    async def respond_error(self, error: GatewayError) -> None:
+        """Send an error. This is the only place where an error becomes HTTP."""
+        await self.respond(error.status, (JSON_TYPE, *error.headers), error.body())
+
+    async def start(self, status: int, headers: list[Header]) -> None:
+        """The status and headers of a response whose body follows by `write` and `finish`."""
+        headers.append((b"x-request-id", self.request_id))
+        await self.start_as(status, headers)
+
+    async def start_as(self, status: int, headers: list[Header]) -> None:
+        """Start without an `x-request-id`. Unless these headers let pages read the answer, and so decide preflights
+        too, the gateway's do, and every preflight succeeds: the page then reads the error of its request."""
+        self.started = True
+        if self.limits:
+            headers = [*(each for each in headers if not each[0].lower().startswith(b"x-ratelimit-")), *self.limits]
+        if self.cross_origin and all(name.lower() != b"access-control-allow-origin" for name, _ in headers):
+            headers = [*headers, *self.cross_origin]
+            if self.preflight:
+                status = 200
+        self.status = status
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write(self, data: bytes) -> None:
+        """A piece of the body. Waits while the client does not read."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def finish(self, data: bytes = b"") -> None:
+        """The body's last piece."""
+        self.done = True
+        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+    def leave(self) -> None:
+        """The client has left: cancel the task that serves it, unless it is done."""
+        if not self.done:
+            self.client_left = True
+            self._task.cancel()
+
+    def _end(self) -> None:
+        if not self.done:
+            self._out_of_time = True
+            self._task.cancel()
+
+    async def _watch(self) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        self.leave()

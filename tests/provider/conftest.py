@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.provider import finding, judged
+from tests.provider.client import Planned, Provider
+from tests.provider.client import provider as started
+from tests.provider.judged import Resource
+from tests.provider.probing import Probe, probes
+from tests.support.requirements import require
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker has all of these tests, so that one provider runs: it takes half a gigabyte."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("provider"))
+            item.add_marker(pytest.mark.timeout(600))
+            item.add_marker(pytest.mark.provider)
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    """HashiCorp's AWS provider. A test that needs it is skipped where it is missing."""
+    require("provider-aws")
+    binary = finding.binary()
+    assert binary is not None
+    with started(binary) as running:
+        running.configure("us-east-1")
+        yield running
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Resource]:
+    """The AWS resources of every example and every edge."""
+    return list(judged.everything(tmp_path_factory.mktemp("accounts")))
+
+
+@pytest.fixture(scope="session")
+def plans(provider: Provider, everything: list[Resource]) -> list[tuple[Resource, Planned]]:
+    """What the provider plans for each of them, when nothing is there."""
+    return [(resource, judged.planned(provider, resource)) for resource in everything]
+
+
+@pytest.fixture(scope="session")
+def each_type(everything: list[Resource]) -> Mapping[str, Resource]:
+    """A resource of each type, with as many properties as possible."""
+    return judged.each_type(everything)
+
+
+@pytest.fixture(scope="session")
+def probed(provider: Provider, each_type: Mapping[str, Resource]) -> list[Probe]:
+    """Every wrong value, with what the provider says of it."""
+    return [probe for resource in each_type.values() for probe in probes(provider, resource)]

@@ -1,0 +1,58 @@
+"""Starts the provider as Terraform starts it, and ends it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+
+from tests.support.isolation import MARK
+
+_COOKIE = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2"
+"""What a provider wants to see in its environment, so that nobody starts it by accident (go-plugin)."""
+_OPTIONS = (
+    ("grpc.default_authority", "localhost"),
+    ("grpc.max_receive_message_length", 64 << 20),
+)
+"""The provider's schema is a message of several megabytes."""
+
+
+@contextmanager
+def running(binary: Path) -> Iterator[tuple[int, grpc.Channel]]:
+    """The process id and an open channel, for the time of the block.
+
+    The provider has an environment of its own, so that it finds no account.
+    """
+    with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("w+") as log:
+        process = subprocess.Popen(
+            [binary],
+            env={**_environment(), "TMPDIR": folder, "HOME": folder},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            # CORE-PROTOCOL | APP-PROTOCOL | NETWORK | ADDRESS | PROTOCOL |
+            fields = line.strip().split("|")
+            if fields[:3] != ["1", "5", "unix"] or fields[4:5] != ["grpc"]:
+                log.seek(0)
+                raise RuntimeError(f"{binary} does not speak protocol 5: it said {line!r}, and {log.read()[-2000:]!r}")
+            with grpc.insecure_channel(f"unix:{fields[3]}", options=_OPTIONS) as channel:
+                yield process.pid, channel
+        finally:
+            process.kill()
+            process.wait(15)
+            if process.stdout:
+                process.stdout.close()
+
+
+def _environment() -> dict[str, str]:
+    own = {"TF_PLUGIN_MAGIC_COOKIE": _COOKIE, "PLUGIN_PROTOCOL_VERSIONS": "5", "AWS_EC2_METADATA_DISABLED": "true"}
+    return own | ({MARK: os.environ[MARK]} if MARK in os.environ else {})
