@@ -44,6 +44,8 @@ class State:
     step: str
     cause: str | None
     final: bool
+    output: str | None = None
+    """The last lines that the container wrote."""
 
 
 class Replica:
@@ -109,7 +111,8 @@ class Replica:
         item: Mapping[str, Any] = self.aws.call("dynamodb", "get_item", TableName=TABLE, Key=key).get("Item", {})
         if not item:
             return None
-        return State(item["step"]["S"], item["cause"]["S"] if "cause" in item else None, item["final"]["BOOL"])
+        cause, output = (item.get(name, {}).get("S") for name in ("cause", "output"))
+        return State(item["step"]["S"], cause, item["final"]["BOOL"], output)
 
     def wait_for_step(self, step: str, *, within: float = FAR_TOO_LONG) -> None:
         self._wait_for_state(lambda state: state.step == step, within=within, what=f"the step {step!r}")

@@ -53,4 +53,4 @@ def test_a_container_that_ends_at_once_is_started_again_after_longer_and_longer_
         f"failed, trying again in {pause} s: {cause}" for pause in (10, 20)
     ]
     assert boot.container_log() == ["it broke", "it broke"]
-    assert boot.state() == State("container ended", cause, False)
+    assert boot.state() == State("container ended", cause, False, "it broke")

@@ -14,13 +14,13 @@ Starts = Callable[..., Replica]
 
 
 def test_a_server_that_hangs_is_restarted(replica: Starts) -> None:
-    boot = replica(hung_after=60)
+    boot = replica(hung_after=90)
     boot.wait_for_step("serving")
     boot.get("/hang", method="POST")
     boot.wait_for_log("serving", count=2)
     (failed,) = [line for line in boot.boot_log() if line.startswith("failed")]
     assert failed == (
-        "failed, trying again in 10 s: the server served and then answered no check of GET / for 60 s; the container's "
+        "failed, trying again in 10 s: the server served and then answered no check of GET / for 90 s; the container's "
         f"output is in the log stream {boot.instance}/container"
     )
     assert boot.get("/health") == b"ok"
