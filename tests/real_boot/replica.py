@@ -143,10 +143,12 @@ class Replica:
     def container_log(self) -> list[str]:
         return self.aws.log(LOG_GROUP, f"{self.instance}/container")
 
-    def is_healthy(self) -> bool:
-        """Whether the Auto Scaling group takes the instance for healthy."""
-        found = self.aws.call("autoscaling", "describe_auto_scaling_instances", InstanceIds=[self.instance])
-        return [one["HealthStatus"] for one in found["AutoScalingInstances"]] == ["HEALTHY"]
+    def health(self) -> str:
+        """Return what the Auto Scaling group knows about the instance: `Healthy` or `Unhealthy`."""
+        (found,) = self.aws.call("autoscaling", "describe_auto_scaling_instances", InstanceIds=[self.instance])[
+            "AutoScalingInstances"
+        ]
+        return found["HealthStatus"]
 
     def get(self, path: str, *, method: str = "GET", timeout: float = 30) -> bytes:
         """Return the body of the container's answer, as the load balancer would get it.

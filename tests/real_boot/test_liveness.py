@@ -24,7 +24,7 @@ def test_a_server_that_hangs_is_restarted(replica: Starts) -> None:
         f"output is in the log stream {boot.instance}/container"
     )
     assert boot.get("/health") == b"ok"
-    assert boot.is_healthy()
+    assert boot.health() == "Healthy"
 
 
 def test_after_three_restarts_in_vain_the_instance_is_replaced(replica: Starts) -> None:
@@ -38,7 +38,7 @@ def test_after_three_restarts_in_vain_the_instance_is_replaced(replica: Starts) 
     )
     boot.wait_for_log(cause)
     boot.wait_for_unit("failed")
-    assert not boot.is_healthy()
+    assert boot.health() == "Unhealthy"
     state = boot.state()
     assert state is not None
     assert (state.step, state.cause) == ("being replaced", cause)
