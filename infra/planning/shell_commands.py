@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from infra.planning.program_starters import find_program
-from infra.planning.shell_words import DEEPEST, Part, Token, Word, tokenize
+from infra.planning.shell_words import DEEPEST, LONGEST, MOST_COMMANDS, Part, Token, Word, tokenize
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=", re.ASCII)
 _DECLARATIONS = ("export", "readonly", "declare", "typeset", "local")
@@ -56,7 +56,8 @@ class _Shell:
             if not token.operator:
                 words.append(token)
                 continue
-            self._command(words, uncertain=otherwise)
+            if len(self.commands) < MOST_COMMANDS:
+                self._command(words, uncertain=otherwise)
             words = []
             otherwise = token.operator == "||" or (otherwise and token.operator == "&&")
 
@@ -72,13 +73,14 @@ class _Shell:
             self.commands.append(Command(words=tuple(words), environment=seen))
 
     def _nested(self, script: Word, extra: Mapping[str, str | None]) -> None:
-        if not script.known or self._depth >= DEEPEST:
+        too_much = self._depth >= DEEPEST or len(script.text) > LONGEST
+        if not script.known or too_much:
             self.commands.append(Command(words=(Word(script.text, known=False),), environment={}))
             return
         seen = {name: self._variables.get(name) for name in self._exported} | dict(extra)
         shell = _Shell(seen, seen, depth=self._depth + 1)
+        shell.commands = self.commands
         shell.run(script.text)
-        self.commands += shell.commands
 
     def _command(self, tokens: Sequence[Token], *, uncertain: bool) -> None:
         words = list(tokens)
@@ -123,24 +125,22 @@ class _Shell:
                 self._exported.add(name)
 
     def _set(self, name: str, value: str | None) -> None:
-        self._variables[name] = value
+        self._variables[name] = None if value is not None and len(value) > LONGEST else value
 
     def _joined(self, parts: Sequence[Part]) -> Word:
         """Return the value of an assignment, which a shell does not split."""
-        values = [self._value(part, self._depth) for part in parts]
+        values = [value for part in parts for value, _ in self._values(part)]
         return Word("".join(value.text for value in values), all(value.known for value in values))
 
     def _words(self, parts: Sequence[Part]) -> list[Word]:
         """Return the words of a word: a variable without quotes can be several, or none."""
         found: list[Word] = []
         text, known, begun = "", True, False
-        for part in parts:
-            value = self._value(part, self._depth)
-            if part.kind == "text" or part.quoted or not value.known:
+        for value, is_split in (one for part in parts for one in self._values(part)):
+            if not is_split or not value.known:
                 text, known, begun = text + value.text, known and value.known, True
                 continue
-            pieces = value.text.split()
-            for index, piece in enumerate(pieces):
+            for index, piece in enumerate(value.text.split()):
                 if index > 0 or (begun and value.text[:1].isspace()):
                     found.append(Word(text, known))
                     text, known = "", True
@@ -150,29 +150,28 @@ class _Shell:
                 text, known, begun = "", True, False
         return [*found, Word(text, known)] if begun else found
 
-    def _value(self, part: Part, depth: int) -> Word:
+    def _values(self, part: Part, *, in_default: bool = False) -> list[tuple[Word, bool]]:
+        """Return the value of a part, and whether a shell splits it at spaces. A default can have several parts."""
         if part.kind != "variable":
-            return Word(part.text, part.kind == "text")
-        is_set = part.name in self._variables
-        value = self._variables.get(part.name)
+            return [(Word(part.text, part.kind == "text"), in_default and not part.quoted)]
+        is_set, value = part.name in self._variables, self._variables.get(part.name)
         kind = part.operator[-1:]
         if is_set and value is None:
-            return Word(part.text, known=False)
+            return [(Word(part.text, known=False), False)]
         missing = not is_set or (value == "" and part.operator.startswith(":"))
-        if kind == "+":
-            return Word("") if missing else self._default(part, depth)
-        if not missing:
-            return Word(value or "")
-        if kind in ("-", "="):
-            default = self._default(part, depth)
+        if kind == "+" or (missing and kind in ("-", "=")):
+            default = (
+                []
+                if kind == "+" and missing
+                else [one for inner in part.word for one in self._values(inner, in_default=True)]
+            )
             if kind == "=":
-                self._set(part.name, default.text if default.known else None)
-            return default
-        return Word(part.text, known=False)
-
-    def _default(self, part: Part, depth: int) -> Word:
-        values = [self._value(inner, depth + 1) for inner in part.word]
-        return Word("".join(value.text for value in values), all(value.known for value in values))
+                known = all(word.known for word, _ in default)
+                self._set(part.name, "".join(word.text for word, _ in default) if known else None)
+            return default or [(Word(""), not part.quoted)]
+        if missing:
+            return [(Word(part.text, known=False), False)]
+        return [(Word(value or ""), not part.quoted)]
 
 
 def _plain(token: Token) -> str | None:

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 DEEPEST = 20
-"""How deep a default can be inside a default. What is deeper is not known."""
+"""How deep a default can be inside a default, or a shell inside a shell. What is deeper is not known."""
+LONGEST = 131_072
+"""The most characters of a value that is known: Linux allows no longer argument."""
+MOST_COMMANDS = 1000
+"""The most commands of a command line that are read."""
 _OPERATOR = re.compile(r"&&|\|\||;;&?|;&|\|&|[;&|()\n]")
 _REDIRECTION = re.compile(r"<<<|<<-?|<&|>&|<>|>>|>\||&>>?|[<>]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)

@@ -21,6 +21,7 @@ serve() {
   STARTING=$!
   wait "$STARTING" || status=$?
   STARTING=
+  CONTAINER_STARTED=yes # if it did not, docker has no output of it
   INSTANCE=$(cat "$WORK/instance" 2>/dev/null) || INSTANCE=
   STEP=$(cat "$WORK/step" 2>/dev/null) || STEP=start
   if ((status == KILLED)) && is_late; then replace_late "the boot script is stuck at the step: $STEP"; fi

@@ -40,8 +40,6 @@ PARTS = (
 )
 """Files in this folder, in the order in which the script has them."""
 
-_COMMENT = re.compile(r"^ *#.*\n", re.MULTILINE)
-"""A line of comment. User data is small, so comments stay in the project."""
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 """Deflate, no flags, no time, best compression, no operating system (RFC 1952). The header that Python's `gzip` writes
 depends on Python's version."""
