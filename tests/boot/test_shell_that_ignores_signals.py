@@ -11,7 +11,7 @@ from tests.boot.machine import Machine
 Boots = Callable[..., Machine]
 
 COMMANDS = "commands: [prepare, serve]\n"
-SIGNALLED = ("--signal", "TERM", "--parent", "123")
+SIGNALLED = ("--parent", "123")
 
 
 @pytest.mark.parametrize(

@@ -53,12 +53,10 @@ become() {
 # tell_server: the shell that runs `commands` is interactive, so it ignores the signal of `docker stop`. The programs that
 # it has started get the signal here. If the shell has become the server, the server gets it from docker.
 tell_server() {
-  local shell
-  if [[ ${ARGUMENTS[0]:-} != -i || ${ARGUMENTS[1]:-} != -c ]]; then return 0; fi # `return` alone would give the status before the trap
-  shell=$(timeout 10 docker inspect --format '{{.State.Pid}}' "$CONTAINER" 2>/dev/null) || return 0
-  if [[ $shell =~ ^[1-9][0-9]*$ && $(cat "$ROOT/proc/$shell/comm" 2>/dev/null) == sh ]]; then
-    pkill --signal TERM --parent "$shell" || true
-  fi
+  local process
+  if [[ ${ARGUMENTS[0]:-} != -i ]]; then return 0; fi
+  process=$(timeout 20 docker inspect --format '{{.State.Pid}}' "$CONTAINER" 2>/dev/null) || return 0
+  if [[ $(cat "$ROOT/proc/$process/comm") == sh ]]; then pkill --parent "$process" || true; fi
 }
 
 # explain_refusal: why `docker run` failed. Its status says little: it is also 127 when docker does not answer.
