@@ -70,6 +70,8 @@ def run_command(docker: Docker, container: Container, *, name: str, port: int) -
         command += ["--user", container.user]
     if container.privileged:
         command += ["--privileged"]
+    if container.terminal:
+        command += ["--tty"]
     for mount in container.mounts:
         command += ["--volume", f"{mount.instance_path}:{mount.path}"]
     for path in container.hub_cache_paths:

@@ -59,6 +59,8 @@ def _of_service(plan: ServicePlan, stack: str) -> Iterator[tuple[str, str]]:
     yield "Image", plan.container.image
     if plan.model is not None:
         yield "Model", f"{plan.model.name} ({plan.model.type}, {plan.model.format})"
+    check = plan.health_check
+    yield "Health check", f"GET {check.path} answers {check.matcher} ({check.origin})"
     auth = {None: "as the gateway says", True: "callers need a key", False: "open to everyone"}[plan.auth]
     yield "Auth", auth
     low, high = plan.replicas.minimum, plan.replicas.maximum

@@ -44,6 +44,7 @@ class HarmonyParser:
         """Reads the message that goes on. None: its header goes on."""
         self._said: set[type] = set()
         self._new_message = False
+        self._final = False
         self.calls = 0
         self.done = False
         self.plain = False
@@ -67,7 +68,9 @@ class HarmonyParser:
         if token not in _MARKS:
             return []
         held, self._held = self._held, ""
-        return self._text(held) + self._marked(token)
+        deltas = self._text(held) + self._marked(token)
+        self.plain = token == "<|message|>" and self._final and Content not in self._said
+        return deltas
 
     def finish(self) -> list[Delta]:
         """Return what is certain because the text is over."""
@@ -119,14 +122,14 @@ class HarmonyParser:
             self._body = self._reasoning
         else:
             self._body = self._content
-            self.plain = channel is not None and channel[1] == "final" and Content not in self._said
+            self._final = channel is not None and channel[1] == "final"
         return []
 
     def _end(self) -> None:
         self.done = self._body == self._arguments and not self._parallel
         self._body = None
         self._header = ""
-        self.plain = False
+        self._final = False
 
     def _before_arguments(self, text: str) -> list[Delta]:
         text = text.lstrip()

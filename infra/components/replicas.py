@@ -40,10 +40,10 @@ class Replicas(pulumi.ComponentResource):
     """The group. It replaces an instance that EC2 finds broken, or that asks for it itself (`infra/planning/boot`). The
     load balancer's check decides only who gets requests: a busy replica answers it late.
 
-    Its desired capacity is not set, so that an update leaves what scaling has made of it. It does not wait for capacity:
-    `Readiness` waits, because the provider would wait for exactly as many as wanted and fail a service that has scaled.
-    It is deleted with its instances. A service that moves to another gateway gets a new group before the old one goes,
-    because the provider would try to move the group into the other network."""
+    Its desired capacity is not set, so that an update leaves what scaling has made of it. It does not wait for
+    capacity: `Readiness` waits, because the provider would wait for exactly as many as wanted and fail a service
+    that has scaled. It is deleted with its instances. A service that moves to another gateway gets a new group
+    before the old one goes, because the provider would try to move the group into the other network."""
 
     group: pulumi.Output[str]
     """Its name."""

@@ -45,6 +45,7 @@ def plan_container(
         working_dir=configuration.working_dir,
         user=configuration.user,
         privileged=configuration.privileged,
+        terminal=configuration.entrypoint is None and bool(configuration.commands),
         registry_login=None if login is None else RegistryLogin(username=login.username, password=login.password),
         mounts=mounts,
         hub_cache_paths=tuple(path for path in HUB_CACHE_PATHS if not _is_mounted(path, mounts)),

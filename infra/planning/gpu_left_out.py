@@ -39,7 +39,7 @@ def choose_gpu(
     """
     if asks_for_gpu(configuration) or not offers:
         return offers, []
-    loaded = loaded_model(values, container.arguments)
+    loaded = loaded_model(container)
     repository = weighed_repository(model, values, loaded)
     if configuration.instance_types is not None or repository is None:
         return offers, [UNCHOSEN]

@@ -1,79 +1,130 @@
-"""The health check of a service's replicas, from its probes or from its model.
+"""The health check of a service's replicas, and the probes that a replica sends itself.
 
 The load balancer checks one path with GET, without headers or a body (ELBv2 target groups: interval 5 to 300 s, timeout
-2 to 120 s and shorter than the interval, thresholds 2 to 10). A probe that it cannot do is refused.
+2 to 120 s and shorter than the interval, thresholds 2 to 10). It checks the first probe that has this form. A replica
+sends the other probes itself, and takes no requests until each has succeeded. dstack uses probes in the same way: they
+decide when a replica gets its first request (`jobs_running.py`: `_maybe_register_replica`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from urllib.parse import quote
 
-from infra.configuration import Probe, Problem, ServiceConfiguration
-from infra.planning.plan import HealthCheck
+from infra.configuration import Probe, Secret, ServiceConfiguration
+from infra.planning.checks import HealthCheck, ReplicaProbe
+from infra.planning.model_server import Loaded
 
 INTERVALS = range(5, 301)
 TIMEOUTS = range(2, 121)
 THRESHOLDS = range(2, 11)
 LONGEST_PATH = 1024
-_PATH = re.compile(rf"/[!-~]{{0,{LONGEST_PATH - 1}}}")
+_ALL_BUT_A_FAILURE = "200-499"
+_WITH_AND_WITHOUT_KEY = "200-403"
+_IN_A_PATH = re.compile(r"[A-Za-z0-9._:-]+")
 
 
-def plan_health_check(configuration: ServiceConfiguration, problems: list[Problem]) -> HealthCheck:
-    """Return the health check. Probes that the load balancer cannot do are added to `problems`."""
-    if configuration.probes:
-        _check(configuration, configuration.probes, problems)
-        return _from_probe(configuration.probes[0])
-    if configuration.probes is None and configuration.model is not None:
-        return _every_ten_seconds("/health", "200")
-    return _every_ten_seconds("/", "200-499")
+def plan_health_check(configuration: ServiceConfiguration, loaded: Loaded) -> HealthCheck:
+    """Return the health check: the first probe that the load balancer can send, else the path of the model server."""
+    for probe in configuration.probes or ():
+        if _is_for_load_balancer(probe):
+            return _from_probe(probe)
+    return _from_server(configuration, loaded)
 
 
-def _every_ten_seconds(path: str, matcher: str) -> HealthCheck:
-    return HealthCheck(path=path, matcher=matcher, interval=10, timeout=5, healthy_threshold=2, unhealthy_threshold=3)
+def plan_probes(configuration: ServiceConfiguration) -> tuple[ReplicaProbe, ...]:
+    """Return the probes that a replica sends itself."""
+    probes = list(enumerate(configuration.probes or ()))
+    checked = next((index for index, probe in probes if _is_for_load_balancer(probe)), None)
+    return tuple(_to_replica(index, probe) for index, probe in probes if index != checked)
+
+
+def probe_notes(health_check: HealthCheck, probes: tuple[ReplicaProbe, ...]) -> list[str]:
+    """Return a note about the probes that the load balancer cannot send."""
+    if not probes:
+        return []
+    listed = ", ".join(f"{probe.name} ({probe.method} {probe.path})" for probe in probes)
+    return [
+        f"The load balancer checks only one path, with GET. Each replica itself sends {listed}, and takes no requests "
+        f"until it has succeeded. After that, the load balancer checks GET {health_check.path}."
+    ]
+
+
+def _from_server(configuration: ServiceConfiguration, loaded: Loaded) -> HealthCheck:
+    model, server = configuration.model, loaded.server
+    if configuration.probes == ():
+        return _every_ten_seconds("/", _ALL_BUT_A_FAILURE, "probes: []")
+    if server is not None:
+        if server.model_health is not None and model is not None and _IN_A_PATH.fullmatch(model.name):
+            path = server.model_health.format(model=model.name)
+            return _every_ten_seconds(path, "200", server.name, comes_later=True)
+        return _every_ten_seconds(server.health, _matcher(configuration, server.health), server.name)
+    if model is None:
+        return _every_ten_seconds("/", _ALL_BUT_A_FAILURE, "no model")
+    if model.format == "tgi":
+        return _every_ten_seconds("/health", "200", "model.format: tgi")
+    path = f"{model.prefix.rstrip('/')}/models"
+    return _every_ten_seconds(path, _matcher(configuration, path), "model.format: openai")
+
+
+def _matcher(configuration: ServiceConfiguration, path: str) -> str:
+    """Return the good status codes. The load balancer has no key, so a server that wants one refuses it: it serves."""
+    needs_key = configuration.model is not None and configuration.model.upstream_api_key is not None
+    return _WITH_AND_WITHOUT_KEY if needs_key and path.endswith("/models") else "200"
+
+
+def _every_ten_seconds(path: str, matcher: str, origin: str, *, comes_later: bool = False) -> HealthCheck:
+    return HealthCheck(
+        path=path,
+        matcher=matcher,
+        interval=10,
+        timeout=5,
+        healthy_threshold=2,
+        unhealthy_threshold=3,
+        origin=origin,
+        comes_later=comes_later,
+    )
 
 
 def _from_probe(probe: Probe) -> HealthCheck:
     """Return a probe as a health check. dstack counts the interval from an answer to the next request, the load
     balancer from one request to the next."""
     return HealthCheck(
-        path=probe.url,
+        path=_encoded(probe.url),
         matcher="200-299",
         interval=max(probe.interval, probe.timeout + 1),
         timeout=max(probe.timeout, TIMEOUTS.start),
         healthy_threshold=max(probe.ready_after, THRESHOLDS.start),
         unhealthy_threshold=3,
+        origin="probes",
     )
 
 
-def _check(configuration: ServiceConfiguration, probes: Sequence[Probe], problems: list[Problem]) -> None:
+def _is_for_load_balancer(probe: Probe) -> bool:
+    return (
+        probe.method == "get"
+        and not probe.headers
+        and not probe.until_ready
+        and len(_encoded(probe.url)) <= LONGEST_PATH
+        and probe.interval in INTERVALS
+        and probe.timeout <= TIMEOUTS[-1]
+        and probe.ready_after <= THRESHOLDS[-1]
+    )
 
-    def refuse(key: str, index: int, found: object, rule: str, remedy: str) -> None:
-        line = configuration.source.line(("probes", index, key))
-        where = f"probes[{index}].{key}" if key else f"probes[{index}]"
-        problems.append(Problem(where=where, line=line, found=str(found), rule=rule, remedy=remedy))
 
-    asker = "the load balancer"
-    if len(probes) > 1:
-        refuse("", 1, f"{len(probes)} probes", f"{asker} checks only one path", "keep the probe that shows it serves")
-    probe = probes[0]
-    if probe.method != "get":
-        refuse(
-            "method", 0, probe.method, f"{asker} checks with GET only", "remove it, and name a path that answers GET"
-        )
-    if probe.headers:
-        refuse("headers", 0, "headers", f"{asker} cannot send headers", "remove them")
-    if probe.body is not None:
-        refuse("body", 0, "a body", f"{asker} cannot send a body", "remove it")
-    if probe.until_ready:
-        refuse("until_ready", 0, "true", f"{asker} checks as long as a replica runs", "remove it")
-    if not _PATH.fullmatch(probe.url):
-        rule = f"{asker} needs a path that starts with / and has at most {LONGEST_PATH} ASCII characters and no space"
-        refuse("url", 0, repr(probe.url)[:80], rule, "write a path such as /health, and other characters as %XX")
-    if probe.interval not in INTERVALS:
-        refuse("interval", 0, f"{probe.interval}s", f"{asker} checks every 5 to 300 s", "choose 5s to 300s")
-    if probe.timeout > TIMEOUTS[-1]:
-        rule = f"{asker} waits at most 120 s for an answer"
-        refuse("timeout", 0, f"{probe.timeout}s", rule, "choose a shorter timeout")
-    if probe.ready_after > THRESHOLDS[-1]:
-        refuse("ready_after", 0, probe.ready_after, f"{asker} counts at most 10 good answers", "choose at most 10")
+def _to_replica(index: int, probe: Probe) -> ReplicaProbe:
+    return ReplicaProbe(
+        name=f"probes[{index}]",
+        path=_encoded(probe.url),
+        method=probe.method.upper(),
+        headers=tuple((header.name, Secret(header.value)) for header in probe.headers),
+        body=None if probe.body is None else Secret(probe.body),
+        timeout=probe.timeout,
+        interval=probe.interval,
+        ready_after=probe.ready_after,
+    )
+
+
+def _encoded(url: str) -> str:
+    """Return a path in the form of a request: only ASCII, and no space."""
+    return "".join(character if "!" <= character <= "~" else quote(character) for character in url)

@@ -12,6 +12,7 @@ from typing import Literal
 from gateway_lambda.registry.record import Model
 from infra.configuration import ConfigurationError, Problem, Secret, Source
 from infra.planning.api_key import ApiKey
+from infra.planning.checks import HealthCheck, ReplicaProbe
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
 
@@ -129,6 +130,8 @@ class Container:
     user: str | None
     """`user` or `user:group`, names or numbers."""
     privileged: bool
+    terminal: bool = False
+    """Whether the process has a terminal, as dstack gives it to commands."""
     registry_login: RegistryLogin | None
     mounts: tuple[Mount, ...]
     hub_cache_paths: tuple[str, ...]
@@ -140,23 +143,6 @@ class Container:
     def command(self) -> tuple[str, ...]:
         """The whole argument vector of the process; empty: the image's own."""
         return () if self.entrypoint is None else (self.entrypoint, *self.arguments)
-
-
-@dataclass(frozen=True, kw_only=True)
-class HealthCheck:
-    """The request that the load balancer sends to a replica, and the answers that count as good."""
-
-    path: str
-    matcher: str
-    """The good status codes, in the load balancer's own form: `200` or `200-499`."""
-    interval: int
-    """Seconds between two checks of a replica."""
-    timeout: int
-    """Seconds after which a check has failed."""
-    healthy_threshold: int
-    """The number of good answers in a row that make a replica healthy."""
-    unhealthy_threshold: int
-    """The number of bad answers in a row that make it unhealthy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +185,10 @@ class ServicePlan:
     health_check: HealthCheck
     hung_after: int | None
     """Seconds without an answer to any check after which a replica that served is restarted; `None`: never."""
+    probes: tuple[ReplicaProbe, ...] = ()
+    """The probes that the load balancer cannot send."""
+    listening: str = "make the server listen on 0.0.0.0"
+    """What makes the server listen on every address, as a remedy."""
     rate_limits: tuple[RateLimit, ...]
     tags: tuple[tuple[str, str], ...]
     ami: str | None

@@ -17,14 +17,16 @@ from infra.planning.chat_template import ResolveChatTemplate
 from infra.planning.container import plan_container
 from infra.planning.environment import resolve_environment
 from infra.planning.gpu_left_out import choose_gpu
-from infra.planning.health import plan_health_check
+from infra.planning.health import plan_health_check, plan_probes, probe_notes
 from infra.planning.isolation import isolation_notes
 from infra.planning.liveness import plan_hung_after
+from infra.planning.model_server import loaded_model
 from infra.planning.offers import find_offers, requirement_of
 from infra.planning.operation import check_delays, operation_notes, plan_roll
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
 from infra.planning.private_ecr import ecr_notes
 from infra.planning.relaxation import no_offer
+from infra.planning.server_notes import how_to_listen, server_notes
 from infra.planning.shared_memory import shared_memory_notes
 from infra.planning.weights import Weigh, unweighed
 
@@ -70,7 +72,8 @@ def plan_service(
     replicas = plan_replicas(configuration)
     check_delays(configuration, problems)
     _check_weight(configuration, settings, problems)
-    health_check = plan_health_check(configuration, problems)
+    loaded = loaded_model(container)
+    health_check, probes = plan_health_check(configuration, loaded), plan_probes(configuration)
     model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
     found, chosen = choose_gpu(
         configuration, found, model=model, container=container, values=values, weigh=weigh, problems=problems
@@ -94,6 +97,8 @@ def plan_service(
         roll=plan_roll(replicas, boot_timeout=settings.boot_timeout),
         health_check=health_check,
         hung_after=plan_hung_after(configuration),
+        probes=probes,
+        listening=how_to_listen(loaded),
         rate_limits=tuple(
             RateLimit(prefix=limit.prefix, rps=limit.rps, burst=limit.burst, header=limit.key.header)
             for limit in configuration.rate_limits
@@ -113,6 +118,8 @@ def plan_service(
             *isolation_notes(container),
             *ecr_notes(container),
             *shared_memory_notes(container, found),
+            *server_notes(configuration, loaded),
+            *probe_notes(health_check, probes),
             *_rate_limit_notes(configuration),
             *_model_notes(model, settings.weight),
         ),

@@ -73,7 +73,7 @@ def weighed_repository(
 ) -> ModelRepository | None:
     """Return the repository whose weights a container loads: the one of its server's options, or else of the model;
     `None`: it is not on the Hub, or not known."""
-    given = loaded.model
+    given = None if loaded.model is None else loaded.model.partition(":")[0]  # llama.cpp adds `:` and a file
     if given is None and model is not None:
         given = model.hub_repo or model.name
     if given is None or is_folder(given) or given.count("/") != 1 or "$" in given:

@@ -18,7 +18,7 @@ MEMORY = "GPU memory"
 def check_model(clients: Clients, plan: ServicePlan) -> list[Finding]:
     """Findings about the model. No finding if the service does not name a model of the Hub."""
     environment = dict(plan.container.environment)
-    loaded = loaded_model(environment, plan.container.arguments)
+    loaded = loaded_model(plan.container)
     repository = weighed_repository(plan.model, environment, loaded)
     if repository is None:
         return []

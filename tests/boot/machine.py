@@ -17,8 +17,8 @@ from infra.planning.boot import parameter_prefix, parameters, script
 
 STUB = Path(__file__).with_name("stub.sh")
 STUBBED = (
-    "aws", "curl", "date", "df", "docker", "du", "journalctl", "lsblk", "lvcreate", "mkfs.xfs", "mount", "mountpoint",
-    "nvidia-smi", "sleep", "systemctl", "systemd-run", "vgcreate",
+    "aws", "curl", "date", "df", "docker", "du", "iptables", "journalctl", "lsblk", "lvcreate", "mkfs.xfs", "mount",
+    "mountpoint", "nsenter", "nvidia-smi", "sleep", "systemctl", "systemd-run", "vgcreate",
 )  # fmt: skip
 REGION, TABLE, LOG_GROUP, INSTANCE = "eu-west-1", "registry", "/servestack/run", "i-0123456789abcdef0"
 FAR_TOO_LONG = 30

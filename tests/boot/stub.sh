@@ -17,6 +17,7 @@ case $name in
     case ${*: -1} in
       */api/token) key=curl-token ;;
       */meta-data/instance-id) key=curl-instance ;;
+      -) key=curl-probe ;;
       */meta-data/iam/security-credentials/) key=curl-role ;;
       */meta-data/iam/security-credentials/*) key=curl-credentials ;;
       */meta-data/services/domain) key=curl-domain ;;
@@ -30,7 +31,7 @@ count=1
 if [[ -s $STUBS/counts/$key ]]; then read -r count <"$STUBS/counts/$key"; count=$((count + 1)); fi
 printf '%s\n' "$count" >"$STUBS/counts/$key"
 printf '%s\0' "$key" "$@" >"$call.call"
-if [[ $key == docker-login || $key == curl-dynamodb ]]; then cat >"$call.input"; fi
+if [[ $key == docker-login || $key == curl-dynamodb || $key == curl-probe ]]; then cat >"$call.input"; fi
 cat /proc/$$/environ >"$call.environment" # last: a call whose environment is there is complete
 answer=$STUBS/answers/$key
 if [[ -e $answer.$count ]]; then answer=$answer.$count; fi

@@ -215,7 +215,24 @@ def test_a_folder_of_the_machine_is_made_and_a_file_is_left(machine: Boots) -> N
     socket.touch()
     serves(boot)
     assert (boot.file_system / "srv/models").is_dir()
+    assert (boot.file_system / "srv/models").stat().st_mode & 0o7777 == 0o777, "the container can run as any user"
     assert socket.is_file()
+
+
+def test_a_folder_that_exists_keeps_its_permissions(machine: Boots) -> None:
+    boot = machine("volumes: ['/srv/models:/models']\n")
+    (boot.file_system / "srv/models").mkdir(parents=True, mode=0o750)
+    serves(boot)
+    assert (boot.file_system / "srv/models").stat().st_mode & 0o7777 == 0o750
+
+
+def test_commands_have_a_terminal(machine: Boots) -> None:
+    boot = machine("commands: [ollama serve &, fg]\n")
+    serves(boot)
+    arguments = boot.call("docker-run").arguments
+    assert arguments[arguments.index("--tty") :] == (
+        "--tty", "--entrypoint", "/bin/sh", "registry.example.com/tgi:3", "-i", "-c", "{ ollama serve & } && fg",
+    )  # fmt: skip
 
 
 def test_state_items_expire_two_hours_after_they_were_written(machine: Boots) -> None:

@@ -73,9 +73,7 @@ def test_a_new_version_of_a_parameter_changes_user_data() -> None:
     plan = planned("env: [HF_TOKEN=hf_x]\n")
     first, second = (user_data(plan, **PLACE, parameter_versions={"HF_TOKEN": n}) for n in (1, 2))
     assert first != second
-    assert (
-        "/servestack/servestack-registry-1a2b3c4/run/HF_TOKEN:2" in gzip.decompress(base64.b64decode(second)).decode()
-    )
+    assert "SECRETS=($'HF_TOKEN 2')\n" in gzip.decompress(base64.b64decode(second)).decode()
 
 
 @pytest.mark.parametrize("versions", [{}, {"HF_TOKEN": 1, "B": 1}, {"/servestack/run/HF_TOKEN": 1}])
@@ -97,7 +95,7 @@ def test_what_is_too_large_for_user_data_is_refused_when_planning(key: str, wher
         made(dataclasses.replace(planned(), container=container))
 
 
-@pytest.mark.parametrize("number", [1, 30, 400])
+@pytest.mark.parametrize("number", [1, 30, 150])
 def test_what_planning_takes_fits_whatever_the_versions_become(number: int) -> None:
     plan = planned(
         "env: [" + ", ".join(f"SECRET_{index}" for index in range(number)) + "]\n",

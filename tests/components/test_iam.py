@@ -72,10 +72,13 @@ def test_a_replica_has_nothing_but_instances_of_its_own_group_replaced(service: 
     assert policies(service)["yellow-cat-1-replace"]["Statement"] == [
         {"Effect": "Allow", "Action": ["autoscaling:SetInstanceHealth"], "Resource": group.outputs["arn"]}
     ]
+
+
 def test_a_replica_pulls_from_the_repository_of_its_image_and_from_no_other(deploy: Callable[..., Recording]) -> None:
     image = "210987654321.dkr.ecr.eu-central-1.amazonaws.com/team/tgi:3"
-    (policy,) = policies(deploy(f"type: service\nimage: {image}\nport: 80\nresources: {{gpu: 24GB}}\n")).values()
-    login, pull = [one for one in policy["Statement"] if "ecr:" in str(one["Action"])]
+    made = policies(deploy(f"type: service\nimage: {image}\nport: 80\nresources: {{gpu: 24GB}}\n"))
+    statements = [one for policy in made.values() for one in policy["Statement"]]
+    login, pull = [one for one in statements if "ecr:" in str(one["Action"])]
     assert login == {
         "Sid": "EcrLoginKnowsNoRepository",
         "Effect": "Allow",

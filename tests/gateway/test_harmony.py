@@ -69,6 +69,18 @@ def test_channels_are_told_from_each_other(text: str, expected: Parsed) -> None:
         assert parsed(pieces) == expected
 
 
+def test_a_final_message_needs_no_parser_once_its_control_token_came() -> None:
+    parser = HarmonyParser()
+    shown = [parser.plain]
+    for token in ("<|channel|>", "final", "<|message|>"):
+        parser.feed(token) if token == "final" else parser.mark(token)
+        shown.append(parser.plain)
+    assert shown == [False, False, False, True]
+    parser = HarmonyParser()
+    parser.feed("<|channel|>final<|message|>a <")
+    assert not parser.plain
+
+
 def test_only_one_call_is_made_where_only_one_is_wanted() -> None:
     assert parsed([CALL + CALL + FINAL], parallel=False) == (None, None, ['{"a": 1}'])
 

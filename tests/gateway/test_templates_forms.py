@@ -1,4 +1,4 @@
-"""What public chat templates name: the form of calls, and the marks of reasoning (docs/translation.md#forms-of-calls)."""
+"""What public chat templates name: the form of calls, and the marks of reasoning (docs/translation.md#reasoning)."""
 
 from __future__ import annotations
 

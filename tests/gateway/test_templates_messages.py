@@ -58,7 +58,6 @@ def image(url: Any) -> dict[str, Any]:
         ([{"role": None, "content": "x"}], "messages[0].role", "invalid_type"),
         ([{"role": ["user"], "content": "x"}], "messages[0].role", "invalid_type"),
         ([{"role": "wizard", "content": "x"}], "messages[0].role", "invalid_value"),
-        ([{"role": "function", "name": "f", "content": "x"}], "messages[0].role", "invalid_value"),
         ([HI, {"role": "User", "content": "x"}], "messages[1].role", "invalid_value"),
         ([{"role": "user"}], "messages[0].content", "invalid_type"),
         ([{"role": "user", "content": 1}], "messages[0].content", "invalid_type"),

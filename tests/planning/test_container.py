@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +55,7 @@ volumes: ["/mnt/models:/data", {instance_path: /a, path: /b, optional: true}]
         working_dir="/work",
         user="nobody:100",
         privileged=True,
+        terminal=True,
         registry_login=RegistryLogin(username="u", password=Secret("p")),
         mounts=(Mount(instance_path="/mnt/models", path="/data"), Mount(instance_path="/a", path="/b")),
         hub_cache_paths=("/root/.cache/huggingface",),
@@ -82,6 +86,31 @@ def test_a_failing_command_stops_those_after_it_and_one_in_the_background_does_n
     line = join_commands(["echo a", "sleep 0 &", "false", "echo never"])
     ran = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=10)
     assert (ran.stdout, ran.returncode) == ("a\n", 1)
+
+
+def test_commands_have_a_terminal_so_that_a_background_command_comes_back(tmp_path: Path) -> None:
+    """dstack's form for Ollama: without a terminal, a shell has no `fg`."""
+    program = tmp_path / "ollama"
+    program.write_text('#!/bin/sh\necho "$1"\nif [ "$1" = serve ]; then sleep 1; echo served; fi\n')
+    program.chmod(0o755)
+    line = join_commands(["ollama serve &", "ollama pull llama3", "fg"])
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    status, output = in_a_terminal(["/bin/sh", "-i", "-c", line], environment)
+    said = {line: output.splitlines().count(line) for line in ("serve", "pull", "served")}
+    assert (status, said) == (0, {"serve": 1, "pull": 1, "served": 1}), output
+    without = subprocess.run(
+        ["/bin/sh", "-i", "-c", line], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=10, start_new_session=True,
+    )  # fmt: skip
+    assert without.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "terminal"),
+    [("commands: [a]", True), ("", False), ("entrypoint: a", False), ("entrypoint: a\ncommands: [b]", False)],
+)
+def test_a_terminal_is_for_commands_that_a_shell_runs(plan: Plan, keys: str, terminal: bool) -> None:
+    assert plan(f"{SERVICE}{keys}\n").container.terminal is terminal
 
 
 def test_a_variable_of_dstack_is_the_configuration_s_where_it_sets_it(plan: Plan) -> None:
@@ -189,3 +218,19 @@ def test_what_docker_or_linux_would_not_start_is_refused(plan: Plan, keys: str, 
     (problem,) = caught.value.problems
     assert problem.where == where
     assert rule in problem.rule
+
+
+def in_a_terminal(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Run a command with a terminal that it controls, and return its status and output."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(command[0], command, environment)
+    output = b""
+    try:
+        while read := os.read(terminal, 1024):
+            output += read
+    except OSError:  # the terminal's other end is closed
+        pass
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), output.decode()

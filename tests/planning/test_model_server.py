@@ -1,70 +1,312 @@
-"""What a container's environment and command line say of the model that it loads."""
+"""What an image, an environment and a command line say about the model server and the model that it loads."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from infra.configuration import Secret
+from infra.planning.known_servers import SERVERS
 from infra.planning.model_server import Loaded, loaded_model
+from infra.planning.plan import Container
 
-SHELL = ("-i", "-c")
+CONTAINER = Container(
+    image="registry.example.com/team/image:1",
+    entrypoint=None,
+    arguments=(),
+    environment=(),
+    port=8000,
+    shm_size_mb=None,
+    working_dir=None,
+    user=None,
+    privileged=False,
+    registry_login=None,
+    mounts=(),
+    hub_cache_paths=(),
+    gpu_count_variables=("DSTACK_GPUS_NUM",),
+)
+BY_NAME = {server.name: server for server in SERVERS}
+TGI = "ghcr.io/huggingface/text-generation-inference:3.3.7"
 
 
-def loaded(
-    model: str | None = None, *, revision: str | None = None, quantize: str | None = None, gpus: int | None = None
-) -> Loaded:
-    return Loaded(model=model, revision=revision, quantize=quantize, gpus=gpus)
+def read(line: str = "", *, image: str = CONTAINER.image, port: int = 8000, **environment: str | Secret) -> Loaded:
+    """Return what is read from a command line of a shell."""
+    container = dataclasses.replace(CONTAINER, image=image, port=port, environment=tuple(environment.items()))
+    if line:
+        container = dataclasses.replace(container, entrypoint="/bin/sh", arguments=("-i", "-c", line))
+    return loaded_model(container)
+
+
+def loaded(server: str | None, model: str | None = None, **values: Any) -> Loaded:
+    defaults: dict[str, Any] = {"revision": None, "quantize": None, "gpus": None}
+    return Loaded(server=None if server is None else BY_NAME[server], model=model, **{**defaults, **values})
 
 
 CASES: dict[str, tuple[Mapping[str, str | Secret], str, Loaded]] = {
-    "nothing": ({}, "", loaded()),
     "TGI by its environment": (
         {"MODEL_ID": "a/b", "REVISION": "v1", "QUANTIZE": "eetq", "NUM_SHARD": "2"},
         "text-generation-launcher --port 80",
-        loaded("a/b", revision="v1", quantize="eetq", gpus=2),
+        loaded("TGI", "a/b", revision="v1", quantize="eetq", gpus=2, port=80),
     ),
     "TGI by its command line, which wins": (
         {"MODEL_ID": "c/d", "NUM_SHARD": "4"},
-        "text-generation-launcher --model-id=a/b --revision 'v1' --num-shard 2 --quantize gptq",
-        loaded("a/b", revision="v1", quantize="gptq", gpus=2),
+        "text-generation-launcher --model-id=a/b --revision 'v1' --num-shard 2 --quantize gptq -p 80",
+        loaded("TGI", "a/b", revision="v1", quantize="gptq", gpus=2, port=80),
     ),
-    "TGI on one GPU": ({"MODEL_ID": "a/b", "NUM_SHARD": "4"}, "x --sharded false", loaded("a/b", gpus=1)),
+    "TGI on one GPU": (
+        {"MODEL_ID": "a/b", "NUM_SHARD": "4"},
+        "text-generation-launcher --sharded false --port 80",
+        loaded("TGI", "a/b", gpus=1, port=80),
+    ),
+    "TGI in an image that can set a port": ({}, "text-generation-launcher", loaded("TGI")),
     "a variable that is known": (
         {"MODEL": "a/b"},
         "text-generation-launcher --model-id ${MODEL} --port $PORT",
-        loaded("a/b"),
+        loaded("TGI", "a/b"),
     ),
-    "a variable that only the machine knows": (
+    "a number that only the machine knows": (
         {"MODEL_ID": "a/b"},
-        "text-generation-launcher --num-shard $DSTACK_GPUS_NUM",
-        loaded("a/b"),
+        "text-generation-launcher --num-shard $DSTACK_GPUS_NUM --port 80",
+        loaded("TGI", "a/b", port=80),
     ),
-    "a secret is not read": ({"MODEL_ID": Secret("a/b")}, "x --model-id $MODEL_ID", loaded("$MODEL_ID")),
-    "vLLM on one GPU": ({"MODEL_ID": "a/b"}, "vllm serve $MODEL_ID --port 8000", loaded("a/b", gpus=1)),
+    "no number of GPUs": (
+        {"MODEL_ID": "a/b", "NUM_SHARD": "many"},
+        "text-generation-launcher --port 80",
+        loaded("TGI", "a/b", port=80),
+    ),
+    "an option without a value": ({}, "text-generation-launcher --port 80 --model-id", loaded("TGI", port=80)),
+    "a secret is not read": (
+        {"MODEL": Secret("a/b")},
+        "text-generation-launcher --port 80 --model-id $MODEL",
+        loaded("TGI", "$MODEL", port=80),
+    ),
+    "vLLM on one GPU": (
+        {"MODEL_ID": "a/b"},
+        "vllm serve $MODEL_ID --port 8001",
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8001),
+    ),
     "vLLM on all": (
         {"MODEL_ID": "a/b"},
         "pip install x && exec vllm serve $MODEL_ID --tensor-parallel-size $DSTACK_GPUS_NUM",
-        loaded("a/b"),
+        loaded("vLLM", "a/b", names=("a/b",), port=8000),
     ),
     "vLLM on some": (
         {},
         "python3 -m vllm.entrypoints.openai.api_server --model a/b -tp 2 --pipeline-parallel-size=2 -q fp8",
-        loaded("a/b", quantize="fp8", gpus=4),
+        loaded("vLLM", "a/b", quantize="fp8", gpus=4, names=("a/b",), port=8000),
     ),
-    "vLLM by its options": ({}, "/opt/bin/vllm serve --model a/b", loaded("a/b", gpus=1)),
-    "SGLang": ({}, "python -m sglang.launch_server --model-path a/b --tp 4", loaded("a/b", gpus=4)),
-    "SGLang by the environment": ({"MODEL_ID": "a/b"}, "sglang serve", loaded("a/b", gpus=1)),
-    "a proxy's option of the same name": ({}, "litellm --model bedrock/claude", loaded()),
-    "no number of GPUs": ({"MODEL_ID": "a/b", "NUM_SHARD": "many"}, "", loaded("a/b")),
-    "an option without a value": ({}, "text-generation-launcher --model-id", loaded()),
+    "vLLM by its options": (
+        {},
+        "/opt/bin/vllm serve --model a/b",
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8000),
+    ),
+    "vLLM does not read MODEL_ID": ({"MODEL_ID": "a/b"}, "vllm serve", loaded("vLLM", gpus=1, port=8000)),
+    "continued lines": (
+        {},
+        "vllm serve \\\n  a/b \\\n  --port 8001\n",
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8001),
+    ),
+    "underscores": (
+        {},
+        "vllm serve a/b --tensor_parallel_size 2 --served_model_name=x",
+        loaded("vLLM", "a/b", gpus=2, names=("x",), port=8000),
+    ),
+    "options before the model": (
+        {},
+        "vllm serve --enable-prefix-caching --port 8001 --trust-remote-code a/b --max-model-len 100",
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8001),
+    ),
+    "an option that looks like a switch": (
+        {},
+        "vllm serve --disable-access-log-for-endpoints /health a/b",
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8000),
+    ),
+    "several names": (
+        {},
+        "vllm serve a/b --served-model-name one two --port 8001",
+        loaded("vLLM", "a/b", gpus=1, names=("one", "two"), port=8001),
+    ),
+    "a name that only the machine knows": (
+        {},
+        "vllm serve a/b --served-model-name $(hostname)",
+        loaded("vLLM", "a/b", gpus=1, port=8000),
+    ),
+    "a default of the shell": (
+        {},
+        'vllm serve "${MODEL:-a/b}" -tp ${GPUS:-2}',
+        loaded("vLLM", "a/b", gpus=2, names=("a/b",), port=8000),
+    ),
+    "a default is not used if the variable is set": (
+        {"MODEL": "c/d"},
+        "vllm serve ${MODEL:-a/b}",
+        loaded("vLLM", "c/d", gpus=1, names=("c/d",), port=8000),
+    ),
+    "a default of a variable that the machine sets": (
+        {},
+        "vllm serve a/b -tp ${DSTACK_GPUS_NUM:-2}",
+        loaded("vLLM", "a/b", names=("a/b",), port=8000),
+    ),
+    "a variable of the shell": (
+        {},
+        "NAME=a/b; vllm serve $NAME",
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8000),
+    ),
+    "a variable that another one makes": (
+        {"OWNER": "a"},
+        'export MODEL="$OWNER/b" && vllm serve "$MODEL"',
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8000),
+    ),
+    "a variable that depends": (
+        {},
+        'if [ "$SIZE" = big ]; then MODEL=a/b; else MODEL=a/c; fi; vllm serve $MODEL',
+        loaded("vLLM", "$MODEL", gpus=1, port=8000),
+    ),
+    "several options in one variable": (
+        {"OPTIONS": "--tensor-parallel-size 4 --port 8001"},
+        "vllm serve a/b $OPTIONS",
+        loaded("vLLM", "a/b", gpus=4, names=("a/b",), port=8001),
+    ),
+    "options that only the machine knows": (
+        {},
+        "vllm serve a/b $OPTIONS",
+        loaded("vLLM", "a/b", gpus=1, unread=("$OPTIONS",)),
+    ),
+    "options in a file": (
+        {},
+        "vllm serve --config vllm.yaml",
+        loaded("vLLM", gpus=1, unread=("--config vllm.yaml",)),
+    ),
+    "env before the program": (
+        {},
+        "env -u X VLLM_USE_V1=1 nohup vllm serve a/b > /tmp/log 2>&1",
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8000),
+    ),
+    "a variable before the program": (
+        {},
+        "MODEL_ID=a/b exec text-generation-launcher -p 80",
+        loaded("TGI", "a/b", port=80),
+    ),
+    "a variable that the program does not see": (
+        {},
+        "MODEL_ID=a/b; text-generation-launcher -p 80",
+        loaded("TGI", port=80),
+    ),
+    "a shell in the shell": (
+        {"MODEL": "a/b"},
+        "bash -lc 'vllm serve \"$MODEL\" --port 8001'",
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8001),
+    ),
+    "a text that is not a command": (
+        {},
+        "echo 'vllm serve x/y' # vllm serve x/y\ncat > f <<END\nvllm serve x/y\nEND\nvllm serve a/b",
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8000),
+    ),
+    "SGLang listens on its own address": (
+        {},
+        "python -m sglang.launch_server --model-path a/b --tp 4",
+        loaded("SGLang", "a/b", gpus=4, port=30000, local=True),
+    ),
+    "SGLang listens everywhere": (
+        {},
+        "pip install 'sglang[all]' && python3.12 -u -m sglang.launch_server --model a/b --host 0.0.0.0 --port 8000",
+        loaded("SGLang", "a/b", gpus=1, port=8000),
+    ),
+    "SGLang with a host that only the machine knows": (
+        {},
+        "sglang serve --model-path a/b --host $HOST",
+        loaded("SGLang", "a/b", gpus=1, port=30000),
+    ),
+    "vLLM told to listen on its own address": (
+        {},
+        "vllm serve a/b --host localhost",
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8000, local=True),
+    ),
+    "Ollama in an image that can set its address": (
+        {},
+        "ollama serve & sleep 3; ollama pull llama3 && fg",
+        loaded("Ollama", names=("llama3",)),
+    ),
+    "Ollama with its address": (
+        {"OLLAMA_HOST": "127.0.0.1:8000"},
+        "ollama serve",
+        loaded("Ollama", port=8000, local=True),
+    ),
+    "llama.cpp": (
+        {},
+        "/app/llama-server -hf a/b-GGUF:Q4_K_M --host 0.0.0.0 --port 8080",
+        loaded("llama.cpp", "a/b-GGUF:Q4_K_M", port=8080),
+    ),
+    "LMDeploy": (
+        {},
+        "lmdeploy serve api_server a/b --tp 2 --server-port 8000",
+        loaded("LMDeploy", "a/b", gpus=2, names=("a/b",), port=8000),
+    ),
+    "TensorRT-LLM": (
+        {},
+        "trtllm-serve a/b --tp_size 2 --host 0.0.0.0",
+        loaded("TensorRT-LLM", "a/b", gpus=2, port=8000),
+    ),
+    "TEI": ({}, "text-embeddings-router --model-id a/b --port 80", loaded("TEI", "a/b", gpus=1, port=80)),
+    "Triton": ({}, "tritonserver --model-repository=/models", loaded("Triton", port=8000)),
+    "two servers, of which one has the port": (
+        {},
+        "text-embeddings-router --model-id c/d --port 8001 & vllm serve a/b --port 8000",
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8000),
+    ),
+    "another program": ({}, "litellm --model bedrock/claude", loaded(None, others=("litellm --model bedrock/claude",))),
+    "a script, with the usual variable": (
+        {"MODEL_ID": "a/b"},
+        "cd /app && ./start.sh $(nproc)",
+        loaded(None, "a/b", others=("cd /app", "./start.sh $(nproc)")),
+    ),
 }
 
 
 @pytest.mark.parametrize(("environment", "line", "expected"), CASES.values(), ids=CASES)
-def test_a_command_line_and_an_environment_say_what_is_loaded(
+def test_a_command_line_is_read_as_the_shell_and_the_server_read_it(
     environment: Mapping[str, str | Secret], line: str, expected: Loaded
 ) -> None:
-    assert loaded_model(environment, (*SHELL, line)) == expected
-    assert loaded_model(environment, line.split()) == expected
+    assert read(line, **environment) == expected
+
+
+def test_an_entrypoint_is_read_like_a_command() -> None:
+    container = dataclasses.replace(CONTAINER, entrypoint="vllm", arguments=("serve", "a/b $X", "--port", "8001"))
+    assert loaded_model(container) == loaded("vLLM", "a/b $X", gpus=1, port=8001, names=None)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (TGI, loaded("TGI", port=80)),
+        ("vllm/vllm-openai@sha256:0000", loaded("vLLM", gpus=1, port=8000)),
+        ("docker.io/lmsysorg/sglang:v0.5.5-cu126", loaded("SGLang", gpus=1, port=30000)),
+        ("ollama/ollama", loaded("Ollama", port=11434)),
+        ("ghcr.io/ggml-org/llama.cpp:server-cuda", loaded("llama.cpp", port=8080)),
+        ("nvcr.io/nim/meta/llama3-8b-instruct:latest", loaded("NIM", port=8000)),
+        ("nvcr.io/nvidia/tritonserver:25.06-py3", loaded("Triton", port=8000)),
+        ("ghcr.io/huggingface/text-embeddings-inference:89-1.8", loaded("TEI", gpus=1, port=80)),
+        ("openmmlab/lmdeploy:latest", loaded("LMDeploy", gpus=1, port=23333)),
+        ("ghcr.io/theroyallab/tabbyapi:latest", loaded("TabbyAPI", port=5000)),
+        ("registry.example.com:5000/team/vllm-openai-extra:1", loaded(None)),
+    ],
+)
+def test_without_a_command_line_the_image_says_which_server_runs(image: str, expected: Loaded) -> None:
+    assert read(image=image) == expected
+
+
+def test_the_variables_of_a_server_s_own_image_are_known() -> None:
+    assert read("text-generation-launcher --port $PORT", image=TGI) == loaded("TGI", port=80)
+    assert read("text-generation-launcher", image=TGI) == loaded("TGI", port=80)
+    assert read("ollama serve", image="ollama/ollama") == loaded("Ollama", port=11434)
+
+
+def test_a_command_line_that_is_not_a_known_server_hides_the_image_s() -> None:
+    assert read("./start.sh", image=TGI, MODEL_ID="a/b") == loaded(None, "a/b", others=("./start.sh",))
+    assert read("python -m sglang.launch_server --model a/b", image=TGI).server is BY_NAME["SGLang"]
+
+
+def test_a_name_means_a_server_once() -> None:
+    assert len(BY_NAME) == len(SERVERS)

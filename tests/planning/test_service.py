@@ -14,7 +14,6 @@ from gateway_lambda.registry.record import Model, ModelClaim, Service
 from infra.configuration import ConfigurationError, GatewaySettings, Secret, ServiceSettings
 from infra.configuration.reading import loads
 from infra.planning import (
-    HealthCheck,
     PlanError,
     ServicePlan,
     generated_run_name,
@@ -118,56 +117,6 @@ def test_replicas_and_scaling_are_planned(plan: Plan) -> None:
     text = f"{SERVICE}replicas: 0..3\nscaling: {{metric: rps, target: 2.5, scale_down_delay: 1h}}\n"
     scaling = Scaling(metric="rps", target=2.5, window=60, scale_up_delay=300, scale_down_delay=3600)
     assert plan(text).replicas == Replicas(minimum=0, maximum=3, scaling=scaling)
-
-
-def health(path: str, matcher: str, **values: int) -> HealthCheck:
-    defaults = {"interval": 10, "timeout": 5, "healthy_threshold": 2, "unhealthy_threshold": 3}
-    return HealthCheck(path=path, matcher=matcher, **{**defaults, **values})
-
-
-@pytest.mark.parametrize(
-    ("keys", "check"),
-    [
-        ("", health("/", "200-499")),
-        ("model: {name: m, chat_template: T, eos_token: E}", health("/health", "200")),
-        ("model: m", health("/health", "200")),
-        ("model: m\nprobes: []", health("/", "200-499")),
-        ("probes: [{type: http}]", health("/", "200-299", interval=15, timeout=10)),
-        (
-            "probes: [{type: http, url: '/ready?a=1', interval: 5, timeout: 20s, ready_after: 4}]",
-            health("/ready?a=1", "200-299", interval=21, timeout=20, healthy_threshold=4),
-        ),
-        ("probes: [{type: http, timeout: 1s}]", health("/", "200-299", interval=15, timeout=2)),
-    ],
-)
-def test_the_health_check_is_the_probe_s_else_what_the_service_serves(
-    plan: Plan, keys: str, check: HealthCheck
-) -> None:
-    assert plan(f"{SERVICE}{keys}\n").health_check == check
-
-
-@pytest.mark.parametrize(
-    ("probes", "where"),
-    [
-        ("[{type: http, method: post, body: x}]", ["probes[0].method", "probes[0].body"]),
-        ("[{type: http, headers: [{name: a, value: b}]}]", ["probes[0].headers"]),
-        ("[{type: http, until_ready: true}]", ["probes[0].until_ready"]),
-        ("[{type: http, interval: 2s}]", ["probes[0].interval"]),
-        ("[{type: http, interval: 10m}]", ["probes[0].interval"]),
-        ("[{type: http, timeout: 3m}]", ["probes[0].timeout"]),
-        ("[{type: http, ready_after: 11}]", ["probes[0].ready_after"]),
-        ("[{type: http}, {type: http, url: /b}]", ["probes[1]"]),
-        ("[{type: http, url: '/two words'}]", ["probes[0].url"]),
-        ("[{type: http, url: '/é'}]", ["probes[0].url"]),
-        (f"[{{type: http, url: /{'a' * 1024}}}]", ["probes[0].url"]),
-    ],
-)
-def test_a_probe_that_the_load_balancer_cannot_ask_is_refused_by_name(
-    plan: Plan, probes: str, where: list[str]
-) -> None:
-    with pytest.raises(PlanError) as caught:
-        plan(f"{SERVICE}probes: {probes}\n")
-    assert [problem.where for problem in caught.value.problems] == where
 
 
 def test_rate_limits_and_tags_are_planned(plan: Plan) -> None:
@@ -279,16 +228,16 @@ def test_every_problem_of_a_configuration_is_in_one_report(plan: Plan) -> None:
     text = """type: service
 image: i
 port: 80
-env: [B]
+env: [B, HF_TOKEN=hf_x]
 resources: {gpu: 24GB, disk: 50GB}
 max_price: 0.1
-probes: [{type: http, method: post}]
+probes: [{type: http, url: '/${{ env.HF_TOKEN }}'}]
 model: {name: not/on/the/hub}
 """
     with pytest.raises(PlanError) as caught:
         plan(text, run="V1")
     assert [problem.where for problem in caught.value.problems] == [
-        "run name", "env.B", "resources.disk", "max_price", "probes[0].method", "model.chat_template",
+        "run name", "env.B", "probes[0].url", "resources.disk", "max_price", "model.chat_template",
     ]  # fmt: skip
     assert str(caught.value).startswith("test.dstack.yml: 6 problems\n")
 

@@ -59,7 +59,7 @@ def test_the_project_imports_no_tests_and_no_bench() -> None:
 
 @pytest.mark.parametrize("folder", ["infra", "gateway_lambda"])
 def test_nothing_that_is_deployed_speaks_of_running_locally(folder: str) -> None:
-    speaks = re.compile(r"python -m local|\bis_local\b|\bstand-?in\b|smollm|llama\.?cpp", re.IGNORECASE)
+    speaks = re.compile(r"python -m local|\bis_local\b|\bstand-?in\b|smollm|xllamacpp", re.IGNORECASE)
     found = [
         f"{module.name}: {line.strip()}"
         for module in modules(folder)

@@ -8,8 +8,8 @@ from SSM, starts the container and reports how far it is.
 State items: `pk` = `state#<run>`, `sk` = instance id, `step` (S), `percent` (N, how much of it is done; optional),
 `cause` (S, only if something failed), `output` (S, the last lines that the container wrote, without secrets; only while
 it does not serve), `final` (BOOL: another try cannot help, and the unit is stopped), `at` and `ttl` (N, seconds since
-1970). `step` is `serving` once the container's health check is good, and `being replaced` when the machine has asked for
-another instance.
+1970). `step` is `serving` once the container's health check is good, and `being replaced` when the machine has asked
+for another instance.
 
 The script needs these IAM permissions:
 

@@ -6,16 +6,23 @@ start_container() {
   docker rm --force "$CONTAINER" >/dev/null 2>&1 || true
   local path
   for path in "${INSTANCE_PATHS[@]}"; do
-    if [[ ! -e $ROOT$path ]]; then mkdir -p "$ROOT$path"; fi
+    make_volume "$ROOT$path"
   done
   report 'starting container'
   rm -f "$WORK/reading"
   if (run_container) >/dev/null 2>"$WORK/errors"; then
-    CONTAINER_STARTED=yes
+    : >"$WORK/started"
     return
   fi
   try_again_if_unreadable
   explain_refusal
+}
+
+# make_volume FOLDER: a new folder belongs to nobody, so the container can run as any user. An old one stays as it is.
+make_volume() {
+  if [[ -e $1 ]]; then return; fi
+  mkdir -p "$1"
+  chmod 0777 "$1"
 }
 
 run_container() {

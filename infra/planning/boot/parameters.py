@@ -1,10 +1,11 @@
 """The SSM parameters of a run: SecureStrings that components create and a replica reads when its unit starts.
 
 Names: `/servestack/<table>/<run>/<NAME>` for an environment variable, `…/registry-username` and `…/registry-password`
-for the image registry (names of variables have no hyphen). `<table>` is the registry's table. Each gateway has its own,
-because two gateways of an account can have runs of the same name. A value that does not fit into one standard parameter
-is written as `base64:` and its base64, cut into `<NAME>`, `<NAME>.1`, `<NAME>.2`, …. SSM refuses an empty value and a
-value with `{{`, and a standard parameter holds 4 KB (PutParameter's API reference).
+for the image registry, `…/probe-<number>` for a probe of the replica (names of variables have no hyphen). `<table>` is
+the registry's table. Each gateway has its own, because two gateways of an account can have runs of the same name. A
+value that does not fit into one standard parameter is written as `base64:` and its base64, cut into `<NAME>`,
+`<NAME>.1`, `<NAME>.2`, …. SSM refuses an empty value and a value with `{{`, and a standard parameter holds 4 KB
+(PutParameter's API reference).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import base64
 from dataclasses import dataclass
 
 from infra.configuration import Secret
+from infra.planning.boot.probes import PARAMETER, probe_request
 from infra.planning.environment import is_read_on_the_way
 from infra.planning.plan import ServicePlan
 
@@ -61,6 +63,7 @@ def _carried(plan: ServicePlan) -> dict[str, str]:
         for name, value in plan.container.environment
         if isinstance(value, Secret) or (len(value.encode()) > LARGEST_IN_USER_DATA and not is_read_on_the_way(name))
     }
+    values |= {PARAMETER.format(number): probe_request(probe) for number, probe in enumerate(plan.probes)}
     if login := plan.container.registry_login:
         values |= {USERNAME: login.username, PASSWORD: login.password.reveal()}
     return values

@@ -45,6 +45,7 @@ wait_out_failures() {
 # start: from a machine that has started to a container whose health check is good.
 start() {
   trap 'end $?' EXIT
+  rm -f "$WORK/started" # what another container wrote explains nothing
   if ! identify; then
     printf 'servestack: the instance metadata service does not answer\n' >&2
     if is_late; then replace_late 'the instance metadata service does not answer'; fi
@@ -58,10 +59,11 @@ start() {
   count_gpus
   fetch_image
   prepare_hub_cache
+  close_door
   start_container
   docker wait "$CONTAINER" >"$WORK/status" &
   WAITING=$!
-  if ! await_good_health; then explain_end "$(container_status)" no; fi
+  if ! { await_good_health && await_probes; }; then explain_end "$(container_status)" no; fi
   kill "$WAITING" 2>/dev/null || true # the unit waits from now on
   wait "$WAITING" || true
 }
@@ -84,6 +86,7 @@ await_good_health() {
       "http://127.0.0.1:$REPLICA_PORT$HEALTH_PATH") || answer=000
     if ((10#$answer >= LOWEST_GOOD_STATUS && 10#$answer <= HIGHEST_GOOD_STATUS)); then return 0; fi
     if [[ $answer != 000 ]]; then opened=yes; fi
+    judge_answer "$answer"
     local waited=$(($(date +%s) - began))
     if [[ $said == no ]] && ((waited >= patience)); then
       said=yes
@@ -115,7 +118,7 @@ waiting_for() {
 say_unhealthy() {
   local cause="GET $HEALTH_PATH on port $CONTAINER_PORT answered $2 after $3 s"
   if [[ $1 == no ]]; then
-    cause="port $CONTAINER_PORT never opened: nothing in the container listens on it after $3 s; make the command listen on this port, on 0.0.0.0"
+    cause="port $CONTAINER_PORT never opened: nothing in the container listens on it after $3 s$(listening_elsewhere); make the command listen on this port, on 0.0.0.0"
   fi
   CAUSE=$cause
   put_state '' "$cause" false

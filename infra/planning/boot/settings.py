@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from infra.configuration import Secret
 from infra.planning.boot.parameters import PASSWORD, USERNAME, parameter_names, parameter_prefix, parameters
+from infra.planning.boot.probes import PARAMETER as PROBE
+from infra.planning.boot.probes import REPLICA_PORT
 from infra.planning.boot.quoting import array, scalar
+from infra.planning.checks import ReplicaProbe
 from infra.planning.environment import is_read_on_the_way
 from infra.planning.plan import Container, ServicePlan
 from infra.planning.private_ecr import pulled_by_role
 from infra.planning.shared_memory import SHARED_MEMORY_MB
-
-REPLICA_PORT = 8000
-"""The port of every replica for the load balancer. It does not depend on the container's port, because AWS replaces a
-target group whose port changes."""
 
 
 def settings(
@@ -36,7 +35,10 @@ def settings(
     def selectors(key: str) -> list[str]:
         return [f"{prefix}{name}:{parameter_versions[name]}" for name in parameter_names(plan, key)]
 
-    carried = [(name, selectors(name)) for name, _ in container.environment]
+    def versions(key: str) -> list[str]:
+        return [str(parameter_versions[name]) for name in parameter_names(plan, key)]
+
+    carried = [(name, versions(name)) for name, _ in container.environment]
     plain = _plain(plan)
     exported = [f"{name}={value}" for name, value in plain.items() if not is_read_on_the_way(name)]
     lines = [
@@ -58,11 +60,15 @@ def settings(
         scalar("LOWEST_GOOD_STATUS", int(lowest)),
         scalar("HIGHEST_GOOD_STATUS", int(highest or lowest)),
         scalar("SHM_SIZE", f"{SHARED_MEMORY_MB}m" if container.shm_size_mb is None else ""),
+        scalar("PATH_COMES_LATER", "yes" if health.comes_later else "no"),
+        scalar("LISTENING", plan.listening),
+        array("PROBES", [_probe(probe, selectors(PROBE.format(number))) for number, probe in enumerate(plan.probes)]),
         array("INSTANCE_PATHS", [mount.instance_path for mount in container.mounts]),
         array("HUB_CACHE_PATHS", container.hub_cache_paths),
         array("GPU_COUNT_VARIABLES", container.gpu_count_variables),
         array("VARIABLES", exported),
-        array("SECRETS", [" ".join((name, *names)) for name, names in carried if names]),
+        scalar("PARAMETER_PREFIX", prefix),
+        array("SECRETS", [" ".join((name, *numbers)) for name, numbers in carried if numbers]),
         array("RUN_OPTIONS", [*_run_options(container), *_inline(plain)]),
         array("ARGUMENTS", container.arguments),
     ]
@@ -95,6 +101,10 @@ def _plain(plan: ServicePlan) -> dict[str, str]:
     }
 
 
+def _probe(probe: ReplicaProbe, selectors: Sequence[str]) -> str:
+    return " ".join((probe.name, str(probe.interval), str(probe.ready_after), *selectors))
+
+
 def _run_options(container: Container) -> list[str]:
     """Return the options of `docker run` that do not depend on the machine."""
     options: list[str] = []
@@ -106,6 +116,8 @@ def _run_options(container: Container) -> list[str]:
         options += ["--user", container.user]
     if container.privileged:
         options += ["--privileged"]
+    if container.terminal:
+        options += ["--tty"]
     for mount in container.mounts:
         options += ["--mount", bind(mount.instance_path, mount.path)]
     if container.entrypoint is not None:

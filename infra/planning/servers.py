@@ -1,0 +1,70 @@
+"""What the program knows about a model server: how it is recognised, and what it does by default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 (what servers listen on)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A model server."""
+
+    name: str
+    images: str
+    """A regular expression of its images, without tag. It must match the whole name, or what follows a `/`."""
+    programs: tuple[tuple[str, ...], ...] = ()
+    """Its programs, each with the subcommand that serves."""
+    modules: tuple[str, ...] = ()
+    """Its Python modules for `python -m`: a package stands for its modules."""
+    scripts: tuple[str, ...] = ()
+    """Files that are this server only in its own image."""
+
+    port: int
+    """The port that it listens on by default."""
+    port_options: tuple[str, ...] = ("--port",)
+    port_variables: tuple[str, ...] = ()
+    host: str = EVERYWHERE
+    """The address that it listens on by default."""
+    host_options: tuple[str, ...] = ("--host",)
+    host_variables: tuple[str, ...] = ()
+    """Variables with the address, or with address and port: `0.0.0.0:11434`."""
+    image_variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Variables that its own images set."""
+
+    health: str
+    """The path that answers GET with 200 if, and only if, it can serve."""
+    model_health: str | None = None
+    """The path that answers GET with 200 when one model is there, with `{model}`, and before that with 404."""
+    prefix: str | None = "/v1"
+    """The path of its OpenAI API; `None`: it has none."""
+
+    spread: Literal["all", "one"]
+    """Whether it puts a model onto all GPUs of a machine by default, or onto one."""
+    parallel: tuple[tuple[str, ...], ...] = ()
+    """Options with a number of GPUs. The numbers of several options are multiplied."""
+    parallel_variables: tuple[str, ...] = ()
+    sharded: tuple[str, str] | None = None
+    """The option and the variable that limit it to one GPU if they are `false`."""
+    caches: tuple[str, ...] = ("/root/.cache/huggingface",)
+    """The folders of the container in which it keeps weights that it has fetched."""
+
+    model_first: bool = False
+    """Whether the first argument without a name is the model."""
+    model_options: tuple[str, ...] = ()
+    model_variables: tuple[str, ...] = ()
+    revision: tuple[str, ...] = ("--revision",)
+    revision_variables: tuple[str, ...] = ()
+    quantize: tuple[str, ...] = ()
+    quantize_variables: tuple[str, ...] = ()
+    name_options: tuple[str, ...] = ()
+    """Options with the model names that it answers to."""
+    names: Literal["own", "any", "varies"] = "varies"
+    """Whether it answers only to its own model names. If no option names them, that is the model as it is written."""
+    lists: tuple[str, ...] = ()
+    """Options that take several words."""
+    files: tuple[str, ...] = ()
+    """Options that name a file with more options."""
