@@ -14,7 +14,8 @@ from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, 
 from gateway_lambda.generation.stops import Stops
 
 _ENDS = ("<|end|>", "<|call|>", "<|return|>", "<|start|>")
-_MARKS = ("<|channel|>", "<|message|>", "<|constrain|>", *_ENDS)
+_MESSAGE = "<|message|>"
+_MARKS = ("<|channel|>", _MESSAGE, "<|constrain|>", *_ENDS)
 _STOPS = Stops(_MARKS)
 _MARK = re.compile("|".join(map(re.escape, _MARKS)))
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
@@ -69,7 +70,7 @@ class HarmonyParser:
             return []
         held, self._held = self._held, ""
         deltas = self._text(held) + self._marked(token)
-        self.plain = token == "<|message|>" and self._final and Content not in self._said
+        self.plain = token == _MESSAGE and self._final and Content not in self._said
         return deltas
 
     def finish(self) -> list[Delta]:
@@ -103,7 +104,7 @@ class HarmonyParser:
             return []
         if mark == "<|channel|>" and self._body is not None:
             self._end()
-        if self._body is None and mark == "<|message|>":
+        if self._body is None and mark == _MESSAGE:
             return self._begin()
         if self._body is None:
             self._header += mark
