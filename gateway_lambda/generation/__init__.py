@@ -7,6 +7,6 @@ A dialect (`openai/`) reads a client's JSON into a `request`: `field_rows` and `
 - Another dialect is a folder beside `openai/`. It has a function (exchange, body, generator, settings) for each route,
   which `interface.py` lists. It writes streams by an `EventWriter` or a `CallWriter`.
 - Another server is a folder beside `tgi/`. It has a `Generator`, which `app.py` makes.
-- Another part of a model's text, beside content and calls, is a struct in `deltas`. An `answer_parser` makes it, a
-  `choice` keeps it, and each dialect writes it.
+- `reasoning` tells a model's reasoning from its answer. Another part of a model's text, beside reasoning, content and
+  calls, is a struct in `deltas`. An `answer_parser` makes it, a `choice` keeps it, and each dialect writes it.
 """

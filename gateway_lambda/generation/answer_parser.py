@@ -21,6 +21,11 @@ class AnswerParser(Protocol):
         ...
 
     @property
+    def plain(self) -> bool:
+        """All that follows is content, and needs no parser."""
+        ...
+
+    @property
     def unwraps(self) -> bool:
         """Its content is a part of the text alone, also without calls."""
         ...

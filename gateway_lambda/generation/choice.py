@@ -37,3 +37,5 @@ class Choice(msgspec.Struct):
     """The scores of the shown tokens, if the client wants them."""
     called: TextAndCalls | None = None
     """The text and the calls, if it calls tools."""
+    reasoning: str | None = None
+    """The text in which the model reasoned before it answered. It is not part of `text` or `called`."""

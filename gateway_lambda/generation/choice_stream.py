@@ -63,7 +63,7 @@ class ChoiceStream:
 
 
 class CallingChoiceStream(ChoiceStream):
-    """A choice whose text may call tools."""
+    """A choice whose text may have reasoning, or call tools."""
 
     __slots__ = ("_call_writer", "_parser")
 
@@ -74,6 +74,8 @@ class CallingChoiceStream(ChoiceStream):
 
     def take(self, token: Token, event: TokenEvent) -> bytes:
         """The events that one more token makes, if any. The choice ends after the last call that the request allows."""
+        if self._parser.plain:
+            return super().take(token, event)
         deltas = self._parser.feed(self._show(token, event))
         if token.special:
             deltas += self._parser.mark(token.text)

@@ -1,4 +1,4 @@
-"""The parts of a model's text, in order: content, the start of a call, pieces of its arguments."""
+"""The parts of a model's text, in order: reasoning, content, the start of a call, pieces of its arguments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import msgspec
 
 
 class Content(msgspec.Struct, frozen=True):
-    """Text that is part of no call."""
+    """Text of the answer that is part of no call."""
+
+    text: str
+
+
+class Reasoning(msgspec.Struct, frozen=True):
+    """Text in which the model reasons before it answers, without the marks around it. No call is read in it."""
 
     text: str
 
@@ -26,4 +32,4 @@ class CallArguments(msgspec.Struct, frozen=True):
     text: str
 
 
-Delta = Content | CallStart | CallArguments
+Delta = Reasoning | Content | CallStart | CallArguments

@@ -40,10 +40,10 @@ class EventWriter(Protocol):
 
 
 class CallWriter(EventWriter, Protocol):
-    """Writes choices whose text has a parser, so that it may call tools."""
+    """Writes choices whose text has a parser: it may reason or call tools."""
 
     def delta(self, index: int, delta: Delta, scores: list[Score] | None = None) -> bytes:
-        """A piece of a choice's text, or of its calls."""
+        """A piece of a choice's reasoning, of its text, or of its calls."""
         ...
 
     def end(self, index: int, finish: Finish, scores: list[Score] | None = None, *, calls: bool = False) -> bytes:

@@ -9,20 +9,32 @@ from typing import Any, cast
 
 from gateway_lambda.errors import NO_RETRY, GatewayError, RequestError, ServiceError
 from gateway_lambda.generation.ready_model import ReadyModel
+from gateway_lambda.generation.reasoning import reasoning_start
 from gateway_lambda.generation.request import ChatRequest
 from gateway_lambda.templates import MessagesRefused, TemplateError, TemplateInvalid, TemplateRaised
 
 
 def render_prompt(model: ReadyModel, request: ChatRequest) -> str:
-    """Return the text for the model, before the BOS rule. Raises `GatewayError`."""
-    use = request.tools
+    """Return the text for the model, before the BOS rule; set how its answers begin. Raises `GatewayError`.
+
+    A grammar rules the whole answer, so that there is no reasoning in it.
+    """
     try:
-        prompt = _render(model, request, request.messages)
-        if use is None or use.syntax is None or (model.template.reads_tools and _prints(prompt, use.tools)):
-            return prompt
-        return _render(model, request, _with_rule(request.messages, use.rule()))
+        prompt = _with_tools(model, request)
+        marks = model.reasoning
     except TemplateError as error:
         raise _as_http(error) from None
+    if marks is not None and request.grammar is None:
+        request.reasoning = reasoning_start(marks, prompt, _continued(prompt, request.messages))
+    return prompt
+
+
+def _with_tools(model: ReadyModel, request: ChatRequest) -> str:
+    use = request.tools
+    prompt = _render(model, request, request.messages)
+    if use is None or use.syntax is None or (model.template.reads_tools and _prints(prompt, use.tools)):
+        return prompt
+    return _render(model, request, _with_rule(request.messages, use.rule()))
 
 
 def _render(model: ReadyModel, request: ChatRequest, messages: Any) -> str:
@@ -35,6 +47,17 @@ def _render(model: ReadyModel, request: ChatRequest, messages: Any) -> str:
         reasoning_effort=request.reasoning_effort,
         chat_template_kwargs=request.chat_template_kwargs,
     )
+
+
+def _continued(prompt: str, messages: list[Any]) -> str:
+    """The text of an answer that the model continues: the last message, if the prompt ends with it."""
+    last = cast("dict[str, Any]", messages[-1])
+    content: object = last.get("content")
+    if isinstance(content, list) and content:
+        content = cast("list[Any]", content)[-1].get("text")
+    if last["role"] != "assistant" or not isinstance(content, str):
+        return ""
+    return content if prompt.endswith((content, content.rstrip())) else ""
 
 
 def _prints(prompt: str, tools: list[dict[str, Any]] | None) -> bool:

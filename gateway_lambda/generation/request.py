@@ -8,11 +8,13 @@ import msgspec
 
 from gateway_lambda.errors import Header, RequestError
 from gateway_lambda.generation.answer_parser import AnswerParser, OfferedTools
+from gateway_lambda.generation.harmony import HarmonyParser
+from gateway_lambda.generation.reasoning import HARMONY, ReasoningParser, ReasoningStart
 from gateway_lambda.registry.record import Model
 
 
 class GenerationRequest(msgspec.Struct):
-    """One checked request. It is filled while fields are read, and does not change after that."""
+    """One checked request. It is filled while fields are read and the prompt is rendered; then it does not change."""
 
     model: Model
     stream: bool = False
@@ -42,7 +44,7 @@ class GenerationRequest(msgspec.Struct):
     """Unsupported parameters that were ignored, because the record says `unsupported_params: drop`."""
 
     def parser(self) -> AnswerParser | None:
-        """Return a new parser for one choice, if the gateway looks for calls of tools in its text."""
+        """Return a new parser for one choice, if its text can have reasoning or calls of tools."""
         return None
 
     def unsupported(self, param: str, remedy: str) -> None:
@@ -62,9 +64,16 @@ class ChatRequest(GenerationRequest):
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
     tools: OfferedTools | None = None
+    reasoning: ReasoningStart | None = None
+    """How the answers begin, for a model that reasons. `render_prompt` sets it."""
 
     def parser(self) -> AnswerParser | None:
-        return None if self.tools is None else self.tools.parser()
+        answer = None if self.tools is None else self.tools.parser()
+        if self.reasoning is None:
+            return answer
+        if self.reasoning.marks is HARMONY:
+            return answer if isinstance(answer, HarmonyParser) else HarmonyParser()
+        return ReasoningParser(self.reasoning, answer)
 
 
 def dropped_header(request: GenerationRequest) -> list[Header]:

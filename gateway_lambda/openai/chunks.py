@@ -87,7 +87,7 @@ class ChatChunks(Chunks):
         return self._before_text[index] + _encode(text) + after
 
     def delta(self, index: int, delta: Delta, scores: list[Score] | None = None) -> bytes:
-        """A piece of a choice's text, or of its calls."""
+        """A piece of a choice's reasoning, of its text, or of its calls."""
         logprobs = _encode(chat_logprobs(scores)) if scores else b"null"
         after = b',"logprobs":' + logprobs + b',"finish_reason":null}' + self._tail
         shown = function_delta(delta) if self._functions else stream_delta(delta)
@@ -161,6 +161,8 @@ def _chat_choice(index: int, choice: Choice, *, functions: bool) -> dict[str, An
         message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None}
     else:
         message = function_message(called) if functions else assistant_message(called)
+    if choice.reasoning is not None:
+        message["reasoning_content"] = choice.reasoning
     return {
         "index": index,
         "message": message,

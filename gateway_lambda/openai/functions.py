@@ -13,7 +13,7 @@ from typing import Any, cast
 from gateway_lambda.errors import RequestError, invalid_value
 from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.generation.choice import TextAndCalls
-from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta
+from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta, Reasoning
 from gateway_lambda.generation.fields import sequence
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tools.request import ToolUse, read_tools
@@ -74,6 +74,8 @@ def function_delta(delta: Delta) -> dict[str, Any]:
     match delta:
         case Content(text):
             return {"content": text}
+        case Reasoning(text):
+            return {"reasoning_content": text}
         case CallStart(_, _, name):
             return {"function_call": {"name": name, "arguments": ""}}
         case CallArguments(_, text):

@@ -1,11 +1,14 @@
-"""An assistant's text and calls in OpenAI's form: a whole message, and the `delta` of a chunk."""
+"""An assistant's text and calls in OpenAI's form: a whole message, and the `delta` of a chunk.
+
+OpenAI has no field for reasoning. `reasoning_content` is the name at DeepSeek, which most clients read.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from gateway_lambda.generation.choice import TextAndCalls, ToolCall
-from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta
+from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta, Reasoning
 
 
 def assistant_message(called: TextAndCalls) -> dict[str, Any]:
@@ -21,6 +24,8 @@ def stream_delta(delta: Delta) -> dict[str, Any]:
     match delta:
         case Content(text):
             return {"content": text}
+        case Reasoning(text):
+            return {"reasoning_content": text}
         case CallStart(index, id, name):
             function = {"name": name, "arguments": ""}
             return {"tool_calls": [{"index": index, "id": id, "type": "function", "function": function}]}

@@ -61,7 +61,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_n: int = 8
     unsupported_params: Literal["reject", "drop"] = "reject"
     tools: str = "grammar"
-    """`off`, `grammar`, or the name of an output parser (`hermes`, `llama3`, `mistral`)."""
+    """`off`, `grammar`, or the name of a call syntax (docs/translation.md#tools)."""
     json_object: Literal["reject", "regex"] = "regex"
     vision: bool = False
     image_hosts: list[str] = []

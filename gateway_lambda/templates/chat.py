@@ -130,6 +130,11 @@ class ChatTemplate:
         """Whether the template of requests with tools has the variable `tools`. TGI asks its text the same."""
         return self._tool_use is not None and "tools" in self._tool_use.source
 
+    @property
+    def source(self) -> str:
+        """The text of all templates."""
+        return "\n".join(template.source for template in self._templates())
+
     def _templates(self) -> list[CompiledTemplate]:
         return [template for template in (self._default, self._tool_use) if template is not None]
 

@@ -9,7 +9,7 @@ from gateway_lambda.generation.scores import Score, Scores, known
 from gateway_lambda.generation.shown_text import ShownText
 from gateway_lambda.generation.stops import Stops
 from gateway_lambda.tgi.replies import Details, Generated, decode_answer_tokens, decode_top_tokens
-from gateway_lambda.tools.gathered_calls import gather
+from gateway_lambda.tools.gathered_calls import gather, gather_reasoning
 
 
 def read_choice(
@@ -23,7 +23,8 @@ def read_choice(
 
     Its text is `generated_text`, or the texts of the tokens in three cases: `generated_text` is empty although the
     tokens are not (the answer is cut inside a character); it has more than `limit` tokens; it goes on after a control
-    token that ends it. `top`: how many likely tokens a score has; None: no scores. `parser` looks for calls of tools.
+    token that ends it. `top`: how many likely tokens a score has; None: no scores. `parser` tells reasoning and
+    calls of tools from content.
     """
     text, details = generated.generated_text, generated.details
     cut = stops.find(text)
@@ -77,7 +78,9 @@ def _tell(
 
 def _with_calls(choice: Choice, deltas: list[Delta], parser: AnswerParser | None) -> Choice:
     if parser is not None:
-        called = gather([*deltas, *parser.finish()])
+        deltas = [*deltas, *parser.finish()]
+        called = gather(deltas)
+        choice.reasoning = gather_reasoning(deltas)
         choice.called = called if called.calls else None
         if choice.called is None and parser.unwraps:
             choice.text = called.content or ""

@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 
 from gateway_lambda.generation.deltas import Content, Delta
 from gateway_lambda.tools.call_parser import CallParser
 from gateway_lambda.tools.call_syntax import SYNTAXES
 from gateway_lambda.tools.json_scanner import JsonScanner
+from gateway_lambda.tools.syntaxes.frame import Functions
 
 _ANSWER = re.compile(r'\{ ?"function" ?: ?\{ ?"answer" ?: ?"?(?=\{)')
 _SQUEEZED = '{"function":{"answer":"'
@@ -25,8 +25,8 @@ class AnswerOrCallParser(CallParser):
 
     unwraps = True
 
-    def __init__(self, names: Collection[str]) -> None:
-        super().__init__(SYNTAXES["forced"], names)
+    def __init__(self, functions: Functions) -> None:
+        super().__init__(SYNTAXES["forced"], functions)
         self._start: str | None = ""
         """The text so far, until it shows which of the two it is."""
         self._scanner: JsonScanner | None = None

@@ -1,143 +1,122 @@
-"""How models write calls: the texts that announce them, and the form of their JSON objects.
-
-hermes    `<tool_call>{"name": …, "arguments": {…}}</tool_call>`, one tag for each call, or several objects in one tag
-llama3    `{"name": …, "parameters": {…}}` as the whole answer, or behind `<|python_tag|>`; several with `;` between
-mistral   `[TOOL_CALLS] [{"name": …, "arguments": {…}}, …]`, the marker being a control token; without it, a list as
-          the whole answer
-any       all of these
-forced    `{"function": {"name": …, "arguments": {…}}}` as the whole answer, by the grammar in `forced_call_grammar.py`
-"""
+"""The syntaxes of calls, by name, and the one that a chat template names."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from functools import lru_cache
 
-import msgspec
-
-from gateway_lambda.bounded_json import count_values
+from gateway_lambda.generation.stops import Stops
+from gateway_lambda.tools.syntaxes import json_arguments, json_objects, pythonic, tagged
+from gateway_lambda.tools.syntaxes.frame import Frame
 
 
 class CallSyntax:
-    """How calls are announced.
+    """The frames in which a model writes calls.
 
-    `openers`: the texts that announce calls, with the texts that close them ("": none). `firsts`: the first characters
-    of the openers; an opener has its first character only once. `bare`: characters that can begin calls at the start of
-    the answer.
+    `openers`: the frames of each text that announces calls, which `opener` finds. `closers`: the texts behind calls.
+    `bare`: the frames without an opener, for calls that stand at the start of a line with one of the characters
+    `bare_firsts`; `start` finds these too. `firsts`: the first characters of all.
     """
 
-    def __init__(self, openers: Mapping[str, str], bare: str = "") -> None:
-        self.openers = openers
-        self.bare = bare
-        self.opener = re.compile("|".join(map(re.escape, openers)) or r"(?!)")
-        self.firsts = "".join(dict.fromkeys(opener[0] for opener in openers))
+    def __init__(self, *frames: Frame, bare: str = "") -> None:
+        self.frames = frames
+        self.openers: dict[str, tuple[Frame, ...]] = {}
+        for frame in frames:
+            if frame.opener:
+                self.openers[frame.opener] = (*self.openers.get(frame.opener, ()), frame)
+        self.closers = frozenset(closer for frame in frames for closer in frame.closers)
+        self.bare = tuple(frame for frame in frames if not frame.opener)
+        self.bare_firsts = bare
+        self.firsts = tuple(dict.fromkeys((*(opener[0] for opener in self.openers), *bare)))
+        texts = [re.escape(opener) for opener in sorted(self.openers, key=len, reverse=True)]
+        self.opener = re.compile("|".join(texts) or r"(?!)")
+        if bare:
+            texts.append(rf"\n[ \t]*[{re.escape(bare)}]")
+        self.start = re.compile("|".join(texts) or r"(?!)")
+        self._texts = Stops(self.openers)
+        self._longest = max(map(len, self.openers), default=0)
 
-    def begins_bare(self, text: str, at: int) -> bool:
-        """Return whether an answer that starts at `at` can start with a call without an opener."""
-        if text[at : at + 1] not in (*self.bare,):
-            return False
-        return not any(opener.startswith(text[at : at + len(opener)]) for opener in self.openers)
+    def opener_at(self, text: str, at: int) -> str | None:
+        """Return the opener at `at`; "" if what is there can become one; None if not."""
+        for opener in self.openers:
+            if text.startswith(opener, at):
+                return opener
+        rest = text[at : at + self._longest]
+        return "" if any(opener.startswith(rest) for opener in self.openers) else None
 
     def unfinished_opener(self, text: str, at: int) -> int:
         """Return where an unfinished opener at the end of `text` starts; the length of `text` without one."""
-        last = max((text.rfind(first, at) for first in self.firsts), default=-1)
-        if last >= 0 and any(opener.startswith(text[last:]) for opener in self.openers):
-            return last
-        return len(text)
+        begin = max(at, len(text) - self._longest)
+        return len(text) - self._texts.unfinished(text[begin:])
 
 
-_HERMES = {"<tool_call>": "</tool_call>"}
-_LLAMA3 = {"<|python_tag|>": ""}
-_MISTRAL = {"[TOOL_CALLS]": ""}
+_TAGGED = (*tagged.QWEN, tagged.SEED, tagged.MINIMAX, *tagged.DSML)
+_BARE = json_objects.BARE
 
 SYNTAXES: Mapping[str, CallSyntax] = {
-    "hermes": CallSyntax(_HERMES),
-    "llama3": CallSyntax(_LLAMA3, bare="{"),
-    "mistral": CallSyntax(_MISTRAL, bare="["),
-    "any": CallSyntax({**_HERMES, **_LLAMA3, **_MISTRAL}, bare="{["),
-    "forced": CallSyntax({}, bare="{"),
+    "hermes": CallSyntax(json_objects.TOOL_CALL),
+    "llama3": CallSyntax(json_objects.PYTHON_TAG, _BARE, bare="{"),
+    "mistral": CallSyntax(json_objects.TOOL_CALLS_CONTROL, json_arguments.MISTRAL, _BARE, bare="["),
+    "deepseek": CallSyntax(*json_arguments.DEEPSEEK),
+    "dsml": CallSyntax(*tagged.DSML),
+    "function": CallSyntax(json_arguments.FUNCTION),
+    "functools": CallSyntax(json_objects.FUNCTOOLS, json_objects.TOOL_CALL_CONTROL),
+    "glm": CallSyntax(tagged.GLM),
+    "granite": CallSyntax(json_objects.TOOL_CALL_CONTROL, json_objects.TOOL_CALL, json_objects.FUNCTION_CALL),
+    "kimi": CallSyntax(*json_arguments.KIMI),
+    "lfm2": CallSyntax(pythonic.TOOL_CALL_START),
+    "minimax": CallSyntax(tagged.MINIMAX, json_objects.TOOL_CALLS),
+    "nemotron": CallSyntax(json_objects.TOOLCALL),
+    "pythonic": CallSyntax(pythonic.PYTHON_START, pythonic.BARE, bare="["),
+    "qwen_coder": CallSyntax(*tagged.QWEN),
+    "seed": CallSyntax(tagged.SEED),
+    "xlam": CallSyntax(json_objects.FENCE, json_objects.TOOL_CALLS_CONTROL, _BARE, bare="{["),
+    "any": CallSyntax(
+        *(json_objects.TOOL_CALL, json_objects.PYTHON_TAG, json_objects.TOOL_CALLS_CONTROL),
+        *(json_objects.TOOL_CALL_CONTROL, json_objects.TOOL_CALLS, json_objects.TOOLCALL, json_objects.FUNCTION_CALL),
+        *(json_arguments.MISTRAL, json_arguments.FUNCTION, *json_arguments.DEEPSEEK, *json_arguments.KIMI),
+        *(*tagged.QWEN, tagged.SEED, tagged.GLM, tagged.MINIMAX, *tagged.DSML),
+        *(pythonic.PYTHON_START, pythonic.TOOL_CALL_START, pythonic.BARE, _BARE),
+        bare="{[",
+    ),
+    "forced": CallSyntax(_BARE, bare="{"),
 }
+"""`any` has all whose texts announce nothing else. `forced` is what the grammar in `forced_call_grammar.py` makes."""
 
-LONGEST_HEADER = 512
-"""Characters up to the bracket of the arguments. After a longer header, a call is known only when it is complete."""
-
-_PAIRS = r'(?:"[^"\\]*"\s*:\s*"[^"\\]*"\s*,\s*)*?'
-_HEADER = re.compile(
-    rf'\{{\s*{_PAIRS}(?:"function"\s*:\s*\{{\s*{_PAIRS})?"name"\s*:\s*"(?P<name>[^"\\]*)"\s*,\s*{_PAIRS}'
-    r'"(?:arguments|parameters)"\s*:\s*\{'
+_IN_TEMPLATES = (
+    ("<|channel|>analysis<|message|>", "harmony"),
+    ("DSML", "dsml"),
+    ("<｜tool▁calls▁begin｜>", "deepseek"),
+    ("<|tool_calls_section_begin|>", "kimi"),
+    ("minimax:tool_call", "minimax"),
+    ("<seed:tool_call>", "seed"),
+    ("<arg_key>", "glm"),
+    ("<tool_call>\\n<function=", "qwen_coder"),
+    ("<tool_call>\n<function=", "qwen_coder"),
+    ("<function=", "function"),
+    ("[TOOL_CALLS]", "mistral"),
+    ("<|tool_call_start|>", "lfm2"),
+    ("<|python_start|>", "pythonic"),
+    ("<TOOLCALL>", "nemotron"),
+    ("<tool_calls>", "minimax"),
+    ("functools", "functools"),
+    ("<|tool|>", "functools"),
+    ("<|tool_call|>", "granite"),
+    ("<tool_call>", "hermes"),
 )
-_FIRST_KEY = re.compile(r'\{\s*"(?P<key>[^"\\]*)"')
-_HALF = re.compile("[\ud800-\udfff]")
-_FIRST_KEYS = ("name", "type", "id", "function")
-_LONGEST_START = 64
-"""Characters that hold an object's first key, where it is one of these."""
+"""Texts of templates, the most particular first, and the syntax that each names. gpt-oss has a parser of its own."""
 
 
-class Call(msgspec.Struct, frozen=True):
-    """A function's name and the JSON text of its arguments, which are an object."""
-
-    name: str
-    arguments: str
-
-
-def named_in_header(text: str) -> str | None:
-    """Return the function's name, if `text` is a call up to the bracket of its arguments (`LONGEST_HEADER` at most)."""
-    found = _HEADER.fullmatch(text)
-    return found["name"] if found else None
+@lru_cache(maxsize=256)
+def named_in_templates(templates: tuple[str, ...]) -> str:
+    """Return the name of the syntax that chat templates name; "any" if they name none."""
+    return next((name for text, name in _IN_TEMPLATES if any(text in template for template in templates)), "any")
 
 
-def may_be_call(start: str) -> bool | None:
-    """Return whether an object that begins like this can be a call; None while it is too early to say."""
-    found = _FIRST_KEY.match(start, 0, _LONGEST_START)
-    if found:
-        return found["key"] in _FIRST_KEYS
-    return False if len(start) >= _LONGEST_START else None
-
-
-def read_call(text: str, names: Collection[str], *, announced: bool) -> Call | None:
-    """Return the call of a function in `names` that a complete JSON object is; None for any other object.
-
-    Arguments can be an object, or a string with one. Missing arguments are `{}` if an opener announced the call;
-    otherwise such an object is an answer.
-    """
-    value = _loads(text)
-    if value is not None and isinstance(value.get("function"), dict):
-        value = cast("dict[str, Any]", value["function"])
-    if value is None or not isinstance(value.get("name"), str) or value["name"] not in names:
-        return None
-    given = [value[key] for key in ("arguments", "parameters") if key in value]
-    if not given and not announced:
-        return None
-    arguments: object = next((found for found in given if found is not None), None)
-    if arguments is None:
-        return Call(value["name"], "{}")
-    if isinstance(arguments, str):
-        return Call(value["name"], normal_arguments(arguments)) if _loads(arguments) is not None else None
-    if not isinstance(arguments, dict):
-        return None
-    return Call(value["name"], _dumps(cast("dict[str, Any]", arguments)))
-
-
-def normal_arguments(text: str) -> str:
-    """Return the arguments in one spelling. Text that is not a JSON object stays as it is."""
-    value = _loads(text)
-    return text if value is None else _dumps(value)
-
-
-def _dumps(value: dict[str, Any]) -> str:
-    """JSON text. Half of a surrogate pair, which is no text by itself, stays the escape that it was."""
-    text = json.dumps(value, ensure_ascii=False)
-    return json.dumps(value) if _HALF.search(text) else text
-
-
-def _loads(text: str) -> dict[str, Any] | None:
-    """An object, raw control characters in its strings allowed; without NaN and numbers that overflow to infinity."""
-    try:
-        count_values(text.encode("utf-8", "surrogatepass"))
-        value = json.loads(text, strict=False)
-        json.dumps(value, allow_nan=False)
-    except (ValueError, RecursionError):
-        return None
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+@lru_cache(maxsize=64)
+def with_bare_objects(name: str) -> CallSyntax:
+    """Return a syntax that also has JSON objects without an opener, which models write when they forget it."""
+    syntax = SYNTAXES[name]
+    frames = syntax.frames if _BARE in syntax.frames else (*syntax.frames, _BARE)
+    return CallSyntax(*frames, bare="{[")

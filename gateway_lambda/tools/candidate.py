@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from io import StringIO
 
-from gateway_lambda.tools.call_syntax import LONGEST_HEADER, Call, may_be_call, named_in_header, read_call
+from gateway_lambda.tools.json_call import may_be_call, named_in_header, read_call
 from gateway_lambda.tools.json_scanner import JsonScanner
+from gateway_lambda.tools.syntaxes.frame import LONGEST_HEADER, Call
 
 
 class Candidate:
     """Possible calls: one object after another, perhaps in a list.
 
-    `closer`: the text that ends them, or "". `announced`: an opener came before; without one, an object must begin like
-    a call.
+    `opener` came before. `announced`: an opener did, perhaps as a control token; otherwise, an object must begin like a
+    call.
     """
 
-    def __init__(self, opener: str, closer: str, *, announced: bool) -> None:
-        self.closer = closer
+    def __init__(self, opener: str, *, announced: bool) -> None:
         self.in_list = False
         self.scanner = JsonScanner()
         self._announced = announced

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gateway_lambda.generation.choice import TextAndCalls, ToolCall
-from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta
-from gateway_lambda.tools.call_syntax import normal_arguments
+from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta, Reasoning
+from gateway_lambda.tools.json_call import normal_arguments
+
+
+def gather_reasoning(deltas: Iterable[Delta]) -> str | None:
+    """Return the reasoning in all deltas of one choice; None without any."""
+    return "".join(delta.text for delta in deltas if isinstance(delta, Reasoning)) or None
 
 
 def gather(deltas: Iterable[Delta]) -> TextAndCalls:
-    """Return the answer that all deltas of one choice make."""
+    """Return the answer that all deltas of one choice make, without its reasoning."""
     content: list[str] = []
     calls: list[tuple[CallStart, list[str]]] = []
     for delta in deltas:
@@ -21,6 +26,8 @@ def gather(deltas: Iterable[Delta]) -> TextAndCalls:
                 calls.append((delta, []))
             case CallArguments(index, text):
                 calls[index][1].append(text)
+            case Reasoning():
+                pass
     return TextAndCalls(
         "".join(content) if content or not calls else None,
         tuple(ToolCall(start.id, start.name, normal_arguments("".join(parts))) for start, parts in calls),

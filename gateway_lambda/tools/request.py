@@ -12,20 +12,23 @@ from typing import Any, Literal, cast
 import msgspec
 
 from gateway_lambda.errors import RequestError, ServiceError, describe, invalid_type, invalid_value, unsupported_value
+from gateway_lambda.generation.answer_parser import AnswerParser
 from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.generation.fields import boolean, mapping, sequence, string
+from gateway_lambda.generation.harmony import HarmonyParser
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tools.answer_or_call import AnswerOrCallParser
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.call_syntax import SYNTAXES
+from gateway_lambda.tools.call_syntax import SYNTAXES, named_in_templates, with_bare_objects
 from gateway_lambda.tools.forced_call_grammar import Function, answer_schema, call_grammar
+from gateway_lambda.tools.said import new_call_id
 from gateway_lambda.tools.tool_rule import tool_rule
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _MOST = 128
 """Functions in a request, as at OpenAI."""
 _CHOICES = '\'none\', \'auto\', \'required\' or {"type": "function", "function": {"name": …}}'
-_PARSERS = {"grammar": "any", "hermes": "hermes", "llama3": "llama3", "mistral": "mistral"}
+_PARSERS = {"grammar": "any", **{name: name for name in SYNTAXES if name not in ("any", "forced")}}
 """The record's `tools`, and the syntax of calls if the model may choose whether to call."""
 
 
@@ -38,6 +41,8 @@ class ToolUse(msgspec.Struct, frozen=True):
     """Forces a call."""
     syntax: str | None = None
     """The call syntax to look for in the answer (`call_syntax.py`). None: all of the answer is content."""
+    in_template: str = "any"
+    """The call syntax that the model's template names. With the syntax `any`, this one is looked for."""
     names: frozenset[str] = frozenset()
     """Functions that may be called."""
     parallel: bool = True
@@ -46,11 +51,18 @@ class ToolUse(msgspec.Struct, frozen=True):
     dropped: tuple[str, ...] = ()
     """Parameters ignored because the record says `unsupported_params: drop`."""
 
-    def parser(self) -> CallParser | None:
+    def parser(self) -> AnswerParser | None:
         """Return a new parser for one choice, if the gateway looks for calls."""
+        if self.syntax is None:
+            return None
+        definitions = [tool["function"] for tool in self.tools or ()]
+        functions = {each["name"]: each["parameters"] for each in definitions if each["name"] in self.names}
         if self.answers:
-            return AnswerOrCallParser(self.names)
-        return None if self.syntax is None else CallParser(SYNTAXES[self.syntax], self.names, parallel=self.parallel)
+            return AnswerOrCallParser(functions)
+        if self.in_template == "harmony" and self.syntax == "any":
+            return HarmonyParser(functions, parallel=self.parallel, new_id=new_call_id)
+        syntax = with_bare_objects(self.in_template) if self.syntax == "any" else SYNTAXES[self.syntax]
+        return CallParser(syntax, functions, parallel=self.parallel)
 
     def rule(self) -> str:
         """Return the text that tells a model of the tools and of the syntax."""
@@ -88,7 +100,13 @@ def read_tools(
         return ToolUse(tools=tools)
     if not forced:
         if answer is None:
-            return ToolUse(tools=tools, syntax=_PARSERS[mode], names=frozenset(functions), parallel=parallel)
+            return ToolUse(
+                tools=tools,
+                syntax=_PARSERS[mode],
+                in_template=named_in_templates((model.chat_template or "", *model.chat_templates.values())),
+                names=frozenset(functions),
+                parallel=parallel,
+            )
         grammar = call_grammar(functions.values(), capabilities, answer_schema(answer, answer_param))
         return ToolUse(tools=tools, grammar=grammar, syntax="forced", names=frozenset(functions), answers=True)
     if not capabilities.takes_grammar:

@@ -36,12 +36,12 @@ class Said:
         self.space = ""
         self.anything = True
 
-    def call(self, name: str) -> None:
-        """Begin a call. White space before it is dropped."""
+    def call(self, name: str, id: str | None = None) -> None:
+        """Begin a call. White space before it is dropped. `id`: the one that the model gave it."""
         self._end_content()
         self._end_arguments()
         self.space = ""
-        self._deltas.append(CallStart(self.calls, self._new_id(), name))
+        self._deltas.append(CallStart(self.calls, id or self._new_id(), name))
         self.calls += 1
 
     def arguments(self, text: str) -> None:

@@ -86,7 +86,8 @@ class ModelConfiguration(Section, frozen=True):
         default="reject", description="What happens to parameters that have no equivalent in TGI"
     )
     tools: Annotated[str, BeforeValidator(_off), Field(min_length=1)] = Field(
-        default="grammar", description="How tools work: off, grammar, or the parser hermes, llama3 or mistral"
+        default="grammar",
+        description="How tools work: off, grammar (the chat template names the form of calls), or the name of a form",
     )
     json_object: Literal["reject", "regex"] = Field(
         default="regex", description="What happens to response_format json_object"

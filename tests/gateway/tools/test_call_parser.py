@@ -27,7 +27,7 @@ BRACKETS = r'{"x": "}{\"</tool_call><tool_call>\\", "y": {"z": [{}]}}'
 
 def parser(form: str, *, parallel: bool = True) -> CallParser:
     ids = count()
-    return CallParser(SYNTAXES[form], frozenset(("f", "g")), parallel=parallel, new_id=lambda: f"call_{next(ids)}")
+    return CallParser(SYNTAXES[form], {"f": {}, "g": {}}, parallel=parallel, new_id=lambda: f"call_{next(ids)}")
 
 
 def calls(*made: tuple[str, str]) -> tuple[ToolCall, ...]:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from gateway_lambda.generation.choice import TextAndCalls
 from gateway_lambda.tools.call_parser import CallParser
-from gateway_lambda.tools.call_syntax import SYNTAXES
+from gateway_lambda.tools.call_syntax import SYNTAXES, with_bare_objects
 from gateway_lambda.tools.gathered_calls import gather
 from tests.gateway.tools.reading import read_answer
+from tests.gateway.tools.recorded_calls import FUNCTIONS, ROWS, Row
 
 _PARTS = [
     *("<tool_call>", "</tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<tool", "_call>", "</tool_", "[TOOL", "<", "["),
@@ -21,14 +22,44 @@ _PARTS = [
     *('{"function": {"name": "f", "arguments": {', '{"arguments": {"a": [1, {}]}, "name": "f"}', '{"name": "f"}'),
     *('{"x": 1, "name": "f", "arguments": {}}', '{"x": 0, "name": "f", "arguments": "{}"}', '{"\\ud800": "\\ud800"}'),
     *('{"name": "f", "arguments": "{}"}', '{"name"', '"arguments": ', '"f"', '{"answer": 1}', '{"id": "<tool_call>"}'),
+    *("[TOOL_CALLS]f", "f", "[ARGS]", "[CALL_ID]", "<function=f>", "<function=", "</function>", "<parameter=x>", "1"),
+    *(
+        "</parameter>",
+        "<｜tool▁calls▁begin｜>",
+        "<｜tool▁call▁begin｜>",
+        "function<｜tool▁sep｜>f",
+        "f<｜tool▁sep｜>",
+        "```json",
+    ),
+    *("```", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>", "<tool_call>f", "<arg_key>", "</arg_key>", "<arg_value>"),
+    *("</arg_value>", "<|tool_calls_section_begin|>", "<|tool_call_begin|>", "functions.f:0", "functions.", ":0"),
+    *(
+        "<|tool_call_argument_begin|>",
+        "<|tool_call_end|>",
+        "<|tool_calls_section_end|>",
+        "[f(",
+        "x='",
+        "'",
+        ")",
+        "f()]",
+    ),
+    *("<|python_start|>", "<|python_end|>", "<|tool_call_start|>", '<minimax:tool_call><invoke name="f">', "</invoke>"),
+    *(
+        '<parameter name="x">',
+        "</minimax:tool_call>",
+        '<｜DSML｜tool_calls><｜DSML｜invoke name="f">',
+        "</｜DSML｜invoke>",
+    ),
+    *("functools", "<|tool_call|>", "<tool_calls>", "<TOOLCALL>", "<seed:tool_call>", '\n{"name": "f", "arguments": {'),
     *("{", "}", "]", ",", ";", ":", '"', "\\", "\\u00", "1", "1e", "true", "tru", "null", " ", "\n", "\t", "a", "é"),
 ]
 texts = st.lists(st.sampled_from(_PARTS) | st.text(max_size=3), max_size=25).map("".join)
-forms = st.sampled_from(sorted(SYNTAXES))
+FORMS = {**SYNTAXES, **{f"{name}, bare": with_bare_objects(name) for name in SYNTAXES}}
+forms = st.sampled_from(sorted(FORMS))
 
 
 def _parser(form: str, *, parallel: bool = True) -> CallParser:
-    return CallParser(SYNTAXES[form], frozenset(("f", "g")), parallel=parallel, new_id=lambda: "call")
+    return CallParser(FORMS[form], {"f": {}, "g": {}}, parallel=parallel, new_id=lambda: "call")
 
 
 @given(texts, forms, st.lists(st.integers(0, 200), max_size=8), st.booleans())
@@ -77,6 +108,27 @@ def test_content_is_never_invented(text: str, form: str) -> None:
     assert all(char in left for char in read_answer(text, _parser(form)).content or "")
 
 
+@given(st.sampled_from(ROWS), st.sampled_from(ROWS), forms, st.data())
+def test_recorded_calls_that_are_cut_off_or_mixed_lose_no_text(
+    first: Row, second: Row, form: str, data: st.DataObject
+) -> None:
+    """Each character is content, part of a call, or what a call is made of; and any cutting gives the same."""
+    text = first[1][: data.draw(st.integers(0, len(first[1])))] + second[1]
+    whole = read_answer(text, _recorded(form))
+    cut = data.draw(st.integers(0, len(text)))
+    for pieces in ((text[:cut], text[cut:]), tuple(text)):
+        reading = _recorded(form)
+        deltas = [delta for piece in pieces for delta in reading.feed(piece)]
+        assert gather([*deltas, *reading.finish()]) == whole
+    left = iter(text)
+    assert all(char in left for char in whole.content or "")
+    assert whole.calls or whole == TextAndCalls(text)
+
+
+def _recorded(form: str) -> CallParser:
+    return CallParser(FORMS[form], FUNCTIONS, new_id=lambda: "call")
+
+
 @pytest.mark.parametrize(
     "part",
     [
@@ -88,6 +140,14 @@ def test_content_is_never_invented(text: str, form: str) -> None:
         '{"arguments":{},',
         " ",
         '<tool_call>{"name":"f","arguments":{"x":{}',
+        "<function=f>",
+        "<tool_call>f\n",
+        "[f(",
+        "\n[f(x='",
+        "[TOOL_CALLS]f",
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f",
+        '<minimax:tool_call><invoke name="f">',
+        '\n{"name": ',
     ],
 )
 @pytest.mark.parametrize("begin", ["", "x", '<tool_call>{"arguments": {"a": ['])

@@ -11,6 +11,7 @@ from gateway_lambda.errors import RequestError, ServiceError
 from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tools.request import ToolUse, read_tools
+from tests.gateway.tools.reading import read_answer
 from tests.gateway.tools.values import choices, json_values, tools
 
 NEW = Capabilities(version=(3, 3, 6))
@@ -186,8 +187,27 @@ def test_tools_are_dropped_where_the_record_drops_what_is_unsupported() -> None:
 
 
 def test_a_record_with_a_parser_that_there_is_not_is_no_fault_of_the_caller() -> None:
-    with pytest.raises(ServiceError, match="must set off, grammar, hermes, llama3, mistral"):
-        read_tools({"tools": [F]}, Model(name="m", tools="pythonic"), NEW)
+    names = (
+        "off, grammar, hermes, llama3, mistral, deepseek, dsml, function, functools, glm, granite, kimi, lfm2, "
+        "minimax, nemotron, pythonic, qwen_coder, seed, xlam"
+    )
+    with pytest.raises(ServiceError, match=f"must set {names}$"):
+        read_tools({"tools": [F]}, Model(name="m", tools="cobol"), NEW)
+
+
+def test_the_template_names_the_syntax_unless_the_record_does() -> None:
+    template = "{{ tools }}<tool_call>\n<function="
+    by_template = read_tools({"tools": [F]}, Model(name="m", chat_template=template), NEW)
+    assert by_template == ToolUse(tools=[F], syntax="any", in_template="qwen_coder", names=frozenset("f"))
+    by_record = read_tools({"tools": [F]}, Model(name="m", chat_template=template, tools="glm"), NEW)
+    text = "<tool_call>f\n<arg_key>city</arg_key><arg_value>5</arg_value></tool_call>"
+    for use, made in ((by_template, []), (by_record, [("f", '{"city": "5"}')])):
+        parser = use.parser()
+        assert parser is not None
+        assert [(call.name, call.arguments) for call in read_answer(text, parser).calls] == made
+    bare = by_template.parser()
+    assert bare is not None
+    assert read_answer('{"name": "f", "arguments": {}}', bare).calls
 
 
 @given(tools, choices, json_values)

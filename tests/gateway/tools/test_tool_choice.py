@@ -110,7 +110,7 @@ def test_an_expression_of_the_client_cannot_stand_beside_a_call() -> None:
 
 
 def _read(text: str, cuts: list[int]) -> tuple[str | None, list[tuple[str, str]]]:
-    parser = AnswerOrCallParser(frozenset("f"))
+    parser = AnswerOrCallParser({"f": {}})
     places = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
     deltas = [delta for start, end in pairwise(places) for delta in parser.feed(text[start:end])]
     found = gather([*deltas, *parser.finish()])
