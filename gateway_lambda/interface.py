@@ -1,4 +1,4 @@
-"""The OpenAI API: its routes, with and without `/v1`, and which run serves a request."""
+"""The APIs of OpenAI and Anthropic: their routes, with and without `/v1`, and which run serves a request."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from gateway_lambda.anthropic.create import count_message_tokens, create_message
+from gateway_lambda.anthropic.error_form import ANTHROPIC_FORM
 from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_allowed, not_found
 from gateway_lambda.generation.generator import Generator
 from gateway_lambda.openai.chat import chat_completions
@@ -16,6 +18,7 @@ from gateway_lambda.openai.models import model_list, model_name, model_object
 from gateway_lambda.openai.passthrough import decode_object, named_model, pass_to_model
 from gateway_lambda.registry.record import Key, Model, Service
 from gateway_lambda.registry.table import RegistrySource, Table
+from gateway_lambda.responses.create import create_response
 from gateway_lambda.routing.keys import Admission, held_key, known_key, may_use, refusal
 from gateway_lambda.routing.runs import Run, Runs
 from gateway_lambda.server.exchange import Exchange
@@ -24,10 +27,21 @@ from gateway_lambda.settings import Settings
 from gateway_lambda.upstream.client import Upstream
 
 _Dialect = Callable[[Exchange, Mapping[str, Any], Generator, Settings], Awaitable[None]]
-_DIALECTS: dict[bytes, _Dialect] = {b"/chat/completions": chat_completions, b"/completions": completions}
+_DIALECTS: dict[bytes, _Dialect] = {
+    b"/chat/completions": chat_completions,
+    b"/completions": completions,
+    b"/responses": create_response,
+    b"/messages": create_message,
+    b"/messages/count_tokens": count_message_tokens,
+}
+_FORMS = {b"/messages": ANTHROPIC_FORM, b"/messages/count_tokens": ANTHROPIC_FORM}
+"""Routes whose errors do not have OpenAI's form, whatever goes wrong."""
 
 _SLASHES = re.compile(rb"/{2,}")
-_ROUTES = "use /v1/models, /v1/chat/completions, /v1/completions, or a run's own routes under /services/<run>/"
+_ROUTES = (
+    "use /v1/models, /v1/chat/completions, /v1/completions, /v1/responses, /v1/messages, or a run's own routes under "
+    "/services/<run>/"
+)
 
 
 class Interface:
@@ -59,11 +73,12 @@ class Interface:
             await self._generate(exchange, path)
 
     async def _generate(self, exchange: Exchange, path: bytes) -> None:
-        """Answer a request whose body names a model. The gateway translates two of these routes itself.
+        """Answer a request whose body names a model. The gateway translates some of these routes itself.
 
         If no run is open, the key is checked before the body is read. Otherwise the body must be read to know whether
         its model is open, and the bodies of callers without a key have a limit together.
         """
+        exchange.form = _FORMS.get(path)
         answer = _DIALECTS.get(path)
         if answer is not None:
             _allow(exchange, b"POST")

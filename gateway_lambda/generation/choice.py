@@ -37,5 +37,7 @@ class Choice(msgspec.Struct):
     """The scores of the shown tokens, if the client wants them."""
     called: TextAndCalls | None = None
     """The text and the calls, if it calls tools."""
+    stop: str | None = None
+    """The text of the stop that ended it, of the client or of the model."""
     reasoning: str | None = None
     """The text in which the model reasoned before it answered. It is not part of `text` or `called`."""

@@ -48,7 +48,7 @@ class ChoiceStream:
 
     def end(self) -> bytes:
         """The choice's last event."""
-        return self._writer.end(self._index, self._shown.finish or "stop", self._scored or None)
+        return self._writer.end(self._index, self._shown.finish or "stop", self._scored or None, stop=self._shown.stop)
 
     def _show(self, token: Token, event: TokenEvent) -> str:
         details = event.details
@@ -80,7 +80,7 @@ class CallingChoiceStream(ChoiceStream):
         if token.special:
             deltas += self._parser.mark(token.text)
         if self._parser.done:
-            self._shown.stop()
+            self._shown.end_here()
         if self._shown.finish is not None:
             deltas += self._parser.finish()
         if self._scores is None:
@@ -89,8 +89,9 @@ class CallingChoiceStream(ChoiceStream):
 
     def end(self) -> bytes:
         """The choice's last event."""
-        finish = self._shown.finish or "stop"
-        return self._call_writer.end(self._index, finish, self._scored or None, calls=self._parser.calls > 0)
+        finish, stop = self._shown.finish or "stop", self._shown.stop
+        calls = self._parser.calls > 0
+        return self._call_writer.end(self._index, finish, self._scored or None, calls=calls, stop=stop)
 
 
 def follow_choice(index: int, generation: Generation, writer: EventWriter) -> ChoiceStream:

@@ -26,8 +26,8 @@ class EventWriter(Protocol):
         """A piece of a choice's text. `scores`: those of its tokens, if the client wants them."""
         ...
 
-    def end(self, index: int, finish: Finish, scores: list[Score] | None = None) -> bytes:
-        """The end of a choice. `scores`: those after the last text."""
+    def end(self, index: int, finish: Finish, scores: list[Score] | None = None, *, stop: str | None = None) -> bytes:
+        """The end of a choice. `scores`: those after the last text. `stop`: the text of the stop that ended it."""
         ...
 
     def usage(self, prompt: int, completion: int) -> bytes:
@@ -46,6 +46,14 @@ class CallWriter(EventWriter, Protocol):
         """A piece of a choice's reasoning, of its text, or of its calls."""
         ...
 
-    def end(self, index: int, finish: Finish, scores: list[Score] | None = None, *, calls: bool = False) -> bytes:
+    def end(
+        self,
+        index: int,
+        finish: Finish,
+        scores: list[Score] | None = None,
+        *,
+        calls: bool = False,
+        stop: str | None = None,
+    ) -> bytes:
         """The end of a choice. `calls`: it called tools."""
         ...

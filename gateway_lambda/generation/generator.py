@@ -62,6 +62,10 @@ class Generation(Protocol):
         """Return the tokens of the prompt; 0 if the server does not say it."""
         ...
 
+    async def measure_prompt(self) -> int:
+        """Return the tokens of the prompt, without an answer. Raises `GatewayError` if no server can count them."""
+        ...
+
 
 class Generator(Protocol):
     """A model whose replicas generate."""

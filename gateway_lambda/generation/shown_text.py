@@ -9,11 +9,11 @@ from gateway_lambda.generation.stops import Stops
 class ShownText:
     """Follows the tokens of one generation.
 
-    `finish` says why it ended, once it has. `tokens` counts the tokens, including the one that ended it. `limit` is the
-    most tokens.
+    `finish` says why it ended, once it has. `stop` is the text of the stop that ended it. `tokens` counts the tokens,
+    including the one that ended it. `limit` is the most tokens.
     """
 
-    __slots__ = ("_held", "_limit", "_stops", "finish", "tokens")
+    __slots__ = ("_held", "_limit", "_stops", "finish", "stop", "tokens")
 
     def __init__(self, stops: Stops, limit: int | None) -> None:
         self._stops = stops
@@ -21,6 +21,7 @@ class ShownText:
         self._held = ""
         self.tokens = 0
         self.finish: Finish | None = None
+        self.stop: str | None = None
 
     def take(self, text: str, special: bool, end: Finish | None = None) -> str:
         """Return the text that can be shown after one more token. It is empty while it can still become a stop string.
@@ -31,13 +32,13 @@ class ShownText:
         self.tokens += 1
         if special:
             if text in self._stops.ends:
-                return self._stop(self._held)
+                return self._stop(self._held, text)
             shown = ""
         elif self._held or self._stops.may_begin_in(text):
             text = self._held + text
             at = self._stops.find(text)
             if at >= 0:
-                return self._stop(text[:at])
+                return self._stop(text[:at], self._stops.starting_at(text, at))
             unfinished = self._stops.unfinished(text)
             shown = text[: len(text) - unfinished]
             self._held = text[len(shown) :]
@@ -49,8 +50,8 @@ class ShownText:
             return shown + self._end("length")
         return shown
 
-    def stop(self) -> None:
-        """End the answer here, because its reader has all that it needs."""
+    def end_here(self) -> None:
+        """End the answer, because its reader has all that it needs."""
         if self.finish is None:
             self._end("stop")
 
@@ -59,6 +60,7 @@ class ShownText:
         held, self._held = self._held, ""
         return held
 
-    def _stop(self, shown: str) -> str:
+    def _stop(self, shown: str, stop: str) -> str:
         self._end("stop")
+        self.stop = stop
         return shown

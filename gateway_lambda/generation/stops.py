@@ -35,6 +35,10 @@ class Stops:
                 start, end = at, at + len(string)
         return start
 
+    def starting_at(self, text: str, at: int) -> str:
+        """Return the longest stop string at a place of `text` where one begins, as `find` says."""
+        return max((string for string in self.strings if text.startswith(string, at)), key=len)
+
     def unfinished(self, text: str) -> int:
         """Return the length of the longest end of `text` that is the beginning of a stop string."""
         longest = 0

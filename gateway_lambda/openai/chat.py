@@ -6,31 +6,28 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.generation.gather_all import gather_all
 from gateway_lambda.generation.generator import Generator
-from gateway_lambda.generation.prompt import render_prompt
 from gateway_lambda.generation.request import dropped_header
 from gateway_lambda.generation.streaming import stream_answers
-from gateway_lambda.openai.chat_request import read_chat, read_form, wants_form
+from gateway_lambda.openai.chat_request import read_chat
 from gateway_lambda.openai.chunks import ChatChunks, chat_completion
+from gateway_lambda.openai.functions import read_functions
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.settings import Settings
+from gateway_lambda.tools.chat_form import begin_chat
+from gateway_lambda.tools.request import read_tools
 
 
 async def chat_completions(
     exchange: Exchange, body: Mapping[str, Any], generator: Generator, settings: Settings
 ) -> None:
-    """Answer a chat request. All checks that need no upstream come before the first request to it."""
+    """Answer a chat request."""
     created = int(time.time())
     model = generator.model
     request = read_chat(body, model.record)
-    if wants_form(body):
-        read_form(request, body, Capabilities())
-        exchange.watch()
-        read_form(request, body, await generator.ask_capabilities())
-    generation = generator.generation(request, render_prompt(model, request), chat=True)
-    exchange.watch()
+    read = read_functions if request.functions else read_tools
+    generation = await begin_chat(exchange, request, body, generator, read)
     if request.stream:
 
         def chunks() -> ChatChunks:

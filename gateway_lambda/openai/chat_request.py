@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value
-from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.generation.field_rows import Row, read_fields
 from gateway_lambda.generation.fields import boolean, integer, mapping, sequence, string
 from gateway_lambda.generation.request import ChatRequest
 from gateway_lambda.generation.sampling_fields import limit_of_tokens
-from gateway_lambda.openai.functions import has_functions, read_functions
+from gateway_lambda.openai.functions import has_functions
 from gateway_lambda.openai.shared_fields import OTHER_FIELDS, SHARED_ROWS, stream_options_alone
 from gateway_lambda.registry.record import Model
-from gateway_lambda.tools.answer_format import has_format, read_format
-from gateway_lambda.tools.request import read_tools
 
 
 class ChatCompletionRequest(ChatRequest):
@@ -41,6 +38,7 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatCompletionRequest:
             param="top_logprobs",
         )
     request.max_tokens = _limit(request)
+    request.functions = has_functions(body)
     if request.add_generation_prompt and request.continue_final_message:
         raise RequestError(
             "add_generation_prompt and continue_final_message are both true; set only one of them",
@@ -48,25 +46,6 @@ def read_chat(body: Mapping[str, Any], model: Model) -> ChatCompletionRequest:
             param="continue_final_message",
         )
     return request
-
-
-def wants_form(body: Mapping[str, Any]) -> bool:
-    """Return whether the request has a response format or tools, which depend on the upstream's version."""
-    return has_format(body) or any(
-        body.get(name) is not None
-        for name in ("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call")
-    )
-
-
-def read_form(request: ChatCompletionRequest, body: Mapping[str, Any], capabilities: Capabilities) -> None:
-    """Read the response format and the tools for an upstream with these `capabilities`. Raises `RequestError`."""
-    grammar, param = read_format(body, request.model, capabilities)
-    request.functions = has_functions(body)
-    read = read_functions if request.functions else read_tools
-    tools = request.tools = read(body, request.model, capabilities, grammar, param)
-    request.grammar = tools.grammar or grammar
-    request.grammar_param = param or "tools"
-    request.dropped += [name for name in tools.dropped if name not in request.dropped]
 
 
 def _limit(request: ChatCompletionRequest) -> int | None:

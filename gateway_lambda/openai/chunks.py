@@ -13,6 +13,7 @@ import msgspec
 from gateway_lambda.errors import GatewayError
 from gateway_lambda.generation.choice import Choice, Finish
 from gateway_lambda.generation.deltas import Delta
+from gateway_lambda.generation.scored_token import scored_token
 from gateway_lambda.generation.scores import Score
 from gateway_lambda.openai.functions import function_delta, function_message
 from gateway_lambda.openai.messages import assistant_message, stream_delta
@@ -93,8 +94,19 @@ class ChatChunks(Chunks):
         shown = function_delta(delta) if self._functions else stream_delta(delta)
         return self._starts[index] + _encode(shown) + after
 
-    def end(self, index: int, finish: Finish, scores: list[Score] | None = None, *, calls: bool = False) -> bytes:
-        """Return the last chunk of a choice. `scores`: those after the last text. `calls`: the choice called tools."""
+    def end(
+        self,
+        index: int,
+        finish: Finish,
+        scores: list[Score] | None = None,
+        *,
+        calls: bool = False,
+        stop: str | None = None,
+    ) -> bytes:
+        """Return the last chunk of a choice. `scores`: those after the last text. `calls`: the choice called tools.
+
+        OpenAI does not name the `stop` that ended it.
+        """
         logprobs = _encode(chat_logprobs(scores)) if scores else b"null"
         reason = finish_reason(finish, calls=calls, functions=self._functions).encode()
         after = b'{},"logprobs":' + logprobs + b',"finish_reason":"%s"}' % reason
@@ -128,31 +140,9 @@ def finish_reason(finish: Finish, *, calls: bool, functions: bool = False) -> st
     return "function_call" if functions else "tool_calls"
 
 
-class _Likely(msgspec.Struct, gc=False):
-    token: str
-    logprob: float
-    bytes: tuple[int, ...] | None
-
-
-class _Shown(msgspec.Struct, gc=False):
-    token: str
-    logprob: float
-    bytes: tuple[int, ...] | None
-    top_logprobs: list[_Likely]
-
-
 def chat_logprobs(scores: list[Score]) -> dict[str, Any]:
     """`logprobs` of a choice or of a chunk."""
-    content = [
-        _Shown(
-            score.text,
-            score.logprob,
-            _bytes(score.text),
-            [_Likely(text, logprob, _bytes(text)) for text, logprob in score.top],
-        )
-        for score in scores
-    ]
-    return {"content": content, "refusal": None}
+    return {"content": [scored_token(score) for score in scores], "refusal": None}
 
 
 def _chat_choice(index: int, choice: Choice, *, functions: bool) -> dict[str, Any]:
@@ -169,7 +159,3 @@ def _chat_choice(index: int, choice: Choice, *, functions: bool) -> dict[str, An
         "logprobs": None if choice.scores is None else chat_logprobs(choice.scores),
         "finish_reason": finish_reason(choice.finish, calls=called is not None, functions=functions),
     }
-
-
-def _bytes(text: str) -> tuple[int, ...] | None:
-    return tuple(text.encode()) if text else None

@@ -36,8 +36,8 @@ class CompletionChunks(Chunks):
         logprobs = _encode(completion_logprobs(scores, self._top))
         return self._starts[index] + _encode(text) + b',"logprobs":' + logprobs + b',"finish_reason":null}' + self._tail
 
-    def end(self, index: int, finish: Finish, scores: list[Score] | None = None) -> bytes:
-        """Why a choice ended; `scores` that no text came after."""
+    def end(self, index: int, finish: Finish, scores: list[Score] | None = None, *, stop: str | None = None) -> bytes:
+        """Why a choice ended; `scores` that no text came after. OpenAI does not name the `stop` that ended it."""
         logprobs = _encode(completion_logprobs(scores, self._top)) if scores else b"null"
         return (
             self._starts[index]

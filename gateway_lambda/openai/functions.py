@@ -6,7 +6,6 @@ fields that the client sent.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -15,18 +14,18 @@ from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.generation.choice import TextAndCalls
 from gateway_lambda.generation.deltas import CallArguments, CallStart, Content, Delta, Reasoning
 from gateway_lambda.generation.fields import sequence
+from gateway_lambda.generation.sent_names import SentNames
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tools.request import ToolUse, read_tools
 
 _CHOICES = "'none', 'auto' or {\"name\": …}"
-_SENT = (
-    (re.compile(r"\btools\[(\d+)\]\.function\b"), r"functions[\1]"),
-    (re.compile(r"\btools\[(\d+)\]"), r"functions[\1]"),
-    (re.compile(r"\btool_choice\.function\b"), "function_call"),
-    (re.compile(r"\btool_choice\b"), "function_call"),
-    (re.compile(r"\btools\b"), "functions"),
+_SENT = SentNames(
+    (r"\btools\[(\d+)\]\.function\b", r"functions[\1]"),
+    (r"\btools\[(\d+)\]", r"functions[\1]"),
+    (r"\btool_choice\.function\b", "function_call"),
+    (r"\btool_choice\b", "function_call"),
+    (r"\btools\b", "functions"),
 )
-"""What the reader of tools says, and what the client sent."""
 
 
 def has_functions(body: Mapping[str, Any]) -> bool:
@@ -56,9 +55,7 @@ def read_functions(
     try:
         return read_tools(tools, model, capabilities, answer, answer_param)
     except RequestError as error:
-        raise RequestError(
-            _as_sent(error.message), error.code or "", param=error.param and _as_sent(error.param)
-        ) from None
+        raise _SENT.error(error) from None
 
 
 def function_message(called: TextAndCalls) -> dict[str, Any]:
@@ -88,9 +85,3 @@ def _tool_choice(given: object) -> object:
     if not isinstance(given, dict):
         raise invalid_value("function_call", given, _CHOICES)
     return {"type": "function", "function": {"name": cast("dict[str, Any]", given).get("name")}}
-
-
-def _as_sent(text: str) -> str:
-    for said, sent in _SENT:
-        text = said.sub(sent, text)
-    return text

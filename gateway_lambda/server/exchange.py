@@ -9,8 +9,9 @@ from typing import Any, cast
 
 from gateway_lambda.content_coding import check_coding, decoded_request
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
+from gateway_lambda.server.answer_form import AnswerForm
 from gateway_lambda.server.open_bodies import OpenBodies
-from gateway_lambda.server.request_head import length_in
+from gateway_lambda.server.request_head import caller_of, length_in
 
 KEY_HEADERS = (b"x-api-key", b"api-key")
 """Headers that carry the key of a caller without `Authorization`: Anthropic's and Azure's clients send them."""
@@ -45,6 +46,7 @@ class Exchange:
         "content_length",
         "cross_origin",
         "done",
+        "form",
         "hosts",
         "limits",
         "method",
@@ -83,6 +85,7 @@ class Exchange:
         self.cross_origin: tuple[Header, ...] = ()
         """Headers that let the page that sends the request read the answer."""
         self.preflight = False  # a browser asks whether the page can send its request, and the gateway allows it
+        self.form: AnswerForm | None = None  # None: OpenAI's
         self.limits: tuple[Header, ...] = ()
         """Headers with the rest of the limit of the caller's key."""
         self.started = False
@@ -105,16 +108,8 @@ class Exchange:
         return next((value for key, value in self.scope["headers"] if key == name), None)
 
     def caller(self) -> bytes:
-        """Return the address of the caller. Behind a proxy on this machine, it is the last one that the proxy names.
-
-        Several lines of a header are one list (RFC 9110 §5.3). The value of the proxy comes last.
-        """
-        client = self.scope.get("client")
-        address: bytes = client[0].encode() if client else b""
-        if address in (b"", b"127.0.0.1", b"::1"):
-            named = [value for key, value in self.scope["headers"] if key == b"x-forwarded-for"]
-            return (named[-1].rpartition(b",")[2].strip() if named else b"") or address
-        return address
+        """Return the address of the caller."""
+        return caller_of(self.scope.get("client"), self.scope["headers"])
 
     async def body(self, limit: int, open_bodies: OpenBodies | None = None) -> bytes:
         """Return the whole request body, decoded. `open_bodies`: the caller has no key, and the body counts there.
@@ -203,11 +198,14 @@ class Exchange:
 
     async def respond_error(self, error: GatewayError) -> None:
         """Send an error. This is the only place where an error becomes HTTP."""
-        await self.respond(error.status, (JSON_TYPE, *error.headers), error.body())
+        body = error.body() if self.form is None else self.form.error(error, self.request_id)
+        await self.respond(error.status, (JSON_TYPE, *error.headers), body)
 
     async def start(self, status: int, headers: list[Header]) -> None:
         """The status and headers of a response whose body follows by `write` and `finish`."""
         headers.append((b"x-request-id", self.request_id))
+        if self.form is not None:
+            headers.append((self.form.id_header, self.request_id))
         await self.start_as(status, headers)
 
     async def start_as(self, status: int, headers: list[Header]) -> None:

@@ -21,6 +21,18 @@ def length_in(value: bytes | None) -> int | None:
     return int(value.lstrip(b"0") or b"0") if value is not None and value.isdigit() else None
 
 
+def caller_of(client: tuple[str, int] | None, headers: Iterable[Header]) -> bytes:
+    """Return the address of the caller. Behind a proxy on this machine, it is the last one that the proxy names.
+
+    Several lines of a header are one list (RFC 9110 §5.3). The value of the proxy comes last.
+    """
+    address = client[0].encode() if client else b""
+    if address in (b"", b"127.0.0.1", b"::1"):
+        named = [value for key, value in headers if key == b"x-forwarded-for"]
+        return (named[-1].rpartition(b",")[2].strip() if named else b"") or address
+    return address
+
+
 def check_size(target: bytes, headers: Sequence[Header]) -> None:
     """Raises `RequestError` for a head that is too long."""
     size = len(target) + sum(len(name) + len(value) + 4 for name, value in headers)

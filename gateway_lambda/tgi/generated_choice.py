@@ -30,7 +30,8 @@ def read_choice(
     cut = stops.find(text)
     if details is None:
         said = text if cut < 0 else text[:cut]
-        return _with_calls(Choice(said, "stop", 0), [] if parser is None else parser.feed(said), parser)
+        stop = None if cut < 0 else stops.starting_at(text, cut)
+        return _with_calls(Choice(said, "stop", 0, stop=stop), [] if parser is None else parser.feed(said), parser)
     count = details.generated_tokens
     too_long = limit is not None and count > limit
     by_tokens = top is not None or parser is not None or too_long or cut >= 0 or not text
@@ -38,9 +39,10 @@ def read_choice(
         return Choice(text, details.finish, count)
     told, deltas = _tell(details, stops, limit, top, parser)
     if cut >= 0 and not too_long:
-        told = Choice(text[:cut], "stop", told.tokens or count, told.scores)
+        stop = stops.starting_at(text, cut)
+        told = Choice(text[:cut], "stop", told.tokens or count, told.scores, stop=stop)
     elif text and told.tokens >= count:
-        told = Choice(text, told.finish, count, told.scores)
+        told = Choice(text, told.finish, count, told.scores, stop=told.stop)
     return _with_calls(told, deltas, parser)
 
 
@@ -73,7 +75,7 @@ def _tell(
             break
     finish = told.finish or details.finish
     count = told.tokens if tokens else details.generated_tokens
-    return Choice("".join(text), finish, count, None if top is None else found), deltas
+    return Choice("".join(text), finish, count, None if top is None else found, stop=told.stop), deltas
 
 
 def _with_calls(choice: Choice, deltas: list[Delta], parser: AnswerParser | None) -> Choice:

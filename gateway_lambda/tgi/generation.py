@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway_lambda.errors import NO_RETRY, ServiceError
 from gateway_lambda.generation.budget import Budget, budget_with_grammar
 from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.generation.choice import Choice
@@ -104,14 +105,35 @@ class TgiGeneration:
             self.prompt_tokens = await self._client.count_tokens(*self._used)
         return self.prompt_tokens or 0
 
-    async def _body(self, replica: Replica, choice: int) -> bytes:
-        capabilities = self.capabilities = await self._client.capabilities(replica)
-        self._check_version(capabilities)
+    async def measure_prompt(self) -> int:
+        """Return the tokens of the prompt, without an answer. Raises `GatewayError`."""
+
+        async def ask(replica: Replica) -> int:
+            return await self._client.count_tokens(replica, await self._text_for(replica))
+
+        count = await self._client.on_a_replica(ask)
+        if not count:
+            raise ServiceError(
+                500,
+                "the upstream did not count the tokens: /tokenize gave no answer",
+                "upstream_error",
+                headers=(NO_RETRY,),
+            )
+        return count
+
+    async def _text_for(self, replica: Replica) -> str:
+        """The prompt as this replica gets it."""
         prompt = self._prompt
         if self._chat and self._model.record.bos_token and prompt.startswith(self._model.record.bos_token):
             auto = self._model.record.strip_bos == "auto"
             added = await self._client.adds_bos(replica) if auto else None
             prompt = self._model.template.without_extra_bos(prompt, added)
+        return prompt
+
+    async def _body(self, replica: Replica, choice: int) -> bytes:
+        capabilities = self.capabilities = await self._client.capabilities(replica)
+        self._check_version(capabilities)
+        prompt = await self._text_for(replica)
         self._used = (replica, prompt)
         send, self.limit = await self._budget(capabilities)
         stop_strings = self._model.stop_strings if self._chat else []

@@ -85,7 +85,7 @@ _TOOLS = re.compile(
     r"(?<=<tools>\n).+?(?=\n</tools>)|(?<=\[AVAILABLE_TOOLS\] ).+?(?=\[/)|(?<=are available: ).+?(?=\n)"
 )
 _SHORT_ID = re.compile(r'(?<=id": ")[a-zA-Z0-9]{9}(?=")')
-_ID = re.compile(r"call_[a-zA-Z0-9_-]{24}")
+_ID = re.compile(r"(?:call|toolu)_[a-zA-Z0-9_-]{24}")
 
 
 def prompt_of(asked: Asked) -> str:

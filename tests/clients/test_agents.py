@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.clients.conftest import Programs
@@ -30,6 +32,36 @@ def test_pydantic_ai_calls_a_tool_and_answers_with_its_results(program: Programs
     assert [prompt_of(each) for each in asked] == [*BOTH_TURNS_REWRITTEN, *BOTH_TURNS_REWRITTEN]
     strict = {**WEATHER, "parameters": {**PARAMETERS, "additionalProperties": False}, "strict": True}
     assert [tools_of(each) for each in asked] == [[strict]] * 12
+    assert [each.path for each in asked] == [*["/generate"] * 6, *["/generate_stream"] * 6]
+
+
+@pytest.mark.parametrize("dialect", ["responses", "anthropic"])
+def test_pydantic_ai_calls_a_tool_in_other_dialects(program: Programs, served: Bench, dialect: str) -> None:
+    whole, streamed = f"{dialect}_tool_loop", f"streamed_{dialect}_tool_loop"
+    found = program("pydantic-ai").run(served.url, whole, streamed)
+    parts = {**dict.fromkeys(MODELS, PARTS), "qwen": [PARTS[0], ["text", None, "I will look.\n"], *PARTS[1:]]}
+    assert with_letters(found[whole]) == parts
+    assert with_letters(found[streamed]) == parts
+    turns = BOTH_TURNS if dialect == "anthropic" else BOTH_TURNS_REWRITTEN
+    assert [prompt_of(each) for each in served.tgi.generated] == [*turns, *turns]
+
+
+def test_openai_agents_calls_a_tool_and_answers_with_its_results(program: Programs, served: Bench) -> None:
+    found = program("openai-agents").run(served.url, "tool_loop", "streamed_tool_loop")
+    items = {
+        model: [
+            ["user", QUESTION],
+            *([["assistant", "I will look.\n"]] if model == "qwen" else []),
+            *(["function_call", letter, json.dumps(arguments)] for letter, _, arguments in CALLS),
+            *(["function_call_output", *result] for result in RESULTS),
+            ["assistant", ANSWER],
+        ]
+        for model in MODELS
+    }
+    assert with_letters(found["tool_loop"]) == items
+    assert with_letters(found["streamed_tool_loop"]) == items
+    asked = served.tgi.generated
+    assert [prompt_of(each) for each in asked] == [*BOTH_TURNS, *BOTH_TURNS]
     assert [each.path for each in asked] == [*["/generate"] * 6, *["/generate_stream"] * 6]
 
 

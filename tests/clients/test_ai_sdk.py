@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.clients.conftest import Programs
-from tests.clients.prompts import BOTH_TURNS_REWRITTEN, prompt_of, tools_of, with_letters
+from tests.clients.prompts import BOTH_TURNS, BOTH_TURNS_REWRITTEN, prompt_of, tools_of, with_letters
 from tests.clients.replica import answers, fits
 from tests.clients.weather import ANSWER, ARGUMENTS, DEGREES, MODELS, PARAMETERS, WEATHER
 from tests.gateway.serving import Bench
@@ -51,3 +53,26 @@ def test_objects_with_nullable_fields_unions_and_urls(program: Programs, served:
     assert fits(older, PLACE)
     assert fits(newer, PLACE)
     assert not fits(older, PLACE.replace("null", "1"))
+
+
+@pytest.mark.parametrize("dialect", ["responses", "anthropic"])
+def test_a_tool_is_called_in_other_dialects(program: Programs, served: Bench, dialect: str) -> None:
+    """The provider of OpenAI uses the Responses API. Reasoning models of its list alone have other rules."""
+    whole, streamed = f"{dialect}_tool_loop", f"streamed_{dialect}_tool_loop"
+    found = program("ai-sdk").run(served.url, whole, streamed)
+    assert with_letters(found[whole]) == dict.fromkeys(MODELS, OUTCOME)
+    assert with_letters(found[streamed]) == dict.fromkeys(MODELS, OUTCOME)
+    asked = served.tgi.generated
+    turns = BOTH_TURNS if dialect == "anthropic" else BOTH_TURNS_REWRITTEN
+    assert [prompt_of(each) for each in asked] == [*turns, *turns]
+    assert [each.path for each in asked] == [*["/generate"] * 6, *["/generate_stream"] * 6]
+
+
+def test_a_reference_to_an_item_is_refused(program: Programs, served: Bench) -> None:
+    assert program("ai-sdk").run(served.url, "reference") == {"reference": [400, "unsupported_value", "input[1]"]}
+
+
+def test_objects_in_other_dialects(program: Programs, served: Bench) -> None:
+    served.tgi.usual = answers(structured=PLACE)
+    place = {"name": "Paris", "mayor": None, "population": "two million", "site": "https://paris.example"}
+    assert program("ai-sdk").run(served.url, "dialect_objects") == {"dialect_objects": [place, place]}

@@ -8,7 +8,7 @@ from tests.clients.conftest import Programs
 from tests.clients.conversations import CONVERSATIONS, ERRORS
 from tests.clients.prompts import BOTH_TURNS, prompt_of, tools_of, with_letters
 from tests.clients.replica import answers, fits
-from tests.clients.weather import ARGUMENTS, WEATHER
+from tests.clients.weather import ANSWER, ARGUMENTS, DEGREES, MODELS, QUESTION, WEATHER
 from tests.gateway.serving import Bench
 
 VERSIONS = pytest.mark.parametrize("version", ["openai-python", "openai-python-1.3.5"])
@@ -48,3 +48,42 @@ def test_pydantic_models_are_the_format_of_an_answer_and_a_tool(program: Program
     assert fits(whole, PLACE)
     assert fits(streamed, PLACE)
     assert not fits(whole, PLACE.replace("null", "1"))
+
+
+def test_responses_streams_and_errors(program: Programs, served: Bench) -> None:
+    text = [f"response.{name}" for name in ("output_item.added", "content_part.added", *["output_text.delta"] * 4)]
+    text += [f"response.{name}" for name in ("output_text.done", "content_part.done", "output_item.done")]
+    types = ["response.created", "response.in_progress", *text, "response.completed"]
+    assert program("openai-python").run(served.url, "response", "response_stream", "response_errors") == {
+        "response": ["Hello world", "completed", 7, 12, {"a": "b"}],
+        "response_stream": [types, "Hello world"],
+        "response_errors": ERRORS,
+    }
+
+
+def test_responses_call_a_tool_and_answer_with_its_results(program: Programs, served: Bench) -> None:
+    found = program("openai-python").run(served.url, "response_tool_loop", "streamed_response_tool_loop")
+    items = {
+        model: [
+            QUESTION,
+            *(["I will look.\n"] if model == "qwen" else []),
+            *([letter, "weather", arguments] for letter, arguments in zip("AB", ARGUMENTS, strict=True)),
+            *([letter, degrees] for letter, degrees in zip("AB", DEGREES.values(), strict=True)),
+            ANSWER,
+        ]
+        for model in MODELS
+    }
+    assert with_letters(found["response_tool_loop"]) == items
+    assert with_letters(found["streamed_response_tool_loop"]) == items
+    asked = served.tgi.generated
+    assert [prompt_of(each) for each in asked] == [*BOTH_TURNS, *BOTH_TURNS]
+    assert [tools_of(each) for each in asked] == [[{**WEATHER, "strict": False}]] * 12
+
+
+def test_pydantic_models_are_the_text_format_of_a_response(program: Programs, served: Bench) -> None:
+    served.tgi.usual = answers(structured=PLACE)
+    place = {"name": "Paris", "kind": "city", "mayor": None}
+    assert program("openai-python").run(served.url, "response_parse") == {"response_parse": [place, place]}
+    whole, streamed = served.tgi.generated
+    assert fits(whole, PLACE)
+    assert fits(streamed, PLACE)

@@ -125,8 +125,8 @@ def test_a_refused_field_is_named_with_what_to_do(bench: Bench, merged: dict[str
             {"authorization": f"Bearer {secret('all')}"},
             {},
             404,
-            "the route '/v1/nothing' does not exist; use /v1/models, /v1/chat/completions, /v1/completions, or a run's "
-            "own routes under /services/<run>/",
+            "the route '/v1/nothing' does not exist; use /v1/models, /v1/chat/completions, /v1/completions, "
+            "/v1/responses, /v1/messages, or a run's own routes under /services/<run>/",
         ),
         (
             "/services/nobody/",

@@ -18,7 +18,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("generation",),
     ("tools",),
     ("routing",),
-    ("openai", "tgi"),
+    ("anthropic", "openai", "responses", "tgi"),
     ("interface",),
     ("app",),
     ("__main__",),

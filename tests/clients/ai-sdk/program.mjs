@@ -1,4 +1,6 @@
 // What the tests ask of Vercel's AI SDK.
+import { createAnthropic } from "@ai-sdk/anthropic";
+import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { APICallError, generateObject, generateText, isStepCount, Output, streamText, tool } from "ai";
 import { z } from "zod";
@@ -24,9 +26,14 @@ const tools = {
 };
 const loop = { prompt: QUESTION, tools, stopWhen: isStepCount(4), maxRetries: 0 };
 
-async function forEachModel(work) {
+// The default of OpenAI's provider is the Responses API. With store, it would send references to items.
+const openai = createOpenAI({ baseURL: `${GATEWAY}/v1`, apiKey: KEY });
+const anthropic = createAnthropic({ baseURL: `${GATEWAY}/v1`, apiKey: KEY });
+const stateless = { providerOptions: { openai: { store: false } } };
+
+async function forEachModel(work, make = model) {
   const found = {};
-  for (const name of ["qwen", "mistral", "deepseek"]) found[name] = await work(model(name));
+  for (const name of ["qwen", "mistral", "deepseek"]) found[name] = await work(make(name));
   return found;
 }
 
@@ -48,6 +55,35 @@ export const streamed_tool_loop = () =>
     await result.consumeStream();
     return outcome(result);
   });
+
+const ask = (options) => async (model) => outcome(await generateText({ ...loop, ...options, model }));
+const askStreamed = (options) => async (model) => {
+  const result = streamText({ ...loop, ...options, model });
+  await result.consumeStream();
+  return outcome(result);
+};
+export const responses_tool_loop = () => forEachModel(ask(stateless), openai);
+export const streamed_responses_tool_loop = () => forEachModel(askStreamed(stateless), openai);
+export const anthropic_tool_loop = () => forEachModel(ask({}), anthropic);
+export const streamed_anthropic_tool_loop = () => forEachModel(askStreamed({}), anthropic);
+
+// What a program gets that leaves out store: false, from a model that writes text before its calls.
+export async function reference() {
+  try {
+    await generateText({ ...loop, model: openai("qwen") });
+  } catch (problem) {
+    return [problem.statusCode, problem.data.error.code, problem.data.error.param];
+  }
+}
+
+export const dialect_objects = async () => {
+  const found = [];
+  for (const make of [openai, anthropic]) {
+    const output = Output.object({ schema: PLACE });
+    found.push((await generateText({ model: make("qwen"), output, prompt: "Paris?", maxRetries: 0 })).output);
+  }
+  return found;
+};
 
 export async function stream() {
   const parts = [];

@@ -108,6 +108,87 @@ def parse_tools():
     return [call.function.parsed_arguments.model_dump() for call in answer.choices[0].message.tool_calls]
 
 
+def response():
+    answer = client.responses.create(model="qwen", input="Hi", instructions="Be kind.", metadata={"a": "b"})
+    return [answer.output_text, answer.status, answer.usage.input_tokens, answer.usage.total_tokens, answer.metadata]
+
+
+def response_stream():
+    """The types of the events, and the text."""
+    events = list(client.responses.create(model="qwen", input="Hi", stream=True))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    return [[event.type for event in events], events[-1].response.output_text]
+
+
+def response_parse():
+    from typing import Literal
+
+    from pydantic import BaseModel
+
+    class Place(BaseModel):
+        name: str
+        kind: Literal["city", "village"]
+        mayor: str | None
+
+    answer = client.responses.parse(model="qwen", input="Paris?", text_format=Place)
+    with client.responses.stream(model="qwen", input="Paris?", text_format=Place) as events:
+        streamed = events.get_final_response()
+    return [answer.output_parsed.model_dump(), streamed.output_parsed.model_dump()]
+
+
+def response_tool_loop():
+    """The items of all turns, for each model."""
+    return {model: _response_loop(model, lambda **asked: client.responses.create(**asked)) for model in MODELS}
+
+
+def streamed_response_tool_loop():
+    def turn(**asked):
+        with client.responses.stream(**asked) as events:
+            return events.get_final_response()
+
+    return {model: _response_loop(model, turn) for model in MODELS}
+
+
+def _response_loop(model, turn):
+    tools = [{"type": "function", **TOOLS[0]["function"], "strict": False}]
+    items = [{"role": "user", "content": QUESTION}]
+    while calls := _calls(answer := turn(model=model, input=items, tools=tools)):
+        items += [item.to_dict() for item in answer.output]
+        for call in calls:
+            output = DEGREES[json.loads(call.arguments)["city"]]
+            items.append({"type": "function_call_output", "call_id": call.call_id, "output": output})
+    return [_item(item) for item in items] + [answer.output_text]
+
+
+def _calls(answer):
+    return [item for item in answer.output if item.type == "function_call"]
+
+
+def _item(item):
+    match item.get("type"):
+        case "function_call":
+            return [item["call_id"], item["name"], json.loads(item["arguments"])]
+        case "function_call_output":
+            return [item["call_id"], item["output"]]
+        case _:
+            content = item["content"]
+            return content if isinstance(content, str) else content[0]["text"]
+
+
+def response_errors():
+    return {
+        model: _response_error(model) for model in ("unknown", "closed", "too-long", "overloaded", "failing", "gone")
+    }
+
+
+def _response_error(model):
+    try:
+        asking = client.with_options(api_key="sk-wrong") if model == "closed" else client
+        asking.responses.create(model=model, input="Hi")
+    except openai.APIStatusError as error:
+        return [type(error).__name__, error.status_code, error.code]
+
+
 def errors():
     """For each model that fails, and for a wrong key: the class of the error, its status, and its code."""
     return {model: _error(model) for model in ("unknown", "closed", "too-long", "overloaded", "failing", "gone")}

@@ -5,7 +5,9 @@ from typing import Literal
 
 from pydantic import AnyUrl, BaseModel
 from pydantic_ai import Agent, ModelHTTPError, NativeOutput
-from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.models.anthropic import AnthropicModel
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from tests.clients.weather import DEGREES, MODELS, QUESTION
@@ -29,17 +31,41 @@ def weather(city: str, unit: Literal["celsius", "kelvin"]) -> str:
     return DEGREES[city]
 
 
-async def tool_loop():
+def responses_model(name):
+    return OpenAIResponsesModel(name, provider=OpenAIProvider(base_url=f"{GATEWAY}/v1", api_key=os.environ["KEY"]))
+
+
+def anthropic_model(name):
+    return AnthropicModel(name, provider=AnthropicProvider(base_url=GATEWAY, api_key=os.environ["KEY"]))
+
+
+async def tool_loop(make=model):
     """For each model: the parts of all messages."""
-    return {name: _outcome(await Agent(model(name), tools=[weather]).run(QUESTION)) for name in MODELS}
+    return {name: _outcome(await Agent(make(name), tools=[weather]).run(QUESTION)) for name in MODELS}
 
 
-async def streamed_tool_loop():
+async def streamed_tool_loop(make=model):
     """The same, where the model's turns are streamed."""
     return {
-        name: _outcome(await Agent(model(name), tools=[weather]).run(QUESTION, event_stream_handler=_read))
+        name: _outcome(await Agent(make(name), tools=[weather]).run(QUESTION, event_stream_handler=_read))
         for name in MODELS
     }
+
+
+async def responses_tool_loop():
+    return await tool_loop(responses_model)
+
+
+async def streamed_responses_tool_loop():
+    return await streamed_tool_loop(responses_model)
+
+
+async def anthropic_tool_loop():
+    return await tool_loop(anthropic_model)
+
+
+async def streamed_anthropic_tool_loop():
+    return await streamed_tool_loop(anthropic_model)
 
 
 async def _read(_, events):
