@@ -37,7 +37,7 @@ PORT ?= 8000
 ARGS ?=
 STACK ?=
 
-.PHONY: help setup local plan smoke wait test fuzz check bench bench-peers pins clean
+.PHONY: help setup local plan smoke wait test fuzz check boot bench bench-peers pins clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -74,6 +74,10 @@ check: setup $(CHECKOV)/.installed ## check format, lint, types and prose; run t
 	$(BIN)/python -m tests.prose
 	@$(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory fuzz ARGS=
+
+boot: setup ## boot machines with the real boot script (Linux, as root; 0.8 GB once; ARGS="-k name" goes to pytest)
+	@$(BIN)/python -m tests.real_boot.debian_root
+	@SERVESTACK_REQUIRE=boot $(BIN)/python -m pytest -m boot -n 0 tests/real_boot $(ARGS)
 
 bench: setup ## measure what the gateway costs, compared with a plain byte copy (ARGS go to bench)
 	@$(BIN)/python -m bench $(ARGS)

@@ -22,7 +22,10 @@ class ReasoningMarks(msgspec.Struct, frozen=True):
     closer: str
 
 
+HARMONY = ReasoningMarks("<|channel|>analysis<|message|>", "<|channel|>final<|message|>")
+"""gpt-oss, whose answers `harmony` reads."""
 _MARKS = (
+    HARMONY,
     ReasoningMarks("<think>", "</think>"),
     ReasoningMarks("[THINK]", "[/THINK]"),
     ReasoningMarks("◁think▷", "◁/think▷"),
@@ -30,7 +33,7 @@ _MARKS = (
     ReasoningMarks("<|inner_prefix|>", "<|inner_suffix|>"),
     ReasoningMarks("<|START_THINKING|>", "<|END_THINKING|>"),
 )
-"""DeepSeek R1, Qwen, GLM, Granite, MiniMax, Nemotron; Mistral; Kimi VL; Seed-OSS; Apertus; Command A."""
+"""gpt-oss; DeepSeek R1, Qwen, GLM, Granite, MiniMax, Nemotron; Mistral; Kimi VL; Seed-OSS; Apertus; Command A."""
 
 
 class ReasoningStart(msgspec.Struct, frozen=True):

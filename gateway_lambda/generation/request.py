@@ -8,7 +8,8 @@ import msgspec
 
 from gateway_lambda.errors import Header, RequestError
 from gateway_lambda.generation.answer_parser import AnswerParser, OfferedTools
-from gateway_lambda.generation.reasoning import ReasoningParser, ReasoningStart
+from gateway_lambda.generation.harmony import HarmonyParser
+from gateway_lambda.generation.reasoning import HARMONY, ReasoningParser, ReasoningStart
 from gateway_lambda.registry.record import Model
 
 
@@ -68,7 +69,11 @@ class ChatRequest(GenerationRequest):
 
     def parser(self) -> AnswerParser | None:
         answer = None if self.tools is None else self.tools.parser()
-        return answer if self.reasoning is None else ReasoningParser(self.reasoning, answer)
+        if self.reasoning is None:
+            return answer
+        if self.reasoning.marks is HARMONY:
+            return answer if isinstance(answer, HarmonyParser) else HarmonyParser()
+        return ReasoningParser(self.reasoning, answer)
 
 
 def dropped_header(request: GenerationRequest) -> list[Header]:

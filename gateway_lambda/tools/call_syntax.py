@@ -85,6 +85,7 @@ SYNTAXES: Mapping[str, CallSyntax] = {
 """`any` has all whose texts announce nothing else. `forced` is what the grammar in `forced_call_grammar.py` makes."""
 
 _IN_TEMPLATES = (
+    ("<|channel|>analysis<|message|>", "harmony"),
     ("DSML", "dsml"),
     ("<｜tool▁calls▁begin｜>", "deepseek"),
     ("<|tool_calls_section_begin|>", "kimi"),
@@ -104,7 +105,7 @@ _IN_TEMPLATES = (
     ("<|tool_call|>", "granite"),
     ("<tool_call>", "hermes"),
 )
-"""Texts of templates, the most particular first, and the syntax that each names."""
+"""Texts of templates, the most particular first, and the syntax that each names. gpt-oss has a parser of its own."""
 
 
 @lru_cache(maxsize=256)

@@ -12,13 +12,16 @@ from typing import Any, Literal, cast
 import msgspec
 
 from gateway_lambda.errors import RequestError, ServiceError, describe, invalid_type, invalid_value, unsupported_value
+from gateway_lambda.generation.answer_parser import AnswerParser
 from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.generation.fields import boolean, mapping, sequence, string
+from gateway_lambda.generation.harmony import HarmonyParser
 from gateway_lambda.registry.record import Model
 from gateway_lambda.tools.answer_or_call import AnswerOrCallParser
 from gateway_lambda.tools.call_parser import CallParser
 from gateway_lambda.tools.call_syntax import SYNTAXES, named_in_templates, with_bare_objects
 from gateway_lambda.tools.forced_call_grammar import Function, answer_schema, call_grammar
+from gateway_lambda.tools.said import new_call_id
 from gateway_lambda.tools.tool_rule import tool_rule
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -48,7 +51,7 @@ class ToolUse(msgspec.Struct, frozen=True):
     dropped: tuple[str, ...] = ()
     """Parameters ignored because the record says `unsupported_params: drop`."""
 
-    def parser(self) -> CallParser | None:
+    def parser(self) -> AnswerParser | None:
         """Return a new parser for one choice, if the gateway looks for calls."""
         if self.syntax is None:
             return None
@@ -56,6 +59,8 @@ class ToolUse(msgspec.Struct, frozen=True):
         functions = {each["name"]: each["parameters"] for each in definitions if each["name"] in self.names}
         if self.answers:
             return AnswerOrCallParser(functions)
+        if self.in_template == "harmony" and self.syntax == "any":
+            return HarmonyParser(functions, parallel=self.parallel, new_id=new_call_id)
         syntax = with_bare_objects(self.in_template) if self.syntax == "any" else SYNTAXES[self.syntax]
         return CallParser(syntax, functions, parallel=self.parallel)
 

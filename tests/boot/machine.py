@@ -18,7 +18,7 @@ from infra.planning.boot import parameter_prefix, parameters, script
 STUB = Path(__file__).with_name("stub.sh")
 STUBBED = (
     "aws", "curl", "date", "df", "docker", "du", "iptables", "journalctl", "lsblk", "lvcreate", "mkfs.xfs", "mount",
-    "mountpoint", "nsenter", "nvidia-smi", "sleep", "systemctl", "systemd-run", "vgcreate",
+    "mountpoint", "nsenter", "nvidia-smi", "pkill", "sleep", "systemctl", "systemd-run", "vgcreate",
 )  # fmt: skip
 REGION, TABLE, LOG_GROUP, INSTANCE = "eu-west-1", "registry", "/servestack/run", "i-0123456789abcdef0"
 FAR_TOO_LONG = 30

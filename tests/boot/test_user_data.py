@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import gzip
 import random
+import re
 import string
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from infra.planning.boot import (
     user_data,
 )
 from infra.planning.boot.quoting import quote
+from infra.planning.boot.user_data import PARTS
 from tests.boot.planned import planned
 from tests.boot.test_serving import EVERYTHING
 
@@ -139,3 +141,19 @@ def written(plan: ServicePlan) -> str:
 
 def versions(plan: ServicePlan) -> dict[str, int]:
     return {parameter.name: 1 for parameter in parameters(plan)}
+
+
+def test_only_comments_are_left_out() -> None:
+    """A `#` in a string is no comment: the quotes before a comment are in pairs."""
+    folder = Path(__file__).parents[2] / "infra/planning/boot"
+    parts = [(part, (folder / f"{part}.sh").read_text()) for part in PARTS]
+    lines = [(part, line) for part, text in parts for line in text.splitlines()]
+    broken = [
+        (part, line)
+        for part, line in lines
+        if (found := re.search(r" +# [^'\"]*$", line))
+        and not line.lstrip().startswith("#")
+        and any(line[: found.start()].count(mark) % 2 for mark in "'\"")
+    ]
+    assert broken == []
+    assert not re.search(r"^ *#(?!!)| # [^'\"]*$", written(planned()), re.MULTILINE)

@@ -21,6 +21,7 @@ import pytest
 
 from tests.clients import environments
 from tests.provider import finding
+from tests.real_boot import debian_root
 
 VARIABLE = "SERVESTACK_REQUIRE"
 CHECKOV = Path(__file__).parents[2] / ".cache" / "checkov" / "bin" / "checkov"
@@ -58,6 +59,18 @@ def insisted_on(environment: Mapping[str, str]) -> frozenset[str]:
         known = ", ".join(f"{name} ({requirement.what})" for name, requirement in sorted(REQUIREMENTS.items()))
         raise pytest.UsageError(f"{VARIABLE} names {', '.join(sorted(unknown))}; known are {known}")
     return names
+
+
+def _boot() -> str | None:
+    if "SERVESTACK_BOOT" not in os.environ and "boot" not in insisted_on(os.environ):
+        return "it takes minutes; make boot runs it"
+    if os.geteuid() != 0:
+        return "machines of systemd-nspawn need root"
+    if missing := [name for name in debian_root.NEEDED if shutil.which(name) is None]:
+        return f"there is no command {', '.join(missing)}; apt install debootstrap systemd-container iproute2"
+    if not debian_root.is_made() and debian_root.debian_mirror() is None:
+        return "apt names no mirror of Debian; add one to its sources, and run apt-get update"
+    return None
 
 
 def _checkov() -> str | None:
@@ -105,6 +118,7 @@ def _text_generation() -> str | None:
 
 
 REQUIREMENTS: Mapping[str, Requirement] = {
+    "boot": Requirement("root, debootstrap, systemd-nspawn and apt, to boot machines", _boot),
     "checkov": Requirement("checkov, which make check installs", _checkov),
     "chromium": Requirement("a Chromium or Chrome, which needs no display", _chromium),
     "docker": Requirement("a docker engine", _docker),

@@ -50,6 +50,15 @@ become() {
   exec "$@"
 }
 
+# tell_server: the shell that runs `commands` is interactive, so it ignores the signal of `docker stop`. The programs that
+# it has started get the signal here. If the shell has become the server, the server gets it from docker.
+tell_server() {
+  local process
+  if [[ ${ARGUMENTS[0]:-} != -i ]]; then return 0; fi
+  process=$(timeout 20 docker inspect --format '{{.State.Pid}}' "$CONTAINER" 2>/dev/null) || return 0
+  if [[ $(cat "$ROOT/proc/$process/comm") == sh ]]; then pkill --parent "$process" || true; fi
+}
+
 # explain_refusal: why `docker run` failed. Its status says little: it is also 127 when docker does not answer.
 explain_refusal() {
   local why

@@ -138,6 +138,7 @@ stop() {
   trap '' TERM INT
   if [[ -n $STARTING ]]; then kill -KILL -- "-$STARTING" 2>/dev/null || kill -KILL "$STARTING" || true; fi
   rm -rf "$WORK/docker" # the login, if it was just being used
+  tell_server
   timeout 75 docker stop -t 60 "$CONTAINER" >/dev/null 2>&1 || true
   export AWS_MAX_ATTEMPTS=1 AWS_METADATA_SERVICE_NUM_ATTEMPTS=1
   REPORT_SECONDS=5

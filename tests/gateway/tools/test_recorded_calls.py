@@ -56,53 +56,53 @@ _KIMI = ["*<|tool_calls_section_begin|>", "*<|tool_call_begin|>", "functions.add
 _GLM = ["*<tool_call>", "add", "\n", "*<arg_key>", "a", "*</arg_key>", "\n", "*<arg_value>", "1", "*</arg_value>"]
 
 
-@pytest.mark.parametrize(
-    ("name", "tokens", "content", "made"),
-    [
-        ("mistral", ["*[TOOL_CALLS]", "add", "*[ARGS]", '{"a"', ": 1}", "*</s>"], None, [("add", {"a": 1})]),
-        (
-            "mistral",
-            [
-                "Hi",
-                "*[TOOL_CALLS]",
-                "add",
-                "*[CALL_ID]",
-                "abc",
-                "*[ARGS]",
-                '{"a": 1}',
-                "*[TOOL_CALLS]",
-                "refresh",
-                "{}",
-            ],
+TOKENS: list[tuple[str, list[str], str | None, Calls | None]] = [
+    ("mistral", ["*[TOOL_CALLS]", "add", "*[ARGS]", '{"a"', ": 1}", "*</s>"], None, [("add", {"a": 1})]),
+    (
+        "mistral",
+        [
             "Hi",
-            [("add", {"a": 1}), ("refresh", {})],
-        ),
-        ("mistral", ["*[TOOL_CALLS]", "nobody", "*[ARGS]", "{}"], "nobody{}", []),
-        (
-            "deepseek",
-            [*_DEEPSEEK, "\n```", "*<｜tool▁call▁end｜>", "*<｜tool▁call▁begin｜>", "refresh", "*<｜tool▁sep｜>", "{}"],
-            None,
-            [("add", {"a": 1}), ("refresh", {})],
-        ),
-        (
-            "kimi",
-            [*_KIMI, '{"a": 1}', "*<|tool_call_end|>", "*<|tool_calls_section_end|>", "*<|im_end|>", " So."],
-            " So.",
-            [("add", {"a": 1})],
-        ),
-        ("kimi", [*_KIMI, '{"a": ', "*<|tool_call_end|>"], None, None),
-        (
-            "kimi",
-            ["*<|tool_call_begin|>", "functions.add", "*<|tool_call_argument_begin|>", "{}"],
-            "functions.add{}",
-            [],
-        ),
-        ("glm", [*_GLM, "\n", "*</tool_call>", "*<|user|>"], None, [("add", {"a": 1})]),
-        ("glm", ["*<tool_call>", "refresh", "*</tool_call>"], None, [("refresh", {})]),
-        ("glm", ["*<tool_call>", "add", "*<arg_key>", "a", "*</arg_key>"], "adda", []),
-        ("pythonic", ["*<|python_start|>", "[add(a", "=1)]", "*<|python_end|>", "Done"], "Done", [("add", {"a": 1})]),
-    ],
-)
+            "*[TOOL_CALLS]",
+            "add",
+            "*[CALL_ID]",
+            "abc",
+            "*[ARGS]",
+            '{"a": 1}',
+            "*[TOOL_CALLS]",
+            "refresh",
+            "{}",
+        ],
+        "Hi",
+        [("add", {"a": 1}), ("refresh", {})],
+    ),
+    ("mistral", ["*[TOOL_CALLS]", "nobody", "*[ARGS]", "{}"], "nobody{}", []),
+    (
+        "deepseek",
+        [*_DEEPSEEK, "\n```", "*<｜tool▁call▁end｜>", "*<｜tool▁call▁begin｜>", "refresh", "*<｜tool▁sep｜>", "{}"],
+        None,
+        [("add", {"a": 1}), ("refresh", {})],
+    ),
+    (
+        "kimi",
+        [*_KIMI, '{"a": 1}', "*<|tool_call_end|>", "*<|tool_calls_section_end|>", "*<|im_end|>", " So."],
+        " So.",
+        [("add", {"a": 1})],
+    ),
+    ("kimi", [*_KIMI, '{"a": ', "*<|tool_call_end|>"], None, None),
+    (
+        "kimi",
+        ["*<|tool_call_begin|>", "functions.add", "*<|tool_call_argument_begin|>", "{}"],
+        "functions.add{}",
+        [],
+    ),
+    ("glm", [*_GLM, "\n", "*</tool_call>", "*<|user|>"], None, [("add", {"a": 1})]),
+    ("glm", ["*<tool_call>", "refresh", "*</tool_call>"], None, [("refresh", {})]),
+    ("glm", ["*<tool_call>", "add", "*<arg_key>", "a", "*</arg_key>"], "adda", []),
+    ("pythonic", ["*<|python_start|>", "[add(a", "=1)]", "*<|python_end|>", "Done"], "Done", [("add", {"a": 1})]),
+]
+
+
+@pytest.mark.parametrize(("name", "tokens", "content", "made"), TOKENS)
 def test_all_marks_can_be_control_tokens(name: str, tokens: list[str], content: str | None, made: Calls | None) -> None:
     """`*` before a token: a control token. None: the arguments are what the model wrote, which is not JSON."""
     for syntax in (SYNTAXES[name], with_bare_objects(name), SYNTAXES["any"]):

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.boot.planned import planned
+from tests.real_boot.container_image import Image, base_layer, image
+from tests.real_boot.debian_root import debian_root
+from tests.real_boot.guest import REGISTRY
+from tests.real_boot.machine import remove_leftovers
+from tests.real_boot.replica import Replica
+from tests.support.requirements import require
+
+SERVICE = f"type: service\nimage: {REGISTRY}/server:1\nport: 80\nresources: {{gpu: 24GB}}\n"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The file system of Debian. Made in the first run, which takes minutes."""
+    require("boot")
+    remove_leftovers()
+    return debian_root()
+
+
+@pytest.fixture(scope="session")
+def base(root: Path) -> bytes:
+    """The layer that the test images have."""
+    return base_layer(root)
+
+
+@pytest.fixture
+def replica(root: Path, base: bytes, tmp_path: Path) -> Iterator[Callable[..., Replica]]:
+    """A function that prepares a replica of the plan of some lines of a configuration, and switches it on."""
+    replicas: list[Replica] = []
+
+    def started(
+        lines: str = "",
+        *,
+        service: str = SERVICE,
+        images: Mapping[str, Image] | None = None,
+        registry_login: str | None = None,
+        docker_disk_mb: int = 0,
+        hold_layers: bool = False,
+        hung_after: int | None = None,
+        **environment: str,
+    ) -> Replica:
+        plan = planned(lines, service=service, **environment)
+        replicas.append(
+            Replica(
+                plan if hung_after is None else dataclasses.replace(plan, hung_after=hung_after),
+                root=root,
+                folder=tmp_path,
+                images=images or {"server:1": image(base)},
+                registry_login=registry_login,
+                docker_disk_mb=docker_disk_mb,
+            )
+        )
+        if hold_layers:
+            replicas[-1].registry.hold_layers()
+        replicas[-1].machine.start()
+        return replicas[-1]
+
+    yield started
+    for one in replicas:
+        one.close()

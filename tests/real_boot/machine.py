@@ -1,0 +1,205 @@
+"""A machine that boots Debian with systemd: a container of systemd-nspawn, with real docker in it.
+
+Everything that it consists of ends with the process that started it, also if that process is killed. The parent-death
+signal of the kernel then ends the first process of a PID namespace, and so every process in it. The mounts end with
+their mount namespace. Only a folder remains, which `remove_leftovers` finds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.real_boot import memory
+from tests.real_boot.guest import File
+from tests.real_boot.memory import MemoryLimit
+from tests.real_boot.namespace import NetworkNamespace
+
+FOLDER = Path(__file__).parents[2] / ".cache" / "boot-machines"
+MEMORY_MB = 3072
+FAR_TOO_LONG = 60
+
+# $1: the folder; $2: the file system; $3: megabytes of docker's disk, 0: no limit; $4: the control group's file of
+# process ids, if there is one
+_START = """
+set -e
+if [ -n "$4" ]; then echo $$ >"$4"; fi
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/mount"
+if [ "$3" != 0 ]; then mount -t tmpfs -o "size=$3m" tmpfs "$1/docker"; fi
+exec systemd-nspawn --quiet --directory="$1/mount" --machine=replica --boot --console=read-only \
+  --register=no --keep-unit --capability=all --private-users=no --resolv-conf=off --timezone=off --link-journal=no \
+  --bind="$1/docker:/var/lib/docker" --network-namespace-path=/proc/self/ns/net
+"""
+_SETTINGS = {
+    "UNIFIED_CGROUP_HIERARCHY": "1",  # the machine has version 2 of control groups, whatever the host has
+    "SYSTEMD_SECCOMP": "0",  # docker in it uses calls that nspawn's filter refuses
+    "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1",  # docker writes to /proc/sys and /sys
+}
+_ENVIRONMENT = ("PATH=/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8")
+_numbers = itertools.count(1)
+
+
+class Machine:
+    """A machine that can be started and stopped several times; its disk stays until `close`."""
+
+    def __init__(
+        self, root: Path, namespace: NetworkNamespace, files: Mapping[str, File], *, docker_disk_mb: int = 0
+    ) -> None:
+        """Prepare a machine.
+
+        Args:
+            root: the file system, which stays as it is.
+            namespace: the machine's network.
+            files: files of this machine in addition to those of `root`, by path.
+            docker_disk_mb: the size of a disk for docker alone, which is empty at each start. 0: no limit.
+        """
+        self._root, self._namespace, self._docker_disk_mb = root, namespace, docker_disk_mb
+        name = f"{os.getpid()}-{next(_numbers)}"
+        self._folder = FOLDER / name
+        self._memory = MemoryLimit(name, MEMORY_MB)
+        self._process: subprocess.Popen[bytes] | None = None
+        for part in ("upper", "work", "mount", "docker"):
+            (self._folder / part).mkdir(parents=True)
+        for path, file in files.items():
+            target = self._folder / "upper" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(file.text)
+            target.chmod(file.mode)
+
+    def start(self) -> None:
+        """Switch the machine on."""
+        group = str(self._memory.processes or "")
+        words = [str(self._folder), str(self._root), str(self._docker_disk_mb), group]
+        alone = [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "--pid",
+            "--fork",
+            "--kill-child=KILL",
+            "--mount-proc",
+        ]
+        shell = [*alone, "/bin/sh", "-c", _START, "sh", *words]
+        with (self._folder / "console").open("ab") as console:
+            self._process = subprocess.Popen(
+                self._namespace.command(shell),
+                env={**os.environ, **_SETTINGS},
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def shut_down(self) -> None:
+        """Ask the machine to shut down, as AWS does when it ends an instance. Does not wait."""
+        if self._process is not None:
+            for nspawn in _children(self._process.pid):
+                os.kill(nspawn, signal.SIGTERM)
+
+    def wait(self, *, within: float = 3 * FAR_TOO_LONG) -> None:
+        """Wait until the machine is off.
+
+        Raises:
+            subprocess.TimeoutExpired: it is still on after `within` seconds.
+        """
+        if self._process is not None:
+            self._process.wait(within)
+            self._process = None
+
+    def run(self, *command: str, within: float = FAR_TOO_LONG) -> str:
+        """Return what `command` prints in the machine.
+
+        Raises:
+            RuntimeError: the command failed, or the machine has no first process yet.
+        """
+        first = self._first_process()
+        if first is None:
+            raise RuntimeError("the machine is not on")
+        inside = ["nsenter", f"--target={first}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root"]
+        done = subprocess.run(
+            [*inside, "--", "/usr/bin/env", "--ignore-environment", *_ENVIRONMENT, *command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=within,
+        )
+        if done.returncode != 0:
+            problem = done.stderr.decode(errors="replace")
+            raise RuntimeError(f"{' '.join(command)} ended with status {done.returncode}: {problem}")
+        return done.stdout.decode(errors="replace")
+
+    @property
+    def console(self) -> str:
+        """What the machine wrote to its console, over all starts."""
+        file = self._folder / "console"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    @property
+    def is_on(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def is_booted(self) -> bool:
+        """Whether `run` can run a command."""
+        try:
+            self.run("true")
+        except (RuntimeError, subprocess.TimeoutExpired):
+            return False
+        return True
+
+    def close(self) -> None:
+        """End everything at once, and remove the machine's disk."""
+        if self._process is not None:
+            nspawn = _children(self._process.pid)
+            for process in nspawn or [self._process.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            self._process.wait(FAR_TOO_LONG)  # for nspawn, which the kernel ends after every process in its namespace
+        _remove(self._folder)
+        self._memory.close()
+
+    def _first_process(self) -> int | None:
+        """Return the id, on this machine, of the first process of the machine's own PID namespace."""
+        waiting = _children(self._process.pid) if self._process is not None else []
+        while waiting:
+            process = waiting.pop()
+            if _ids(process)[2:] == [1]:  # the id here, the id in the namespace around nspawn, the id in the machine
+                return process
+            waiting += _children(process)
+        return None
+
+
+def remove_leftovers() -> None:
+    """Remove what machines of ended processes left."""
+    for folder in FOLDER.glob("*-*"):
+        process, _, _ = folder.name.partition("-")
+        if not Path("/proc", process).exists():
+            _remove(folder)
+    memory.remove_leftovers()
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _children(process: int) -> list[int]:
+    """Return the ids of a process's children; none if it has ended."""
+    with contextlib.suppress(OSError):
+        files = Path("/proc", str(process)).glob("task/*/children")
+        return [int(child) for file in files for child in file.read_text().split()]
+    return []
+
+
+def _ids(process: int) -> list[int]:
+    """Return the ids of a process in each PID namespace, the outermost first; none if it has ended."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc", str(process), "status").read_text().splitlines():
+            if line.startswith("NSpid:"):
+                return [int(number) for number in line.split()[1:]]
+    return []

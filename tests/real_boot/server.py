@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+"""The server in the test images. It has only Python's standard library.
+
+GET /health                 200; /health/slow answers after 3 s
+GET /environment            the variables, as JSON, with their bytes in hexadecimal
+GET /stream?lines=N&pause=S N numbered lines, one every S seconds
+GET /file?path=P            the file's content
+POST /exit?status=N         the process ends
+POST /hang                  from now on, no request gets an answer
+
+At SIGTERM it accepts no more connections, and ends when the answers that it is sending are complete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+hanging = threading.Event()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.0"  # each answer ends its connection
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        if hanging.is_set():
+            threading.Event().wait()
+        if url.path == "/health":
+            self.send(b"ok")
+        elif url.path == "/environment":
+            self.send(json.dumps({name.decode(): value.hex() for name, value in os.environb.items()}).encode())
+        elif url.path == "/file":
+            self.send(Path(query["path"]).read_bytes())
+        elif url.path == "/stream":
+            self.stream(int(query["lines"]), float(query["pause"]))
+        elif url.path == "/exit":
+            self.send(b"ending")
+            threading.Timer(0.5, os._exit, [int(query["status"])]).start()
+        elif url.path == "/hang":
+            self.send(b"hanging")
+            hanging.set()
+        else:
+            self.send(b"", 404)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Write no line for a request."""
+
+    def send(self, body: bytes, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def stream(self, lines: int, pause: float) -> None:
+        self.send_response(200)
+        self.end_headers()
+        for number in range(1, lines + 1):
+            self.wfile.write(b"%d\n" % number)
+            self.wfile.flush()
+            time.sleep(pause)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = False  # the process waits for answers that are being sent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--host", default="0.0.0.0")
+    parser.add_argument("--port", type=int, default=80)
+    parser.add_argument("--says", default="listening")
+    parser.add_argument("--exit", type=int, help="say it, and end with this status instead of serving")
+    options = parser.parse_args()
+    print(options.says, flush=True)
+    if options.exit is not None:
+        raise SystemExit(options.exit)
+    server = Server((options.host, options.port), Handler)
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    server.serve_forever(0.05)
+    server.server_close()  # waits for the threads
+    print("ended", flush=True)
+
+
+if __name__ == "__main__":
+    main()
