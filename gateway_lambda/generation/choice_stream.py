@@ -73,7 +73,7 @@ class CallingChoiceStream(ChoiceStream):
         self._parser = parser
 
     def take(self, token: Token, event: TokenEvent) -> bytes:
-        """The events that one more token makes, if any. The choice ends when no further call is wanted."""
+        """The events that one more token makes, if any. The choice ends after the last call that the request allows."""
         deltas = self._parser.feed(self._show(token, event))
         if token.special:
             deltas += self._parser.mark(token.text)

@@ -13,7 +13,7 @@ from gateway_lambda.generation.other_fields import Spelling, cannot_be_served
 from gateway_lambda.generation.request import GenerationRequest
 
 _MOST_FIELDS = 200
-"""Above that, unknown fields are not looked at, so that their number costs nothing."""
+"""Above that, unknown fields are ignored, so that their number costs nothing."""
 Row = Callable[[Any, Any], None]
 
 

@@ -19,7 +19,7 @@ _LONGEST_PATH = 200
 
 
 def set_up_request_log() -> None:
-    """Send the lines to stderr, whatever the level of the other records is."""
+    """Send the lines to stderr, for every level of the other records."""
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     _LOG.addHandler(handler)

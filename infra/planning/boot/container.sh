@@ -11,7 +11,7 @@ start_container() {
   report 'starting container'
   rm -f "$WORK/reading"
   if (run_container) >/dev/null 2>"$WORK/errors"; then
-    CONTAINER_STARTED=yes
+    : >"$WORK/started"
     return
   fi
   try_again_if_unreadable

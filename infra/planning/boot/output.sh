@@ -1,6 +1,5 @@
 # The last lines that the container wrote, for the state item. Secrets are replaced by ***.
 
-CONTAINER_STARTED=no
 HIDE=() # texts to replace; only in subshells
 SHORTEST_HIDDEN=4 # a shorter value, such as 1 or on, is in too many words
 
@@ -64,7 +63,7 @@ insert_by_length() {
 
 # output_attribute CAUSE: the attribute of the state item; empty while there is nothing to explain.
 output_attribute() {
-  if [[ $CONTAINER_STARTED == no || (-z $1 && $STEP != waiting*) ]]; then return 0; fi
+  if [[ ! -e $WORK/started || (-z $1 && $STEP != waiting*) ]]; then return 0; fi
   local text
   text=$(container_lines)
   if [[ -z $text ]]; then return 0; fi

@@ -20,12 +20,17 @@ read_value() {
   VALUE=$value
 }
 
-# read_secrets: adds the NAME=VALUE of each secret to VARIABLES, which already has the other variables.
+# read_secrets: adds the NAME=VALUE of each secret to VARIABLES, which already has the other variables. An entry of SECRETS
+# has the name and the version of each parameter: NAME, NAME.1, NAME.2.
 read_secrets() {
-  local entry words
+  local entry words part parameters
   for entry in "${SECRETS[@]}"; do
     read -r -a words <<<"$entry"
-    read_value "${words[@]:1}" || return 1
+    parameters=("$PARAMETER_PREFIX${words[0]}:${words[1]}")
+    for ((part = 1; part < ${#words[@]} - 1; part++)); do
+      parameters+=("$PARAMETER_PREFIX${words[0]}.$part:${words[part + 1]}")
+    done
+    read_value "${parameters[@]}" || return 1
     VARIABLES+=("${words[0]}=$VALUE")
   done
 }

@@ -21,7 +21,6 @@ serve() {
   STARTING=$!
   wait "$STARTING" || status=$?
   STARTING=
-  CONTAINER_STARTED=yes # if it did not, docker has no output of it
   INSTANCE=$(cat "$WORK/instance" 2>/dev/null) || INSTANCE=
   STEP=$(cat "$WORK/step" 2>/dev/null) || STEP=start
   if ((status == KILLED)) && is_late; then replace_late "the boot script is stuck at the step: $STEP"; fi
@@ -46,6 +45,7 @@ wait_out_failures() {
 # start: from a machine that has started to a container whose health check is good.
 start() {
   trap 'end $?' EXIT
+  rm -f "$WORK/started" # what another container wrote explains nothing
   if ! identify; then
     printf 'servestack: the instance metadata service does not answer\n' >&2
     if is_late; then replace_late 'the instance metadata service does not answer'; fi

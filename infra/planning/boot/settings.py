@@ -35,7 +35,10 @@ def settings(
     def selectors(key: str) -> list[str]:
         return [f"{prefix}{name}:{parameter_versions[name]}" for name in parameter_names(plan, key)]
 
-    carried = [(name, selectors(name)) for name, _ in container.environment]
+    def versions(key: str) -> list[str]:
+        return [str(parameter_versions[name]) for name in parameter_names(plan, key)]
+
+    carried = [(name, versions(name)) for name, _ in container.environment]
     plain = _plain(plan)
     exported = [f"{name}={value}" for name, value in plain.items() if not is_read_on_the_way(name)]
     lines = [
@@ -64,7 +67,8 @@ def settings(
         array("HUB_CACHE_PATHS", container.hub_cache_paths),
         array("GPU_COUNT_VARIABLES", container.gpu_count_variables),
         array("VARIABLES", exported),
-        array("SECRETS", [" ".join((name, *names)) for name, names in carried if names]),
+        scalar("PARAMETER_PREFIX", prefix),
+        array("SECRETS", [" ".join((name, *numbers)) for name, numbers in carried if numbers]),
         array("RUN_OPTIONS", [*_run_options(container), *_inline(plain)]),
         array("ARGUMENTS", container.arguments),
     ]

@@ -40,12 +40,12 @@ PARTS = (
 )
 """Files in this folder, in the order in which the script has them."""
 
+_COMMENT = re.compile(r"^ *#.*\n| +# [^'\"\n]*$", re.MULTILINE)
+"""A comment of bash: a whole line, or the end of a line after which no string ends. Comments are a sixth of the
+compressed script, and nobody reads them on a replica."""
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 """Deflate, no flags, no time, best compression, no operating system (RFC 1952). The header that Python's `gzip` writes
 depends on Python's version."""
-_COMMENT = re.compile(r"^ *#.*\n| +# [^'\"\n]*$", re.MULTILINE)
-"""A line that is only a comment, or a comment at the end of a line. They are a fifth of the compressed script, and
-nobody reads them on a replica. A comment at the end that has a quote stays: it could be in a string."""
 _NAMES = ("region", "table", "log_group")
 
 
