@@ -92,8 +92,6 @@ def refusal(authorization: bytes | None) -> RequestError:
 def _usable(
     services: Sequence[Service], authorization: bytes | None, table: Table, key: Key | None = None
 ) -> tuple[Sequence[Service], Key | None]:
-    if services and not any(service.auth for service in services):
-        return services, None
     key = key or held_key(authorization, table)
     return [service for service in services if may_use(key, service)], key
 

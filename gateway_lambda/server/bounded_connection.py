@@ -6,6 +6,7 @@ The parser, httptools, gets a head or a trailer in pieces and joins them, so tha
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import httptools
@@ -14,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import GatewayError, RequestError
+from gateway_lambda.server.exchange import ON_LEAVING
 from gateway_lambda.server.old_http import answer_without_chunks
 from gateway_lambda.server.request_head import (
     LONGEST_HEAD,
@@ -75,6 +77,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._stays = False
         self._answered: RequestResponseCycle | None = None
         """The request that is being answered; `cycle` is the last that came."""
+        self._leaving: Callable[[], None] | None = None
+        """Called if the client leaves before the answer is complete."""
         self._outlet: Any = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -85,8 +89,10 @@ class BoundedConnection(HttpToolsProtocol):
         if self._answered is not None and not self._answered.response_complete:
             self._answered.disconnected = True
             self._answered.message_event.set()
+            if self._leaving is not None:
+                self._leaving()
         super().connection_lost(exc)
-        self._answered = self._outlet = None
+        self._answered = self._outlet = self._leaving = None
         self.cycle = None  # type: ignore[assignment] # it knows this connection, which is freed at once without it
 
     def data_received(self, data: bytes) -> None:
@@ -139,6 +145,7 @@ class BoundedConnection(HttpToolsProtocol):
                 "too many requests wait on this connection; wait for answers before you send more", "invalid_http"
             )
         super().on_headers_complete()
+        self.scope[ON_LEAVING] = self.on_leaving
         self._phase = BODY
         self._judged = self._in_chunks = False
         self.cycle.transport = self._outlet
@@ -185,6 +192,7 @@ class BoundedConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Without uvicorn's timer for each response. While requests are queued, nothing more is read."""
         self.server_state.total_requests += 1
+        self._leaving = None
         if self.transport.is_closing() or self._phase == ENDING:
             return
         if self.pipeline:
@@ -194,6 +202,13 @@ class BoundedConnection(HttpToolsProtocol):
             self.flow.resume_reading()
             if self._phase == BETWEEN:
                 self.since = self.loop.time()
+
+    def on_leaving(self, call: Callable[[], None]) -> None:
+        """Have `call` called if the client leaves before the answer is complete. The request's body has been read."""
+        self._leaving = call
+        self.flow.resume_reading()
+        if self._answered is None:
+            call()
 
     def shutdown(self) -> None:
         self._stays = False
