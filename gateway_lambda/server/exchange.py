@@ -107,7 +107,10 @@ class Exchange:
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that lower-case name."""
-        return next((value for key, value in self.scope["headers"] if key == name), None)
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return value
+        return None
 
     def caller(self) -> bytes:
         """Return the address of the caller."""
