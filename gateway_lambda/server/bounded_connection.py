@@ -6,12 +6,10 @@ The parser, httptools, gets a head or a trailer in pieces and joins them, so tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import GatewayError, RequestError
@@ -28,6 +26,7 @@ from gateway_lambda.server.request_head import (
     malformed,
     without_offer,
 )
+from gateway_lambda.server.watched_connection import WatchedConnection
 
 _MOST_QUEUED = 16
 """Requests that wait for the answer to the one before them on their connection."""
@@ -52,7 +51,7 @@ class _Outlet:
         self.close = connection.end
 
 
-class BoundedConnection(HttpToolsProtocol):
+class BoundedConnection(WatchedConnection):
     """uvicorn's connection with limits."""
 
     origins: ClassVar[AllowedOrigins] = AllowedOrigins()
@@ -75,10 +74,6 @@ class BoundedConnection(HttpToolsProtocol):
         self._judged = False
         self._in_chunks = False
         self._stays = False
-        self._answered: RequestResponseCycle | None = None
-        """The request that is being answered; `cycle` is the last that came."""
-        self._leaving: Callable[[], None] | None = None
-        """Called if the client leaves before the answer is complete."""
         self._outlet: Any = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -86,14 +81,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._outlet = _Outlet(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._answered is not None and not self._answered.response_complete:
-            self._answered.disconnected = True
-            self._answered.message_event.set()
-            if self._leaving is not None:
-                self._leaving()
         super().connection_lost(exc)
-        self._answered = self._outlet = self._leaving = None
-        self.cycle = None  # type: ignore[assignment] # it knows this connection, which is freed at once without it
+        self._outlet = None
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the connection, as they come."""
@@ -202,13 +191,6 @@ class BoundedConnection(HttpToolsProtocol):
             self.flow.resume_reading()
             if self._phase == BETWEEN:
                 self.since = self.loop.time()
-
-    def on_leaving(self, call: Callable[[], None]) -> None:
-        """Have `call` called if the client leaves before the answer is complete. The request's body has been read."""
-        self._leaving = call
-        self.flow.resume_reading()
-        if self._answered is None:
-            call()
 
     def shutdown(self) -> None:
         self._stays = False
