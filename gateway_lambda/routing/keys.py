@@ -46,7 +46,7 @@ class Admission:
     async def allowed(
         self, exchange: Exchange, table: Table, named: Named, name: str, missing: Missing, key: Key | None = None
     ) -> tuple[Sequence[Service], Key | None, Table]:
-        """Return the named services that the caller may use (at least one), the caller's key if one is needed, and the
+        """Return the named services that the caller may use (at least one), the caller's key if it is known, and the
         table that has them. Before a refusal the registry is always read again, so that the time tells nothing.
 
         Raises `RequestError`: 401 for a caller without a known key, unless every run is open; else `missing`.
