@@ -20,7 +20,7 @@ from gateway_lambda.registry.record import Key, Model, Service
 from gateway_lambda.registry.table import RegistrySource, Table
 from gateway_lambda.responses.create import create_response
 from gateway_lambda.routing.keys import Admission, held_key, known_key, may_use, refusal
-from gateway_lambda.routing.runs import Run, Runs
+from gateway_lambda.routing.runs import Runs
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.server.open_bodies import OpenBodies
 from gateway_lambda.settings import Settings
@@ -90,13 +90,11 @@ class Interface:
             key = await self._authenticate_if_closed(exchange, table)
         body = await exchange.body(self._settings.max_body_bytes, None if key else self._open_bodies)
         name = self._name(exchange, body, known=answer is not None)
-        run = await self._run_for(exchange, name, table, key)
-        model = run.service.model
-        if model is not None:
-            run.rates.check(exchange, model.prefix.rstrip("/").encode() + path)
-        if model is not None and model.format == "openai":
-            patience = self._settings.plain_timeout
-            await pass_to_model(exchange, run, model, path, body, self._upstream, patience)
+        service, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
+        run = self._runs.of(service, table)
+        run.rates.check(exchange, run.prefix + path)
+        if run.service.model is not None and run.generator is None:
+            await pass_to_model(exchange, run, path, body, self._upstream, self._settings.plain_timeout)
         elif run.generator is not None and answer is not None:
             await answer(exchange, decode_object(body), run.generator, self._settings)
         else:
@@ -115,11 +113,6 @@ class Interface:
         if known:
             raise invalid_type("model", name, "the name of a model")
         raise _no_route(exchange)
-
-    async def _run_for(self, exchange: Exchange, name: str, table: Table, key: Key | None) -> Run:
-        """Return the run that serves a model, for a caller who may use it. `key`: the caller's key, if it is known."""
-        service, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
-        return self._runs.of(service, table)
 
     async def _authenticate_if_closed(self, exchange: Exchange, table: Table) -> Key | None:
         """Return the caller's key, if no run is open. Raises `RequestError` without a key, so that a caller without one

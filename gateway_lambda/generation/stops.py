@@ -24,7 +24,10 @@ class Stops:
 
     def may_begin_in(self, text: str) -> bool:
         """Return False if no stop string begins in `text`. This is cheap, and enough for nearly every token."""
-        return any(first in text for first in self._first)
+        for first in self._first:  # noqa: SIM110 - a generator costs three times as much, for each token
+            if first in text:
+                return True
+        return False
 
     def find(self, text: str) -> int:
         """Return where the winning stop string begins; -1 if none is complete."""

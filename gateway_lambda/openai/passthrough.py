@@ -15,7 +15,6 @@ from gateway_lambda.bounded_json import JsonRefused, TooMuchJson, decode_bounded
 from gateway_lambda.errors import GatewayError, RequestError, ServiceError, timed_out
 from gateway_lambda.generation.fields import mapping
 from gateway_lambda.openai.passthrough_events import END_WITH_DONE, is_event_stream, pass_events
-from gateway_lambda.registry.record import Model
 from gateway_lambda.routing.proxy import pass_back, request_headers, response_headers
 from gateway_lambda.routing.runs import Run
 from gateway_lambda.server.exchange import Exchange
@@ -87,14 +86,14 @@ def decode_object(body: bytes) -> dict[str, Any]:
 
 
 async def pass_to_model(
-    exchange: Exchange, run: Run, model: Model, path: bytes, body: bytes, upstream: Upstream, patience: float
+    exchange: Exchange, run: Run, path: bytes, body: bytes, upstream: Upstream, patience: float
 ) -> None:
     """Pass a request to the run's own OpenAI API, at `path` under the model's prefix.
 
     `patience`: seconds that the upstream may be silent. Raises `GatewayError`.
     """
     query: bytes = exchange.scope["query_string"]
-    target = model.prefix.rstrip("/").encode() + path + (b"?" + query if query else b"")
+    target = run.prefix + path + (b"?" + query if query else b"")
     headers = request_headers(exchange, b"", own=False, readable=True) + run.upstream_key
 
     async def ask(replica: Replica) -> Reply:

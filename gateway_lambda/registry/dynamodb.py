@@ -188,7 +188,7 @@ class DynamoRegistry:
         )
         sent = [(name.encode(), value.encode()) for name, value in headers.items()]
         request = self._replica.request(b"POST", b"/", sent, body)
-        connection = await self._replica.connection(PATIENCE_WITHOUT)
+        connection = self._replica.idle_connection() or await self._replica.new_connection(PATIENCE_WITHOUT)
         response = connection.send(request)
         await response.head()
         pieces: list[bytes] = []

@@ -46,7 +46,7 @@ class Admission:
     async def allowed(
         self, exchange: Exchange, table: Table, named: Named, name: str, missing: Missing, key: Key | None = None
     ) -> tuple[Sequence[Service], Key | None, Table]:
-        """Return the named services that the caller may use (at least one), the caller's key if one is needed, and the
+        """Return the named services that the caller may use (at least one), the caller's key if it is known, and the
         table that has them. Before a refusal the registry is always read again, so that the time tells nothing.
 
         Raises `RequestError`: 401 for a caller without a known key, unless every run is open; else `missing`.
@@ -92,8 +92,6 @@ def refusal(authorization: bytes | None) -> RequestError:
 def _usable(
     services: Sequence[Service], authorization: bytes | None, table: Table, key: Key | None = None
 ) -> tuple[Sequence[Service], Key | None]:
-    if services and not any(service.auth for service in services):
-        return services, None
     key = key or held_key(authorization, table)
     return [service for service in services if may_use(key, service)], key
 

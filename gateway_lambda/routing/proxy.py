@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 
 from gateway_lambda.errors import GatewayError, Header, timed_out
 from gateway_lambda.routing.runs import Run
@@ -29,6 +29,13 @@ HOP_BY_HOP = frozenset(
 """Headers that hold for one connection alone (RFC 9110 §7.6.1), beside those that Connection names."""
 
 _NOT_PASSED_ON = HOP_BY_HOP | {b"host", b"expect", b"content-length", b"x-forwarded-for"}
+_OF_CODINGS = (b"accept-encoding", b"content-encoding")
+_LEFT_OUT = {
+    (own, readable): _NOT_PASSED_ON.union(() if own else (b"authorization",), _OF_CODINGS if readable else ())
+    for own in (False, True)
+    for readable in (False, True)
+}
+"""Headers that are not passed on, by the arguments of `request_headers`."""
 _REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE")
 """Methods of which one request more changes nothing (RFC 9110 §9.2.2)."""
 
@@ -81,32 +88,38 @@ def request_headers(exchange: Exchange, prefix: bytes, *, own: bool, readable: b
     encoding.
     """
     given: list[Header] = exchange.scope["headers"]
-    skipped = _NOT_PASSED_ON | _named_in_connection(given)
-    if not own:
-        skipped |= {b"authorization"}
+    last = dict(given)
+    skipped = _LEFT_OUT[own, readable]
+    if b"connection" in last:
+        skipped |= _named_in_connection(given)
+    added = _forwarded(exchange, last, prefix)
+    if readable:
+        added.append((b"accept-encoding", b"identity"))
+    if not own and not last.keys().isdisjoint(KEY_HEADERS):
         key = (exchange.authorization or b"").partition(b" ")[2].strip()
         given = [header for header in given if header[0] not in KEY_HEADERS or header[1].strip() != key]
-    added = _forwarded(exchange, given, prefix)
-    if readable:
-        skipped |= {b"accept-encoding", b"content-encoding"}
-        added.append((b"accept-encoding", b"identity"))
     return [header for header in given if header[0] not in skipped] + added
 
 
-def _forwarded(exchange: Exchange, given: Iterable[Header], prefix: bytes) -> list[Header]:
-    """Who asked, and how: what a proxy before this one said stays, this one adds its part."""
-    there = {name for name, _ in given}
-    asked_by = [value for name, value in given if name == b"x-forwarded-for"]
-    client = exchange.scope.get("client")
+def _forwarded(exchange: Exchange, last: Mapping[bytes, bytes], prefix: bytes) -> list[Header]:
+    """Who asked, and how: what a proxy before this one said stays, this one adds its part.
+
+    `last`: the last header of each name.
+    """
+    scope = exchange.scope
+    asked_by: list[bytes] = []
+    if b"x-forwarded-for" in last:
+        asked_by = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    client = scope.get("client")
     if client:
         asked_by.append(client[0].encode())
     added = [(b"x-forwarded-for", b", ".join(asked_by))] if asked_by else []
-    if exchange.hosts and b"x-forwarded-host" not in there:
+    if exchange.hosts and b"x-forwarded-host" not in last:
         added.append((b"x-forwarded-host", exchange.hosts[0]))
-    if b"x-forwarded-proto" not in there:
-        added.append((b"x-forwarded-proto", exchange.scope["scheme"].encode()))
-    if prefix and b"x-forwarded-prefix" not in there:
-        added.append((b"x-forwarded-prefix", exchange.scope["root_path"].encode() + prefix))
+    if b"x-forwarded-proto" not in last:
+        added.append((b"x-forwarded-proto", scope["scheme"].encode()))
+    if prefix and b"x-forwarded-prefix" not in last:
+        added.append((b"x-forwarded-prefix", scope["root_path"].encode() + prefix))
     return added
 
 
@@ -149,7 +162,11 @@ async def pass_back(exchange: Exchange, reply: Reply, first: bytes = b"") -> Non
     headers = response_headers(exchange, reply)
     await exchange.start_as(reply.status, headers)
     try:
-        await _pass_body(exchange, reply, first)
+        piece = first or await reply.piece()
+        while piece and not reply.ended:
+            await exchange.write(piece)
+            piece = await reply.piece()
+        await exchange.finish(piece)
     except GatewayError as error:
         await _say_why(exchange, headers, error)
         raise
@@ -166,32 +183,23 @@ async def _say_why(exchange: Exchange, headers: Iterable[Header], error: Gateway
 
 def with_events(headers: Iterable[Header]) -> bool:
     """Return whether these are the headers of a stream of events without a content encoding."""
-    found = {name.lower(): value.strip().lower() for name, value in headers}
-    kind = found.get(b"content-type", b"").partition(b";")[0].strip()
-    return kind == b"text/event-stream" and found.get(b"content-encoding", b"identity") == b"identity"
-
-
-async def _pass_body(exchange: Exchange, reply: Reply, first: bytes) -> None:
-    if first and reply.ended:
-        await exchange.finish(first)
-        return
-    if first:
-        await exchange.write(first)
-    while piece := await reply.piece():
-        if reply.ended:
-            break
-        await exchange.write(piece)
-    await exchange.finish(piece)
+    found = dict(headers)
+    kind = found.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    coding = found.get(b"content-encoding", b"identity").strip().lower()
+    return kind == b"text/event-stream" and coding == b"identity"
 
 
 def response_headers(exchange: Exchange, reply: Reply) -> list[Header]:
     """Return the headers of a response that is passed back. An `x-request-id` of the upstream stays."""
-    found = [(name.lower(), value) for name, value in reply.headers]
-    skipped = HOP_BY_HOP | _named_in_connection(found)
+    found = reply.headers
+    last = dict(found)
+    skipped = HOP_BY_HOP
+    if b"connection" in last:
+        skipped |= _named_in_connection(found)
     if reply.status in (204, 304):
         skipped |= {b"content-length"}
     kept = [header for header in found if header[0] not in skipped]
-    if all(name != b"x-request-id" for name, _ in kept):
+    if b"x-request-id" not in last or b"x-request-id" in skipped:
         kept.append((b"x-request-id", exchange.request_id))
     return kept
 

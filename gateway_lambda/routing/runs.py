@@ -19,12 +19,14 @@ MakeGenerator = Callable[[Model, list[Replica], list[Header]], Generator]
 class Run:
     """A service of the registry while it is being served."""
 
-    __slots__ = ("generator", "rates", "replicas", "service", "upstream_key")
+    __slots__ = ("generator", "prefix", "rates", "replicas", "service", "upstream_key")
 
     def __init__(self, service: Service, replicas: list[Replica], make_generator: MakeGenerator) -> None:
         self.service = service
         self.replicas = replicas
         self.rates = RateLimits(service.rate_limits)
+        self.prefix = b""
+        """The path of the model's own API."""
         self.upstream_key: list[Header] = []
         """The header with the upstream's own key, where it has one."""
         self.generator: Generator | None = None
@@ -32,14 +34,14 @@ class Run:
         model = service.model
         if model is None:
             return
+        self.prefix = model.prefix.rstrip("/").encode()
         if model.upstream_api_key:
             self.upstream_key = [(b"authorization", b"Bearer " + model.upstream_api_key.strip().encode())]
         if model.format == "tgi":
             self.generator = make_generator(model, replicas, self.upstream_key)
         else:
-            models = model.prefix.rstrip("/").encode() + b"/models"
             for replica in replicas:
-                replica.question = (models, self.upstream_key)
+                replica.question = (self.prefix + b"/models", self.upstream_key)
 
 
 class Runs:

@@ -36,22 +36,15 @@ class App:
         self._close = close
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._serve(Exchange(scope, receive, send))
-        elif scope["type"] == "lifespan":
+        if scope["type"] == "lifespan":
             await self._live(receive, send)
-        else:
+            return
+        if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1003, "reason": "WebSockets are not supported"})
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        while (await receive())["type"] != "lifespan.shutdown":
-            await send({"type": "lifespan.startup.complete"})
-        self._close()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    async def _serve(self, exchange: Exchange) -> None:
+            return
+        exchange = Exchange(scope, receive, send)
         since = time.monotonic() if self._log_requests else None
-        seconds = exchange.scope.get(SECONDS)
+        seconds = scope.get(SECONDS)
         if seconds is not None:
             exchange.end_within(seconds)
         if exchange.origin is not None:
@@ -83,3 +76,9 @@ class App:
                 from gateway_lambda.server.request_log import log_request
 
                 log_request(exchange, since)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "lifespan.shutdown":
+            await send({"type": "lifespan.startup.complete"})
+        self._close()
+        await send({"type": "lifespan.shutdown.complete"})

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import GatewayError, RequestError
+from gateway_lambda.server.exchange import ON_LEAVING
 from gateway_lambda.server.old_http import answer_without_chunks
 from gateway_lambda.server.request_head import (
     LONGEST_HEAD,
@@ -26,6 +26,7 @@ from gateway_lambda.server.request_head import (
     malformed,
     without_offer,
 )
+from gateway_lambda.server.watched_connection import WatchedConnection
 
 _MOST_QUEUED = 16
 """Requests that wait for the answer to the one before them on their connection."""
@@ -50,7 +51,7 @@ class _Outlet:
         self.close = connection.end
 
 
-class BoundedConnection(HttpToolsProtocol):
+class BoundedConnection(WatchedConnection):
     """uvicorn's connection with limits."""
 
     origins: ClassVar[AllowedOrigins] = AllowedOrigins()
@@ -73,8 +74,6 @@ class BoundedConnection(HttpToolsProtocol):
         self._judged = False
         self._in_chunks = False
         self._stays = False
-        self._answered: RequestResponseCycle | None = None
-        """The request that is being answered; `cycle` is the last that came."""
         self._outlet: Any = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -82,12 +81,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._outlet = _Outlet(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._answered is not None and not self._answered.response_complete:
-            self._answered.disconnected = True
-            self._answered.message_event.set()
         super().connection_lost(exc)
-        self._answered = self._outlet = None
-        self.cycle = None  # type: ignore[assignment] # it knows this connection, which is freed at once without it
+        self._outlet = None
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the connection, as they come."""
@@ -139,6 +134,7 @@ class BoundedConnection(HttpToolsProtocol):
                 "too many requests wait on this connection; wait for answers before you send more", "invalid_http"
             )
         super().on_headers_complete()
+        self.scope[ON_LEAVING] = self.on_leaving
         self._phase = BODY
         self._judged = self._in_chunks = False
         self.cycle.transport = self._outlet
@@ -185,6 +181,7 @@ class BoundedConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Without uvicorn's timer for each response. While requests are queued, nothing more is read."""
         self.server_state.total_requests += 1
+        self._leaving = None
         if self.transport.is_closing() or self._phase == ENDING:
             return
         if self.pipeline:

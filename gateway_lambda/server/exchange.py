@@ -16,6 +16,10 @@ from gateway_lambda.server.request_head import caller_of, length_in
 KEY_HEADERS = (b"x-api-key", b"api-key")
 """Headers that carry the key of a caller without `Authorization`: Anthropic's and Azure's clients send them."""
 
+ON_LEAVING = "servestack.on_leaving"
+"""The ASGI scope's key for a function of our server, which calls its argument when the client leaves. Another server
+does not have it, and a request there does not end early."""
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -39,7 +43,6 @@ class Exchange:
         "_send",
         "_task",
         "_timer",
-        "_watcher",
         "authorization",
         "client_left",
         "coding",
@@ -99,13 +102,15 @@ class Exchange:
         self._out_of_time = False
         self._open_bodies: OpenBodies | None = None
         self._held = 0
-        self._watcher: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task = cast("asyncio.Task[Any]", asyncio.current_task())
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that lower-case name."""
-        return next((value for key, value in self.scope["headers"] if key == name), None)
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return value
+        return None
 
     def caller(self) -> bytes:
         """Return the address of the caller."""
@@ -160,8 +165,9 @@ class Exchange:
 
     def watch(self) -> None:
         """From now on, cancel the task of this exchange if the client leaves. The body must have been read."""
-        if self._watcher is None:
-            self._watcher = asyncio.create_task(self._watch())
+        on_leaving = self.scope.get(ON_LEAVING)
+        if on_leaving is not None:
+            on_leaving(self.leave)
 
     @property
     def last_words(self) -> GatewayError:
@@ -177,15 +183,13 @@ class Exchange:
         self._task.uncancel()
 
     def close(self) -> None:
-        """Stop watching, and release the body."""
+        """Do not watch any longer, and release the body."""
         self.done = True
         if self._timer is not None:
             self._timer.cancel()
         if self._open_bodies is not None:
             self._open_bodies.give_back(self._held)
             self._held = 0
-        if self._watcher is not None:
-            self._watcher.cancel()
 
     async def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
         """A whole response."""
@@ -240,8 +244,3 @@ class Exchange:
         if not self.done:
             self._out_of_time = True
             self._task.cancel()
-
-    async def _watch(self) -> None:
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
-        self.leave()

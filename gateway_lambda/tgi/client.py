@@ -131,9 +131,9 @@ class TgiClient:
             reply.fail_for(error)
             raise
 
-    async def _post(self, replica: Replica, path: bytes, body: bytes) -> Reply:
+    def _post(self, replica: Replica, path: bytes, body: bytes) -> Awaitable[Reply]:
         headers = [JSON_TYPE, *self._key]
-        return await self._upstream.send(replica, b"POST", path, headers, body, question=path == _TOKENIZE)
+        return self._upstream.send(replica, b"POST", path, headers, body, question=path == _TOKENIZE)
 
     async def _ask_info(self, replica: Replica) -> None:
         state = self._states[replica]

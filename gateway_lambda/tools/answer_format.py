@@ -25,7 +25,7 @@ _SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
 
 def has_format(body: Mapping[str, Any]) -> bool:
     """Whether a request has one of the fields."""
-    return any(body.get(name) is not None for name in _FIELDS)
+    return any(body[name] is not None for name in _FIELDS.keys() & body.keys())
 
 
 def read_format(body: Mapping[str, Any], model: Model, capabilities: Capabilities) -> tuple[_Grammar, str]:

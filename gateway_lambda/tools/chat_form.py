@@ -13,6 +13,8 @@ from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.tools.answer_format import has_format, read_format
 from gateway_lambda.tools.request import ToolUse, read_tools
 
+_OF_TOOLS = frozenset(("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"))
+
 
 async def begin_chat(
     exchange: Exchange,
@@ -38,10 +40,7 @@ async def begin_chat(
 
 def _wants_form(form: Mapping[str, Any]) -> bool:
     """Whether there is a response format, or tools, which depend on the upstream's version."""
-    return has_format(form) or any(
-        form.get(name) is not None
-        for name in ("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call")
-    )
+    return has_format(form) or any(form[name] is not None for name in _OF_TOOLS & form.keys())
 
 
 def _read_form(

@@ -31,12 +31,11 @@ class ReplicaChooser:
         self._turn = 0
 
     async def on_a_replica(self, replicas: Sequence[Replica], ask: Callable[[Replica], Awaitable[_Result]]) -> _Result:
-        """Return what `ask` gets from a replica. Others get the request in turn while the errors have `another`.
+        """Return what `ask` gets from one of several replicas. Others get the request in turn while the errors have
+        `another`.
 
         Raises `ServiceError`: the error of the last one.
         """
-        if len(replicas) == 1:
-            return await ask(replicas[0])
         tried: tuple[Replica, ...] = ()
         busy = 0
         while True:

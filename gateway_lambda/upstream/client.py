@@ -39,7 +39,7 @@ class Upstream:
 
         Raises `ServiceError`: the last replica's error, or one that says that the run has no replica.
         """
-        return self._chooser.on_a_replica(replicas, ask)
+        return ask(replicas[0]) if len(replicas) == 1 else self._chooser.on_a_replica(replicas, ask)
 
     async def send(
         self,
@@ -74,7 +74,7 @@ class Upstream:
         connection = response = sending = None
         try:
             while True:
-                connection = await self._connect(replica, fresh=again)
+                connection = (None if again else replica.idle_connection()) or await self._connect(replica)
                 response = connection.send(request)
                 if not isinstance(body, bytes):
                     sending = asyncio.create_task(connection.send_body(body, request.length))
@@ -108,7 +108,7 @@ class Upstream:
         try:
             async with asyncio.timeout(self._settings.connect_timeout):
                 if replica.question is None:
-                    (await self._connect(replica, fresh=True)).end()
+                    (await self._connect(replica)).end()
                 else:
                     reply = await self.send(replica, b"GET", *replica.question, question=True)
                     try:
@@ -126,9 +126,9 @@ class Upstream:
         else:
             replica.health.passed()
 
-    async def _connect(self, replica: Replica, *, fresh: bool) -> Connection:
+    async def _connect(self, replica: Replica) -> Connection:
         try:
-            return await replica.connection(self._settings.connect_timeout, fresh=fresh)
+            return await replica.new_connection(self._settings.connect_timeout)
         except (OSError, TimeoutError) as problem:
             _LOG.warning("the gateway cannot connect to %s: %s", replica.base, str(problem) or "it took too long")
             raise unreachable(

@@ -70,8 +70,8 @@ class Connection(asyncio.Protocol):
         response = self._response = Response(self.end, self.resume_reading)
         self._bodyless = request.bodyless
         self._beside_body = 0
-        if self.usable:
-            cast("asyncio.Transport", self._transport).write(request.head)
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(request.head)
         else:
             response.untaken = True
             response.break_off("the connection was closed")
@@ -100,8 +100,8 @@ class Connection(asyncio.Protocol):
                     self._transport.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             if left:
                 return
-            if left is None and self.usable:
-                cast("asyncio.Transport", self._transport).write(b"0\r\n\r\n")
+            if left is None and self._transport is not None and not self._transport.is_closing():
+                self._transport.write(b"0\r\n\r\n")
             self._sending = False
         finally:
             if self._sending:
@@ -168,7 +168,7 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Trailers are left out: a field after a body is not a header (RFC 9110 §6.5.1)."""
         if self._response is not None and self._response.state is State.HEAD:
-            self._response.headers.append((name, value))
+            self._response.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         response = self._response

@@ -54,16 +54,17 @@ class Replica(Owner):
         place = self.address
         return Request(method, place.path + target, place.host, headers, body, length)
 
-    async def connection(self, patience: float, *, fresh: bool = False) -> Connection:
-        """A connection that was idle, unless it has to be `fresh`; else a new one within `patience` seconds.
-
-        Raises `OSError`, `TimeoutError`.
-        """
-        while self._idle and not fresh:
+    def idle_connection(self) -> Connection | None:
+        """A connection that was idle, if there is one that is open."""
+        while self._idle:
             connection = self._idle.pop()
             if connection.usable and 0 <= time.time() - connection.free_since <= _IDLE_FOR:
                 return connection
             connection.end()
+        return None
+
+    async def new_connection(self, patience: float) -> Connection:
+        """A new connection within `patience` seconds. Raises `OSError`, `TimeoutError`."""
         async with asyncio.timeout(patience):
             return await self._connect(patience)
 

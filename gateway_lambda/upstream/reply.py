@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
 
 from gateway_lambda.content_coding import NotDecoded, decoded
 from gateway_lambda.errors import GatewayError, Header, ServiceError, timed_out
@@ -52,8 +51,8 @@ class Reply:
         self._fell_silent = False
 
     @property
-    def headers(self) -> Iterable[Header]:
-        """As they came, in order."""
+    def headers(self) -> list[Header]:
+        """In order, with lower-case names."""
         return self._response.headers
 
     @property

@@ -42,6 +42,7 @@ class Response:
         "_pieces",
         "_size",
         "_waiter",
+        "ended",
         "headers",
         "seen",
         "state",
@@ -53,8 +54,10 @@ class Response:
         """`end` closes the connection; `caught_up` is called when a reader has taken all that had arrived."""
         self.status = 0
         self.headers: list[Header] = []
-        """As they came, in order."""
+        """In order, with lower-case names."""
         self.state = State.HEAD
+        self.ended = False
+        """The body's end has arrived."""
         self.seen = False
         """A byte has arrived, if only of a 1xx response."""
         self.untaken = False
@@ -65,11 +68,6 @@ class Response:
         self._size = 0
         self._waiter: asyncio.Future[None] | None = None
         self._broken: BrokenOff | None = None
-
-    @property
-    def ended(self) -> bool:
-        """The body's end has arrived."""
-        return self.state is State.COMPLETE
 
     @property
     def waiter(self) -> object:
@@ -104,7 +102,10 @@ class Response:
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that lower-case name."""
-        return next((value for key, value in self.headers if key.lower() == name), None)
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
 
     def begin(self) -> None:
         """The head is complete."""
@@ -121,6 +122,7 @@ class Response:
     def complete(self) -> None:
         """Nothing is missing."""
         self.state = State.COMPLETE
+        self.ended = True
         self._wake()
 
     def break_off(self, reason: str) -> None:

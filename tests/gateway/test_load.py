@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.gateway.scripted_tgi import STREAM_HEAD, Asked, Write, answer, events
+from tests.gateway.scripted_tgi import STREAM_HEAD, Asked, Write, answer, events, never
 from tests.gateway.serving import HI, Bench
 
 BODY = {"model": "m", "messages": HI}
@@ -69,6 +69,13 @@ def test_clients_that_leave_leave_nothing_behind(bench: Bench) -> None:
     bench.tgi.usual = answer("Hi", "</s>*")
     assert bench.post().status_code == 200
     assert bench.loop.run(_other_tasks()) == []
+
+
+def test_a_client_that_leaves_after_a_long_body_is_noticed(bench: Bench) -> None:
+    """Such a body comes in pieces, between which the connection is not read from."""
+    bench.tgi.usual = never
+    bench.leave(messages=[{"role": "user", "content": "x" * 1_000_000}])
+    assert bench.tgi.generated[-1].closed.wait(10)
 
 
 async def _other_tasks() -> list[str]:
