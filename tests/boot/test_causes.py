@@ -189,6 +189,14 @@ CASES = {
         "error: unexpected argument '--max-tokens' found",
         f"{USAGE}error: unexpected argument '--max-tokens' found",
     ),
+    "clap, in a terminal": (
+        "\x1b[1m\x1b[31merror:\x1b[0m unexpected argument '\x1b[33m--max-tokens\x1b[0m' found\r",
+        f"{USAGE}error: unexpected argument '--max-tokens' found",
+    ),
+    "click": (
+        "Error: Invalid value for '--tp-size': 'two' is not a valid integer.",
+        f"{USAGE}Error: Invalid value for '--tp-size': 'two' is not a valid integer.",
+    ),
     "TGI's own checks": (
         'Error: ArgumentValidation("`max_input_tokens must be < `max_total_tokens`")',
         f'{USAGE}Error: ArgumentValidation("`max_input_tokens must be < `max_total_tokens`")',
@@ -229,6 +237,8 @@ def test_what_a_server_prints_is_named_and_ends_at_once(machine: Boots, line: st
         "name: EADDRINUSE, message: address already in use",
         "WARNING: sampling parameter x is not supported anymore",
         "args: Namespace(trust_remote_code=False, max_model_len=None, shm=None)",
+        "RuntimeError: CUDA error: invalid argument",
+        "TypeError: argument 'tokens': 'NoneType' object cannot be converted to 'PyString'",
         "huggingface_hub: An error happened while trying to locate the file on the Hub and we cannot find the "
         "requested files in the local cache. Please check your connection and try again",
     ],

@@ -111,6 +111,19 @@ def test_another_port_is_named_when_the_right_one_never_opens(machine: Boots) ->
     assert failed_state(boot) == (cause, False)
 
 
+def test_a_port_that_is_open_and_answers_nothing_is_not_called_closed(machine: Boots) -> None:
+    boot = machine(service=SGLANG, boot_timeout=60)
+    listening(boot, f"{ANY}:1F40")
+    boot.answer("curl-health", "printf 000; exit 52")
+    boot.start("serve")
+    cause = (
+        "port 8000 is open, but GET /health got no answer within 5 s, for 45 s: the server hangs, or does not speak "
+        "HTTP without TLS there"
+    )
+    boot.wait_until(lambda: lines_of(boot)[-1:] == [f"still waiting: {cause}"])
+    assert failed_state(boot) == (cause, False)
+
+
 def test_a_404_that_lasts_ends_the_start_with_probes_as_the_remedy(machine: Boots) -> None:
     boot = machine(service=SGLANG)
     boot.answer("curl-health", "printf 503", call=1)
