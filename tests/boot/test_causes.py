@@ -77,6 +77,11 @@ CASES = {
         "recognize this architecture. This could be because of an issue with the checkpoint",
         ARCHITECTURE,
     ),
+    "vLLM, architecture that transformers does not have either": (
+        "ValueError: FooForCausalLM has no vLLM implementation and the Transformers implementation is not compatible "
+        "with vLLM.",
+        ARCHITECTURE,
+    ),
     "TGI, architecture": ("ValueError: Unsupported model type foo", ARCHITECTURE),
     "llama.cpp and Ollama, architecture": (
         "llama_model_load: error loading model: error loading model architecture: unknown model architecture: 'qwen35'",
@@ -238,6 +243,8 @@ def test_what_a_server_prints_is_named_and_ends_at_once(machine: Boots, line: st
         "WARNING: sampling parameter x is not supported anymore",
         "args: Namespace(trust_remote_code=False, max_model_len=None, shm=None)",
         "RuntimeError: CUDA error: invalid argument",
+        "WARNING: FooForCausalLM has no vLLM implementation, falling back to Transformers implementation. Some features "
+        "may not be supported and performance may not be optimal.",
         "TypeError: argument 'tokens': 'NoneType' object cannot be converted to 'PyString'",
         "huggingface_hub: An error happened while trying to locate the file on the Hub and we cannot find the "
         "requested files in the local cache. Please check your connection and try again",
