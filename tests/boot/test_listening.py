@@ -170,6 +170,20 @@ DOOR = (
 )  # fmt: skip
 
 
+def test_probes_that_take_too_long_are_named_and_not_what_was_before_them(machine: Boots) -> None:
+    boot = machine("probes: [{type: http, method: post, interval: 1s, ready_after: 99}]\n", boot_timeout=60)
+    for call in range(1, 11):
+        boot.answer("curl-health", "printf 000; exit 7", call=call)
+    boot.answer("curl-health", "printf 200")
+    boot.answer("curl-probe", "printf 204")
+    assert boot.run("serve") == 78
+    assert any(line.startswith("still waiting: port 80 never opened") for line in lines_of(boot))
+    assert last_line(boot) == (
+        "the server is still waiting for probes[0], which answers 204; the replica did not serve within 60 s, so the "
+        "instance is replaced"
+    )
+
+
 def test_a_replica_takes_no_requests_until_its_own_probes_have_succeeded(machine: Boots) -> None:
     boot = machine(PROBES, KEY="s3cret")
     boot.answer("iptables", "if [[ $2 == --check ]]; then exit 1; fi")

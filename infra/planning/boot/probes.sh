@@ -16,6 +16,7 @@ close_door() {
 # await_probes: fails when the container has ended.
 await_probes() {
   local entry words
+  CAUSE= # what the health check said before it was good
   for entry in "${PROBES[@]}"; do
     read -r -a words <<<"$entry"
     rm -f "$WORK/reading"
