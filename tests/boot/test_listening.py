@@ -170,6 +170,15 @@ DOOR = (
 )  # fmt: skip
 
 
+def test_a_port_that_cannot_be_opened_after_the_probes_is_named(machine: Boots) -> None:
+    boot = machine(PROBES, KEY="s3cret")
+    boot.answer("iptables", "if [[ $2 == --delete ]]; then echo 'iptables: Bad rule' >&2; exit 1; fi")
+    boot.answer("curl-health", "printf 200")
+    boot.answer("curl-probe", "printf 200")
+    assert boot.run("serve") == 75
+    assert failed_state(boot) == ("the port could not be opened after the probes: iptables: Bad rule", False)
+
+
 def test_probes_that_take_too_long_are_named_and_not_what_was_before_them(machine: Boots) -> None:
     boot = machine("probes: [{type: http, method: post, interval: 1s, ready_after: 99}]\n", boot_timeout=60)
     for call in range(1, 11):

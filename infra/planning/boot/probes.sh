@@ -24,7 +24,8 @@ await_probes() {
     await_probe "${words[@]:0:3}" || return 1
   done
   VALUE=
-  if ((${#PROBES[@]} > 0)); then door --delete; fi
+  if ((${#PROBES[@]} == 0)); then return 0; fi
+  door --delete 2>"$WORK/errors" || try_again "the port could not be opened after the probes: $(last_line "$WORK/errors")"
 }
 
 # await_probe NAME INTERVAL READY_AFTER: its request is in VALUE.
