@@ -243,8 +243,8 @@ def test_what_a_server_prints_is_named_and_ends_at_once(machine: Boots, line: st
         "WARNING: sampling parameter x is not supported anymore",
         "args: Namespace(trust_remote_code=False, max_model_len=None, shm=None)",
         "RuntimeError: CUDA error: invalid argument",
-        "WARNING: FooForCausalLM has no vLLM implementation, falling back to Transformers implementation. Some features "
-        "may not be supported and performance may not be optimal.",
+        "WARNING: FooForCausalLM has no vLLM implementation, falling back to Transformers implementation. Some "
+        "features may not be supported and performance may not be optimal.",
         "TypeError: argument 'tokens': 'NoneType' object cannot be converted to 'PyString'",
         "huggingface_hub: An error happened while trying to locate the file on the Hub and we cannot find the "
         "requested files in the local cache. Please check your connection and try again",
