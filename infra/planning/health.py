@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from infra.configuration import Probe, Secret, ServiceConfiguration
+from infra.configuration import Probe, Problem, Secret, ServiceConfiguration
 from infra.planning.checks import HealthCheck, ReplicaProbe
 from infra.planning.model_server import Loaded
 
@@ -37,6 +37,28 @@ def plan_probes(configuration: ServiceConfiguration) -> tuple[ReplicaProbe, ...]
     probes = list(enumerate(configuration.probes or ()))
     checked = next((index for index, probe in probes if _is_for_load_balancer(probe)), None)
     return tuple(_to_replica(index, probe) for index, probe in probes if index != checked)
+
+
+def check_probes(
+    configuration: ServiceConfiguration,
+    health_check: HealthCheck,
+    probes: tuple[ReplicaProbe, ...],
+    boot_timeout: int,
+    problems: list[Problem],
+) -> None:
+    """Add probes that cannot succeed within `boot_timeout`, even if every answer is good, to `problems`."""
+    least = (health_check.healthy_threshold - 1) * health_check.interval
+    least += sum((probe.ready_after - 1) * probe.interval for probe in probes)
+    if configuration.probes and least >= boot_timeout:
+        problems.append(
+            Problem(
+                where="probes",
+                line=configuration.source.line(("probes",)),
+                found=f"at least {least} s until all probes have succeeded",
+                rule=f"a replica that does not serve within boot_timeout ({boot_timeout} s) is replaced",
+                remedy="lower interval or ready_after, or raise boot_timeout",
+            )
+        )
 
 
 def probe_notes(health_check: HealthCheck, probes: tuple[ReplicaProbe, ...]) -> list[str]:

@@ -196,10 +196,12 @@ def _widened(what: str, miss: Miss, bounds: Bounds | None, unit: str = "") -> st
     high = None if bounds is None else bounds.high
     if low is not None and low == high:
         return f"set {what} to {number(has)}{unit} instead of {number(low)}{unit}"
-    if low is not None and has < low:
-        widened = _range(Bounds(low=has, high=high), unit)
+    below = low is not None and has < low
+    widened = _range(Bounds(low=has, high=high) if below else Bounds(low=low, high=has), unit)
+    if low is not None and high is not None:
+        return f"set {what} to {widened} instead of {_range(bounds, unit)}"
+    if low is not None and below:
         return f"lower {what} by {number(low - has)}{unit} to {widened}"
-    widened = _range(Bounds(low=low, high=has), unit)
     return f"raise {what} by {number(has - (high or 0))}{unit} to {widened}"
 
 

@@ -16,6 +16,8 @@ _SWITCH = re.compile(
     r"|trust-request-chat-template|log-error-stack|tokens-only|eager-mode|allow-terminate-by-client|ssl)"
 )
 """Options without a value, of the servers whose model has no option name."""
+_MANY_WORDS = re.compile(r"\$(?:\{[A-Za-z_0-9]*\[?)?[@*]")
+"""`$@` and `${NAME[@]}`: any number of words, so also options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,8 @@ def read_options(server: Server, words: Sequence[Word]) -> Options:
         elif option:
             values.append((option, word))
             option = option if option in server.lists else ""
+        elif _MANY_WORDS.search(word.text) and not word.known:
+            unread.append(word.text)
         else:
             arguments.append(word)
             is_model = server.model_first and len(arguments) == 1

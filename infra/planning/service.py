@@ -17,7 +17,7 @@ from infra.planning.chat_template import ResolveChatTemplate
 from infra.planning.container import plan_container
 from infra.planning.environment import resolve_environment
 from infra.planning.gpu_left_out import choose_gpu
-from infra.planning.health import plan_health_check, plan_probes, probe_notes
+from infra.planning.health import check_probes, plan_health_check, plan_probes, probe_notes
 from infra.planning.isolation import isolation_notes
 from infra.planning.liveness import plan_hung_after
 from infra.planning.model_server import loaded_model
@@ -74,6 +74,7 @@ def plan_service(
     _check_weight(configuration, settings, problems)
     loaded = loaded_model(container)
     health_check, probes = plan_health_check(configuration, loaded), plan_probes(configuration)
+    check_probes(configuration, health_check, probes, settings.boot_timeout, problems)
     model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
     found, chosen = choose_gpu(
         configuration, found, model=model, container=container, values=values, weigh=weigh, problems=problems

@@ -47,6 +47,9 @@ class _Shell:
         self._exported = set(exported)
         self._depth = depth
         self._branches = 0
+        self._subshells: list[tuple[int, dict[str, str | None], set[str]]] = []
+        self._is_function = False
+        self._braces: list[bool] = []
 
     def run(self, text: str) -> None:
         """Read a command line."""
@@ -58,8 +61,17 @@ class _Shell:
                 continue
             if len(self.commands) < MOST_COMMANDS:
                 self._command(words, uncertain=otherwise)
+            self._bracket(token.operator, after_a_word=bool(words))
             words = []
             otherwise = token.operator == "||" or (otherwise and token.operator == "&&")
+
+    def _bracket(self, operator: str, *, after_a_word: bool) -> None:
+        """Keep the variables of a subshell to it. A bracket after a word begins a function, which may never run."""
+        if operator == "(":
+            self._is_function = after_a_word
+            self._subshells.append((self._branches, dict(self._variables), set(self._exported)))
+        elif operator == ")" and self._subshells and self._subshells[-1][0] == self._branches:
+            _, self._variables, self._exported = self._subshells.pop()
 
     def start(self, words: Sequence[Word], extra: Mapping[str, str | None]) -> None:
         """Read the words of one command. `extra` has the variables that are set for it alone."""
@@ -87,6 +99,12 @@ class _Shell:
         while words and (keyword := _plain(words[0])) in _KEYWORDS:
             words = words[1:]
             self._branches += (keyword in _OPENING) - (keyword in _CLOSING)
+            if keyword == "{":
+                self._braces.append(self._is_function)
+                self._branches += self._is_function
+                self._is_function = False
+            elif keyword == "}" and self._braces:
+                self._branches -= self._braces.pop()
             if keyword in ("for", "select", "case"):
                 if words:
                     self._set(_plain(words[0]) or "", None)

@@ -30,11 +30,14 @@ def not_serving(awaited: Awaited, failure: Failure, billed: str, written: Sequen
 
 def kept(awaited: Awaited, failure: Failure) -> str:
     """What is billed when `on_failure` is `keep`, and how to replace a replica that gave up."""
-    billed = "on_failure is keep, so the replicas keep running and are billed."
+    billed = (
+        "on_failure is keep, so the replicas keep running and are billed. A replica that does not serve within "
+        "boot_timeout replaces itself."
+    )
     if failure.instance is None:
         return billed
     return (
-        f"{billed} Replace this replica with: aws ec2 terminate-instances --instance-ids {failure.instance} "
+        f"{billed} Replace this one now with: aws ec2 terminate-instances --instance-ids {failure.instance} "
         f"--region {awaited.region}"
     )
 

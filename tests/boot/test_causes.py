@@ -77,6 +77,11 @@ CASES = {
         "recognize this architecture. This could be because of an issue with the checkpoint",
         ARCHITECTURE,
     ),
+    "vLLM, architecture that transformers does not have either": (
+        "ValueError: FooForCausalLM has no vLLM implementation and the Transformers implementation is not compatible "
+        "with vLLM.",
+        ARCHITECTURE,
+    ),
     "TGI, architecture": ("ValueError: Unsupported model type foo", ARCHITECTURE),
     "llama.cpp and Ollama, architecture": (
         "llama_model_load: error loading model: error loading model architecture: unknown model architecture: 'qwen35'",
@@ -189,6 +194,14 @@ CASES = {
         "error: unexpected argument '--max-tokens' found",
         f"{USAGE}error: unexpected argument '--max-tokens' found",
     ),
+    "clap, in a terminal": (
+        "\x1b[1m\x1b[31merror:\x1b[0m unexpected argument '\x1b[33m--max-tokens\x1b[0m' found\r",
+        f"{USAGE}error: unexpected argument '--max-tokens' found",
+    ),
+    "click": (
+        "Error: Invalid value for '--tp-size': 'two' is not a valid integer.",
+        f"{USAGE}Error: Invalid value for '--tp-size': 'two' is not a valid integer.",
+    ),
     "TGI's own checks": (
         'Error: ArgumentValidation("`max_input_tokens must be < `max_total_tokens`")',
         f'{USAGE}Error: ArgumentValidation("`max_input_tokens must be < `max_total_tokens`")',
@@ -229,6 +242,10 @@ def test_what_a_server_prints_is_named_and_ends_at_once(machine: Boots, line: st
         "name: EADDRINUSE, message: address already in use",
         "WARNING: sampling parameter x is not supported anymore",
         "args: Namespace(trust_remote_code=False, max_model_len=None, shm=None)",
+        "RuntimeError: CUDA error: invalid argument",
+        "WARNING: FooForCausalLM has no vLLM implementation, falling back to Transformers implementation. Some "
+        "features may not be supported and performance may not be optimal.",
+        "TypeError: argument 'tokens': 'NoneType' object cannot be converted to 'PyString'",
         "huggingface_hub: An error happened while trying to locate the file on the Hub and we cannot find the "
         "requested files in the local cache. Please check your connection and try again",
     ],

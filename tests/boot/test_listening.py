@@ -111,6 +111,19 @@ def test_another_port_is_named_when_the_right_one_never_opens(machine: Boots) ->
     assert failed_state(boot) == (cause, False)
 
 
+def test_a_port_that_is_open_and_answers_nothing_is_not_called_closed(machine: Boots) -> None:
+    boot = machine(service=SGLANG, boot_timeout=60)
+    listening(boot, f"{ANY}:1F40")
+    boot.answer("curl-health", "printf 000; exit 52")
+    boot.start("serve")
+    cause = (
+        "port 8000 is open, but GET /health got no answer within 5 s, for 45 s: the server hangs, or does not speak "
+        "HTTP without TLS there"
+    )
+    boot.wait_until(lambda: lines_of(boot)[-1:] == [f"still waiting: {cause}"])
+    assert failed_state(boot) == (cause, False)
+
+
 def test_a_404_that_lasts_ends_the_start_with_probes_as_the_remedy(machine: Boots) -> None:
     boot = machine(service=SGLANG)
     boot.answer("curl-health", "printf 503", call=1)
@@ -155,6 +168,29 @@ DOOR = (
     "DOCKER-USER", "--protocol", "tcp", "--match", "conntrack", "--ctdir", "ORIGINAL", "--ctorigdstport", "8000",
     "--jump", "REJECT", "--reject-with", "tcp-reset",
 )  # fmt: skip
+
+
+def test_a_port_that_cannot_be_opened_after_the_probes_is_named(machine: Boots) -> None:
+    boot = machine(PROBES, KEY="s3cret")
+    boot.answer("iptables", "if [[ $2 == --delete ]]; then echo 'iptables: Bad rule' >&2; exit 1; fi")
+    boot.answer("curl-health", "printf 200")
+    boot.answer("curl-probe", "printf 200")
+    assert boot.run("serve") == 75
+    assert failed_state(boot) == ("the port could not be opened after the probes: iptables: Bad rule", False)
+
+
+def test_probes_that_take_too_long_are_named_and_not_what_was_before_them(machine: Boots) -> None:
+    boot = machine("probes: [{type: http, method: post, interval: 1s, ready_after: 99}]\n", boot_timeout=60)
+    for call in range(1, 11):
+        boot.answer("curl-health", "printf 000; exit 7", call=call)
+    boot.answer("curl-health", "printf 200")
+    boot.answer("curl-probe", "printf 204")
+    assert boot.run("serve") == 78
+    assert any(line.startswith("still waiting: port 80 never opened") for line in lines_of(boot))
+    assert last_line(boot) == (
+        "the server is still waiting for probes[0], which answers 204; the replica did not serve within 60 s, so the "
+        "instance is replaced"
+    )
 
 
 def test_a_replica_takes_no_requests_until_its_own_probes_have_succeeded(machine: Boots) -> None:

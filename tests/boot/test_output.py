@@ -113,6 +113,7 @@ def test_what_looks_like_a_secret_is_masked_whoever_it_belongs_to(machine: Boots
         "Authorization: Bearer abc.def-ghi123\n"
         "proxy http://user:pass@proxy:3128 --api-key letmein-9\n"
         'DB_PASSWORD="letmein-9" eos_token=</s>\n'
+        "AWS_SESSION_TOKEN=letmein-9 GET /model?X-Amz-Signature=0123456789&part=1 github_pat_11ABCDEFG0abcd\n"
         "END",
     )
     assert boot.run("serve") == TRIES_AGAIN
@@ -122,6 +123,7 @@ def test_what_looks_like_a_secret_is_masked_whoever_it_belongs_to(machine: Boots
         "Authorization: Bearer ***",
         "proxy http://***@proxy:3128 --api-key ***",
         'DB_PASSWORD="***" eos_token=</s>',
+        "AWS_SESSION_TOKEN=*** GET /model?X-Amz-Signature=***&part=1 ***",
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.configuration import Secret
-from infra.planning import ServicePlan
+from infra.planning import PlanError, ServicePlan
 from infra.planning.checks import HealthCheck, ReplicaProbe
 from infra.planning.known_servers import SERVERS
 
@@ -113,6 +113,23 @@ def test_a_probe_that_the_load_balancer_cannot_send_is_the_replica_s(plan: Plan,
         f"{sent.path}), and takes no requests until it has succeeded. After that, the load balancer checks GET "
         "/v1/models."
     ]
+
+
+@pytest.mark.parametrize(
+    ("probes", "least"),
+    [
+        ("{type: http, interval: 1m, ready_after: 31}", 1810),
+        ("{type: http, interval: 5m, ready_after: 7}", 1800),
+        ("{type: http, interval: 3m, ready_after: 6}, {type: http, method: post, interval: 10m, ready_after: 3}", 2100),
+    ],
+)
+def test_probes_that_cannot_succeed_in_time_are_refused(plan: Plan, probes: str, least: int) -> None:
+    with pytest.raises(PlanError) as refused:
+        plan(f"{SERVICE}{OTHER}probes: [{probes}]\n")
+    (problem,) = refused.value.problems
+    assert (problem.where, problem.found) == ("probes", f"at least {least} s until all probes have succeeded")
+    assert problem.rule == "a replica that does not serve within boot_timeout (1800 s) is replaced"
+    assert problem.remedy == "lower interval or ready_after, or raise boot_timeout"
 
 
 def test_of_several_probes_the_load_balancer_checks_the_first_that_it_can(plan: Plan) -> None:

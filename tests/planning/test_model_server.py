@@ -169,6 +169,11 @@ CASES: dict[str, tuple[Mapping[str, str | Secret], str, Loaded]] = {
         "vllm serve a/b $OPTIONS",
         loaded("vLLM", "a/b", gpus=4, names=("a/b",), port=8001),
     ),
+    "an array, which can be any options": (
+        {},
+        'ARGS=(--model a/b); python3 -m vllm.entrypoints.openai.api_server "${ARGS[@]}"',
+        loaded("vLLM", gpus=1, unread=("${ARGS[@]}",)),
+    ),
     "options that only the machine knows": (
         {},
         "vllm serve a/b $OPTIONS",

@@ -127,7 +127,8 @@ def test_a_disk_that_cannot_be_had_is_refused(plan: Plan, disk: str) -> None:
         (
             resources("gpu: 25GB..30GB"),
             "resources.gpu.memory",
-            "lower gpu memory by 1GB to 24GB..30GB, which gives g6.xlarge (L4:24GB:1, 4 vCPU, 16GB, $0.8048/h)",
+            "set gpu memory to 24GB..30GB instead of 25GB..30GB, which gives g6.xlarge (L4:24GB:1, 4 vCPU, 16GB, "
+            "$0.8048/h)",
         ),
         (
             resources("gpu: 'H100:2'"),
@@ -150,7 +151,8 @@ def test_a_disk_that_cannot_be_had_is_refused(plan: Plan, disk: str) -> None:
         (
             resources("gpu: A10G:9..12"),
             "resources.gpu.count",
-            "lower gpu count by 1 to 8..12, which gives g5.48xlarge (A10G:24GB:8, 192 vCPU, 768GB, $16.288/h)",
+            "set gpu count to 8..12 instead of 9..12, which gives g5.48xlarge (A10G:24GB:8, 192 vCPU, 768GB, "
+            "$16.288/h)",
         ),
         (
             resources("gpu: V100"),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.planning.shell_commands import read_commands
+from infra.planning.shell_words import Word
 
 PIECES = st.sampled_from(
     [
@@ -45,6 +46,7 @@ PIECES = st.sampled_from(
         'A=1; A=$A$A; show "$A"',
         "sh -c 'show in there'; eval 'show a' \"'b c'\"",
         "exec env V=1 show last",
+        "M=1; (M=2; show $M); show $M; (case a in a) M=3 ;; esac; show x); show $M",
     ],
 )
 def test_words_are_those_of_the_shell(line: str, tmp_path: object) -> None:
@@ -60,6 +62,12 @@ def test_words_are_those_of_the_shell(line: str, tmp_path: object) -> None:
         if command.words[0].text == "show" and [word.text for word in command.words[1:]] != ["never"]
     ]
     assert shown == ran.stdout.splitlines(), ran.stderr
+
+
+def test_what_a_function_sets_is_not_known() -> None:
+    line = "M=1; early() { M=2; export N=3; }; early && show $M $N; { M=4; }; show $M"
+    shown = [c.words[1:] for c in read_commands(["/bin/sh", "-c", line], {}) if c.words[0].text == "show"]
+    assert shown == [(Word("$M", known=False), Word("$N", known=False)), (Word("4"),)]
 
 
 @given(st.lists(PIECES, max_size=60).map("".join))

@@ -106,7 +106,8 @@ def test_with_on_failure_keep_nothing_is_stopped() -> None:
     ended, _ = waits(cloud, on_failure="keep")
     assert ended == (
         f"yellow-cat-1 does not serve: no GPU\n  replica: {A}, last step: machine ready\n"
-        "  billing: on_failure is keep, so the replicas keep running and are billed. Replace this replica with: "
+        "  billing: on_failure is keep, so the replicas keep running and are billed. A replica that does not serve "
+        "within boot_timeout replaces itself. Replace this one now with: "
         f"aws ec2 terminate-instances --instance-ids {A} --region us-east-1\n"
         f"  logs: {LOGS}"
     )

@@ -12,19 +12,20 @@ UNKNOWN_MODEL='(Repository|Revision)NotFoundError|repository not found for url|i
 NOT_IN_OLLAMA='pull model manifest: file does not exist'
 OFFLINE='outgoing traffic has been disabled|offline mode is enabled|OfflineModeIsEnabled|please run .text-generation-server download-weights'
 OWN_CODE='trust_remote_code=True.? to (remove this error|allow custom code)|requires you to execute the .* file in that|contains custom code which must be executed|using the .?--trust-remote-code.? flag'
-UNKNOWN_ARCHITECTURE='architectures .* are not supported for now|does not recognize this architecture|has no (vllm|sglang) implementation|unsupported model type|unknown model architecture|model architecture .* (was supported in|is not supported)'
+UNKNOWN_ARCHITECTURE='architectures .* are not supported for now|does not recognize this architecture|has no (vllm|sglang) implementation and|unsupported model type|unknown model architecture|model architecture .* (was supported in|is not supported)'
 LONG_CONTEXT='larger than the (maximum number of tokens that can be stored in|available) kv cache'
 GPU_MEMORY='cuda out of memory|torch\.(cuda\.)?OutOfMemoryError|cuda error: out of memory|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED|cudaMalloc failed: out of memory|not enough memory to handle|not enough memory\. please try to increase|no available memory for the cache|less than desired gpu memory utilization'
 SHARED_MEMORY='creating shared memory segment|posix_fallocate failed|insufficient shared memory|out of shared memory|unable to (write to|allocate shared memory.* for) file </torch_|no space left on device.*/(dev/shm|psm_|torch_|nccl-)|/dev/shm/.*no space left on device'
 PORT_IN_USE='errno 98|os error 98|bind: address already in use|could.?n.t bind http server socket'
-USAGE='error: (unrecognized arguments|argument [^ ]+: |the following (required )?arguments|ambiguous option|unexpected argument|found argument|invalid (value|argument)|a value is required|unknown argument|unrecognized subcommand)|error while handling argument|error: unknown (shorthand )?(flag|command)|ArgumentValidation\(|  Value error, '
+USAGE='(^|[^a-z])error: (unrecognized arguments|argument [^ ]+: |the following (required )?arguments|ambiguous option|unexpected argument|found argument|invalid (value .?for|argument:)|a value is required|unknown argument|unrecognized subcommand)|error while handling argument|error: unknown (shorthand )?(flag|command)|ArgumentValidation\(|  Value error, '
 
 # explain_end STATUS SERVED: if the container has served before, its output is not a reason to stop for good.
 explain_end() {
   local output="the container's output is in the log stream $INSTANCE/container"
   STEP='container ended'
   if [[ $2 == yes ]]; then try_again "the container ended with status $1 after it had served; $output"; fi
-  docker logs --tail 2000 "$CONTAINER" >"$WORK/errors" 2>&1 || true
+  # With a terminal, programs write colours, also in the middle of a message.
+  docker logs --tail 2000 "$CONTAINER" 2>&1 | readable >"$WORK/errors" || true
   explain_model
   explain_gpus
   explain_command

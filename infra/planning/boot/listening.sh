@@ -56,6 +56,13 @@ listening_addresses() {
       $4 == "0A" && other != "" && at[1] ~ /^0+$/ { print at[2] }' || true
 }
 
+# is_listening: whether the container listens on its port, even if it answers nothing.
+is_listening() {
+  local process
+  process=$(docker inspect --format '{{.State.Pid}}' "$CONTAINER" 2>/dev/null) || return 1
+  [[ $process =~ ^[1-9][0-9]*$ && -n $(listening_addresses "$process") ]]
+}
+
 # listening_elsewhere: `; it listens on 8080`, for the cause of a port that never opened.
 listening_elsewhere() {
   local process port ports=()

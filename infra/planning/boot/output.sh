@@ -25,10 +25,10 @@ masked() {
     for value in "${HIDE[@]}"; do line=${line//"$value"/'***'}; done
     printf '%s\n' "$line"
   done | sed --regexp-extended \
-    -e 's/\b(hf_|nvapi-|sk-|gh[opsu]_|glpat-|AKIA|ASIA)[A-Za-z0-9_-]{12,}/***/g' \
+    -e 's/\b(hf_|nvapi-|sk-|gh[opsu]_|github_pat_|glpat-|AKIA|ASIA)[A-Za-z0-9_-]{12,}/***/g' \
     -e 's/(bearer|basic) +[A-Za-z0-9._~+\/=-]{8,}/\1 ***/Ig' \
-    -e 's#://[^/@ ]+@#://***@#g' \
-    -e 's/((api|access|auth|hub|hf|secret)[_-]?(key|token)|passwor[dt]|secret)(["'\'']?[=: ]+\[?["'\'']?)[^]"'\'' ,})]{4,}/\1\4***/Ig'
+    -e 's#://[^/@ ]+@#://***@#g' -e 's/([?&](x-amz-)?signature=)[^& ]+/\1***/Ig' \
+    -e 's/((api|access|auth|hub|hf|secret|session)[_-]?(key|token)|passwor[dt]|secret)(["'\'']?[=: ]+\[?["'\'']?)[^]"'\'' ,})]{4,}/\1\4***/Ig'
 }
 
 # know_secrets: adds each line of each secret to HIDE, the longest first. Call it in a subshell. docker knows the values;

@@ -16,6 +16,7 @@ close_door() {
 # await_probes: fails when the container has ended.
 await_probes() {
   local entry words
+  CAUSE= # what the health check said before it was good
   for entry in "${PROBES[@]}"; do
     read -r -a words <<<"$entry"
     rm -f "$WORK/reading"
@@ -23,7 +24,8 @@ await_probes() {
     await_probe "${words[@]:0:3}" || return 1
   done
   VALUE=
-  if ((${#PROBES[@]} > 0)); then door --delete; fi
+  if ((${#PROBES[@]} == 0)); then return 0; fi
+  door --delete 2>"$WORK/errors" || try_again "the port could not be opened after the probes: $(last_line "$WORK/errors")"
 }
 
 # await_probe NAME INTERVAL READY_AFTER: its request is in VALUE.

@@ -117,7 +117,9 @@ waiting_for() {
 # say_unhealthy OPENED ANSWER WAITED
 say_unhealthy() {
   local cause="GET $HEALTH_PATH on port $CONTAINER_PORT answered $2 after $3 s"
-  if [[ $1 == no ]]; then
+  if [[ $1 == no ]] && is_listening; then
+    cause="port $CONTAINER_PORT is open, but GET $HEALTH_PATH got no answer within $HEALTH_TIMEOUT s, for $3 s: the server hangs, or does not speak HTTP without TLS there"
+  elif [[ $1 == no ]]; then
     cause="port $CONTAINER_PORT never opened: nothing in the container listens on it after $3 s$(listening_elsewhere); make the command listen on this port, on 0.0.0.0"
   fi
   CAUSE=$cause
