@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -25,6 +25,9 @@ from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.server.open_bodies import OpenBodies
 from gateway_lambda.settings import Settings
 from gateway_lambda.upstream.client import Upstream
+
+if TYPE_CHECKING:
+    from gateway_lambda.page.routes import PageRoutes
 
 _Dialect = Callable[[Exchange, Mapping[str, Any], Generator, Settings], Awaitable[None]]
 _DIALECTS: dict[bytes, _Dialect] = {
@@ -56,6 +59,7 @@ class Interface:
         self._runs = runs
         self._upstream = upstream
         self._open_bodies = OpenBodies(settings.max_open_bytes, settings.body_timeout)
+        self._page: PageRoutes | None = None
 
     async def answer(self, exchange: Exchange, path: bytes) -> None:
         """Answer a request at a raw `path`. Raises `GatewayError` as long as nothing was sent."""
@@ -69,7 +73,7 @@ class Interface:
         elif path in (b"/healthz", b"/health"):
             _allow(exchange, b"GET", b"HEAD")
             await exchange.respond_json(b'{"status":"ok"}')
-        elif path != b"/" or not await self._page(exchange):
+        elif path not in (b"/", b"/runs") or not await self._for_browsers(exchange, path):
             await self._generate(exchange, path)
 
     async def _generate(self, exchange: Exchange, path: bytes) -> None:
@@ -142,37 +146,23 @@ class Interface:
     def _shown(self, service: Service, model: Model) -> dict[str, Any]:
         return model_object(model, self._settings.owned_by, self._runs.total_tokens(service))
 
-    async def _page(self, exchange: Exchange) -> bool:
-        """Answer a browser with the page that names what the caller can use. Return whether the caller is a browser."""
-        accept = exchange.header(b"accept")
-        if accept is None or b"text/html" not in accept.lower() or exchange.method not in ("GET", "HEAD"):
+    async def _for_browsers(self, exchange: Exchange, path: bytes) -> bool:
+        """Answer a browser with the page, or with the runs that the page shows. Return whether that was asked for."""
+        if exchange.method not in ("GET", "HEAD"):
             return False
-        # Imported here: a function that starts for a request has no time for a page that nobody asks for.
-        from gateway_lambda.routing.page import page, page_headers, prefers_page
+        accept = exchange.header(b"accept") or b""
+        if path == b"/" and b"text/html" not in accept.lower():
+            return False
+        if self._page is None:
+            # Imported here: a function that starts for a request has no time for a page that nobody asks for.
+            from gateway_lambda.page.routes import PageRoutes
 
-        if not prefers_page(accept):
-            return False
-        table = await self._registry.table()
-        key = held_key(exchange.authorization, table)
-        usable = [(each, _asked_as(each, table)) for each in table.services if may_use(key, each)]
-        usable.sort(key=lambda each: (each[1] is None, each[0].run))
-        body = page(_address(exchange), usable, others_need_a_key=key is None and table.any_closed)
-        await exchange.respond(200, page_headers(), body)
+            domain = self._settings.domain
+            self._page = PageRoutes(self._registry, self._runs, self._upstream, domain, self._shown)
+        if path == b"/":
+            return await self._page.page(exchange, accept)
+        await self._page.runs(exchange)
         return True
-
-
-def _asked_as(service: Service, table: Table) -> str | None:
-    """The model name whose requests a service gets."""
-    name = None if service.model is None else service.model.name
-    return name if name is not None and service in table.model(name) else None
-
-
-def _address(exchange: Exchange) -> str:
-    """The gateway's address as the caller wrote it."""
-    if not exchange.hosts:
-        return ""
-    scheme = "https" if exchange.header(b"x-forwarded-proto") == b"https" else exchange.scope["scheme"]
-    return f"{scheme}://{exchange.hosts[0].decode('latin-1')}{exchange.scope.get('root_path', '')}"
 
 
 def _no_route(exchange: Exchange, more: str = "") -> RequestError:

@@ -40,7 +40,8 @@ def banner(runs: Sequence[Run], *, port: int, key: str | None, columns: int | No
     `columns` is the width of the terminal. Prose is broken to this width; `None`: it is not broken. Commands to paste
     are never broken.
     """
-    prose = [line for run in runs for line in (*_described(run, port), "")]
+    prose = [f"{_page(runs)}: http://127.0.0.1:{port}/", ""]
+    prose += [line for run in runs for line in (*_described(run, port), "")]
     prose += _openai_address(runs, port)
     lines = [part for line in prose for part in _broken(line, columns)]
     if key is not None:
@@ -52,6 +53,12 @@ def banner(runs: Sequence[Run], *, port: int, key: str | None, columns: int | No
             lines += [*_python(run.plan.model.name, port, key), ""]
             break
     return "\n".join([*lines, "Ctrl-C ends everything."])
+
+
+def _page(runs: Sequence[Run]) -> str:
+    if any(run.plan.model for run in runs):
+        return "Open this page in a browser to chat with the models"
+    return "Open this page in a browser to see the runs"
 
 
 def _broken(line: str, columns: int | None) -> list[str]:

@@ -63,9 +63,10 @@ class Runs:
             for replica in run.replicas:
                 replica.close()
 
-    def of(self, service: Service, table: Table) -> Run:
-        """The run of a service that `table` holds, for a request to it."""
-        self._demand.note(service)
+    def of(self, service: Service, table: Table, *, demand: bool = True) -> Run:
+        """The run of a service that `table` holds, for a request to it. Without `demand`, it wakes no run."""
+        if demand:
+            self._demand.note(service)
         if table is not self._table:
             self._runs = {name: run for name, run in self._runs.items() if table.run(name) is run.service}
             self._table = table

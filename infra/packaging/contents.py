@@ -16,6 +16,8 @@ START_SCRIPT = "run.sh"
 Contents = dict[str, Packed]
 """From a path in the zip, with slashes, to the file."""
 
+_OURS = frozenset((".py", ".html", ".css", ".js"))
+"""What the gateway's package consists of."""
 _UNUSED_SUFFIXES = frozenset((".c", ".h", ".pxd", ".pxi", ".pyi", ".pyx", ".tmpl", ".typed"))
 _UNUSED_FOLDERS = frozenset(("__pycache__", "bin", "tests", "test"))
 _UNUSED_MODULES = re.compile(r"/_testcapi\.")
@@ -24,7 +26,7 @@ _METADATA = re.compile(r"^[^/]+\.dist-info/(METADATA|licenses/.*|LICEN[CS]E.*|NO
 
 
 def gateway_contents(root: Path) -> Contents:
-    """Return the modules of the gateway's package and its start script. Raises `PackagingError`.
+    """Return the gateway's modules, the files of its page, and its start script. Raises `PackagingError`.
 
     They contain no bytecode, because it depends on the interpreter, and another machine can have another one.
     """
@@ -33,7 +35,7 @@ def gateway_contents(root: Path) -> Contents:
         raise PackagingError(
             f"{package} has no __main__.py, which the function runs; give the root folder of the project"
         )
-    modules = {path.relative_to(root): path for path in package.rglob("*.py") if path.is_file()}
+    modules = {path.relative_to(root): path for path in package.rglob("*") if path.suffix in _OURS and path.is_file()}
     found = {
         name.as_posix(): stored(_text(path.read_bytes()))
         for name, path in modules.items()

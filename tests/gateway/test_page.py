@@ -1,21 +1,31 @@
-"""The page at the root: who gets it, what it names, and what a browser may do with it."""
+"""The page at the root: who gets it, what a browser may do with it, and the list of runs that it shows."""
 
 from __future__ import annotations
 
-import html
+import json
 import re
-import subprocess
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from gateway_lambda.registry.record import Model, Service
-from gateway_lambda.routing.page import page, page_headers, prefers_page
+from gateway_lambda.app import make_app
+from gateway_lambda.page.document import document, prefers_page
+from gateway_lambda.registry.file import FileRegistry
+from gateway_lambda.server.adapter import behind_adapter
+from gateway_lambda.server.exchange import Message
+from gateway_lambda.settings import Settings
 from tests.gateway.keys import ALL, secret
+from tests.gateway.scripted_tgi import Tgi, reply
 from tests.gateway.serving import Bench
+from tests.support.processes import free_port
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 """What Chromium and Firefox send."""
+FOLDER = Path(__file__).parents[2] / "gateway_lambda" / "page"
 
 
 def test_a_browser_gets_a_page_and_everybody_else_the_error(bench: Bench) -> None:
@@ -53,86 +63,253 @@ def test_accept_headers_are_compared_by_their_weights() -> None:
     assert {accept: prefers_page(accept) for accept in asked} == asked
 
 
-def test_the_page_names_open_runs_alone_unless_a_key_may_use_more(bench: Bench) -> None:
-    bench.register(
-        bench.service("web", model=None),
-        bench.service("chat", model="org/chat"),
-        bench.service("closed", model="org/closed", auth=True),
-        keys=(ALL,),
-    )
-    note = "Other runs need an API key"
-    rows = [["org/chat", "chat", f"{bench.url}/services/chat/"], ["no model", "web", f"{bench.url}/services/web/"]]
-    closed = ["org/closed", "closed", f"{bench.url}/services/closed/"]
-    asked = bench.http.get(bench.url, headers={"accept": BROWSER}).text
-    assert (_rows(asked), note in asked, "closed" in asked) == (rows, True, False)
-    asked = bench.http.get(bench.url, headers={"accept": BROWSER, "authorization": f"Bearer {secret('all')}"}).text
-    assert (_rows(asked), note in asked) == ([rows[0], closed, rows[1]], False)
+def test_it_is_one_small_document_of_all_files_in_the_folder() -> None:
+    text = document().body.decode()
+    assert len(document().body) < 60_000
+    for path in FOLDER.iterdir():
+        if path.suffix in (".css", ".js"):
+            assert path.read_text() in text, path.name
+    assert (text.count("<style"), text.count("</style"), text.count("<script"), text.count("</script")) == (1, 1, 1, 1)
 
 
-def test_where_everything_needs_a_key_the_page_says_so(bench: Bench) -> None:
-    bench.register(bench.service("secret-run", model="secret-model", auth=True), keys=(ALL,))
-    asked = bench.http.get(bench.url, headers={"accept": BROWSER})
-    assert (asked.status_code, _rows(asked.text), "secret" in asked.text) == (200, [], False)
-    assert "No run here is open to callers without an API key." in asked.text
-    assert _commands(asked.text) == [f'curl {bench.url}/v1/models \\\n    -H "Authorization: Bearer $API_KEY"']
-
-
-def test_a_model_that_another_run_owns_is_not_named(bench: Bench) -> None:
-    bench.register(bench.service("first", created=1), bench.service("second", created=2))
-    text = bench.http.get(bench.url, headers={"accept": BROWSER}).text
-    assert [row[:2] for row in _rows(text)] == [["m", "first"], ["no model", "second"]]
-
-
-def test_the_command_of_the_page_works_as_it_stands(bench: Bench) -> None:
-    text = bench.http.get(bench.url, headers={"accept": BROWSER}).text
-    (command,) = _commands(text)
-    done = subprocess.run(["bash", "-c", f"{command} -s"], capture_output=True, text=True, timeout=60, check=True)
-    assert '"object":"chat.completion"' in done.stdout
-
-
-def test_addresses_are_those_that_the_caller_used(bench: Bench) -> None:
-    headers = {"accept": BROWSER, "host": "gateway.example.com", "x-forwarded-proto": "https"}
-    text = bench.http.get(bench.url, headers=headers).text
-    assert "<code>https://gateway.example.com/v1</code>" in text
-    assert _rows(text)[0][2] == "https://gateway.example.com/services/run/"
-
-
-def test_what_the_page_shows_is_escaped_for_html_and_for_the_shell() -> None:
-    name = "<script>alert('x')</script>\"$(reboot)"
-    service = Service(run="run", model=Model(name=name, format="openai"))
-    text = page("http://h'<b>$(id)", [(service, name)], others_need_a_key=False).decode()
-    assert ("<script" in text, "<b>" in text, _rows(text)[0][0]) == (False, False, name)
-    (command,) = _commands(text)
-    words = subprocess.run(
-        ["bash", "-c", command.replace("curl", "printf '%s\\n'", 1)], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    assert words[0] == "http://h'<b>$(id)/v1/chat/completions"
-    assert name.replace('"', '\\"') in words[-1]
-
-
-def test_a_browser_keeps_runs_and_loads_nothing(bench: Bench) -> None:
+def test_it_can_run_nothing_else_and_reach_nothing_else(bench: Bench) -> None:
     answer = bench.http.get(bench.url, headers={"accept": BROWSER})
-    sent = {name.decode(): value.decode() for name, value in page_headers()}
-    assert {name: answer.headers[name] for name in sent} == sent
-    assert sent["cache-control"] == "no-store"
-    policy = sent["content-security-policy"]
-    assert re.sub("sha256-[A-Za-z0-9+/]{43}=", "sha256-HASH", policy) == (
-        "default-src 'none'; style-src 'sha256-HASH'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    assert re.findall(r"<(?:script|link|img|iframe|form|a)\b|url\(|style=|\bon[a-z]+=", answer.text) == []
+    text = answer.text
+    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    assert policy == {
+        "default-src": "'none'",
+        "script-src": _hash(text, "script"),
+        "style-src": _hash(text, "style"),
+        "connect-src": "'self'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    assert re.findall(r"<(?:img|iframe|object|embed)\b|\burl\(|@import|\sstyle=|\son[a-z]+=|https?:", text) == ["http:"]
+    assert "xmlns='http://www.w3.org/2000/svg'" in text, "the one address is the name of SVG"
+    assert re.findall("innerHTML|outerHTML|insertAdjacentHTML|document.write|eval|Function", text) == []
+    assert {name: answer.headers[name] for name in ("x-content-type-options", "referrer-policy")} == {
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+    }
+
+
+def test_a_browser_keeps_it_and_asks_whether_it_has_changed(bench: Bench) -> None:
+    first = bench.http.get(bench.url, headers={"accept": BROWSER})
+    tag = first.headers["etag"]
+    assert (first.headers["cache-control"], first.headers["vary"]) == ("no-cache", "accept")
+    for known in (tag, f"W/{tag}", f'"other", {tag}'):
+        again = bench.http.get(bench.url, headers={"accept": BROWSER, "if-none-match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    other = bench.http.get(bench.url, headers={"accept": BROWSER, "if-none-match": '"other"'})
+    assert (other.status_code, other.content) == (200, first.content)
 
 
 @pytest.mark.parametrize("host", ["run.localhost", "nobody.localhost"])
 def test_at_the_name_of_a_run_there_is_no_page(bench: Bench, host: str) -> None:
     bench.serve(domain="localhost")
     answer: httpx.Response = bench.http.get(bench.url, headers={"accept": BROWSER, "host": host})
-    assert "servestack gateway" not in answer.text
+    assert "servestack" not in answer.text
 
 
-def _rows(text: str) -> list[list[str]]:
-    rows = re.findall(r"<tr><td>(.*?)</td></tr>", text)
-    return [[html.unescape(re.sub("</?code>", "", cell)) for cell in row.split("</td><td>")] for row in rows]
+def test_the_list_says_what_is_known_of_each_run(bench: Bench) -> None:
+    other = bench.upstream()
+    bench.register(
+        bench.service("two", model="org/two", url=[bench.tgi.url, other.url]),
+        bench.service("api", model="org/api", format="openai", limits={"max_total_tokens": 100}),
+        bench.service("web", model=None),
+    )
+    bench.tgi.usual = reply(200, "{}")
+    assert _runs(bench) == {
+        "object": "list",
+        "data": [
+            _run(bench, "api", model="org/api", format="openai", context_length=100),
+            _run(
+                bench,
+                "two",
+                2,
+                model="org/two",
+                format="tgi",
+                context_length=4096,
+                capabilities=["completion", "tools"],
+            ),
+            _run(bench, "web"),
+        ],
+        "api_key": "none",
+        "needs_api_key": False,
+    }
+    assert _runs(bench, "/runs") == _runs(bench, "/v1/runs/")
 
 
-def _commands(text: str) -> list[str]:
-    return [html.unescape(command) for command in re.findall(r"<pre>(.*?)</pre>", text, re.DOTALL)]
+def test_it_tells_which_model_a_server_says_it_serves(bench: Bench) -> None:
+    lists: dict[str, Any] = {
+        "same": {"data": [{"id": "adapter"}, {"id": "m", "max_model_len": 300, "root": "/weights"}]},
+        "other": {"data": [{"id": "elsewhere", "max_model_len": 300}]},
+        "none": {"data": []},
+        "odd": {"data": "many"},
+        "no-json": None,
+    }
+    servers = {run: _answering(bench, reply(200, json.dumps(said) if said else "[")) for run, said in lists.items()}
+    info = bench.upstream()
+    info.info = {"model_id": "HuggingFaceTB/SmolLM2-135M-Instruct", "max_total_tokens": 2048}
+    bench.register(
+        *(bench.service(run, model="m", format="openai", url=tgi.url, weight=1) for run, tgi in servers.items()),
+        bench.service("small", model="small", url=info.url),
+    )
+    for service in bench.registry["services"][:-1]:
+        service["weight"] = service["model"].pop("weight")
+    bench.write_registry()
+    shown = _runs(bench)["data"]
+    assert {each["run"]: (each.get("served_model"), each.get("context_length")) for each in shown} == {
+        "same": (None, 300),
+        "other": ("elsewhere", None),
+        "none": (None, None),
+        "odd": (None, None),
+        "no-json": (None, None),
+        "small": ("HuggingFaceTB/SmolLM2-135M-Instruct", 2048),
+    }
+
+
+def test_it_lists_what_the_caller_can_use(bench: Bench) -> None:
+    bench.register(
+        bench.service("open", model="org/open"),
+        bench.service("closed", model="org/closed", auth=True),
+        keys=(ALL,),
+    )
+    found = {key: _runs(bench, key=key) for key in (None, "sk-wrong", secret("all"))}
+    assert {key: ([each["run"] for each in got["data"]], got["api_key"]) for key, got in found.items()} == {
+        None: (["open"], "none"),
+        "sk-wrong": (["open"], "unknown"),
+        secret("all"): (["closed", "open"], "known"),
+    }
+    assert {got["needs_api_key"] for got in found.values()} == {True}
+    assert "closed" not in str(found[None]["data"])
+
+
+def test_a_model_that_another_run_owns_is_not_named(bench: Bench) -> None:
+    bench.register(bench.service("first", created=1), bench.service("second", created=2))
+    assert [(each["run"], each.get("model")) for each in _runs(bench)["data"]] == [("first", "m"), ("second", None)]
+
+
+def test_states_are_those_of_the_replicas(bench: Bench) -> None:
+    gone = f"http://127.0.0.1:{free_port()}"
+    sleeping, loading, broken = (_answering(bench, script) for script in (_BALANCER, _LOADING, _BROKEN))
+    bench.register(
+        bench.service("ready", model="a"),
+        bench.service("partly", model="b", url=[gone, bench.tgi.url]),
+        bench.service("gone", model="c", url=gone),
+        {**bench.service("asleep", model="d", format="openai", url=sleeping.url), "min_replicas": 0},
+        bench.service("empty", model="e", format="openai", url=sleeping.url),
+        {**bench.service("loading", model="f", format="openai", url=loading.url), "min_replicas": 0},
+        bench.service("broken", model="g", format="openai", url=broken.url),
+        bench.service("web-gone", model=None, url=gone),
+    )
+    assert {each["run"]: (each["state"], each["replicas"]["ready"]) for each in _runs(bench)["data"]} == {
+        "ready": ("ready", 1),
+        "partly": ("ready", 1),
+        "gone": ("down", 0),
+        "asleep": ("asleep", 0),
+        "empty": ("down", 0),
+        "loading": ("down", 0),
+        "broken": ("failing", 0),
+        "web-gone": ("down", 0),
+    }
+
+
+def test_behind_a_load_balancer_it_counts_no_replicas_and_guesses_no_state(bench: Bench) -> None:
+    balancer = _answering(bench, _BALANCER)
+    bench.serve(upstream=balancer.url)
+    api = bench.service("api", format="openai", host="api.internal")
+    web = bench.service("web", model=None, host="web.internal")
+    bench.register({**api, "url": None, "min_replicas": 0}, {**web, "url": None})
+    shown = {each["run"]: (each["state"], "replicas" in each) for each in _runs(bench)["data"]}
+    assert shown == {"api": ("asleep", False), "web": ("unknown", False)}
+    assert {asked.header("host") for asked in balancer.asked} == {"api.internal"}
+
+
+def test_many_callers_ask_a_replica_once(bench: Bench) -> None:
+    bench.register(bench.service(format="openai"))
+    bench.tgi.usual = reply(200, "{}")
+    for _ in range(5):
+        _runs(bench)
+    assert [asked.path for asked in bench.tgi.asked] == ["/v1/models"]
+
+
+def test_looking_wakes_no_run(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.register({**bench.service(format="openai"), "min_replicas": 0})
+    bench.serve()
+    bench.tgi.usual = reply(200, "{}")
+    assert _runs(bench)["data"][0]["state"] == "ready"
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("headers", "address"),
+    [
+        ({"host": "gateway.example.com", "x-forwarded-proto": "https"}, "https://run.example.com"),
+        ({"host": "Gateway.Example.com:8443"}, "http://run.Example.com:8443"),
+        ({"host": "abc.execute-api.example.org"}, "http://abc.execute-api.example.org/services/run"),
+        ({"host": "gateway.example.org"}, "http://gateway.example.org/services/run"),
+    ],
+)
+def test_addresses_are_those_that_the_caller_used(bench: Bench, headers: dict[str, str], address: str) -> None:
+    bench.serve(domain="example.com")
+    assert bench.http.get(f"{bench.url}/runs", headers=headers).json()["data"][0]["url"] == address
+
+
+def test_at_the_apis_own_address_runs_are_below_the_stage(bench: Bench) -> None:
+    bench.register(bench.service(url=f"http://127.0.0.1:{free_port()}"))
+    settings = Settings(registry=f"file:{bench.file}", domain="example.com")
+    app = behind_adapter(make_app(settings, FileRegistry(str(bench.file))))
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [
+        (b"host", b"abc.execute-api.example.org"),
+        (b"x-forwarded-proto", b"https"),
+        (b"x-amzn-request-context", b'{"path": "/live/runs", "stage": "live"}'),
+    ]
+    scope = {"type": "http", "method": "GET", "headers": headers, "path": "/runs", "raw_path": b"/runs"}
+
+    async def ask() -> None:
+        await app({**scope, "scheme": "http", "query_string": b"", "client": None}, receive, send)
+
+    bench.loop.run(ask())
+    (shown,) = json.loads(sent[1]["body"])["data"]
+    assert shown["url"] == "https://abc.execute-api.example.org/live/services/run"
+
+
+_BALANCER = reply(503, "<html>503</html>", "text/html", server="awselb/2.0")
+_LOADING = reply(503, '{"error": {"message": "Loading model"}}', server="llama.cpp")
+_BROKEN = reply(500, "")
+
+
+def _answering(bench: Bench, script: Any) -> Tgi:
+    upstream = bench.upstream()
+    upstream.usual = script
+    return upstream
+
+
+def _runs(bench: Bench, path: str = "/v1/runs", key: str | None = None) -> Any:
+    headers = {} if key is None else {"authorization": f"Bearer {key}"}
+    answer = bench.http.get(bench.url + path, headers=headers)
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    return answer.json()
+
+
+def _run(bench: Bench, name: str, count: int = 1, **fields: Any) -> dict[str, Any]:
+    usual = {"run": name, "url": f"{bench.url}/services/{name}", "auth": False, "state": "ready", "min_replicas": 1}
+    return {**usual, "replicas": {"count": count, "ready": count}, **fields}
+
+
+def _hash(text: str, tag: str) -> str:
+    (inner,) = re.findall(rf"<{tag}[^>]*>(.*?)</{tag}>", text, re.DOTALL)
+    return f"'sha256-{b64encode(sha256(inner.encode()).digest()).decode()}'"

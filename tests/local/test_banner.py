@@ -24,6 +24,8 @@ def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_banner_of_the_documents_second_configuration() -> None:
     assert banner([_run("--gpu", "A10G:24GB:1", "--max-price", "1.3")], port=8000, key="sk-x") == (
         f"""\
+Open this page in a browser to chat with the models: http://127.0.0.1:8000/
+
 llama  ({LLAMA_2})
   on AWS   ghcr.io/huggingface/text-generation-inference:latest, on g5.xlarge (A10G, 24 GB, $1.01 an hour) or \
 g5.2xlarge (A10G, 24 GB, $1.21 an hour)
@@ -65,7 +67,7 @@ def test_prose_is_broken_at_the_width_of_a_terminal_and_what_is_pasted_is_not() 
     assert max(map(len, prose.splitlines())) < 80
     assert " ".join(narrow.split()) == " ".join(wide.split())
     assert narrow[narrow.index("\ncurl ") :] == wide[wide.index("\ncurl ") :]
-    assert prose.splitlines()[1:4] == [
+    assert prose.splitlines()[3:6] == [
         "  on AWS   ghcr.io/huggingface/text-generation-inference:latest, on g4dn.xlarge",
         "           (T4, 16 GB, $0.53 an hour), g4dn.2xlarge (T4, 16 GB, $0.75 an hour),",
         "           g6.xlarge (L4, 24 GB, $0.80 an hour) or 37 more",
@@ -88,7 +90,7 @@ def test_many_offers_are_counted_and_not_listed() -> None:
 
 
 def test_a_server_that_speaks_openais_interface_is_asked_in_it() -> None:
-    curl = banner([_run(speaks="openai")], port=8000, key=None).split("\n\n")[2]
+    curl = banner([_run(speaks="openai")], port=8000, key=None).split("\n\n")[3]
     assert curl == (
         r"""curl http://127.0.0.1:8000/services/llama/v1/chat/completions \
     -X POST \

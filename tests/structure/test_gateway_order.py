@@ -18,7 +18,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("generation",),
     ("tools",),
     ("routing",),
-    ("anthropic", "openai", "responses", "tgi"),
+    ("anthropic", "openai", "page", "responses", "tgi"),
     ("interface",),
     ("app",),
     ("__main__",),

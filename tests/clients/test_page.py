@@ -1,0 +1,288 @@
+"""The gateway's page in a real browser, as a person uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.conftest import Programs
+from tests.clients.environments import CACHE
+from tests.gateway.keys import ALL, secret
+from tests.gateway.scripted_tgi import (
+    STREAM_HEAD,
+    Asked,
+    Write,
+    answer,
+    broken_stream,
+    events,
+    failure,
+    reply,
+    stream,
+)
+from tests.gateway.serving import Bench
+from tests.support.processes import free_port
+from tests.support.requirements import chromium, require
+
+Browse = Callable[..., Any]
+"""`browse("chat")`: what the function of the program returns."""
+FIGURES = re.compile(r"4 tokens · first token after \d+\.\d\d s · \d+\.\d tokens a second")
+SENTENCE = (
+    "I would say mustard. It is sharp and a little sweet, it goes with bread, potatoes and most vegetables, and a "
+    "spoonful of it turns oil and vinegar into a dressing. If you like it mild, choose one with honey; if you like it "
+    "hot, choose one from Dijon."
+)
+DRAWN = os.environ.get("SERVESTACK_PICTURES", "")
+"""A folder, such as docs/pictures, whose pictures are drawn again."""
+
+
+@pytest.fixture
+def browse(program: Programs, bench: Bench) -> Browse:
+    require("chromium")
+    page = program("page")
+
+    def run(function: str, **variables: str) -> Any:
+        return page.run(bench.url, function, CHROMIUM=chromium() or "", **variables)[function]
+
+    return run
+
+
+def test_a_model_is_chosen_and_answers_as_a_stream(bench: Bench, browse: Browse) -> None:
+    bench.register(bench.service("first", model="org/first"), bench.service("second", model="org/second", tools="off"))
+    found = browse("chat")
+    assert FIGURES.fullmatch(found.pop("figures"))
+    told = found.pop("told")
+    assert (told.startswith("The answer is complete: 4 tokens, "), told.endswith(" Hello world")) == (True, True)
+    assert found == {
+        "turns": ["Hi", "Hello world", "And now?", "Hello world"],
+        "roles": ["system", "user", "assistant", "user"],
+        "facts": {
+            "State": "Ready",
+            "Run": "second",
+            "Address": f"{bench.url}/services/second",
+            "Context": "4,096 tokens",
+            "Can do": "completion",
+            "Replicas": "1 of 1 ready",
+            "API key": "not needed",
+        },
+    }
+    first, second = bench.tgi.generated
+    given = first.parameters
+    assert (given["temperature"], given["top_p"], given["max_new_tokens"]) == (0.5, 0.9, 64)
+    assert [asked.json["inputs"] for asked in (first, second)] == [
+        "[system]Be brief.</s>[user]Hi</s>[assistant]",
+        "[system]Be brief.</s>[user]Hi</s>[assistant]Hello world</s>[user]And now?</s>[assistant]",
+    ]
+
+
+def test_it_lists_models_with_their_states_and_other_runs(bench: Bench, browse: Browse) -> None:
+    gone = f"http://127.0.0.1:{free_port()}"
+    bench.register(
+        bench.service("chat", model="org/chat"),
+        bench.service("web", model=None),
+        bench.service("lost", model="org/lost", url=gone),
+        bench.service("closed", model="org/closed", auth=True),
+        keys=(ALL,),
+    )
+    assert browse("models") == {
+        "models": ["org/chat\nReady · chat", "org/lost\nNot up · lost"],
+        "services": ["web Ready"],
+        "links": [[f"{bench.url}/services/web/", "noopener noreferrer"]],
+        "hint": "Other models may need an API key.",
+    }
+
+
+def test_an_answer_can_be_stopped(bench: Bench, browse: Browse) -> None:
+    waiting = asyncio.Event()
+    bench.tgi.usual = stream(*events("one", " two", finish=None), waiting.wait())
+    assert browse("stop") == {
+        "sending": False,
+        "figures": ["Stopped", "about 2 tokens"],
+        "text": "one two",
+        "again": True,
+    }
+    (asked,) = bench.tgi.generated
+    assert asked.closed.wait(10), "the replica was left to answer"
+
+
+def test_a_key_is_used_kept_and_forgotten(bench: Bench, browse: Browse) -> None:
+    bench.register(bench.service("closed", model="org/closed", auth=True), keys=(ALL,))
+    wrong = "The gateway does not know this API key. Check it, or ask the person who runs the gateway for one."
+    assert browse("keys") == {
+        "seen": [
+            [[], "The models here need an API key. Enter yours under “API key”.", True],
+            [[], wrong, "not known here"],
+            [["org/closed"], "in this tab"],
+        ],
+        "before": [],
+        "after": [secret("all")],
+        "forgotten": [],
+        "inPage": False,
+    }
+
+
+def test_what_goes_wrong_is_said_in_plain_words(bench: Bench, browse: Browse) -> None:
+    balancer, busy, breaks = bench.upstream(), bench.upstream(), bench.upstream()
+    balancer.info = None
+    balancer.usual = reply(503, "<html>503</html>", "text/html", server="awselb/2.0")
+    busy.usual = failure(429, "Model is overloaded", "overloaded")
+    breaks.usual = broken_stream(*events("Hel", "lo", finish=None))
+    # An address with a path: the balancer of this test answers 503 to the question `/info` too.
+    asleep = bench.service("asleep", model="asleep", url=f"{balancer.url}/none")
+    bench.register(
+        {**asleep, "min_replicas": 0},
+        bench.service("gone", model="gone", url=f"http://127.0.0.1:{free_port()}"),
+        bench.service("busy", model="busy", url=busy.url),
+        bench.service("breaks", model="breaks", url=breaks.url),
+        bench.service("well", model="well"),
+    )
+    found = browse("problems")
+    assert {model: said[:2] for model, said in found.items() if isinstance(said, list) and model != "after"} == {
+        "asleep": [
+            "Asleep. It has no replica now. A request starts one, which takes some minutes.",
+            "The model is asleep or starting. Your request wakes it, which takes some minutes. Then try again.",
+        ],
+        "gone": [
+            "Not up. No replica can be reached. It may be starting, or it has stopped.",
+            "The model cannot be reached. It may be starting, or it has stopped. Try again shortly.",
+        ],
+        "busy": ["Ready", "The model has too much to do. Try again in 1 s."],
+        "breaks": ["Ready", "The model failed before its answer was complete. Try again."],
+    }
+    assert found["busy"][2] == "Model is overloaded (model_overloaded, status 429, req_ID)"
+    assert "Hello" in found["breaks"][3], "what came before is still there"
+    assert found["network"] == (
+        "The browser cannot reach the gateway. Check your network, and that the gateway is running."
+    )
+    assert (found["after"], found["left"]) == (["Hi", "Hello world"], 0)
+
+
+def test_text_never_becomes_html(bench: Bench, browse: Browse) -> None:
+    name = "<script>alert(1)</script>"
+    bench.register(bench.service(model=name))
+    bench.tgi.usual = answer("<img src=x onerror=alert(1)>", " **bold** text", "</s>*")
+    assert browse("markup") == {
+        "turns": ["<b>Hi</b>", "<img src=x onerror=alert(1)> **bold** text"],
+        "elements": 0,
+        "models": [name],
+        "images": 0,
+    }
+
+
+@pytest.mark.parametrize("auth", [False, True])
+def test_the_code_does_what_the_page_does(
+    bench: Bench, browse: Browse, program: Programs, tmp_path: Path, auth: bool
+) -> None:
+    require("openai-node")
+    require("langchain")
+    bench.register(bench.service(auth=auth), keys=(ALL,))
+    found = browse("code")
+    assert [found.pop(f"{name} selected") for name in list(found) if " " not in name] == list(found)
+    assert secret("all") not in str(found)
+    (tmp_path / "node_modules").unlink(missing_ok=True)
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "node_modules").symlink_to(CACHE / "openai-node" / "node_modules")
+    (folder / "it.mjs").write_text(found["JavaScript"])
+    commands = {
+        "curl": ["bash", "-c", f"{found['curl']} -s"],
+        "Python": [sys.executable, "-c", found["Python"]],
+        "JavaScript": ["node", str(folder / "it.mjs")],
+        "LangChain": [str(CACHE / "langchain" / "bin" / "python"), "-c", found["LangChain"]],
+    }
+    environment = {**os.environ, "API_KEY": secret("all"), "LANGSMITH_TRACING": "false"}
+    said = {}
+    for name, command in commands.items():
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        said[name] = json.loads(done.stdout)["choices"][0]["message"]["content"] if name == "curl" else done.stdout
+    assert said == {"curl": "Hello world", **dict.fromkeys(["Python", "JavaScript", "LangChain"], "Hello world\n")}
+    _, *by_code = bench.tgi.generated
+    expected = (
+        "[system]It's \"brief\" $HOME `x` \\ ü</s>[user]Hi</s>[assistant]Hello world</s>[user]It's me\nagain</s>"
+        "[assistant]"
+    )
+    assert [asked.json["inputs"] for asked in by_code] == [expected] * 4
+    assert {(asked.parameters["temperature"], asked.parameters["max_new_tokens"]) for asked in by_code} == {(0.5, 512)}
+
+
+def test_the_code_can_be_copied(browse: Browse) -> None:
+    assert browse("copied") is True
+
+
+def test_the_keyboard_is_enough(browse: Browse) -> None:
+    assert browse("keyboard") == {
+        "reached": ["skip", "question"],
+        "turns": ["Hi\nthere", "Hello world"],
+        "told": "The answer is complete",
+    }
+
+
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(browse: Browse) -> None:
+    assert browse("phone") == {"wide": 360, "tall": True, "settings": False}
+
+
+def test_axe_finds_no_violation(bench: Bench, browse: Browse) -> None:
+    bench.register(
+        bench.service("well", model="a well model"),
+        bench.service("gone", model="gone", url=f"http://127.0.0.1:{free_port()}"),
+        bench.service("web", model=None),
+        bench.service("closed", auth=True, model="closed"),
+        keys=(ALL,),
+    )
+    light, dark = "rgb(245, 247, 248)", "rgb(16, 23, 28)"
+    assert browse("accessible") == {
+        "light": {"all": [], "back": light},
+        "dark": {"all": [], "back": dark},
+        "phone": {"all": [], "back": light},
+    }
+
+
+def test_it_finds_the_gateway_from_each_of_its_addresses(bench: Bench, browse: Browse) -> None:
+    root, live = ([f"{bench.url}{stage}/v1", "Hello world"] for stage in ("", "/live"))
+    expected = {"/v1": root, "/v1/": root, "//": root, "/live": live, "/live/": live, "/live/v1": live}
+    assert browse("addresses") == expected
+
+
+def test_a_parameter_that_is_not_possible_is_not_left_out(bench: Bench, browse: Browse) -> None:
+    question = "What is your favourite condiment?"
+    assert browse("wrong") == {"turns": [], "invalid": ["temperature"], "after": [question, "Hello world"]}
+    assert [asked.parameters["temperature"] for asked in bench.tgi.generated] == [0.123]
+
+
+def test_pictures_are_drawn(bench: Bench, browse: Browse) -> None:
+    """With SERVESTACK_PICTURES=docs/pictures, those of the pages are drawn again."""
+    bench.tgi.usual = _slowly
+    asleep = bench.upstream()
+    asleep.usual = reply(503, "", server="awselb/2.0")
+    sleeping = bench.service("llama-31", model="meta-llama/Llama-3.1-8B-Instruct", url=f"{asleep.url}/none")
+    bench.register(
+        bench.service("yellow-cat-1", model="mistralai/Mistral-7B-Instruct-v0.1"),
+        {**sleeping, "min_replicas": 0},
+        bench.service("web", model=None),
+        bench.service("closed", auth=True, model="closed"),
+        keys=(ALL,),
+    )
+    folder = {"PICTURES": str(Path(DRAWN).resolve())} if DRAWN else {}
+    assert browse("pictures", **folder) == {
+        "page": [1280, 800, True],
+        "page-dark": [1280, 800, True],
+        "page-phone": [720, 1480, True],
+    }
+
+
+async def _slowly(asked: Asked, write: Write) -> None:
+    """Answer as fast as a small GPU."""
+    await write(STREAM_HEAD)
+    for event in events(*re.findall(r"\s?\w+|\W", SENTENCE), text=SENTENCE):
+        await write(b"%x\r\n%s\r\n" % (len(event), event))
+        await asyncio.sleep(0.01)
+    await write(b"0\r\n\r\n")
