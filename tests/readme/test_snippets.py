@@ -27,6 +27,7 @@ DRY = {
     "make test": "-m pytest",
     "make smoke": "commands.smoke",
     "make wait": "commands.wait",
+    "make status": "commands.status",
     "make logs": "commands.logs",
     "make shell": "commands.shell",
 }
