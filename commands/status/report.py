@@ -38,7 +38,7 @@ def report(status: Status) -> str:
 
 
 def _services(status: Status) -> str:
-    rows = [HEADER]
+    rows: list[tuple[str, ...]] = [HEADER]
     for service in status.services:
         rows.append(_service_row(service))
         rows += [_replica_row(replica, status.at) for replica in service.replicas]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from commands.aws_access import ClientMaker
 from commands.stack_state import StackError, StackState, service_of
-from commands.status.replicas import Costs, ReplicaStatus, added, machines, replica_statuses
+from commands.status.replicas import Costs, Machine, ReplicaStatus, added, machines, replica_statuses
 from infra.preflight.aws_errors import aws_failures, in_words
 from infra.readiness import Awaited, clients_from
 from infra.readiness.launch_failures import explain_launch_failure
@@ -66,7 +66,7 @@ def look_at_service(state: StackState, clients: ClientMaker, now: datetime) -> S
     try:
         known = machines(made.ec2, seen)
     except aws_failures() as error:
-        known = {}
+        known: Mapping[str, Machine] = {}
         unanswered.append(f"ec2:DescribeInstances ({in_words(error)})")
     replicas = replica_statuses(seen, known, now)
     refresh = seen.refresh
