@@ -37,7 +37,7 @@ PORT ?= 8000
 ARGS ?=
 STACK ?=
 
-.PHONY: help setup local plan smoke wait test fuzz check boot bench bench-peers pins clean
+.PHONY: help setup local plan smoke wait status logs shell test fuzz check boot bench bench-peers pins clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -56,6 +56,15 @@ smoke: setup ## test a deployed service, STACK, from outside, and print a table 
 
 wait: $(VENV)/.installed-deploy ## wait until a service, STACK, serves, or say why it does not
 	@exec $(BIN)/python -m commands.wait $(STACK)
+
+status: $(VENV)/.installed-deploy ## show what runs and what it costs: a stack, STACK, or all of them and make local (ARGS="--watch --json")
+	@exec $(BIN)/python -m commands.status $(STACK) $(ARGS)
+
+logs: $(VENV)/.installed-deploy ## show what a service or gateway, STACK, wrote (ARGS="--follow --since 1h --replica i-… --boot|--container|--gateway")
+	@exec $(BIN)/python -m commands.logs $(STACK) $(ARGS)
+
+shell: $(VENV)/.installed-deploy ## open a shell on a replica of a service, STACK (ARGS="--replica i-…")
+	@exec $(BIN)/python -m commands.shell $(STACK) $(ARGS)
 
 setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-dev ## install everything into .venv, with pinned versions
 

@@ -24,6 +24,7 @@ from local.keys import key_record, make_key
 from local.model_server.standin import StandInMissing
 from local.registry_file import write_registry
 from local.runs import CannotServe, PlannedRun, plan_runs
+from local.served import write_served
 from local.serving import PortTaken, Processes, check_port
 from local.upstreams import (
     Upstream,
@@ -88,8 +89,10 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
             await processes.start("gateway", command, environment={**shared, **gateway})
             address = f"http://127.0.0.1:{port}"
             await processes.until_serving("gateway", address, "/healthz", lambda status: status == 200)
+            served = _served(runs, upstreams)
+            write_served(Path(folder), served, gateway=address)
             columns = shutil.get_terminal_size().columns if out.isatty() else None
-            say(f"\n{banner(_served(runs, upstreams), port=port, key=key, columns=columns)}")
+            say(f"\n{banner(served, port=port, key=key, columns=columns)}")
             await processes.until_ended()
 
 

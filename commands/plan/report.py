@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from commands.columns import table
 from commands.plan.assumptions import assumed_region
 from commands.plan.costs import HOURS, Costs, Price, monthly_costs
 from commands.plan.planned import Planned
@@ -21,7 +22,7 @@ def report(planned: Planned, *, offers: int, width: int = WIDTH) -> str:
     """Return everything that `make plan` prints. `offers`: how many to show; `width`: columns of a line of prose."""
     resources = created(planned)
     parts = [
-        _table(_asked(planned)),
+        table(_asked(planned)),
         *([offers_table(planned.plan, shown=offers)] if isinstance(planned.plan, ServicePlan) else []),
         _created(resources),
         _costs(planned, monthly_costs(planned.plan, resources), width),
@@ -73,14 +74,14 @@ def _of_service(plan: ServicePlan, stack: str) -> Iterator[tuple[str, str]]:
 
 def _created(resources: Sequence[Registration]) -> str:
     rows = [("KIND", "NAME"), *((one.type, one.name) for one in resources)]
-    return f"pulumi up would create {len(resources)} resources:\n{_table(rows)}"
+    return f"pulumi up would create {len(resources)} resources:\n{table(rows)}"
 
 
 def _costs(planned: Planned, costs: Costs, width: int) -> str:
     rows = [("MONTHLY COST", "", "AT REST", "FULL SIZE")]
     rows += [(cost.what, cost.how, _dollars(cost.at_rest), _dollars(cost.full_size)) for cost in costs.counted]
     rows.append(("total", "", _dollars(costs.at_rest), _dollars(costs.full_size)))
-    lines = [_table(rows, right=(2, 3)), *_wrapped(_explained(planned), width)]
+    lines = [table(rows, right=(2, 3)), *_wrapped(_explained(planned), width)]
     if costs.by_use:
         lines += _wrapped(f"Not included, because it depends on traffic: {_joined(_by_use(costs.by_use))}.", width)
     if costs.unknown:
@@ -130,18 +131,6 @@ def _wrapped(text: str, width: int, *, bullet: bool = False) -> list[str]:
     first, rest = ("- ", "  ") if bullet else ("", "")
     return textwrap.wrap(
         text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )
-
-
-def _table(rows: Sequence[tuple[str, ...]], *, right: tuple[int, ...] = ()) -> str:
-    """Return columns two spaces apart; the columns in `right` are numbers."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
     )
 
 

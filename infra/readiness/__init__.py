@@ -5,7 +5,7 @@ returns when a replica of the expected version is healthy. Otherwise it stops th
 """
 
 from infra.readiness.awaited import Awaited, NotServingError, Served
-from infra.readiness.clients import Clients, Clock, Table, WallClock, aws_clients
+from infra.readiness.clients import Clients, Clock, Table, WallClock, aws_clients, client_maker, clients_from
 from infra.readiness.stopping import release
 from infra.readiness.waiting import wait_until_serving
 
@@ -18,6 +18,8 @@ __all__ = [
     "Table",
     "WallClock",
     "aws_clients",
+    "client_maker",
+    "clients_from",
     "release",
     "wait_until_serving",
 ]

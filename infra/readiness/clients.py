@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,24 +92,32 @@ class WallClock:
 
 
 def aws_clients(region: str, profile: str | None = None) -> Clients:
-    """Return clients with the caller's own credentials, or with those of a profile. Only this function imports boto3.
+    """Return clients with the caller's own credentials, or with those of a profile.
 
     Raises:
         NotServingError: the profile does not exist, or AWS's configuration on this machine cannot be read.
     """
-    import boto3
-    from botocore.config import Config
-
-    patient = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=20)
     try:
-        session: Any = boto3.Session(region_name=region, profile_name=profile)
+        return clients_from(client_maker(region, profile))
     except aws_failures() as error:
         raise NotServingError(
             f"it is not known whether the service serves, and nothing was stopped: {explain_credentials(error)}"
         ) from None
+
+
+def clients_from(client: Callable[[str], Any]) -> Clients:
+    """Return the clients that `client` makes from boto3's names."""
     return Clients(
-        autoscaling=session.client("autoscaling", config=patient),
-        elbv2=session.client("elbv2", config=patient),
-        ec2=session.client("ec2", config=patient),
-        dynamodb=session.client("dynamodb", config=patient),
+        autoscaling=client("autoscaling"), elbv2=client("elbv2"), ec2=client("ec2"), dynamodb=client("dynamodb")
     )
+
+
+def client_maker(region: str, profile: str | None = None) -> Callable[[str], Any]:
+    """Return a function that makes a client from boto3's name of a service. Only this function imports boto3. Raises
+    boto3's error when the profile does not exist, or AWS's configuration on this machine cannot be read."""
+    import boto3
+    from botocore.config import Config
+
+    patient = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=20)
+    session: Any = boto3.Session(region_name=region, profile_name=profile)
+    return lambda name: session.client(name, config=patient)

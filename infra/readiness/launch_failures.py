@@ -27,6 +27,12 @@ class LaunchFailure:
     words: str
     """AWS's own words, without the phrases that every message has."""
 
+    @property
+    def sentence(self) -> str:
+        """The cause, and AWS's own words if they are others."""
+        own = "" if self.words == self.what else f" (AWS: {self.words})"
+        return f"no instance started: {self.what}{own}"
+
 
 def explain_launch_failure(message: str) -> LaunchFailure:
     """Return what the message of a failed activity means. An unknown message is shown as it is and never permanent."""

@@ -16,15 +16,15 @@ def changes(before: Seen | None, now: Seen, version: int) -> Iterator[str]:
     for replica in wanted:
         if replica.instance not in known:
             yield f"{replica.instance} ({replica.type}, {replica.zone}): started"
-    states = {state.instance: _state_text(state) for state in before.states} if before else {}
-    targets = {target.instance: _target_text(target) for target in before.targets} if before else {}
+    states = {state.instance: state_text(state) for state in before.states} if before else {}
+    targets = {target.instance: target_text(target) for target in before.targets} if before else {}
     here = {replica.instance for replica in wanted}
     for state in now.states:
-        text = _state_text(state)
+        text = state_text(state)
         if state.instance in here and text != states.get(state.instance):
             yield f"{state.instance}: {text}"
     for target in now.targets:
-        text = _target_text(target)
+        text = target_text(target)
         if target.instance in here and text is not None and text != targets.get(target.instance):
             yield f"{target.instance}: {text}"
     yield from _departures(before, now)
@@ -38,13 +38,15 @@ def _wanted(seen: Seen | None, version: int) -> list[Replica]:
     return [] if seen is None else [replica for replica in seen.group.replicas if replica.version == version]
 
 
-def _state_text(state: State) -> str:
+def state_text(state: State) -> str:
+    """Return what a replica says about itself: its step, or why it stopped."""
     if state.cause is not None:
         return f"stopped: {state.cause}" if state.final else f"{state.step}: {state.cause}"
     return state.step if state.percent is None else f"{state.step}, {state.percent} %"
 
 
-def _target_text(target: Target) -> str | None:
+def target_text(target: Target) -> str | None:
+    """Return what the load balancer says about a replica; `None`: it did not check it yet, or does not check it."""
     if target.state == "healthy":
         return "healthy"
     if target.state == "unhealthy":
@@ -63,8 +65,7 @@ def _launches(before: Seen | None, now: Seen) -> Iterator[str]:
         failure = explain_launch_failure(activity.message)
         if failure.words not in said:
             said.add(failure.words)
-            own = "" if failure.words == failure.what else f" (AWS: {failure.words})"
-            yield f"no instance started: {failure.what}{own}; Auto Scaling tries again"
+            yield f"{failure.sentence}; Auto Scaling tries again"
 
 
 def _departures(before: Seen | None, now: Seen) -> Iterator[str]:

@@ -224,8 +224,7 @@ def _refresh_failure(refresh: Refresh) -> Failure:
 
 
 def _launch_failure(failure: LaunchFailure) -> Failure:
-    own = "" if failure.words == failure.what else f" (AWS: {failure.words})"
-    return Failure(what=f"no instance started: {failure.what}{own}", remedy=failure.remedy)
+    return Failure(what=failure.sentence, remedy=failure.remedy)
 
 
 def in_time(seconds: float) -> str:

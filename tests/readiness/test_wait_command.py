@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,55 +9,20 @@ from typing import Any
 import pytest
 
 from commands.pulumi_cli import PulumiError, run_pulumi
-from commands.wait import GROUP, LOG_GROUP, TABLE_ITEM, WaitError, awaited_of, main
-from infra.planning.table_items import claim_item
+from commands.stack_state import GROUP, StackError, stack_state
+from commands.wait import awaited_of, main
 from infra.readiness import Clients
 from tests.readiness import cloud as scripted
 from tests.readiness.cloud import Cloud, health, says, starts, together
+from tests.readiness.stack import PROFILE, RESOURCES, pulumi, state
 
 A = "i-0aaaaaaaaaaaaaaaa"
-PROFILE = {"aws:profile": {"value": "work", "secret": False}}
-CLAIM = claim_item("yellow-cat-1", "organization/servestack/yellow-cat-1")
-RESOURCES: dict[str, dict[str, Any]] = {
-    GROUP: {
-        "name": scripted.GROUP,
-        "arn": f"arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:0:autoScalingGroupName/{scripted.GROUP}",
-        "minSize": 1,
-        "targetGroupArns": [scripted.AWAITED.target_group],
-        "healthCheckGracePeriod": 1800,
-        "mixedInstancesPolicy": {
-            "launchTemplate": {"launchTemplateSpecification": {"launchTemplateId": "lt-1", "version": "2"}}
-        },
-        "instanceRefresh": {
-            "strategy": "Rolling",
-            "preferences": {"minHealthyPercentage": 100, "maxHealthyPercentage": 200, "instanceWarmup": "900"},
-        },
-    },
-    LOG_GROUP: {"name": "/servestack/yellow-cat-1"},
-    TABLE_ITEM: {"item": CLAIM, "tableName": "gateway-table-1a2b3c4"},
-}
-
-
-def state(**changed: dict[str, Any]) -> dict[str, Any]:
-    resources = [{"type": kind, "outputs": outputs} for kind, outputs in RESOURCES.items()]
-    return {"version": 3, "deployment": {"resources": [{"type": "pulumi:pulumi:Stack"}, *resources]}, **changed}
-
-
-def pulumi(
-    exported: dict[str, Any], config: dict[str, Any] | None = None, asked: list[Sequence[str]] | None = None
-) -> Any:
-    def ask(arguments: Sequence[str]) -> str:
-        if asked is not None:
-            asked.append(arguments)
-        return json.dumps(exported if arguments[0] == "stack" else config or {})
-
-    return ask
 
 
 def test_everything_to_wait_for_is_in_the_state_of_the_stack() -> None:
     config = {"servestack:on_failure": {"value": "keep", "secret": False}, "servestack:tok": {"secret": True}}
-    assert awaited_of("cat", state(), config) == scripted.replaced(port=None, on_failure="keep")
-    assert awaited_of("cat", state(), {}) == scripted.replaced(port=None)
+    assert awaited_of(stack_state("cat", state(), config)) == scripted.replaced(port=None, on_failure="keep")
+    assert awaited_of(stack_state("cat", state(), {})) == scripted.replaced(port=None)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +38,7 @@ def test_everything_to_wait_for_is_in_the_state_of_the_stack() -> None:
             "cat has no claim of a run name in its state",
         ),
         (
-            {"deployment": {"resources": [{"type": GROUP, "outputs": {**RESOURCES[GROUP], "minSize": 0}}]}},
+            state({GROUP: {"minSize": 0}}),
             "cat can have no replica at all (replicas: 0..), so there is nothing to wait for. If its "
             "configuration has more, its group was stopped and pulumi refresh has noted that: run pulumi up --stack "
             "cat",
@@ -86,8 +50,8 @@ def test_everything_to_wait_for_is_in_the_state_of_the_stack() -> None:
     ],
 )
 def test_what_is_no_service_that_could_be_waited_for_is_said(exported: dict[str, Any], message: str) -> None:
-    with pytest.raises(WaitError) as caught:
-        awaited_of("cat", exported, {})
+    with pytest.raises(StackError) as caught:
+        awaited_of(stack_state("cat", exported, {}))
     assert str(caught.value).startswith(message)
 
 
@@ -120,7 +84,7 @@ def test_the_version_is_what_the_group_was_given_and_not_a_newer_one_that_it_was
     newer = {"type": "aws:ec2/launchTemplate:LaunchTemplate", "outputs": {"latestVersion": 3}}
     exported = state()
     exported["deployment"]["resources"].append(newer)
-    assert awaited_of("cat", exported, {}).version == 2
+    assert awaited_of(stack_state("cat", exported, {})).version == 2
 
 
 def test_the_command_ends_with_2_where_pulumi_knows_no_such_stack(

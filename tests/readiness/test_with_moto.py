@@ -13,25 +13,8 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from infra.readiness import Awaited, Clients, NotServingError, Served, aws_clients, release, wait_until_serving
-from tests.readiness.cloud import AWAITED, Cloud, refusal
-
-REGION = "us-east-1"
-
-
-class WithoutRefreshes:
-    """boto3's own client, except the two operations on instance refreshes that moto does not have."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def __getattr__(self, operation: str) -> Any:
-        return getattr(self._client, operation)
-
-    def describe_instance_refreshes(self, *, AutoScalingGroupName: str, MaxRecords: int) -> dict[str, Any]:
-        return {"InstanceRefreshes": []}
-
-    def cancel_instance_refresh(self, *, AutoScalingGroupName: str, WaitForTransitioningInstances: bool) -> None:
-        raise refusal("ActiveInstanceRefreshNotFound")
+from tests.readiness.cloud import Cloud
+from tests.readiness.deployed import REGION, WithoutRefreshes, deployed
 
 
 def clients() -> Clients:
@@ -46,7 +29,7 @@ def awaited(monkeypatch: pytest.MonkeyPatch) -> Iterator[Awaited]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take ten seconds
     with mock_aws():
-        yield _deployed()
+        yield deployed()
 
 
 def test_a_group_at_zero_is_put_to_its_minimum_and_serves(awaited: Awaited) -> None:
@@ -177,53 +160,6 @@ class Machines:
 
     def terminate_instances(self, *, InstanceIds: Sequence[str]) -> None:
         assert InstanceIds == ["i-2"]
-
-
-def _deployed() -> Awaited:
-    ec2: Any = boto3.client("ec2", REGION)
-    elbv2: Any = boto3.client("elbv2", REGION)
-    autoscaling: Any = boto3.client("autoscaling", REGION)
-    dynamodb: Any = boto3.client("dynamodb", REGION)
-    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
-    zone = [{"Name": "availability-zone", "Values": ["us-east-1a"]}]
-    subnet = ec2.describe_subnets(Filters=zone)["Subnets"][0]["SubnetId"]
-    image = ec2.register_image(Name="image", ImageLocation="somewhere")["ImageId"]
-    template = ec2.create_launch_template(
-        LaunchTemplateName="yellow-cat-1", LaunchTemplateData={"ImageId": image, "InstanceType": "g5.xlarge"}
-    )["LaunchTemplate"]["LaunchTemplateId"]
-    target_group = elbv2.create_target_group(Name="yellow", Protocol="HTTP", Port=8000, VpcId=vpc)
-    arn = target_group["TargetGroups"][0]["TargetGroupArn"]
-    autoscaling.create_auto_scaling_group(
-        AutoScalingGroupName="yellow-cat-1-replicas",
-        MinSize=0,
-        MaxSize=2,
-        VPCZoneIdentifier=subnet,
-        TargetGroupARNs=[arn],
-        LaunchTemplate={"LaunchTemplateId": template, "Version": "1"},
-    )
-    dynamodb.create_table(
-        TableName="gateway-table",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-    )
-    return Awaited(
-        run="yellow-cat-1",
-        region=REGION,
-        group="yellow-cat-1-replicas",
-        target_group=arn,
-        table="gateway-table",
-        log_group="/servestack/yellow-cat-1",
-        version=1,
-        minimum=1,
-        roll=AWAITED.roll,
-        port=80,
-        boot_timeout=1800,
-        on_failure="stop",
-    )
 
 
 def _instances() -> list[str]:

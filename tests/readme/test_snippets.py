@@ -27,6 +27,9 @@ DRY = {
     "make test": "-m pytest",
     "make smoke": "commands.smoke",
     "make wait": "commands.wait",
+    "make status": "commands.status",
+    "make logs": "commands.logs",
+    "make shell": "commands.shell",
 }
 """Commands that only `make -n` shows, and what make would run: they install, test, or need an account."""
 ELSEWHERE = ("pulumi ", "export ", "aws ")

@@ -1,0 +1,139 @@
+"""What the state of a deployed stack says: its resources and its stack config.
+
+The commands read the state because the outputs of a stack do not name its group, its log group and its function. Its
+secrets stay encrypted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from commands.pulumi_cli import Pulumi
+from infra.planning.plan import Roll
+from infra.planning.table_items import CLAIM, PARTITION_KEY, REGISTRY, SORT_KEY
+from infra.readiness import Awaited
+
+GROUP = "aws:autoscaling/group:Group"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+TABLE_ITEM = "aws:dynamodb/tableItem:TableItem"
+GATEWAY = "servestack:gateway:Gateway"
+STACK = "pulumi:pulumi:Stack"
+PROJECT = "servestack"
+"""As in Pulumi.yaml."""
+
+
+class StackError(Exception):
+    """The stack is not what the command needs. `str()` says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackState:
+    """One stack: its resources and its stack config. Values that are secret are encrypted."""
+
+    name: str
+    resources: tuple[Mapping[str, Any], ...]
+    """Every resource, as Pulumi exports it."""
+    config: Mapping[str, Any]
+
+    @property
+    def is_gateway(self) -> bool:
+        return any(resource["type"] == GATEWAY for resource in self.resources)
+
+    @property
+    def is_service(self) -> bool:
+        return bool(self.all_of(GROUP))
+
+    @property
+    def outputs(self) -> Mapping[str, Any]:
+        """The outputs of the stack; nothing before the first `pulumi up` has succeeded."""
+        found = self.all_of(STACK)
+        return found[-1] if found else {}
+
+    @property
+    def profile(self) -> str | None:
+        """The AWS profile in `aws:profile`; `None`: the caller's own credentials are used."""
+        return self.setting("aws:profile")
+
+    def setting(self, key: str) -> str | None:
+        """Return a value of the stack config, by its full key. A secret has no value here."""
+        value: str | None = self.config.get(key, {}).get("value")
+        return value
+
+    def all_of(self, kind: str) -> list[Mapping[str, Any]]:
+        """Return the outputs of all resources of a type that exist and stay."""
+        there = [resource for resource in self.resources if resource.get("outputs") and not resource.get("delete")]
+        return [resource["outputs"] for resource in there if resource["type"] == kind]
+
+    def one_of(self, kind: str) -> Mapping[str, Any]:
+        """Return the outputs of the resource of a type that a service has once. Raises `StackError`."""
+        found = self.all_of(kind)
+        if not found:
+            raise StackError(
+                f"{self.name} has no {kind} in its state: it is not the stack of a service, or pulumi up ended too "
+                f"early. Run pulumi up --stack {self.name}"
+            )
+        return found[-1]
+
+
+def read_stack(name: str, pulumi: Pulumi) -> StackState:
+    """Return the state and the stack config of a stack. Raises what `pulumi` raises."""
+    exported = json.loads(pulumi(["stack", "export", "--stack", name]))
+    config = json.loads(pulumi(["config", "--json", "--stack", name]))
+    return stack_state(name, exported, config)
+
+
+def stack_state(name: str, exported: Mapping[str, Any], config: Mapping[str, Any]) -> StackState:
+    """Return a stack.
+
+    Args:
+        name: its name, for messages.
+        exported: what `pulumi stack export` prints.
+        config: what `pulumi config --json` prints.
+    """
+    deployment: Mapping[str, Any] = exported.get("deployment") or {}
+    return StackState(name=name, resources=tuple(deployment.get("resources") or ()), config=config)
+
+
+def service_of(state: StackState) -> Awaited:
+    """Return the service of a stack. Raises `StackError`: the stack is not of a service, or is not deployed yet."""
+    group = state.one_of(GROUP)
+    run, table = _claim(state)
+    preferences = group["instanceRefresh"]["preferences"]
+    return Awaited(
+        run=run,
+        region=str(group["arn"]).split(":")[3],
+        group=group["name"],
+        target_group=group["targetGroupArns"][0],
+        table=table,
+        log_group=state.one_of(LOG_GROUP)["name"],
+        version=int(_template(group)["version"]),
+        minimum=int(group["minSize"]),
+        roll=Roll(
+            min_healthy_percentage=int(preferences["minHealthyPercentage"]),
+            max_healthy_percentage=int(preferences["maxHealthyPercentage"]),
+            warmup=int(preferences["instanceWarmup"]),
+        ),
+        port=None,
+        boot_timeout=int(group["healthCheckGracePeriod"]),
+        on_failure="keep" if state.setting(f"{PROJECT}:on_failure") == "keep" else "stop",
+    )
+
+
+def _template(group: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the version of the launch template that the group has. A failed `pulumi up` can have made newer ones."""
+    return group["mixedInstancesPolicy"]["launchTemplate"]["launchTemplateSpecification"]
+
+
+def _claim(state: StackState) -> tuple[str, str]:
+    """Return the run name and the table that has its claim."""
+    for outputs in state.all_of(TABLE_ITEM):
+        if not isinstance(outputs.get("item"), str):
+            continue
+        item: Mapping[str, Any] = json.loads(outputs["item"])
+        sort = item.get(SORT_KEY, {}).get("S", "")
+        if item.get(PARTITION_KEY, {}).get("S") == REGISTRY and sort.startswith(CLAIM):
+            return sort.removeprefix(CLAIM), outputs["tableName"]
+    raise StackError(f"{state.name} has no claim of a run name in its state: run pulumi up --stack {state.name}")

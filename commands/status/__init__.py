@@ -1,0 +1,1 @@
+"""`make status`: what runs, how it is, and what it costs."""

@@ -1,0 +1,71 @@
+"""The runs of every `make local` on this machine. Each one describes itself in a file of its temporary folder."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from http.client import HTTPException
+from pathlib import Path
+
+import msgspec
+
+FILES = "servestack-*/served.json"
+"""Below the folder for temporary files (local/served.py)."""
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Opens addresses of this machine, so it uses no proxy."""
+PATIENCE = 3.0
+"""Seconds for an answer from this machine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalRun:
+    """A run that `make local` serves."""
+
+    run: str
+    url: str
+    model: str | None
+    """`None`: it has no model."""
+    configuration: str
+    """Path of the configuration."""
+    server: str
+    """A description of the server that answers."""
+    since: datetime
+
+
+class _Served(msgspec.Struct, frozen=True):
+    gateway: str
+    runs: list[LocalRun]
+
+
+def local_runs() -> tuple[LocalRun, ...]:
+    """Return the runs that answer now, the newest first. A `make local` that was killed leaves a file, but no gateway
+    that answers."""
+    served: dict[str, _Served] = {}
+    for one in sorted(_files(), key=lambda one: one.runs[0].since):
+        served[one.gateway] = one
+    return tuple(run for one in reversed(served.values()) if _answers(one.gateway) for run in one.runs)
+
+
+def _files() -> Iterator[_Served]:
+    """Yield what this user's processes wrote. Everyone can write to the folder for temporary files."""
+    for path in Path(tempfile.gettempdir()).glob(FILES):
+        try:
+            if path.stat().st_uid != os.getuid():
+                continue
+            served = msgspec.json.decode(path.read_bytes(), type=_Served)
+        except (OSError, msgspec.DecodeError):  # it has just ended
+            continue
+        if served.runs and served.gateway.startswith("http://127.0.0.1:"):
+            yield served
+
+
+def _answers(gateway: str) -> bool:
+    try:
+        with _OPENER.open(f"{gateway}/healthz", timeout=PATIENCE) as answer:
+            return answer.status == 200
+    except (OSError, HTTPException):
+        return False

@@ -1,0 +1,122 @@
+"""The status of a service: one look at its group, its load balancer and its state items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from commands.aws_access import ClientMaker
+from commands.stack_state import StackError, StackState, service_of
+from commands.status.replicas import Costs, Machine, ReplicaStatus, added, machines, replica_statuses
+from infra.preflight.aws_errors import aws_failures, in_words
+from infra.readiness import Awaited, clients_from
+from infra.readiness.launch_failures import explain_launch_failure
+from infra.readiness.looking import GroupGone, Looker
+from infra.readiness.progress import state_text
+from infra.readiness.seen import Seen
+from infra.readiness.verdict import healthy_replicas
+
+StateOfService = Literal["serving", "starting", "failed", "asleep", "stopped"]
+"""`serving`: a replica is healthy. `failed`: every replica has stopped for good. `asleep`: it has no replica, as its
+configuration allows. `stopped`: it has no replica, although its plan has some. `starting`: anything else."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceStatus:
+    """One service."""
+
+    stack: str
+    run: str
+    region: str
+    url: str | None
+    """`None`: no `pulumi up` has succeeded yet."""
+    model: str | None
+    """The name that clients send as `model`; `None`: it has no model, or no `pulumi up` has succeeded yet."""
+    state: StateOfService
+    healthy: int
+    """Replicas that serve."""
+    desired: int
+    minimum: int
+    maximum: int
+    replicas: tuple[ReplicaStatus, ...]
+    roll: str | None
+    """The roll in progress: `InProgress, 50 %`."""
+    problem: str | None
+    """The last problem and its cause; `None`: none is known."""
+    list_price: Costs
+    """The sum over the replicas that are there now."""
+    unanswered: tuple[str, ...]
+    """What AWS did not say, each with the reason."""
+
+
+def look_at_service(state: StackState, clients: ClientMaker, now: datetime) -> ServiceStatus:
+    """Return the status of a service's stack. Raises `StackError`, and what boto3 raises."""
+    awaited = service_of(state)
+    made = clients_from(clients(awaited.region, state.profile))
+    try:
+        seen = Looker(awaited, made).look()
+    except GroupGone:
+        raise StackError(
+            f"the Auto Scaling group {awaited.group} of {state.name} does not exist in {awaited.region}: run pulumi up "
+            "--refresh"
+        ) from None
+    unanswered = list(seen.unanswered)
+    try:
+        known = machines(made.ec2, seen)
+    except aws_failures() as error:
+        known: Mapping[str, Machine] = {}
+        unanswered.append(f"ec2:DescribeInstances ({in_words(error)})")
+    replicas = replica_statuses(seen, known, now)
+    refresh = seen.refresh
+    return ServiceStatus(
+        stack=state.name,
+        run=awaited.run,
+        region=awaited.region,
+        url=state.outputs.get("url"),
+        model=state.outputs.get("model"),
+        state=_state(awaited, seen),
+        healthy=len(healthy_replicas(seen)),
+        desired=seen.group.desired,
+        minimum=seen.group.minimum,
+        maximum=seen.group.maximum,
+        replicas=replicas,
+        roll=f"{refresh.status}, {refresh.percent} %" if refresh is not None and refresh.going else None,
+        problem=next(_problems(seen), None),
+        list_price=added([replica.list_price for replica in replicas if replica.list_price is not None]),
+        unanswered=tuple(unanswered),
+    )
+
+
+def _state(awaited: Awaited, seen: Seen) -> StateOfService:
+    if healthy_replicas(seen):
+        return "serving"
+    final = {state.instance for state in seen.states if state.final}
+    live = [replica.instance for replica in seen.group.replicas if not replica.leaving]
+    if live:
+        return "failed" if final.issuperset(live) else "starting"
+    if seen.group.desired > 0:
+        return "starting"
+    return "asleep" if awaited.minimum == 0 else "stopped"
+
+
+def _problems(seen: Seen) -> Iterator[str]:
+    """Yield problems: those of the present first, the newest of each kind first."""
+    here = [replica.instance for replica in seen.group.replicas]
+    causes = {state.instance: state for state in seen.states if state.cause is not None}
+    for instance in reversed(here):
+        if instance in causes:
+            yield f"{instance}: {state_text(causes[instance])}"
+    launches = [activity for activity in seen.activities if activity.ends is None]
+    if launches and launches[-1].failed:
+        failure = explain_launch_failure(launches[-1].message)
+        yield failure.sentence if failure.remedy is None else f"{failure.sentence}; {failure.remedy}"
+    for target in seen.targets:
+        if target.state == "unhealthy" and target.instance in here:
+            yield f"{target.instance}: the health check does not succeed ({target.description})"
+    if seen.refresh is not None and seen.refresh.status in ("Failed", "RollbackFailed", "RollbackSuccessful"):
+        reason = f": {seen.refresh.reason}" if seen.refresh.reason else ""
+        yield f"the last roll ended with the status {seen.refresh.status} at {seen.refresh.percent} %{reason}"
+    for instance, state in reversed(causes.items()):
+        yield f"{instance}, which has ended: {state_text(state)}"

@@ -1,0 +1,29 @@
+"""What `make local` serves, in a file of its temporary folder, which `make status` reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from local.banner import Run
+
+NAME = "served.json"
+
+
+def write_served(folder: Path, runs: Sequence[Run], *, gateway: str) -> None:
+    """Write the runs. `gateway`: base URL of the gateway in front of them. The file has no key and no variable."""
+    since = datetime.now(UTC).isoformat()
+    served = [
+        {
+            "run": run.plan.run,
+            "url": f"{gateway}/services/{run.plan.run}/",
+            "model": None if run.plan.model is None else run.plan.model.name,
+            "configuration": run.configuration,
+            "server": run.server,
+            "since": since,
+        }
+        for run in runs
+    ]
+    (folder / NAME).write_text(json.dumps({"gateway": gateway, "runs": served}), encoding="utf-8")

@@ -1,0 +1,355 @@
+"""`make status` of services: the whole table that it prints, and the same as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from commands.stack_state import GROUP, LOG_GROUP, stack_state
+from commands.status.__main__ import main
+from commands.status.collecting import Means
+from commands.status.local_runs import LocalRun
+from commands.status.replicas import Costs, ReplicaStatus
+from commands.status.service import ServiceStatus, look_at_service
+from infra.readiness import Awaited, client_maker
+from tests.commands.stacks import FakePulumi, claim_of, service_state
+from tests.readiness.cloud import Cloud, Event, fails, health, launch_fails, refreshes, refusal, says, starts, together
+from tests.readiness.deployed import REGION, WithoutRefreshes, deployed
+
+A, B = "i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb"
+NOW = datetime(2026, 11, 2, 2, 0, tzinfo=UTC)
+ASKING = "Asking pulumi for the stack cat, then AWS …\n"
+PRICES = """\
+Prices are on-demand list prices of us-east-1 on 2026-07-20. Spot costs less.
+TODAY and MONTH, in UTC, count the replicas that are there now. They do not count replicas that have ended,
+disks, data and the gateway.
+"""
+URL = "yellow-cat-1: https://yellow-cat-1.example.com\n"
+LOCAL = LocalRun(
+    run="red-dog-1",
+    url="http://127.0.0.1:8000/services/red-dog-1/",
+    model="mistralai/Mistral-7B-Instruct-v0.1",
+    configuration="serve.dstack.yml",
+    server="SmolLM2",
+    since=NOW - timedelta(minutes=4),
+)
+
+
+class Launched(Cloud):
+    """A cloud whose instances say when they began. `A` has run for 30 hours on demand, the others for 30 minutes."""
+
+    def describe_instances(self, *, Filters: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        self._asked("describe_instances")
+        assert Filters == [{"Name": "instance-id", "Values": list(self.replicas)}]
+        found = [
+            {"InstanceId": name, "LaunchTime": NOW - timedelta(hours=30)}
+            if name == A
+            else {"InstanceId": name, "LaunchTime": NOW - timedelta(minutes=30), "InstanceLifecycle": "spot"}
+            for name in self.replicas
+        ]
+        return {"Reservations": [{"Instances": [one]} for one in found]}
+
+
+def shown(
+    *line: str, events: Sequence[Event] = (), pulumi: FakePulumi | None = None, clock: Any = None, **cloud: Any
+) -> int:
+    made = Launched([(0, together(*events))], **cloud)
+    made.clients()
+    means = Means(
+        pulumi=pulumi or FakePulumi({"cat": service_state()}),
+        clients=lambda region, profile: lambda name: made,
+        local=lambda: (LOCAL,),
+        now=lambda: NOW,
+    )
+    return main(line, means=means, clock=clock)
+
+
+def test_replicas_are_rows_below_their_run(capsys: pytest.CaptureFixture[str]) -> None:
+    events = [starts(A), health(A, "healthy"), says(A, "serving", 100), starts(B), says(B, "pulling image", 40)]
+    outputs = {"url": "https://yellow-cat-1.example.com", "model": "mistralai/Mistral-7B-Instruct-v0.1"}
+    pulumi = FakePulumi({"cat": service_state(outputs)})
+    assert shown("cat", events=events, pulumi=pulumi, desired=2) == 0
+    assert capsys.readouterr() == (
+        f"""\
+RUN                    STATE                          TYPE       ZONE        SPOT    AGE  PRICE/H   TODAY    MONTH
+yellow-cat-1           serving: 1 of 2 healthy                                            <$2.012  <$2.52  <$26.66
+  {A}  healthy                        g5.xlarge  us-east-1a  no    1d 6h   $1.006   $2.01   $26.16
+  {B}  starting: pulling image, 40 %  g5.xlarge  us-east-1a  yes     30m  <$1.006  <$0.50   <$0.50
+
+yellow-cat-1: https://yellow-cat-1.example.com, model mistralai/Mistral-7B-Instruct-v0.1
+  replicas: 1 to 2
+
+{PRICES}""",
+        ASKING,
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "state", "problem"),
+    [
+        (
+            [starts(A), says(A, "pulling image", cause="the image was not found", final=True)],
+            "failed: 0 of 1 healthy",
+            f"{A}: stopped: the image was not found",
+        ),
+        (
+            [starts(A), health(A, "unhealthy", "Target.Timeout", "Request timed out")],
+            "starting: 0 of 1 healthy",
+            f"{A}: the health check does not succeed (Request timed out)",
+        ),
+        (
+            [starts(A), health(A, "healthy"), refreshes("InProgress", 50)],
+            "serving: 1 of 1 healthy, roll: InProgress, 50 %",
+            None,
+        ),
+        (
+            [starts(A), health(A, "healthy"), refreshes("Failed", 50, "No instance type fits.")],
+            "serving: 1 of 1 healthy",
+            "the last roll ended with the status Failed at 50 %: No instance type fits.",
+        ),
+        (
+            [says(B, "loading", cause="the GPU has too little memory", final=True)],
+            "starting: 0 of 1 healthy",
+            f"{B}, which has ended: stopped: the GPU has too little memory",
+        ),
+        ([launch_fails("Something new.")], "starting: 0 of 1 healthy", "no instance started: Something new."),
+        ([launch_fails("Something new."), starts(A), health(A, "healthy")], "serving: 1 of 1 healthy", "…"),
+        (
+            [starts(A), health(A, "healthy"), fails("query", refusal("AccessDenied"))],
+            "serving: 1 of 1 healthy",
+            None,
+        ),
+    ],
+)
+def test_the_state_and_the_last_problem(
+    events: Sequence[Event], state: str, problem: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if problem == "…":  # the start after the failure ends it
+        events = [*events, _launches]
+        problem = None
+    assert shown("cat", events=events, maximum=1) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.split(" {2,}", lines[1])[:2] == ["yellow-cat-1", state]
+    problems = [line for line in lines if line.startswith("  last problem: ")]
+    assert problems == ([] if problem is None else [f"  last problem: {problem}"])
+
+
+@pytest.mark.parametrize(("planned", "state"), [(0, "asleep"), (1, "stopped")])
+def test_a_service_without_replicas_is_asleep_or_stopped(
+    planned: int, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pulumi = FakePulumi({"cat": service_state(changed={GROUP: {"minSize": planned}})})
+    assert shown("cat", pulumi=pulumi, minimum=0, desired=0) == 0
+    rows = [
+        f"RUN           {'STATE':{len(state)}}  TYPE  ZONE  SPOT  AGE  PRICE/H  TODAY  MONTH",
+        f"yellow-cat-1  {state}                              $0  $0.00  $0.00",
+    ]
+    assert capsys.readouterr().out.splitlines() == [
+        *rows,
+        "",
+        *URL.splitlines(),
+        "  replicas: 0 to 2",
+        "",
+        *PRICES.splitlines(),
+    ]
+
+
+def test_what_aws_does_not_say_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    denied = refusal("UnauthorizedOperation")
+    events = [starts(A), health(A, "healthy"), fails("describe_instances", denied), fails("query", denied)]
+    assert shown("cat", events=events, maximum=1) == 0
+    assert capsys.readouterr().out == (
+        f"""\
+RUN                    STATE                    TYPE       ZONE        SPOT  AGE  PRICE/H  TODAY  MONTH
+yellow-cat-1           serving: 1 of 1 healthy                                          ?      ?      ?
+  {A}  healthy                  g5.xlarge  us-east-1a  ?       ?        ?      ?      ?
+
+{URL}\
+  AWS does not answer dynamodb:Query (UnauthorizedOperation: no)
+  AWS does not answer ec2:DescribeInstances (UnauthorizedOperation: no)
+
+{PRICES.rstrip()}
+?: not in the catalog, or EC2 did not say.
+"""
+    )
+
+
+def test_without_a_stack_there_are_all_stacks_and_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    empty = {"version": 3, "deployment": {"resources": []}}
+    pulumi = FakePulumi({"cat": service_state(), "new": empty, "odd": service_state(changed={})})
+    pulumi.stacks["odd"]["deployment"]["resources"].pop()  # type: ignore[index]
+    assert shown(events=[starts(A), health(A, "healthy")], pulumi=pulumi, maximum=1) == 1
+    assert capsys.readouterr() == (
+        f"""\
+RUN                    STATE                    TYPE       ZONE        SPOT    AGE  PRICE/H  TODAY   MONTH
+yellow-cat-1           serving: 1 of 1 healthy                                       $1.006  $2.01  $26.16
+  {A}  healthy                  g5.xlarge  us-east-1a  no    1d 6h   $1.006  $2.01  $26.16
+
+{URL}
+On this machine, by make local:
+RUN        STATE    AGE  URL                                        MODEL
+red-dog-1  serving  4m   http://127.0.0.1:8000/services/red-dog-1/  mistralai/Mistral-7B-Instruct-v0.1
+
+Not deployed: new
+
+odd: not known: odd has no claim of a run name in its state: run pulumi up --stack odd
+
+{PRICES}""",
+        "Asking pulumi for the stacks, then AWS …\n",
+    )
+
+
+def test_credentials_that_are_missing_are_told_once_a_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown("cat", events=[fails("describe_auto_scaling_groups", refusal("ExpiredToken", "old"))]) == 1
+    expired = "the AWS credentials have expired (ExpiredToken): run aws sso login, or export new ones"
+    assert capsys.readouterr().out == f"cat: not known: {expired}\n"
+
+
+def test_a_group_that_is_gone_and_a_stack_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (shown("cat", exists=False), shown("dog")) == (1, 1)
+    assert capsys.readouterr().out.splitlines() == [
+        "cat: not known: the Auto Scaling group yellow-cat-1-replicas-1a2b3c4 of cat does not exist in us-east-1: run "
+        "pulumi up --refresh",
+        "dog: not known: error: no stack named 'dog' found",
+    ]
+
+
+def test_json_has_everything_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown("cat", "--json", events=[starts(B), says(B, "pulling image", 40)], maximum=1) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    costs = {"an_hour": 1.006, "today": 0.503, "this_month": 0.503}
+    replica = {
+        "instance": B,
+        "type": "g5.xlarge",
+        "zone": "us-east-1a",
+        "spot": True,
+        "launched": "2026-11-02T01:30:00Z",
+        "health": "starting",
+        "step": "pulling image",
+        "percent": 40,
+        "cause": None,
+        "list_price": costs,
+    }
+    service = {
+        "stack": "cat",
+        "run": "yellow-cat-1",
+        "region": "us-east-1",
+        "url": "https://yellow-cat-1.example.com",
+        "model": None,
+        "state": "starting",
+        "healthy": 0,
+        "desired": 1,
+        "minimum": 1,
+        "maximum": 1,
+        "replicas": [replica],
+        "roll": None,
+        "problem": None,
+        "list_price": costs,
+        "unanswered": [],
+    }
+    assert [json.loads(line) for line in printed.out.splitlines()] == [
+        {
+            "at": "2026-11-02T02:00:00Z",
+            "services": [service],
+            "gateways": [],
+            "local": [],
+            "not_deployed": [],
+            "unknown": [],
+            "prices_region": "us-east-1",
+            "prices_as_of": "2026-07-20",
+        }
+    ]
+
+
+def test_watching_looks_again_until_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+    class Twice:
+        waited: list[float] = []  # noqa: RUF012
+
+        def now(self) -> float:
+            return 0
+
+        def sleep(self, seconds: float) -> None:
+            self.waited.append(seconds)
+            if len(self.waited) == 2:
+                raise KeyboardInterrupt
+
+    assert shown("dog", "--watch", clock=Twice()) == 130
+    once = "2026-11-02 02:00:00 UTC\n\ndog: not known: error: no stack named 'dog' found\n\n"
+    assert (capsys.readouterr().out, Twice.waited) == (once * 2, [10, 10])
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Awaited]:
+    """A service in moto, with one replica."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take ten seconds
+    with mock_aws():
+        made = deployed()
+        autoscaling: Any = boto3.client("autoscaling", REGION)
+        autoscaling.update_auto_scaling_group(AutoScalingGroupName=made.group, MinSize=1, DesiredCapacity=1)
+        yield made
+
+
+def test_a_look_with_real_clients(service: Awaited) -> None:
+    def clients(region: str, profile: str | None) -> Any:
+        made = client_maker(region, profile)
+        return lambda name: WithoutRefreshes(made(name)) if name == "autoscaling" else made(name)
+
+    ec2: Any = boto3.client("ec2", REGION)
+    instance = ec2.describe_instances()["Reservations"][0]["Instances"][0]
+    group = {
+        "name": service.group,
+        "targetGroupArns": [service.target_group],
+        "mixedInstancesPolicy": {"launchTemplate": {"launchTemplateSpecification": {"version": "1"}}},
+    }
+    changed = {GROUP: group, LOG_GROUP: {"name": service.log_group}, **claim_of(service.run, service.table)}
+    state = stack_state("cat", service_state(changed=changed), {})
+    launched: datetime = instance["LaunchTime"]
+    nothing = Costs(an_hour=1.006, today=0, this_month=0)
+    replica = ReplicaStatus(
+        instance=instance["InstanceId"],
+        type="g5.xlarge",
+        zone="us-east-1a",
+        spot=False,
+        launched=launched,
+        health="healthy",
+        step=None,
+        percent=None,
+        cause=None,
+        list_price=nothing,
+    )
+    assert look_at_service(state, clients, launched) == ServiceStatus(
+        stack="cat",
+        run="yellow-cat-1",
+        region=REGION,
+        url="https://yellow-cat-1.example.com",
+        model=None,
+        state="serving",
+        healthy=1,
+        desired=1,
+        minimum=1,
+        maximum=2,
+        replicas=(replica,),
+        roll=None,
+        problem=None,
+        list_price=nothing,
+        unanswered=(),
+    )
+    hour_later = look_at_service(state, clients, launched + timedelta(hours=1))
+    assert hour_later.replicas == (replace(replica, list_price=hour_later.list_price),)
+
+
+def _launches(cloud: Cloud) -> None:
+    cloud.activities.append(
+        {"ActivityId": "start-9", "StatusCode": "Successful", "Description": "Launching a new EC2 instance: i-1"}
+    )
