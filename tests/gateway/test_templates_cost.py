@@ -26,7 +26,7 @@ from gateway_lambda.templates.memory import MAX_MEMORY, MemoryBound
 
 SECONDS = 6.0
 """CPU that a case may take: a rendering's own half second, one expression beyond it, and a busy machine."""
-BYTES = 2 * MAX_MEMORY
+BYTES = 3 * MAX_MEMORY
 """Memory that a case may add: a rendering's own, and what the caller's input takes as messages and text."""
 HI = [{"role": "user", "content": "Hi"}]
 T = "{{ messages[0].content }}"
