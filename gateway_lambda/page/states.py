@@ -113,7 +113,7 @@ class States:
         if run.service.url is None:
             return "unknown"
         try:
-            (await replica.connection(_PATIENCE, fresh=True)).end()
+            (await replica.new_connection(_PATIENCE)).end()
         except (OSError, TimeoutError):
             return "down"
         return "ready"
