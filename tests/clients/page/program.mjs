@@ -16,7 +16,7 @@ async function opened(work, { at = GATEWAY, ...options } = {}) {
   try {
     const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: "reduce", ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(20000);
+    page.setDefaultTimeout(45000);
     const problems = [];
     page.on("pageerror", (error) => problems.push(String(error)));
     page.on("console", (line) => {
