@@ -31,7 +31,7 @@ LOCAL = LocalRun(
     url="http://127.0.0.1:8000/services/red-dog-1/",
     model="mistralai/Mistral-7B-Instruct-v0.1",
     configuration="serve.dstack.yml",
-    server="SmolLM2",
+    server="SmolLM2 stands in for it",
     since=NOW - timedelta(minutes=4),
 )
 
@@ -190,6 +190,7 @@ yellow-cat-1           serving: 1 of 1 healthy                                  
 On this machine, by make local:
 RUN        STATE    AGE  URL                                        MODEL
 red-dog-1  serving  4m   http://127.0.0.1:8000/services/red-dog-1/  mistralai/Mistral-7B-Instruct-v0.1
+red-dog-1: SmolLM2 stands in for it
 
 Not deployed: new
 
