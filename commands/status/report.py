@@ -28,7 +28,8 @@ def report(status: Status) -> str:
     parts += ["\n".join(_gateway(gateway)) for gateway in status.gateways]
     if status.local:
         rows = [LOCAL_HEADER, *(_local_row(run, status.at) for run in status.local)]
-        parts.append(f"On this machine, by make local:\n{table(rows)}")
+        servers = "\n".join(f"{run.run}: {printable(run.server)}" for run in status.local)
+        parts.append(f"On this machine, by make local:\n{table(rows)}\n{servers}")
     if status.not_deployed:
         parts.append(f"Not deployed: {', '.join(status.not_deployed)}")
     parts += [f"{one.stack or 'stacks'}: not known: {one.why}" for one in status.unknown]

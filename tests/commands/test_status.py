@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from commands.stack_state import GROUP, LOG_GROUP, stack_state
+from commands.stack_state import GROUP
 from commands.status.__main__ import main
 from commands.status.collecting import Means
 from commands.status.local_runs import LocalRun
-from commands.status.replicas import Costs, ReplicaStatus
-from commands.status.service import ServiceStatus, look_at_service
-from infra.readiness import Awaited, client_maker
-from tests.commands.stacks import FakePulumi, claim_of, service_state
+from tests.commands.stacks import FakePulumi, service_state
 from tests.readiness.cloud import Cloud, Event, fails, health, launch_fails, refreshes, refusal, says, starts, together
-from tests.readiness.deployed import REGION, WithoutRefreshes, deployed
 
 A, B = "i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb"
 NOW = datetime(2026, 11, 2, 2, 0, tzinfo=UTC)
@@ -38,7 +31,7 @@ LOCAL = LocalRun(
     url="http://127.0.0.1:8000/services/red-dog-1/",
     model="mistralai/Mistral-7B-Instruct-v0.1",
     configuration="serve.dstack.yml",
-    server="SmolLM2",
+    server="SmolLM2 stands in for it",
     since=NOW - timedelta(minutes=4),
 )
 
@@ -197,6 +190,7 @@ yellow-cat-1           serving: 1 of 1 healthy                                  
 On this machine, by make local:
 RUN        STATE    AGE  URL                                        MODEL
 red-dog-1  serving  4m   http://127.0.0.1:8000/services/red-dog-1/  mistralai/Mistral-7B-Instruct-v0.1
+red-dog-1: SmolLM2 stands in for it
 
 Not deployed: new
 
@@ -285,68 +279,6 @@ def test_watching_looks_again_until_ctrl_c(capsys: pytest.CaptureFixture[str]) -
     assert shown("dog", "--watch", clock=Twice()) == 130
     once = "2026-11-02 02:00:00 UTC\n\ndog: not known: error: no stack named 'dog' found\n\n"
     assert (capsys.readouterr().out, Twice.waited) == (once * 2, [10, 10])
-
-
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Awaited]:
-    """A service in moto, with one replica."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take ten seconds
-    with mock_aws():
-        made = deployed()
-        autoscaling: Any = boto3.client("autoscaling", REGION)
-        autoscaling.update_auto_scaling_group(AutoScalingGroupName=made.group, MinSize=1, DesiredCapacity=1)
-        yield made
-
-
-def test_a_look_with_real_clients(service: Awaited) -> None:
-    def clients(region: str, profile: str | None) -> Any:
-        made = client_maker(region, profile)
-        return lambda name: WithoutRefreshes(made(name)) if name == "autoscaling" else made(name)
-
-    ec2: Any = boto3.client("ec2", REGION)
-    instance = ec2.describe_instances()["Reservations"][0]["Instances"][0]
-    group = {
-        "name": service.group,
-        "targetGroupArns": [service.target_group],
-        "mixedInstancesPolicy": {"launchTemplate": {"launchTemplateSpecification": {"version": "1"}}},
-    }
-    changed = {GROUP: group, LOG_GROUP: {"name": service.log_group}, **claim_of(service.run, service.table)}
-    state = stack_state("cat", service_state(changed=changed), {})
-    launched: datetime = instance["LaunchTime"]
-    nothing = Costs(an_hour=1.006, today=0, this_month=0)
-    replica = ReplicaStatus(
-        instance=instance["InstanceId"],
-        type="g5.xlarge",
-        zone="us-east-1a",
-        spot=False,
-        launched=launched,
-        health="healthy",
-        step=None,
-        percent=None,
-        cause=None,
-        list_price=nothing,
-    )
-    assert look_at_service(state, clients, launched) == ServiceStatus(
-        stack="cat",
-        run="yellow-cat-1",
-        region=REGION,
-        url="https://yellow-cat-1.example.com",
-        model=None,
-        state="serving",
-        healthy=1,
-        desired=1,
-        minimum=1,
-        maximum=2,
-        replicas=(replica,),
-        roll=None,
-        problem=None,
-        list_price=nothing,
-        unanswered=(),
-    )
-    hour_later = look_at_service(state, clients, launched + timedelta(hours=1))
-    assert hour_later.replicas == (replace(replica, list_price=hour_later.list_price),)
 
 
 def _launches(cloud: Cloud) -> None:

@@ -170,5 +170,5 @@ def test_without_pulumi_the_runs_of_make_local_are_shown_all_the_same(
         [0, 1],
         "On this machine, by make local:\n"
         "RUN  STATE    AGE  URL                  MODEL\n"
-        f"cat  serving  0m   http://127.0.0.1:8/  -\n\n{missing}{missing}",
+        f"cat  serving  0m   http://127.0.0.1:8/  -\ncat: b\n\n{missing}{missing}",
     )
