@@ -130,7 +130,7 @@ def test_zero_replicas_at_rest_cost_nothing_but_their_alarms(tmp_path: Path) -> 
         ("0 to 2 x g6.xlarge", 0, round(2 * hour * 730, 2)),
         ("0 to 2 x EBS gp3 volume", 0, 16),
         ("0 to 2 x public IPv4 address", 0, 7.3),
-        ("9 x metric of a CloudWatch alarm of standard resolution", 0.9, 0.9),
+        ("10 x metric of a CloudWatch alarm of standard resolution", 1.0, 1.0),
         ("1 x CloudWatch custom metric", 0, 0.3),
         ("1 x Route 53 record", 0, 0),
     ]

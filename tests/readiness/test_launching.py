@@ -10,7 +10,7 @@ from tests.readiness.outcomes import ENDED, FIRST, STARTED, A, waits
 
 QUOTA = (
     "Could not launch On-Demand Instances. VcpuLimitExceeded - You have requested more vCPU capacity than your current "
-    "vCPU limit of 0 allows for the instance bucket that the specified instance type belongs to. Please visit "
+    "vCPU limit of 8 allows for the instance bucket that the specified instance type belongs to. Please visit "
     "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit. Launching EC2 "
     "instance failed."
 )
@@ -66,7 +66,7 @@ def test_a_quota_that_stays_used_up_ends_the_wait_after_three_minutes() -> None:
         "instances of this "
         "family is used up (AWS: VcpuLimitExceeded - You have requested more vCPU capacity than your current "
         "vCPU limit "
-        "of 0 allows for the instance bucket that the specified instance type belongs to. Please visit "
+        "of 8 allows for the instance bucket that the specified instance type belongs to. Please visit "
         "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit)\n"
         f"  billing: {ENDED}\n"
         "  remedy: request more under Service Quotas, Amazon EC2 (G and VT: L-DB2E81BA, P: L-417A185B), or end other "
