@@ -115,4 +115,5 @@ def test_user_data_names_table_log_and_the_parameter_s_version(service: Recordin
     assert f"LOG_GROUP=$'{log}'" in lines
     assert "REGION=$'us-east-1'" in lines
     parameter = service.one("aws:ssm/parameter:Parameter").inputs["name"]
-    assert f"SECRETS=($'HUGGING_FACE_HUB_TOKEN {parameter}:1')" in lines
+    assert parameter == f"/servestack/{table(service)}/yellow-cat-1/HUGGING_FACE_HUB_TOKEN"
+    assert "SECRETS=($'HUGGING_FACE_HUB_TOKEN 1')" in lines

@@ -107,7 +107,7 @@ def _services() -> Iterator[Stack]:
     yield service("with tags", f"{WEB}tags: {{team: research, Name: web}}\n")
     yield service("with the longest name", WEB, run="r" * 41)
     yield service("with the shortest name", WEB, run="sg-1")
-    yield service("with a probe", f'{WEB}probes: [{{type: http, url: "/ok?x=%20", interval: 300s, ready_after: 10}}]\n')
+    yield service("with a probe", f'{WEB}probes: [{{type: http, url: "/ok?x=%20", interval: 180s, ready_after: 10}}]\n')
     yield service("with a large disk", WEB.replace("{gpu: 24GB}", "{gpu: 24GB, disk: 16TB}"))
     yield service("with eight GPUs", WEB.replace("24GB", "80GB:8"))
     yield service("of any GPU", WEB.replace("24GB", "1.."))
