@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from commands.aws_access import Client, ClientMaker
 from commands.stack_state import StackError, StackState
 from infra.planning.table_items import CLAIM, KEY, RUN, SORT_KEY
-from infra.preflight.aws_errors import aws_failures, in_words, kind_of
+from infra.preflight.aws_errors import answer_or
 from infra.preflight.registry import registry_items
 
 TABLE = "aws:dynamodb/table:Table"
@@ -19,8 +18,6 @@ DOMAIN = "aws:apigateway/domainName:DomainName"
 HOURS = 24
 """How far back the figures of the function go."""
 _HOUR = 3600
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +71,7 @@ def look_at_gateway(state: StackState, clients: ClientMaker, now: datetime) -> G
     region = str(tables[-1]["arn"]).split(":")[3]
     client = clients(region, state.profile)
     unanswered: list[str] = []
-    sorts = _tried(lambda: _sort_keys(client, tables[-1]["name"]), "dynamodb:Query", unanswered)
+    sorts = answer_or(lambda: _sort_keys(client, tables[-1]["name"]), None, "dynamodb:Query", unanswered)
     runs = _names(sorts, RUN)
     claims = _names(sorts, CLAIM)
     return GatewayStatus(
@@ -84,20 +81,10 @@ def look_at_gateway(state: StackState, clients: ClientMaker, now: datetime) -> G
         keys=_names(sorts, KEY),
         runs=runs,
         claimed=None if claims is None else tuple(run for run in claims if run not in (runs or ())),
-        certificate=_tried(lambda: _certificate(client, state), "acm:DescribeCertificate", unanswered),
-        function=_tried(lambda: _calls(client, state, now), "cloudwatch:GetMetricStatistics", unanswered),
+        certificate=answer_or(lambda: _certificate(client, state), None, "acm:DescribeCertificate", unanswered),
+        function=answer_or(lambda: _calls(client, state, now), None, "cloudwatch:GetMetricStatistics", unanswered),
         unanswered=tuple(unanswered),
     )
-
-
-def _tried(ask: Callable[[], T], action: str, unanswered: list[str]) -> T | None:
-    try:
-        return ask()
-    except aws_failures() as error:
-        if kind_of(error) == "credentials":
-            raise
-        unanswered.append(f"{action} ({in_words(error)})")
-        return None
 
 
 def _sort_keys(client: Client, table: str) -> list[str]:

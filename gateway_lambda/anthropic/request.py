@@ -12,7 +12,7 @@ from gateway_lambda.errors import invalid_type, invalid_value
 from gateway_lambda.generation.field_rows import OtherFields, Row, read_fields
 from gateway_lambda.generation.fields import integer, mapping, sequence, stop_sequences, string
 from gateway_lambda.generation.request import ChatRequest
-from gateway_lambda.generation.sampling_fields import MAX_TOKENS, SAMPLING_ROWS
+from gateway_lambda.generation.sampling_fields import CHAT_ROWS, MAX_TOKENS, SAMPLING_ROWS
 from gateway_lambda.generation.turns import Turns
 from gateway_lambda.registry.record import Model
 
@@ -77,11 +77,8 @@ def _thread(request: MessagesRequest, value: Any) -> None:
     request.unsupported("thread", "the gateway stores no messages; send the whole conversation as messages")
 
 
-def _chat_template_kwargs(request: MessagesRequest, value: Any) -> None:
-    request.chat_template_kwargs = mapping(value, "chat_template_kwargs")
-
-
 _ROWS: Mapping[str, Row] = {
+    **CHAT_ROWS,
     **{name: row for name, row in SAMPLING_ROWS.items() if name != "stop"},
     "max_tokens": _max_tokens,
     "stop_sequences": _stop_sequences,
@@ -90,7 +87,6 @@ _ROWS: Mapping[str, Row] = {
     "mcp_servers": _mcp_servers,
     "container": _container,
     "thread": _thread,
-    "chat_template_kwargs": _chat_template_kwargs,
 }
 
 _OTHERS = OtherFields(

@@ -8,7 +8,7 @@ from typing import Any
 from gateway_lambda.errors import invalid_value
 from gateway_lambda.generation.field_rows import Row
 from gateway_lambda.generation.fields import boolean, integer, mapping, number, stop_sequences
-from gateway_lambda.generation.request import GenerationRequest
+from gateway_lambda.generation.request import ChatRequest, GenerationRequest
 
 # The ranges of the upstream's own types. A value beyond them would fail there, with its parser's message.
 _INT32 = 1 << 31
@@ -100,3 +100,11 @@ SAMPLING_ROWS: Mapping[str, Row] = {
     "watermark": _watermark,
     "truncate": _truncate,
 }
+
+
+def _chat_template_kwargs(request: ChatRequest, value: Any) -> None:
+    request.chat_template_kwargs = mapping(value, "chat_template_kwargs")
+
+
+CHAT_ROWS: Mapping[str, Row] = {"chat_template_kwargs": _chat_template_kwargs}
+"""One more row, for chats, which every dialect has."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from gateway_lambda.errors import RequestError, invalid_type, invalid_value
 from gateway_lambda.generation.field_rows import Row, read_fields
-from gateway_lambda.generation.fields import boolean, integer, mapping, sequence, string
+from gateway_lambda.generation.fields import boolean, integer, sequence, string
 from gateway_lambda.generation.request import ChatRequest
-from gateway_lambda.generation.sampling_fields import limit_of_tokens
+from gateway_lambda.generation.sampling_fields import CHAT_ROWS, limit_of_tokens
 from gateway_lambda.openai.functions import has_functions
 from gateway_lambda.openai.shared_fields import OTHER_FIELDS, SHARED_ROWS, stream_options_alone
 from gateway_lambda.registry.record import Model
@@ -107,10 +107,6 @@ def _reasoning_effort(request: ChatRequest, value: Any) -> None:
     request.reasoning_effort = string(value, "reasoning_effort")
 
 
-def _chat_template_kwargs(request: ChatRequest, value: Any) -> None:
-    request.chat_template_kwargs = mapping(value, "chat_template_kwargs")
-
-
 def _add_generation_prompt(request: ChatRequest, value: Any) -> None:
     request.add_generation_prompt = boolean(value, "add_generation_prompt")
 
@@ -120,6 +116,7 @@ def _continue_final_message(request: ChatRequest, value: Any) -> None:
 
 
 _ROWS: Mapping[str, Row] = {
+    **CHAT_ROWS,
     **SHARED_ROWS,
     "messages": _messages,
     "max_tokens": _max_tokens,
@@ -132,7 +129,6 @@ _ROWS: Mapping[str, Row] = {
     "moderation": _moderation,
     "chat_template": _chat_template,
     "reasoning_effort": _reasoning_effort,
-    "chat_template_kwargs": _chat_template_kwargs,
     "add_generation_prompt": _add_generation_prompt,
     "continue_final_message": _continue_final_message,
 }

@@ -11,7 +11,7 @@ from gateway_lambda.errors import invalid_value
 from gateway_lambda.generation.field_rows import OtherFields, Row, read_fields
 from gateway_lambda.generation.fields import boolean, integer, mapping, sequence, string
 from gateway_lambda.generation.request import ChatRequest
-from gateway_lambda.generation.sampling_fields import SAMPLING_ROWS, limit_of_tokens
+from gateway_lambda.generation.sampling_fields import CHAT_ROWS, SAMPLING_ROWS, limit_of_tokens
 from gateway_lambda.generation.turns import Turns
 from gateway_lambda.registry.record import Model
 from gateway_lambda.responses.input_items import read_input
@@ -98,11 +98,8 @@ def _metadata(request: ResponseRequest, value: Any) -> None:
     mapping(value, "metadata")
 
 
-def _chat_template_kwargs(request: ResponseRequest, value: Any) -> None:
-    request.chat_template_kwargs = mapping(value, "chat_template_kwargs")
-
-
 _ROWS: Mapping[str, Row] = {
+    **CHAT_ROWS,
     **SAMPLING_ROWS,
     "n": _n,
     "max_output_tokens": _max_output_tokens,
@@ -116,7 +113,6 @@ _ROWS: Mapping[str, Row] = {
     "prompt": _prompt,
     "moderation": _moderation,
     "metadata": _metadata,
-    "chat_template_kwargs": _chat_template_kwargs,
 }
 
 _OTHERS = OtherFields(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
 
 Kind = Literal["passing", "credentials", "denied", "other"]
 """`passing`: the same question may be answered a moment later. `credentials`: none, expired or unknown."""
@@ -170,3 +172,17 @@ def _status(error: Exception) -> int:
 def _answer(error: Exception) -> Mapping[str, Any]:
     answer: Mapping[str, Any] = getattr(error, "response", None) or {}
     return answer
+
+
+def answer_or(ask: Callable[[], T], nothing: T, action: str, unanswered: list[str]) -> T:
+    """Return the answer. When AWS does not answer, add the reason to `unanswered` and return `nothing`.
+
+    Raises boto3's error when the credentials are the reason.
+    """
+    try:
+        return ask()
+    except aws_failures() as error:
+        if kind_of(error) == "credentials":
+            raise
+        unanswered.append(f"{action} ({in_words(error)})")
+        return nothing

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from infra.planning.table_items import PARTITION_KEY, SORT_KEY, state_partition
-from infra.preflight.aws_errors import aws_failures, in_words, kind_of
+from infra.preflight.aws_errors import answer_or, aws_failures
 from infra.readiness.awaited import Awaited
 from infra.readiness.clients import Clients
 from infra.readiness.seen import FROZEN, Activity, Group, Refresh, Replica, Seen, State, Target
@@ -15,8 +15,6 @@ from infra.readiness.seen import FROZEN, Activity, Group, Refresh, Replica, Seen
 RECENT = 20
 """How many of the newest activities a look asks for: a group starts and ends a few instances between two looks."""
 _ENDING = re.compile(r"Terminating EC2 instance:? *([\w-]*)")
-
-T = TypeVar("T")
 
 
 class GroupGone(Exception):
@@ -41,9 +39,9 @@ class Looker:
         return Seen(
             group=self.group(),
             targets=self._targets(),
-            activities=_tried(self._activities, (), "autoscaling:DescribeScalingActivities", unanswered),
-            refresh=_tried(self._refresh, None, "autoscaling:DescribeInstanceRefreshes", unanswered),
-            states=_tried(self._states, (), "dynamodb:Query", unanswered),
+            activities=answer_or(self._activities, (), "autoscaling:DescribeScalingActivities", unanswered),
+            refresh=answer_or(self._refresh, None, "autoscaling:DescribeInstanceRefreshes", unanswered),
+            states=answer_or(self._states, (), "dynamodb:Query", unanswered),
             unanswered=tuple(unanswered),
         )
 
@@ -108,20 +106,6 @@ class Looker:
             ConsistentRead=True,
         )
         return tuple(_state(item) for item in found.get("Items", ()))  # a proxy can answer with another object
-
-
-def _tried(ask: Callable[[], T], nothing: T, action: str, unanswered: list[str]) -> T:
-    """Return the answer. When AWS does not answer, add the reason to `unanswered` and return `nothing`.
-
-    Raises boto3's error when the credentials are the reason.
-    """
-    try:
-        return ask()
-    except aws_failures() as error:
-        if kind_of(error) == "credentials":
-            raise
-        unanswered.append(f"{action} ({in_words(error)})")
-        return nothing
 
 
 def _replica(instance: Mapping[str, Any]) -> Replica:
