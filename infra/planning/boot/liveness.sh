@@ -15,6 +15,7 @@ watch_container() {
   printf '%s' "$since" >"$WORK/answered"
   while kill -0 "$WAITING" 2>/dev/null; do
     if ((HUNG_AFTER > 0)); then ask_server & fi
+    tell_figures
     sleep "$WATCH_SECONDS" &
     wait -n "$WAITING" $! || true # unlike a program in the foreground, a wait ends at a signal
     now=$(date +%s)
