@@ -179,11 +179,13 @@ def test_the_address_is_an_alias_of_the_gateway_s(service: Recording) -> None:
 
 def test_the_routing_item_is_what_the_gateway_reads(service: Recording) -> None:
     entry = item(service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-run"))
-    model = entry["record"].pop("model")
+    model, types = entry["record"].pop("model"), entry["record"].pop("instance_types")
+    group = service.one("aws:autoscaling/group:Group", "yellow-cat-1-replicas")
+    assert group["mixedInstancesPolicy"]["launchTemplate"]["overrides"] == [{"instanceType": name} for name in types]
     assert entry == {
         "pk": "registry",
         "sk": "run#yellow-cat-1",
-        "record": {"run": "yellow-cat-1", "host": "yellow-cat-1.example.com"},
+        "record": {"run": "yellow-cat-1", "host": "yellow-cat-1.example.com", "hourly_price": 0.8048},
     }
     assert (model["name"], model["chat_template"], model["eos_token"]) == (
         "mistralai/Mistral-7B-Instruct-v0.1",
