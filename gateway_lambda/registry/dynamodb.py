@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gateway_lambda.errors import unavailable
-from gateway_lambda.registry.dynamodb_client import UNREADABLE, DynamoClient
 from gateway_lambda.registry.items import Item, items_in, read_items
 from gateway_lambda.registry.table import StateItem, Table
+from gateway_lambda.registry.table_client import NO_ANSWER, TableClient
 
 if TYPE_CHECKING:
     from gateway_lambda.registry.state_items import StateItems
@@ -44,10 +44,9 @@ class DynamoRegistry:
 
     def __init__(self, name: str, environment: Mapping[str, str], clock: Callable[[], float] = time.time) -> None:
         """Raises `RegistryError` if a setting is missing, so that the table can never be read."""
-        self._name = name
-        self._environment = environment
         self._clock = clock
-        self._client = DynamoClient(name, environment, clock)
+        self._environment = environment
+        self._client = TableClient(name, environment, clock)
         self._states: StateItems | None = None
         self._table: Table | None = None
         self._pages: list[bytes] = []
@@ -75,7 +74,8 @@ class DynamoRegistry:
             # Imported here: a function that starts for a request has no time for what only the page asks.
             from gateway_lambda.registry.state_items import StateItems
 
-            self._states = StateItems(self._name, DynamoClient(self._name, self._environment, self._clock), self._clock)
+            client = TableClient(self._client.name, self._environment, self._clock)
+            self._states = StateItems(client, self._clock)
         return await self._states.of(run)
 
     def _copy(self) -> Table:
@@ -111,11 +111,11 @@ class DynamoRegistry:
                 self._take(items_in(pages))
                 self._pages = pages
             self._read_at = began
-        except UNREADABLE as problem:
+        except NO_ANSWER as problem:
             self._failed_at = began
             stays = "the gateway uses the last good copy" if self._usable() else "the gateway has no copy"
             reason = str(problem) or "no answer in time"
-            _LOG.error("the registry table %s cannot be read, and %s: %s", self._name, stays, reason)
+            _LOG.error("the registry table %s cannot be read, and %s: %s", self._client.name, stays, reason)
         finally:
             # What is open while a function is frozen may be dead after it, and one that is dead costs the whole wait.
             self._client.close()
@@ -124,6 +124,6 @@ class DynamoRegistry:
         registry, problems = read_items(items)
         for problem in problems:
             if problem not in self._problems:
-                _LOG.error("registry table %s: the gateway ignores an item: %s", self._name, problem)
+                _LOG.error("registry table %s: the gateway ignores an item: %s", self._client.name, problem)
         self._problems = frozenset(problems)
         self._table = Table(registry, self._table)

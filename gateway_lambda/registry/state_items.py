@@ -12,9 +12,9 @@ from typing import Annotated
 
 import msgspec
 
-from gateway_lambda.registry.dynamodb_client import UNREADABLE, DynamoClient
 from gateway_lambda.registry.items import BrokenItem, Item, items_in, plain
 from gateway_lambda.registry.table import StateItem
+from gateway_lambda.registry.table_client import NO_ANSWER, TableClient
 
 _LOG = logging.getLogger(__name__)
 PATIENCE = 2.0
@@ -24,35 +24,36 @@ _AT_ONCE = 8
 
 
 class StateItems:
-    """Reads the state items of runs. `table`: its name, for the log. `clock`: seconds since 1970."""
+    """Reads the state items of runs. `client`: for this alone. `clock`: seconds since 1970."""
 
-    def __init__(self, table: str, client: DynamoClient, clock: Callable[[], float]) -> None:
-        self._name = table
+    def __init__(self, client: TableClient, clock: Callable[[], float]) -> None:
         self._client = client
         self._clock = clock
         self._turns = asyncio.Semaphore(_AT_ONCE)
-        self._running = 0
+        self._waiting = 0
         self._failing = False
 
     async def of(self, run: str) -> tuple[StateItem, ...]:
         """Return the items of a run, by instance; nothing, and a line in the log, if they do not come in time."""
-        self._running += 1
+        self._waiting += 1
         try:
             async with asyncio.timeout(PATIENCE), self._turns:
                 pages = await self._client.query(f"state#{run}", consistent=False)
             found = tuple(read_state_items(items_in(pages), self._clock()))
-            self._failing = False
-        except UNREADABLE as problem:
+        except NO_ANSWER as problem:
             if not self._failing:
                 reason = str(problem) or "no answer in time"
-                _LOG.error("the state items in %s cannot be read, and the page lacks them: %s", self._name, reason)
+                _LOG.error(
+                    "the state items in %s cannot be read, and the page lacks them: %s", self._client.name, reason
+                )
             self._failing = True
             return ()
         finally:
-            self._running -= 1
-            if not self._running:
+            self._waiting -= 1
+            if not self._waiting:
                 # What is open while a function is frozen may be dead after it.
                 self._client.close()
+        self._failing = False
         return found
 
 

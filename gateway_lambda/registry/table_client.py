@@ -1,8 +1,9 @@
-"""Requests to one DynamoDB table, with the function's own credentials and without AWS's SDK."""
+"""Requests to one DynamoDB table, signed with the function's own credentials."""
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,22 +13,30 @@ from gateway_lambda.address import BadAddress
 from gateway_lambda.registry.endpoint import dynamodb_endpoint, region_in
 from gateway_lambda.registry.file import RegistryError
 from gateway_lambda.registry.sigv4 import NoCredentials, credentials_in, signed
+from gateway_lambda.upstream.connection import Connection
 from gateway_lambda.upstream.replica import Replica
-from gateway_lambda.upstream.request import NotSendable
+from gateway_lambda.upstream.request import NotSendable, Request
 from gateway_lambda.upstream.response import BrokenOff
 
-CONNECT_WITHIN = 3.0
-"""Seconds for a connection."""
+CONDITION = "ConditionalCheckFailedException"
+"""The error of a write whose condition does not hold."""
+_PATIENCE_TO_CONNECT = 3.0
+"""Seconds for a connection, where the caller does not wait for less."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _TOLD = frozenset(("AccessDeniedException", "ResourceNotFoundException", "ValidationException"))
 """Errors whose message may be logged: those of a wrong signature repeat the request's security token."""
 
 
 class Refused(Exception):
-    """DynamoDB's answer is an error. `str()` can be logged."""
+    """DynamoDB's answer is an error. `kind`: its name; empty: unknown. `answer`: its body."""
+
+    def __init__(self, message: str, kind: str = "", answer: bytes = b"") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.answer = answer
 
 
-UNREADABLE = (
+NO_ANSWER = (
     OSError,
     TimeoutError,
     BrokenOff,
@@ -37,17 +46,18 @@ UNREADABLE = (
     msgspec.MsgspecError,
     UnicodeDecodeError,
 )
-"""What `DynamoClient` raises when an answer does not come or cannot be read."""
+"""What a request and the reading of its answer can raise."""
 
 
-class DynamoClient:
-    """The table `name`. Each request takes the credentials from `environment`. `clock`: seconds since 1970.
+class TableClient:
+    """Asks one table. Each request takes the credentials from `environment`.
 
-    Raises `RegistryError` if a setting is missing, so that the table can never be read.
+    `clock`: seconds since 1970. A monotonic clock can stand still while a function is frozen.
     """
 
-    def __init__(self, name: str, environment: Mapping[str, str], clock: Callable[[], float]) -> None:
-        self._name = name
+    def __init__(self, name: str, environment: Mapping[str, str], clock: Callable[[], float] = time.time) -> None:
+        """Raises `RegistryError` if a setting is missing, so that the table can never be asked."""
+        self.name = name
         self._environment = environment
         self._clock = clock
         self._region = _checked(name, environment)
@@ -61,8 +71,13 @@ class DynamoClient:
         """End all connections, also those of requests that wait."""
         self._replica.close()
 
+    async def connect(self) -> None:
+        """Open a connection, unless one is open and idle. Raises `OSError`, `TimeoutError`."""
+        connection = self._replica.idle_connection() or await self._replica.new_connection(_PATIENCE_TO_CONNECT)
+        self._replica.free(connection)
+
     async def query(self, partition: str, *, consistent: bool) -> list[bytes]:
-        """Return the pages with all items of a partition, undecoded. Raises `UNREADABLE`."""
+        """Return the pages with all items of a partition, undecoded. Raises what is in `NO_ANSWER`."""
         query: dict[str, Any] = {
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": {"S": partition}},
@@ -76,9 +91,25 @@ class DynamoClient:
                 return pages
             query["ExclusiveStartKey"] = following
 
-    async def ask(self, operation: str, parameters: Mapping[str, Any]) -> bytes:
-        """Return the answer to one request, undecoded. Raises `UNREADABLE`."""
-        body = msgspec.json.encode({"TableName": self._name, **parameters})
+    async def ask(self, operation: str, asked: Mapping[str, Any], *, new: bool = False) -> bytes:
+        """Return the body of DynamoDB's answer to an operation such as `Query`.
+
+        A connection that was idle can have ended while the function was frozen. If nothing came back on it, the request
+        goes out once more, on another one. `new`: idle connections are closed instead. Raises what is in `NO_ANSWER`.
+        """
+        request = self._request(operation, msgspec.json.encode({"TableName": self.name, **asked}))
+        while new and (old := self._replica.idle_connection()):
+            old.end()
+        idle = self._replica.idle_connection()
+        if idle is not None:
+            try:
+                return await _answer(idle, request)
+            except BrokenOff as problem:
+                if problem.answered:
+                    raise
+        return await _answer(await self._replica.new_connection(_PATIENCE_TO_CONNECT), request)
+
+    def _request(self, operation: str, body: bytes) -> Request:
         headers = signed(
             credentials_in(self._environment),
             region=self._region,
@@ -89,18 +120,9 @@ class DynamoClient:
             body=body,
             now=self._clock(),
         )
-        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
-        request = self._replica.request(b"POST", b"/", sent, body)
-        connection = self._replica.idle_connection() or await self._replica.new_connection(CONNECT_WITHIN)
-        response = connection.send(request)
-        await response.head()
-        pieces: list[bytes] = []
-        while piece := await response.piece():
-            pieces.append(piece)
-        answer = b"".join(pieces)
-        if response.status != 200:
-            raise Refused(_refusal(response.status, answer))
-        return answer
+        return self._replica.request(
+            b"POST", b"/", [(name.encode(), value.encode()) for name, value in headers.items()], body
+        )
 
 
 class _Following(msgspec.Struct, rename="pascal"):
@@ -109,8 +131,24 @@ class _Following(msgspec.Struct, rename="pascal"):
     last_evaluated_key: dict[str, Any] | None = None
 
 
+async def _answer(connection: Connection, request: Request) -> bytes:
+    """Return the body of the answer. A connection without a whole answer is closed."""
+    response = connection.send(request)
+    try:
+        await response.head()
+        pieces: list[bytes] = []
+        while piece := await response.piece():
+            pieces.append(piece)
+    finally:
+        response.close()
+    answer = b"".join(pieces)
+    if response.status != 200:
+        raise _refused(response.status, answer)
+    return answer
+
+
 def _checked(name: str, environment: Mapping[str, str]) -> str:
-    """The region, where everything that a look needs is there."""
+    """The region, where everything that a request needs is there."""
     where = f"GATEWAY_REGISTRY='dynamodb:{name}'"
     if not _NAME.fullmatch(name):
         raise RegistryError(
@@ -132,12 +170,12 @@ class _Error(msgspec.Struct):
     Message: str = ""
 
 
-def _refusal(status: int, answer: bytes) -> str:
-    """What DynamoDB's error says, as far as it may be logged."""
+def _refused(status: int, answer: bytes) -> Refused:
+    """DynamoDB's error; its message is there as far as it may be logged."""
     try:
         error = msgspec.json.decode(answer, type=_Error)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return f"DynamoDB answered {status}"
+        return Refused(f"DynamoDB answered {status}")
     kind = error.type.rpartition("#")[2][:80]
     message = f": {(error.message or error.Message)[:300]}" if kind in _TOLD else ""
-    return f"DynamoDB answered {status} {kind}{message}"
+    return Refused(f"DynamoDB answered {status} {kind}{message}", kind, answer)
