@@ -236,18 +236,26 @@ def test_figures_are_written_while_the_server_starts_and_once_a_minute_while_it_
     boot = of_server(machine, "TGI")
     written = '[[ -e "$STUBS/counts/figures-aws-dynamodb-update-item" ]]'
     boot.answer("curl-health", f"until {written}; do /bin/sleep 0.01; done; printf 200")
-    boot.answer(
-        "sleep",
-        'while pgrep --parent "$PPID" --exact bash >/dev/null; do /bin/sleep 0.01; done\n'
-        'read -r now <"$STUBS/clock"; if ((now == 1700000180)); then exec /bin/sleep 300; fi\n'
-        'printf "%s\\n" "$((now + $1))" >"$STUBS/clock"',
-    )
+    boot.answer("sleep", f"{WRITTEN}\n{PASSES}")
     boot.start("serve")
     boot.wait_until(lambda: len(boot.calls("figures-aws-dynamodb-update-item")) == 4)
     assert [at for at, _ in items(boot)] == [NOW, NOW + 60, NOW + 120, NOW + 180]
     order = [call.key for call in boot.calls("docker-run", "figures-nvidia-smi")]
     assert order == ["docker-run", *["figures-nvidia-smi"] * 4], "there is nothing to say before"
     assert lines_of(boot)[-1] == "serving"
+
+
+def test_a_driver_that_never_answers_is_not_asked_again_and_again(machine: Boots) -> None:
+    boot = of_server(machine, "TGI")
+    boot.answer("figures-nvidia-smi", "exec /bin/sleep 300")
+    asked = '[[ -e "$STUBS/counts/figures-nvidia-smi" ]]'
+    boot.answer("curl-health", f"until {asked}; do /bin/sleep 0.01; done; printf 200")
+    boot.answer("sleep", PASSES)
+    process = boot.start("serve")
+    boot.wait_until(lambda: len(boot.calls("sleep")) == 4 and len(boot.calls("figures-nvidia-smi")) >= 2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+    assert len(boot.calls("figures-nvidia-smi")) == 2, "by what starts the container, then by what watches it"
 
 
 def test_nothing_is_written_before_the_container_starts(machine: Boots) -> None:
@@ -307,6 +315,23 @@ def test_the_figures_have_no_secret_of_the_container(machine: Boots) -> None:
     assert "s3cret-word" not in told
 
 
+WRITTEN = """\
+writes() {
+  local stat name parent
+  for stat in /proc/[0-9]*/stat; do
+    read -r _ name _ parent _ <"$stat" || continue
+    if [[ $name == "(bash)" && $parent == "$PPID" ]]; then return 0; fi
+  done 2>/dev/null
+  return 1
+}
+while writes; do /bin/sleep 0.01; done"""
+"""A sleep that begins when the process that writes figures has ended."""
+PASSES = """\
+read -r now <"$STUBS/clock"
+if ((now == 1700000180)); then exec /bin/sleep 300; fi
+printf '%s\\n' "$((now + $1))" >"$STUBS/clock"
+"""
+"""A sleep that only moves the clock, for three minutes."""
 KEYS = tuple(
     f"figures-{key}"
     for key in (

@@ -21,6 +21,7 @@ watch_container() {
     now=$(date +%s)
     alive=$now
     if ((HUNG_AFTER > 0)); then alive=$(cat "$WORK/answered"); fi
+    alive=${alive:-$now} # the file is empty while an answer is being written
     if ((alive - since >= STEADY_SECONDS)); then rm -f "$WORK/restarts"; fi
     if ((HUNG_AFTER > 0 && now - alive >= HUNG_AFTER)); then
       STEP='server hung'
