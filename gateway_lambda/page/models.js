@@ -44,8 +44,15 @@ function showRuns(found) {
   $("list-hint").textContent = closed
     ? (models.length ? "Other models may need an API key." : "The models here need an API key. Enter yours under “API key”.")
     : (models.length ? "" : "This gateway has no models yet.");
+  $("key-how").hidden = !closed;
+  $("key-how").replaceChildren(...wayToKey());
   if (closed && !models.length) $("key-panel").open = true;
   showChosen();
+}
+
+function wayToKey() {
+  if (/^(127\.|localhost$|\[::1])|\.localhost$/.test(location.hostname)) return [made("code", {}, "make local"), " shows the key when it starts."];
+  return ["The person who runs the gateway gets a key for you with ", made("code", {}, "make key STACK=gateway ARGS=NAME"), "."];
 }
 
 function card(run) {
@@ -53,7 +60,35 @@ function card(run) {
   input.addEventListener("change", () => { chosen = run; showChosen(); });
   const [title, why] = STATES[run.state] || STATES.unknown;
   const state = made("span", { className: `state ${run.state}`, title: why }, title);
-  return made("label", { className: "model" }, input, made("b", {}, run.model), made("small", {}, state, ` · ${run.run}`));
+  return made("label", { className: "model" }, input, made("b", {}, run.model), made("small", {}, state, ` · ${run.run}`), ...now(run));
+}
+
+// The line of a card about the present: how far a start is, what failed, or what it costs and does.
+function now(run) {
+  if (run.state === "starting" && run.step) return [made("small", {}, stepOf(run)), ...bar(run)];
+  if (run.problem) return [made("small", { className: "cut" }, run.problem)];
+  const said = [price(run)];
+  if (run.state === "ready" && run.tokens_per_second) said.push(rate(run.tokens_per_second, "token"));
+  const shown = said.filter(Boolean).join(" · ");
+  return shown ? [made("small", {}, shown)] : [];
+}
+
+const stepOf = (run) => (run.percent === undefined ? run.step : `${run.step}, ${run.percent} %`);
+const price = (run) => (run.hourly_price === undefined ? "" : `${run.spot ? "up to " : ""}$${dollars(run.hourly_price)} an hour`);
+const dollars = (price) => price.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 4 });
+
+function bar(run) {
+  if (run.percent === undefined) return [];
+  const shown = made("progress", { max: 100, value: run.percent });
+  shown.setAttribute("aria-label", `Start of ${run.model || run.run}`);
+  return [shown];
+}
+
+// A rate with its unit: of a second, or of a minute where that would be less than one.
+function rate(each, unit) {
+  const [number, per] = each >= 1 || !each ? [each, "second"] : [each * 60, "minute"];
+  const shown = number.toLocaleString("en", { maximumFractionDigits: number < 10 && per === "second" ? 1 : 0 });
+  return `${shown} ${unit}${shown === "1" ? "" : "s"} a ${per}`;
 }
 
 function service(run) {
@@ -72,12 +107,25 @@ function showChosen() {
 
 function facts(run) {
   const [title, why] = STATES[run.state] || STATES.unknown;
-  const shown = [["State", run.state === "ready" ? title : `${title}. ${why}`], ["Run", run.run], ["Address", made("code", {}, run.url)]];
+  const state = run.step ? `${title}: ${stepOf(run)}` : run.state === "ready" ? title : `${title}. ${why}`;
+  const shown = [["State", state]];
+  if (run.problem) shown.push(["Last problem", made("span", { className: "bad" }, run.problem)]);
+  shown.push(["Run", run.run], ["Address", made("code", {}, run.url)]);
+  if (run.instance_types) shown.push(["Runs on", machines(run)]);
+  else if (run.same_machine) shown.push(["Runs on", "this machine"]);
   if (run.served_model) shown.push(["Its server says", `it serves ${run.served_model}`]);
   if (run.context_length) shown.push(["Context", `${run.context_length.toLocaleString("en")} tokens`]);
   if (run.capabilities) shown.push(["Can do", run.capabilities.join(", ")]);
   if (run.replicas) shown.push(["Replicas", `${run.replicas.ready} of ${run.replicas.count} ready`]);
+  const rates = [[run.requests_per_second, "request"], [run.tokens_per_second, "token"]].filter(([each]) => each !== undefined);
+  if (rates.length) shown.push(["Last minute", rates.map(([each, unit]) => rate(each, unit)).join(", ")]);
   if (run.min_replicas === 0) shown.push(["When idle", "sleeps"]);
   shown.push(["API key", run.auth ? "needed" : "not needed"]);
   return shown;
+}
+
+function machines(run) {
+  const [first, second, ...rest] = run.instance_types;
+  const types = [first, second, rest.length && `${rest.length} more`].filter(Boolean).join(" or ");
+  return run.hourly_price === undefined ? types : `${types}, ${price(run)} for each replica`;
 }

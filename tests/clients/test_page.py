@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from gateway_lambda.registry.dynamodb import DynamoRegistry
 from tests.clients.conftest import Programs
 from tests.clients.environments import CACHE
 from tests.gateway.keys import ALL, secret
@@ -29,6 +30,7 @@ from tests.gateway.scripted_tgi import (
     stream,
 )
 from tests.gateway.serving import Bench
+from tests.registry.scripted_dynamodb import Table, scripted_dynamodb
 from tests.support.processes import free_port
 from tests.support.requirements import chromium, require
 
@@ -68,6 +70,7 @@ def test_a_model_is_chosen_and_answers_as_a_stream(bench: Bench, browse: Browse)
             "State": "Ready",
             "Run": "second",
             "Address": f"{bench.url}/services/second",
+            "Runs on": "this machine",
             "Context": "4,096 tokens",
             "Can do": "completion",
             "Replicas": "1 of 1 ready",
@@ -100,6 +103,86 @@ def test_it_lists_models_with_their_states_and_other_runs(bench: Bench, browse: 
     }
 
 
+def test_it_shows_how_far_a_start_is_what_failed_and_what_it_costs(bench: Bench, browse: Browse) -> None:
+    balancer, serving = bench.upstream(), bench.upstream()
+    balancer.usual, serving.usual = reply(503, "", server="awselb/2.0"), reply(200, "{}")
+    with scripted_dynamodb() as table:
+        bench.serve(upstream=balancer.url, source=DynamoRegistry("registry-1", table.environment))
+        one, two = ["g6.xlarge"], ["g6.xlarge", "g5.xlarge"]
+        three = [*two, "g6.2xlarge", "g5.2xlarge"]
+        _on_aws(table, "ready", instance_types=one, hourly_price=0.8048, url=serving.url)
+        _on_aws(table, "starts", instance_types=two, hourly_price=0.8048, spot=True)
+        _on_aws(table, "loads", instance_types=three, hourly_price=0.8048)
+        _on_aws(table, "asleep", min_replicas=0, instance_types=["p4d.24xlarge"], hourly_price=21.9576)
+        _on_aws(table, "fails", instance_types=one, hourly_price=0.8048)
+        _on_aws(table, "old")
+        for instance in ("i-1", "i-2"):
+            table.put_serving("ready", instance, requests_per_second=0.2, tokens_per_second=617.31)
+        table.put_state("starts", "i-1", step={"S": "pulling image"}, percent={"N": "40"})
+        table.put_state("loads", "i-1", step={"S": "waiting for port 80"}, cause={"S": "it ended with status 1"})
+        table.put_state("fails", "i-1", step={"S": "loading"}, cause={"S": "no GPU on g6.xlarge"}, final={"BOOL": True})
+        found = browse("states")
+    rest = {"API key": "not needed"}
+    up = "Not up. No replica can be reached. It may be starting, or it has stopped."
+    waits = "Asleep. It has no replica now. A request starts one, which takes some minutes."
+
+    def facts(run: str, state: str, **more: str) -> dict[str, str]:
+        problem = {"Last problem": more.pop("problem")} if "problem" in more else {}
+        address = {"Run": run, "Address": f"{bench.url}/services/{run}"}
+        return {"State": state, **problem, **address, **more, **rest}
+
+    def replicas(said: str, **more: str) -> dict[str, str]:
+        return {"Replicas": said, **more}
+
+    each = "g6.xlarge, $0.8048 an hour for each replica"
+    assert found == {
+        "asleep": [
+            ["Asleep · asleep", "$21.9576 an hour"],
+            facts(
+                "asleep", waits, **{"Runs on": "p4d.24xlarge, $21.9576 an hour for each replica", "When idle": "sleeps"}
+            ),
+        ],
+        "fails": [
+            ["Failing · fails", "no GPU on g6.xlarge"],
+            facts("fails", "Failing. Its replicas fail.", problem="no GPU on g6.xlarge", **{"Runs on": each}),
+        ],
+        "loads": [
+            ["Starting · loads", "waiting for port 80"],
+            facts(
+                "loads",
+                "Starting: waiting for port 80",
+                problem="it ended with status 1",
+                **{"Runs on": "g6.xlarge or g5.xlarge or 2 more, $0.8048 an hour for each replica"},
+                **replicas("0 of 1 ready"),
+            ),
+        ],
+        "old": [["Not up · old"], facts("old", up)],
+        "ready": [
+            ["Ready · ready", "$0.8048 an hour · 1,235 tokens a second"],
+            facts(
+                "ready",
+                "Ready",
+                **{"Runs on": each},
+                **replicas("1 of 1 ready", **{"Last minute": "24 requests a minute, 1,235 tokens a second"}),
+            ),
+        ],
+        "starts": [
+            ["Starting · starts", "pulling image, 40 %"],
+            facts(
+                "starts",
+                "Starting: pulling image, 40 %",
+                **{"Runs on": "g6.xlarge or g5.xlarge, up to $0.8048 an hour for each replica"},
+                **replicas("0 of 1 ready"),
+            ),
+            [40, "Start of starts"],
+        ],
+    }
+
+
+def test_the_cursor_is_in_the_question_when_the_page_opens(browse: Browse) -> None:
+    assert browse("cursor") == {"desktop": ["question", ["Hi", "Hello world"]], "phone": "BODY"}
+
+
 def test_an_answer_can_be_stopped(bench: Bench, browse: Browse) -> None:
     waiting = asyncio.Event()
     bench.tgi.usual = stream(*events("one", " two", finish=None), waiting.wait())
@@ -118,9 +201,13 @@ def test_a_key_is_used_kept_and_forgotten(bench: Bench, browse: Browse) -> None:
     wrong = "The gateway does not know this API key. Check it, or ask the person who runs the gateway for one."
     assert browse("keys") == {
         "seen": [
-            [[], "The models here need an API key. Enter yours under “API key”.", True],
+            [
+                [],
+                "The models here need an API key. Enter yours under “API key”.",
+                "make local shows the key when it starts.",
+            ],
             [[], wrong, "not known here"],
-            [["org/closed"], "in this tab"],
+            [["org/closed"], "in this tab", False],
         ],
         "before": [],
         "after": [secret("all")],
@@ -277,6 +364,11 @@ def test_pictures_are_drawn(bench: Bench, browse: Browse) -> None:
         "page-dark": [1280, 800, True],
         "page-phone": [720, 1480, True],
     }
+
+
+def _on_aws(table: Table, run: str, **fields: Any) -> None:
+    model = {"name": run, "format": "openai"}
+    table.put_run(run, host=f"{run}.internal", **{"model": model, **fields})
 
 
 async def _slowly(asked: Asked, write: Write) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -147,7 +146,7 @@ def test_a_run_that_serves_shows_what_its_replicas_did_lately(bench: Bench, tabl
     put(table, "cat", url=serving.url)
     figures = {"Table": "t", "Run": "cat", "GpuUse": 80, "requests_per_second": 0.25, "tokens_per_second": 30.5}
     for instance in ("i-1", "i-2"):
-        table.put_state("cat", instance, step={"S": "serving"}, **written(figures))
+        table.put_serving("cat", instance, **figures)
     table.put_state("cat", "i-3", step={"S": "loading"}, cause={"S": "slow"})
     one = listed(bench)["cat"]
     assert (one["state"], one["requests_per_second"], one["tokens_per_second"]) == ("ready", 0.5, 61.0)
@@ -219,11 +218,6 @@ def test_a_hundred_runs_do_not_open_a_hundred_connections(
     assert {one["state"] for one in listed(bench).values()} == {"starting"}
     assert len(asked_partitions(table)) == 101
     assert table.most_at_once <= 8
-
-
-def written(figures: dict[str, Any]) -> dict[str, Any]:
-    """The attributes that a replica adds to its item."""
-    return {"figures": {"S": json.dumps(figures)}, "figures_at": {"N": str(int(time.time()))}}
 
 
 def listed(bench: Bench, key: str | None = None) -> dict[str, Any]:

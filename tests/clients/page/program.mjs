@@ -91,6 +91,32 @@ export const models = () =>
     hint: await text(page, "#list-hint"),
   }));
 
+// The card and the facts of each model.
+export const states = () =>
+  opened(async (page) => {
+    const found = {};
+    for (const [number, card] of (await texts(page, ".model")).entries()) {
+      await page.locator(".model").nth(number).click();
+      const bars = await page.locator(".model").nth(number).locator("progress").evaluateAll((all) => all.map((each) => [each.value, each.getAttribute("aria-label")]));
+      found[card.split("\n")[0]] = [card.split("\n").slice(1), await facts(page), ...bars];
+    }
+    return found;
+  });
+
+// Where the cursor is when the page has opened.
+export const cursor = async () => {
+  const where = (page) => page.waitForFunction(() => document.activeElement !== document.body).then(() => page.evaluate(() => document.activeElement.id));
+  const desktop = await opened(async (page) => {
+    const at = await where(page);
+    await page.keyboard.type("Hi");
+    await page.keyboard.press("Enter");
+    await answered(page);
+    return [at, await texts(page, ".turn .text")];
+  });
+  const phone = await opened((page) => page.evaluate(() => document.activeElement.tagName), { viewport: PHONE, hasTouch: true, isMobile: true });
+  return { desktop, phone };
+};
+
 export const stop = () =>
   opened(async (page) => {
     await ask(page, "Count");
@@ -104,11 +130,12 @@ export const stop = () =>
 
 export const keys = () =>
   opened(async (page) => {
-    const seen = [[await texts(page, ".model b"), await text(page, "#list-hint"), await page.locator("#key").isVisible()]];
+    await page.waitForFunction(() => document.activeElement.id === "key");
+    const seen = [[await texts(page, ".model b"), await text(page, "#list-hint"), await text(page, "#key-how")]];
     await useKey(page, "sk-wrong", false);
     seen.push([await texts(page, ".model b"), await text(page, "#list-problem"), await text(page, "#key-state")]);
     await useKey(page, KEY, false);
-    seen.push([await texts(page, ".model b"), await text(page, "#key-state")]);
+    seen.push([await texts(page, ".model b"), await text(page, "#key-state"), await page.locator("#key-how").isVisible()]);
     await ask(page, "Hi");
     await answered(page);
     const kept = () => page.evaluate(() => Object.values(localStorage));
@@ -196,12 +223,13 @@ export const copied = () =>
     return (await page.evaluate(() => navigator.clipboard.readText())) === (await page.locator("#code").textContent());
   }, { permissions: ["clipboard-read", "clipboard-write"] });
 
-// Tab alone reaches the question, Enter sends it, and the answer is told to a screen reader.
+// Tab alone reaches the question, Enter sends it, and the answer is told to a screen reader. On a phone, nothing has the
+// focus at first.
 export const keyboard = () =>
   opened(async (page) => {
     const reached = [];
-    for (let number = 0; number < 3 && !reached.includes("question"); number += 1) {
-      await page.keyboard.press(number === 1 ? "Enter" : "Tab");
+    for (const key of ["Tab", "Enter"]) {
+      await page.keyboard.press(key);
       reached.push(await page.evaluate(() => document.activeElement.id || document.activeElement.className));
     }
     await page.keyboard.type("Hi");
@@ -210,7 +238,7 @@ export const keyboard = () =>
     await page.keyboard.press("Enter");
     await answered(page);
     return { reached, turns: await texts(page, ".turn .text"), told: (await text(page, "#told")).split(": ")[0] };
-  });
+  }, { hasTouch: true, isMobile: true });
 
 export const phone = () =>
   opened(async (page) => {
