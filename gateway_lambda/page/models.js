@@ -118,7 +118,7 @@ function facts(run) {
   if (run.capabilities) shown.push(["Can do", run.capabilities.join(", ")]);
   if (run.replicas) shown.push(["Replicas", `${run.replicas.ready} of ${run.replicas.count} ready`]);
   const rates = [[run.requests_per_second, "request"], [run.tokens_per_second, "token"]].filter(([each]) => each !== undefined);
-  if (rates.length) shown.push(["Last minute", rates.map(([each, unit]) => rate(each, unit)).join(", ")]);
+  if (rates.length) shown.push(["Last minute", rates.some(([each]) => each) ? rates.map(([each, unit]) => rate(each, unit)).join(", ") : "no requests"]);
   if (run.min_replicas === 0) shown.push(["When idle", "sleeps"]);
   shown.push(["API key", run.auth ? "needed" : "not needed"]);
   return shown;

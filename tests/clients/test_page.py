@@ -65,6 +65,7 @@ def test_a_model_is_chosen_and_answers_as_a_stream(bench: Bench, browse: Browse)
     assert (told.startswith("The answer is complete: 4 tokens, "), told.endswith(" Hello world")) == (True, True)
     assert found == {
         "turns": ["Hi", "Hello world", "And now?", "Hello world"],
+        "before": "no requests",
         "roles": ["system", "user", "assistant", "user"],
         "facts": {
             "State": "Ready",
@@ -74,6 +75,7 @@ def test_a_model_is_chosen_and_answers_as_a_stream(bench: Bench, browse: Browse)
             "Context": "4,096 tokens",
             "Can do": "completion",
             "Replicas": "1 of 1 ready",
+            "Last minute": "2 requests a minute, 8 tokens a minute",
             "API key": "not needed",
         },
     }
@@ -107,7 +109,8 @@ def test_it_shows_how_far_a_start_is_what_failed_and_what_it_costs(bench: Bench,
     balancer, serving = bench.upstream(), bench.upstream()
     balancer.usual, serving.usual = reply(503, "", server="awselb/2.0"), reply(200, "{}")
     with scripted_dynamodb() as table:
-        bench.serve(upstream=balancer.url, source=DynamoRegistry("registry-1", table.environment))
+        registry = DynamoRegistry("registry-1", table.environment)
+        bench.serve(upstream=balancer.url, registry="dynamodb:registry-1", source=registry)
         one, two = ["g6.xlarge"], ["g6.xlarge", "g5.xlarge"]
         three = [*two, "g6.2xlarge", "g5.2xlarge"]
         _on_aws(table, "ready", instance_types=one, hourly_price=0.8048, url=serving.url)

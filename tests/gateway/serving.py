@@ -95,7 +95,8 @@ class Bench:
         fresh.replace(self.file)
 
     def serve(self, *, source: RegistrySource | None = None, **settings: Any) -> None:
-        """Start the gateway; `settings` differ from the defaults. `source`: another registry than the file."""
+        """Start the gateway; `settings` differ from the defaults. `source`: what `settings["registry"]` names, if that
+        is not the file."""
         if not self.file.exists():
             self.write_registry()
         chosen = msgspec.structs.replace(Settings(registry=f"file:{self.file}"), **settings)

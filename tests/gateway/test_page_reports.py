@@ -108,7 +108,8 @@ def table(bench: Bench) -> Iterator[Table]:
     with scripted_dynamodb() as table:
         balancer = bench.upstream()
         balancer.usual = reply(503, "", server="awselb/2.0")
-        bench.serve(upstream=balancer.url, source=DynamoRegistry("registry-1", table.environment))
+        registry = DynamoRegistry("registry-1", table.environment)
+        bench.serve(upstream=balancer.url, registry="dynamodb:registry-1", source=registry)
         yield table
 
 

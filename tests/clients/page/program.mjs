@@ -79,8 +79,11 @@ export const chat = () =>
     await page.getByLabel("Question").press("Enter");
     await answered(page, 2);
     const [figures] = await texts(page, ".figures");
+    const before = (await facts(page))["Last minute"];
+    await Promise.all([page.waitForResponse((each) => each.url().endsWith("/runs")), page.getByRole("button", { name: "Refresh" }).click()]);
+    await page.waitForFunction(() => !document.querySelector("#refresh").disabled);
     const roles = (await page.locator("#code").textContent()).match(/(?<="role": ")\w+/g);
-    return { turns: await texts(page, ".turn .text"), figures, roles, facts: await facts(page), told: await text(page, "#told") };
+    return { turns: await texts(page, ".turn .text"), figures, before, roles, facts: await facts(page), told: await text(page, "#told") };
   });
 
 export const models = () =>
