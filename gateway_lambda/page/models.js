@@ -31,7 +31,7 @@ function showProblem(text) {
 }
 
 function showRuns(found) {
-  const models = runs.filter((run) => run.model);
+  const models = runs.filter((run) => run.model).sort((one, other) => (other.state === "ready") - (one.state === "ready"));
   const others = runs.filter((run) => !run.model);
   const before = chosen?.run;
   chosen = models.find((run) => run.run === before) || models.find((run) => run.state === "ready") || models[0] || null;
@@ -63,32 +63,46 @@ function card(run) {
   return made("label", { className: "model" }, input, made("b", {}, run.model), made("small", {}, state, ` · ${run.run}`), ...now(run));
 }
 
-// The line of a card about the present: how far a start is, what failed, or what it costs and does.
+// The lines of a card about the present: how far a start is, what failed, or what it costs and does.
 function now(run) {
   if (run.state === "starting" && run.step) return [made("small", {}, stepOf(run)), ...bar(run)];
   if (run.problem) return [made("small", { className: "cut" }, run.problem)];
-  const said = [price(run)];
-  if (run.state === "ready" && run.tokens_per_second) said.push(rate(run.tokens_per_second, "token"));
-  const shown = said.filter(Boolean).join(" · ");
-  return shown ? [made("small", {}, shown)] : [];
+  const lines = [];
+  if (run.instance_types) {
+    const [first, ...others] = run.instance_types;
+    lines.push([others.length ? `${first} +${others.length}` : first, price(run)].filter(Boolean).join(" · "));
+  }
+  if (run.state === "ready" && run.tokens_per_second) lines.push(tokens(run));
+  return lines.map((line) => made("small", {}, line));
 }
 
 const stepOf = (run) => (run.percent === undefined ? run.step : `${run.step}, ${run.percent} %`);
-const price = (run) => (run.hourly_price === undefined ? "" : `${run.spot ? "up to " : ""}$${dollars(run.hourly_price)} an hour`);
-const dollars = (price) => price.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 4 });
 
 function bar(run) {
   if (run.percent === undefined) return [];
   const shown = made("progress", { max: 100, value: run.percent });
-  shown.setAttribute("aria-label", `Start of ${run.model || run.run}`);
+  shown.setAttribute("aria-label", `Start of ${run.model}`);
   return [shown];
 }
 
-// A rate with its unit: of a second, or of a minute where that would be less than one.
-function rate(each, unit) {
-  const [number, per] = each >= 1 || !each ? [each, "second"] : [each * 60, "minute"];
-  const shown = number.toLocaleString("en", { maximumFractionDigits: number < 10 && per === "second" ? 1 : 0 });
-  return `${shown} ${unit}${shown === "1" ? "" : "s"} a ${per}`;
+function price(run) {
+  if (run.hourly_price === undefined) return "";
+  const digits = { minimumFractionDigits: 2, maximumFractionDigits: run.hourly_price < 0.1 ? 4 : 2 };
+  return `${run.spot ? "up to " : ""}$${run.hourly_price.toLocaleString("en", digits)} an hour`;
+}
+
+function lately(run) {
+  const { requests_per_second: requests, tokens_per_second: generated } = run;
+  if (!requests && !generated) return "no requests";
+  return [requests !== undefined && amount(requests * 60, "request"), generated !== undefined && tokens(run)].filter(Boolean).join(", ");
+}
+
+// Of a second, or of the last minute where that would be less than one.
+const tokens = ({ tokens_per_second: each }) => (each >= 1 ? `${amount(each, "token")} a second` : amount(each * 60, "token"));
+
+function amount(number, unit) {
+  const shown = number.toLocaleString("en", { maximumFractionDigits: number < 9.95 && unit === "token" ? 1 : 0 });
+  return `${shown} ${unit}${shown === "1" ? "" : "s"}`;
 }
 
 function service(run) {
@@ -117,8 +131,7 @@ function facts(run) {
   if (run.context_length) shown.push(["Context", `${run.context_length.toLocaleString("en")} tokens`]);
   if (run.capabilities) shown.push(["Can do", run.capabilities.join(", ")]);
   if (run.replicas) shown.push(["Replicas", `${run.replicas.ready} of ${run.replicas.count} ready`]);
-  const rates = [[run.requests_per_second, "request"], [run.tokens_per_second, "token"]].filter(([each]) => each !== undefined);
-  if (rates.length) shown.push(["Last minute", rates.some(([each]) => each) ? rates.map(([each, unit]) => rate(each, unit)).join(", ") : "no requests"]);
+  if (run.requests_per_second !== undefined || run.tokens_per_second !== undefined) shown.push(["Last minute", lately(run)]);
   if (run.min_replicas === 0) shown.push(["When idle", "sleeps"]);
   shown.push(["API key", run.auth ? "needed" : "not needed"]);
   return shown;

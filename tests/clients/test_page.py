@@ -31,6 +31,7 @@ from tests.gateway.scripted_tgi import (
 )
 from tests.gateway.serving import Bench
 from tests.registry.scripted_dynamodb import Table, scripted_dynamodb
+from tests.support.certificates import made_certificate
 from tests.support.processes import free_port
 from tests.support.requirements import chromium, require
 
@@ -44,6 +45,7 @@ SENTENCE = (
 )
 DRAWN = os.environ.get("SERVESTACK_PICTURES", "")
 """A folder, such as docs/pictures, whose pictures are drawn again."""
+FOLDER = {"PICTURES": str(Path(DRAWN).resolve())} if DRAWN else {}
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def test_a_model_is_chosen_and_answers_as_a_stream(bench: Bench, browse: Browse)
             "Context": "4,096 tokens",
             "Can do": "completion",
             "Replicas": "1 of 1 ready",
-            "Last minute": "2 requests a minute, 8 tokens a minute",
+            "Last minute": "2 requests, 8 tokens",
             "API key": "not needed",
         },
     }
@@ -116,7 +118,8 @@ def test_it_shows_how_far_a_start_is_what_failed_and_what_it_costs(bench: Bench,
         _on_aws(table, "ready", instance_types=one, hourly_price=0.8048, url=serving.url)
         _on_aws(table, "starts", instance_types=two, hourly_price=0.8048, spot=True)
         _on_aws(table, "loads", instance_types=three, hourly_price=0.8048)
-        _on_aws(table, "asleep", min_replicas=0, instance_types=["p4d.24xlarge"], hourly_price=21.9576)
+        cheap = {"instance_types": ["g4ad.xlarge", "g4dn.xlarge"], "hourly_price": 0.0378, "spot": True}
+        _on_aws(table, "asleep", min_replicas=0, **cheap)
         _on_aws(table, "fails", instance_types=one, hourly_price=0.8048)
         _on_aws(table, "old")
         for instance in ("i-1", "i-2"):
@@ -124,7 +127,7 @@ def test_it_shows_how_far_a_start_is_what_failed_and_what_it_costs(bench: Bench,
         table.put_state("starts", "i-1", step={"S": "pulling image"}, percent={"N": "40"})
         table.put_state("loads", "i-1", step={"S": "waiting for port 80"}, cause={"S": "it ended with status 1"})
         table.put_state("fails", "i-1", step={"S": "loading"}, cause={"S": "no GPU on g6.xlarge"}, final={"BOOL": True})
-        found = browse("states")
+        shown = browse("states")
     rest = {"API key": "not needed"}
     up = "Not up. No replica can be reached. It may be starting, or it has stopped."
     waits = "Asleep. It has no replica now. A request starts one, which takes some minutes."
@@ -137,12 +140,18 @@ def test_it_shows_how_far_a_start_is_what_failed_and_what_it_costs(bench: Bench,
     def replicas(said: str, **more: str) -> dict[str, str]:
         return {"Replicas": said, **more}
 
-    each = "g6.xlarge, $0.8048 an hour for each replica"
-    assert found == {
+    each = "g6.xlarge, $0.80 an hour for each replica"
+    assert shown["wrong"] == []
+    assert shown["found"] == {
         "asleep": [
-            ["Asleep · asleep", "$21.9576 an hour"],
+            ["Asleep · asleep", "g4ad.xlarge +1 · up to $0.0378 an hour"],
             facts(
-                "asleep", waits, **{"Runs on": "p4d.24xlarge, $21.9576 an hour for each replica", "When idle": "sleeps"}
+                "asleep",
+                waits,
+                **{
+                    "Runs on": "g4ad.xlarge or g4dn.xlarge, up to $0.0378 an hour for each replica",
+                    "When idle": "sleeps",
+                },
             ),
         ],
         "fails": [
@@ -155,18 +164,18 @@ def test_it_shows_how_far_a_start_is_what_failed_and_what_it_costs(bench: Bench,
                 "loads",
                 "Starting: waiting for port 80",
                 problem="it ended with status 1",
-                **{"Runs on": "g6.xlarge or g5.xlarge or 2 more, $0.8048 an hour for each replica"},
+                **{"Runs on": "g6.xlarge or g5.xlarge or 2 more, $0.80 an hour for each replica"},
                 **replicas("0 of 1 ready"),
             ),
         ],
         "old": [["Not up · old"], facts("old", up)],
         "ready": [
-            ["Ready · ready", "$0.8048 an hour · 1,235 tokens a second"],
+            ["Ready · ready", "g6.xlarge · $0.80 an hour", "1,235 tokens a second"],
             facts(
                 "ready",
                 "Ready",
                 **{"Runs on": each},
-                **replicas("1 of 1 ready", **{"Last minute": "24 requests a minute, 1,235 tokens a second"}),
+                **replicas("1 of 1 ready", **{"Last minute": "24 requests, 1,235 tokens a second"}),
             ),
         ],
         "starts": [
@@ -174,7 +183,7 @@ def test_it_shows_how_far_a_start_is_what_failed_and_what_it_costs(bench: Bench,
             facts(
                 "starts",
                 "Starting: pulling image, 40 %",
-                **{"Runs on": "g6.xlarge or g5.xlarge, up to $0.8048 an hour for each replica"},
+                **{"Runs on": "g6.xlarge or g5.xlarge, up to $0.80 an hour for each replica"},
                 **replicas("0 of 1 ready"),
             ),
             [40, "Start of starts"],
@@ -348,25 +357,42 @@ def test_a_parameter_that_is_not_possible_is_not_left_out(bench: Bench, browse: 
     assert [asked.parameters["temperature"] for asked in bench.tgi.generated] == [0.123]
 
 
-def test_pictures_are_drawn(bench: Bench, browse: Browse) -> None:
+def test_pictures_of_make_local_are_drawn(bench: Bench, browse: Browse) -> None:
     """With SERVESTACK_PICTURES=docs/pictures, those of the pages are drawn again."""
     bench.tgi.usual = _slowly
-    asleep = bench.upstream()
-    asleep.usual = reply(503, "", server="awselb/2.0")
-    sleeping = bench.service("llama-31", model="meta-llama/Llama-3.1-8B-Instruct", url=f"{asleep.url}/none")
     bench.register(
         bench.service("yellow-cat-1", model="mistralai/Mistral-7B-Instruct-v0.1"),
-        {**sleeping, "min_replicas": 0},
-        bench.service("web", model=None),
-        bench.service("closed", auth=True, model="closed"),
-        keys=(ALL,),
+        bench.service("llama", model="TheBloke/Llama-2-13B-chat-GPTQ"),
     )
-    folder = {"PICTURES": str(Path(DRAWN).resolve())} if DRAWN else {}
-    assert browse("pictures", **folder) == {
-        "page": [1280, 800, True],
-        "page-dark": [1280, 800, True],
-        "page-phone": [720, 1480, True],
-    }
+    assert browse("picturesHere", **FOLDER) == {"page": [1280, 800, True], "page-dark": [1280, 800, True]}
+
+
+def test_pictures_of_a_gateway_on_aws_are_drawn(bench: Bench, browse: Browse, tmp_path: Path) -> None:
+    bench.tgi.usual = _slowly
+    balancer = bench.upstream()
+    balancer.usual = reply(503, "", server="awselb/2.0")
+    mistral = bench.service("mistral", model="mistralai/Mistral-7B-Instruct-v0.1")
+    with scripted_dynamodb() as table:
+        bench.serve(
+            upstream=balancer.url,
+            registry="dynamodb:registry-1",
+            source=DynamoRegistry("registry-1", table.environment),
+            certificate=made_certificate(tmp_path, "gateway.example.com"),
+            domain="example.com",
+        )
+        small, large = {"hourly_price": 0.8048}, {"instance_types": ["g6e.xlarge"], "hourly_price": 1.861}
+        types = {"instance_types": ["g6.xlarge", "g5.xlarge"], **small}
+        _on_aws(table, "yellow-cat-1", **types, model=mistral["model"], url=mistral["url"])
+        _on_aws(table, "llama-31", **types, model={"name": "meta-llama/Llama-3.1-8B-Instruct", "format": "openai"})
+        _on_aws(table, "qwen", **large, min_replicas=0, model={"name": "Qwen/Qwen3-32B-AWQ", "format": "openai"})
+        _on_aws(table, "gemma", **large, model={"name": "google/gemma-3-27b-it", "format": "openai"})
+        _on_aws(table, "notebook", model=None)
+        table.put_serving("yellow-cat-1", "i-1", requests_per_second=1.4, tokens_per_second=412.5)
+        table.put_state("llama-31", "i-1", step={"S": "pulling image"}, percent={"N": "62"})
+        gated = {"S": "the Hub gives the weights only to those who accepted the terms of google/gemma-3-27b-it"}
+        table.put_state("gemma", "i-1", step={"S": "loading"}, cause=gated, final={"BOOL": True})
+        table.put_serving("notebook", "i-1")
+        assert browse("picturesOnAws", **FOLDER) == {"page-aws": [1280, 800, True], "page-phone": [720, 1480, True]}
 
 
 def _on_aws(table: Table, run: str, **fields: Any) -> None:

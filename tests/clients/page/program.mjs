@@ -7,7 +7,8 @@ const { GATEWAY, KEY, CHROMIUM, PICTURES, HOME } = process.env;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 360, height: 740 };
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"];
+// The certificate of the test's gateway is its own.
+const FLAGS = ["--no-sandbox", "--ignore-certificate-errors", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"];
 
 // Opens the page. It must log no error of its own, and send no request to another origin.
 async function opened(work, { at = GATEWAY, ...options } = {}) {
@@ -103,7 +104,15 @@ export const states = () =>
       const bars = await page.locator(".model").nth(number).locator("progress").evaluateAll((all) => all.map((each) => [each.value, each.getAttribute("aria-label")]));
       found[card.split("\n")[0]] = [card.split("\n").slice(1), await facts(page), ...bars];
     }
-    return found;
+    const wrong = [];
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      for (const model of ["fails", "starts"]) {
+        await choose(page, model);
+        wrong.push(...(await violations(page)));
+      }
+    }
+    return { found, wrong };
   });
 
 // Where the cursor is when the page has opened.
@@ -290,23 +299,25 @@ export const addresses = () =>
     return found;
   });
 
-// The gateway's port differs each time; in the pictures it is that of `make local`.
-export async function pictures() {
+// The gateway's address differs each time; in the pictures it is that of `make local`, or one on AWS.
+export const picturesHere = () => pictures("http://127.0.0.1:8000", { page: {}, "page-dark": { colorScheme: "dark" } });
+export const picturesOnAws = () => pictures("https://gateway.example.com", { "page-aws": {}, "page-phone": { viewport: PHONE, deviceScaleFactor: 2 } });
+
+async function pictures(at, looks) {
   const folder = PICTURES || HOME;
   const taken = {};
-  const looks = { page: {}, "page-dark": { colorScheme: "dark" }, "page-phone": { viewport: PHONE, deviceScaleFactor: 2 } };
   for (const [name, options] of Object.entries(looks)) {
     await opened(async (page) => {
       await ask(page, "What is your favourite condiment?");
       await answered(page);
       if (name === "page-dark") await page.getByRole("tab", { name: "Python" }).click();
-      await page.evaluate((name) => {
+      await page.evaluate(() => {
         document.activeElement.blur();
-        if (name === "page-phone") document.querySelector(".chat").scrollIntoView();
-      }, name);
+        scrollTo(0, 0);
+      });
       const data = await page.screenshot({ path: `${folder}/${name}.png` });
       taken[name] = [data.readUInt32BE(16), data.readUInt32BE(20), data.length < 250000];
-    }, { ...options, at: "http://127.0.0.1:8000" });
+    }, { ...options, at });
   }
   return taken;
 }
