@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from commands.aws_access import ClientMaker, explained
+from commands.lifetimes import HISTORY
 from commands.pulumi_cli import Pulumi, PulumiError, run_pulumi
 from commands.since import add_since
 from commands.stack_state import StackError, function_log, read_stack
@@ -131,8 +132,9 @@ def _of_gateway(given: argparse.Namespace, means: Means) -> Usage:
             "all its runs"
         )
     log = function_log(gateway)
-    if log.days is not None and end - begin > timedelta(days=log.days):
-        raise StackError(f"the log of {gateway.name} goes back {log.days} days: ask for --since {log.days}d or less")
+    kept = HISTORY if log.days is None else min(timedelta(days=log.days), HISTORY)
+    if end - begin > kept:
+        raise StackError(f"AWS keeps the history of {gateway.name} for {kept.days} days: ask for --since {kept.days}d")
     _say("Asking pulumi for the other stacks, and AWS for their replicas …")
     runs = find_runs(gateway, means.pulumi, means.clients, begin)
     for problem in runs.problems:

@@ -26,9 +26,12 @@ class GatewayRuns:
 
 
 def find_runs(gateway: StackState, pulumi: Pulumi, clients: ClientMaker, begin: datetime) -> GatewayRuns:
-    """Return the runs and their replicas since `begin`. Raises `PulumiError`: it does not list the stacks."""
+    """Return the runs and their replicas since `begin`. Raises `PulumiError`: it does not list stacks; `StackError`:
+    the gateway is not deployed yet."""
     tables = gateway.all_of(TABLE)
-    table = tables[-1]["arn"] if tables else None
+    if not tables:
+        raise StackError(f"{gateway.name} has no table in its state: run pulumi up --stack {gateway.name}")
+    here = tables[-1]["name"], str(tables[-1]["arn"]).split(":")[3]
     replicas: dict[str, tuple[Lifetime, ...]] = {}
     problems: list[str] = []
     for name in stack_names(pulumi):
@@ -39,9 +42,8 @@ def find_runs(gateway: StackState, pulumi: Pulumi, clients: ClientMaker, begin: 
             if not state.is_service:
                 continue
             service = service_of(state)
-            if table is None or not (service.table == tables[-1]["name"] and f":{service.region}:" in table):
-                continue
-            replicas[service.run] = _replicas(state, clients, begin)
+            if (service.table, service.region) == here:
+                replicas[service.run] = _replicas(state, clients, begin)
         except (PulumiError, StackError) as error:
             problems.append(f"{name}: its costs are not counted: {error}")
         except aws_failures() as error:

@@ -407,7 +407,8 @@ def kept(days: int) -> Any:
             ["cat"],
             "cat is the stack of a service: name the stack of its gateway, which has the request lines of all its runs",
         ),
-        (["gateway", "--since", "31d"], "the log of gateway goes back 30 days: ask for --since 30d or less"),
+        (["gateway", "--since", "31d"], "AWS keeps the history of gateway for 30 days: ask for --since 30d"),
+        (["other", "--since", "43d"], "AWS keeps the history of other for 42 days: ask for --since 42d"),
         (
             [],
             "make local does not serve on this machine. For a deployed gateway, name its stack: make usage "
@@ -418,7 +419,7 @@ def kept(days: int) -> Any:
 def test_what_cannot_be_shown_is_told(
     ask: Ask, line: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ask(*line, states=stacks(gateway=kept(30))) == 2
+    assert ask(*line, states=stacks(gateway=kept(30), other=gateway_state())) == 2
     asking = f"Asking pulumi for the stack {line[0]} …\n" if line else ""
     assert capsys.readouterr() == ("", f"{asking}{message}\n")
 
