@@ -142,6 +142,7 @@ def test_it_shows_how_far_a_start_is_what_failed_and_what_it_costs(bench: Bench,
 
     each = "g6.xlarge, $0.80 an hour for each replica"
     assert shown["wrong"] == []
+    assert shown["asked"] == "The model is starting: pulling image, 40 %. Try again when it is ready."
     assert shown["found"] == {
         "asleep": [
             ["Asleep · asleep", "g4ad.xlarge +1 · up to $0.0378 an hour"],
@@ -226,6 +227,13 @@ def test_a_key_is_used_kept_and_forgotten(bench: Bench, browse: Browse) -> None:
         "forgotten": [],
         "inPage": False,
     }
+
+
+def test_without_a_key_it_says_how_to_get_one(bench: Bench, browse: Browse, tmp_path: Path) -> None:
+    bench.serve(certificate=made_certificate(tmp_path, "gateway.example.com"))
+    bench.register(bench.service("closed", model="org/closed", auth=True), keys=(ALL,))
+    way = "The person who runs the gateway gets a key for you with make key STACK=gateway ARGS=NAME."
+    assert browse("wayToKey") == way
 
 
 def test_what_goes_wrong_is_said_in_plain_words(bench: Bench, browse: Browse) -> None:

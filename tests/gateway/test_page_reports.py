@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway_lambda.page.reports import Report, report
+from gateway_lambda.page.reports import LEAVING, SERVING, Report, report
 from gateway_lambda.registry import state_items
 from gateway_lambda.registry.dynamodb import DynamoRegistry
 from gateway_lambda.registry.table import StateItem
@@ -17,6 +17,7 @@ from tests.gateway.keys import ALL, secret
 from tests.gateway.scripted_tgi import reply
 from tests.gateway.serving import Bench
 from tests.registry.scripted_dynamodb import Table, scripted_dynamodb
+from tests.support.processes import ROOT
 
 NOW = 1_800_000_000
 MINUTE = 60
@@ -100,6 +101,11 @@ def item(instance: str, step: str, ago: float = 0, **fields: Any) -> StateItem:
 )
 def test_items_are_read_together(items: list[StateItem], said: Report) -> None:
     assert report(items, NOW) == said
+
+
+def test_the_steps_that_mean_something_are_those_of_the_boot_script() -> None:
+    script = "".join(path.read_text() for path in (ROOT / "infra" / "planning" / "boot").glob("*.sh"))
+    assert [script.count(f"'{step}'") for step in (SERVING, LEAVING)] == [1, 1]
 
 
 @pytest.fixture

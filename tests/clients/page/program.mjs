@@ -112,7 +112,10 @@ export const states = () =>
         wrong.push(...(await violations(page)));
       }
     }
-    return { found, wrong };
+    await choose(page, "starts");
+    await ask(page, "Hi");
+    await page.locator(".problem").waitFor();
+    return { found, wrong, asked: (await texts(page, ".problem p"))[0] };
   });
 
 // Where the cursor is when the page has opened.
@@ -163,6 +166,9 @@ export const keys = () =>
     await page.locator(".model").waitFor({ state: "detached" });
     return { seen, before, after, forgotten: await kept(), inPage: shown.includes(KEY) };
   });
+
+// At an address that is not this machine.
+export const wayToKey = () => opened((page) => text(page, "#key-how"), { at: "https://gateway.example.com" });
 
 export const problems = () =>
   opened(async (page) => {
