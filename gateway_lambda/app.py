@@ -22,15 +22,13 @@ from gateway_lambda.upstream.client import Upstream
 
 def make_app(settings: Settings, registry: RegistrySource) -> App:
     """The gateway over a registry. Connections are made at the first request and closed by the lifespan's end."""
-    # Several processes share a table, and their replicas write what they do into it.
-    recent = None if settings.registry.startswith("dynamodb:") else RecentUse()
-    gateway = _Gateway(settings, registry, recent)
-    return App(settings, gateway.answer, gateway.close, _listeners(settings, recent))
+    gateway = _Gateway(settings, registry)
+    return App(settings, gateway.answer, gateway.close, [*_listeners(settings), *gateway.listeners])
 
 
-def _listeners(settings: Settings, recent: RecentUse | None) -> list[Listener]:
+def _listeners(settings: Settings) -> list[Listener]:
     """Who is told of each request that ends."""
-    listeners: list[Listener] = [] if recent is None else [recent.note]
+    listeners: list[Listener] = []
     if settings.log_requests:
         from gateway_lambda.server.request_log import log_request
 
@@ -41,11 +39,14 @@ def _listeners(settings: Settings, recent: RecentUse | None) -> list[Listener]:
 class _Gateway:
     """From a request to the run or the interface that answers it."""
 
-    def __init__(self, settings: Settings, registry: RegistrySource, recent: RecentUse | None) -> None:
+    def __init__(self, settings: Settings, registry: RegistrySource) -> None:
         self._settings = settings
         self._registry = registry
         self._upstream = Upstream(settings)
         make_generator = partial(TgiGenerator, self._upstream, settings)
+        # Several processes share a table, and their replicas write what they do into it.
+        recent = None if settings.registry.startswith("dynamodb:") else RecentUse()
+        self.listeners: list[Listener] = [] if recent is None else [recent.note]
         self._runs = Runs(settings.upstream, make_generator, DemandMetric(settings.registry), recent)
         self.close = self._runs.close
         self._admission = Admission(registry)
