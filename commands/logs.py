@@ -14,8 +14,9 @@ from typing import Any
 
 from commands.aws_access import ClientMaker, explained
 from commands.pulumi_cli import Pulumi, PulumiError, run_pulumi
-from commands.stack_state import LOG_GROUP, PROJECT, StackError, StackState, read_stack, service_of
+from commands.stack_state import LOG_GROUP, StackError, StackState, read_stack, service_of
 from infra.configuration.amounts import read_duration
+from infra.configuration.names import PROJECT
 from infra.configuration.options import parse
 from infra.preflight.aws_errors import aws_failures, collected, error_code, in_words, kind_of
 from infra.readiness import Clock, WallClock, client_maker

@@ -83,6 +83,25 @@ class Replicas:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """When a service starts and ends by itself: cron expressions in UTC, as EC2 Auto Scaling reads them."""
+
+    starts: tuple[str, ...]
+    """At least one."""
+    ends: tuple[str, ...]
+    """Empty: it runs on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """Capacity of EC2 that was reserved before."""
+
+    id: str
+    capacity_block: bool
+    """Whether it is a Capacity Block, which was bought for a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Roll:
     """How new replicas replace old ones when the service changes."""
 
@@ -181,6 +200,16 @@ class ServicePlan:
     regions: tuple[str, ...] | None
     availability_zones: tuple[str, ...] | None
     replicas: Replicas
+    schedule: Schedule | None = None
+    """`None`: the service runs from its deployment on."""
+    reservation: Reservation | None = None
+    """Where instances run. There is only one offer then."""
+    draining: int = 900
+    """Seconds that a replica has for its open requests before it ends."""
+    capacity_timeout: int | None = None
+    """Seconds that `pulumi up` waits for the first instance; `None`: `boot_timeout`."""
+    strip_prefix: bool = True
+    """Whether the gateway removes `/services/<run>` from a path."""
     roll: Roll
     health_check: HealthCheck
     hung_after: int | None
@@ -204,8 +233,9 @@ class ServicePlan:
 
     @property
     def waits(self) -> bool:
-        """Whether `pulumi up` waits until a replica serves. It does not wait if the service can have no replicas."""
-        return self.wait and self.replicas.minimum > 0
+        """Whether `pulumi up` waits until a replica serves. It does not wait if the service can have no replicas,
+        or if it has none before its schedule starts it."""
+        return self.wait and self.replicas.minimum > 0 and self.schedule is None
 
 
 @dataclass(frozen=True, kw_only=True)
