@@ -12,6 +12,8 @@ from infra.configuration.amounts import Duration
 from infra.configuration.section import Section, problem
 
 Event = Literal["no-capacity", "interruption", "error"]
+SHORTEST_WAIT = 300
+"""Seconds. A roll needs some of them before it starts the first new instance."""
 _ALWAYS = ("interruption", "error")
 
 
@@ -45,6 +47,14 @@ class Retry(Section, frozen=True):
     @classmethod
     def _null_is_the_default(cls, value: object) -> object:
         return 3600 if value is None else value
+
+    @field_validator("duration")
+    @classmethod
+    def _is_long_enough(cls, value: int) -> int:
+        if value < SHORTEST_WAIT:
+            rule = "duration must be at least 5m, because Auto Scaling needs minutes to replace an instance"
+            raise problem(rule, "write a duration such as 1h")
+        return value
 
 
 def _read_no_retry(value: object) -> object:

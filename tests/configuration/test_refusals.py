@@ -84,6 +84,10 @@ def test_backends_of_a_service(written: str, found: str, rule: str) -> None:
             "replicas get at most an hour to finish their requests, because a load balancer waits no longer",
         ),
         (
+            "retry: {duration: 299}",
+            "duration must be at least 5m, because Auto Scaling needs minutes to replace an instance",
+        ),
+        (
             "retry: {on_events: [no-capacity, error]}",
             "on_events must have interruption and error, because such replicas are always replaced",
         ),
