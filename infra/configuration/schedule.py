@@ -1,7 +1,7 @@
 """`schedule`: the times at which a service starts, as cron expressions in UTC.
 
-The expressions are dstack's, which APScheduler 3 reads: the days of the week count from Monday, 0, and a time matches
-only if all five fields match. Names of days and months are safe in every cron.
+dstack reads them with APScheduler 3: the days of the week count from Monday, 0, and a time matches only if all five
+fields match.
 """
 
 from __future__ import annotations

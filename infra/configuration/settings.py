@@ -164,7 +164,7 @@ class ServiceSettings(Section, frozen=True):
     base_image: BaseImage | None = Field(
         default=None,
         description="The name and version of the base image, to which -base-ubuntu24.04 or -devel-ubuntu24.04 is "
-        "added. If not set, dstack's: dstackai/base:0.16",
+        "added. If not set, dstackai/base:0.16 of dstack",
     )
     capacity_block: bool = Field(
         default=False, description="Whether the configuration's reservation is a Capacity Block"

@@ -30,7 +30,7 @@ def image_of(configuration: ServiceConfiguration, settings: ServiceSettings) -> 
 
 
 def start_commands(configuration: ServiceConfiguration) -> tuple[str, ...]:
-    """Return the commands that run before the user's, in the same shell.
+    """Return the commands that run before those of the user, in the same shell.
 
     In the base image they make a virtual environment and activate it, so that `python`, `pip` and `uv pip install` use
     it. It belongs to the user of the container, who can be another than root and then has sudo.

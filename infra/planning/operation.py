@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings
-from infra.planning.plan import Replicas, Roll, Schedule
+from infra.planning.plan import Replicas, Roll
+from infra.planning.running import Schedule
 
 MEASURED = 60
 """Seconds over which a load balancer counts requests for its target groups."""

@@ -13,6 +13,7 @@ from gateway_lambda.registry.record import Model
 from infra.configuration import ConfigurationError, Problem, Secret, Source
 from infra.planning.api_key import ApiKey
 from infra.planning.checks import HealthCheck, ReplicaProbe
+from infra.planning.running import Reservation, Schedule
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
 
@@ -80,25 +81,6 @@ class Replicas:
     maximum: int
     scaling: Scaling | None
     """`None` if, and only if, minimum and maximum are the same."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """When a service starts and ends by itself: cron expressions in UTC, as EC2 Auto Scaling reads them."""
-
-    starts: tuple[str, ...]
-    """At least one."""
-    ends: tuple[str, ...]
-    """Empty: it runs on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reservation:
-    """Capacity of EC2 that was reserved before."""
-
-    id: str
-    capacity_block: bool
-    """Whether it is a Capacity Block, which was bought for a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,8 +184,7 @@ class ServicePlan:
     replicas: Replicas
     schedule: Schedule | None = None
     """`None`: the service runs from its deployment on."""
-    reservation: Reservation | None = None
-    """Where instances run. There is only one offer then."""
+    reservation: Reservation | None = None  # with one offer
     draining: int = 900
     """Seconds that a replica has for its open requests before it ends."""
     capacity_timeout: int | None = None
@@ -233,8 +214,7 @@ class ServicePlan:
 
     @property
     def waits(self) -> bool:
-        """Whether `pulumi up` waits until a replica serves. It does not wait if the service can have no replicas,
-        or if it has none before its schedule starts it."""
+        """Whether `pulumi up` waits until a replica serves: not if there can be none, now or before a schedule."""
         return self.wait and self.replicas.minimum > 0 and self.schedule is None
 
 

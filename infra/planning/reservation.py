@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings
-from infra.planning.plan import Offer, Reservation
+from infra.planning.plan import Offer
+from infra.planning.running import Reservation
 
 
 def plan_reservation(

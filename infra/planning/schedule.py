@@ -11,7 +11,7 @@ from itertools import groupby, pairwise
 
 from infra.configuration import Problem, ServiceConfiguration
 from infra.configuration.schedule import DAYS, Cron, read_cron
-from infra.planning.plan import Schedule
+from infra.planning.running import Schedule
 
 MOST_ACTIONS = 125
 """The most scheduled actions of a group (EC2 Auto Scaling user guide, "Quotas")."""

@@ -21,6 +21,7 @@ from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.health import check_probes, plan_health_check, plan_probes, probe_notes
 from infra.planning.isolation import isolation_notes
 from infra.planning.liveness import plan_hung_after
+from infra.planning.model_names import check_weight, weight_notes
 from infra.planning.model_server import loaded_model
 from infra.planning.offers import find_offers, requirement_of
 from infra.planning.operation import DRAINING, check_delays, operation_notes, plan_roll, retry_notes
@@ -78,7 +79,7 @@ def plan_service(
     schedule = plan_schedule(configuration, problems)
     reservation = plan_reservation(configuration, settings, found, problems)
     check_delays(configuration, problems)
-    _check_weight(configuration, settings, problems)
+    check_weight(configuration, settings, problems)
     loaded = loaded_model(container)
     health_check, probes = plan_health_check(configuration, loaded), plan_probes(configuration)
     check_probes(configuration, health_check, probes, settings.boot_timeout, problems)
@@ -139,7 +140,7 @@ def plan_service(
             *server_notes(configuration, loaded),
             *probe_notes(health_check, probes),
             *_rate_limit_notes(configuration),
-            *_model_notes(model, settings.weight),
+            *weight_notes(model, settings.weight),
         ),
     )
     _check_user_data(configuration, plan)
@@ -233,21 +234,4 @@ def _rate_limit_notes(configuration: ServiceConfiguration) -> list[str]:
     return [
         "Each instance of the gateway's function handles one request at a time and counts rate_limits by itself. A "
         "client with parallel requests can therefore exceed them: the limits apply to each instance."
-    ]
-
-
-def _check_weight(configuration: ServiceConfiguration, settings: ServiceSettings, problems: list[Problem]) -> None:
-    if settings.weight is None or configuration.model is not None:
-        return
-    rule = "a weight is the run's share of the requests for its model name, but the configuration has no model"
-    remedy = "remove it, or add the model to the configuration"
-    problems.append(Problem(where="stack config weight", found=str(settings.weight), rule=rule, remedy=remedy))
-
-
-def _model_notes(model: record.Model | None, weight: int | None) -> list[str]:
-    if model is None or weight is None:
-        return []
-    return [
-        f"weight is {weight}: the gateway shares the requests for {model.name} among all runs with this model name "
-        "and a weight, in proportion to their weights."
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from infra.configuration import ServiceSettings
 from infra.planning import PlanError, ServicePlan
-from infra.planning.plan import Reservation
+from infra.planning.running import Reservation
 
 Plan = Callable[..., ServicePlan]
 

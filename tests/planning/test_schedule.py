@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from infra.planning import PlanError, ServicePlan
-from infra.planning.plan import Schedule
+from infra.planning.running import Schedule
 
 Plan = Callable[..., ServicePlan]
 
