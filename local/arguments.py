@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from infra.configuration.options import NO_CONFIGURATION, add_environment, add_options, given_options, parse
@@ -20,6 +20,7 @@ SETTINGS = (
     "regions",
     "instance_types",
     "availability_zones",
+    "base_image",
     "weight",
 )
 """Flags with the words of stack config. They change the plan that is shown, as they do on AWS."""
@@ -39,6 +40,8 @@ class Arguments:
     docker: bool
     env: tuple[str, ...]
     """Each is NAME=value, or NAME to take the value from this environment."""
+    secrets: tuple[str, ...] = field(repr=False)
+    """As `env`."""
     settings: tuple[tuple[str, str], ...]
     """The given flags of `SETTINGS`: (flag without its dashes, text)."""
 
@@ -79,6 +82,7 @@ def read_arguments(line: Sequence[str]) -> Arguments:
         upstream=given.upstream,
         docker=given.docker,
         env=tuple(given.env),
+        secrets=tuple(given.secret),
         settings=tuple((word.replace("_", "-"), value) for word, value in given_options(given, SETTINGS).items()),
     )
 

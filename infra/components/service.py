@@ -83,6 +83,7 @@ class Service(pulumi.ComponentResource):
             TargetGroupArgs(
                 host=connection.apply(lambda one: one.host(plan.run)),
                 health_check=plan.health_check,
+                draining=plan.draining,
                 vpc_id=vpc_id,
                 listener_arn=listener_arn,
                 after=claim,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings
 from infra.planning.plan import Replicas, Roll
+from infra.planning.running import Schedule
 
 MEASURED = 60
 """Seconds over which a load balancer counts requests for its target groups."""
 DECIDED = 300
 """Seconds in which a replica whose time is over has itself replaced, or is ended by the wait. Its own clock starts with
 its boot script, one or two minutes after that of Auto Scaling."""
+DRAINING = 900
+"""Seconds for open requests of a replica that ends, without `stop_duration`: as long as the gateway waits for an
+answer."""
 LONGEST_DELAY = 24 * 3600
 """The most seconds that an alarm can look back at a metric with one value a minute (CloudWatch API: PutMetricAlarm)."""
 
@@ -44,7 +48,7 @@ def plan_roll(replicas: Replicas, *, boot_timeout: int) -> Roll:
     )
 
 
-def operation_notes(replicas: Replicas, settings: ServiceSettings) -> list[str]:
+def operation_notes(replicas: Replicas, settings: ServiceSettings, schedule: Schedule | None) -> list[str]:
     """Return notes on starting and scaling that a user of dstack does not expect."""
     notes: list[str] = []
     if replicas.maximum == 0:
@@ -55,9 +59,19 @@ def operation_notes(replicas: Replicas, settings: ServiceSettings) -> list[str]:
             "it serves, minutes later. pulumi up does not wait for a replica, so you see only then whether the service "
             "serves. A replica that does not serve within boot_timeout is removed."
         )
-    elif not settings.wait:
+    elif not settings.wait and schedule is None:
         notes.append("wait is false: pulumi up ends before the service serves. `make wait STACK=…` waits for it.")
     scaling = replicas.scaling
     if scaling is not None and scaling.window != MEASURED:
         notes.append(f"scaling.window is {scaling.window}s, but this has no effect: AWS counts requests per minute.")
     return notes
+
+
+def retry_notes(configuration: ServiceConfiguration) -> list[str]:
+    """Return how trying again differs from dstack."""
+    if configuration.retry is None:
+        return []
+    return [
+        f"retry: pulumi up waits up to {configuration.retry.duration}s for the first instance, and then gives up. Once "
+        "a replica has served, Auto Scaling replaces replicas that end or that AWS takes away, and never gives up."
+    ]

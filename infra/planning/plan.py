@@ -13,6 +13,7 @@ from gateway_lambda.registry.record import Model
 from infra.configuration import ConfigurationError, Problem, Secret, Source
 from infra.planning.api_key import ApiKey
 from infra.planning.checks import HealthCheck, ReplicaProbe
+from infra.planning.running import Reservation, Schedule
 from infra.planning.servers import ServerMetrics
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
@@ -182,6 +183,15 @@ class ServicePlan:
     regions: tuple[str, ...] | None
     availability_zones: tuple[str, ...] | None
     replicas: Replicas
+    schedule: Schedule | None = None
+    """`None`: the service runs from its deployment on."""
+    reservation: Reservation | None = None  # with one offer
+    draining: int = 900
+    """Seconds that a replica has for its open requests before it ends."""
+    capacity_timeout: int | None = None
+    """Seconds that `pulumi up` waits for the first instance; `None`: `boot_timeout`."""
+    strip_prefix: bool = True
+    """Whether the gateway removes `/services/<run>` from a path."""
     roll: Roll
     health_check: HealthCheck
     hung_after: int | None
@@ -207,8 +217,8 @@ class ServicePlan:
 
     @property
     def waits(self) -> bool:
-        """Whether `pulumi up` waits until a replica serves. It does not wait if the service can have no replicas."""
-        return self.wait and self.replicas.minimum > 0
+        """Whether `pulumi up` waits until a replica serves: not if there can be none, now or before a schedule."""
+        return self.wait and self.replicas.minimum > 0 and self.schedule is None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import msgspec
 from gateway_lambda.registry import record
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings, fill_references
 from infra.configuration.names import run_name_rule
+from infra.planning.base_image import base_image_notes, check_base_image
 from infra.planning.boot.user_data import LARGEST_USER_DATA, bytes_at_most
 from infra.planning.buying import backend_notes, plan_disk, plan_purchase, plan_replicas, purchase_notes
 from infra.planning.catalog import InstanceType, read_catalog
@@ -20,12 +21,16 @@ from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.health import check_probes, plan_health_check, plan_probes, probe_notes
 from infra.planning.isolation import isolation_notes
 from infra.planning.liveness import plan_hung_after
+from infra.planning.model_names import check_weight, weight_notes
 from infra.planning.model_server import loaded_model
 from infra.planning.offers import find_offers, requirement_of
-from infra.planning.operation import check_delays, operation_notes, plan_roll
+from infra.planning.operation import DRAINING, check_delays, operation_notes, plan_roll, retry_notes
+from infra.planning.path_notes import path_notes
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
 from infra.planning.private_ecr import ecr_notes
 from infra.planning.relaxation import no_offer
+from infra.planning.reservation import plan_reservation, reservation_notes
+from infra.planning.schedule import plan_schedule, schedule_notes
 from infra.planning.server_notes import how_to_listen, server_notes
 from infra.planning.shared_memory import shared_memory_notes
 from infra.planning.weights import Weigh, unweighed
@@ -63,15 +68,18 @@ def plan_service(
     problems: list[Problem] = []
     settings = settings or ServiceSettings(configuration=configuration.source.name)
     name = _run_name(configuration, run, problems)
-    values = resolve_environment(configuration, environment, problems)
-    configuration = fill_references(configuration, values, problems)
-    container = plan_container(configuration, run=name, values=values, problems=problems)
+    values = resolve_environment(configuration, environment, settings.secrets, problems)
+    configuration = fill_references(configuration, values, settings.secrets, problems)
+    check_base_image(configuration, settings, problems)
+    container = plan_container(configuration, settings, run=name, values=values, problems=problems)
     disk_gb = plan_disk(configuration, problems)
     found = _offers(configuration, read_catalog() if catalog is None else catalog, disk_gb, problems)
     purchase = plan_purchase(configuration)
     replicas = plan_replicas(configuration)
+    schedule = plan_schedule(configuration, problems)
+    reservation = plan_reservation(configuration, settings, found, problems)
     check_delays(configuration, problems)
-    _check_weight(configuration, settings, problems)
+    check_weight(configuration, settings, problems)
     loaded = loaded_model(container)
     health_check, probes = plan_health_check(configuration, loaded), plan_probes(configuration)
     check_probes(configuration, health_check, probes, settings.boot_timeout, problems)
@@ -83,7 +91,7 @@ def plan_service(
         raise PlanError(configuration.source, problems)
     plan = ServicePlan(
         run=name,
-        gateway=configuration.gateway,
+        gateway=configuration.gateway or None,
         auth=configuration.auth,
         model=model,
         upstream_api_key=None if configuration.model is None else configuration.model.upstream_api_key,
@@ -95,6 +103,11 @@ def plan_service(
         regions=configuration.regions,
         availability_zones=configuration.availability_zones,
         replicas=replicas,
+        schedule=schedule,
+        reservation=reservation,
+        draining=DRAINING if configuration.stop_duration is None else configuration.stop_duration,
+        capacity_timeout=None if configuration.retry is None else configuration.retry.duration,
+        strip_prefix=configuration.strip_prefix,
         roll=plan_roll(replicas, boot_timeout=settings.boot_timeout),
         health_check=health_check,
         hung_after=plan_hung_after(configuration),
@@ -116,14 +129,19 @@ def plan_service(
             *_offer_notes(found),
             *purchase_notes(purchase, replicas),
             *backend_notes(configuration),
-            *operation_notes(replicas, settings),
+            *reservation_notes(reservation),
+            *operation_notes(replicas, settings, schedule),
+            *schedule_notes(schedule, configuration),
+            *retry_notes(configuration),
+            *path_notes(configuration, name),
+            *base_image_notes(configuration, container.image),
             *isolation_notes(container),
             *ecr_notes(container),
             *shared_memory_notes(container, found),
             *server_notes(configuration, loaded),
             *probe_notes(health_check, probes),
             *_rate_limit_notes(configuration),
-            *_model_notes(model, settings.weight),
+            *weight_notes(model, settings.weight),
         ),
     )
     _check_user_data(configuration, plan)
@@ -150,6 +168,7 @@ def service_record(
         host=host,
         auth=gateway_auth if plan.auth is None else plan.auth,
         min_replicas=plan.replicas.minimum,
+        strip_prefix=plan.strip_prefix,
         model=model,
         weight=plan.weight,
         rate_limits=[
@@ -216,21 +235,4 @@ def _rate_limit_notes(configuration: ServiceConfiguration) -> list[str]:
     return [
         "Each instance of the gateway's function handles one request at a time and counts rate_limits by itself. A "
         "client with parallel requests can therefore exceed them: the limits apply to each instance."
-    ]
-
-
-def _check_weight(configuration: ServiceConfiguration, settings: ServiceSettings, problems: list[Problem]) -> None:
-    if settings.weight is None or configuration.model is not None:
-        return
-    rule = "a weight is the run's share of the requests for its model name, but the configuration has no model"
-    remedy = "remove it, or add the model to the configuration"
-    problems.append(Problem(where="stack config weight", found=str(settings.weight), rule=rule, remedy=remedy))
-
-
-def _model_notes(model: record.Model | None, weight: int | None) -> list[str]:
-    if model is None or weight is None:
-        return []
-    return [
-        f"weight is {weight}: the gateway shares the requests for {model.name} among all runs with this model name "
-        "and a weight, in proportion to their weights."
     ]

@@ -41,6 +41,7 @@ EXAMPLES = {
         "--subnet-ids=subnet-12345678,subnet-23456789",
     ],
     "gateway-audit": ["examples/gateway.dstack.yml", "--audit=true", "--reserved-concurrency=200"],
+    "python": ["examples/python/serve.dstack.yml"],
     "mistral": ["examples/mistral/serve.dstack.yml", "--gpu", "24GB", "--env", "HUGGING_FACE_HUB_TOKEN=hf_unspeakable"],
     "llama-2": ["examples/llama-2/serve.dstack.yml", "--gpu", "24GB", "--spot-policy=spot", "--stack", "quantized"],
     "autoscaling": ["examples/autoscaling/serve.dstack.yml", "--regions=eu-west-1", "--offers", "1"],
@@ -75,6 +76,8 @@ def test_a_variable_without_a_value_is_taken_from_the_shell(capsys: pytest.Captu
         read_arguments([CHATTY, "--env", "TOKEN"], {})
     said = "make plan: error: argument --env: TOKEN is not set in this shell; write --env TOKEN=value"
     assert capsys.readouterr().err.splitlines()[-1] == said
+    given = read_arguments([CHATTY, "--secret", "s=1", "--secret", "TOKEN"], {"TOKEN": "hf_unspeakable"}).settings
+    assert given == {"secrets": Secret('["s=1", "TOKEN=hf_unspeakable"]')}
 
 
 def test_a_gateway_is_assumed_where_the_service_may_run() -> None:

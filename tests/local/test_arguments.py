@@ -8,7 +8,7 @@ from local.arguments import Arguments, read_arguments
 
 
 def test_the_issues_own_line_is_read_whole() -> None:
-    line = "a.yml b.yml --port 8123 --gpu 24GB --env A=1 --env B --auth --upstream http://127.0.0.1:3000/"
+    line = "a.yml b.yml --port 8123 --gpu 24GB --env A=1 --env B --secret s=1 --secret T --auth --upstream http://127.0.0.1:3000/"
     assert read_arguments(line.split()) == Arguments(
         configurations=("a.yml", "b.yml"),
         port=8123,
@@ -17,6 +17,7 @@ def test_the_issues_own_line_is_read_whole() -> None:
         upstream="http://127.0.0.1:3000",
         docker=False,
         env=("A=1", "B"),
+        secrets=("s=1", "T"),
         settings=(("gpu", "24GB"),),
     )
 
@@ -30,6 +31,7 @@ def test_one_configuration_and_nothing_else_means_port_8000_and_the_stand_in() -
         upstream=None,
         docker=False,
         env=(),
+        secrets=(),
         settings=(),
     )
 
