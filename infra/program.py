@@ -32,6 +32,7 @@ from infra.configuration import (
 from infra.ending import refusal_of_aws
 from infra.outputs import gateway_next, service_outputs, tail
 from infra.packaging import FunctionPackage, PackagingError, build_function_zip
+from infra.packaging.local_copy import stored
 from infra.planning import (
     ChatTemplate,
     GatewayPlan,
@@ -40,6 +41,7 @@ from infra.planning import (
     ServicePlan,
     Weigh,
     Weights,
+    boot,
     offers_table,
     plan_gateway,
     plan_service,
@@ -95,6 +97,8 @@ class Means:
     """Finds how large a model is if `gpu` is not set."""
     package: Callable[[], FunctionPackage] = _package
     """Makes the function's zip."""
+    store: Callable[[Mapping[str, bytes]], Mapping[str, Path]] = stored
+    """Writes what is uploaded to files of this machine."""
     clients: Callable[[str | None], Clients] = _clients
     """Whom preflight asks, with an AWS profile or the caller's own credentials."""
 
@@ -203,6 +207,7 @@ async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Ou
             connection=connection,
             subnet_ids=find_subnets(plan, known, provider=provider),
             image=find_image(plan, provider=provider),
+            objects=means.store(boot.objects(plan)),
             has_domain=known.domain is not None,
             owner=full_name(),
             tags={"Name": plan.run, **tags},

@@ -166,6 +166,7 @@ def _connection(region: str) -> Connection:
             url=f"https://gateway.{DOMAIN}", name=f"d-example.execute-api.{region}.amazonaws.com", zone_id="ZEXAMPLE"
         ),
         auth=True,
+        files_bucket="servestack-gateway-files",
     )
 
 

@@ -96,7 +96,9 @@ def plan_configuration(
     plan, stack = _plan(path, read, settings, stack, environment, templates, weighed)
     stage("Running the program that pulumi up runs")
     assumptions = Assumptions(plan)
-    means = Means(environment=environment, resolve=templates, load=read, weigh=weighed, package=_no_package)
+    means = Means(
+        environment=environment, resolve=templates, load=read, weigh=weighed, package=_no_package, store=_not_stored
+    )
     done = run(
         _program(means),
         assumptions,
@@ -190,6 +192,11 @@ def _program(means: Means) -> Program:
             pulumi.export(name, value)
 
     return program
+
+
+def _not_stored(contents: Mapping[str, bytes]) -> Mapping[str, Path]:
+    """Stand in for files that are written for the upload: nothing is uploaded."""
+    return {name: Path(name) for name in contents}
 
 
 def _no_package() -> FunctionPackage:

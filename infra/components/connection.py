@@ -46,6 +46,8 @@ class Connection:
     api_target: ApiTarget
     auth: bool
     """Whether services that do not say need a key."""
+    files_bucket: str | None = None
+    """Where `files` and `repos` of services are; `None`: the gateway was deployed before there was one."""
 
     @property
     def account(self) -> str | None:
@@ -96,6 +98,7 @@ def _problems(plan: ServicePlan, value: object) -> list[Problem]:
         *_region_problems(plan, connection.region),
         *_zone_problems(plan, connection.region),
         *_host_problems(connection.host(plan.run)),
+        *_files_problems(plan, connection),
     ]
 
 
@@ -109,6 +112,14 @@ def _host_problems(host: str) -> list[Problem]:
         return []
     rule = f"the host of a run has at most {LONGEST_HOST} characters, because the load balancer compares no more"
     return [Problem(where="name", found=f"{len(host)} characters: {host}", rule=rule, remedy="choose a shorter name")]
+
+
+def _files_problems(plan: ServicePlan, connection: Connection) -> list[Problem]:
+    if not plan.lays or connection.files_bucket is not None:
+        return []
+    rule = "files and repos need a bucket of the gateway, and this gateway was deployed before there was one"
+    remedy = "run pulumi up in the gateway's stack first: it makes the bucket"
+    return [Problem(where="files" if plan.files else "repos", rule=rule, remedy=remedy)]
 
 
 def _region_problems(plan: ServicePlan, region: str) -> list[Problem]:

@@ -14,6 +14,7 @@ from infra.components.audit import Audit, AuditArgs
 from infra.components.connection import VERSION
 from infra.components.domain import Domain, DomainArgs, Zone
 from infra.components.existing_network import ExistingNetwork, ExistingNetworkArgs, FoundNetwork
+from infra.components.files import FilesBucket, FilesBucketArgs
 from infra.components.function import Function, FunctionArgs
 from infra.components.function_role import FunctionRole, FunctionRoleArgs
 from infra.components.load_balancer import LoadBalancer, LoadBalancerArgs
@@ -110,8 +111,11 @@ class Gateway(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         domain = self._domain(name, args, api)
+        # A gateway's name may begin with `xn--`, which S3 does not allow.
+        prefix = f"servestack-{name[:19].rstrip('-')}-files-"
+        files = FilesBucket(name, FilesBucketArgs(prefix=prefix), pulumi.ResourceOptions(parent=self))
         optional = [part for part in (audit, domain) if part is not None]
-        everything = [registry, role, network, balancer, function, api, *optional]
+        everything = [registry, role, network, balancer, function, api, files, *optional]
         self.serves = Teardown(
             f"{name}-{TEARDOWN}",
             TeardownArgs(region=plan.region, table=registry.table, profile=args.profile),
@@ -143,6 +147,7 @@ class Gateway(pulumi.ComponentResource):
                 "zone_id": None if domain is None else domain.target_zone_id,
             },
             "auth": plan.auth,
+            "files_bucket": files.bucket,
         }
         self.register_outputs({"url": self.url, "connection": self.connection})
 

@@ -32,6 +32,8 @@ class LaunchTemplateArgs:
     log_group: pulumi.Input[str]
     """Name of the run's log group."""
     parameter_versions: pulumi.Input[Mapping[str, int]]
+    files_bucket: pulumi.Input[str | None]
+    """The bucket that replicas read their files from; `None`: they have none."""
     tags: Mapping[str, str]
     """Of instances, volumes and network interfaces, which the provider's default tags do not reach."""
     after: pulumi.Resource
@@ -51,9 +53,16 @@ class LaunchTemplate(pulumi.ComponentResource):
     def __init__(self, name: str, args: LaunchTemplateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:launch_template:LaunchTemplate", name, None, opts)
         plan = args.plan
-        user_data = pulumi.Output.all(args.region, args.table, args.log_group, args.parameter_versions).apply(
+        user_data = pulumi.Output.all(
+            args.region, args.table, args.log_group, args.parameter_versions, args.files_bucket
+        ).apply(
             lambda known: boot.user_data(
-                plan, region=known[0], table=known[1], log_group=known[2], parameter_versions=known[3]
+                plan,
+                region=known[0],
+                table=known[1],
+                log_group=known[2],
+                parameter_versions=known[3],
+                files_bucket=known[4],
             )
         )
         template = aws.ec2.LaunchTemplate(

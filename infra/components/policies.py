@@ -46,6 +46,11 @@ def read_parameters(arn: str) -> Statement:
     return _allow(["ssm:GetParameter"], arn)
 
 
+def read_files(arn: str) -> Statement:
+    """The replicas of a run read what was stored for it."""
+    return _allow(["s3:GetObject"], arn)
+
+
 def replace_instance(group_arn: str) -> Statement:
     """A replica has itself replaced. IAM knows only the whole group, not one instance of it."""
     return _allow(["autoscaling:SetInstanceHealth"], group_arn)
@@ -112,15 +117,20 @@ def deliver_logs(bucket_arn: str, beside: str, balancer: str, network: str) -> S
             "Principal": flow_logs,
             **_allow(["s3:GetBucketAcl", "s3:ListBucket"], bucket_arn, of_account),
         },
-        {
-            "Sid": "NobodyWithoutTls",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": [bucket_arn, f"{bucket_arn}/*"],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        },
+        refuse_without_tls(bucket_arn),
     )
+
+
+def refuse_without_tls(bucket_arn: str) -> Statement:
+    """Every request to a bucket must use TLS."""
+    return {
+        "Sid": "NobodyWithoutTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket_arn, f"{bucket_arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
 
 
 def open_sessions() -> Statement:

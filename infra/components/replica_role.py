@@ -24,14 +24,16 @@ class ReplicaRoleArgs:
     """Name of the registry's table."""
     pulls: EcrRepository | None
     """Where they pull their image from by this role; `None`: they do not need the role for it."""
+    files_bucket: pulumi.Input[str | None]
+    """The bucket that they read their files from; `None`: they have none."""
     after: pulumi.Resource
     """What is there before anything of a service is made."""
 
 
 class ReplicaRole(pulumi.ComponentResource):
     """A role with an inline policy: its own run's parameters, its log group, its state items, Session Manager's
-    messages, and the repository of its image, if that is in ECR. The container cannot take the role, because the
-    instance's metadata is one hop too far."""
+    messages, the repository of its image, if that is in ECR, and its files. The container cannot take the role, because
+    the instance's metadata is one hop too far."""
 
     name: pulumi.Output[str]
     profile_arn: pulumi.Output[str]
@@ -49,8 +51,10 @@ class ReplicaRole(pulumi.ComponentResource):
         self.policy = aws.iam.RolePolicy(
             f"{name}-replica",
             role=role.name,
-            policy=pulumi.Output.all(args.log_group_arn, args.table).apply(
-                lambda known: replica_policy(args.run, log_group_arn=known[0], table=known[1], pulls=args.pulls)
+            policy=pulumi.Output.all(args.log_group_arn, args.table, args.files_bucket).apply(
+                lambda known: replica_policy(
+                    args.run, log_group_arn=known[0], table=known[1], pulls=args.pulls, files_bucket=known[2]
+                )
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -98,13 +102,18 @@ class Secrets(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def replica_policy(run: str, *, log_group_arn: str, table: str, pulls: EcrRepository | None = None) -> str:
+def replica_policy(
+    run: str, *, log_group_arn: str, table: str, pulls: EcrRepository | None = None, files_bucket: str | None = None
+) -> str:
     """What a replica of `run` may do."""
+    partition = log_group_arn.split(":")[1]
     image: Sequence[policies.Statement] = ()
     if pulls is not None:
-        partition = log_group_arn.split(":")[1]
         repository = f"arn:{partition}:ecr:{pulls.region}:{pulls.account}:repository/{pulls.name}"
         image = policies.pull_image(repository)
+    files: Sequence[policies.Statement] = ()
+    if files_bucket is not None:
+        files = (policies.read_files(f"arn:{partition}:s3:::{files_bucket}/{boot.object_key(run, '*')}"),)
     return policies.document(
         policies.read_parameters(
             policies.arn_beside(log_group_arn, "ssm", f"parameter{boot.parameter_prefix(table, run)}*")
@@ -113,4 +122,5 @@ def replica_policy(run: str, *, log_group_arn: str, table: str, pulls: EcrReposi
         policies.write_state(policies.arn_beside(log_group_arn, "dynamodb", f"table/{table}"), run),
         policies.open_sessions(),
         *image,
+        *files,
     )

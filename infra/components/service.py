@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.components.connection import Connection
+from infra.components.files import StoredFiles, StoredFilesArgs
 from infra.components.launch_template import LaunchTemplate, LaunchTemplateArgs
 from infra.components.machine_image import MachineImage
 from infra.components.model_claim import ModelClaimArgs, ModelNameClaim
@@ -35,6 +37,8 @@ class ServiceArgs:
     subnet_ids: pulumi.Input[Sequence[str]]
     """Those of the gateway's in which replicas may run."""
     image: MachineImage
+    objects: Mapping[str, Path]
+    """What replicas fetch: files of this machine, by the hash of their content."""
     has_domain: bool
     """Whether the gateway has one, which decides what is made and is therefore known before."""
     owner: str
@@ -71,10 +75,17 @@ class Service(pulumi.ComponentResource):
         secrets = Secrets(
             name, SecretsArgs(run=plan.run, table=table, parameters=boot.parameters(plan), after=claim), inside
         )
+        bucket = connection.apply(lambda one: one.files_bucket if plan.lays else None)
+        files = self._files(name, args, claim)
         role = ReplicaRole(
             name,
             ReplicaRoleArgs(
-                run=plan.run, log_group_arn=logs.arn, table=table, pulls=pulled_by_role(plan.container), after=claim
+                run=plan.run,
+                log_group_arn=logs.arn,
+                table=table,
+                pulls=pulled_by_role(plan.container),
+                files_bucket=bucket,
+                after=claim,
             ),
             inside,
         )
@@ -102,6 +113,7 @@ class Service(pulumi.ComponentResource):
                 table=table,
                 log_group=logs.name,
                 parameter_versions=secrets.versions,
+                files_bucket=bucket,
                 tags=args.tags,
                 after=claim,
             ),
@@ -118,7 +130,7 @@ class Service(pulumi.ComponentResource):
                 subnet_ids=args.subnet_ids,
                 role=role.name,
                 tags=args.tags,
-                after=[targets.rule, role.policy],
+                after=[targets.rule, role.policy, *files],
             ),
             inside,
         )
@@ -157,6 +169,18 @@ class Service(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[run]),
         )
+
+    def _files(self, name: str, args: ServiceArgs, claim: pulumi.Resource) -> Sequence[pulumi.Resource]:
+        """What replicas fetch when they start, where the plan has something."""
+        if not args.objects:
+            return []
+        stored = StoredFilesArgs(
+            run=args.plan.run,
+            bucket=args.connection.apply(lambda one: one.files_bucket or ""),
+            objects=args.objects,
+            after=claim,
+        )
+        return StoredFiles(name, stored, pulumi.ResourceOptions(parent=self)).objects
 
     def _serving(
         self,

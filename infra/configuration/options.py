@@ -22,8 +22,8 @@ BOOLEANS = frozenset(
 
 NO_CONFIGURATION = "no configuration is given: make {command} CONFIG=examples/mistral/serve.dstack.yml"
 """What a command says when `CONFIG` is empty."""
-_NOT_OPTIONS = ("configuration", "env", "secrets")
-"""Commands take the configuration in another way, and one variable or secret per `--env` or `--secret`."""
+_NOT_OPTIONS = ("configuration", "env", "secrets", "git_token")
+"""Commands take the configuration in another way, one variable or secret per `--env` or `--secret`, and no token."""
 _MEANINGS: Mapping[str, str] = {
     "gpu": "GPU that a replica needs, as in the configuration: 24GB, A10G:2, L4,A10G:24GB..:1..2",
     "cpu": "vCPUs that a replica needs: 8 or 4..16",

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from infra.configuration.container import RegistryAuth, Volume
+from infra.configuration.files import FileMapping, Repository
 from infra.configuration.gateway import Certificate, GatewayConfiguration
 from infra.configuration.lasting import Retry
 from infra.configuration.model import Limits, ModelConfiguration
@@ -45,6 +46,8 @@ SECTIONS: Mapping[str, type[Section]] = {
     "rate_limits.key": PartitioningKey,
     "registry_auth": RegistryAuth,
     "volumes": Volume,
+    "files": FileMapping,
+    "repos": Repository,
     "gateway": GatewayConfiguration,
     "certificate": Certificate,
     "stack config of a service": ServiceSettings,

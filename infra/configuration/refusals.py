@@ -10,22 +10,15 @@ _REMOVE = "remove it"
 _OWN_IMAGE = "use an image that contains what the service needs: `image: …`"
 _NO_FLEETS = "each replica is a new EC2 instance in the stack's own Auto Scaling group"
 _NO_NODES = "a service has no master node and no worker nodes"
-_NO_REPOSITORY = "servestack copies no repository into the container"
 _ROUTED = "the load balancer sends each request to the replica with the fewest open requests"
 
 SERVICE: Mapping[str, Refusal] = {
     "https": Refusal("a service always uses HTTPS", "remove it, or write `https: true`", (None, True, "auto")),
     "groups": Refusal("all replicas of a service are the same", "write `replicas: 2`, and one service for each kind"),
     "router": Refusal(_ROUTED, _REMOVE),
-    "repos": Refusal(_NO_REPOSITORY, "clone it in commands, or build it into the image", ([],)),
-    "files": Refusal(
-        "servestack copies no files into the container",
-        "build them into the image, or download them in commands",
-        ([],),
-    ),
     "setup": Refusal("dstack ignores it for services since 0.18.31", "move its lines to commands", ([],)),
     "home_dir": Refusal("dstack ignores it since 0.18.31", _REMOVE, ("/root",)),
-    "single_branch": Refusal(_NO_REPOSITORY, _REMOVE),
+    "single_branch": Refusal("the whole repository is cloned", _REMOVE, (None, False)),
     "dstack": Refusal("there is no dstack server to connect to", _REMOVE, (False,)),
     "priority": Refusal("runs do not wait in a queue, because each stack has its own instances", _REMOVE, (None, 0)),
     "creation_policy": Refusal(_NO_FLEETS, _REMOVE, (None, "reuse-or-create")),

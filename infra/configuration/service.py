@@ -20,6 +20,7 @@ from infra.configuration.container import (
     WorkingDirectory,
 )
 from infra.configuration.environment import Environment
+from infra.configuration.files import Files, Repositories
 from infra.configuration.gateway_name import GatewayName
 from infra.configuration.image import Image
 from infra.configuration.lasting import LongestRun, LongestStop, OptionalRetry
@@ -123,6 +124,10 @@ class ServiceConfiguration(Written, frozen=True):
     volumes: tuple[Volume, ...] = Field(
         default=(), description="Folders of the instance that the container can use, such as /data:/data"
     )
+    files: Files = Field(
+        default=(), description="Files and folders of your machine that are copied into the container, such as app:/app"
+    )
+    repos: Repositories = Field(default=(), description="A git repository that is cloned into the container")
     backends: Backends | None = Field(
         default=None, description="dstack's list of clouds. `aws` must be in it; the others have no effect"
     )

@@ -16,6 +16,7 @@ from infra.configuration.image import BaseImage
 from infra.configuration.names import STACK, run_name_rule
 from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPolicy, Zones
 from infra.configuration.resources import Cpu, Disk, Gpu
+from infra.configuration.secret import Secret
 from infra.configuration.section import Refusal, Section, problem
 
 ANY_OR_NO_ORIGIN = frozenset(("*", "none"))
@@ -153,6 +154,9 @@ class ServiceSettings(Section, frozen=True):
     )
     secrets: SecretsByName = Field(
         default={}, repr=False, description="The secrets that the configuration refers to as ${{ secrets.NAME }}"
+    )
+    git_token: Secret | None = Field(
+        default=None, description="The token that reads the repository of `repos`, if it is private"
     )
     auth: bool | None = Field(default=None, description="Whether requests need an API key")
     spot_policy: SpotPolicy | None = Field(default=None, description="How instances are bought")

@@ -16,7 +16,8 @@ from infra.planning.chat_template import (
     unresolved_out_of_reach,
 )
 from infra.planning.gateway import plan_gateway
-from infra.planning.plan import Container, GatewayPlan, HealthCheck, Offer, PlanError, ServicePlan
+from infra.planning.gateway_plan import GatewayPlan
+from infra.planning.plan import Container, HealthCheck, Offer, PlanError, ServicePlan
 from infra.planning.repository import HubError, HubOutOfReachError, OpenRepository, RepositoryFiles
 from infra.planning.run_names import generated_run_name
 from infra.planning.service import plan_service, service_record

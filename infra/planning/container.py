@@ -7,6 +7,7 @@ image's own entrypoint and command run. Without an image, dstack's own runs (`ba
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -56,7 +57,7 @@ def plan_container(
         terminal=configuration.entrypoint is None and bool(configuration.commands),
         registry_login=None if login is None else RegistryLogin(username=login.username, password=login.password),
         mounts=mounts,
-        hub_cache_paths=tuple(path for path in HUB_CACHE_PATHS if not _is_mounted(path, mounts)),
+        hub_cache_paths=tuple(path for path in HUB_CACHE_PATHS if not _is_taken(path, configuration, mounts)),
         gpu_count_variables=tuple(name for name in GPU_COUNT_VARIABLES if name not in values),
     )
 
@@ -117,9 +118,11 @@ def _mounts(configuration: ServiceConfiguration, problems: list[Problem]) -> tup
     return tuple(mounts.values())
 
 
-def _is_mounted(path: str, mounts: Sequence[Mount]) -> bool:
-    """Whether the user mounts that path, or a folder that contains it."""
-    return any(PurePosixPath(path).is_relative_to(mount.path) for mount in mounts)
+def _is_taken(path: str, configuration: ServiceConfiguration, mounts: Sequence[Mount]) -> bool:
+    """Whether the user mounts or lays something at that path, or at a folder that contains it."""
+    laid = [one.path for one in (*configuration.files, *configuration.repos)]
+    places = [*(mount.path for mount in mounts), *(posixpath.normpath(place) for place in laid)]
+    return any(PurePosixPath(path).is_relative_to(place) for place in places)
 
 
 def _set_by_dstack(configuration: ServiceConfiguration, run: str) -> dict[str, str]:

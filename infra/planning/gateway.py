@@ -7,7 +7,8 @@ import re
 from infra.configuration import GatewayConfiguration, GatewaySettings, Problem
 from infra.planning.adapter_layer import layer_region, published_layer
 from infra.planning.api_key import ApiKey
-from infra.planning.plan import GatewayPlan, PlanError
+from infra.planning.gateway_plan import GatewayPlan
+from infra.planning.plan import PlanError
 
 LONGEST_DOMAIN = 62
 """Characters of a domain whose certificate the program requests. With `*.` before it, a domain has the 64 that ACM

@@ -11,8 +11,9 @@ from typing import Literal
 
 from gateway_lambda.registry.record import Model
 from infra.configuration import ConfigurationError, Problem, Secret, Source
-from infra.planning.api_key import ApiKey
 from infra.planning.checks import HealthCheck, ReplicaProbe
+from infra.planning.local_files.archive import Archive
+from infra.planning.local_files.laid import ClonedRepository, LaidFile
 from infra.planning.running import Reservation, Schedule
 from infra.planning.servers import ServerMetrics
 
@@ -175,6 +176,11 @@ class ServicePlan:
     weight: int | None
     """The run's share of the requests for a model name that several runs have; `None`: no other run can have it."""
     container: Container
+    files: tuple[LaidFile, ...] = ()
+    """What is copied into the container."""
+    repository: ClonedRepository | None = None
+    git_token: Secret | None = None
+    """What reads the repository; `None`: it is public."""
     offers: tuple[Offer, ...]
     """1 to 40 offers by price, the cheapest first."""
     purchase: Purchase
@@ -216,38 +222,18 @@ class ServicePlan:
     """Notes for the user: differences from dstack, and things that are still unknown."""
 
     @property
+    def lays(self) -> bool:
+        """Whether something is copied or cloned into the container."""
+        return bool(self.files) or self.repository is not None
+
+    @property
+    def archives(self) -> tuple[Archive, ...]:
+        """The different archives that replicas fetch."""
+        changes = self.repository.changes if self.repository else None
+        every = [*(file.archive for file in self.files), *([changes] if changes else [])]
+        return tuple({archive.sha256: archive for archive in every}.values())
+
+    @property
     def waits(self) -> bool:
         """Whether `pulumi up` waits until a replica serves: not if there can be none, now or before a schedule."""
         return self.wait and self.replicas.minimum > 0 and self.schedule is None
-
-
-@dataclass(frozen=True, kw_only=True)
-class GatewayPlan:
-    """A gateway: its addresses and its parts."""
-
-    name: str
-    region: str
-    domain: str | None
-    """`None`: the gateway answers at the API's own address."""
-    certificate_arn: str | None
-    """`None`: the program creates a certificate and validates it in the hosted zone."""
-    auth: bool
-    """The default for its services."""
-    keys: tuple[ApiKey, ...]
-    zone_id: str | None
-    vpc_id: str | None
-    subnet_ids: tuple[str, ...] | None
-    protect: bool
-    manage_api_gateway_account: bool
-    adapter_layer: str | None
-    """ARN of the layer of the Lambda Web Adapter; `None`: the pinned layer."""
-    memory_size: int
-    """Memory of the gateway's function, in MB."""
-    reserved_concurrency: int | None
-    """The number of instances that are reserved for the function, and its maximum; `None`: no reservation."""
-    audit: bool
-    """Whether the load balancer's access log and the flow log of a new network are kept."""
-    allowed_origins: tuple[str, ...]
-    tags: tuple[tuple[str, str], ...]
-    preflight: bool
-    notes: tuple[str, ...]

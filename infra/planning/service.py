@@ -21,6 +21,7 @@ from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.health import check_probes, plan_health_check, plan_probes, probe_notes
 from infra.planning.isolation import isolation_notes
 from infra.planning.liveness import plan_hung_after
+from infra.planning.local_files import check_token, lay_files, lay_repository, laying_notes
 from infra.planning.model_names import check_weight, weight_notes
 from infra.planning.model_server import loaded_model
 from infra.planning.offers import find_offers, requirement_of
@@ -72,6 +73,8 @@ def plan_service(
     configuration = fill_references(configuration, values, settings.secrets, problems)
     check_base_image(configuration, settings, problems)
     container = plan_container(configuration, settings, run=name, values=values, problems=problems)
+    files, repository = lay_files(configuration, problems), lay_repository(configuration, problems)
+    check_token(configuration, settings, problems)
     disk_gb = plan_disk(configuration, problems)
     found = _offers(configuration, read_catalog() if catalog is None else catalog, disk_gb, problems)
     purchase = plan_purchase(configuration)
@@ -97,6 +100,9 @@ def plan_service(
         upstream_api_key=None if configuration.model is None else configuration.model.upstream_api_key,
         weight=settings.weight,
         container=container,
+        files=files,
+        repository=repository,
+        git_token=settings.git_token,
         offers=found[:MOST_OFFERS],
         purchase=purchase,
         disk_gb=disk_gb,
@@ -135,6 +141,7 @@ def plan_service(
             *retry_notes(configuration),
             *path_notes(configuration, name),
             *base_image_notes(configuration, container.image),
+            *laying_notes(files, repository),
             *isolation_notes(container),
             *ecr_notes(container),
             *shared_memory_notes(container, found),

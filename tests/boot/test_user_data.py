@@ -26,13 +26,19 @@ from infra.planning.boot import (
     script,
     user_data,
 )
+from infra.planning.boot.laying import laying_script
 from infra.planning.boot.quoting import quote
 from infra.planning.boot.user_data import PARTS
 from tests.boot.planned import SERVICE, planned
 from tests.boot.test_serving import EVERYTHING
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/*.dstack.yml"))
-PLACE = {"region": "us-east-1", "table": "servestack-registry-1a2b3c4", "log_group": "/servestack/run-1a2b3c4"}
+PLACE = {
+    "region": "us-east-1",
+    "table": "servestack-registry-1a2b3c4",
+    "log_group": "/servestack/run-1a2b3c4",
+    "files_bucket": "servestack-gateway-files-1a2b3c4",
+}
 ROOM = 2048
 """The bytes that the examples leave for longer commands and variables."""
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
@@ -67,13 +73,14 @@ def test_the_same_plan_makes_the_same_bytes_without_time_or_name_of_a_system(exa
 
 WITH_EVERYTHING = EVERYTHING.replace("resources: {gpu: 24GB, shm_size: 1.5GB}\n", "") + (
     "probes: [{type: http, url: /health}, {type: http, url: /ready, method: post}]\n"
+    "files: [pyproject.toml]\nrepos: ['https://git.example.com/org/app:/app']\n"
 )
 
 
 def test_bash_reads_the_script_as_the_parts_are_written() -> None:
     """Except for the spaces before lines, which the programs for awk have too, in strings of several lines."""
     boot = Path(infra.planning.boot.__file__).parent
-    assert sorted(f"{part}.sh" for part in PARTS) == sorted(file.name for file in boot.glob("*.sh"))
+    assert sorted(f"{part}.sh" for part in (*PARTS, "laying")) == sorted(file.name for file in boot.glob("*.sh"))
     text = written(planned(WITH_EVERYTHING))
     parts = "".join((boot / f"{part}.sh").read_text() for part in PARTS)
     assert read_by_bash(text[: text.index("\nRUN=") + 1]) == read_by_bash(f"set -euo pipefail\n{parts}")
@@ -91,7 +98,8 @@ def test_a_script_has_only_the_parts_that_its_plan_calls() -> None:
         for lines in ("", WITH_EVERYTHING)
     ]
     assert functions[1] - functions[0] == {
-        "await_probe", "await_probes", "close_door", "door", "log_in", "log_in_by_role", "refused_by_ecr",
+        "await_probe", "await_probes", "close_door", "door", "fetch_object", "lay_files", "log_in", "log_in_by_role",
+        "refused_by_ecr",
     }  # fmt: skip
     ecr = planned(service=SERVICE.replace("registry.example.com", "123456789012.dkr.ecr.us-east-1.amazonaws.com"))
     assert "log_in_by_role()" in written(ecr)
@@ -100,7 +108,11 @@ def test_a_script_has_only_the_parts_that_its_plan_calls() -> None:
 @pytest.mark.parametrize("lines", ["", WITH_EVERYTHING])
 def test_shellcheck_has_nothing_to_say(lines: str, tmp_path: Path) -> None:
     file = tmp_path / "boot.sh"
-    file.write_text(written(planned(lines)))
+    plan = planned(lines)
+    text = written(plan)
+    if plan.lays:  # as bash reads both
+        text = text.replace("\nlay_files() {", f"\n{laying_script(plan)}\nlay_files() {{")
+    file.write_text(text)
     checked = subprocess.run([SHELLCHECK, file], capture_output=True, text=True, timeout=60, check=False)
     assert (checked.stdout, checked.stderr, checked.returncode) == ("", "", 0)
     assert "shellcheck disable" not in file.read_text()

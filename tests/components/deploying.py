@@ -14,6 +14,7 @@ import pulumi
 from commands.in_process import Program
 from commands.property_values import PropertyValue, SecretValue, without_secrets_marked
 from infra.packaging import FunctionPackage
+from infra.packaging.local_copy import stored
 from infra.planning import ChatTemplate, ModelRepository, Tokens, unweighed
 from infra.preflight import Clients
 from infra.program import Means, deploy
@@ -56,6 +57,7 @@ def program(folder: Path, environment: Mapping[str, str] | None = None, *, clien
         resolve=template_of,
         weigh=unweighed,
         package=lambda: package(folder),
+        store=lambda contents: stored(contents, folder / "stored"),
         **({} if clients is None else {"clients": lambda profile: clients}),
     )
     return lambda: pulumi.run(lambda: deploy(means))

@@ -103,6 +103,13 @@ schedule: {cron: ['30 20 * * fri,sat', '0 0 1 jan *']}
 """
 ENDS = WITHOUT_IMAGE.replace("name: base", "name: ends").replace(", '0 0 1 jan *'", "") + "max_duration: 10h\n"
 DOCKER = "type: service\nname: dind\ndocker: true\ncommands: [docker ps]\nport: 80\ngateway: other\n"
+LAID = (
+    "type: service\nname: laid\nimage: nginx\nport: 80\ngateway: other\n"
+    "files: ['serve.yml:~/x', {local_path: ., path: y}]\n"
+    "repos: [{url: 'https://git.example.com:8443/o/r.git', branch: b, hash: "
+    + "0a" * 20
+    + ", path: z, if_exists: skip}]\n"
+)
 TESTED_ELSEWHERE = {"type", "backends", "regions", "configuration", "preflight"}
 """What makes nothing, and decides what is refused: test_refusals."""
 
@@ -114,6 +121,7 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
     base = account.up("base", {"configuration": account.written("base.yml", WITHOUT_IMAGE)}, secrets=secrets)
     ending = account.up("ends", {"configuration": account.written("ends.yml", ENDS)}, secrets=secrets)
     dind = account.up("dind", {"configuration": account.written("dind.yml", DOCKER)})
+    laid = account.up("laid", {"configuration": account.written("laid.yml", LAID)})
     record = item(made.one("aws:dynamodb/tableItem:TableItem", "sg-9--x-run"))["record"]
     boot, group = _Boot(made), _group(made)
     waits = made.one("pulumi-python:dynamic:Resource", "sg-9--x-readiness").inputs
@@ -145,6 +153,8 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
         "python, commands, env": _Boot(base)["ARGUMENTS"],
         "env (secrets)": _parameters(base),
         "docker": (_Boot(dind)["IMAGE"], _Boot(dind)["RUN_OPTIONS"], _Boot(dind)["ARGUMENTS"]),
+        "files": [entry.partition(" ")[2] for entry in _laying(laid)["FILES"]],
+        "repos": _laying(laid)["REPOSITORY"],
         "strip_prefix": item(base.one("aws:dynamodb/tableItem:TableItem", "base-run"))["record"]["strip_prefix"],
         "reservation": (_reserved(base), _group(base).get("mixedInstancesPolicy")),
         "schedule": (_sizes(base), _scheduled(base)),
@@ -240,6 +250,8 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
             ["--privileged", "--tty", "--entrypoint", "/bin/bash"],
             ["-i", "-c", "start-dockerd && docker ps"],
         ),
+        "files": ["~/x", "y"],
+        "repos": ["https://git.example.com:8443/o/r.git", "b", "0a" * 20, "z", "skip", ""],
         "strip_prefix": False,
         "reservation": (("g6.xlarge", "cr-0123456789abcdef0", None), None),
         "schedule": (
@@ -288,10 +300,13 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "capacity_block": "true",
     }
     base = account.up("base", base_words, secrets={"secrets": {"s": "s3cret"}})
+    (tmp_path / "serve.yml").touch()
+    laid = account.up("laid", {"configuration": account.written("laid.yml", LAID)}, secrets={"git_token": "t0ken"})
     ends: dict[str, Any] = {
         "base_image": _Boot(base)["IMAGE"],
         "capacity_block": _reserved(base)[2],
         "secrets": _parameters(base),
+        "git_token": (_parameters(laid), len(_Boot(laid)["GIT_TOKEN_PARAMETERS"])),
         "gateway": [call.arguments["name"] for call in made.run.calls if call.token.endswith("readStackOutputs")],
         "gpu, cpu, memory, instance_types": made.exports["instance_types"],
         "disk": _template(made)["blockDeviceMappings"][0]["ebs"]["volumeSize"],
@@ -312,6 +327,7 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "base_image": ["a.b/c:1-devel-ubuntu24.04"],
         "capacity_block": "capacity-block",
         "secrets": {"A": "hf_s3cret"},
+        "git_token": ({"git-token": "t0ken"}, 1),
         "gateway": ["organization/servestack/other"],
         "gpu, cpu, memory, instance_types": "g5.12xlarge, g6e.12xlarge",
         "disk": 333,
@@ -335,16 +351,23 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
 
 
 class _Boot:
-    """The constants of a replica's boot script, as bash reads them."""
+    """The constants of a replica's boot script, as bash reads them. `script`: another script."""
 
-    def __init__(self, made: Recording) -> None:
-        script = gzip.decompress(base64.b64decode(plain(_template(made)["userData"]))).decode()
+    def __init__(self, made: Recording, script: str | None = None) -> None:
+        script = script or gzip.decompress(base64.b64decode(plain(_template(made)["userData"]))).decode()
         self._lines = {line.partition("=")[0]: line for line in script.splitlines() if "=" in line}
 
     def __getitem__(self, name: str) -> list[str]:
         print_it = f'{self._lines[name]}\nprintf "%s\\0" "${{{name}[@]}}"'
         printed = subprocess.run(["bash", "-euc", print_it], capture_output=True, check=True).stdout
         return printed.decode().split("\0")[:-1]
+
+
+def _laying(made: Recording) -> _Boot:
+    """The constants of the script that a replica fetches."""
+    (name,) = _Boot(made)["LAYING"]
+    stored = {one.inputs["key"]: one.inputs["source"] for one in made.of("aws:s3/bucketObjectv2:BucketObjectv2")}
+    return _Boot(made, Path(stored[f"runs/laid/{name}"].path).read_text())
 
 
 def _account(folder: Path) -> Account:

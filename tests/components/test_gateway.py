@@ -261,6 +261,7 @@ def test_the_outputs_are_those_of_the_design(gateway: Recording) -> None:
             "zone_id": domain["regionalZoneId"],
         },
         "auth": True,
+        "files_bucket": gateway.made(gateway.one("aws:s3/bucket:Bucket")).id,
     }
 
 

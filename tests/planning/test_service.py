@@ -24,7 +24,8 @@ from infra.planning import (
     unresolved,
 )
 from infra.planning.api_key import ApiKey
-from infra.planning.plan import GatewayPlan, Purchase, RateLimit, RegistryLogin, Replicas, Scaling
+from infra.planning.gateway_plan import GatewayPlan
+from infra.planning.plan import Purchase, RateLimit, RegistryLogin, Replicas, Scaling
 from infra.planning.run_names import ADJECTIVES, ANIMALS
 from infra.planning.table_items import model_item
 

@@ -26,10 +26,11 @@ BASE = (
     "resources: {gpu: 24GB}\nstrip_prefix: false\n"
 )
 RESERVED = "reservation: cr-0123456789abcdef0\ninstance_types: [g6.xlarge]\navailability_zones: [us-east-1a]\n"
+FILES = f"files: ['{EXAMPLES}/files/app:/srv/app']\nrepos: ['https://git.example.com/org/app']\n"
 SCALED = "replicas: 0..4\nscaling: {metric: rps, target: 2.5}\n"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000"
 IMAGE = ExistingImage(id="ami-0123456789abcdef0")
-EDGES = 25
+EDGES = 26
 """The fewest stacks beside the examples."""
 
 
@@ -47,6 +48,8 @@ class Stack:
     run: str = "run"
     """The name of the stack."""
     preview: bool = False
+    file: Path | None = None
+    """Where `text` is, if it names files beside it."""
 
 
 def examples() -> Iterator[Stack]:
@@ -54,7 +57,9 @@ def examples() -> Iterator[Stack]:
         yield Stack(file.stem, file.read_text(), run="gateway")
     for file in sorted(EXAMPLES.glob("*/*.dstack.yml")):
         secrets = {"env": {"HF_TOKEN": TOKEN, "HUGGING_FACE_HUB_TOKEN": TOKEN}}
-        yield Stack(file.parent.name, file.read_text(), secrets=secrets, run=load(file).name or "yellow-cat-1")
+        yield Stack(
+            file.parent.name, file.read_text(), secrets=secrets, run=load(file).name or "yellow-cat-1", file=file
+        )
 
 
 def edges() -> Iterator[Stack]:
@@ -67,7 +72,7 @@ def record(stack: Stack, folder: Path) -> Recording:
     account = Account(folder, Cloud(stack.world))
     if "type: service" in stack.text:
         account.with_gateway(stack.gateway)
-    path = account.written(f"{stack.name.replace(' ', '-')}.yml", stack.text)
+    path = str(stack.file or account.written(f"{stack.name.replace(' ', '-')}.yml", stack.text))
     config = {"configuration": path, **stack.config}
     return account.up(stack.run, config, secrets=stack.secrets, preview=stack.preview)
 
@@ -125,6 +130,7 @@ def _services() -> Iterator[Stack]:
     yield service("with a schedule that ends", f"{WEB}{SCALED}schedule: {{cron: '30 22 * * *'}}\nmax_duration: 10h\n")
     yield service("in a reservation", f"{WEB}{RESERVED}stop_duration: 1h\nretry: true\n")
     yield service("in a Capacity Block", f"{WEB}{RESERVED}", config={"capacity_block": "true"})
+    yield service("with files", f"{WEB}{FILES}", secrets={"git_token": TOKEN})
     yield service("at preview", f"{TGI}{SCALED}", secrets=secret, preview=True)
 
 

@@ -19,10 +19,12 @@ The script needs these IAM permissions:
 - `logs:CreateLogStream` and `logs:PutLogEvents` on the streams of its log group; docker's awslogs driver uses them too
 - `dynamodb:PutItem` and `dynamodb:UpdateItem` on the table for the leading key `state#<run>`
 - `autoscaling:SetInstanceHealth` on its own group. Without it, a machine that is to be replaced powers off
+- if the plan has `files` or `repos`: `s3:GetObject` on `runs/<run>/*` of the gateway's bucket
 - if the image is in ECR and has no login: `ecr:GetAuthorizationToken`, and `ecr:BatchGetImage` and
   `ecr:GetDownloadUrlForLayer` on its repository
 """
 
+from infra.planning.boot.laying import object_key, objects
 from infra.planning.boot.parameters import Parameter, parameter_prefix, parameters
 from infra.planning.boot.settings import REPLICA_PORT
 from infra.planning.boot.user_data import LARGEST_USER_DATA, UserDataTooLarge, bytes_at_most, script, user_data
@@ -42,6 +44,8 @@ __all__ = [
     "Parameter",
     "UserDataTooLarge",
     "bytes_at_most",
+    "object_key",
+    "objects",
     "parameter_prefix",
     "parameters",
     "script",

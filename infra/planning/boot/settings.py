@@ -7,7 +7,8 @@ import io
 from collections.abc import Mapping, Sequence
 
 from infra.configuration import Secret
-from infra.planning.boot.parameters import PASSWORD, USERNAME, parameter_names, parameter_prefix, parameters
+from infra.planning.boot.laying import laying_hash, where
+from infra.planning.boot.parameters import GIT_TOKEN, PASSWORD, USERNAME, parameter_names, parameter_prefix, parameters
 from infra.planning.boot.probes import PARAMETER as PROBE
 from infra.planning.boot.probes import REPLICA_PORT
 from infra.planning.boot.quoting import array, scalar
@@ -20,13 +21,21 @@ from infra.planning.shared_memory import SHARED_MEMORY_MB
 
 
 def settings(
-    plan: ServicePlan, *, region: str, table: str, log_group: str, parameter_versions: Mapping[str, int]
+    plan: ServicePlan,
+    *,
+    region: str,
+    table: str,
+    log_group: str,
+    parameter_versions: Mapping[str, int],
+    files_bucket: str | None,
 ) -> str:
     """Return lines of bash, one constant each.
 
     Raises:
-        ValueError: `parameter_versions` does not name exactly the plan's parameters.
+        ValueError: `parameter_versions` does not name exactly the plan's parameters, or the bucket is missing.
     """
+    if plan.lays and not files_bucket:
+        raise ValueError("a plan with files or repos needs files_bucket, the bucket that replicas fetch them from")
     _check_versions(plan, parameter_versions)
     container, health = plan.container, plan.health_check
     ecr = pulled_by_role(container)
@@ -71,6 +80,9 @@ def settings(
         array("VARIABLES", exported),
         scalar("PARAMETER_PREFIX", prefix),
         array("SECRETS", [" ".join((name, *numbers)) for name, numbers in carried if numbers]),
+        scalar("LAYING", laying_hash(plan)),
+        *([scalar("FILES_BUCKET", files_bucket)] if plan.lays and files_bucket else []),
+        *([array("GIT_TOKEN_PARAMETERS", selectors(GIT_TOKEN))] if plan.lays else []),
         array("RUN_OPTIONS", [*_run_options(container), *_inline(plain)]),
         array("ARGUMENTS", container.arguments),
     ]
@@ -123,10 +135,7 @@ def _run_options(container: Container) -> list[str]:
     options: list[str] = []
     if container.shm_size_mb is not None:
         options += ["--shm-size", f"{container.shm_size_mb}m"]
-    if container.working_dir is not None:
-        options += ["--workdir", container.working_dir]
-    if container.user is not None:
-        options += ["--user", container.user]
+    options += where(container)
     if container.privileged:
         options += ["--privileged"]
     if container.terminal:

@@ -31,6 +31,7 @@ PARTS = (
     "parameters",
     "probes",
     "hub",
+    "bucket",
     "disk",
     "liveness",
     "serving",
@@ -41,8 +42,8 @@ PARTS = (
     "login",
     "image",
 )
-"""Files in this folder, in the order in which the script has them. The first has what the others begin with. Any order
-of the others works; this one compresses best."""
+"""Files in this folder but for `laying.sh`, in the order in which the script has them. The first has what the others
+begin with. Any order of the others works; this one compresses best."""
 
 _UNREAD = re.compile(r"^ *#.*\n| +# [^'\"\n]*$|^ +|^\n", re.MULTILINE)
 """What bash does not read: comments, which are a whole line or the end of a line after which no string ends; empty
@@ -50,7 +51,7 @@ lines; the spaces before a line. They are a fifth of the compressed script, and 
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 """Deflate, no flags, no time, best compression, no operating system (RFC 1952). The header that Python's `gzip` writes
 depends on Python's version."""
-_NAMES = {"region": 16, "table": 64, "log_group": 64}
+_NAMES = {"region": 16, "table": 64, "log_group": 64, "files_bucket": 63}
 """The names that are known later, and how many characters they have at most."""
 
 
@@ -59,7 +60,13 @@ class UserDataTooLarge(ValueError):
 
 
 def user_data(
-    plan: ServicePlan, *, region: str, table: str, log_group: str, parameter_versions: Mapping[str, int]
+    plan: ServicePlan,
+    *,
+    region: str,
+    table: str,
+    log_group: str,
+    parameter_versions: Mapping[str, int],
+    files_bucket: str | None = None,
 ) -> str:
     """Return the user data of a replica, in base64. The same arguments give the same bytes.
 
@@ -69,13 +76,21 @@ def user_data(
         log_group: the name of the run's log group. The streams are `<instance>/boot` and `<instance>/container`.
         parameter_versions: the version of each of `parameters(plan)`, by name. A replica reads exactly these versions,
             so a changed secret changes the user data.
+        files_bucket: the name of the bucket with `objects(plan)`; `None`: there are none.
 
     Raises:
         UserDataTooLarge: the compressed script has more than 16,384 bytes.
-        ValueError: `parameter_versions` does not name exactly the plan's parameters.
+        ValueError: `parameter_versions` does not name exactly the plan's parameters, or the bucket is missing.
     """
     compressed = _compress(
-        script(plan, region=region, table=table, log_group=log_group, parameter_versions=parameter_versions)
+        script(
+            plan,
+            region=region,
+            table=table,
+            log_group=log_group,
+            parameter_versions=parameter_versions,
+            files_bucket=files_bucket,
+        )
     )
     if len(compressed) > LARGEST_USER_DATA:
         raise UserDataTooLarge(
@@ -85,12 +100,27 @@ def user_data(
     return base64.b64encode(compressed).decode()
 
 
-def script(plan: ServicePlan, *, region: str, table: str, log_group: str, parameter_versions: Mapping[str, int]) -> str:
+def script(
+    plan: ServicePlan,
+    *,
+    region: str,
+    table: str,
+    log_group: str,
+    parameter_versions: Mapping[str, int],
+    files_bucket: str | None = None,
+) -> str:
     """Return the script itself, in ASCII, without what bash does not read, which would count towards EC2's limit.
 
     The arguments are those of `user_data`.
     """
-    constants = settings(plan, region=region, table=table, log_group=log_group, parameter_versions=parameter_versions)
+    constants = settings(
+        plan,
+        region=region,
+        table=table,
+        log_group=log_group,
+        parameter_versions=parameter_versions,
+        files_bucket=files_bucket,
+    )
     needed = [part for part in PARTS if _is_needed(part, plan)]
     parts = [_UNREAD.sub("", (Path(__file__).parent / f"{part}.sh").read_text(encoding="ascii")) for part in needed]
     return "\n".join(["#!/bin/bash\nset -euo pipefail\n", *parts, constants, 'main "$@"\n'])
@@ -109,6 +139,8 @@ def _is_needed(part: str, plan: ServicePlan) -> bool:
     match part:
         case "probes":
             return bool(plan.probes)
+        case "bucket":
+            return plan.lays
         case "login":
             return plan.container.registry_login is not None or pulled_by_role(plan.container) is not None
         case _:
