@@ -87,10 +87,6 @@ class StoredFiles(pulumi.ComponentResource):
                 key=boot.object_key(args.run, hash_),
                 # A file, and not a text: Pulumi's state then has its hash, and not its content.
                 source=pulumi.FileAsset(str(path)),
-                # An object has at most 10 tags, and a stack can have more.
-                override_provider=aws.s3.BucketObjectv2OverrideProviderArgs(
-                    default_tags=aws.s3.BucketObjectv2OverrideProviderDefaultTagsArgs(tags={})
-                ),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
             )
             for hash_, path in args.objects.items()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.planning import ServicePlan
-from infra.planning.boot import parameter_prefix, parameters, script
+from infra.planning.boot import objects, parameter_prefix, parameters, script
 
 STUB = Path(__file__).with_name("stub.sh")
 STUBBED = (
@@ -21,6 +21,7 @@ STUBBED = (
     "mountpoint", "nsenter", "nvidia-smi", "pkill", "sleep", "systemctl", "systemd-run", "vgcreate",
 )  # fmt: skip
 REGION, TABLE, LOG_GROUP, INSTANCE = "eu-west-1", "registry", "/servestack/run", "i-0123456789abcdef0"
+BUCKET = "servestack-gateway-files"
 FAR_TOO_LONG = 30
 
 ANSWERS = {
@@ -42,6 +43,7 @@ ANSWERS = {
     "docker-inspect": 'for file in "$STUBS"/calls/*.call; do IFS= read -r -d "" ran <"$file"; '
     'if [[ $ran == docker-run ]]; then cat "${file%.call}.environment"; fi; done',
     "docker-wait": 'read -r status <"$STUBS/ended"; printf "%s\\n" "$status"',
+    "aws-s3api-get-object": 'cp "$STUBS/objects/${words[5]##*/}" "${words[6]}"',
     "aws-ssm-get-parameter": 'name=${words[3]}; cat "$STUBS/parameters/${name//\\//%}" || exit 254; printf "\\n"',
 }
 
@@ -69,7 +71,7 @@ class Machine:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for name in ("bin", "calls", "answers", "counts", "parameters", "root/var/lib", "root/tmp"):
+        for name in ("bin", "calls", "answers", "counts", "parameters", "objects", "root/var/lib", "root/tmp"):
             (self.root / name).mkdir(parents=True)
         for name in STUBBED:
             (self.root / "bin" / name).symlink_to(STUB)
@@ -81,6 +83,8 @@ class Machine:
             name = parameter_prefix(TABLE, self.plan.run) + parameter.name
             selector = f"{name}:{self.versions[parameter.name]}"
             (self.root / "parameters" / selector.replace("/", "%")).write_bytes(parameter.value.reveal().encode())
+        for name, content in objects(self.plan).items():
+            (self.root / "objects" / name).write_bytes(content)
         (self.root / "boot.sh").write_text(self.script, encoding="ascii")
 
     @property
@@ -91,7 +95,14 @@ class Machine:
     def script(self) -> str:
         if self.recorded is not None:
             return self.recorded
-        return script(self.plan, region=REGION, table=TABLE, log_group=LOG_GROUP, parameter_versions=self.versions)
+        return script(
+            self.plan,
+            region=REGION,
+            table=TABLE,
+            log_group=LOG_GROUP,
+            parameter_versions=self.versions,
+            files_bucket=BUCKET,
+        )
 
     @property
     def file_system(self) -> Path:
@@ -110,6 +121,7 @@ class Machine:
                     "PATH": f"{self.root / 'bin'}:/usr/local/bin:/usr/bin:/bin",
                     "SERVESTACK_ROOT": str(self.file_system),
                     "STUBS": str(self.root),
+                    "GIT_CONFIG_GLOBAL": str(self.root / "gitconfig"),
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=output,

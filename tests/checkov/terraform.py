@@ -24,6 +24,7 @@ TYPES = {
     "aws:apigateway/response:Response": "aws_api_gateway_gateway_response",
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "aws_default_security_group",
     "aws:lb/loadBalancer:LoadBalancer": "aws_lb",
+    "aws:s3/bucketObjectv2:BucketObjectv2": "aws_s3_object",
 }
 PROPERTIES = {
     "deployment": "deployment_id",

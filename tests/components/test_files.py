@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import os
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,6 @@ def test_the_files_of_a_service_are_objects_named_after_their_content(behind: Ac
         assert {key: value for key, value in one.inputs.items() if key != "source"} == {
             "bucket": bucket,
             "key": f"runs/run/{sha256(content).hexdigest()}",
-            "overrideProvider": {"defaultTags": {"tags": {}}},
         }
     hashes = [str(one.inputs["key"]).rpartition("/")[2] for one in objects]
     (laying,) = [name for name in hashes if f"LAYING=$'{name}'" in script_of(made)]
@@ -134,10 +132,3 @@ def test_a_gateway_from_before_there_was_a_bucket_is_deployed_again_first(behind
 def test_the_bucket_has_a_name_that_s3_takes(account: Account, name: str) -> None:
     path = account.written("gateway.yml", f"{GATEWAY}name: {name}\n")
     assert account.up("gateway", {"configuration": path}).one(BUCKET).inputs["bucketPrefix"]
-
-
-def test_an_object_has_no_tags_however_many_the_stack_has(deploy: Callable[..., Recording], tmp_path: Path) -> None:
-    (tmp_path / "app").write_text("x")
-    tags = ", ".join(f"tag{number}: x" for number in range(20))
-    made = deploy(f"{WEB}files: [app]\ntags: {{{tags}}}\n")
-    assert {json.dumps(made.made(one).outputs.get("tagsAll", {})) for one in made.of(OBJECT)} == {"{}"}

@@ -106,7 +106,7 @@ clone_repository() {
 
 # show_token URL: to the host of this URL only. It is in the environment of git, which no process list shows.
 show_token() {
-  local path=${1#https://*/} token
+  local path=${1#*://*/} token
   if ((${#GIT_TOKEN_PARAMETERS[@]} == 0)); then return; fi
   read_value "${GIT_TOKEN_PARAMETERS[@]}" || return 1
   token=$(printf 'oauth2:%s' "$VALUE" | base64 --wrap 0)

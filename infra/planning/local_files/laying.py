@@ -13,7 +13,10 @@ from infra.planning.local_files.archive import Archive, CannotPack, packed
 from infra.planning.local_files.ignoring import kept
 from infra.planning.local_files.laid import ClonedRepository, LaidFile
 from infra.planning.local_files.working_copy import read_working_copy
+from infra.planning.resource_tags import RUN_TAG, STACK_TAG
 
+MOST_OBJECT_TAGS = 10
+"""AmazonS3/latest/userguide/object-tagging.html"""
 _TOP = "laid"
 """The only name at the top of an archive, so that the same content has the same bytes under every name."""
 
@@ -29,6 +32,7 @@ def lay_files(configuration: ServiceConfiguration, problems: list[Problem]) -> t
             continue
         laid.append(LaidFile(local_path=mapping.local_path, path=mapping.path, archive=archive))
     _check_paths(configuration, problems)
+    _check_tags(configuration, problems)
     return tuple(laid)
 
 
@@ -66,13 +70,13 @@ def check_token(configuration: ServiceConfiguration, settings: ServiceSettings, 
 def laying_notes(files: tuple[LaidFile, ...], repository: ClonedRepository | None) -> Iterator[str]:
     """Return what the user sees of them in the plan."""
     for file in files:
-        yield f"files: {_counted(file.archive)} of {file.local_path} are copied to {_place(file.path)}."
+        yield f"files: {file.local_path} ({_counted(file.archive)}) is copied to {_place(file.path)}."
     if repository is None:
         return
     at = f"at commit {repository.hash[:12]}" if repository.hash else _newest(repository.branch)
     to = f"repos: each replica clones {repository.url} {at} to {_place(repository.path)}"
     changes = repository.changes
-    yield f"{to}, with your changes in {_counted(changes)}." if changes else f"{to}."
+    yield f"{to}, with your local changes ({_counted(changes)})." if changes else f"{to}."
     if repository.hash is None:
         yield "repos: a replica that starts later can get newer code. For the same code everywhere, set hash."
 
@@ -82,7 +86,7 @@ def _newest(branch: str | None) -> str:
 
 
 def _counted(archive: Archive) -> str:
-    return f"{archive.files} {'file' if archive.files == 1 else 'files'} ({archive.size:,} bytes)"
+    return f"{archive.files} {'file' if archive.files == 1 else 'files'}, {archive.size:,} bytes"
 
 
 def _place(path: str) -> str:
@@ -146,6 +150,18 @@ def _check_paths(configuration: ServiceConfiguration, problems: list[Problem]) -
             line = configuration.source.line(("repos", 0))
             remedy = "write another path, such as /app"
             problems.append(Problem(where="repos[0]", line=line, found=repository.path, rule=rule, remedy=remedy))
+
+
+def _check_tags(configuration: ServiceConfiguration, problems: list[Problem]) -> None:
+    """Every resource of a stack has its tags, and these are objects of S3."""
+    most = MOST_OBJECT_TAGS - len((STACK_TAG, RUN_TAG))
+    if (configuration.files or configuration.repos) and len(configuration.tags) > most:
+        rule = (
+            f"a service with files or repos has at most {most} tags, because S3 allows {MOST_OBJECT_TAGS} on an object"
+        )
+        line = configuration.source.line(("tags",))
+        found = f"{len(configuration.tags)} tags"
+        problems.append(Problem(where="tags", line=line, found=found, rule=rule, remedy="remove some tags"))
 
 
 def _problem(

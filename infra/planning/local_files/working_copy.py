@@ -43,7 +43,7 @@ def read_working_copy(folder: Path) -> WorkingCopy:
     """
     root = Path(_git(folder, "rev-parse", "--show-toplevel", else_=(f"{folder} is not a git repository", _USE_FILES)))
     branch = _git(root, "symbolic-ref", "--quiet", "--short", "HEAD", else_=(_NO_BRANCH, "check out a branch"))
-    upstream = ("this branch follows no remote branch", f"run `git push --set-upstream origin {branch}`")
+    upstream = (f"the branch {branch} follows no remote branch", f"run `git push --set-upstream origin {branch}`")
     tracked = _git(root, "rev-parse", "--verify", "@{upstream}^{commit}", else_=upstream)
     remote = _git(root, "config", f"branch.{branch}.remote", else_=upstream)
     merge = _git(root, "config", f"branch.{branch}.merge", else_=upstream)
@@ -72,6 +72,8 @@ def _present(root: Path, names: list[str]) -> Iterator[tuple[str, Path]]:
     for name in names:
         path = root / name.rstrip("/")
         if path.is_dir() and not path.is_symlink():
+            if not (path / ".git").exists():
+                continue  # it was a file, and what is in it now is named by itself
             why = f"{name} is a repository of its own, and its commit is not the one that was pushed"
             raise CannotPack(why, "push it and the commit that refers to it, or leave it out by .gitignore")
         if path.is_symlink() or path.exists():
