@@ -116,6 +116,7 @@ class Service(pulumi.ComponentResource):
                 target_group_arn=targets.arn,
                 listener_arn=listener_arn,
                 subnet_ids=args.subnet_ids,
+                table=table,
                 role=role.name,
                 tags=args.tags,
                 after=[targets.rule, role.policy],

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from infra.configuration.container import RegistryAuth, Volume
 from infra.configuration.gateway import Certificate, GatewayConfiguration
-from infra.configuration.lasting import Retry
+from infra.configuration.lasting import Retry, UtilizationPolicy
 from infra.configuration.model import Limits, ModelConfiguration
 from infra.configuration.refusals import TYPES
 from infra.configuration.resources import Cpu, Disk, Gpu, Resources
@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "service": ServiceConfiguration,
     "schedule": Schedule,
     "retry": Retry,
+    "utilization_policy": UtilizationPolicy,
     "model": ModelConfiguration,
     "model.limits": Limits,
     "resources": Resources,

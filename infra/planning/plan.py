@@ -13,7 +13,7 @@ from gateway_lambda.registry.record import Model
 from infra.configuration import ConfigurationError, Problem, Secret, Source
 from infra.planning.api_key import ApiKey
 from infra.planning.checks import HealthCheck, ReplicaProbe
-from infra.planning.running import Reservation, Schedule
+from infra.planning.running import Reservation, Roll, Schedule, Utilization
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
 
@@ -81,18 +81,6 @@ class Replicas:
     maximum: int
     scaling: Scaling | None
     """`None` if, and only if, minimum and maximum are the same."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Roll:
-    """How new replicas replace old ones when the service changes."""
-
-    min_healthy_percentage: int
-    """The share of the desired replicas that always serve."""
-    max_healthy_percentage: int
-    """The share of the desired replicas that run at most during the roll. Quotas must have room for them."""
-    warmup: int
-    """Seconds after which a new replica counts as ready and an old one ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +172,10 @@ class ServicePlan:
     replicas: Replicas
     schedule: Schedule | None = None
     """`None`: the service runs from its deployment on."""
-    reservation: Reservation | None = None  # with one offer
+    reservation: Reservation | None = None
+    """Where instances run. There is only one offer then."""
+    utilization: Utilization | None = None
+    """What GPUs must be used; `None`: the service runs on without use."""
     draining: int = 900
     """Seconds that a replica has for its open requests before it ends."""
     capacity_timeout: int | None = None

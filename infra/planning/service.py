@@ -24,7 +24,15 @@ from infra.planning.liveness import plan_hung_after
 from infra.planning.model_names import check_weight, weight_notes
 from infra.planning.model_server import loaded_model
 from infra.planning.offers import find_offers, requirement_of
-from infra.planning.operation import DRAINING, check_delays, operation_notes, plan_roll, retry_notes
+from infra.planning.operation import (
+    DRAINING,
+    check_delays,
+    operation_notes,
+    plan_roll,
+    plan_utilization,
+    retry_notes,
+    utilization_notes,
+)
 from infra.planning.path_notes import path_notes
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
 from infra.planning.private_ecr import ecr_notes
@@ -105,6 +113,7 @@ def plan_service(
         replicas=replicas,
         schedule=schedule,
         reservation=reservation,
+        utilization=plan_utilization(configuration),
         draining=DRAINING if configuration.stop_duration is None else configuration.stop_duration,
         capacity_timeout=None if configuration.retry is None else configuration.retry.duration,
         strip_prefix=configuration.strip_prefix,
@@ -132,6 +141,7 @@ def plan_service(
             *operation_notes(replicas, settings, schedule),
             *schedule_notes(schedule, configuration),
             *retry_notes(configuration),
+            *utilization_notes(configuration, replicas),
             *path_notes(configuration, name),
             *base_image_notes(configuration, container.image),
             *isolation_notes(container),

@@ -80,6 +80,7 @@ instance_types: [g5.12xlarge, g6.12xlarge, g6.xlarge]
 spot_policy: auto
 max_price: 5.6721
 stop_duration: 7m
+utilization_policy: {{min_gpu_utilization: 7, time_window: 15m}}
 retry: {{on_events: [no-capacity, interruption, error], duration: 2h}}
 tags: {{Name: x, cost-center: 7.5}}
 """
@@ -134,12 +135,13 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
         "scaling": _scaling(made),
         "probes": made.one("aws:lb/targetGroup:TargetGroup").inputs["healthCheck"],
         "rate_limits": record["rate_limits"],
-        "registry_auth, env": _parameters(made),
+        "registry_auth, env": {key: value for key, value in _parameters(made).items() if key != "group-name"},
         "availability_zones": len(group["vpcZoneIdentifiers"]),
         "spot_policy, max_price": group["mixedInstancesPolicy"]["instancesDistribution"],
         "tags": {name: value for name, value in tags_of_all(made).items() if not name.startswith("servestack:")},
         "stop_duration": made.one("aws:lb/targetGroup:TargetGroup").inputs["deregistrationDelay"],
         "retry": waits["capacity_timeout"],
+        "utilization_policy": (boot["LEAST_UTILIZATION"], boot["UTILIZATION_WINDOW"], _parameters(made)["group-name"]),
         "nvcc": _Boot(base)["IMAGE"],
         "shell": _Boot(base)["RUN_OPTIONS"],
         "python, commands, env": _Boot(base)["ARGUMENTS"],
@@ -222,6 +224,7 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
         "tags": {"Name": "x", "cost-center": "7.5"},
         "stop_duration": 420,
         "retry": 7200,
+        "utilization_policy": (["7"], ["900"], made.made(made.one("aws:autoscaling/group:Group")).outputs["name"]),
         "nvcc": ["dstackai/base:0.16-devel-ubuntu24.04"],
         "shell": ["--tty", "--entrypoint", "/usr/bin/zsh"],
         "python, commands, env": [
@@ -295,7 +298,7 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "gateway": [call.arguments["name"] for call in made.run.calls if call.token.endswith("readStackOutputs")],
         "gpu, cpu, memory, instance_types": made.exports["instance_types"],
         "disk": _template(made)["blockDeviceMappings"][0]["ebs"]["volumeSize"],
-        "env": {name: value for name, value in _parameters(made).items() if not name.startswith("registry-")},
+        "env": {name: value for name, value in _parameters(made).items() if "-" not in name},
         "auth": record.get("auth"),
         "spot_policy, max_price": group["mixedInstancesPolicy"]["instancesDistribution"],
         "availability_zones": len(group["vpcZoneIdentifiers"]),

@@ -40,6 +40,9 @@ PARTS = (
 )
 """Files in this folder, in the order in which the script has them."""
 
+UTILIZATION = "utilization"
+"""The file of services that have a `utilization_policy`. The script is smaller without it."""
+
 _COMMENT = re.compile(r"^ *#.*\n| +# [^'\"\n]*$", re.MULTILINE)
 """A comment of bash: a whole line, or the end of a line after which no string ends. Comments are a sixth of the
 compressed script, and nobody reads them on a replica."""
@@ -86,7 +89,8 @@ def script(plan: ServicePlan, *, region: str, table: str, log_group: str, parame
     The arguments are those of `user_data`.
     """
     constants = settings(plan, region=region, table=table, log_group=log_group, parameter_versions=parameter_versions)
-    parts = [_COMMENT.sub("", (Path(__file__).parent / f"{part}.sh").read_text(encoding="ascii")) for part in PARTS]
+    names = (*PARTS, UTILIZATION) if plan.utilization is not None else PARTS
+    parts = [_COMMENT.sub("", (Path(__file__).parent / f"{part}.sh").read_text(encoding="ascii")) for part in names]
     return "\n".join(["#!/bin/bash\nset -euo pipefail\n", *parts, constants, 'main "$@"\n'])
 
 
