@@ -49,6 +49,7 @@ def reservation_notes(reservation: Reservation | None) -> list[str]:
     else:
         what = (
             f"all replicas run in the Capacity Reservation {reservation.id}, and none starts outside of it. You pay "
-            "for the reservation also while no replica uses it. For a Capacity Block, set capacity_block in stack config."
+            "for the reservation also while no replica uses it. For a Capacity Block, set capacity_block in stack "
+            "config."
         )
     return [f"reservation: {what} A roll needs room in it for one instance more."]
