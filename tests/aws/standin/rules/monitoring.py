@@ -1,4 +1,4 @@
-"""Alarms and dashboards of CloudWatch: periods, metrics that AWS has, and metric math."""
+"""Alarms, dashboards and topics: periods, metrics that AWS has, metric math, names."""
 
 from __future__ import annotations
 
@@ -161,7 +161,17 @@ def _math(graphs: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
                 yield Problem(where, f"ValidationError: Undefined variable {word!r} in {expression!r}")
 
 
+def _topic_is_named_for_its_kind(inputs: Mapping[str, Any]) -> Iterator[Problem]:
+    """tf sns/topic.go: a FIFO topic's name ends with .fifo, and no other's; only FIFO topics deduplicate."""
+    fifo = inputs.get("fifoTopic") is True
+    if given(inputs, "name") and str(inputs["name"]).endswith(".fifo") is not fifo:
+        yield Problem("name", f"invalid topic name: {inputs['name']}")
+    if inputs.get("contentBasedDeduplication") is True and not fifo:
+        yield Problem("contentBasedDeduplication", "content-based deduplication can only be set for FIFO topics")
+
+
 RULES: Rules = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": (_alarm_measures, _alarm_reads),
     "aws:cloudwatch/dashboard:Dashboard": (_body_is_a_dashboard,),
+    "aws:sns/topic:Topic": (_topic_is_named_for_its_kind,),
 }
