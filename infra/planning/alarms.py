@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.configuration import GatewaySettings, ServiceSettings
+from infra.configuration import GatewaySettings, Problem, ServiceSettings
 from infra.planning.alarm_plan import AlarmPlan
 from infra.planning.metrics import MINUTE, Metric, of_function, of_run, of_targets
 from infra.planning.plan import GatewayPlan, ServicePlan
@@ -54,6 +54,15 @@ def alarm_plan(settings: ServiceSettings | GatewaySettings) -> AlarmPlan | None:
     if settings.alarm_email is None and settings.alarm_topic is None:
         return None
     return AlarmPlan(email=settings.alarm_email, topic=settings.alarm_topic, budget=settings.budget)
+
+
+def topic_problems(alarms: AlarmPlan | None, region: str) -> list[Problem]:
+    """Return what is wrong with a topic of another region: AWS would take it, and then tell nobody."""
+    if alarms is None or alarms.topic is None or (of_topic := alarms.topic.split(":")[3]) == region:
+        return []
+    rule = f"alarms tell a topic of their own region, which is {region}"
+    remedy = f"create a topic in {region} and set alarm_topic to its ARN, or set alarm_email"
+    return [Problem(where="stack config alarm_topic", found=f"a topic in {of_topic}", rule=rule, remedy=remedy)]
 
 
 def service_alarms(plan: ServicePlan) -> tuple[Alarm, ...]:

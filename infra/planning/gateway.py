@@ -6,7 +6,7 @@ import re
 
 from infra.configuration import GatewayConfiguration, GatewaySettings, Problem
 from infra.planning.adapter_layer import layer_region, published_layer
-from infra.planning.alarms import alarm_notes, alarm_plan
+from infra.planning.alarms import alarm_notes, alarm_plan, topic_problems
 from infra.planning.api_key import ApiKey
 from infra.planning.plan import GatewayPlan, PlanError
 from infra.planning.prices import HOURS, read_prices
@@ -41,6 +41,7 @@ def plan_gateway(
         *_name_problems(configuration, name),
         *_domain_problems(configuration, settings),
         *_layer_problems(configuration, settings),
+        *topic_problems(alarm_plan(settings), configuration.region),
     ]
     if problems:
         raise PlanError(configuration.source, problems)

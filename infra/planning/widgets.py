@@ -46,7 +46,6 @@ class Widget:
     axis: str
     highest: int | None = None
     """The end of the axis; `None`: it follows the values."""
-    stacked: bool = False
 
 
 def body(widgets: Sequence[Widget], *, names: Names, region: str) -> str:
@@ -82,7 +81,6 @@ def _properties(widget: Widget, names: Names, region: str) -> dict[str, Any]:
     return {
         "title": widget.title,
         "view": "timeSeries",
-        "stacked": widget.stacked,
         "region": region,
         "period": MINUTE,
         "metrics": [_graph(graph, names) for graph in widget.graphs],
