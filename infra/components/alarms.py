@@ -28,7 +28,7 @@ class AlarmsArgs:
 class Alarms(pulumi.ComponentResource):
     """The alarms, with a topic and its subscription if an email address is told.
 
-    The topic is not encrypted with a key of AWS's: CloudWatch cannot publish to such a topic
+    The topic is not encrypted with AWS's own key for SNS: CloudWatch cannot publish to such a topic
     (repost.aws/knowledge-center/cloudwatch-configure-alarm-sns). A mail has the names and the numbers of an alarm."""
 
     def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -1,4 +1,4 @@
-"""List prices of everything that is no offer, from prices.csv. The catalog has the prices of offers."""
+"""List prices, from prices.csv. The catalog has those of instance types with a GPU."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Expression:
 
 @dataclass(frozen=True, kw_only=True)
 class EachRun:
-    """A graph for each run of a gateway, whichever runs there are: a search for a metric by `Table` and `Run`."""
+    """A graph for each run that a gateway has at the time of reading: a search for a metric by `Table` and `Run`."""
 
     id: str
     name: str
