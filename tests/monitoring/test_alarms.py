@@ -8,7 +8,7 @@ import pytest
 
 from infra.planning.alarm_plan import AlarmPlan
 from infra.planning.alarms import Alarm, gateway_alarms, service_alarms
-from tests.planning.metric_math import breaches
+from tests.monitoring.metric_math import breaches
 from tests.preflight.plans import WEB, gateway_plan, service_plan
 
 TGI = "type: service\nimage: tgi\nport: 80\nmodel: {name: m, format: openai}\nresources: {gpu: 24GB}\n"
