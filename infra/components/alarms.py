@@ -21,8 +21,8 @@ class AlarmsArgs:
     alarms: Sequence[Alarm]
     names: Mapping[str, pulumi.Input[str]]
     """`infra.planning.metrics.Names`, of which some are known only when they are there."""
-    after: Sequence[pulumi.Resource] = ()
-    """What serves. An alarm for which silence is a fault is created after it."""
+    after: pulumi.Resource | None = None
+    """What is there before anything else of the stack is made."""
 
 
 class Alarms(pulumi.ComponentResource):
@@ -33,7 +33,7 @@ class Alarms(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:alarms:Alarms", name, None, opts)
-        topic = self._topic(name, args.told)
+        topic = self._topic(name, args)
         for alarm in args.alarms:
             aws.cloudwatch.MetricAlarm(
                 f"{name}-{alarm.name}",
@@ -41,26 +41,24 @@ class Alarms(pulumi.ComponentResource):
                 comparison_operator=alarm.comparison,
                 threshold=alarm.threshold,
                 evaluation_periods=alarm.periods,
-                treat_missing_data=alarm.missing,
+                treat_missing_data="notBreaching",
                 metric_queries=[*self._metrics(alarm, args.names), *_expression(alarm)],
                 alarm_actions=[topic],
                 ok_actions=[topic],
-                opts=pulumi.ResourceOptions(
-                    parent=self, depends_on=list(args.after) if alarm.missing == "breaching" else None
-                ),
+                opts=pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({})
 
-    def _topic(self, name: str, told: AlarmPlan) -> pulumi.Input[str]:
+    def _topic(self, name: str, args: AlarmsArgs) -> pulumi.Input[str]:
         """ARN of the topic."""
-        if told.topic is not None:
-            return told.topic
-        topic = aws.sns.Topic(f"{name}-alarms", opts=pulumi.ResourceOptions(parent=self))
+        if args.told.topic is not None:
+            return args.told.topic
+        topic = aws.sns.Topic(f"{name}-alarms", opts=pulumi.ResourceOptions(parent=self, depends_on=args.after))
         aws.sns.TopicSubscription(
             f"{name}-alarms",
             topic=topic.arn,
             protocol="email",
-            endpoint=told.email or "",
+            endpoint=args.told.email or "",
             opts=pulumi.ResourceOptions(parent=self),
         )
         return topic.arn

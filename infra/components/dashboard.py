@@ -31,7 +31,8 @@ class Dashboard(pulumi.ComponentResource):
     def __init__(self, name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:dashboard:Dashboard", name, None, opts)
         names, region = pulumi.Output.all(**args.names), pulumi.Output.from_input(args.region)
-        own_name = names.apply(dashboard_name)
+        # Only of what stays: a dashboard of another name is another dashboard.
+        own_name = pulumi.Output.all(**_named(args.names)).apply(dashboard_name)
         aws.cloudwatch.Dashboard(
             f"{name}-dashboard",
             dashboard_name=own_name,
@@ -42,3 +43,7 @@ class Dashboard(pulumi.ComponentResource):
         )
         self.url = pulumi.Output.all(own_name, region).apply(lambda known: dashboard_url(known[0], known[1]))
         self.register_outputs({"url": self.url})
+
+
+def _named(names: Mapping[str, pulumi.Input[str]]) -> Mapping[str, pulumi.Input[str]]:
+    return {key: names[key] for key in ("table", "run") if key in names}

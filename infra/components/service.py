@@ -130,7 +130,7 @@ class Service(pulumi.ComponentResource):
         route = Route(
             name, RouteArgs(plan=plan, connection=connection, has_domain=args.has_domain, after=after), inside
         )
-        self.dashboard = self._watch(name, args, targets, replicas, serving)
+        self.dashboard = self._watch(name, args, claim, targets, replicas)
         self.serves = route.item
         self.register_outputs({"dashboard": self.dashboard})
 
@@ -162,12 +162,7 @@ class Service(pulumi.ComponentResource):
         )
 
     def _watch(
-        self,
-        name: str,
-        args: ServiceArgs,
-        targets: TargetGroup,
-        replicas: Replicas,
-        serving: Sequence[pulumi.Resource],
+        self, name: str, args: ServiceArgs, claim: pulumi.Resource, targets: TargetGroup, replicas: Replicas
     ) -> pulumi.Output[str]:
         """The dashboard, whose address is returned, and the alarms, if someone is told."""
         plan, connection = args.plan, args.connection
@@ -180,7 +175,7 @@ class Service(pulumi.ComponentResource):
         }
         inside = pulumi.ResourceOptions(parent=self)
         if plan.alarms is not None:
-            alarms = AlarmsArgs(told=plan.alarms, alarms=service_alarms(plan), names=names, after=serving)
+            alarms = AlarmsArgs(told=plan.alarms, alarms=service_alarms(plan), names=names, after=claim)
             Alarms(name, alarms, inside)
         region = connection.apply(lambda one: one.region)
         return Dashboard(name, DashboardArgs(widgets=service_widgets(plan), names=names, region=region), inside).url

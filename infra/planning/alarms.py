@@ -8,7 +8,7 @@ from typing import Literal
 
 from infra.configuration import GatewaySettings, Problem, ServiceSettings
 from infra.planning.alarm_plan import AlarmPlan
-from infra.planning.metrics import MINUTE, Metric, of_function, of_run, of_targets
+from infra.planning.metrics import MINUTE, Metric, of_function, of_group, of_run, of_targets
 from infra.planning.plan import GatewayPlan, ServicePlan
 from infra.planning.prices import HOURS
 from infra.planning.spending import Spending, gateway_spending, service_spending
@@ -39,14 +39,13 @@ class Alarm:
     metrics: tuple[Metric, ...]
     expression: str | None = None
     """Metric math; `None`: the only metric."""
-    comparison: Literal["LessThanThreshold", "GreaterThanThreshold", "GreaterThanOrEqualToThreshold"]
+    comparison: Literal["GreaterThanThreshold", "GreaterThanOrEqualToThreshold"] = "GreaterThanOrEqualToThreshold"
     threshold: float
     period: int
     """Seconds."""
     periods: int
-    """Periods in a row for which the condition must hold."""
-    missing: Literal["breaching", "notBreaching"] = "notBreaching"
-    """What a period without data means. A run that sleeps has none."""
+    """Periods in a row for which the condition must hold. It does not hold in a period without data: a run that sleeps
+    has none."""
 
 
 def alarm_plan(settings: ServiceSettings | GatewaySettings) -> AlarmPlan | None:
@@ -95,7 +94,6 @@ def gateway_alarms(plan: GatewayPlan) -> tuple[Alarm, ...]:
             of_function("calls", "Invocations", "Sum"),
         ),
         expression=f"IF({failed} >= {FEWEST_ERRORS}, {of_all}, 0)",
-        comparison="GreaterThanOrEqualToThreshold",
         threshold=ERROR_PERCENT,
         period=FIVE_MINUTES,
         periods=2,
@@ -129,12 +127,15 @@ def _no_replica(plan: ServicePlan) -> Alarm:
     return Alarm(
         name="no-replica",
         says=f"{plan.run} has had no healthy replica for {periods} minutes. Run make status and make logs.",
-        metrics=(of_targets("healthy", "HealthyHostCount", "Maximum"),),
-        comparison="LessThanThreshold",
+        metrics=(
+            of_targets("healthy", "HealthyHostCount", "Maximum"),
+            of_group("wanted", "GroupDesiredCapacity", "Average"),
+        ),
+        # The load balancer has no value without a replica. The group has one, also if it wants none, since it exists.
+        expression="IF(FILL(healthy, 0) < 1, wanted + 1, 0)",
         threshold=1,
         period=MINUTE,
         periods=periods,
-        missing="breaching",
     )
 
 
@@ -152,7 +153,6 @@ def _errors(plan: ServicePlan) -> Alarm:
             *([of_targets("healthy", "HealthyHostCount", "Maximum")] if sleeps else []),
         ),
         expression=f"IF({awake}errors >= {FEWEST_ERRORS}, 100 * errors / requests, 0)",
-        comparison="GreaterThanOrEqualToThreshold",
         threshold=ERROR_PERCENT,
         period=FIVE_MINUTES,
         periods=2,
@@ -165,7 +165,6 @@ def _slow(plan: ServicePlan) -> Alarm:
         says=f"Streams of {plan.run} begin late: for 15 minutes, one in twenty waited {SLOW // 1000} seconds or more "
         "for its first token. More replicas or shorter prompts help; make status shows the queue.",
         metrics=(of_run("first", "TimeToFirstToken", "p95"),),
-        comparison="GreaterThanOrEqualToThreshold",
         threshold=SLOW,
         period=FIVE_MINUTES,
         periods=3,
@@ -178,7 +177,6 @@ def _full(plan: ServicePlan) -> Alarm:
         says=f"A GPU of {plan.run} has had {FULL} % or more of its memory in use for 15 minutes. The next request can "
         "end in an out-of-memory error: give the model server less memory, or the run larger GPUs.",
         metrics=(of_run("memory", "GpuMemory", "Maximum"),),
-        comparison="GreaterThanOrEqualToThreshold",
         threshold=FULL,
         period=FIVE_MINUTES,
         periods=3,

@@ -52,13 +52,29 @@ def test_an_address_gets_a_topic_a_subscription_and_the_alarms_of_a_run(deploy: 
         "period": 60,
         "stat": "Maximum",
     }
+    wanted = {
+        "namespace": "AWS/AutoScaling",
+        "metricName": "GroupDesiredCapacity",
+        "dimensions": {"AutoScalingGroupName": made.made(made.one("aws:autoscaling/group:Group")).id},
+        "period": 60,
+        "stat": "Average",
+    }
     assert {name: value for name, value in told["run-no-replica"].items() if name != "name"} == {
         "alarmDescription": "run has had no healthy replica for 35 minutes. Run make status and make logs.",
-        "comparisonOperator": "LessThanThreshold",
+        "comparisonOperator": "GreaterThanOrEqualToThreshold",
         "threshold": 1,
         "evaluationPeriods": 35,
-        "treatMissingData": "breaching",
-        "metricQueries": [{"id": "healthy", "metric": healthy, "returnData": True}],
+        "treatMissingData": "notBreaching",
+        "metricQueries": [
+            {"id": "healthy", "metric": healthy},
+            {"id": "wanted", "metric": wanted},
+            {
+                "id": "watched",
+                "label": "no-replica",
+                "expression": "IF(FILL(healthy, 0) < 1, wanted + 1, 0)",
+                "returnData": True,
+            },
+        ],
         "alarmActions": [arn],
         "okActions": [arn],
     }
@@ -91,13 +107,20 @@ def test_an_existing_topic_is_told_and_none_is_created(deploy: Deploy) -> None:
     assert [one for one in made.resources if one.type.startswith("aws:sns/")] == []
 
 
-def test_an_alarm_for_which_silence_is_a_fault_comes_after_the_first_replica_serves(deploy: Deploy) -> None:
+def test_a_run_name_that_is_taken_creates_no_topic(deploy: Deploy) -> None:
+    made = deploy(TGI, alarm_email=EMAIL)
+    claim = made.one("aws:dynamodb/tableItem:TableItem", "run-claim").urn
+    kinds = ("aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription", ALARM, DASHBOARD)
+    assert [one.name for kind in kinds for one in made.of(kind) if claim not in made.waits_for(one)] == []
+
+
+def test_neither_requests_nor_alarms_wait_for_each_other(deploy: Deploy) -> None:
+    """A deployment that does not serve has its budget watched too."""
     made = deploy(TGI, alarm_email=EMAIL)
     serves = made.one("pulumi-python:dynamic:Resource", "run-readiness").urn
-    waiting = [one.name for one in made.of(ALARM) if serves in made.waits_for(one)]
-    assert waiting == ["run-no-replica"]
+    assert [one.name for one in made.of(ALARM) if serves in made.waits_for(one)] == []
     route = made.waits_for(made.one("aws:dynamodb/tableItem:TableItem", "run-run"))
-    assert [one.name for one in made.of(ALARM) if one.urn in route] == [], "requests do not wait for alarms"
+    assert [one.name for one in made.of(ALARM) if one.urn in route] == []
 
 
 def test_a_gateway_tells_of_itself_and_is_torn_down_after_the_question(account: Account) -> None:

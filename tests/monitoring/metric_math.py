@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from infra.planning.alarms import Alarm
 
@@ -15,10 +16,8 @@ def breaches(alarm: Alarm, values: Values) -> bool:
     """Whether one period is on the wrong side of an alarm's threshold."""
     value = _value(alarm.expression or alarm.metrics[0].id, {metric.id: values[metric.id] for metric in alarm.metrics})
     if value is None:
-        return alarm.missing == "breaching"
+        return False
     match alarm.comparison:
-        case "LessThanThreshold":
-            return value < alarm.threshold
         case "GreaterThanThreshold":
             return value > alarm.threshold
         case "GreaterThanOrEqualToThreshold":
@@ -32,7 +31,7 @@ def _value(expression: str, values: Values) -> float | None:
         decided = _value(condition, values)
         return None if decided is None else _value(then if decided else otherwise, values)
     try:
-        known = {"__builtins__": {}, "FILL": _fill}
+        known: dict[str, Any] = {"__builtins__": {}, "FILL": _fill}
         return float(eval(expression.replace(" AND ", " and "), known, dict(values)))
     except (TypeError, ZeroDivisionError):
         return None

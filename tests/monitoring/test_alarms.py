@@ -42,8 +42,10 @@ def test_a_run_has_the_alarms_that_mean_something_for_it() -> None:
 
 def test_no_replica_is_told_after_the_time_that_a_successor_can_take() -> None:
     alarm = of_service("no-replica", boot_timeout="10m")
-    assert (alarm.period * alarm.periods, alarm.missing) == (600 + 300, "breaching")
-    assert [breaches(alarm, {"healthy": healthy}) for healthy in (None, 0, 1, 3)] == [True, True, False, False]
+    assert alarm.period * alarm.periods == 600 + 300
+    for wanted, told in ((1, True), (0, True), (None, False)):
+        values = [{"healthy": healthy, "wanted": wanted} for healthy in (None, 0, 1, 3)]
+        assert [breaches(alarm, one) for one in values] == [told, told, False, False], "without a group, it is new"
     longest = of_service("no-replica", boot_timeout="24h")
     assert longest.period * longest.periods == 24 * 3600, "the most that an alarm can look back"
     assert of_service("no-replica").says == (
