@@ -24,7 +24,7 @@ def test_everything_to_wait_for_is_in_the_state_of_the_stack() -> None:
     assert awaited_of(stack_state("cat", state(), config)) == scripted.replaced(
         stack="cat", port=None, on_failure="keep"
     )
-    assert awaited_of(stack_state("cat", state(), {})) == scripted.replaced(port=None)
+    assert awaited_of(stack_state("cat", state(), {})) == scripted.replaced(stack="cat", port=None)
 
 
 @pytest.mark.parametrize(
