@@ -1,0 +1,5 @@
+"""The machine whose lines become metrics."""
+
+from tests.boot.conftest import machine
+
+__all__ = ["machine"]
