@@ -29,8 +29,8 @@ class DemandMetric:
         self._table = table
 
     def note(self, service: Service) -> None:
-        """Write a line if the service can be without a replica."""
-        if service.min_replicas == 0 and self._output is not None:
+        """Note a request for a service that can be without a replica."""
+        if self._output is not None:
             described = Described(int(time.time() * 1000), _METRICS)
             line = {"_aws": described, TABLE: self._table, RUN: service.run, METRIC: 1}
             self._output.write(msgspec.json.encode(line) + b"\n")

@@ -84,7 +84,8 @@ class App:
         finally:
             exchange.close()
             self._open.discard(exchange)
-            await exchange.end()
+            if exchange.listeners:
+                await exchange.end()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while (await receive())["type"] != "lifespan.shutdown":

@@ -40,7 +40,6 @@ class Exchange(Recorded):
 
     __slots__ = (
         "_held",
-        "_listeners",
         "_open_bodies",
         "_out_of_time",
         "_send",
@@ -54,6 +53,7 @@ class Exchange(Recorded):
         "form",
         "hosts",
         "limits",
+        "listeners",
         "origin",
         "preflight",
         "receive",
@@ -96,7 +96,8 @@ class Exchange(Recorded):
         """Headers with the rest of the limit of the caller's key."""
         self.started = False
         """The status has been sent."""
-        self._listeners = listeners
+        self.listeners = listeners
+        """They are told of the end of this request, in this order."""
         self.done = False
         self._out_of_time = False
         self._open_bodies: OpenBodies | None = None
@@ -220,16 +221,15 @@ class Exchange(Recorded):
     async def finish(self, data: bytes = b"") -> None:
         """The body's last piece. The listeners are told before: a function may be frozen as soon as it has gone out."""
         self.done = True
-        if self._listeners:
+        if self.listeners:
             await self.end()
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def end(self) -> None:
         """Tell the listeners, once, that the request has ended."""
-        listeners, self._listeners = self._listeners, ()
-        if not self.ended:
-            self.ended = time.monotonic()
-            self.failed = self.status >= 500 or (self.error is not None and self.status < 400)
+        listeners, self.listeners = self.listeners, ()
+        self.ended = time.monotonic()
+        self.failed = self.status >= 500 or (self.error is not None and self.status < 400)
         for listener in listeners:
             try:
                 waiting = listener(self)
