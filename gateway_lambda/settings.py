@@ -58,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_requests: int = 0
     """1: a line on stderr for each request. 0: none."""
     request_lines: str = ""
-    """A file for the line of JSON of each request. Empty: stdout, with a table of DynamoDB; else there are none."""
+    """A file for the line of JSON of each request. Empty: stdout with a table of DynamoDB, otherwise nowhere."""
 
     @property
     def table(self) -> str:

@@ -21,7 +21,7 @@ _UNITS = {
     "TokensPerSecond": "Count/Second",
 }
 _ALWAYS = 3
-"""So many of them has every request."""
+"""How many of them each request has: the first ones."""
 
 
 class _Line(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):

@@ -19,8 +19,8 @@ WHOLE = (
     *(0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0),
     *(120.0, 240.0, 480.0, 960.0, 1920.0, 7680.0),
 )
-"""Upper limits of the buckets, in seconds: vLLM's, so that graphs of both can lie above each other
-(vllm/v1/metrics/loggers.py)."""
+"""Upper limits of the buckets, in seconds. They are those of vLLM (vllm/v1/metrics/loggers.py), so that graphs of both
+can be compared."""
 
 
 class Histogram:

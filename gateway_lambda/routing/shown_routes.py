@@ -1,5 +1,5 @@
-"""The routes that are written down of requests: the paths that are known. All other paths are one, for they can have
-anything in them, such as the name of a person."""
+"""How the route of a request is written down. Only known paths are: another path can have anything in it, such as the
+name of a person."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.gateway.keys import ALL, secret
 from tests.gateway.request_lines import Lines
-from tests.gateway.scripted_tgi import answer, failure, reply, stream
+from tests.gateway.scripted_tgi import Tgi, answer, failure, reply, stream
 from tests.gateway.serving import Bench
 
 MARK = "ZQX"
@@ -30,18 +30,24 @@ BODIES = {
 }
 
 
+class Served(NamedTuple):
+    lines: Lines
+    openai: Tgi
+    """Behind the model `o`, of format openai."""
+    own: Tgi
+    """Behind a run without a model."""
+
+
 @pytest.fixture
-def served(bench: Bench, tmp_path: Path) -> Lines:
-    openai = bench.upstream()
-    own = bench.upstream()
-    bench.others = {"openai": openai, "own": own}  # type: ignore[attr-defined]
+def served(bench: Bench, tmp_path: Path) -> Served:
+    openai, own = bench.upstream(), bench.upstream()
     bench.register(
         bench.service(auth=True),
         bench.service("openai", model="o", format="openai", auth=True, url=openai.url),
         bench.service("own", model=None, auth=False, url=own.url),
         keys=(ALL,),
     )
-    return Lines(bench, tmp_path / "lines")
+    return Served(Lines(bench, tmp_path / "lines"), openai, own)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -56,7 +62,7 @@ def served(bench: Bench, tmp_path: Path) -> Lines:
 )
 def test_no_line_has_a_word_of_prompt_answer_key_query_or_header(
     bench: Bench,
-    served: Lines,
+    served: Served,
     said: str,
     path: str,
     model: str,
@@ -65,15 +71,14 @@ def test_no_line_has_a_word_of_prompt_answer_key_query_or_header(
     key: str,
     wrong: dict[str, Any],
 ) -> None:
-    others = bench.others  # type: ignore[attr-defined]
     bench.tgi.usual = failure(422, said, "validation") if fails else answer(said, said)
     error = {"error": {"message": said, "type": said, "code": said, "param": said}}
     chunk = b"data: " + json.dumps({"choices": [{"delta": {"content": said}}], "usage": None}).encode() + b"\n\n"
     whole = {"choices": [{"message": {"content": said}}], "usage": {"prompt_tokens": 1, said: said}}
-    others["openai"].usual = reply(400, json.dumps(error)) if fails else reply(200, json.dumps(whole))
+    served.openai.usual = reply(400, json.dumps(error)) if fails else reply(200, json.dumps(whole))
     if streamed and not fails:
-        others["openai"].usual = stream(chunk, b"data: [DONE]\n\n")
-    others["own"].usual = reply(500 if fails else 200, said.encode(), "text/plain")
+        served.openai.usual = stream(chunk, b"data: [DONE]\n\n")
+    served.own.usual = reply(500 if fails else 200, said.encode(), "text/plain")
     headers = {"authorization": f"Bearer {key}", "x-own": MARK, "user-agent": MARK, "x-request-id": MARK}
     body = {"model": model, "stream": streamed, **BODIES[path](said), **wrong}
     query = f"?q={quote(said, safe='')}"
@@ -81,15 +86,15 @@ def test_no_line_has_a_word_of_prompt_answer_key_query_or_header(
     bench.http.get(f"{bench.url}/v1/models/{quote(said, safe='')}{query}", headers=headers)
     bench.http.get(f"{bench.url}/services/own/{quote(said, safe='')}{query}", headers=headers)
     bench.http.get(f"{bench.url}/services/{MARK}/x{query}", headers=headers)
-    served.new(4)
-    assert MARK not in served.path.read_text()
+    served.lines.new(4)
+    assert MARK not in served.lines.path.read_text()
     numbers = bench.http.get(f"{bench.url}/metrics", headers={"authorization": f"Bearer {secret('all')}"})
     assert numbers.status_code == 200
-    served.new()
+    served.lines.new()
     assert MARK not in numbers.text
 
 
-def test_the_names_that_lines_have_are_those_of_the_registry(bench: Bench, served: Lines) -> None:
+def test_the_names_that_lines_have_are_those_of_the_registry(bench: Bench, served: Served) -> None:
     """Keys, runs and models have names, and these are in the lines. The mark is one then, or this test sees nothing."""
     bench.register(bench.service(MARK.lower(), model=MARK, auth=True), keys=({**ALL, "name": MARK},))
     response = httpx.post(
@@ -98,5 +103,5 @@ def test_the_names_that_lines_have_are_those_of_the_registry(bench: Bench, serve
         headers={"authorization": f"Bearer {secret('all')}"},
     )
     assert response.status_code == 200
-    (line,) = served.new()
+    (line,) = served.lines.new()
     assert (line["key"], line["Run"], line["model"]) == (MARK, MARK.lower(), MARK)
