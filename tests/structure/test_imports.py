@@ -8,6 +8,7 @@ from importlib.metadata import packages_distributions
 
 import pytest
 
+from infra.packaging.contents import LEFT_OUT
 from tests.structure.requirements_files import normal, pinned
 from tests.structure.source import PACKAGES, lies_under, modules
 
@@ -69,10 +70,6 @@ def test_nothing_that_is_deployed_speaks_of_running_locally(folder: str) -> None
     assert found == []
 
 
-NOT_IN_THE_FUNCTION = {("gateway_lambda.monitoring.prometheus_text", "prometheus_client")}
-"""Imports for requests that a function refuses (tests/gateway/test_metrics.py starts a gateway without them)."""
-
-
 @pytest.mark.parametrize(
     ("folders", "requirements"),
     [
@@ -91,7 +88,7 @@ def test_every_import_is_pinned_where_the_part_is_installed_from(folders: tuple[
         for top in {name.split(".")[0] for name in module.imports()}
         if top not in sys.stdlib_module_names
         and top not in (*PACKAGES, "__future__")
-        and not (requirements == "requirements-lambda.txt" and (module.name, top) in NOT_IN_THE_FUNCTION)
+        and not (requirements == "requirements-lambda.txt" and f"{module.name.replace('.', '/')}.py" in LEFT_OUT)
         and not any(normal(name) in there for name in distributions.get(top, [top]))
     }
     assert sorted(missing) == []
