@@ -52,7 +52,7 @@ class Tally:
         self.each_token = Histogram(EACH_TOKEN)
         """For each token of a stream after the first, on average."""
         self.whole = Histogram(WHOLE)
-        """From a request to the end of its answer, if that came to its end."""
+        """From a request to the end of its answer, if the model gave one and it came to its end."""
 
 
 class Tallies:
@@ -83,7 +83,8 @@ class Tallies:
         if tally is None:
             tally = self.models[run, model] = Tally()
         usage, ended, first = exchange.usage, exchange.ended, exchange.first_token
-        if exchange.status == 200 and exchange.error is None and not exchange.client_left:
+        answered = usage is not None or exchange.stream
+        if answered and exchange.status == 200 and exchange.error is None and not exchange.client_left:
             tally.whole.observe(ended - exchange.begun)
         if first:
             tally.first_token.observe(first - exchange.begun)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from commands.usage.__main__ import Means, main
 from tests.gateway.request_lines import FAST, expected, plain
 from tests.support.local_service import MISTRAL_MODEL, LocalService
 
 ASKED = {"model": MISTRAL_MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5, "temperature": 0}
 
 
-def lines_of(service: LocalService) -> dict[str, dict[str, Any]]:
-    """The lines of all requests so far, by their ids."""
+def file_of(service: LocalService) -> Path:
+    """The file with the lines of its gateway, as `make local` names it."""
     found = [json.loads(path.read_text()) for path in Path(tempfile.gettempdir()).glob("servestack-*/served.json")]
     (path,) = [served["request_lines"] for served in found if served["gateway"] == service.url]
-    lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
+    return Path(path)
+
+
+def lines_of(service: LocalService) -> dict[str, dict[str, Any]]:
+    """The lines of all requests so far, by their ids."""
+    lines = [json.loads(line) for line in file_of(service).read_text().splitlines()]
     return {line["request_id"]: line for line in lines}
 
 
@@ -52,3 +61,21 @@ def test_a_request_has_a_line_in_the_file_a_line_on_the_console_and_its_tokens_i
     }
     written = rf"POST /v1/chat/completions {service.run} 200 \d+\.\d{{3}} s {usage['prompt_tokens']}\+5 tokens"
     service.process.wait_for(lambda output: re.search(written, output) is not None)
+
+
+def test_make_usage_counts_these_lines(service: LocalService, capsys: pytest.CaptureFixture[str]) -> None:
+    def nobody(*_: Any) -> Any:
+        raise AssertionError("the command asks AWS")
+
+    httpx.post(f"{service.url}/v1/chat/completions", json={**ASKED, "stream": True}, timeout=60)
+    here = (file_of(service),)
+    means = Means(pulumi=nobody, clients=nobody, local=lambda: here, now=lambda: datetime.now(UTC), clock=nobody)
+    assert main(["--csv"], means=means) == 0
+    rows = {row["run"]: row for row in csv.DictReader(capsys.readouterr().out.splitlines())}
+    of_run = [line for line in lines_of(service).values() if line.get("Run") == service.run]
+    counted = [rows[service.run][name] for name in ("requests", "errors", "prompt_tokens", "completion_tokens")]
+    summed = [
+        sum(line.get(name, 0) for line in of_run) for name in ("Requests", "Errors", "PromptTokens", "CompletionTokens")
+    ]
+    assert counted == [str(each) for each in summed]
+    assert float(rows[service.run]["ttft_p50_ms"]) > 0
