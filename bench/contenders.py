@@ -73,7 +73,7 @@ def gateway(
     upstream: int, port: int, registry: Path, *, services: int = 1, name: str = "gateway", lines: bool = True
 ) -> Contender:
     """This gateway, all features on, keys checked, serving `services` models in each format; the last one is asked.
-    `lines`: it writes request lines, into a file beside the registry's."""
+    `lines`: it writes request lines, into a file beside the registry file."""
     records = [
         {
             "run": f"run-{kind}-{number}",

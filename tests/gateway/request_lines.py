@@ -34,7 +34,7 @@ class Lines:
     def new(self, count: int = 1) -> list[dict[str, Any]]:
         """The lines since the last call, of which there are `count`, without what no two requests have the same.
 
-        The line of an answer is there before the answer's end. That of a request whose client leaves is waited for.
+        They come a moment after the end of the request.
         """
         give_up = time.monotonic() + 20
         while len(found := self._lines()[self._read :]) < count and time.monotonic() < give_up:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -20,12 +21,24 @@ from gateway_lambda.settings import Settings, SettingsError
 from tests.gateway.request_lines import Lines, expected
 from tests.gateway.serving import HI, Bench
 from tests.gateway.test_process import process
+from tests.support.processes import wait_until
 
 CHAT = {"model": "m", "messages": HI}
 
 
 def numbered(number: int) -> bytes:
     return b'{"number": %d, "more": "%s"}\n' % (number, b"x" * 70)
+
+
+def write(output: LineFile, *numbers: int) -> None:
+    """Write these lines one by one."""
+
+    async def writing() -> None:
+        for number in numbers:
+            output.write(numbered(number))
+            output.flush()
+
+    asyncio.run(writing())
 
 
 def numbers(path: Path) -> list[int]:
@@ -37,14 +50,13 @@ def test_a_full_file_loses_its_older_half_and_says_so(tmp_path: Path, caplog: py
     each = len(numbered(1000))
     output = LineFile(str(path), most=10 * each)
     with caplog.at_level(logging.WARNING):
-        for number in range(1000, 1010):
-            output.write(numbered(number))
+        write(output, *range(1000, 1010))
         assert (numbers(path), caplog.messages) == ([*range(1000, 1010)], [])
-        output.write(numbered(1010))
+        write(output, 1010)
     assert numbers(path) == [*range(1006, 1011)]
     assert caplog.messages == [f"{path} was full: the older half of its request lines is gone"]
     for number in range(1011, 1100):
-        output.write(numbered(number))
+        write(output, number)
         assert path.stat().st_size <= 10 * each
     output.close()
     assert numbers(path)[-1] == 1099
@@ -55,13 +67,32 @@ def test_the_lines_of_an_earlier_process_stay_and_count(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     for number in (1, 2):
         output = LineFile(str(path), most=3 * len(numbered(1)))
-        output.write(numbered(number))
+        write(output, number)
         output.close()
     output = LineFile(str(path), most=3 * len(numbered(1)))
-    output.write(numbered(3))
-    output.write(numbered(4))
+    write(output, 3, 4)
     output.close()
     assert numbers(path) == [3, 4]
+
+
+def test_the_lines_of_a_moment_are_one_write_and_none_is_lost_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    output = LineFile(str(path))
+    sizes: list[int] = []
+
+    async def writing() -> None:
+        for number in (1000, 1001, 1002):
+            output.write(numbered(number))
+        sizes.append(path.stat().st_size)
+        while not path.stat().st_size:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        sizes.append(path.stat().st_size)
+        output.write(numbered(1003))
+
+    asyncio.run(writing())
+    output.close()
+    assert sizes == [0, 3 * len(numbered(1000))]
+    assert numbers(path) == [1000, 1001, 1002, 1003]
 
 
 def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
@@ -111,12 +142,10 @@ def test_a_file_that_cannot_become_smaller_goes_on(tmp_path: Path, caplog: pytes
     folder = tmp_path / "folder"
     folder.mkdir()
     output = LineFile(str(folder / "lines"), most=2 * len(numbered(1)))
-    output.write(numbered(1))
-    output.write(numbered(2))
+    write(output, 1, 2)
     (folder / "lines").unlink()
     with caplog.at_level(logging.WARNING):
-        output.write(numbered(3))
-        output.write(numbered(4))
+        write(output, 3, 4)
     output.close()
     assert caplog.messages == ["request lines cannot be written, and are lost: No such file or directory"]
 
@@ -153,13 +182,16 @@ def test_a_write_that_fails_fails_no_request(bench: Bench, tmp_path: Path, caplo
         for _ in range(3):
             assert bench.post().status_code == 200
         assert [event for event in bench.events() if event == "[DONE]"] == ["[DONE]"]
+        wait_until(lambda: bool(caplog.messages), what="a warning")
     assert caplog.messages == ["request lines cannot be written, and are lost: No space left on device"]
 
 
 def test_the_process_writes_the_file_that_the_variable_names(bench: Bench, tmp_path: Path) -> None:
     path = tmp_path / "lines"
-    with process(bench, GATEWAY_REQUEST_LINES=str(path)) as (_, url):
+    with process(bench, GATEWAY_REQUEST_LINES=str(path)) as (started, url):
         assert httpx.post(f"{url}/v1/chat/completions", json=CHAT).status_code == 200
+        started.terminate()
+        started.wait(20)
         (line,) = path.read_text().splitlines()
     assert json.loads(line)["CompletionTokens"] == 4
 

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from commands.usage.__main__ import Means, main
 from tests.gateway.request_lines import FAST, expected, plain
 from tests.support.local_service import MISTRAL_MODEL, LocalService
+from tests.support.processes import wait_until
 
 ASKED = {"model": MISTRAL_MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5, "temperature": 0}
 
@@ -28,8 +29,10 @@ def file_of(service: LocalService) -> Path:
     return Path(path)
 
 
-def lines_of(service: LocalService) -> dict[str, dict[str, Any]]:
-    """The lines of all requests so far, by their ids."""
+def lines_of(service: LocalService, answer: httpx.Response) -> dict[str, dict[str, Any]]:
+    """The lines of all requests so far, by their ids. That of the request with this answer is waited for."""
+    last = answer.headers["x-request-id"]
+    wait_until(lambda: last in file_of(service).read_text(), within=20, what="a request line")
     lines = [json.loads(line) for line in file_of(service).read_text().splitlines()]
     return {line["request_id"]: line for line in lines}
 
@@ -49,7 +52,7 @@ def test_a_request_has_a_line_in_the_file_a_line_on_the_console_and_its_tokens_i
     before = tokens(service)
     streamed = httpx.post(url, json={**ASKED, "stream": True}, timeout=60)
     counts = {"PromptTokens": usage["prompt_tokens"], "CompletionTokens": 5}
-    lines = lines_of(service)
+    lines = lines_of(service, streamed)
     told = {"Run": service.run, "model": MISTRAL_MODEL, **counts}
     route = "POST /v1/chat/completions"
     assert plain(lines[whole.headers["x-request-id"]]) == expected(route, **told)
@@ -67,12 +70,13 @@ def test_make_usage_counts_these_lines(service: LocalService, capsys: pytest.Cap
     def nobody(*_: Any) -> Any:
         raise AssertionError("the command asks AWS")
 
-    httpx.post(f"{service.url}/v1/chat/completions", json={**ASKED, "stream": True}, timeout=60)
+    last = httpx.post(f"{service.url}/v1/chat/completions", json={**ASKED, "stream": True}, timeout=60)
+    lines = lines_of(service, last).values()
     here = (file_of(service),)
     means = Means(pulumi=nobody, clients=nobody, local=lambda: here, now=lambda: datetime.now(UTC), clock=nobody)
     assert main(["--csv"], means=means) == 0
     rows = {row["run"]: row for row in csv.DictReader(capsys.readouterr().out.splitlines())}
-    of_run = [line for line in lines_of(service).values() if line.get("Run") == service.run]
+    of_run = [line for line in lines if line.get("Run") == service.run]
     counted = [rows[service.run][name] for name in ("requests", "errors", "prompt_tokens", "completion_tokens")]
     summed = [
         sum(line.get(name, 0) for line in of_run) for name in ("Requests", "Errors", "PromptTokens", "CompletionTokens")
