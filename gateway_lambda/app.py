@@ -14,6 +14,7 @@ from gateway_lambda.routing.demand_metric import DemandMetric
 from gateway_lambda.routing.hosts import place
 from gateway_lambda.routing.keys import Admission
 from gateway_lambda.routing.proxy import pass_on
+from gateway_lambda.routing.recent_use import RecentUse
 from gateway_lambda.routing.runs import Runs
 from gateway_lambda.routing.shown_routes import OTHER_RUN, RUN_ROUTES
 from gateway_lambda.server.app import App
@@ -40,7 +41,8 @@ def make_app(settings: Settings, registry: RegistrySource) -> App:
         if lines is not None:
             lines.close()
 
-    return App(settings, gateway.answer, close, _listeners(settings, lines, tallies), open_exchanges)
+    listeners = [*_listeners(settings, lines, tallies), *gateway.listeners]
+    return App(settings, gateway.answer, close, listeners, open_exchanges)
 
 
 def _listeners(settings: Settings, lines: LineOutput | None, tallies: Tallies | None) -> list[Listener]:
@@ -67,7 +69,10 @@ class _Gateway:
         self._registry = registry
         self._upstream = Upstream(settings)
         make_generator = partial(TgiGenerator, self._upstream, settings)
-        self._runs = Runs(settings.upstream, make_generator, demand)
+        # Several processes share a table, and their replicas write what they do into it.
+        recent = None if settings.table else RecentUse()
+        self.listeners: list[Listener] = [] if recent is None else [recent.note]
+        self._runs = Runs(settings.upstream, make_generator, demand, recent)
         self.close = self._runs.close
         self._admission = Admission(registry)
         self._interface = Interface(settings, registry, self._admission, self._runs, self._upstream, tallies)
