@@ -28,7 +28,7 @@ except (SettingsError, RegistryError) as problem:
     sys.exit(f"gateway: {problem}")
 set_up_logging(settings.log)
 if settings.log_requests:
-    from gateway_lambda.server.request_log import set_up_request_log
+    from gateway_lambda.monitoring.request_log import set_up_request_log
 
     set_up_request_log()
 
