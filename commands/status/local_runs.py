@@ -46,19 +46,20 @@ class _Served(msgspec.Struct, frozen=True):
 def local_runs() -> tuple[LocalRun, ...]:
     """Return the runs that answer now, the newest first. A `make local` that was killed leaves a file, but no gateway
     that answers."""
-    return tuple(run for one in _serving() for run in one.runs)
+    return tuple(run for one in _newest() if _answers(one.gateway) for run in one.runs)
 
 
 def local_request_lines() -> tuple[Path, ...]:
     """Return the files with the request lines of the gateways that answer now. A file may not exist yet."""
-    return tuple(Path(one.request_lines) for one in _serving() if one.request_lines is not None)
+    return tuple(Path(one.request_lines) for one in _newest() if one.request_lines and _answers(one.gateway))
 
 
-def _serving() -> Iterator[_Served]:
+def _newest() -> Iterator[_Served]:
+    """Yield what each gateway last wrote, the newest first."""
     served: dict[str, _Served] = {}
     for one in sorted(_files(), key=lambda one: one.runs[0].since):
         served[one.gateway] = one
-    yield from (one for one in reversed(served.values()) if _answers(one.gateway))
+    yield from reversed(served.values())
 
 
 def _files() -> Iterator[_Served]:
