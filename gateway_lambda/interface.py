@@ -181,9 +181,7 @@ class Interface:
         try:
             from gateway_lambda.monitoring.prometheus_text import metrics_text
         except ImportError:
-            raise not_found(
-                "/metrics needs a package on the gateway's machine: pip install prometheus-client"
-            ) from None
+            raise not_found("/metrics needs a package where the gateway runs: pip install prometheus-client") from None
         runs = {service.run for service in table.services if may_use(key, service)}
         accept = (exchange.header(b"accept") or b"").decode("latin-1")
         kind, text = metrics_text(self._tallies, accept, runs.__contains__)

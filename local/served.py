@@ -13,8 +13,8 @@ NAME = "served.json"
 
 
 def write_served(folder: Path, runs: Sequence[Run], *, gateway: str, request_lines: Path) -> None:
-    """Write the runs. `gateway`: base URL of the gateway in front of them. `request_lines`: the file with a line of each
-    request (docs/gateway.md#request-lines). The file has no key and no variable."""
+    """Write the runs. `gateway`: base URL of the gateway in front of them. `request_lines`: the file with a line of
+    each request (docs/gateway.md#request-lines). The file has no key and no variable."""
     since = datetime.now(UTC).isoformat()
     served = [
         {

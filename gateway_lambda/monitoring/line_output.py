@@ -34,7 +34,8 @@ class LineOutput:
         self._descriptor = descriptor
         self._size = size
         self._most = most
-        self._failing = False
+        self._failing = self._torn = False
+        """The last write failed, or only a part of its line was written."""
 
     def write(self, line: bytes) -> None:
         """Write a line, which ends with a line feed. It raises nothing: what cannot be written is lost, which is logged
@@ -43,7 +44,9 @@ class LineOutput:
             self._size += len(line)
             if self._size > self._most:
                 self._make_room(line)
-            os.write(self._descriptor, line)
+            if self._torn:
+                line = b"\n" + line
+            self._torn = os.write(self._descriptor, line) < len(line)
             self._failing = False
         except OSError as problem:
             if not self._failing:

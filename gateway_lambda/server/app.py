@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import GatewayError, ServiceError
+from gateway_lambda.server.climbing import REFUSED
 from gateway_lambda.server.cross_origin import open_to
 from gateway_lambda.server.deadline import SECONDS
 from gateway_lambda.server.exchange import Exchange, Listener, Send
@@ -59,6 +60,8 @@ class App:
         if exchange.origin is not None:
             open_to(exchange.origin, exchange, self._origins)
         try:
+            if REFUSED in scope:
+                raise scope[REFUSED]
             await self._answer(exchange)
         except GatewayError as error:
             exchange.error = error.code
