@@ -1,5 +1,6 @@
-"""The machine whose lines become metrics."""
+"""The gateway and the machine whose lines become metrics."""
 
 from tests.boot.conftest import machine
+from tests.gateway.conftest import bench, loop
 
-__all__ = ["machine"]
+__all__ = ["bench", "loop", "machine"]
