@@ -7,6 +7,7 @@ import os
 
 import msgspec
 
+from gateway_lambda.registry.counters import MemoryCounters
 from gateway_lambda.registry.record import Key, Registry, Service
 from gateway_lambda.registry.table import Table
 
@@ -30,6 +31,7 @@ class FileRegistry:
     def __init__(self, path: str) -> None:
         """Raises `RegistryError` if the file cannot be read."""
         self._path = path
+        self.counters = MemoryCounters()
         self._stamp: _Stamp | None = None
         try:
             self._stamp = self._look()

@@ -1,4 +1,5 @@
-"""The table's items: `run#<run>` and `model#<name>` with their `record`, `key#<name>` with `sha256` and `runs`."""
+"""The table's items: `run#<run>` and `model#<name>` with their `record`, `key#<name>` with their
+`record`, or with `sha256`, `runs` and the limits of the key."""
 
 from __future__ import annotations
 
@@ -71,7 +72,7 @@ def _claim(item: Item, model: str) -> ModelClaim:
 def _key(item: Item, name: str) -> Key:
     if "record" in item:
         return msgspec.structs.replace(_decoded(item, "record", Key), name=name)
-    fields = {field: _plain(item[field]) for field in ("sha256", "runs", "requests_per_minute") if field in item}
+    fields = {field: _plain(item[field]) for field in Key.__struct_fields__ if field in item}
     return msgspec.convert({**fields, "name": name}, Key)
 
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from gateway_lambda.registry.counters import Counters
 from gateway_lambda.registry.record import Key, ModelClaim, Registry, Service
 
 _LOG = logging.getLogger(__name__)
@@ -78,6 +79,11 @@ class Table:
 
 class RegistrySource(Protocol):
     """Where the registry's state comes from. Both calls answer from memory whenever that is fresh enough."""
+
+    @property
+    def counters(self) -> Counters:
+        """Where requests are counted for limits."""
+        ...
 
     async def table(self) -> Table:
         """The state to serve a request by."""
