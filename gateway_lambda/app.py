@@ -33,8 +33,7 @@ class _Gateway:
         self._registry = registry
         self._upstream = Upstream(settings)
         make_generator = partial(TgiGenerator, self._upstream, settings)
-        self._runs = Runs(settings.upstream, make_generator, DemandMetric(settings.registry))
-        self.close = self._runs.close
+        self._runs = Runs(settings.upstream, make_generator, DemandMetric(settings.registry), registry.counters)
         self._admission = Admission(registry)
         self._interface = Interface(settings, registry, self._admission, self._runs, self._upstream)
 
@@ -47,6 +46,11 @@ class _Gateway:
             await self._interface.answer(exchange, path)
         else:
             await self._pass_on(exchange, run, path, prefix)
+
+    def close(self) -> None:
+        """End all connections."""
+        self._runs.close()
+        self._registry.counters.close()
 
     async def _pass_on(self, exchange: Exchange, run: str, path: bytes, prefix: bytes) -> None:
         service, table = await self._admission.admitted(

@@ -49,7 +49,8 @@ async def pass_on(
     passed on; the Authorization header of an open run is. `patience`: how many seconds the service may be silent before
     and within its response, while no more of the request comes. Raises `GatewayError` before anything is sent.
     """
-    run.rates.check(exchange, path)
+    if run.rates is not None:
+        await run.rates.check(exchange, path)
     limit = asyncio.timeout(patience)
     body = await _request_body(exchange, limit, patience)
     query: bytes = exchange.scope["query_string"]

@@ -72,6 +72,8 @@ class App:
                 )
         finally:
             exchange.close()
+            if exchange.at_end is not None:
+                await exchange.end()
             if since is not None:
                 from gateway_lambda.server.request_log import log_request
 

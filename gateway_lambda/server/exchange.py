@@ -43,6 +43,7 @@ class Exchange:
         "_send",
         "_task",
         "_timer",
+        "at_end",
         "authorization",
         "client_left",
         "coding",
@@ -62,6 +63,7 @@ class Exchange:
         "scope",
         "started",
         "status",
+        "usage",
     )
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -91,6 +93,10 @@ class Exchange:
         self.form: AnswerForm | None = None  # None: OpenAI's
         self.limits: tuple[Header, ...] = ()
         """Headers with the rest of the limit of the caller's key."""
+        self.at_end: Callable[[], Awaitable[None]] | None = None
+        """What is awaited before the last bytes go out, or when it is clear that none will: after them, a function can
+        be frozen at any time."""
+        self.usage = None
         self.started = False
         """The status has been sent."""
         self.status = 0
@@ -232,7 +238,15 @@ class Exchange:
     async def finish(self, data: bytes = b"") -> None:
         """The body's last piece."""
         self.done = True
+        if self.at_end is not None:
+            await self.end()
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def end(self) -> None:
+        """Do what is to be done at the end, once."""
+        at_end, self.at_end = self.at_end, None
+        if at_end is not None:
+            await at_end()
 
     def leave(self) -> None:
         """The client has left: cancel the task that serves it, unless it is done."""
