@@ -53,6 +53,7 @@ class PageRoutes:
             status = "unknown" if exchange.authorization else "none"
         else:
             table, status = await self._registry.table(), "known"
+            exchange.key = key.name
         usable = [service for service in table.services if may_use(key, service)]
         self._states.keep(table)
         states = await asyncio.gather(*(self._states.of(service, table) for service in usable))

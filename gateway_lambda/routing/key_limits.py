@@ -33,17 +33,18 @@ class KeyLimits:
         limits = Limits(None if per is None else per_minute(per), tokens, key.max_concurrent)
         now = self._now()
         entry = Entry(f"key#{person(key.name)}", limits, exchange.request_id.decode(), now)
+        others = exchange.listeners
         if tokens is not None or key.max_concurrent is not None:
-            exchange.at_end = partial(self._end, exchange, entry)
+            exchange.listeners = (partial(self._end, entry), *others)
         verdict = await self._counters.begin(entry)
         if verdict is None:
             return
         exchange.limits = tuple(_headers(key, limits, verdict.counted, now))
         if verdict.refused is not None:
-            exchange.at_end = None
+            exchange.listeners = others
             raise _refusal(verdict.refused, key, limits.rate, verdict.counted, now)
 
-    async def _end(self, exchange: Exchange, entry: Entry) -> None:
+    async def _end(self, entry: Entry, exchange: Exchange) -> None:
         usage = exchange.usage
         tokens = 0 if usage is None else (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
         await self._counters.end(entry, tokens, self._now())

@@ -16,7 +16,7 @@ from gateway_lambda.app import make_app
 from gateway_lambda.page.document import document, prefers_page
 from gateway_lambda.registry.file import FileRegistry
 from gateway_lambda.server.adapter import behind_adapter
-from gateway_lambda.server.exchange import Message
+from gateway_lambda.server.request_body import Message
 from gateway_lambda.settings import Settings
 from tests.gateway.keys import ALL, secret
 from tests.gateway.scripted_tgi import Tgi, reply
