@@ -7,7 +7,7 @@ secrets stay encrypted.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,16 @@ GATEWAY = "servestack:gateway:Gateway"
 STACK = "pulumi:pulumi:Stack"
 PROJECT = "servestack"
 """As in Pulumi.yaml."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bought:
+    """How the instances of a service are bought."""
+
+    types: tuple[str, ...]
+    """AWS's names of the instance types, the plan's first offer first."""
+    spot: bool | None
+    """Whether all are spot, or none; `None`: some can be."""
 
 
 class StackError(Exception):
@@ -119,6 +129,19 @@ def service_of(state: StackState) -> Awaited:
         port=None,
         boot_timeout=int(group["healthCheckGracePeriod"]),
         on_failure="keep" if state.setting(f"{PROJECT}:on_failure") == "keep" else "stop",
+    )
+
+
+def bought_of(state: StackState) -> Bought:
+    """Return how a service's instances are bought. Raises `StackError`: the stack is not of a service."""
+    mixed: Mapping[str, Any] = state.one_of(GROUP)["mixedInstancesPolicy"]
+    overrides: Sequence[Mapping[str, Any]] = mixed["launchTemplate"].get("overrides") or ()
+    distribution: Mapping[str, Any] = mixed.get("instancesDistribution") or {}
+    on_demand = distribution.get("onDemandPercentageAboveBaseCapacity", 100) == 100  # AWS's default
+    mixture = distribution.get("onDemandBaseCapacity") or 0
+    return Bought(
+        types=tuple(override["instanceType"] for override in overrides),
+        spot=False if on_demand else None if mixture else True,
     )
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import msgspec
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from gateway_lambda.errors import unavailable
-from gateway_lambda.registry.items import Item, read_items
-from gateway_lambda.registry.table import Table
+from gateway_lambda.registry.items import Item, items_in, read_items
+from gateway_lambda.registry.table import StateItem, Table
 from gateway_lambda.registry.table_client import NO_ANSWER, TableClient
 from gateway_lambda.registry.table_counters import TableCounters
+
+if TYPE_CHECKING:
+    from gateway_lambda.registry.state_items import StateItems
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,16 +35,6 @@ APART = 1.0
 """Seconds between two readings for something that a copy does not have, and after a failed reading."""
 
 
-class _Page(msgspec.Struct, rename="pascal"):
-    items: list[dict[str, dict[str, Any]]]
-
-
-class _Following(msgspec.Struct, rename="pascal"):
-    """Where the next page begins, if there is one."""
-
-    last_evaluated_key: dict[str, Any] | None = None
-
-
 class DynamoRegistry:
     """The last good copy of the registry's items in one table.
 
@@ -56,7 +47,8 @@ class DynamoRegistry:
         """Raises `RegistryError` if a setting is missing, so that the table can never be read."""
         self._clock = clock
         self._client = TableClient(name, environment, clock)
-        self.counters = TableCounters(self._client)
+        self.counters = TableCounters(self._client.another())
+        self._states: StateItems | None = None
         self._table: Table | None = None
         self._pages: list[bytes] = []
         self._problems: frozenset[str] = frozenset()
@@ -76,6 +68,15 @@ class DynamoRegistry:
         if self._usable() and (self._within(APART, self._forced_at) or self._within(APART, self._failed_at)):
             return self._copy()
         return await self._look(consistent=True)
+
+    async def state_items(self, run: str) -> Sequence[StateItem]:
+        """Return what the table has now, or nothing if it does not answer in time."""
+        if self._states is None:
+            # Imported here: a function that starts for a request has no time for what only the page asks.
+            from gateway_lambda.registry.state_items import StateItems
+
+            self._states = StateItems(self._client.another(), self._clock)
+        return await self._states.of(run)
 
     def _copy(self) -> Table:
         if self._table is None or not self._usable():
@@ -105,9 +106,9 @@ class DynamoRegistry:
             self._forced_at = began
         try:
             async with asyncio.timeout(PATIENCE if self._usable() else PATIENCE_WITHOUT):
-                pages = await self._query(consistent)
+                pages = await self._client.query("registry", consistent=consistent)
             if self._table is None or pages != self._pages:
-                self._take([item for page in pages for item in msgspec.json.decode(page, type=_Page).items])
+                self._take(items_in(pages))
                 self._pages = pages
             self._read_at = began
         except NO_ANSWER as problem:
@@ -115,6 +116,9 @@ class DynamoRegistry:
             stays = "the gateway uses the last good copy" if self._usable() else "the gateway has no copy"
             reason = str(problem) or "no answer in time"
             _LOG.error("the registry table %s cannot be read, and %s: %s", self._client.name, stays, reason)
+        finally:
+            # What is open while a function is frozen may be dead after it, and one that is dead costs the whole wait.
+            self._client.close()
 
     def _take(self, items: list[Item]) -> None:
         registry, problems = read_items(items)
@@ -123,19 +127,3 @@ class DynamoRegistry:
                 _LOG.error("registry table %s: the gateway ignores an item: %s", self._client.name, problem)
         self._problems = frozenset(problems)
         self._table = Table(registry, self._table)
-
-    async def _query(self, consistent: bool) -> list[bytes]:
-        """The answer's pages, undecoded, so that the same answer costs nothing more. Raises what `_try` catches."""
-        query: dict[str, Any] = {
-            "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": "registry"}},
-            "ConsistentRead": consistent,
-        }
-        pages: list[bytes] = []
-        while True:
-            # What is open while a function is frozen may be dead after it, and one that is dead costs the whole wait.
-            pages.append(await self._client.ask("Query", query, apart=True))
-            following = msgspec.json.decode(pages[-1], type=_Following).last_evaluated_key
-            if not following:
-                return pages
-            query["ExclusiveStartKey"] = following

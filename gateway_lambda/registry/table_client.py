@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -67,36 +68,51 @@ class TableClient:
         except BadAddress as problem:
             raise RegistryError(f"DynamoDB's address {base!r} cannot be used: {problem}") from None
 
+    def another(self) -> TableClient:
+        """Return a client of the same table with connections of its own."""
+        other = copy(self)
+        other._replica = Replica(self._replica.base, None, tls=self._replica.tls)
+        return other
+
+    def close(self) -> None:
+        """End all connections, also those of requests that wait."""
+        self._replica.close()
+
     async def connect(self) -> None:
         """Open a connection, unless one is open and idle. Raises `OSError`, `TimeoutError`."""
         connection = self._replica.idle_connection() or await self._replica.new_connection(_PATIENCE_TO_CONNECT)
         self._replica.free(connection)
 
-    async def ask(self, operation: str, asked: Mapping[str, Any], *, apart: bool = False) -> bytes:
+    async def query(self, partition: str, *, consistent: bool) -> list[bytes]:
+        """Return the pages with all items of a partition, undecoded. Raises what is in `NO_ANSWER`."""
+        query: dict[str, Any] = {
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": partition}},
+            "ConsistentRead": consistent,
+        }
+        pages: list[bytes] = []
+        while True:
+            pages.append(await self.ask("Query", query))
+            following = msgspec.json.decode(pages[-1], type=_Following).last_evaluated_key
+            if not following:
+                return pages
+            query["ExclusiveStartKey"] = following
+
+    async def ask(self, operation: str, asked: Mapping[str, Any]) -> bytes:
         """Return the body of DynamoDB's answer to an operation such as `Query`.
 
         A connection that was idle can have ended while the function was frozen. If nothing came back on it, the request
-        goes out once more, on another one. `apart`: it goes over a connection of its own, which is closed then. Raises
-        what is in `NO_ANSWER`.
+        goes out once more, on another one. Raises what is in `NO_ANSWER`.
         """
         request = self._request(operation, msgspec.json.encode({"TableName": self.name, **asked}))
-        idle = None if apart else self._replica.idle_connection()
+        idle = self._replica.idle_connection()
         if idle is not None:
             try:
                 return await _answer(idle, request)
             except BrokenOff as problem:
                 if problem.answered:
                     raise
-        connection = await self._replica.new_connection(_PATIENCE_TO_CONNECT)
-        try:
-            return await _answer(connection, request)
-        finally:
-            if apart:
-                connection.end()
-
-    def close(self) -> None:
-        """End all connections."""
-        self._replica.close()
+        return await _answer(await self._replica.new_connection(_PATIENCE_TO_CONNECT), request)
 
     def _request(self, operation: str, body: bytes) -> Request:
         headers = signed(
@@ -112,6 +128,12 @@ class TableClient:
         return self._replica.request(
             b"POST", b"/", [(name.encode(), value.encode()) for name, value in headers.items()], body
         )
+
+
+class _Following(msgspec.Struct, rename="pascal"):
+    """Where the next page begins, if there is one."""
+
+    last_evaluated_key: dict[str, Any] | None = None
 
 
 async def _answer(connection: Connection, request: Request) -> bytes:

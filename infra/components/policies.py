@@ -33,8 +33,9 @@ def write_logs(log_group_arn: str) -> Statement:
 
 
 def read_registry(table_arn: str) -> Statement:
-    """The gateway reads one partition of the table, and does not write to it."""
-    return _allow(["dynamodb:Query"], table_arn, _partition(REGISTRY))
+    """The gateway reads the registry and what replicas say of themselves, and does not write to them."""
+    keys = {_LEADING: [REGISTRY, state_partition("*")]}
+    return _allow(["dynamodb:Query"], table_arn, {"ForAllValues:StringLike": keys})
 
 
 def count_limits(table_arn: str) -> Statement:

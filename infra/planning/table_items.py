@@ -2,10 +2,10 @@
 
 The partition `pk=registry` holds everything that the gateway routes by, so that one Query reads all of it:
 `claim#<run>`, `model#<name>`, `run#<run>`, `key#<name>`. The partition `pk=state#<run>` holds the state items of
-starting replicas, one for each instance (`sk`), and they expire. The partitions `pk=limit#…` hold the counters of the
-gateway's limits, one item each, and they expire too. In `pk=registry`, only the program writes to the items that it created:
-Pulumi would take other writes for drift. Several stacks write to `model#<name>` if they share the name, each with a
-resource of this project.
+starting replicas, one for each instance (`sk`), and they expire. Each partition `pk=limit#…` holds one counter of the
+gateway's limits, and expires too. In `pk=registry`, only the program writes to the items that it created: Pulumi would
+take other writes for drift. Several stacks write to `model#<name>` if they share the name, each with a resource of this
+project.
 """
 
 from __future__ import annotations

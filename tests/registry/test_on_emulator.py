@@ -17,7 +17,7 @@ from gateway_lambda.registry import table_counters
 from gateway_lambda.registry.counters import DAY, SECOND, Counted, Entry, Limits, Verdict, per_minute
 from gateway_lambda.registry.dynamodb import DynamoRegistry
 from gateway_lambda.registry.record import Key, Model, Service
-from gateway_lambda.registry.table import Table
+from gateway_lambda.registry.table import StateItem, Table
 from gateway_lambda.registry.table_client import TableClient
 from gateway_lambda.registry.table_counters import TableCounters
 from infra.components import policies
@@ -79,6 +79,23 @@ def test_the_role_may_count_limits(account: Account, role: dict[str, str]) -> No
     assert asyncio.run(count()) == [Verdict(None, Counted(until, 0, 1)), Verdict("rate", Counted(until, 0, 1))]
     key = {"pk": {"S": counter_partition("alice")}, "sk": {"S": COUNTER}}
     assert account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]["tokens"] == {"N": "7"}
+
+
+def test_what_a_replica_writes_is_what_the_function_reads(account: Account, role: dict[str, str]) -> None:
+    said = {"step": {"S": "pull"}, "percent": {"N": "40"}, "at": {"N": "1800000000"}, "ttl": {"N": "9999999999"}}
+    figures = {"figures": {"S": '{"tokens_per_second": 2.5}'}, "figures_at": {"N": "1800000060"}}
+    account.put(json.dumps({"pk": {"S": "state#open"}, "sk": {"S": "i-1"}, **said, **figures}))
+    found = asyncio.run(DynamoRegistry(TABLE, account.environment(role)).state_items("open"))
+    assert found == (
+        StateItem(
+            instance="i-1",
+            at=1_800_000_000,
+            step="pull",
+            percent=40,
+            figures_at=1_800_000_060,
+            tokens_per_second=2.5,
+        ),
+    )
 
 
 def test_a_registry_above_a_megabyte_is_read_whole(account: Account, role: dict[str, str]) -> None:

@@ -34,10 +34,10 @@ class Watched(TableClient):
         super().__init__(TABLE, environment)
         self.updates: list[Mapping[str, Any]] = []
 
-    async def ask(self, operation: str, asked: Mapping[str, Any], *, apart: bool = False) -> bytes:
+    async def ask(self, operation: str, asked: Mapping[str, Any]) -> bytes:
         assert operation == "UpdateItem"
         self.updates.append(asked)
-        return await super().ask(operation, asked, apart=apart)
+        return await super().ask(operation, asked)
 
 
 class Instance:
