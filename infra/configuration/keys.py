@@ -78,10 +78,10 @@ def _limits_are_shared(value: Mapping[str, KeyOptions]) -> Mapping[str, KeyOptio
                 continue
             before, known = first.setdefault(person(name), (name, limit))
             if limit != known:
-                rule = f"the keys of one person share their limits, so that a second key does not raise them; {option}"
+                rule = f"the keys of one person share their limits, so {option} must be the same for both"
                 remedy = "write the same number for both keys, or only for one of them; it is then the limit of both"
                 found = f"{before} has {known}, and {name} has {limit}"
-                raise problem(f"{rule} must be the same for both", remedy, found=found)
+                raise problem(rule, remedy, found=found)
     return value
 
 
