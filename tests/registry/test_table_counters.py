@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
@@ -36,8 +38,18 @@ class Watched(TableClient):
 
     async def ask(self, operation: str, asked: Mapping[str, Any]) -> bytes:
         assert operation == "UpdateItem"
+        _check_names(asked)
         self.updates.append(asked)
         return await super().ask(operation, asked)
+
+
+def _check_names(asked: Mapping[str, Any]) -> None:
+    """DynamoDB refuses an update with a name or a value that no expression uses, and one with a clause twice."""
+    expression = asked["UpdateExpression"]
+    used = f"{expression} {asked.get('ConditionExpression', '')}"
+    assert set(re.findall(r"#\w+", used)) == set(asked["ExpressionAttributeNames"])
+    assert set(re.findall(r":\w+", used)) == set(asked["ExpressionAttributeValues"])
+    assert all(expression.count(clause) <= 1 for clause in ("SET ", "ADD ", "DELETE "))
 
 
 class Instance:
@@ -200,8 +212,6 @@ asyncio.run(main(sys.argv[1]))
 
 def test_of_all_that_four_processes_ask_at_once_exactly_the_limit_passes(account: Account) -> None:
     """Twenty instances, and 300 requests for four counters. The emulator is slow with so many, and not the counters."""
-    import subprocess
-
     started = [
         subprocess.Popen(
             [sys.executable, "-c", COUNTING, str(number)],
