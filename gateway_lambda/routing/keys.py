@@ -1,5 +1,5 @@
 """Which caller may use which run. The registry has only the SHA-256 of each key. A key
-that has expired is no key.
+that has expired counts as unknown.
 
 A run that the caller may not use gets the same answer as a run that does not exist, so that no answer tells a name.
 """
