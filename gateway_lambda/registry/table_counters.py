@@ -34,6 +34,7 @@ APART = 1.0
 _TRIES = 8
 """Updates for one count. More than four are not needed, unless other instances change what this one supposes."""
 _MOST_SEEN = 10_000
+_NOTHING = Seen()
 
 
 class _Item(msgspec.Struct):
@@ -68,6 +69,9 @@ class TableCounters:
 
     async def begin(self, entry: Entry) -> Verdict | None:
         """Count as `Counters.begin`."""
+        refused = self._refused_still(entry)
+        if refused is not None:
+            return refused
         if 0 <= time.time() - self._failed_at < APART:
             return None
         try:
@@ -89,6 +93,13 @@ class TableCounters:
                 await self._end(entry, tokens if counts_tokens else 0, now)
         except NO_ANSWER as problem:
             self._fail("cannot count the end of a request", problem)
+
+    def _refused_still(self, entry: Entry) -> Verdict | None:
+        """The occupied time and the tokens of a day only grow. So what they refused once is refused without a question,
+        and a caller who does not wait cannot bring the table to its limits."""
+        counted, _ = self._seen.get(entry.counter, _NOTHING).at(entry.begun)
+        reason = why_refused(counted, entry.limits._replace(max_concurrent=None), entry.begun)
+        return None if reason is None else Verdict(reason, counted)
 
     def _fail(self, what: str, problem: Exception) -> None:
         self._failed_at = time.time()

@@ -68,7 +68,7 @@ def _refusal(reason: Reason, key: Key, rate: Rate | None, counted: Counted, now:
         wait = _up(DAY - now % DAY, SECOND)
         return GatewayError(
             429,
-            f"this API key may use {key.tokens_per_day} tokens a day, and they are used up; it can be used again after "
+            f"this API key has used its {_count(key.tokens_per_day, 'token')} of the day; it can be used again after "
             f"midnight in UTC, in {wait} s",
             type="insufficient_quota",
             code="insufficient_quota",
@@ -76,11 +76,15 @@ def _refusal(reason: Reason, key: Key, rate: Rate | None, counted: Counted, now:
         )
     if reason == "rate" and rate is not None:
         wait = max(1, _up(counted.occupied_until - rate.ahead - now, SECOND))
-        message = f"this API key may make {key.requests_per_minute} requests a minute; wait {wait} s"
+        message = f"this API key may make {_count(key.requests_per_minute, 'request')} a minute; wait {wait} s"
     else:
         wait = 1
-        message = f"this API key may have {key.max_concurrent} requests at once; wait until one of them ends"
+        message = f"this API key may have {_count(key.max_concurrent, 'request')} at once; wait until one ends"
     return ServiceError(429, message, "rate_limit_exceeded", headers=(_retry_after(wait),))
+
+
+def _count(number: int | None, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _retry_after(seconds: int) -> Header:

@@ -199,8 +199,8 @@ def test_anthropic_s_routes_refuse_in_anthropic_s_form(bench: Bench) -> None:
         "type": "error",
         "error": {
             "type": "rate_limit_error",
-            "message": "this API key may use 1 tokens a day, and they are used up; it can be used again after midnight "
-            f"in UTC, in {refused.headers['retry-after']} s",
+            "message": "this API key has used its 1 token of the day; it can be used again after midnight in UTC, in "
+            f"{refused.headers['retry-after']} s",
             "code": "insufficient_quota",
         },
         "request_id": refused.headers["x-request-id"],
@@ -236,8 +236,8 @@ def test_tokens_of_whole_and_streamed_answers_count_and_clients_do_not_try_again
     assert (told.value.code, told.value.type) == ("insufficient_quota", "insufficient_quota")
     wait = told.value.response.headers["retry-after"]
     assert told.value.body == {
-        "message": "this API key may use 20 tokens a day, and they are used up; it can be used again after midnight in "
-        f"UTC, in {wait} s",
+        "message": "this API key has used its 20 tokens of the day; it can be used again after midnight in UTC, in "
+        f"{wait} s",
         "type": "insufficient_quota",
         "param": None,
         "code": "insufficient_quota",
@@ -279,7 +279,7 @@ def test_so_many_requests_run_at_once_and_each_way_to_end_makes_room(bench: Benc
         refused = caller.ask()
         assert (refused.status_code, limit_headers(refused)) == (429, {"retry-after": "1"})
         assert refused.json()["error"] == {
-            "message": "this API key may have 1 requests at once; wait until one of them ends",
+            "message": "this API key may have 1 request at once; wait until one ends",
             "type": "rate_limit_error",
             "param": None,
             "code": "rate_limit_exceeded",

@@ -109,10 +109,13 @@ def test_a_count_is_one_update_and_a_second_one_where_another_instance_counted(a
         assert await one.end("b", 10) == 1
         assert await other.begin("d") == (passed(third + 40 * SECOND, 20, 1), 1), "it knows from its refusal"
         assert await one.begin("e") == (Verdict("rate", Counted(third + 40 * SECOND, 20, 1)), 1)
+        assert await one.begin("e") == (Verdict("rate", Counted(third + 40 * SECOND, 20, 1)), 0), (
+            "it knows that already"
+        )
         assert await other.end("d") == 1
         assert await one.begin("f", now=NOON + 60 * SECOND) == (passed(third + 60 * SECOND, 20, 1), 1)
         assert await one.end("f", 80) == 1
-        assert await one.begin("g", now=NOON + 60 * SECOND) == (Verdict("tokens", Counted(third + 60 * SECOND, 100)), 1)
+        assert await one.begin("g", now=NOON + 60 * SECOND) == (Verdict("tokens", Counted(third + 60 * SECOND, 100)), 0)
         assert await other.begin("h", now=NOON + DAY) == (passed(third + DAY, 0, 1), 1)
 
     run(account.environment(), work, 2)
@@ -244,6 +247,23 @@ def test_of_all_that_four_processes_ask_at_once_exactly_the_limit_passes(account
     }
     assert set(counted["rate"] + counted["burst"]) == {None, "rate"}
     assert set(counted["running"] + counted["all"]) == {None, "concurrent"}
+
+
+def test_what_was_refused_once_is_refused_without_a_question_until_it_could_pass(account: Account) -> None:
+    async def work(one: Instance) -> None:
+        rate, tokens = Limits(per_minute(2)), Limits(None, 10)
+        assert [(await one.begin(request, rate))[1] for request in "abcd"] == [1, 1, 0, 0]
+        assert (await one.begin("e", rate, NOON + 30 * SECOND - 1))[1] == 0
+        assert await one.begin("f", rate, NOON + 30 * SECOND) == (passed(NOON + 90 * SECOND, 0, 0), 1)
+        assert (await one.begin("g", tokens))[0] == passed(NOON + 90 * SECOND, 0, 0)
+        assert await one.end("g", 10) == 1
+        assert (await one.begin("h", tokens, 20_001 * DAY - 1))[1] == 0
+        assert await one.begin("i", tokens, 20_001 * DAY) == (passed(NOON + 90 * SECOND, 0, 0), 1)
+        assert await one.begin("j", Limits(None, 10, 1), 20_001 * DAY) == (passed(NOON + 90 * SECOND, 0, 1), 1)
+        full = Verdict("concurrent", Counted(NOON + 90 * SECOND, 0, 1))
+        assert [await one.begin(request, Limits(None, 10, 1), 20_001 * DAY) for request in "kl"] == [(full, 1)] * 2
+
+    run(account.environment(), work)
 
 
 @pytest.fixture
