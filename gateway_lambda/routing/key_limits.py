@@ -8,13 +8,25 @@ available again after its part of the minute. The forms of the headers and codes
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from gateway_lambda.errors import NO_RETRY, GatewayError, Header, ServiceError
 from gateway_lambda.registry.counters import DAY, SECOND, Counted, Counters, Entry, Limits, Rate, Reason, per_minute
 from gateway_lambda.registry.record import Key, person
 from gateway_lambda.server.exchange import Exchange
+
+
+class _Limited(NamedTuple):
+    """A key, and what follows from it for each of its requests."""
+
+    key: Key
+    counter: str
+    limits: Limits
+    requests: Header | None
+    """The header that says how many requests a minute there can be."""
+    tokens: Header | None
 
 
 class KeyLimits:
@@ -23,23 +35,25 @@ class KeyLimits:
     def __init__(self, counters: Counters, now: Callable[[], int] = time.time_ns) -> None:
         self._counters = counters
         self._now = now
+        self._limited: dict[str, _Limited] = {}
 
     async def begin(self, exchange: Exchange, key: Key) -> None:
         """Count a request, and say in its response what is left. Its end is counted before the response ends.
 
         Raises `GatewayError` (429) if a limit of the key is reached.
         """
-        per, tokens = key.requests_per_minute, key.tokens_per_day
-        limits = Limits(None if per is None else per_minute(per), tokens, key.max_concurrent)
-        now = self._now()
-        entry = Entry(f"key#{person(key.name)}", limits, exchange.request_id.decode(), now)
+        limited = self._limited.get(key.name)
+        if limited is None or limited.key is not key:
+            limited = self._limited[key.name] = _limited(key)
+        limits, now = limited.limits, self._now()
+        entry = Entry(limited.counter, limits, exchange.request_id.decode(), now)
         others = exchange.listeners
-        if tokens is not None or key.max_concurrent is not None:
+        if limits.tokens_per_day is not None or limits.max_concurrent is not None:
             exchange.listeners = (partial(self._end, entry), *others)
         verdict = await self._counters.begin(entry)
         if verdict is None:
             return
-        exchange.limits = tuple(_headers(key, limits, verdict.counted, now))
+        exchange.limits = _headers(limited, verdict.counted, now)
         if verdict.refused is not None:
             exchange.listeners = others
             raise _refusal(verdict.refused, key, limits.rate, verdict.counted, now)
@@ -50,17 +64,35 @@ class KeyLimits:
         await self._counters.end(entry, tokens, self._now())
 
 
-def _headers(key: Key, limits: Limits, counted: Counted, now: int) -> Iterator[Header]:
-    if key.requests_per_minute is not None and limits.rate is not None:
+def _limited(key: Key) -> _Limited:
+    per, tokens = key.requests_per_minute, key.tokens_per_day
+    return _Limited(
+        key,
+        f"key#{person(key.name)}",
+        Limits(None if per is None else per_minute(per), tokens, key.max_concurrent),
+        None if per is None else (b"x-ratelimit-limit-requests", b"%d" % per),
+        None if tokens is None else (b"x-ratelimit-limit-tokens", b"%d" % tokens),
+    )
+
+
+def _headers(limited: _Limited, counted: Counted, now: int) -> tuple[Header, ...]:
+    key, rate = limited.key, limited.limits.rate
+    headers: tuple[Header, ...] = ()
+    if limited.requests is not None and rate is not None and key.requests_per_minute is not None:
         ahead = max(0, counted.occupied_until - now)
-        left = max(0, key.requests_per_minute - _up(ahead, limits.rate.each))
-        yield b"x-ratelimit-limit-requests", b"%d" % key.requests_per_minute
-        yield b"x-ratelimit-remaining-requests", b"%d" % left
-        yield b"x-ratelimit-reset-requests", _duration(ahead)
-    if key.tokens_per_day is not None:
-        yield b"x-ratelimit-limit-tokens", b"%d" % key.tokens_per_day
-        yield b"x-ratelimit-remaining-tokens", b"%d" % max(0, key.tokens_per_day - counted.tokens)
-        yield b"x-ratelimit-reset-tokens", _duration(DAY - now % DAY)
+        left = max(0, key.requests_per_minute - _up(ahead, rate.each))
+        headers = (
+            limited.requests,
+            (b"x-ratelimit-remaining-requests", b"%d" % left),
+            (b"x-ratelimit-reset-requests", _duration(ahead)),
+        )
+    if limited.tokens is not None and key.tokens_per_day is not None:
+        headers += (
+            limited.tokens,
+            (b"x-ratelimit-remaining-tokens", b"%d" % max(0, key.tokens_per_day - counted.tokens)),
+            (b"x-ratelimit-reset-tokens", _duration(DAY - now % DAY)),
+        )
+    return headers
 
 
 def _refusal(reason: Reason, key: Key, rate: Rate | None, counted: Counted, now: int) -> GatewayError:

@@ -218,6 +218,16 @@ def test_a_run_s_own_service_counts_too_and_an_open_one_does_not(bench: Bench) -
     assert [answer.headers["x-ratelimit-remaining-requests"] for answer in answers] == ["2", "1", "0", "0"]
 
 
+def test_what_a_run_says_of_its_own_limits_gives_way_to_those_of_the_key(bench: Bench) -> None:
+    bench.register(bench.service(auth=True), keys=(ALL, THREE))
+    own = {"X-RateLimit-Limit-Requests": "9", "x-ratelimit-limit-tokens": "8", "x-other": "7"}
+    bench.tgi.replies += [reply(200, "x", **own)] * 2
+    free, limited = (Caller(bench, key).ask("/services/run/generate") for key in ("all", "three"))
+    assert limit_headers(free) == {"limit-requests": "9", "limit-tokens": "8"}
+    assert limit_headers(limited) == {"limit-requests": "3", "remaining-requests": "2", "reset-requests": "20s"}
+    assert limited.headers["x-other"] == "7"
+
+
 def test_a_stream_says_what_is_left_too(bench: Bench) -> None:
     bench.register(bench.service(auth=True), keys=(THREE,))
     answer = Caller(bench).ask(stream=True)
