@@ -10,12 +10,11 @@ from typing import Any
 import msgspec
 
 from commands.aws_access import Client
-from commands.stack_state import StackError, StackState
+from commands.stack_state import TABLE, StackError, StackState
 from gateway_lambda.registry.record import Key, person
 from infra.configuration.problem import printable
 from infra.planning.table_items import COUNTER, KEY, PARTITION_KEY, RECORD, SORT_KEY, counter_partition
 
-TABLE = "aws:dynamodb/table:Table"
 _AT_ONCE = 100
 """Items that one BatchGetItem reads (amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

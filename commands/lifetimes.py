@@ -84,8 +84,8 @@ def ended_since(
     for kind, instance, activity in _activities(autoscaling, group, begin):
         if kind == "Launching":
             starts[instance] = activity["StartTime"]
-        elif activity["StatusCode"] == "Successful" and activity["EndTime"] > begin:
-            ends[instance] = activity["EndTime"]
+        elif activity["StatusCode"] == "Successful" and (end := activity.get("EndTime", begin)) > begin:
+            ends[instance] = end
     types = _types(logs, log_group, bought, list(ends))
     first = bought.types[0] if bought.types else None
     found = [

@@ -7,6 +7,7 @@ secrets stay encrypted.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,13 @@ from infra.readiness import Awaited
 
 GROUP = "aws:autoscaling/group:Group"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+TABLE = "aws:dynamodb/table:Table"
 TABLE_ITEM = "aws:dynamodb/tableItem:TableItem"
 GATEWAY = "servestack:gateway:Gateway"
 STACK = "pulumi:pulumi:Stack"
 PROJECT = "servestack"
 """As in Pulumi.yaml."""
+_FUNCTION = re.compile(r"/servestack/[^/]+/function-")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,16 @@ class Bought:
     """AWS's names of the instance types, the plan's first offer first."""
     spot: bool | None
     """Whether all are spot, or none; `None`: some can be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionLog:
+    """The log group of a gateway's function."""
+
+    group: str
+    region: str
+    days: int | None
+    """How long it keeps a line; `None`: the state does not say."""
 
 
 class StackError(Exception):
@@ -105,6 +118,24 @@ def stack_state(name: str, exported: Mapping[str, Any], config: Mapping[str, Any
     """
     deployment: Mapping[str, Any] = exported.get("deployment") or {}
     return StackState(name=name, resources=tuple(deployment.get("resources") or ()), config=config)
+
+
+def stack_names(pulumi: Pulumi) -> list[str]:
+    """Return the names of all stacks of the project. Raises what `pulumi` raises."""
+    found: list[dict[str, Any]] = json.loads(pulumi(["stack", "ls", "--json"]))
+    return sorted(stack["name"] for stack in found)
+
+
+def function_log(state: StackState) -> FunctionLog:
+    """Return the log of a gateway's function. Raises `StackError`: the stack is not of a gateway."""
+    for group in state.all_of(LOG_GROUP):
+        if _FUNCTION.match(group["name"]):
+            days = group.get("retentionInDays")
+            return FunctionLog(group=group["name"], region=group["arn"].split(":")[3], days=int(days) if days else None)
+    raise StackError(
+        f"{state.name} has no log of a function in its state: it is not the stack of a gateway, or pulumi up ended too "
+        f"early. Run pulumi up --stack {state.name}"
+    )
 
 
 def service_of(state: StackState) -> Awaited:

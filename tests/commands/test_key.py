@@ -13,9 +13,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from commands.gateway_keys import TABLE
 from commands.key import main
 from commands.pulumi_cli import PulumiError
+from commands.stack_state import TABLE
 from gateway_lambda.registry.record import Key
 from infra.planning.table_items import COUNTER, PARTITION_KEY, SORT_KEY, counter_partition, key_item
 from infra.readiness import client_maker
