@@ -69,7 +69,7 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
     key = make_key() if arguments.auth else None
     shared = _for_children(environment)
     with tempfile.TemporaryDirectory(prefix="servestack-") as folder:
-        registry = Path(folder) / "registry.json"
+        registry, lines = Path(folder) / "registry.json", Path(folder) / "requests.jsonl"
         async with Processes(say) as processes:
             say(f"Starting {', '.join(run.plan.run for run in runs)} …")
             if docker is not None:
@@ -83,6 +83,7 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
                 "GATEWAY_DOMAIN": "localhost",
                 "GATEWAY_GRACE": str(GATEWAY_GRACE),
                 "GATEWAY_LOG_REQUESTS": "1",
+                "GATEWAY_REQUEST_LINES": str(lines),
                 "HOST": "127.0.0.1",
                 "PORT": str(port),
             }
@@ -91,7 +92,7 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
             address = f"http://127.0.0.1:{port}"
             await processes.until_serving("gateway", address, "/healthz", lambda status: status == 200)
             served = _served(runs, upstreams)
-            write_served(Path(folder), served, gateway=address)
+            write_served(Path(folder), served, gateway=address, request_lines=lines)
             columns = shutil.get_terminal_size().columns if out.isatty() else None
             say(f"\n{banner(served, port=port, key=key, columns=columns)}")
             await processes.until_ended()

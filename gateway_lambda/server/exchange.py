@@ -13,7 +13,7 @@ from gateway_lambda.content_coding import check_coding, decoded_request
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
 from gateway_lambda.server.answer_form import AnswerForm
 from gateway_lambda.server.open_bodies import OpenBodies
-from gateway_lambda.server.recorded import Recorded
+from gateway_lambda.server.recorded import OTHER, Recorded
 from gateway_lambda.server.request_body import Message, Receive, rest_of_body
 from gateway_lambda.server.request_head import caller_of, length_in
 
@@ -65,7 +65,8 @@ class Exchange(Recorded):
         self.begun = time.monotonic()
         self.first_byte = self.first_token = self.ended = self.held = 0.0
         self.error = self.key = self.run = self.model = self.usage = None
-        self.stream = self.client_left = False
+        self.stream = self.client_left = self.failed = False
+        self.route = OTHER
         self.status = 0
         self.scope = scope
         self.receive = receive
@@ -227,8 +228,8 @@ class Exchange(Recorded):
     async def end(self) -> None:
         """Tell the listeners, once, that the request has ended."""
         listeners, self.listeners = self.listeners, ()
-        if not self.ended:
-            self.ended = time.monotonic()
+        self.ended = time.monotonic()
+        self.failed = self.status >= 500 or (self.error is not None and self.status < 400)
         for listener in listeners:
             try:
                 waiting = listener(self)

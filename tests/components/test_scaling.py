@@ -112,14 +112,16 @@ def test_from_zero_a_request_that_the_gateway_sees_starts_the_first_replica(depl
         [{"scalingAdjustment": 1, "metricIntervalLowerBound": "0"}],
     )
     alarm = service.one("aws:cloudwatch/metricAlarm:MetricAlarm", "run-wake").inputs
-    requests, wanted, unserved = alarm["metricQueries"]
+    arrivals, wanted, unserved = alarm["metricQueries"]
     table = next(service.cloud.records.of("aws:dynamodb/table:Table")).id
-    assert (requests["metric"]["namespace"], requests["metric"]["dimensions"]) == (
+    metric = arrivals["metric"]
+    assert (metric["namespace"], metric["metricName"], metric["dimensions"]) == (
         "servestack",
+        "Arrivals",
         {"Table": table, "Run": "run"},
     )
     assert wanted["metric"]["metricName"] == "GroupDesiredCapacity"
-    assert unserved["expression"] == "IF(wanted < 1, requests, 0)"
+    assert unserved["expression"] == "IF(wanted < 1, arrivals, 0)"
     assert item(service.one("aws:dynamodb/tableItem:TableItem", "run-run"))["record"]["min_replicas"] == 0
 
 
