@@ -8,13 +8,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.planning.metrics import ARRIVALS, MINUTE, NAMESPACE
 from infra.planning.plan import Replicas, Scaling
 from infra.planning.text import decimal
-
-MINUTE = 60
-NAMESPACE, ARRIVALS = "servestack", "Arrivals"
-"""The metric that the gateway writes for runs that may have no replica, by `Table` and `Run`: the load balancer counts
-nothing without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
