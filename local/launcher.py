@@ -13,7 +13,7 @@ from typing import TextIO
 
 import msgspec
 
-from gateway_lambda.registry.record import Registry, Service
+from gateway_lambda.registry.record import Key, Registry, Service
 from infra.planning.chat_template import ChatTemplate
 from infra.planning.service import service_record
 from local import stand_in
@@ -76,7 +76,8 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
                 upstreams = await start_containers(processes, docker, runs, shared)
             elif stands_in:
                 upstreams = await start_stand_in(processes, runs, shared)
-            write_registry(registry, _registry(runs, upstreams, key=key, own=own))
+            keys = [] if key is None else [key_record(key, dict(arguments.limits))]
+            write_registry(registry, _registry(runs, upstreams, keys, own=own))
             gateway = {
                 "GATEWAY_REGISTRY": f"file:{registry}",
                 "GATEWAY_DOMAIN": "localhost",
@@ -105,7 +106,7 @@ def _for_children(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _registry(
-    runs: Sequence[PlannedRun], upstreams: Sequence[Upstream], *, key: str | None, own: ChatTemplate | None
+    runs: Sequence[PlannedRun], upstreams: Sequence[Upstream], keys: list[Key], *, own: ChatTemplate | None
 ) -> Registry:
     services: list[Service] = []
     created = int(time.time())
@@ -115,8 +116,8 @@ def _registry(
         if model is not None:
             model = msgspec.structs.replace(model, created=created)
             model = model if own is None else stand_in.as_served(model, own)
-        services.append(msgspec.structs.replace(record, auth=key is not None, model=model))
-    return Registry(keys=[] if key is None else [key_record(key)], services=services)
+        services.append(msgspec.structs.replace(record, auth=bool(keys), model=model))
+    return Registry(keys=keys, services=services)
 
 
 def _served(runs: Sequence[PlannedRun], upstreams: Sequence[Upstream]) -> list[Run]:
