@@ -9,6 +9,7 @@ import msgspec
 from gateway_lambda.registry import record
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings, fill_references
 from infra.configuration.names import run_name_rule
+from infra.planning.alarms import alarm_notes, alarm_plan
 from infra.planning.base_image import base_image_notes, check_base_image
 from infra.planning.boot.user_data import LARGEST_USER_DATA, bytes_at_most
 from infra.planning.buying import backend_notes, plan_disk, plan_purchase, plan_replicas, purchase_notes
@@ -23,7 +24,7 @@ from infra.planning.isolation import isolation_notes
 from infra.planning.liveness import plan_hung_after
 from infra.planning.model_names import check_weight, weight_notes
 from infra.planning.model_server import loaded_model
-from infra.planning.offers import find_offers, requirement_of
+from infra.planning.offers import MOST_OFFERS, find_offers, offer_notes, requirement_of
 from infra.planning.operation import (
     DRAINING,
     check_delays,
@@ -35,6 +36,7 @@ from infra.planning.operation import (
 )
 from infra.planning.path_notes import path_notes
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
+from infra.planning.prices import HOURS, replica_hour
 from infra.planning.private_ecr import ecr_notes
 from infra.planning.relaxation import no_offer
 from infra.planning.reservation import plan_reservation, reservation_notes
@@ -42,9 +44,6 @@ from infra.planning.schedule import plan_schedule, schedule_notes
 from infra.planning.server_notes import how_to_listen, server_notes
 from infra.planning.shared_memory import shared_memory_notes
 from infra.planning.weights import Weigh, unweighed
-
-MOST_OFFERS = 40
-"""The most instance types of an Auto Scaling group (botocore: LaunchTemplateOverrides)."""
 
 
 def plan_service(
@@ -97,6 +96,7 @@ def plan_service(
     )
     if problems:
         raise PlanError(configuration.source, problems)
+    alarms = alarm_plan(settings)
     plan = ServicePlan(
         run=name,
         gateway=configuration.gateway or None,
@@ -122,6 +122,7 @@ def plan_service(
         hung_after=plan_hung_after(configuration),
         probes=probes,
         listening=how_to_listen(loaded),
+        metrics=None if loaded.server is None else loaded.server.metrics,
         rate_limits=tuple(
             RateLimit(prefix=limit.prefix, rps=limit.rps, burst=limit.burst, header=limit.key.header)
             for limit in configuration.rate_limits
@@ -131,10 +132,11 @@ def plan_service(
         boot_timeout=settings.boot_timeout,
         on_failure=settings.on_failure,
         wait=settings.wait,
+        alarms=alarms,
         preflight=settings.preflight,
         notes=(
             *chosen,
-            *_offer_notes(found),
+            *offer_notes(found),
             *purchase_notes(purchase, replicas),
             *backend_notes(configuration),
             *reservation_notes(reservation),
@@ -151,6 +153,7 @@ def plan_service(
             *probe_notes(health_check, probes),
             *_rate_limit_notes(configuration),
             *weight_notes(model, settings.weight),
+            *alarm_notes(alarms, replicas.minimum * replica_hour(found[0]) * HOURS),
         ),
     )
     _check_user_data(configuration, plan)
@@ -230,12 +233,6 @@ def _check_user_data(configuration: ServiceConfiguration, plan: ServicePlan) -> 
         remedy="shorten commands and env, or move them into the image",
     )
     raise PlanError(configuration.source, [problem])
-
-
-def _offer_notes(found: Sequence[Offer]) -> list[str]:
-    if len(found) <= MOST_OFFERS:
-        return []
-    return [f"{len(found)} instance types match. AWS allows {MOST_OFFERS}, so the {MOST_OFFERS} cheapest are used."]
 
 
 def _rate_limit_notes(configuration: ServiceConfiguration) -> list[str]:
