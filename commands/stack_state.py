@@ -14,6 +14,7 @@ from typing import Any
 
 from commands.pulumi_cli import Pulumi
 from infra.configuration.names import PROJECT
+from infra.planning.operation import DECIDED
 from infra.planning.plan import Roll
 from infra.planning.table_items import CLAIM, PARTITION_KEY, REGISTRY, SORT_KEY
 from infra.readiness import Awaited
@@ -144,6 +145,7 @@ def service_of(state: StackState) -> Awaited:
     preferences = group["instanceRefresh"]["preferences"]
     return Awaited(
         run=run,
+        stack=state.name,
         region=str(group["arn"]).split(":")[3],
         group=group["name"],
         target_group=group["targetGroupArns"][0],
@@ -157,7 +159,7 @@ def service_of(state: StackState) -> Awaited:
             warmup=int(preferences["instanceWarmup"]),
         ),
         port=None,
-        boot_timeout=int(group["healthCheckGracePeriod"]),
+        boot_timeout=int(preferences["instanceWarmup"]) - DECIDED,
         on_failure="keep" if state.setting(f"{PROJECT}:on_failure") == "keep" else "stop",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,8 @@ class StoredFilesArgs:
     """What the replicas of a run fetch."""
 
     run: str
-    bucket: pulumi.Input[str]
+    bucket: pulumi.Input[str | None]
+    """`None` only if there are no objects."""
     objects: Mapping[str, Path]
     """Files of this machine, by the hash of their content."""
     after: pulumi.Resource
@@ -83,7 +84,7 @@ class StoredFiles(pulumi.ComponentResource):
         self.objects = [
             aws.s3.BucketObjectv2(
                 f"{name}-{hash_[:16]}",
-                bucket=args.bucket,
+                bucket=pulumi.Output.from_input(args.bucket).apply(lambda bucket: bucket or ""),
                 key=boot.object_key(args.run, hash_),
                 # A file, and not a text: Pulumi's state then has its hash, and not its content.
                 source=pulumi.FileAsset(str(path)),
@@ -92,3 +93,10 @@ class StoredFiles(pulumi.ComponentResource):
             for hash_, path in args.objects.items()
         ]
         self.register_outputs({})
+
+
+def store_files(
+    name: str, args: StoredFilesArgs, opts: pulumi.ResourceOptions | None = None
+) -> Sequence[pulumi.Resource]:
+    """Store what replicas fetch, where the plan has something, and return what they wait for."""
+    return StoredFiles(name, args, opts).objects if args.objects else []

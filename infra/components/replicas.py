@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.components import policies
-from infra.planning import ServicePlan
+from infra.planning import ServicePlan, boot
 from infra.planning.plan import Purchase, Roll
 from infra.planning.text import decimal
 
@@ -33,6 +33,8 @@ class ReplicasArgs:
     target_group_arn: pulumi.Input[str]
     listener_arn: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
+    table: pulumi.Input[str]
+    """Name of the registry's table."""
     role: pulumi.Input[str]
     """Name of the replicas' role. It may have the instances of this group replaced, and of no other."""
     tags: Mapping[str, str]
@@ -92,15 +94,31 @@ class Replicas(pulumi.ComponentResource):
             ),
         )
         _schedule(name, plan, group, self)
+        if plan.utilization is not None:
+            self._name_for_replicas(name, args, group)
         self.permission = aws.iam.RolePolicy(
             f"{name}-replace",
             role=args.role,
-            policy=group.arn.apply(lambda arn: policies.document(policies.replace_instance(arn))),
+            policy=group.arn.apply(
+                lambda arn: policies.document(policies.replace_instance(arn, may_end=plan.utilization is not None))
+            ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.resource = group
         self.group = group.name
         self.register_outputs({"group": self.group})
+
+    def _name_for_replicas(self, name: str, args: ReplicasArgs, group: aws.autoscaling.Group) -> None:
+        """Tell replicas the name of their group, so that they can end a service whose GPUs are not used."""
+        prefix = pulumi.Output.from_input(args.table).apply(lambda table: boot.parameter_prefix(table, args.plan.run))
+        aws.ssm.Parameter(
+            f"{name}-{boot.GROUP_NAME}",
+            name=pulumi.Output.concat(prefix, boot.GROUP_NAME),
+            type="String",
+            tier="Standard",
+            value=group.name,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
 
 def _launched(args: ReplicasArgs) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
+from infra.components.alarms import Alarms, AlarmsArgs
 from infra.components.connection import Connection
-from infra.components.files import StoredFiles, StoredFilesArgs
+from infra.components.dashboard import Dashboard, DashboardArgs
+from infra.components.files import StoredFilesArgs, store_files
 from infra.components.launch_template import LaunchTemplate, LaunchTemplateArgs
 from infra.components.machine_image import MachineImage
 from infra.components.model_claim import ModelClaimArgs, ModelNameClaim
@@ -22,6 +24,8 @@ from infra.components.run_name import RunName, RunNameArgs
 from infra.components.scaling import Scaler, ScalerArgs
 from infra.components.target_group import TargetGroup, TargetGroupArgs
 from infra.planning import ServicePlan, boot
+from infra.planning.alarms import service_alarms
+from infra.planning.dashboard import service_widgets
 from infra.planning.private_ecr import pulled_by_role
 
 RETENTION_DAYS = 30
@@ -53,8 +57,8 @@ class Service(pulumi.ComponentResource):
     """Claims of the run's and the model's name, then secrets, role and target group, then the rule, the group,
     waiting until it serves, DNS, and the routing item; and back."""
 
-    log_group: pulumi.Output[str]
-    """Name of the replicas' log group."""
+    dashboard: pulumi.Output[str]
+    """Address of the run's dashboard."""
     serves: pulumi.CustomResource
     """What is created last: once it exists, requests reach the service."""
 
@@ -76,7 +80,8 @@ class Service(pulumi.ComponentResource):
             name, SecretsArgs(run=plan.run, table=table, parameters=boot.parameters(plan), after=claim), inside
         )
         bucket = connection.apply(lambda one: one.files_bucket if plan.lays else None)
-        files = self._files(name, args, claim)
+        stored = StoredFilesArgs(run=plan.run, bucket=bucket, objects=args.objects, after=claim)
+        files = store_files(name, stored, inside)
         role = ReplicaRole(
             name,
             ReplicaRoleArgs(
@@ -128,6 +133,7 @@ class Service(pulumi.ComponentResource):
                 target_group_arn=targets.arn,
                 listener_arn=listener_arn,
                 subnet_ids=args.subnet_ids,
+                table=table,
                 role=role.name,
                 tags=args.tags,
                 after=[targets.rule, role.policy, *files],
@@ -139,9 +145,9 @@ class Service(pulumi.ComponentResource):
         route = Route(
             name, RouteArgs(plan=plan, connection=connection, has_domain=args.has_domain, after=after), inside
         )
-        self.log_group = logs.name
+        self.dashboard = self._watch(name, args, claim, targets, replicas)
         self.serves = route.item
-        self.register_outputs({"log_group": self.log_group})
+        self.register_outputs({"dashboard": self.dashboard})
 
     def _claim(self, name: str, args: ServiceArgs, table: pulumi.Output[str]) -> pulumi.Resource:
         """What everything else is made after: the run name is this stack's, and the model name too, if there is one."""
@@ -170,17 +176,24 @@ class Service(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[run]),
         )
 
-    def _files(self, name: str, args: ServiceArgs, claim: pulumi.Resource) -> Sequence[pulumi.Resource]:
-        """What replicas fetch when they start, where the plan has something."""
-        if not args.objects:
-            return []
-        stored = StoredFilesArgs(
-            run=args.plan.run,
-            bucket=args.connection.apply(lambda one: one.files_bucket or ""),
-            objects=args.objects,
-            after=claim,
-        )
-        return StoredFiles(name, stored, pulumi.ResourceOptions(parent=self)).objects
+    def _watch(
+        self, name: str, args: ServiceArgs, claim: pulumi.Resource, targets: TargetGroup, replicas: Replicas
+    ) -> pulumi.Output[str]:
+        """The dashboard, whose address is returned, and the alarms, if someone is told."""
+        plan, connection = args.plan, args.connection
+        names: Mapping[str, pulumi.Input[str]] = {
+            "table": connection.apply(lambda one: one.table),
+            "run": plan.run,
+            "group": replicas.group,
+            "balancer": connection.apply(lambda one: one.alb_arn_suffix),
+            "target_group": targets.arn_suffix,
+        }
+        inside = pulumi.ResourceOptions(parent=self)
+        if plan.alarms is not None:
+            alarms = AlarmsArgs(told=plan.alarms, alarms=service_alarms(plan), names=names, after=claim)
+            Alarms(name, alarms, inside)
+        region = connection.apply(lambda one: one.region)
+        return Dashboard(name, DashboardArgs(widgets=service_widgets(plan), names=names, region=region), inside).url
 
     def _serving(
         self,
@@ -198,6 +211,7 @@ class Service(pulumi.ComponentResource):
             f"{name}-readiness",
             ReadinessArgs(
                 plan=args.plan,
+                stack=args.owner.rpartition("/")[2],
                 region=args.connection.apply(lambda one: one.region),
                 group=replicas.group,
                 target_group=targets.arn,

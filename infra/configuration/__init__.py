@@ -10,13 +10,11 @@ from infra.configuration.amounts import CountRange, Range, SizeRange
 from infra.configuration.container import RegistryAuth, Volume
 from infra.configuration.filling import fill_environment, fill_references
 from infra.configuration.gateway import Certificate, GatewayConfiguration
-from infra.configuration.lasting import Retry
 from infra.configuration.model import Limits, ModelConfiguration
 from infra.configuration.names import check_run_name
 from infra.configuration.problem import ConfigurationError, Problem, Source
 from infra.configuration.reading import load, loads
 from infra.configuration.resources import Cpu, Disk, Gpu, Resources
-from infra.configuration.schedule import Schedule
 from infra.configuration.secret import Secret
 from infra.configuration.service import ServiceConfiguration
 from infra.configuration.settings import GatewaySettings, ServiceSettings, StackSettings
@@ -42,9 +40,7 @@ __all__ = [
     "RateLimit",
     "RegistryAuth",
     "Resources",
-    "Retry",
     "Scaling",
-    "Schedule",
     "Secret",
     "ServiceConfiguration",
     "ServiceSettings",

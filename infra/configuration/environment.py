@@ -117,10 +117,10 @@ Environment = Annotated[
 
 
 def _read_secrets(value: object) -> dict[str, Secret]:
-    given = cast(Mapping[str, object], value) if isinstance(value, Mapping) else {}
+    given = dict(cast(Mapping[str, object], value)) if isinstance(value, Mapping) else {}
     if missing := next((name for name, item in given.items() if item is None), None):
         raise problem("a secret must have a value", f"write {missing}=…", found=missing)
-    read = read_environment(value)
+    read = read_environment(cast(object, value))
     return {name: item if isinstance(item, Secret) else Secret(str(item)) for name, item in read.items()}
 
 

@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, field_validator
 from pydantic_core import CoreSchema
 
-from infra.configuration.amounts import Duration
+from infra.configuration.amounts import Duration, read_whole
 from infra.configuration.section import Section, problem
 
 Event = Literal["no-capacity", "interruption", "error"]
 SHORTEST_WAIT = 300
 """Seconds. A roll needs some of them before it starts the first new instance."""
+SHORTEST_WINDOW = 300
+"""dstack's shortest, in seconds."""
 _ALWAYS = ("interruption", "error")
 
 
@@ -54,6 +56,24 @@ class Retry(Section, frozen=True):
         if value < SHORTEST_WAIT:
             rule = "duration must be at least 5m, because Auto Scaling needs minutes to replace an instance"
             raise problem(rule, "write a duration such as 1h")
+        return value
+
+
+class UtilizationPolicy(Section, frozen=True):
+    """When a service ends because it does not use its GPUs."""
+
+    min_gpu_utilization: Annotated[int, Field(ge=0, le=100), BeforeValidator(read_whole)] = Field(
+        description="The least utilization of each GPU, in percent", examples=[10]
+    )
+    time_window: Duration = Field(
+        description="How long a GPU can be used less than that, at least 5m. Then the service ends", examples=["1h"]
+    )
+
+    @field_validator("time_window")
+    @classmethod
+    def _is_long_enough(cls, value: int) -> int:
+        if value < SHORTEST_WINDOW:
+            raise problem("a time window must be at least 5m", "write a duration such as 1h")
         return value
 
 

@@ -18,7 +18,8 @@ from pydantic.fields import FieldInfo
 from infra.configuration.container import RegistryAuth, Volume
 from infra.configuration.files import FileMapping, Repository
 from infra.configuration.gateway import Certificate, GatewayConfiguration
-from infra.configuration.lasting import Retry
+from infra.configuration.keys import KeyOptions
+from infra.configuration.lasting import Retry, UtilizationPolicy
 from infra.configuration.model import Limits, ModelConfiguration
 from infra.configuration.refusals import TYPES
 from infra.configuration.resources import Cpu, Disk, Gpu, Resources
@@ -26,13 +27,14 @@ from infra.configuration.schedule import Schedule
 from infra.configuration.schema import configuration_schema
 from infra.configuration.section import Section
 from infra.configuration.service import ServiceConfiguration
-from infra.configuration.settings import GatewaySettings, KeyOptions, ServiceSettings
+from infra.configuration.settings import GatewaySettings, ServiceSettings
 from infra.configuration.traffic import Header, PartitioningKey, Probe, RateLimit, Scaling
 
 SECTIONS: Mapping[str, type[Section]] = {
     "service": ServiceConfiguration,
     "schedule": Schedule,
     "retry": Retry,
+    "utilization_policy": UtilizationPolicy,
     "model": ModelConfiguration,
     "model.limits": Limits,
     "resources": Resources,

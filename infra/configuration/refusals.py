@@ -23,7 +23,6 @@ SERVICE: Mapping[str, Refusal] = {
     "priority": Refusal("runs do not wait in a queue, because each stack has its own instances", _REMOVE, (None, 0)),
     "creation_policy": Refusal(_NO_FLEETS, _REMOVE, (None, "reuse-or-create")),
     "idle_duration": Refusal(_NO_FLEETS, "remove it; `replicas: 0..1` with `scaling` terminates idle instances"),
-    "utilization_policy": Refusal("low GPU utilization does not terminate a replica", "use replicas and scaling"),
     "startup_order": Refusal(_NO_NODES, _REMOVE, (None, "any")),
     "stop_criteria": Refusal(_NO_NODES, _REMOVE, (None, "all-done")),
     "fleets": Refusal(_NO_FLEETS, _REMOVE),

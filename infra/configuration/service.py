@@ -23,7 +23,7 @@ from infra.configuration.environment import Environment
 from infra.configuration.files import Files, Repositories
 from infra.configuration.gateway_name import GatewayName
 from infra.configuration.image import Image
-from infra.configuration.lasting import LongestRun, LongestStop, OptionalRetry
+from infra.configuration.lasting import LongestRun, LongestStop, OptionalRetry, UtilizationPolicy
 from infra.configuration.model import ModelConfiguration
 from infra.configuration.names import LABEL, RESERVED, run_name_rule
 from infra.configuration.placement import (
@@ -151,6 +151,9 @@ class ServiceConfiguration(Written, frozen=True):
     )
     retry: OptionalRetry = Field(
         default=None, description="How long `pulumi up` waits for capacity. true means an hour"
+    )
+    utilization_policy: UtilizationPolicy | None = Field(
+        default=None, description="When the service ends because it does not use its GPUs"
     )
     tags: Tags = Field(default={}, description="Tags of the AWS resources")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from infra.planning.alarm_plan import AlarmPlan
 from infra.planning.api_key import ApiKey
 
 
@@ -35,5 +36,7 @@ class GatewayPlan:
     """Whether the load balancer's access log and the flow log of a new network are kept."""
     allowed_origins: tuple[str, ...]
     tags: tuple[tuple[str, str], ...]
+    alarms: AlarmPlan | None = None
+    """`None`: nobody is told, so there are no alarms."""
     preflight: bool
     notes: tuple[str, ...]

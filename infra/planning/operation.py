@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings
-from infra.planning.plan import Replicas, Roll
-from infra.planning.running import Schedule
+from infra.planning.plan import Replicas
+from infra.planning.running import Roll, Schedule, Utilization
 
 MEASURED = 60
 """Seconds over which a load balancer counts requests for its target groups."""
@@ -74,4 +74,28 @@ def retry_notes(configuration: ServiceConfiguration) -> list[str]:
     return [
         f"retry: pulumi up waits up to {configuration.retry.duration}s for the first instance, and then gives up. Once "
         "a replica has served, Auto Scaling replaces replicas that end or that AWS takes away, and never gives up."
+    ]
+
+
+def plan_utilization(configuration: ServiceConfiguration) -> Utilization | None:
+    """Return the use of GPUs without which the service ends; `None`: it runs on without use."""
+    policy = configuration.utilization_policy
+    if policy is None:
+        return None
+    return Utilization(least=policy.min_gpu_utilization, window=policy.time_window)
+
+
+def utilization_notes(configuration: ServiceConfiguration, replicas: Replicas) -> list[str]:
+    """Return what ends the service without use, and what starts it again."""
+    policy = configuration.utilization_policy
+    if policy is None:
+        return []
+    again = "make wait STACK=… starts it again"
+    if replicas.minimum == 0:
+        again = "a request starts it again"
+    elif configuration.schedule is not None:
+        again = "the next time of its schedule starts it again"
+    return [
+        f"utilization_policy: if a GPU of a replica is used less than {policy.min_gpu_utilization} % for "
+        f"{policy.time_window}s, the replica sets the group to no replicas; {again}."
     ]

@@ -11,10 +11,11 @@ from typing import Literal
 
 from gateway_lambda.registry.record import Model
 from infra.configuration import ConfigurationError, Problem, Secret, Source
+from infra.planning.alarm_plan import AlarmPlan
 from infra.planning.checks import HealthCheck, ReplicaProbe
 from infra.planning.local_files.archive import Archive
 from infra.planning.local_files.laid import ClonedRepository, LaidFile
-from infra.planning.running import Reservation, Schedule
+from infra.planning.running import Reservation, Roll, Schedule, Utilization
 from infra.planning.servers import ServerMetrics
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
@@ -83,18 +84,6 @@ class Replicas:
     maximum: int
     scaling: Scaling | None
     """`None` if, and only if, minimum and maximum are the same."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Roll:
-    """How new replicas replace old ones when the service changes."""
-
-    min_healthy_percentage: int
-    """The share of the desired replicas that always serve."""
-    max_healthy_percentage: int
-    """The share of the desired replicas that run at most during the roll. Quotas must have room for them."""
-    warmup: int
-    """Seconds after which a new replica counts as ready and an old one ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,8 +168,6 @@ class ServicePlan:
     files: tuple[LaidFile, ...] = ()
     """What is copied into the container."""
     repository: ClonedRepository | None = None
-    git_token: Secret | None = None
-    """What reads the repository; `None`: it is public."""
     offers: tuple[Offer, ...]
     """1 to 40 offers by price, the cheapest first."""
     purchase: Purchase
@@ -191,7 +178,10 @@ class ServicePlan:
     replicas: Replicas
     schedule: Schedule | None = None
     """`None`: the service runs from its deployment on."""
-    reservation: Reservation | None = None  # with one offer
+    reservation: Reservation | None = None
+    """Where instances run. There is only one offer then."""
+    utilization: Utilization | None = None
+    """What GPUs must be used; `None`: the service runs on without use."""
     draining: int = 900
     """Seconds that a replica has for its open requests before it ends."""
     capacity_timeout: int | None = None
@@ -217,6 +207,8 @@ class ServicePlan:
     on_failure: Literal["stop", "keep"]
     wait: bool
     """Whether `pulumi up` ends only when the service serves."""
+    alarms: AlarmPlan | None = None
+    """`None`: nobody is told, so there are no alarms."""
     preflight: bool
     notes: tuple[str, ...]
     """Notes for the user: differences from dstack, and things that are still unknown."""

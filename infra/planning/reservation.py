@@ -42,12 +42,14 @@ def reservation_notes(reservation: Reservation | None) -> list[str]:
     if reservation is None:
         return []
     if reservation.capacity_block:
-        return [
-            f"reservation: all replicas run in the Capacity Block {reservation.id}, whose price you paid when you "
-            "bought it; the prices shown here do not apply. AWS ends the replicas 30 minutes before the block ends."
-        ]
-    return [
-        f"reservation: all replicas run in the Capacity Reservation {reservation.id}, and none starts outside of it. "
-        "You pay for the reservation also while no replica uses it. For a Capacity Block, set capacity_block in stack "
-        "config."
-    ]
+        what = (
+            f"all replicas run in the Capacity Block {reservation.id}, whose price you paid when you bought it; the "
+            "prices shown here do not apply. AWS ends the replicas 30 minutes before the block ends."
+        )
+    else:
+        what = (
+            f"all replicas run in the Capacity Reservation {reservation.id}, and none starts outside of it. You pay "
+            "for the reservation also while no replica uses it. For a Capacity Block, set capacity_block in stack "
+            "config."
+        )
+    return [f"reservation: {what} A roll needs room in it for one instance more."]

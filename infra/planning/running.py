@@ -1,4 +1,4 @@
-"""When a service runs by itself, and in which capacity."""
+"""When a service runs, and in which capacity."""
 
 from __future__ import annotations
 
@@ -22,3 +22,25 @@ class Reservation:
     id: str
     capacity_block: bool
     """Whether it is a Capacity Block, which was bought for a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Utilization:
+    """The use of GPUs without which a service ends."""
+
+    least: int
+    """Percent, of each GPU."""
+    window: int
+    """Seconds in which a GPU must reach it once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roll:
+    """How new replicas replace old ones when the service changes."""
+
+    min_healthy_percentage: int
+    """The share of the desired replicas that always serve."""
+    max_healthy_percentage: int
+    """The share of the desired replicas that run at most during the roll. Quotas must have room for them."""
+    warmup: int
+    """Seconds after which a new replica counts as ready and an old one ends."""

@@ -9,6 +9,7 @@ import msgspec
 from gateway_lambda.registry import record
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings, fill_references
 from infra.configuration.names import run_name_rule
+from infra.planning.alarms import alarm_notes, alarm_plan
 from infra.planning.base_image import base_image_notes, check_base_image
 from infra.planning.boot.user_data import LARGEST_USER_DATA, bytes_at_most
 from infra.planning.buying import backend_notes, plan_disk, plan_purchase, plan_replicas, purchase_notes
@@ -21,13 +22,22 @@ from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.health import check_probes, plan_health_check, plan_probes, probe_notes
 from infra.planning.isolation import isolation_notes
 from infra.planning.liveness import plan_hung_after
-from infra.planning.local_files import check_token, lay_files, lay_repository, laying_notes
+from infra.planning.local_files import lay_files, lay_repository, laying_notes
 from infra.planning.model_names import check_weight, weight_notes
 from infra.planning.model_server import loaded_model
-from infra.planning.offers import find_offers, requirement_of
-from infra.planning.operation import DRAINING, check_delays, operation_notes, plan_roll, retry_notes
+from infra.planning.offers import MOST_OFFERS, find_offers, offer_notes, requirement_of
+from infra.planning.operation import (
+    DRAINING,
+    check_delays,
+    operation_notes,
+    plan_roll,
+    plan_utilization,
+    retry_notes,
+    utilization_notes,
+)
 from infra.planning.path_notes import path_notes
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
+from infra.planning.prices import HOURS, replica_hour
 from infra.planning.private_ecr import ecr_notes
 from infra.planning.relaxation import no_offer
 from infra.planning.reservation import plan_reservation, reservation_notes
@@ -35,9 +45,6 @@ from infra.planning.schedule import plan_schedule, schedule_notes
 from infra.planning.server_notes import how_to_listen, server_notes
 from infra.planning.shared_memory import shared_memory_notes
 from infra.planning.weights import Weigh, unweighed
-
-MOST_OFFERS = 40
-"""The most instance types of an Auto Scaling group (botocore: LaunchTemplateOverrides)."""
 
 
 def plan_service(
@@ -73,8 +80,8 @@ def plan_service(
     configuration = fill_references(configuration, values, settings.secrets, problems)
     check_base_image(configuration, settings, problems)
     container = plan_container(configuration, settings, run=name, values=values, problems=problems)
-    files, repository = lay_files(configuration, problems), lay_repository(configuration, problems)
-    check_token(configuration, settings, problems)
+    files = lay_files(configuration, problems)
+    repository = lay_repository(configuration, settings, problems)
     disk_gb = plan_disk(configuration, problems)
     found = _offers(configuration, read_catalog() if catalog is None else catalog, disk_gb, problems)
     purchase = plan_purchase(configuration)
@@ -92,6 +99,7 @@ def plan_service(
     )
     if problems:
         raise PlanError(configuration.source, problems)
+    alarms = alarm_plan(settings)
     plan = ServicePlan(
         run=name,
         gateway=configuration.gateway or None,
@@ -102,7 +110,6 @@ def plan_service(
         container=container,
         files=files,
         repository=repository,
-        git_token=settings.git_token,
         offers=found[:MOST_OFFERS],
         purchase=purchase,
         disk_gb=disk_gb,
@@ -111,6 +118,7 @@ def plan_service(
         replicas=replicas,
         schedule=schedule,
         reservation=reservation,
+        utilization=plan_utilization(configuration),
         draining=DRAINING if configuration.stop_duration is None else configuration.stop_duration,
         capacity_timeout=None if configuration.retry is None else configuration.retry.duration,
         strip_prefix=configuration.strip_prefix,
@@ -129,16 +137,18 @@ def plan_service(
         boot_timeout=settings.boot_timeout,
         on_failure=settings.on_failure,
         wait=settings.wait,
+        alarms=alarms,
         preflight=settings.preflight,
         notes=(
             *chosen,
-            *_offer_notes(found),
+            *offer_notes(found),
             *purchase_notes(purchase, replicas),
             *backend_notes(configuration),
             *reservation_notes(reservation),
             *operation_notes(replicas, settings, schedule),
             *schedule_notes(schedule, configuration),
             *retry_notes(configuration),
+            *utilization_notes(configuration, replicas),
             *path_notes(configuration, name),
             *base_image_notes(configuration, container.image),
             *laying_notes(files, repository),
@@ -149,6 +159,7 @@ def plan_service(
             *probe_notes(health_check, probes),
             *_rate_limit_notes(configuration),
             *weight_notes(model, settings.weight),
+            *alarm_notes(alarms, replicas.minimum * replica_hour(found[0]) * HOURS),
         ),
     )
     _check_user_data(configuration, plan)
@@ -228,12 +239,6 @@ def _check_user_data(configuration: ServiceConfiguration, plan: ServicePlan) -> 
         remedy="shorten commands and env, or move them into the image",
     )
     raise PlanError(configuration.source, [problem])
-
-
-def _offer_notes(found: Sequence[Offer]) -> list[str]:
-    if len(found) <= MOST_OFFERS:
-        return []
-    return [f"{len(found)} instance types match. AWS allows {MOST_OFFERS}, so the {MOST_OFFERS} cheapest are used."]
 
 
 def _rate_limit_notes(configuration: ServiceConfiguration) -> list[str]:

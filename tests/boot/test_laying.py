@@ -216,7 +216,7 @@ def private(url: str, token: Secret | None) -> ServicePlan:
     """A plan of a repository at an address without TLS, which no configuration can have."""
     plan = planned(f"repos: ['{ADDRESS}:/code']\n")
     assert plan.repository is not None
-    return dataclasses.replace(plan, repository=dataclasses.replace(plan.repository, url=url), git_token=token)
+    return dataclasses.replace(plan, repository=dataclasses.replace(plan.repository, url=url, token=token))
 
 
 def test_a_private_repository_is_read_with_the_token_that_nobody_sees(

@@ -20,6 +20,7 @@ from tests.aws.standin import Cloud, ExistingImage, World
 from tests.components.conftest import GATEWAY
 from tests.components.deploying import Account, item, plain, tags_of_all
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:on-call"
 PARAMETER = "aws:ssm/parameter:Parameter"
 PINNED = ExistingImage(id="ami-0123456789abcdef0")
 DIGEST = "sha256:" + "0a" * 32
@@ -80,6 +81,7 @@ instance_types: [g5.12xlarge, g6.12xlarge, g6.xlarge]
 spot_policy: auto
 max_price: 5.6721
 stop_duration: 7m
+utilization_policy: {{min_gpu_utilization: 7, time_window: 15m}}
 retry: {{on_events: [no-capacity, interruption, error], duration: 2h}}
 tags: {{Name: x, cost-center: 7.5}}
 """
@@ -110,8 +112,8 @@ LAID = (
     + "0a" * 20
     + ", path: z, if_exists: skip}]\n"
 )
-TESTED_ELSEWHERE = {"type", "backends", "regions", "configuration", "preflight"}
-"""What makes nothing, and decides what is refused: test_refusals."""
+TESTED_ELSEWHERE = {"type", "backends", "regions", "configuration", "preflight", "alarm_email"}
+"""What makes nothing, and decides what is refused: test_refusals. Whom alarms tell: test_alarms."""
 
 
 def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
@@ -142,12 +144,13 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
         "scaling": _scaling(made),
         "probes": made.one("aws:lb/targetGroup:TargetGroup").inputs["healthCheck"],
         "rate_limits": record["rate_limits"],
-        "registry_auth, env": _parameters(made),
+        "registry_auth, env": {key: value for key, value in _parameters(made).items() if key != "group-name"},
         "availability_zones": len(group["vpcZoneIdentifiers"]),
         "spot_policy, max_price": group["mixedInstancesPolicy"]["instancesDistribution"],
         "tags": {name: value for name, value in tags_of_all(made).items() if not name.startswith("servestack:")},
         "stop_duration": made.one("aws:lb/targetGroup:TargetGroup").inputs["deregistrationDelay"],
         "retry": waits["capacity_timeout"],
+        "utilization_policy": (boot["LEAST_UTILIZATION"], boot["UTILIZATION_WINDOW"], _parameters(made)["group-name"]),
         "nvcc": _Boot(base)["IMAGE"],
         "shell": _Boot(base)["RUN_OPTIONS"],
         "python, commands, env": _Boot(base)["ARGUMENTS"],
@@ -232,6 +235,7 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
         "tags": {"Name": "x", "cost-center": "7.5"},
         "stop_duration": 420,
         "retry": 7200,
+        "utilization_policy": (["7"], ["900"], made.made(made.one("aws:autoscaling/group:Group")).outputs["name"]),
         "nvcc": ["dstackai/base:0.16-devel-ubuntu24.04"],
         "shell": ["--tty", "--entrypoint", "/usr/bin/zsh"],
         "python, commands, env": [
@@ -289,6 +293,8 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "on_failure": "keep",
         "wait": "true",
         "weight": "3",
+        "alarm_topic": TOPIC,
+        "budget": "7300",
     }
     made = account.up("run", words, secrets={"env": {"A": "other", "C": "new"}})
     group, waits = _group(made), made.one("pulumi-python:dynamic:Resource", "sg-9--x-readiness").inputs
@@ -310,7 +316,7 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "gateway": [call.arguments["name"] for call in made.run.calls if call.token.endswith("readStackOutputs")],
         "gpu, cpu, memory, instance_types": made.exports["instance_types"],
         "disk": _template(made)["blockDeviceMappings"][0]["ebs"]["volumeSize"],
-        "env": {name: value for name, value in _parameters(made).items() if not name.startswith("registry-")},
+        "env": {name: value for name, value in _parameters(made).items() if "-" not in name},
         "auth": record.get("auth"),
         "spot_policy, max_price": group["mixedInstancesPolicy"]["instancesDistribution"],
         "availability_zones": len(group["vpcZoneIdentifiers"]),
@@ -322,6 +328,8 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         ),
         "on_failure, wait": waits["on_failure"],
         "weight": (record["weight"], claim["shared"]),
+        "alarm_topic": made.one("aws:cloudwatch/metricAlarm:MetricAlarm", "sg-9--x-slow").inputs["alarmActions"],
+        "budget": made.one("aws:cloudwatch/metricAlarm:MetricAlarm", "sg-9--x-budget").inputs["threshold"],
     }
     assert ends == {
         "base_image": ["a.b/c:1-devel-ubuntu24.04"],
@@ -345,6 +353,8 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "boot_timeout": ("3960", ["3660"], 3660),
         "on_failure, wait": "keep",
         "weight": (3, True),
+        "alarm_topic": [TOPIC],
+        "budget": 240,
     }
     named = {name for names in ends for name in names.split(", ")}
     assert named == ServiceSettings.model_fields.keys() - TESTED_ELSEWHERE, "each word ends somewhere"

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from commands.program_monitor import Registration
+from commands.property_values import FileValue
 from tests.aws.recording import Recording
 from tests.components.conftest import GATEWAY
 from tests.components.deploying import Account, plain
@@ -40,6 +42,12 @@ def script_of(made: Recording) -> str:
     return gzip.decompress(base64.b64decode(plain(template["userData"]))).decode()
 
 
+def source(stored: Registration) -> Path:
+    file = stored.inputs["source"]
+    assert isinstance(file, FileValue)
+    return Path(str(file.path))
+
+
 def test_the_gateway_has_a_private_bucket_that_goes_with_it(gateway: Recording) -> None:
     bucket = gateway.one(BUCKET)
     assert bucket.inputs == {
@@ -62,7 +70,7 @@ def test_the_files_of_a_service_are_objects_named_after_their_content(behind: Ac
     objects = made.of(OBJECT)
     assert len(objects) == 2, "the archive, and the script that lays it"
     for one in objects:
-        content = Path(one.inputs["source"].path).read_bytes()
+        content = source(one).read_bytes()
         assert {key: value for key, value in one.inputs.items() if key != "source"} == {
             "bucket": bucket,
             "key": f"runs/run/{sha256(content).hexdigest()}",
@@ -71,7 +79,7 @@ def test_the_files_of_a_service_are_objects_named_after_their_content(behind: Ac
     (laying,) = [name for name in hashes if f"LAYING=$'{name}'" in script_of(made)]
     (archive,) = set(hashes) - {laying}
     script = next(one for one in objects if str(one.inputs["key"]).endswith(laying))
-    assert f"FILES=($'{archive} /srv/app')" in Path(script.inputs["source"].path).read_text()
+    assert f"FILES=($'{archive} /srv/app')" in source(script).read_text()
     assert f"FILES_BUCKET=$'{bucket}'" in script_of(made)
 
 

@@ -74,6 +74,7 @@ def test_a_service_has_dstacks_defaults() -> None:
         "max_duration": None,
         "stop_duration": None,
         "retry": None,
+        "utilization_policy": None,
         "tags": {},
     }
 

@@ -8,7 +8,7 @@ import pytest
 
 from infra.configuration import ServiceSettings
 from infra.planning import PlanError, ServicePlan
-from infra.planning.running import Reservation
+from infra.planning.running import Reservation, Utilization
 
 Plan = Callable[..., ServicePlan]
 
@@ -58,6 +58,24 @@ def test_pulumi_up_waits_for_capacity_as_long_as_retry_says(plan: Plan) -> None:
     assert made.notes[-2] == (
         "retry: pulumi up waits up to 7200s for the first instance, and then gives up. Once a replica has served, Auto "
         "Scaling replaces replicas that end or that AWS takes away, and never gives up."
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "again"),
+    [
+        ("", "make wait STACK=… starts it again."),
+        ("replicas: 0..2\nscaling: {metric: rps, target: 1}\n", "a request starts it again."),
+        ("schedule: {cron: '0 8 * * *'}\n", "the next time of its schedule starts it again."),
+    ],
+)
+def test_the_plan_says_what_starts_a_service_again_that_did_not_use_its_gpus(plan: Plan, keys: str, again: str) -> None:
+    made = plan(f"{SERVICE}utilization_policy: {{min_gpu_utilization: 10, time_window: 1h}}\n{keys}")
+    assert made.utilization == Utilization(least=10, window=3600)
+    (note,) = (note for note in made.notes if note.startswith("utilization_policy"))
+    assert note == (
+        "utilization_policy: if a GPU of a replica is used less than 10 % for 3600s, the replica sets the group to no "
+        f"replicas; {again}"
     )
 
 

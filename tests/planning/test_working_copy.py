@@ -44,7 +44,7 @@ def changes(found: ClonedRepository) -> tuple[list[str], dict[str, bytes | str]]
 )
 def test_a_url_is_cloned_by_https_as_in_dstack(tmp_path: Path, written: str, url: str, path: str) -> None:
     assert repository(tmp_path, f"repos: ['{written}']\n") == ClonedRepository(
-        url=url, branch=None, hash=None, path=path, if_exists="error", changes=None
+        url=url, branch=None, hash=None, path=path, if_exists="error", changes=None, token=None
     )
 
 
@@ -52,7 +52,7 @@ def test_a_branch_and_a_commit_and_what_the_plan_says(tmp_path: Path) -> None:
     commit = "0123456789" * 4
     plan = planned(tmp_path, f"repos: [{{url: {ADDRESS}, branch: a/b, hash: '{commit}', path: x, if_exists: skip}}]\n")
     assert plan.repository == ClonedRepository(
-        url=ADDRESS, branch="a/b", hash=commit, path="x", if_exists="skip", changes=None
+        url=ADDRESS, branch="a/b", hash=commit, path="x", if_exists="skip", changes=None, token=None
     )
     assert [note for note in plan.notes if note.startswith("repos")] == [
         f"repos: each replica clones {ADDRESS} at commit 012345678901 to x in the working directory."
@@ -67,7 +67,13 @@ def test_a_branch_and_a_commit_and_what_the_plan_says(tmp_path: Path) -> None:
 def test_a_clean_clone_is_its_remote_s_commit(tmp_path: Path) -> None:
     clone = cloned(tmp_path, {"main": "1", "sub/a": "a"})
     expected = ClonedRepository(
-        url=ADDRESS, branch="main", hash=git(clone, "rev-parse", "HEAD"), path=".", if_exists="error", changes=None
+        url=ADDRESS,
+        branch="main",
+        hash=git(clone, "rev-parse", "HEAD"),
+        path=".",
+        if_exists="error",
+        changes=None,
+        token=None,
     )
     assert repository(tmp_path, "repos: [clone]\n") == expected
     assert repository(tmp_path, "repos: [clone/sub]\n") == expected, "a folder in it stands for the whole"

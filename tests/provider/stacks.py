@@ -25,6 +25,7 @@ BASE = (
     "type: service\nport: 80\npython: 3.12\nnvcc: true\ncommands: [x]\nenv: {A: '${{ secrets.token }}'}\n"
     "resources: {gpu: 24GB}\nstrip_prefix: false\n"
 )
+UNUSED = "utilization_policy: {min_gpu_utilization: 10, time_window: 1h}\n"
 RESERVED = "reservation: cr-0123456789abcdef0\ninstance_types: [g6.xlarge]\navailability_zones: [us-east-1a]\n"
 FILES = f"files: ['{EXAMPLES}/files/app:/srv/app']\nrepos: ['https://git.example.com/org/app']\n"
 SCALED = "replicas: 0..4\nscaling: {metric: rps, target: 2.5}\n"
@@ -93,10 +94,13 @@ def _gateways() -> Iterator[Stack]:
     yield gateway("a gateway in another region", far)
     yield gateway("a gateway without keys", keys="[]", auth="false", protect="false")
     yield gateway("a gateway with options", keys=options, memory_size="1769", reserved_concurrency="900")
+    yield gateway("a gateway that tells an address", alarm_email="ops@example.com", budget="100")
+    yield gateway("a gateway that tells a topic", alarm_topic=_TOPIC)
     yield gateway("a gateway in an account of others", world=World(api_gateway_role=True), **_OTHERS)
     yield Stack("a gateway at preview", WITH_DOMAIN, {"audit": "true"}, run="gateway", preview=True)
 
 
+_TOPIC = "arn:aws:sns:us-east-1:123456789012:on-call"
 _OTHERS = {"manage_api_gateway_account": "false", "allowed_origins": "none"}
 
 
@@ -124,11 +128,13 @@ def _services() -> Iterator[Stack]:
     yield service("on one instance type", f"{WEB}instance_types: [g6.xlarge]\n", config={"boot_timeout": "24h"})
     yield service("with an image of its own", WEB, config={"ami": IMAGE.id}, world=World(images=(IMAGE,)))
     yield service("with a model of several runs", TGI, config={"weight": "3", "on_failure": "keep"})
+    yield service("that tells an address", TGI, config={"alarm_email": "ops@example.com", "budget": "1000"})
+    yield service("that sleeps and tells a topic", f"{TGI}{SCALED}", config={"alarm_topic": _TOPIC, "budget": "50.5"})
     yield service("that scales slowly", f"{WEB}replicas: 1..100\nscaling: {_SLOWLY}\n")
     yield service("in the base image", BASE, secrets={"secrets": {"token": TOKEN}}, config={"base_image": "a.b/base:1"})
     yield service("with a schedule", f"{WEB}schedule: {{cron: ['0 8 * * mon-fri', '*/30 1-3 1 * *']}}\n")
     yield service("with a schedule that ends", f"{WEB}{SCALED}schedule: {{cron: '30 22 * * *'}}\nmax_duration: 10h\n")
-    yield service("in a reservation", f"{WEB}{RESERVED}stop_duration: 1h\nretry: true\n")
+    yield service("in a reservation", f"{WEB}{RESERVED}stop_duration: 1h\nretry: true\n{UNUSED}")
     yield service("in a Capacity Block", f"{WEB}{RESERVED}", config={"capacity_block": "true"})
     yield service("with files", f"{WEB}{FILES}", secrets={"git_token": TOKEN})
     yield service("at preview", f"{TGI}{SCALED}", secrets=secret, preview=True)

@@ -20,6 +20,7 @@ from infra.readiness import Awaited, Clients
 GROUP = "yellow-cat-1-replicas-1a2b3c4"
 AWAITED = Awaited(
     run="yellow-cat-1",
+    stack="yellow-cat-1",
     region="us-east-1",
     group=GROUP,
     target_group="arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/yellow/0123456789abcdef",
@@ -27,7 +28,7 @@ AWAITED = Awaited(
     log_group="/servestack/yellow-cat-1",
     version=2,
     minimum=1,
-    roll=Roll(min_healthy_percentage=100, max_healthy_percentage=200, warmup=900),
+    roll=Roll(min_healthy_percentage=100, max_healthy_percentage=200, warmup=2100),
     port=80,
     boot_timeout=1800,
     on_failure="stop",

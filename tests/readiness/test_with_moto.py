@@ -70,8 +70,7 @@ def test_a_replica_that_gave_up_ends_with_its_group_at_zero(awaited: Awaited) ->
         "yellow-cat-1 does not serve: the image was not found\n"
         f"  replica: {instance}, last step: pulling image\n"
         "  billing: The group is set to zero and its instances have ended. They are no longer billed.\n"
-        f"  logs: aws logs tail {awaited.log_group} --log-stream-names {instance}/boot {instance}/container --since 1d "
-        "--region us-east-1"
+        f'  logs: make logs STACK=yellow-cat-1 ARGS="--replica {instance} --since 1d"'
     )
     group = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[awaited.group])["AutoScalingGroups"][0]
     assert (group["MinSize"], group["DesiredCapacity"]) == (0, 0)
@@ -116,7 +115,7 @@ def test_the_operations_that_moto_does_not_have_are_asked_as_botocore_has_them(a
 
     stubber.add_response("describe_auto_scaling_groups", *groups)
     look()
-    preferences = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 200, "InstanceWarmup": 900}
+    preferences = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 200, "InstanceWarmup": 2100}
     stubber.add_response(
         "start_instance_refresh",
         {"InstanceRefreshId": "r-1"},

@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 
 from infra.configuration import Secret
 from infra.planning.boot.laying import laying_hash, where
-from infra.planning.boot.parameters import GIT_TOKEN, PASSWORD, USERNAME, parameter_names, parameter_prefix, parameters
+from infra.planning.boot.parameters import (
+    GIT_TOKEN,
+    GROUP_NAME,
+    PASSWORD,
+    USERNAME,
+    parameter_names,
+    parameter_prefix,
+    parameters,
+)
 from infra.planning.boot.probes import PARAMETER as PROBE
 from infra.planning.boot.probes import REPLICA_PORT
 from infra.planning.boot.quoting import array, scalar
@@ -83,6 +91,7 @@ def settings(
         scalar("LAYING", laying_hash(plan)),
         *([scalar("FILES_BUCKET", files_bucket)] if plan.lays and files_bucket else []),
         *([array("GIT_TOKEN_PARAMETERS", selectors(GIT_TOKEN))] if plan.lays else []),
+        *_utilization(plan),
         array("RUN_OPTIONS", [*_run_options(container), *_inline(plain)]),
         array("ARGUMENTS", container.arguments),
     ]
@@ -113,6 +122,17 @@ def _plain(plan: ServicePlan) -> dict[str, str]:
         for name, value in plan.container.environment
         if not isinstance(value, Secret) and not parameter_names(plan, name)
     }
+
+
+def _utilization(plan: ServicePlan) -> list[str]:
+    if plan.utilization is None:
+        return []
+    least, window = plan.utilization.least, plan.utilization.window
+    return [
+        scalar("LEAST_UTILIZATION", least),
+        scalar("UTILIZATION_WINDOW", window),
+        scalar("GROUP_PARAMETER", GROUP_NAME),
+    ]
 
 
 def _probe(probe: ReplicaProbe, selectors: Sequence[str]) -> str:

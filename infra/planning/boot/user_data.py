@@ -34,6 +34,7 @@ PARTS = (
     "bucket",
     "disk",
     "liveness",
+    "utilization",
     "serving",
     "container",
     "gpus",
@@ -141,6 +142,8 @@ def _is_needed(part: str, plan: ServicePlan) -> bool:
             return bool(plan.probes)
         case "bucket":
             return plan.lays
+        case "utilization":
+            return plan.utilization is not None
         case "login":
             return plan.container.registry_login is not None or pulled_by_role(plan.container) is not None
         case _:

@@ -6,14 +6,13 @@ replaces replicas.
 
 from infra.planning.local_files.archive import LARGEST_ARCHIVE, Archive
 from infra.planning.local_files.laid import ClonedRepository, LaidFile
-from infra.planning.local_files.laying import check_token, lay_files, lay_repository, laying_notes
+from infra.planning.local_files.laying import lay_files, lay_repository, laying_notes
 
 __all__ = [
     "LARGEST_ARCHIVE",
     "Archive",
     "ClonedRepository",
     "LaidFile",
-    "check_token",
     "lay_files",
     "lay_repository",
     "laying_notes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.configuration import Secret
 from infra.planning.local_files.archive import Archive
 
 
@@ -36,3 +37,5 @@ class ClonedRepository:
     changes: Archive | None
     """Local changes: `changed` has the names of all changed files, each with a NUL at its end, and `laid` has the files
     that are there after the changes. `None`: there are none."""
+    token: Secret | None
+    """What reads the repository; `None`: it is public."""

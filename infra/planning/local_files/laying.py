@@ -36,9 +36,15 @@ def lay_files(configuration: ServiceConfiguration, problems: list[Problem]) -> t
     return tuple(laid)
 
 
-def lay_repository(configuration: ServiceConfiguration, problems: list[Problem]) -> ClonedRepository | None:
+def lay_repository(
+    configuration: ServiceConfiguration, settings: ServiceSettings, problems: list[Problem]
+) -> ClonedRepository | None:
     """Return the repository of `repos`; `None`: there is none, or it is in `problems`."""
     if not configuration.repos:
+        if settings.git_token is not None:
+            rule = "git_token reads the repository of `repos`, and the configuration has none"
+            remedy = "remove it: pulumi config rm git_token"
+            problems.append(Problem(where="stack config git_token", rule=rule, remedy=remedy))
         return None
     repository = configuration.repos[0]
     clone = ClonedRepository(
@@ -48,6 +54,7 @@ def lay_repository(configuration: ServiceConfiguration, problems: list[Problem])
         path=repository.path,
         if_exists=repository.if_exists,
         changes=None,
+        token=settings.git_token,
     )
     if repository.url is not None:
         return replace(clone, url=https_url(repository.url) or "")
@@ -57,14 +64,6 @@ def lay_repository(configuration: ServiceConfiguration, problems: list[Problem])
         found = repository.local_path or ""
         problems.append(_problem(configuration, "repos[0]", ("repos", 0), found, error))
         return None
-
-
-def check_token(configuration: ServiceConfiguration, settings: ServiceSettings, problems: list[Problem]) -> None:
-    """Add a problem if a token is set and nothing reads it."""
-    if settings.git_token is not None and not configuration.repos:
-        rule = "git_token reads the repository of `repos`, and the configuration has none"
-        remedy = "remove it: pulumi config rm git_token"
-        problems.append(Problem(where="stack config git_token", rule=rule, remedy=remedy))
 
 
 def laying_notes(files: tuple[LaidFile, ...], repository: ClonedRepository | None) -> Iterator[str]:
