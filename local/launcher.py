@@ -13,8 +13,9 @@ from typing import TextIO
 
 import msgspec
 
-from gateway_lambda.registry.record import Registry, Service
+from gateway_lambda.registry.record import Model, Registry, Service
 from infra.planning.chat_template import ChatTemplate
+from infra.planning.repository import HubError
 from infra.planning.service import service_record
 from local import stand_in
 from local.arguments import Arguments
@@ -33,10 +34,11 @@ from local.upstreams import (
     chat_templates,
     running_upstreams,
     start_containers,
-    start_stand_in,
+    start_stand_ins,
 )
+from local.weights import choose_weights
 
-CannotStart = (CannotServe, DockerMissing, PortTaken, StandInMissing, UpstreamUnusable)
+CannotStart = (CannotServe, DockerMissing, HubError, PortTaken, StandInMissing, UpstreamUnusable)
 """Errors before anything runs. `str()` of each is the message for the user."""
 
 GATEWAY_GRACE = 1
@@ -58,7 +60,9 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
         out.flush()
 
     stands_in = not arguments.docker and arguments.upstream is None
-    own = stand_in.own_template() if stands_in else None
+    asked = {**environment, **_given(arguments.env)}
+    weights = choose_weights(arguments.stand_in, asked, say) if stands_in else None
+    own = None if weights is None else stand_in.own_template(weights)
     docker = find_docker() if arguments.docker else None
     said = None if arguments.upstream is None else ask_upstream(arguments.upstream)
     runs = plan_runs(arguments, environment=environment, resolve=chat_templates(own, environment, say))
@@ -74,8 +78,8 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
             say(f"Starting {', '.join(run.plan.run for run in runs)} …")
             if docker is not None:
                 upstreams = await start_containers(processes, docker, runs, shared)
-            elif stands_in:
-                upstreams = await start_stand_in(processes, runs, shared)
+            elif weights is not None:
+                upstreams = await start_stand_ins(processes, runs, weights, shared)
             write_registry(registry, _registry(runs, upstreams, key=key, own=own))
             gateway = {
                 "GATEWAY_REGISTRY": f"file:{registry}",
@@ -92,7 +96,8 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
             served = _served(runs, upstreams)
             write_served(Path(folder), served, gateway=address)
             columns = shutil.get_terminal_size().columns if out.isatty() else None
-            say(f"\n{banner(served, port=port, key=key, columns=columns)}")
+            notes = () if weights is None else weights.notes
+            say(f"\n{banner(served, port=port, key=key, columns=columns, notes=notes)}")
             await processes.until_ended()
 
 
@@ -113,9 +118,20 @@ def _registry(
         model = record.model
         if model is not None:
             model = msgspec.structs.replace(model, created=created)
-            model = model if own is None else stand_in.as_served(model, own)
+            model = _as_served(model, own, upstream)
         services.append(msgspec.structs.replace(record, auth=key is not None, model=model))
     return Registry(keys=[] if key is None else [key_record(key)], services=services)
+
+
+def _as_served(model: Model, own: ChatTemplate | None, upstream: Upstream) -> Model:
+    if own is None or upstream.service is None:
+        return model
+    return stand_in.as_served(model, own, upstream.service)
+
+
+def _given(variables: Sequence[str]) -> dict[str, str]:
+    """Return the variables of `--env NAME=value`."""
+    return dict(given.split("=", 1) for given in variables if "=" in given)
 
 
 def _served(runs: Sequence[PlannedRun], upstreams: Sequence[Upstream]) -> list[Run]:

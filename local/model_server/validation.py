@@ -42,7 +42,7 @@ class ValidRequest:
     sampling: Sampling
     stop: tuple[str, ...]
     max_new_tokens: int | UnsetType | None
-    """`None`: the rest of the context. `UNSET`: the request does not say it."""
+    """`None`: no limit. `UNSET`: the request does not say it."""
     truncate: int | None
     top_n_tokens: int
     decoder_input_details: bool

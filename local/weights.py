@@ -1,0 +1,102 @@
+"""Which weights stand in: the installed ones, or those that `--stand-in` named, now or at an earlier start."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.cache import cache_folder
+from local.model_server.standin import GO_BACK, StandIn, StandInMissing, read_stand_in
+
+DEFAULT = "default"
+"""What `--stand-in` takes for the installed weights."""
+_REPOSITORY = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?::(?P<quantization>[\w.-]+))?", re.ASCII)
+_REMEMBERED = "stand-in.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """The model that stands in."""
+
+    model: StandIn
+    path: Path | None
+    """`None`: the installed weights."""
+    said: str | None
+    """What `--stand-in` said; `None`: nothing."""
+    remembered: Path | None
+    """The file that remembers it."""
+
+    @property
+    def name(self) -> str:
+        """The name for people."""
+        return self.model.model_id.rpartition("/")[2] if self.path is None else self.path.stem
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user must know about them."""
+        if self.said is None:
+            return ()
+        return (
+            f"{self.name} stands in because of --stand-in {self.said}. {self.remembered} remembers it for the next "
+            f"start. To go back to the small model: {GO_BACK}",
+        )
+
+
+def choose_weights(given: str | None, environment: Mapping[str, str], say: Callable[[str], None]) -> Weights:
+    """Return the weights that `--stand-in` names (`given`), else those that it named last. Remember a new choice.
+
+    Args:
+        given: a GGUF file, a repository of the Hub with or without a quantization, or `default`.
+        environment: variables of the Hub, and its token.
+        say: takes lines about a download.
+
+    Raises:
+        StandInMissing: they are not there, or cannot stand in.
+        infra.planning.repository.HubError: the Hub does not give them.
+    """
+    remembered = cache_folder() / _REMEMBERED
+    last = _recall(remembered) if given is None else None
+    said = given if last is None else last.said
+    if said is None or said == DEFAULT:
+        remembered.unlink(missing_ok=True)
+        return Weights(model=read_stand_in(), path=None, said=None, remembered=None)
+    path = last.path if last is not None and last.path.is_file() else _path(said, environment, say)
+    model = read_stand_in(path)
+    remembered.parent.mkdir(parents=True, exist_ok=True)
+    remembered.write_text(json.dumps({"stand-in": said, "path": str(path)}), encoding="utf-8")
+    return Weights(model=model, path=path, said=said, remembered=remembered)
+
+
+@dataclass(frozen=True)
+class _Last:
+    said: str
+    path: Path
+
+
+def _recall(remembered: Path) -> _Last | None:
+    try:
+        found = json.loads(remembered.read_text(encoding="utf-8"))
+        return _Last(str(found["stand-in"]), Path(found["path"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise StandInMissing(f"{remembered} cannot be read. Remove it, or go back with {GO_BACK}") from None
+
+
+def _path(said: str, environment: Mapping[str, str], say: Callable[[str], None]) -> Path:
+    path = Path(said).expanduser()
+    if path.is_file():
+        return path.resolve()
+    named = _REPOSITORY.fullmatch(said)
+    if named is None or said.endswith(".gguf"):
+        raise StandInMissing(
+            f"--stand-in {said}: there is no such file. Give a GGUF file, or a repository of the Hub with GGUF files, "
+            f"such as owner/name:Q4_K_M; or go back with {GO_BACK}"
+        )
+    # Imported here: the installed weights need nothing from the Hub, whose library takes time and memory.
+    from local.hub_weights import fetch_weights
+
+    return fetch_weights(named["repo"], named["quantization"], environment, say)
