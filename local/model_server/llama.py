@@ -72,14 +72,24 @@ class LlamaRefused(LlamaError):
 class Llama:
     """The running llama.cpp. Closing ends its open requests; the thread of the model ends with the process."""
 
-    def __init__(self, path: Path, *, use: Use = "repeatable", context: int = CONTEXT, verbose: bool = False) -> None:
-        """Load the weights; takes about half a second. `context`: tokens of a slot.
+    def __init__(
+        self,
+        path: Path,
+        *,
+        use: Use = "repeatable",
+        context: int = CONTEXT,
+        template: str | None = None,
+        verbose: bool = False,
+    ) -> None:
+        """Load the weights; takes about half a second.
+
+        `context`: tokens of a slot. `template`: a chat template in place of the one in the file.
 
         Raises:
             RuntimeError: they cannot be loaded.
         """
         key = secrets.token_hex(16)
-        self._server = _XLLAMACPP.Server(_settings(path, key, use, context, verbose=verbose))
+        self._server = _XLLAMACPP.Server(_settings(path, key, use, context, template, verbose=verbose))
         self._address: str = self._server.listening_address
         self._headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
         self._session: aiohttp.ClientSession | None = None
@@ -227,11 +237,12 @@ def _return_memory() -> None:
         trim(0)
 
 
-def _settings(path: Path, key: str, use: Use, context: int, *, verbose: bool) -> Any:
+def _settings(path: Path, key: str, use: Use, context: int, template: str | None, *, verbose: bool) -> Any:
     settings = _XLLAMACPP.CommonParams()
     settings.model.path = str(path)
     settings.model_alias = {MODEL}
     settings.api_keys = [key]
+    settings.chat_template = template or ""
     if use == "embeddings":
         settings.embedding = True
         settings.n_parallel = EMBEDDED_AT_ONCE

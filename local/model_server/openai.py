@@ -20,7 +20,7 @@ from local.model_server.llama import MODEL, Llama, LlamaError, LlamaRefused
 from local.model_server.response_events import ResponseEvents
 from local.model_server.services import Service
 from local.model_server.slots import Slots
-from local.model_server.stopping import LONGEST_UNASKED
+from local.model_server.validation import Limits
 
 PAYLOAD = 32 * 1024 * 1024
 """Bytes of a body."""
@@ -59,14 +59,17 @@ class PassedRefusal(Refusal):
 
 
 class OpenAIApp(Application):
-    """One service. `context`: tokens of prompt and answer. `note`: what the server is, for people."""
+    """One service. `own_name`: the stand-in's. `note`: what the server is, for people."""
 
-    def __init__(self, llama: Llama, slots: Slots, service: Service, *, own_name: str, context: int, note: str) -> None:
+    def __init__(
+        self, llama: Llama, slots: Slots, service: Service, *, own_name: str, limits: Limits, note: str
+    ) -> None:
         self._llama = llama
         self._slots = slots
         self._names = service.names
         self._name = service.model or own_name
-        self._context = context
+        self._context = limits.max_total_tokens
+        self._unasked = limits.max_unasked_tokens
         self._note = note
         written = msgspec.json.encode(self._name)
         self._name_in_answers = b'"model":' + written
@@ -100,7 +103,7 @@ class OpenAIApp(Application):
         request = await self._request(exchange)
         path = "/v1" + exchange.path.removeprefix(self._prefix)
         if all(request.get(field) is None for field in _LIMITS):
-            request["max_output_tokens" if path.endswith("/responses") else "max_tokens"] = LONGEST_UNASKED
+            request["max_output_tokens" if path.endswith("/responses") else "max_tokens"] = self._unasked
         if request.get("stream") is True:
             await self._stream(exchange, path, request)
             return

@@ -33,6 +33,8 @@ from local.model_server.vocabulary import read_vocabulary
 
 TGI_VERSION = "3.3.7"
 """The version of TGI whose API this is: what clients read from `/info`."""
+TEMPLATE = Path(__file__).with_name("tools.jinja")
+"""The small model's own chat template, with tools: without them, llama.cpp would leave the tools of a request out."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LAST_WORDS = 1
 """Seconds for what is being answered to be broken off in order."""
@@ -67,9 +69,13 @@ def serve(
         model = read_stand_in(weights)
         context = min(CONTEXT, model.context_length)
         use = "repeatable" if weights is None else "quick"
-        llama = _load(lambda: Llama(model.path, use=use, context=context, verbose=verbose), model.path)
+        unasked = LONGEST_UNASKED if weights is None else context
+        template = TEMPLATE.read_text(encoding="utf-8") if weights is None else None
+        llama = _load(
+            lambda: Llama(model.path, use=use, context=context, template=template, verbose=verbose), model.path
+        )
         loaded.append(llama)
-        apps |= _generating(llama, ports, model, default_limits(max_concurrent_requests, context))
+        apps |= _generating(llama, ports, model, default_limits(max_concurrent_requests, context, unasked))
     if any(service.api == "tei" for service in services):
         path = minilm_path(cache)
         llama = _load(lambda: Llama(path, use="embeddings", verbose=verbose), path)
@@ -91,9 +97,10 @@ def serve(
         runner.run(run())
 
 
-def default_limits(max_concurrent_requests: int, context: int = CONTEXT) -> Limits:
+def default_limits(max_concurrent_requests: int, context: int = CONTEXT, unasked: int = LONGEST_UNASKED) -> Limits:
     """TGI's limits over what a slot of this model server holds: `context` tokens."""
     return Limits(
+        max_unasked_tokens=unasked,
         max_total_tokens=context,
         max_input_tokens=context - 1,
         max_concurrent_requests=max_concurrent_requests,
@@ -119,7 +126,7 @@ def describe(stands_in_for: str | None, limits: Limits, model_id: str) -> Mappin
         "docker_label": None,
         "stands_in_for": stands_in_for,
         "note": f"{_note(model_id, stands_in_for)}; without `max_new_tokens` an answer has {UNASKED} tokens, with null "
-        f"at most {LONGEST_UNASKED}",
+        f"at most {limits.max_unasked_tokens}",
     }
 
 
@@ -156,8 +163,7 @@ def _generating(
     for port, service in ports.items():
         if service.api == "openai":
             note = f"{_note(model.model_id, service.stands_in_for)}, with llama.cpp's OpenAI API"
-            context = limits.max_total_tokens
-            apps[port] = OpenAIApp(llama, slots, service, own_name=model.model_id, context=context, note=note)
+            apps[port] = OpenAIApp(llama, slots, service, own_name=model.model_id, limits=limits, note=note)
     return apps
 
 
@@ -222,6 +228,6 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise OSError(
-            f"port {port} of 127.0.0.1: {error.strerror}; give another --port, or 0 for any free one"
+            f"port {port} of 127.0.0.1: {error.strerror}; give another port, or 0 for any free one"
         ) from error
     return listener

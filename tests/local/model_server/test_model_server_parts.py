@@ -100,7 +100,8 @@ def test_bytes_are_cut_into_tokens_in_every_way() -> None:
         (1025, 0, 2048),
         (1500, 10, 1024),
         (1500, 2000, 1024),
-        (None, 10, 2038),
+        (None, 10, 512),
+        (None, 1600, 448),
         (None, 2047, 1),
         (None, 3000, 0),
         (UNSET, 10, 100),
@@ -108,7 +109,7 @@ def test_bytes_are_cut_into_tokens_in_every_way() -> None:
     ],
 )
 def test_budgets_are_counted_in_tgis_pieces(asked: int | UnsetType | None, input_length: int, budget: int) -> None:
-    assert count_budget(asked, input_length, max_input=2047, max_total=2048) == budget
+    assert count_budget(asked, input_length, max_input=2047, max_total=2048, longest=512) == budget
 
 
 @pytest.mark.parametrize(
