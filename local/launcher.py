@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -20,7 +22,7 @@ from infra.planning.service import service_record
 from local import stand_in
 from local.arguments import Arguments
 from local.banner import Run, banner
-from local.container import DockerMissing, find_docker
+from local.container import Docker, DockerMissing, find_docker
 from local.keys import key_record, make_key
 from local.model_server.standin import StandInMissing
 from local.registry_file import write_registry
@@ -36,7 +38,7 @@ from local.upstreams import (
     start_containers,
     start_stand_ins,
 )
-from local.weights import choose_weights
+from local.weights import Weights, choose_weights, small_weights
 
 CannotStart = (CannotServe, DockerMissing, HubError, PortTaken, StandInMissing, UpstreamUnusable)
 """Errors before anything runs. `str()` of each is the message for the user."""
@@ -46,7 +48,7 @@ GATEWAY_GRACE = 1
 _ROOT = Path(__file__).parents[1]
 
 
-async def launch(arguments: Arguments, environment: Mapping[str, str], out: TextIO) -> None:
+def serve(arguments: Arguments, environment: Mapping[str, str], out: TextIO) -> None:
     """Serve until the end, which is one of these exceptions.
 
     Raises:
@@ -59,28 +61,69 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
         out.write(f"{text}\n")
         out.flush()
 
-    stands_in = not arguments.docker and arguments.upstream is None
-    asked = {**environment, **_given(arguments.env)}
-    weights = choose_weights(arguments.stand_in, asked, say) if stands_in else None
-    own = None if weights is None else stand_in.own_template(weights)
+    prepared = _prepare(arguments, environment, say)
+    # Ctrl-C interrupts what is done until here; the event loop takes it as a wish to end.
+    asyncio.run(_serve(arguments, environment, prepared, out, say))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    """What is known before anything runs."""
+
+    runs: Sequence[PlannedRun]
+    port: int
+    docker: Docker | None
+    weights: Weights | None
+    """`None`: nothing stands in."""
+    own: ChatTemplate | None
+    """The chat template of the weights."""
+    running: Sequence[Upstream]
+    """The server of `--upstream`, for each run."""
+
+
+def _prepare(arguments: Arguments, environment: Mapping[str, str], say: Callable[[str], None]) -> _Prepared:
     docker = find_docker() if arguments.docker else None
     said = None if arguments.upstream is None else ask_upstream(arguments.upstream)
+    weights, own = None, None
+    if docker is None and said is None:
+        asked = {**environment, **_given(arguments.env)}
+        if arguments.stand_in is not None:
+            # A download can take long. What is wrong with the configurations or the port comes before it.
+            small = stand_in.own_template(small_weights())
+            plan_runs(arguments, environment=environment, resolve=chat_templates(small, environment, say))
+            check_port(arguments.port)
+        weights = choose_weights(arguments.stand_in, asked, say)
+        own = stand_in.own_template(weights)
     runs = plan_runs(arguments, environment=environment, resolve=chat_templates(own, environment, say))
-    port = check_port(arguments.port)
-    upstreams: list[Upstream] = []
-    if arguments.upstream is not None and said is not None:
-        upstreams = running_upstreams(arguments.upstream, said, runs)
+    return _Prepared(
+        runs=runs,
+        port=check_port(arguments.port),
+        docker=docker,
+        weights=weights,
+        own=own,
+        running=[] if arguments.upstream is None or said is None else running_upstreams(arguments.upstream, said, runs),
+    )
+
+
+async def _serve(
+    arguments: Arguments,
+    environment: Mapping[str, str],
+    prepared: _Prepared,
+    out: TextIO,
+    say: Callable[[str], None],
+) -> None:
+    runs, port, weights, upstreams = prepared.runs, prepared.port, prepared.weights, prepared.running
     key = make_key() if arguments.auth else None
     shared = _for_children(environment)
     with tempfile.TemporaryDirectory(prefix="servestack-") as folder:
         registry = Path(folder) / "registry.json"
         async with Processes(say) as processes:
             say(f"Starting {', '.join(run.plan.run for run in runs)} …")
-            if docker is not None:
-                upstreams = await start_containers(processes, docker, runs, shared)
+            if prepared.docker is not None:
+                upstreams = await start_containers(processes, prepared.docker, runs, shared)
             elif weights is not None:
                 upstreams = await start_stand_ins(processes, runs, weights, shared)
-            write_registry(registry, _registry(runs, upstreams, key=key, own=own))
+            write_registry(registry, _registry(runs, upstreams, key=key, own=prepared.own))
             gateway = {
                 "GATEWAY_REGISTRY": f"file:{registry}",
                 "GATEWAY_DOMAIN": "localhost",

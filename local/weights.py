@@ -62,12 +62,21 @@ def choose_weights(given: str | None, environment: Mapping[str, str], say: Calla
     said = given if last is None else last.said
     if said is None or said == DEFAULT:
         remembered.unlink(missing_ok=True)
-        return Weights(model=read_stand_in(), path=None, said=None, remembered=None)
+        return small_weights()
     path = last.path if last is not None and last.path.is_file() else _path(said, environment, say)
     model = read_stand_in(path)
     remembered.parent.mkdir(parents=True, exist_ok=True)
     remembered.write_text(json.dumps({"stand-in": said, "path": str(path)}), encoding="utf-8")
     return Weights(model=model, path=path, said=said, remembered=remembered)
+
+
+def small_weights() -> Weights:
+    """Return the installed weights.
+
+    Raises:
+        StandInMissing: they are not there.
+    """
+    return Weights(model=read_stand_in(), path=None, said=None, remembered=None)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ def test_the_issues_own_line_is_read_whole() -> None:
         auth=True,
         upstream="http://127.0.0.1:3000",
         docker=False,
+        stand_in=None,
         env=("A=1", "B"),
         settings=(("gpu", "24GB"),),
     )
@@ -29,6 +30,7 @@ def test_one_configuration_and_nothing_else_means_port_8000_and_the_stand_in() -
         auth=False,
         upstream=None,
         docker=False,
+        stand_in=None,
         env=(),
         settings=(),
     )
