@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from bench.canned import END
+from bench.canned import BATCH, END
 from bench.load import Job
 from bench.processes import ROOT
 
@@ -26,6 +26,7 @@ MESSAGES: Final = [
     {"role": "system", "content": "You are a helpful assistant. Answer briefly and name your sources."},
     {"role": "user", "content": "Compose a poem that explains the concept of recursion in programming."},
 ]
+TEXTS: Final = [f"Document {number}: a sentence of the length that people search for." for number in range(BATCH)]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Contender:
         """A job of streams of `tokens`, one every so many milliseconds."""
         body = self._body(tokens, milliseconds)
         return Job(port=self.port, path=self.stream_path, body=body, tokens=tokens, key=KEY, **job)
+
+    def embeddings(self, **job: Any) -> Job:
+        """A job of requests for the embeddings of a batch."""
+        body = json.dumps({"model": self.model, "input": TEXTS, "encoding_format": "base64"})
+        return Job(port=self.port, path="/v1/embeddings", body=body, tokens=1, key=KEY, **job)
 
     def _body(self, tokens: int, milliseconds: int | None) -> str:
         """`milliseconds` between tokens makes it a stream. The upstream reads them out of the seed."""

@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from local.model_server.llama import EMBEDDED_TOKENS, Llama, LlamaError
+from local.model_server.llama import Llama, LlamaError
+from local.model_server.llama_settings import EMBEDDED_TOKENS
 from local.model_server.minilm import DIMENSIONS
 from local.model_server.tei_requests import TeiError, check_dimensions
 

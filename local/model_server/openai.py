@@ -16,7 +16,8 @@ from local.model_server.answers import write_event
 from local.model_server.application import Application, PlainRefusal
 from local.model_server.errors import Refusal
 from local.model_server.http import Exchange
-from local.model_server.llama import MODEL, Llama, LlamaError, LlamaRefused
+from local.model_server.llama import Llama, LlamaError, LlamaRefused
+from local.model_server.llama_settings import MODEL
 from local.model_server.response_events import ResponseEvents
 from local.model_server.services import Service
 from local.model_server.slots import Slots

@@ -17,7 +17,8 @@ from local.model_server.application import Application
 from local.model_server.embedding import Embedder
 from local.model_server.http import Receive, Send
 from local.model_server.inference import Inference
-from local.model_server.llama import CONTEXT, SLOTS, Llama
+from local.model_server.llama import Llama
+from local.model_server.llama_settings import CONTEXT, SLOTS
 from local.model_server.metrics import Metrics
 from local.model_server.minilm import DIMENSIONS, minilm_path
 from local.model_server.minilm import MODEL_ID as EMBEDDING_MODEL_ID

@@ -16,7 +16,7 @@ from local.model_server.application import Application, Handler, Routes
 from local.model_server.embedding import MOST_TEXTS, Embedded, Embedder
 from local.model_server.errors import Refusal
 from local.model_server.http import Exchange, Headers
-from local.model_server.llama import EMBEDDED_TOKENS
+from local.model_server.llama_settings import EMBEDDED_TOKENS
 from local.model_server.minilm import MODEL_ID
 from local.model_server.services import Service
 from local.model_server.tei_requests import (

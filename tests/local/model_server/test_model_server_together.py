@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.model_server.llama import SLOTS
+from local.model_server.llama_settings import SLOTS
 from tests.local.model_server.conftest import CONCURRENT, GROUP, ModelServer, read_events, urls_of
 from tests.support.processes import python, running
 
