@@ -1,6 +1,7 @@
 """What stands in for the configured servers: which API each run has, and how to talk to the stand-ins' process.
 
-`local/model_server` serves them: a small chat model with TGI's or OpenAI's API, and a small embedding model with TEI's.
+`local/model_server` serves them: a small chat model with TGI's or OpenAI's API, and a small embedding model with the
+API of TEI.
 """
 
 from __future__ import annotations

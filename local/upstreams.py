@@ -35,7 +35,7 @@ class Upstream:
     speaks: str
     """`tgi`, `openai`, `tei` or `http`."""
     service: Service | None = None
-    """What is stood in for; `None`: the server is no stand-in."""
+    """What is stood in for; `None`: nothing stands in."""
 
 
 def ask_upstream(url: str) -> Answer:

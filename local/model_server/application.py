@@ -57,7 +57,7 @@ class Application:
         """Return the body of a request.
 
         Raises:
-            PlainRefusal: it is not JSON of this kind. The text is axum's, with which TGI and TEI are written.
+            PlainRefusal: it is not JSON of this kind. The text is that of axum, with which TGI and TEI are written.
         """
         given = exchange.headers.get("content-type", "").split(";")[0].strip().lower()
         if given != "application/json" and not (given.startswith("application/") and given.endswith("+json")):

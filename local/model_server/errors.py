@@ -39,7 +39,7 @@ class InferError(Refusal):
 
 
 class NoRoute(InferError):
-    """The path is none of TGI's."""
+    """TGI does not have this path."""
 
     status = 404
     error_type = "not_found"

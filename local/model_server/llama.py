@@ -81,7 +81,7 @@ class Llama:
         """Return the text of tokens.
 
         Raises:
-            LlamaError: one of them is no token.
+            LlamaError: the model does not have one of them.
         """
         return (await self._ask("/detokenize", {"tokens": tokens}))["content"]
 

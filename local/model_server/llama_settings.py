@@ -7,7 +7,8 @@ Two settings carry the promise that the same seed of a request to TGI's API give
   model of this size: prompts are read a quarter slower, four generations together run no slower;
 - attention by the plain path, whose sums do not depend on how the work is split over threads.
 
-They are not made for other weights than the small model's, which gain much from batches, and for embeddings.
+Other weights than those of the small model gain much from batches, so these settings are not made for them, nor for
+embeddings.
 """
 
 from __future__ import annotations

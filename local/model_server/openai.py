@@ -60,7 +60,7 @@ class PassedRefusal(Refusal):
 
 
 class OpenAIApp(Application):
-    """One service. `own_name`: the stand-in's. `note`: what the server is, for people."""
+    """One service. `own_name`: the name of the stand-in. `note`: what the server is, for people."""
 
     def __init__(
         self, llama: Llama, slots: Slots, service: Service, *, own_name: str, limits: Limits, note: str

@@ -37,7 +37,7 @@ class StandIn:
     bos_token: str | None
     eos_token: str
     adds_bos: bool
-    """Whether the tokenizer itself puts `bos_token` in front of a prompt: not SmolLM2's, its template writes it."""
+    """Whether the tokenizer itself puts `bos_token` in front of a prompt. SmolLM2 has it in its template."""
     stop_strings: tuple[str, ...]
     """What ends an answer, beside the token limit."""
     context_length: int
@@ -60,8 +60,8 @@ def read_stand_in(other: Path | None = None) -> StandIn:
     context: int | None = header.get(f"{header.get('general.architecture')}.context_length")
     if template is None or eos is None or context is None:
         raise StandInMissing(
-            f"{path} cannot stand in: the file has no chat template, so it is no model for chats. Choose one that is "
-            f"trained to follow instructions, or go back with {GO_BACK}"
+            f"{path} cannot stand in: the file has no chat template, so the model is not made for chats. Choose one "
+            f"that is trained to follow instructions, or go back with {GO_BACK}"
         )
     return StandIn(
         model_id=MODEL_ID if other is None else str(header.get("general.name") or path.stem),

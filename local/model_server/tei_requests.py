@@ -83,7 +83,7 @@ def read_batch(inputs: Inputs, largest: int) -> list[str | list[int]]:
     """Return the texts, or their token ids, one by one.
 
     Raises:
-        TeiError: there are none, or more than `largest`.
+        TeiError: the batch is empty, or has more than `largest`.
     """
     if isinstance(inputs, str):
         return [inputs]
