@@ -14,7 +14,8 @@ from typing import Any
 
 from commands.aws_access import ClientMaker, explained
 from commands.pulumi_cli import Pulumi, PulumiError, run_pulumi
-from commands.stack_state import LOG_GROUP, PROJECT, StackError, StackState, read_stack, service_of
+from commands.since import add_since
+from commands.stack_state import PROJECT, StackError, StackState, function_log, read_stack, service_of
 from infra.configuration.amounts import read_duration
 from infra.configuration.options import parse
 from infra.preflight.aws_errors import aws_failures, collected, error_code, in_words, kind_of
@@ -25,7 +26,6 @@ POLL = 3.0
 (AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html)."""
 LATE = 30_000
 """Milliseconds that a line can arrive after a newer one of another stream."""
-_FUNCTION = re.compile(r"/servestack/[^/]+/function-")
 _SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 """A command to a terminal: a colour, a move of the cursor."""
 
@@ -88,9 +88,7 @@ def _read_arguments(line: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("stack", nargs="?", metavar="STACK", help="a stack: name, or org/project/stack")
     parser.add_argument("--follow", action="store_true", help="go on with new lines until Ctrl-C")
-    parser.add_argument(
-        "--since", type=_duration, default="1h", metavar="TIME", help="how far back: 90s, 30m, 2h, 7d (default: 1h)"
-    )
+    add_since(parser, "1h")
     parser.add_argument("--replica", type=_instance, metavar="i-…", help="only this replica (make status lists them)")
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--boot", action="store_true", help="only the boot script")
@@ -102,16 +100,6 @@ def _read_arguments(line: Sequence[str]) -> argparse.Namespace:
     if given.gateway and given.replica:
         parser.error("--gateway and --replica exclude each other: a gateway has no replicas")
     return given
-
-
-def _duration(text: str) -> str:
-    try:
-        seconds = read_duration(text)
-    except ValueError:
-        seconds = 0
-    if seconds:
-        return text
-    raise argparse.ArgumentTypeError(f"{text!r} is not a time: write a number with a unit, such as 30m or 2h")
 
 
 def _instance(text: str) -> str:
@@ -143,13 +131,8 @@ def _find_log(given: argparse.Namespace, pulumi: Pulumi) -> Log:
 
 
 def _gateway_log(state: StackState) -> Log:
-    for group in state.all_of(LOG_GROUP):
-        if _FUNCTION.match(group["name"]):
-            return Log(group=group["name"], region=group["arn"].split(":")[3], profile=state.profile, named=False)
-    raise StackError(
-        f"{state.name} has no log of a function in its state: it is not the stack of a gateway, or pulumi up ended too "
-        f"early. Run pulumi up --stack {state.name}"
-    )
+    log = function_log(state)
+    return Log(group=log.group, region=log.region, profile=state.profile, named=False)
 
 
 def _gateway_stack(service: StackState) -> str:

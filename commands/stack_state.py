@@ -7,7 +7,8 @@ secrets stay encrypted.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +19,33 @@ from infra.readiness import Awaited
 
 GROUP = "aws:autoscaling/group:Group"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+TABLE = "aws:dynamodb/table:Table"
 TABLE_ITEM = "aws:dynamodb/tableItem:TableItem"
 GATEWAY = "servestack:gateway:Gateway"
 STACK = "pulumi:pulumi:Stack"
 PROJECT = "servestack"
 """As in Pulumi.yaml."""
+_FUNCTION = re.compile(r"/servestack/[^/]+/function-")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bought:
+    """How the instances of a service are bought."""
+
+    types: tuple[str, ...]
+    """AWS's names of the instance types, the plan's first offer first."""
+    spot: bool | None
+    """Whether all are spot, or none; `None`: some can be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionLog:
+    """The log group of a gateway's function."""
+
+    group: str
+    region: str
+    days: int | None
+    """How long it keeps a line; `None`: the state does not say."""
 
 
 class StackError(Exception):
@@ -97,6 +120,24 @@ def stack_state(name: str, exported: Mapping[str, Any], config: Mapping[str, Any
     return StackState(name=name, resources=tuple(deployment.get("resources") or ()), config=config)
 
 
+def stack_names(pulumi: Pulumi) -> list[str]:
+    """Return the names of all stacks of the project. Raises what `pulumi` raises."""
+    found: list[dict[str, Any]] = json.loads(pulumi(["stack", "ls", "--json"]))
+    return sorted(stack["name"] for stack in found)
+
+
+def function_log(state: StackState) -> FunctionLog:
+    """Return the log of a gateway's function. Raises `StackError`: the stack is not of a gateway."""
+    for group in state.all_of(LOG_GROUP):
+        if _FUNCTION.match(group["name"]):
+            days = group.get("retentionInDays")
+            return FunctionLog(group=group["name"], region=group["arn"].split(":")[3], days=int(days) if days else None)
+    raise StackError(
+        f"{state.name} has no log of a function in its state: it is not the stack of a gateway, or pulumi up ended too "
+        f"early. Run pulumi up --stack {state.name}"
+    )
+
+
 def service_of(state: StackState) -> Awaited:
     """Return the service of a stack. Raises `StackError`: the stack is not of a service, or is not deployed yet."""
     group = state.one_of(GROUP)
@@ -119,6 +160,19 @@ def service_of(state: StackState) -> Awaited:
         port=None,
         boot_timeout=int(group["healthCheckGracePeriod"]),
         on_failure="keep" if state.setting(f"{PROJECT}:on_failure") == "keep" else "stop",
+    )
+
+
+def bought_of(state: StackState) -> Bought:
+    """Return how a service's instances are bought. Raises `StackError`: the stack is not of a service."""
+    mixed: Mapping[str, Any] = state.one_of(GROUP)["mixedInstancesPolicy"]
+    overrides: Sequence[Mapping[str, Any]] = mixed["launchTemplate"].get("overrides") or ()
+    distribution: Mapping[str, Any] = mixed.get("instancesDistribution") or {}
+    on_demand = distribution.get("onDemandPercentageAboveBaseCapacity", 100) == 100  # AWS's default
+    mixture = distribution.get("onDemandBaseCapacity") or 0
+    return Bought(
+        types=tuple(override["instanceType"] for override in overrides),
+        spot=False if on_demand else None if mixture else True,
     )
 
 

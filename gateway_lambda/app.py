@@ -13,7 +13,7 @@ from gateway_lambda.routing.keys import Admission
 from gateway_lambda.routing.proxy import pass_on
 from gateway_lambda.routing.runs import Runs
 from gateway_lambda.server.app import App
-from gateway_lambda.server.exchange import Exchange
+from gateway_lambda.server.exchange import Exchange, Listener
 from gateway_lambda.settings import Settings
 from gateway_lambda.tgi.generator import TgiGenerator
 from gateway_lambda.upstream.client import Upstream
@@ -22,7 +22,17 @@ from gateway_lambda.upstream.client import Upstream
 def make_app(settings: Settings, registry: RegistrySource) -> App:
     """The gateway over a registry. Connections are made at the first request and closed by the lifespan's end."""
     gateway = _Gateway(settings, registry)
-    return App(settings, gateway.answer, gateway.close)
+    return App(settings, gateway.answer, gateway.close, _listeners(settings))
+
+
+def _listeners(settings: Settings) -> list[Listener]:
+    """Who is told of each request that ends."""
+    listeners: list[Listener] = []
+    if settings.log_requests:
+        from gateway_lambda.server.request_log import log_request
+
+        listeners.append(log_request)
+    return listeners
 
 
 class _Gateway:

@@ -92,6 +92,8 @@ class Interface:
         key = held_key(exchange.authorization, table)
         if key is None:
             key = await self._authenticate_if_closed(exchange, table)
+        if key is not None:
+            exchange.key = key.name
         body = await exchange.body(self._settings.max_body_bytes, None if key else self._open_bodies)
         name = self._name(exchange, body, known=answer is not None)
         service, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
@@ -139,6 +141,7 @@ class Interface:
             return
         await self._authenticate_if_closed(exchange, table)
         key = await known_key(exchange.authorization, self._registry, table)
+        exchange.key = None if key is None else key.name
         usable = [next((each for each in services if may_use(key, each)), None) for services in table.models()]
         shown = [self._shown(service, service.model) for service in usable if service and service.model]
         await exchange.respond_json(model_list(shown))

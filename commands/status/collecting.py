@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from commands.aws_access import ClientMaker, explained
 from commands.pulumi_cli import Pulumi, PulumiError
-from commands.stack_state import StackError, read_stack
+from commands.stack_state import StackError, read_stack, stack_names
 from commands.status.gateway import GatewayStatus, look_at_gateway
 from commands.status.local_runs import LocalRun
 from commands.status.service import ServiceStatus, look_at_service
@@ -60,7 +58,7 @@ def collect(stack: str | None, means: Means) -> Status:
     unknown: list[Unknown] = []
     now = means.now()
     try:
-        names = [stack] if stack is not None else _stacks(means.pulumi)
+        names = [stack] if stack is not None else stack_names(means.pulumi)
     except PulumiError as error:
         names = []
         unknown.append(Unknown(stack=None, why=str(error)))
@@ -85,8 +83,3 @@ def collect(stack: str | None, means: Means) -> Status:
         not_deployed=tuple(empty),
         unknown=tuple(unknown),
     )
-
-
-def _stacks(pulumi: Pulumi) -> list[str]:
-    found: list[dict[str, Any]] = json.loads(pulumi(["stack", "ls", "--json"]))
-    return sorted(stack["name"] for stack in found)

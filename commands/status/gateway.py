@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from commands.aws_access import Client, ClientMaker
-from commands.stack_state import StackError, StackState
+from commands.stack_state import TABLE, StackError, StackState
 from infra.planning.table_items import CLAIM, KEY, RUN, SORT_KEY
 from infra.preflight.aws_errors import answer_or
 from infra.preflight.registry import registry_items
 
-TABLE = "aws:dynamodb/table:Table"
 FUNCTION = "aws:lambda/function:Function"
 DOMAIN = "aws:apigateway/domainName:DomainName"
 HOURS = 24

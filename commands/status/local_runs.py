@@ -39,15 +39,27 @@ class LocalRun:
 class _Served(msgspec.Struct, frozen=True):
     gateway: str
     runs: list[LocalRun]
+    request_lines: str | None = None
+    """Path of the file with its request lines."""
 
 
 def local_runs() -> tuple[LocalRun, ...]:
     """Return the runs that answer now, the newest first. A `make local` that was killed leaves a file, but no gateway
     that answers."""
+    return tuple(run for one in _newest() if _answers(one.gateway) for run in one.runs)
+
+
+def local_request_lines() -> tuple[Path, ...]:
+    """Return the files with the request lines of the gateways that answer now. A file may not exist yet."""
+    return tuple(Path(one.request_lines) for one in _newest() if one.request_lines and _answers(one.gateway))
+
+
+def _newest() -> Iterator[_Served]:
+    """Yield what each gateway last wrote, the newest first."""
     served: dict[str, _Served] = {}
     for one in sorted(_files(), key=lambda one: one.runs[0].since):
         served[one.gateway] = one
-    return tuple(run for one in reversed(served.values()) if _answers(one.gateway) for run in one.runs)
+    yield from reversed(served.values())
 
 
 def _files() -> Iterator[_Served]:

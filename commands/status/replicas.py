@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
 
-from infra.planning.catalog import read_catalog
+from commands.lifetimes import Lifetime
+from commands.spending import hours, instance_type
 from infra.readiness.progress import target_text
 from infra.readiness.seen import Replica, Seen, State, Target
-
-
-class Machines(Protocol):
-    """boto3's `ec2`."""
-
-    def describe_instances(self, *, Filters: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """What EC2 says about an instance."""
-
-    launched: datetime
-    spot: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,22 +46,25 @@ class ReplicaStatus:
     """`None`: the catalog does not have the type, or the time of launch is not known. A spot instance costs less."""
 
 
-def machines(ec2: Machines, seen: Seen) -> Mapping[str, Machine]:
-    """Return what EC2 says about the replicas, by instance. Raises what boto3 raises."""
-    names = [replica.instance for replica in seen.group.replicas]
-    if not names:
-        return {}
-    found = ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": names}])
-    return {
-        instance["InstanceId"]: Machine(
-            launched=instance["LaunchTime"], spot=instance.get("InstanceLifecycle") == "spot"
-        )
-        for reservation in found["Reservations"]
-        for instance in reservation["Instances"]
-    }
+@dataclass(frozen=True, kw_only=True)
+class EndedReplica:
+    """A replica that has ended in this month, in UTC."""
+
+    instance: str
+    type: str | None
+    """`None`: nothing says it."""
+    assumed: bool
+    """Whether `type` is the plan's first offer, because nothing says which one it was."""
+    spot: bool | None
+    """`None`: not known."""
+    launched: datetime
+    """The begin of the month, if it began before that."""
+    ended: datetime
+    list_price: Costs | None
+    """`None`: the catalog does not have the type. A spot instance costs less."""
 
 
-def replica_statuses(seen: Seen, known: Mapping[str, Machine], now: datetime) -> tuple[ReplicaStatus, ...]:
+def replica_statuses(seen: Seen, known: Mapping[str, Lifetime], now: datetime) -> tuple[ReplicaStatus, ...]:
     """Return every replica of the group, the oldest first."""
     targets = {target.instance: target for target in seen.targets}
     states = {state.instance: state for state in seen.states}
@@ -84,6 +73,27 @@ def replica_statuses(seen: Seen, known: Mapping[str, Machine], now: datetime) ->
         for replica in seen.group.replicas
     ]
     return tuple(sorted(found, key=lambda one: (one.launched or now, one.instance)))
+
+
+def ended_replicas(found: Sequence[Lifetime], now: datetime) -> tuple[EndedReplica, ...]:
+    """Return replicas that have ended, with their costs."""
+    return tuple(
+        EndedReplica(
+            instance=one.instance,
+            type=one.type,
+            assumed=one.assumed,
+            spot=one.spot,
+            launched=one.began,
+            ended=one.ended or now,
+            list_price=_costs(one, now),
+        )
+        for one in found
+    )
+
+
+def month_begin(now: datetime) -> datetime:
+    """Return the first moment of the month in UTC."""
+    return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def added(costs: Sequence[Costs]) -> Costs:
@@ -96,29 +106,29 @@ def added(costs: Sequence[Costs]) -> Costs:
 
 
 def _status(
-    replica: Replica, target: Target | None, state: State | None, machine: Machine | None, now: datetime
+    replica: Replica, target: Target | None, state: State | None, lifetime: Lifetime | None, now: datetime
 ) -> ReplicaStatus:
     return ReplicaStatus(
         instance=replica.instance,
         type=replica.type,
         zone=replica.zone,
-        spot=None if machine is None else machine.spot,
-        launched=None if machine is None else machine.launched,
+        spot=None if lifetime is None else lifetime.spot,
+        launched=None if lifetime is None else lifetime.began,
         health="leaving" if replica.leaving else (target and target_text(target)) or "starting",
         step=None if state is None else state.step,
         percent=None if state is None else state.percent,
         cause=None if state is None else state.cause,
-        list_price=None if machine is None else _costs(replica.type, machine.launched, now),
+        list_price=None if lifetime is None else _costs(lifetime, now),
     )
 
 
-def _costs(type: str, launched: datetime, now: datetime) -> Costs | None:
-    price = next((one.price for one in read_catalog() if one.name == type), None)
-    if price is None:
+def _costs(lifetime: Lifetime, now: datetime) -> Costs | None:
+    known = instance_type(lifetime.type)
+    if known is None:
         return None
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-    def since(begin: datetime) -> float:
-        return price * max((now - max(begin, launched)).total_seconds(), 0) / 3600
-
-    return Costs(an_hour=price, today=since(midnight), this_month=since(midnight.replace(day=1)))
+    return Costs(
+        an_hour=known.price if lifetime.ended is None else 0,
+        today=known.price * hours(lifetime, midnight, now),
+        this_month=known.price * hours(lifetime, month_begin(now), now),
+    )

@@ -9,7 +9,7 @@ from commands.columns import table
 from commands.status.collecting import Status
 from commands.status.gateway import HOURS, GatewayStatus
 from commands.status.local_runs import LocalRun
-from commands.status.replicas import Costs, ReplicaStatus
+from commands.status.replicas import Costs, EndedReplica, ReplicaStatus, added
 from commands.status.service import ServiceStatus
 from infra.configuration.problem import printable
 from infra.planning.text import number
@@ -43,6 +43,8 @@ def _services(status: Status) -> str:
     for service in status.services:
         rows.append(_service_row(service))
         rows += [_replica_row(replica, status.at) for replica in service.replicas]
+        if service.ended:
+            rows.append(_ended_row(service.ended))
     return table(rows, right=_NUMBERS)
 
 
@@ -50,9 +52,9 @@ def _service_row(service: ServiceStatus) -> tuple[str, ...]:
     state = f"{service.state}: {service.healthy} of {service.desired} healthy" if service.desired else service.state
     if service.roll is not None:
         state = f"{state}, roll: {service.roll}"
-    below = any(replica.spot is not False for replica in service.replicas)
-    costs = _cost_cells(service.list_price, below=below)
-    if service.replicas and not any(replica.list_price for replica in service.replicas):
+    counted = (*service.replicas, *service.ended)
+    costs = _cost_cells(service.list_price, sign=_sign(counted))
+    if counted and not any(one.list_price for one in counted):
         costs = ("?", "?", "?")
     return service.run, state, "", "", "", "", *costs
 
@@ -67,18 +69,26 @@ def _replica_row(replica: ReplicaStatus, now: datetime) -> tuple[str, ...]:
         replica.zone,
         "?" if replica.spot is None else "yes" if replica.spot else "no",
         "?" if replica.launched is None else _age(now - replica.launched),
-        *(
-            ("?", "?", "?")
-            if replica.list_price is None
-            else _cost_cells(replica.list_price, below=replica.spot is not False)
-        ),
+        *(("?", "?", "?") if replica.list_price is None else _cost_cells(replica.list_price, sign=_sign([replica]))),
     )
 
 
-def _cost_cells(costs: Costs, *, below: bool) -> tuple[str, str, str]:
-    """The cells of costs. `below`: the price is a limit, because a spot instance costs less."""
-    sign = "<" if below else ""
+def _ended_row(ended: Sequence[EndedReplica]) -> tuple[str, ...]:
+    costs = [one.list_price for one in ended if one.list_price is not None]
+    _, today, month = _cost_cells(added(costs), sign=_sign(ended)) if costs else ("?", "?", "?")
+    return f"  ended this month: {len(ended)}", "", "", "", "", "", "", today, month
+
+
+def _cost_cells(costs: Costs, *, sign: str) -> tuple[str, str, str]:
     return f"{sign}${number(costs.an_hour)}", f"{sign}${costs.today:,.2f}", f"{sign}${costs.this_month:,.2f}"
+
+
+def _sign(counted: Sequence[ReplicaStatus | EndedReplica]) -> str:
+    """What stands before the costs of replicas: `~` if the type of one is assumed, `<` if one can be spot, which costs
+    less than the list price."""
+    if any(isinstance(one, EndedReplica) and one.assumed for one in counted):
+        return "~"
+    return "<" if any(one.spot is not False for one in counted) else ""
 
 
 def _about_services(services: Sequence[ServiceStatus]) -> Iterator[str]:
@@ -123,13 +133,16 @@ def _local_row(run: LocalRun, now: datetime) -> tuple[str, ...]:
 
 
 def _prices(status: Status) -> str:
-    unpriced = any(replica.list_price is None for service in status.services for replica in service.replicas)
+    counted = [one for service in status.services for one in (*service.replicas, *service.ended)]
     lines = [
         f"Prices are on-demand list prices of {status.prices_region} on {status.prices_as_of}. Spot costs less.",
-        "TODAY and MONTH, in UTC, count the replicas that are there now. They do not count replicas that have ended,",
-        "disks, data and the gateway.",
+        "TODAY and MONTH, in UTC, also count replicas that have ended. They do not count disks, data and the gateway.",
     ]
-    return "\n".join([*lines, *(["?: not in the catalog, or EC2 did not say."] if unpriced else [])])
+    if any(isinstance(one, EndedReplica) and one.assumed for one in counted):
+        lines.append("~: a replica that has ended does not say its type. It counts as the plan's first offer.")
+    if any(one.list_price is None for one in counted):
+        lines.append("?: not in the catalog, or EC2 did not say.")
+    return "\n".join(lines)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from commands.aws_access import ClientMaker
-from commands.stack_state import StackError, StackState, service_of
-from commands.status.replicas import Costs, Machine, ReplicaStatus, added, machines, replica_statuses
-from infra.preflight.aws_errors import aws_failures, in_words
+from commands.aws_access import Client, ClientMaker
+from commands.lifetimes import Lifetime, ended_since, living
+from commands.stack_state import StackError, StackState, bought_of, service_of
+from commands.status.replicas import (
+    Costs,
+    EndedReplica,
+    ReplicaStatus,
+    added,
+    ended_replicas,
+    month_begin,
+    replica_statuses,
+)
+from infra.preflight.aws_errors import answer_or
 from infra.readiness import Awaited, clients_from
 from infra.readiness.launch_failures import explain_launch_failure
 from infra.readiness.looking import GroupGone, Looker
@@ -45,8 +54,10 @@ class ServiceStatus:
     """The roll in progress: `InProgress, 50 %`."""
     problem: str | None
     """The last problem and its cause; `None`: none is known."""
+    ended: tuple[EndedReplica, ...]
+    """Replicas that have ended in this month."""
     list_price: Costs
-    """The sum over the replicas that are there now."""
+    """The sum over all replicas, also over those that have ended."""
     unanswered: tuple[str, ...]
     """What AWS did not say, each with the reason."""
 
@@ -54,7 +65,8 @@ class ServiceStatus:
 def look_at_service(state: StackState, clients: ClientMaker, now: datetime) -> ServiceStatus:
     """Return the status of a service's stack. Raises `StackError`, and what boto3 raises."""
     awaited = service_of(state)
-    made = clients_from(clients(awaited.region, state.profile))
+    client = clients(awaited.region, state.profile)
+    made = clients_from(client)
     try:
         seen = Looker(awaited, made).look()
     except GroupGone:
@@ -63,12 +75,9 @@ def look_at_service(state: StackState, clients: ClientMaker, now: datetime) -> S
             "--refresh"
         ) from None
     unanswered = list(seen.unanswered)
-    try:
-        known = machines(made.ec2, seen)
-    except aws_failures() as error:
-        known: Mapping[str, Machine] = {}
-        unanswered.append(f"ec2:DescribeInstances ({in_words(error)})")
-    replicas = replica_statuses(seen, known, now)
+    known = answer_or(lambda: living(made.ec2, seen.group.replicas), (), "ec2:DescribeInstances", unanswered)
+    replicas = replica_statuses(seen, {one.instance: one for one in known}, now)
+    ended = ended_replicas(_ended(client, state, awaited, now, unanswered), now)
     refresh = seen.refresh
     return ServiceStatus(
         stack=state.name,
@@ -84,9 +93,26 @@ def look_at_service(state: StackState, clients: ClientMaker, now: datetime) -> S
         replicas=replicas,
         roll=f"{refresh.status}, {refresh.percent} %" if refresh is not None and refresh.going else None,
         problem=next(_problems(seen), None),
-        list_price=added([replica.list_price for replica in replicas if replica.list_price is not None]),
-        unanswered=tuple(unanswered),
+        ended=ended,
+        list_price=added([one.list_price for one in (*replicas, *ended) if one.list_price is not None]),
+        unanswered=tuple(dict.fromkeys(unanswered)),
     )
+
+
+def _ended(
+    client: Client, state: StackState, awaited: Awaited, now: datetime, unanswered: list[str]
+) -> tuple[Lifetime, ...]:
+    def ask() -> tuple[Lifetime, ...]:
+        return ended_since(
+            month_begin(now),
+            client("autoscaling"),
+            client("logs"),
+            group=awaited.group,
+            log_group=awaited.log_group,
+            bought=bought_of(state),
+        )
+
+    return answer_or(ask, (), "autoscaling:DescribeScalingActivities", unanswered)
 
 
 def _state(awaited: Awaited, seen: Seen) -> StateOfService:

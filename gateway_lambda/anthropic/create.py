@@ -16,6 +16,7 @@ from gateway_lambda.generation.generator import Generation, Generator
 from gateway_lambda.generation.request import dropped_header
 from gateway_lambda.generation.sent_names import SentNames
 from gateway_lambda.generation.streaming import stream_answers
+from gateway_lambda.generation.whole_answers import whole_answers
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.settings import Settings
 from gateway_lambda.tools.chat_form import begin_chat
@@ -61,6 +62,6 @@ async def _answer(exchange: Exchange, request: MessagesRequest, generation: Gene
     if request.stream:
         await stream_answers(exchange, [generation], lambda: MessageEvents(request, exchange.request_id), settings)
         return
-    choice = (await generation.whole(0)).choice
-    message = whole_message(request, choice, await generation.count_prompt())
+    ((answer,),), prompt_tokens, _ = await whole_answers(exchange, [generation], 1)
+    message = whole_message(request, answer.choice, prompt_tokens)
     await exchange.respond_json(msgspec.json.encode(message), dropped_header(request))

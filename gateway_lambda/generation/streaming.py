@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from gateway_lambda.errors import GatewayError, Header
-from gateway_lambda.generation.choice_stream import follow_choice
+from gateway_lambda.generation.choice_stream import ChoiceStream, follow_choice
 from gateway_lambda.generation.event_writer import EventWriter
 from gateway_lambda.generation.gather_all import gather_all
 from gateway_lambda.generation.generator import Generation
@@ -14,6 +15,7 @@ from gateway_lambda.generation.request import dropped_header
 from gateway_lambda.generation.tokens import LastDetails, TokenStream
 from gateway_lambda.server.event_stream import EventStream
 from gateway_lambda.server.exchange import Exchange
+from gateway_lambda.server.recorded import Usage
 from gateway_lambda.settings import Settings
 
 
@@ -31,10 +33,13 @@ async def stream_answers(
     except GatewayError as error:
         if not exchange.started:
             raise
+        exchange.error = error.code
         await streamed.out.finish(streamed.writer.error(error))
     except asyncio.CancelledError:
         if exchange.started and not exchange.client_left and not exchange.done:
-            await streamed.out.finish(streamed.writer.error(exchange.last_words))
+            words = exchange.last_words
+            exchange.error = words.code
+            await streamed.out.finish(streamed.writer.error(words))
         raise
     finally:
         streamed.close()
@@ -48,10 +53,11 @@ class _Streamed:
         make_writer: Callable[[], EventWriter],
         settings: Settings,
     ) -> None:
+        self._exchange = exchange
+        self._usage = exchange.usage = Usage()
         self._generations = generations
         self._make_writer = make_writer
         self._writer: EventWriter | None = None
-        self._completion_tokens = 0
         self._streams: list[TokenStream] = []
         self._request = generations[0].request
         self.out = EventStream(exchange, settings, self._open)
@@ -66,7 +72,8 @@ class _Streamed:
             last = b""
         if self._request.include_usage:
             prompt_tokens = sum([await generation.count_prompt() for generation in self._generations])
-            last += self.writer.usage(prompt_tokens, self._completion_tokens)
+            self._usage.prompt_tokens = prompt_tokens or None
+            last += self.writer.usage(prompt_tokens, self._usage.completion_tokens or 0)
         await self.out.finish(last + self.writer.done)
         for stream in self._streams:
             await stream.finish()
@@ -94,9 +101,16 @@ class _Streamed:
     async def _pump(self, generation: Generation, k: int, index: int) -> bytes:
         """Send one choice's text as it comes; what is left to send of it is returned."""
         stream = await generation.stream(k)
+        self._exchange.first_token = self._exchange.first_token or time.monotonic()
         self._streams.append(stream)
         self.out.watched.append(stream)
         choice = follow_choice(index, generation, self.writer)
+        try:
+            return await self._follow(stream, choice, generation)
+        finally:
+            self._count(choice.tokens)
+
+    async def _follow(self, stream: TokenStream, choice: ChoiceStream, generation: Generation) -> bytes:
         details: LastDetails | None = None
         decode = stream.decode
         while True:
@@ -122,8 +136,13 @@ class _Streamed:
             stream.close()
         elif details.input_length is not None:
             generation.prompt_tokens = details.input_length
-        self._completion_tokens += choice.tokens
         return b"".join([*parts, choice.end()])
+
+    def _count(self, tokens: int) -> None:
+        """Note what is known now of the request's usage. `tokens`: those of one more choice."""
+        usage = self._usage
+        usage.completion_tokens = (usage.completion_tokens or 0) + tokens
+        usage.prompt_tokens = sum([generation.prompt_tokens or 0 for generation in self._generations]) or None
 
     async def _write(self, parts: list[bytes]) -> None:
         data = b"".join(parts)

@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from gateway_lambda.generation.gather_all import gather_all
 from gateway_lambda.generation.generator import Generator
 from gateway_lambda.generation.request import dropped_header
 from gateway_lambda.generation.streaming import stream_answers
+from gateway_lambda.generation.whole_answers import whole_answers
 from gateway_lambda.openai.chat_request import read_chat
 from gateway_lambda.openai.chunks import ChatChunks, chat_completion
 from gateway_lambda.openai.functions import read_functions
@@ -43,8 +43,7 @@ async def chat_completions(
 
         await stream_answers(exchange, [generation], chunks, settings)
         return
-    answers = await gather_all([generation.whole(index) for index in range(request.n)])
-    prompt_tokens = await generation.count_prompt()
+    (answers,), prompt_tokens, completion_tokens = await whole_answers(exchange, [generation], request.n)
     await exchange.respond_json(
         chat_completion(
             model.record.name,
@@ -52,7 +51,7 @@ async def chat_completions(
             generation.capabilities.fingerprint,
             [answer.choice for answer in answers],
             prompt_tokens,
-            sum(answer.choice.tokens for answer in answers),
+            completion_tokens,
             functions=request.functions,
         ),
         dropped_header(request),

@@ -8,12 +8,12 @@ from typing import Any
 
 from gateway_lambda.generation.capabilities import Capabilities
 from gateway_lambda.generation.choice import Choice
-from gateway_lambda.generation.gather_all import gather_all
-from gateway_lambda.generation.generator import Generation, Generator
+from gateway_lambda.generation.generator import Answered, Generation, Generator
 from gateway_lambda.generation.request import dropped_header
 from gateway_lambda.generation.streaming import stream_answers
+from gateway_lambda.generation.whole_answers import whole_answers
 from gateway_lambda.openai.completion_chunks import CompletionChunks, completion
-from gateway_lambda.openai.completion_request import CompletionRequest, read_completion, read_completion_format
+from gateway_lambda.openai.completion_request import read_completion, read_completion_format
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.settings import Settings
 from gateway_lambda.tools.answer_format import has_format
@@ -28,7 +28,7 @@ async def completions(exchange: Exchange, body: Mapping[str, Any], generator: Ge
         read_completion_format(request, body, Capabilities())
         exchange.watch()
         read_completion_format(request, body, await generator.ask_capabilities())
-    generations = [generator.generation(request, prompt, chat=False) for prompt in request.prompts]
+    generations: list[Generation] = [generator.generation(request, prompt, chat=False) for prompt in request.prompts]
     echoed = [prompt if request.echo else "" for prompt in request.prompts for _ in range(request.n)]
     name, top = record.name, request.top_logprobs
     exchange.watch()
@@ -40,18 +40,16 @@ async def completions(exchange: Exchange, body: Mapping[str, Any], generator: Ge
 
         await stream_answers(exchange, generations, chunks, settings)
         return
-    answers = await gather_all([_best(generation, request) for generation in generations])
-    choices = [choice for best, _ in answers for choice in best]
-    prompt_tokens = sum([await generation.count_prompt() for generation in generations])
-    usage = (prompt_tokens, sum(tokens for _, tokens in answers))
+    answers, prompt_tokens, completion_tokens = await whole_answers(exchange, generations, request.best_of or request.n)
+    usage = (prompt_tokens, completion_tokens)
+    choices = [choice for made in answers for choice in _best(made, request.n)]
     fingerprint = generations[0].capabilities.fingerprint
     whole = completion(name, created, fingerprint, list(zip(echoed, choices, strict=True)), usage, top)
     await exchange.respond_json(whole, dropped_header(request))
 
 
-async def _best(generation: Generation, request: CompletionRequest) -> tuple[list[Choice], int]:
-    """Return the choices of a prompt (the most likely ones, if there are more), and the tokens of all answers."""
-    made = await gather_all([generation.whole(index) for index in range(request.best_of or request.n)])
-    if len(made) > request.n:
-        made.sort(key=lambda answer: answer.likelihood, reverse=True)
-    return [answer.choice for answer in made[: request.n]], sum(answer.choice.tokens for answer in made)
+def _best(made: list[Answered], count: int) -> list[Choice]:
+    """Return the choices of a prompt: the most likely ones, if there are more."""
+    if len(made) > count:
+        made = sorted(made, key=lambda answer: answer.likelihood, reverse=True)
+    return [answer.choice for answer in made[:count]]

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import deque
 from typing import Any, cast
 
 import msgspec
 
 from gateway_lambda.errors import GatewayError, ServiceError
+from gateway_lambda.routing.passed_usage import usage_in
 from gateway_lambda.routing.proxy import response_headers, with_events
 from gateway_lambda.server.exchange import Exchange
+from gateway_lambda.server.recorded import Usage
 from gateway_lambda.upstream.reply import Reply
 
 _KEPT = 4
@@ -43,12 +46,14 @@ def is_event_stream(reply: Reply) -> bool:
 
 async def pass_events(exchange: Exchange, reply: Reply, route: bytes) -> None:
     """The stream as it comes. Errors are events: it raises none."""
+    exchange.stream = True
     headers = [header for header in response_headers(exchange, reply) if header[0] != b"content-length"]
     await exchange.start_as(reply.status, headers)
     passed = PassthroughEvents(route)
     last = b""
     try:
         while piece := await reply.piece():
+            exchange.first_token = exchange.first_token or time.monotonic()
             data = passed.take(piece)
             if reply.ended:
                 last = data
@@ -57,14 +62,20 @@ async def pass_events(exchange: Exchange, reply: Reply, route: bytes) -> None:
                 await exchange.write(data)
         last += passed.end()
         if passed.told_error:
+            exchange.error = "upstream_error"
             reply.fail()
     except GatewayError as error:
+        exchange.error = None if passed.complete else error.code
         reply.fail()
         last += passed.fail(error)
     except asyncio.CancelledError:
+        exchange.usage = passed.usage
         if not exchange.client_left and not exchange.done:
-            await exchange.finish(passed.fail(exchange.last_words))
+            words = exchange.last_words
+            exchange.error = words.code
+            await exchange.finish(passed.fail(words))
         raise
+    exchange.usage = passed.usage
     await exchange.finish(last)
 
 
@@ -87,6 +98,16 @@ class PassthroughEvents:
     def told_error(self) -> bool:
         """Near the end, the upstream said that it failed."""
         return _ERROR.search(b"".join(self._kept) + self._held) is not None
+
+    @property
+    def complete(self) -> bool:
+        """The upstream's own end has come."""
+        return self._ended(self._held) or self._ended()
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the upstream has said of it near the end."""
+        return usage_in(b"".join(self._kept) + self._held)
 
     def take(self, piece: bytes) -> bytes:
         """What of a piece goes on now, with what was held before it."""
@@ -115,7 +136,7 @@ class PassthroughEvents:
         """The last bytes of a stream that is cut: an error event, unless the upstream's own end was there already."""
         if self._ended(self._held):
             return self._held
-        return b"" if self._ended() else self._between() + error.event(named=self._names is not None)
+        return b"" if self.complete else self._between() + error.event(named=self._names is not None)
 
     def _whole_lines(self, piece: bytes) -> bytes:
         piece = self._held + piece

@@ -29,7 +29,7 @@ class PageRoutes:
         self, registry: RegistrySource, runs: Runs, upstream: Upstream, domain: str, show_model: ShowModel
     ) -> None:
         self._registry = registry
-        self._states = States(runs, upstream)
+        self._states = States(registry, runs, upstream)
         self._domain = domain
         self._show_model = show_model
 
@@ -53,6 +53,7 @@ class PageRoutes:
             status = "unknown" if exchange.authorization else "none"
         else:
             table, status = await self._registry.table(), "known"
+            exchange.key = key.name
         usable = [service for service in table.services if may_use(key, service)]
         self._states.keep(table)
         states = await asyncio.gather(*(self._states.of(service, table) for service in usable))
@@ -68,9 +69,11 @@ class PageRoutes:
             # Only the name of the host differs, by its first label.
             address = base.replace(f"//{name}.", f"//{service.run}.", 1)
         shown: dict[str, Any] = {"run": service.run, "url": address, "auth": service.auth, "state": state.name}
+        shown.update(_said(state))
         if state.count is not None:
             shown["replicas"] = {"count": state.count, "ready": state.ready}
         shown["min_replicas"] = service.min_replicas
+        shown.update(_where(service, state))
         model = service.model
         if model is not None and service in table.model(model.name):
             more = self._show_model(service, model)
@@ -89,6 +92,29 @@ class PageRoutes:
         label, _, rest = host.partition(".")
         there = self._domain and rest.partition(":")[0].lower() == self._domain
         return label if there and label.lower() == "gateway" else ""
+
+
+def _said(state: State) -> dict[str, Any]:
+    """What is known of a start or a failure, and what the run did lately."""
+    said, found = state.report, dict[str, Any]()
+    if state.name == "starting":
+        found |= {"step": said.step, "percent": said.percent}
+    if state.name in ("starting", "failing"):
+        found["problem"] = said.problem
+    found |= {"requests_per_second": said.requests_per_second, "tokens_per_second": said.tokens_per_second}
+    return _known(found)
+
+
+def _where(service: Service, state: State) -> dict[str, Any]:
+    """What a replica runs on, and its price."""
+    if not service.instance_types:
+        return {"same_machine": True} if state.same_machine else {}
+    types, price = service.instance_types, service.hourly_price
+    return _known({"instance_types": types, "hourly_price": price, "spot": service.spot})
+
+
+def _known(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _address(exchange: Exchange) -> str:

@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from gateway_lambda.address import BadAddress
 from gateway_lambda.errors import unavailable
-from gateway_lambda.registry.endpoint import dynamodb_endpoint, region_in
-from gateway_lambda.registry.file import RegistryError
-from gateway_lambda.registry.items import Item, read_items
-from gateway_lambda.registry.sigv4 import NoCredentials, credentials_in, signed
-from gateway_lambda.registry.table import Table
-from gateway_lambda.upstream.replica import Replica
-from gateway_lambda.upstream.request import NotSendable
-from gateway_lambda.upstream.response import BrokenOff
+from gateway_lambda.registry.items import Item, items_in, read_items
+from gateway_lambda.registry.table import StateItem, Table
+from gateway_lambda.registry.table_client import NO_ANSWER, TableClient
+
+if TYPE_CHECKING:
+    from gateway_lambda.registry.state_items import StateItems
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,36 +33,6 @@ PATIENCE_WITHOUT = 3.0
 APART = 1.0
 """Seconds between two readings for something that a copy does not have, and after a failed reading."""
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
-_TOLD = frozenset(("AccessDeniedException", "ResourceNotFoundException", "ValidationException"))
-"""Errors whose message may be logged: those of a wrong signature repeat the request's security token."""
-
-
-class _Refused(Exception):
-    """DynamoDB's answer is an error."""
-
-
-_UNREADABLE = (
-    OSError,
-    TimeoutError,
-    BrokenOff,
-    NotSendable,
-    _Refused,
-    NoCredentials,
-    msgspec.MsgspecError,
-    UnicodeDecodeError,
-)
-
-
-class _Page(msgspec.Struct, rename="pascal"):
-    items: list[dict[str, dict[str, Any]]]
-
-
-class _Following(msgspec.Struct, rename="pascal"):
-    """Where the next page begins, if there is one."""
-
-    last_evaluated_key: dict[str, Any] | None = None
-
 
 class DynamoRegistry:
     """The last good copy of the registry's items in one table.
@@ -80,15 +44,10 @@ class DynamoRegistry:
 
     def __init__(self, name: str, environment: Mapping[str, str], clock: Callable[[], float] = time.time) -> None:
         """Raises `RegistryError` if a setting is missing, so that the table can never be read."""
-        self._name = name
-        self._environment = environment
         self._clock = clock
-        self._region = _checked(name, environment)
-        self._base = dynamodb_endpoint(environment, self._region)
-        try:
-            self._replica = Replica(self._base, None)
-        except BadAddress as problem:
-            raise RegistryError(f"DynamoDB's address {self._base!r} cannot be used: {problem}") from None
+        self._environment = environment
+        self._client = TableClient(name, environment, clock)
+        self._states: StateItems | None = None
         self._table: Table | None = None
         self._pages: list[bytes] = []
         self._problems: frozenset[str] = frozenset()
@@ -108,6 +67,16 @@ class DynamoRegistry:
         if self._usable() and (self._within(APART, self._forced_at) or self._within(APART, self._failed_at)):
             return self._copy()
         return await self._look(consistent=True)
+
+    async def state_items(self, run: str) -> Sequence[StateItem]:
+        """Return what the table has now, or nothing if it does not answer in time."""
+        if self._states is None:
+            # Imported here: a function that starts for a request has no time for what only the page asks.
+            from gateway_lambda.registry.state_items import StateItems
+
+            client = TableClient(self._client.name, self._environment, self._clock)
+            self._states = StateItems(client, self._clock)
+        return await self._states.of(run)
 
     def _copy(self) -> Table:
         if self._table is None or not self._usable():
@@ -137,98 +106,24 @@ class DynamoRegistry:
             self._forced_at = began
         try:
             async with asyncio.timeout(PATIENCE if self._usable() else PATIENCE_WITHOUT):
-                pages = await self._query(consistent)
+                pages = await self._client.query("registry", consistent=consistent)
             if self._table is None or pages != self._pages:
-                self._take([item for page in pages for item in msgspec.json.decode(page, type=_Page).items])
+                self._take(items_in(pages))
                 self._pages = pages
             self._read_at = began
-        except _UNREADABLE as problem:
+        except NO_ANSWER as problem:
             self._failed_at = began
             stays = "the gateway uses the last good copy" if self._usable() else "the gateway has no copy"
             reason = str(problem) or "no answer in time"
-            _LOG.error("the registry table %s cannot be read, and %s: %s", self._name, stays, reason)
+            _LOG.error("the registry table %s cannot be read, and %s: %s", self._client.name, stays, reason)
         finally:
             # What is open while a function is frozen may be dead after it, and one that is dead costs the whole wait.
-            self._replica.close()
+            self._client.close()
 
     def _take(self, items: list[Item]) -> None:
         registry, problems = read_items(items)
         for problem in problems:
             if problem not in self._problems:
-                _LOG.error("registry table %s: the gateway ignores an item: %s", self._name, problem)
+                _LOG.error("registry table %s: the gateway ignores an item: %s", self._client.name, problem)
         self._problems = frozenset(problems)
         self._table = Table(registry, self._table)
-
-    async def _query(self, consistent: bool) -> list[bytes]:
-        """The answer's pages, undecoded, so that the same answer costs nothing more. Raises what `_try` catches."""
-        query: dict[str, Any] = {
-            "TableName": self._name,
-            "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": "registry"}},
-            "ConsistentRead": consistent,
-        }
-        pages: list[bytes] = []
-        while True:
-            pages.append(await self._ask(msgspec.json.encode(query)))
-            following = msgspec.json.decode(pages[-1], type=_Following).last_evaluated_key
-            if not following:
-                return pages
-            query["ExclusiveStartKey"] = following
-
-    async def _ask(self, body: bytes) -> bytes:
-        headers = signed(
-            credentials_in(self._environment),
-            region=self._region,
-            service="dynamodb",
-            host=self._replica.address.host.decode(),
-            path=self._replica.address.path.decode() + "/",
-            headers={"content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.Query"},
-            body=body,
-            now=self._clock(),
-        )
-        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
-        request = self._replica.request(b"POST", b"/", sent, body)
-        connection = self._replica.idle_connection() or await self._replica.new_connection(PATIENCE_WITHOUT)
-        response = connection.send(request)
-        await response.head()
-        pieces: list[bytes] = []
-        while piece := await response.piece():
-            pieces.append(piece)
-        answer = b"".join(pieces)
-        if response.status != 200:
-            raise _Refused(_refusal(response.status, answer))
-        return answer
-
-
-def _checked(name: str, environment: Mapping[str, str]) -> str:
-    """The region, where everything that a look needs is there."""
-    where = f"GATEWAY_REGISTRY='dynamodb:{name}'"
-    if not _NAME.fullmatch(name):
-        raise RegistryError(
-            f"{where}: a table's name has 3 to 255 of the characters A-Z a-z 0-9 _ . -; use dynamodb:TABLE"
-        )
-    try:
-        credentials_in(environment)
-    except NoCredentials as problem:
-        raise RegistryError(f"{where}: {problem}") from None
-    region = region_in(environment)
-    if region is None:
-        raise RegistryError(f"{where}: AWS_REGION is not set; set it to the table's region")
-    return region
-
-
-class _Error(msgspec.Struct):
-    type: str = msgspec.field(name="__type", default="")
-    message: str = ""
-    Message: str = ""
-
-
-def _refusal(status: int, answer: bytes) -> str:
-    """What DynamoDB's error says, as far as it may be logged."""
-    try:
-        error = msgspec.json.decode(answer, type=_Error)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return f"DynamoDB answered {status}"
-    kind = error.type.rpartition("#")[2][:80]
-    message = f": {(error.message or error.Message)[:300]}" if kind in _TOLD else ""
-    return f"DynamoDB answered {status} {kind}{message}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 
 import msgspec
 
 from gateway_lambda.registry.record import Key, Registry, Service
-from gateway_lambda.registry.table import Table
+from gateway_lambda.registry.table import StateItem, Table
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,6 +66,10 @@ class FileRegistry:
     async def refreshed(self) -> Table:
         """The same: `table` always looks."""
         return await self.table()
+
+    async def state_items(self, run: str) -> Sequence[StateItem]:
+        """Nothing: only replicas on AWS write state items."""
+        return ()
 
     def _look(self) -> _Stamp:
         found = os.stat(self._path)

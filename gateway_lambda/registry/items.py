@@ -22,11 +22,20 @@ class Read(NamedTuple):
     problems: tuple[str, ...]
 
 
-class _BrokenItem(ValueError):
-    """It does not hold what its sort key promises; the message quotes none of its values."""
+class BrokenItem(ValueError):
+    """It does not hold what it should; the message quotes none of its values."""
 
 
-_UNREADABLE = (_BrokenItem, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+class _Page(msgspec.Struct, rename="pascal"):
+    items: list[dict[str, dict[str, Any]]]
+
+
+_UNREADABLE = (BrokenItem, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def items_in(pages: Iterable[bytes]) -> list[Item]:
+    """Return the items of a Query's pages. Raises `msgspec.MsgspecError`, `UnicodeDecodeError`."""
+    return [item for page in pages for item in msgspec.json.decode(page, type=_Page).items]
 
 
 def read_items(items: Iterable[Item]) -> Read:
@@ -54,48 +63,48 @@ def read_items(items: Iterable[Item]) -> Read:
     return Read(Registry(keys=keys, services=services, claims=claims), tuple(problems))
 
 
-def _service(item: Item, run: str) -> Service:
-    service = _decoded(item, "record", Service)
-    if service.run != run:
-        raise _BrokenItem("its record belongs to another run")
-    return service
-
-
-def _claim(item: Item, model: str) -> ModelClaim:
-    claim = _decoded(item, "record", ModelClaim)
-    if claim.model != model:
-        raise _BrokenItem("its record belongs to another model")
-    return claim
-
-
-def _key(item: Item, name: str) -> Key:
-    if "record" in item:
-        return msgspec.structs.replace(_decoded(item, "record", Key), name=name)
-    fields = {field: _plain(item[field]) for field in ("sha256", "runs", "requests_per_minute") if field in item}
-    return msgspec.convert({**fields, "name": name}, Key)
-
-
-def _decoded(item: Item, attribute: str, kind: type[_Record]) -> _Record:
-    """An attribute's object, which is a map or the JSON of one."""
-    if attribute not in item:
-        raise _BrokenItem(f"it has no attribute {attribute!r}")
-    found = _plain(item[attribute])
-    return msgspec.json.decode(found, type=kind) if isinstance(found, str) else msgspec.convert(found, kind)
-
-
-def _plain(attribute: Attribute) -> Any:
-    """A value without its types, as JSON has it."""
+def plain(attribute: Attribute) -> Any:
+    """Return a value without its types, as JSON has it. Raises `BrokenItem`."""
     if len(attribute) != 1:
-        raise _BrokenItem("a value has no type, or several")
+        raise BrokenItem("a value has no type, or several")
     kind, value = next(iter(attribute.items()))
     if kind == "M":
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: plain(each) for name, each in value.items()}
     if kind == "L":
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if kind == "N":
         return msgspec.json.decode(value)
     if kind in ("S", "SS", "BOOL"):
         return value
     if kind == "NULL":
         return None
-    raise _BrokenItem(f"a value of DynamoDB's type {kind!r} is not allowed here")
+    raise BrokenItem(f"a value of DynamoDB's type {kind!r} is not allowed here")
+
+
+def _service(item: Item, run: str) -> Service:
+    service = _decoded(item, "record", Service)
+    if service.run != run:
+        raise BrokenItem("its record belongs to another run")
+    return service
+
+
+def _claim(item: Item, model: str) -> ModelClaim:
+    claim = _decoded(item, "record", ModelClaim)
+    if claim.model != model:
+        raise BrokenItem("its record belongs to another model")
+    return claim
+
+
+def _key(item: Item, name: str) -> Key:
+    if "record" in item:
+        return msgspec.structs.replace(_decoded(item, "record", Key), name=name)
+    fields = {field: plain(item[field]) for field in ("sha256", "runs", "requests_per_minute") if field in item}
+    return msgspec.convert({**fields, "name": name}, Key)
+
+
+def _decoded(item: Item, attribute: str, kind: type[_Record]) -> _Record:
+    """An attribute's object, which is a map or the JSON of one."""
+    if attribute not in item:
+        raise BrokenItem(f"it has no attribute {attribute!r}")
+    found = plain(item[attribute])
+    return msgspec.json.decode(found, type=kind) if isinstance(found, str) else msgspec.convert(found, kind)

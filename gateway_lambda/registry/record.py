@@ -108,6 +108,12 @@ class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of the requests for the model's name, the share that this run takes beside the others that have a weight.
     `None`: it shares its model's name with nobody."""
     rate_limits: list[RateLimit] = []
+    instance_types: list[str] = []
+    """The instance types that its replicas can have, the cheapest first; empty: not known, or not on AWS."""
+    hourly_price: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    """US dollars an hour of a replica of the first type, at the on-demand list price of the catalog."""
+    spot: bool = False
+    """Whether replicas can be spot instances, which cost less."""
 
     def __post_init__(self) -> None:
         for base in [self.url] if isinstance(self.url, str) else self.url or []:

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from gateway_lambda.registry.record import Key, ModelClaim, Registry, Service
 
 _LOG = logging.getLogger(__name__)
@@ -76,6 +78,27 @@ class Table:
         return self._by_model.values()
 
 
+class StateItem(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replica last said of itself. Times are in seconds since 1970."""
+
+    instance: str
+    at: float = 0
+    """When it said its step or cause."""
+    step: str = ""
+    percent: float | None = None
+    """How much of the step is done; `None`: not known."""
+    cause: str | None = None
+    """What failed; `None`: nothing did."""
+    final: bool = False
+    """Whether another try cannot help."""
+    figures_at: float = 0
+    """When it wrote its figures; 0: never."""
+    requests_per_second: float | None = None
+    """Over the last minute before `figures_at`; `None`: not known."""
+    tokens_per_second: float | None = None
+    """The same of generated tokens."""
+
+
 class RegistrySource(Protocol):
     """Where the registry's state comes from. Both calls answer from memory whenever that is fresh enough."""
 
@@ -85,6 +108,10 @@ class RegistrySource(Protocol):
 
     async def refreshed(self) -> Table:
         """The state after looking again, for a run, model or key that `table` did not know."""
+        ...
+
+    async def state_items(self, run: str) -> Sequence[StateItem]:
+        """What the replicas of a run last said of themselves. Each call looks; a file has none."""
         ...
 
 

@@ -13,6 +13,7 @@ from gateway_lambda.generation.generator import Generation, Generator
 from gateway_lambda.generation.request import dropped_header
 from gateway_lambda.generation.sent_names import SentNames
 from gateway_lambda.generation.streaming import stream_answers
+from gateway_lambda.generation.whole_answers import whole_answers
 from gateway_lambda.responses.events import ResponseEvents
 from gateway_lambda.responses.output_items import items_of
 from gateway_lambda.responses.request import ResponseRequest, read_response
@@ -61,8 +62,8 @@ async def _answer(
 
         await stream_answers(exchange, [generation], make_events, settings)
         return
-    choice = (await generation.whole(0)).choice
-    prompt_tokens = await generation.count_prompt()
+    ((answer,),), prompt_tokens, completion_tokens = await whole_answers(exchange, [generation], 1)
+    choice = answer.choice
     items = items_of(choice, custom, summarizes=request.summarizes)
-    whole = response.ended(items, prompt_tokens, choice.tokens, cut=choice.finish == "length")
+    whole = response.ended(items, prompt_tokens, completion_tokens, cut=choice.finish == "length")
     await exchange.respond_json(msgspec.json.encode(whole), dropped_header(request))

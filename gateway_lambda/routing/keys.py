@@ -39,6 +39,7 @@ class Admission:
         services, key, table = await self.allowed(exchange, table, named, name, missing, key)
         service = services[0] if len(services) == 1 else _by_weight(services)
         exchange.run = service.run
+        exchange.model = None if service.model is None else service.model.name
         if service.auth and key is not None and key.requests_per_minute is not None:
             self._limits.count(exchange, key.name, key.requests_per_minute)
         return service, table
@@ -55,6 +56,8 @@ class Admission:
         if not services:
             table = await self._registry.refreshed()
             services, key = _usable(named(table, name), exchange.authorization, table)
+        if key is not None:
+            exchange.key = key.name
         if services:
             return services, key, table
         if key is None and table.any_closed:

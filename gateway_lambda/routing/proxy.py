@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 
 from gateway_lambda.errors import GatewayError, Header, timed_out
+from gateway_lambda.routing.passed_usage import usage_at_end
 from gateway_lambda.routing.runs import Run
-from gateway_lambda.server.exchange import KEY_HEADERS, ClientLeft, Exchange
+from gateway_lambda.server.exchange import KEY_HEADERS, Exchange
+from gateway_lambda.server.request_body import ClientLeft
 from gateway_lambda.upstream.client import Upstream
 from gateway_lambda.upstream.replica import Replica
 from gateway_lambda.upstream.reply import Reply
@@ -36,6 +39,7 @@ _LEFT_OUT = {
     for readable in (False, True)
 }
 """Headers that are not passed on, by the arguments of `request_headers`."""
+EVENTS, JSON = b"text/event-stream", b"application/json"
 _REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE")
 """Methods of which one request more changes nothing (RFC 9110 §9.2.2)."""
 
@@ -161,11 +165,19 @@ async def pass_back(exchange: Exchange, reply: Reply, first: bytes = b"") -> Non
     """
     headers = response_headers(exchange, reply)
     await exchange.start_as(reply.status, headers)
+    kind = readable_kind(headers)
+    before = b""
     try:
         piece = first or await reply.piece()
+        exchange.stream = kind == EVENTS
+        if exchange.stream:
+            exchange.first_token = time.monotonic()
         while piece and not reply.ended:
             await exchange.write(piece)
+            before = piece
             piece = await reply.piece()
+        if kind in (EVENTS, JSON):
+            exchange.usage = usage_at_end(headers, before, piece)
         await exchange.finish(piece)
     except GatewayError as error:
         await _say_why(exchange, headers, error)
@@ -183,10 +195,14 @@ async def _say_why(exchange: Exchange, headers: Iterable[Header], error: Gateway
 
 def with_events(headers: Iterable[Header]) -> bool:
     """Return whether these are the headers of a stream of events without a content encoding."""
+    return readable_kind(headers) == EVENTS
+
+
+def readable_kind(headers: Iterable[Header]) -> bytes:
+    """Return the content type that these headers say, without parameters; empty with a content encoding."""
     found = dict(headers)
-    kind = found.get(b"content-type", b"").partition(b";")[0].strip().lower()
     coding = found.get(b"content-encoding", b"identity").strip().lower()
-    return kind == b"text/event-stream" and coding == b"identity"
+    return found.get(b"content-type", b"").partition(b";")[0].strip().lower() if coding == b"identity" else b""
 
 
 def response_headers(exchange: Exchange, reply: Reply) -> list[Header]:

@@ -18,7 +18,8 @@ from gateway_lambda.errors import Header, RequestError
 from gateway_lambda.server.climbing import refuse_climbing
 from gateway_lambda.server.cross_origin import open_to
 from gateway_lambda.server.deadline import SECONDS, seconds_to_answer
-from gateway_lambda.server.exchange import Exchange, Message, Receive, Send
+from gateway_lambda.server.exchange import Exchange, Send
+from gateway_lambda.server.request_body import Message, Receive
 
 _CONTEXT = b"x-amzn-request-context"
 _ITS_OWN = frozenset((_CONTEXT, b"x-amzn-lambda-context", b"x-amz-tenant-id"))

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import GatewayError, ServiceError
 from gateway_lambda.server.cross_origin import open_to
 from gateway_lambda.server.deadline import SECONDS
-from gateway_lambda.server.exchange import ClientLeft, Exchange, Message, Receive, Send
+from gateway_lambda.server.exchange import Exchange, Listener, Send
+from gateway_lambda.server.request_body import ClientLeft, Message, Receive
 from gateway_lambda.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -24,13 +24,17 @@ class App:
     """An ASGI application.
 
     `answer` answers one exchange, and raises `GatewayError` as long as nothing was sent. `close` is called at the end
-    of the lifespan.
+    of the lifespan. `listeners` are told of each exchange once, when its answer ends or when it gets none.
     """
 
     def __init__(
-        self, settings: Settings, answer: Callable[[Exchange], Awaitable[None]], close: Callable[[], None]
+        self,
+        settings: Settings,
+        answer: Callable[[Exchange], Awaitable[None]],
+        close: Callable[[], None],
+        listeners: Sequence[Listener] = (),
     ) -> None:
-        self._log_requests = settings.log_requests
+        self._listeners = listeners
         self._origins = AllowedOrigins(settings.allowed_origins)
         self._answer = answer
         self._close = close
@@ -42,8 +46,7 @@ class App:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1003, "reason": "WebSockets are not supported"})
             return
-        exchange = Exchange(scope, receive, send)
-        since = time.monotonic() if self._log_requests else None
+        exchange = Exchange(scope, receive, send, self._listeners)
         seconds = scope.get(SECONDS)
         if seconds is not None:
             exchange.end_within(seconds)
@@ -52,30 +55,29 @@ class App:
         try:
             await self._answer(exchange)
         except GatewayError as error:
+            exchange.error = error.code
             if not exchange.started:
                 await exchange.respond_error(error)
         except ClientLeft:
-            return
+            exchange.client_left = True
         except asyncio.CancelledError:
             exchange.stay()
-            if not exchange.client_left and not exchange.started:
-                await exchange.respond_error(exchange.last_words)
+            if not exchange.client_left:
+                error = exchange.last_words
+                exchange.error = error.code
+                if not exchange.started:
+                    await exchange.respond_error(error)
         except Exception:
             _LOG.exception("request %s failed", exchange.request_id.decode())
+            error = ServiceError(
+                500, "the gateway failed; try again, or report the x-request-id of this answer", "internal_error"
+            )
+            exchange.error = error.code
             if not exchange.started:
-                await exchange.respond_error(
-                    ServiceError(
-                        500,
-                        "the gateway failed; try again, or report the x-request-id of this answer",
-                        "internal_error",
-                    )
-                )
+                await exchange.respond_error(error)
         finally:
             exchange.close()
-            if since is not None:
-                from gateway_lambda.server.request_log import log_request
-
-                log_request(exchange, since)
+            await exchange.end()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while (await receive())["type"] != "lifespan.shutdown":

@@ -38,6 +38,7 @@ class EventStream:
     def __init__(
         self, exchange: Exchange, settings: Settings, opening: Callable[[], tuple[list[Header], bytes]]
     ) -> None:
+        exchange.stream = True
         self._exchange = exchange
         self._opening = opening
         self._keep_alive = settings.keep_alive

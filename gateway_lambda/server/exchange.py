@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, cast
 
 from gateway_lambda.content_coding import check_coding, decoded_request
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
 from gateway_lambda.server.answer_form import AnswerForm
 from gateway_lambda.server.open_bodies import OpenBodies
+from gateway_lambda.server.recorded import Recorded
+from gateway_lambda.server.request_body import Message, Receive, rest_of_body
 from gateway_lambda.server.request_head import caller_of, length_in
+
+_LOG = logging.getLogger(__name__)
 
 KEY_HEADERS = (b"x-api-key", b"api-key")
 """Headers that carry the key of a caller without `Authorization`: Anthropic's and Azure's clients send them."""
@@ -20,16 +26,12 @@ ON_LEAVING = "servestack.on_leaving"
 """The ASGI scope's key for a function of our server, which calls its argument when the client leaves. Another server
 does not have it, and a request there does not end early."""
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Listener = Callable[["Exchange"], Awaitable[None] | None]
+"""Is told of each request that ends, and may take time for it. What it raises is logged, and changes no answer."""
 
 
-class ClientLeft(Exception):
-    """The client closed its connection before its request was complete."""
-
-
-class Exchange:
+class Exchange(Recorded):
     """A request, and the ways to answer it.
 
     Every response has an `x-request-id`. `hosts` are all Host headers. `authorization` is the last such header; without
@@ -38,13 +40,13 @@ class Exchange:
 
     __slots__ = (
         "_held",
+        "_listeners",
         "_open_bodies",
         "_out_of_time",
         "_send",
         "_task",
         "_timer",
         "authorization",
-        "client_left",
         "coding",
         "content_length",
         "cross_origin",
@@ -52,24 +54,24 @@ class Exchange:
         "form",
         "hosts",
         "limits",
-        "method",
         "origin",
-        "path",
         "preflight",
         "receive",
-        "request_id",
-        "run",
         "scope",
         "started",
-        "status",
     )
 
-    def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Message, receive: Receive, send: Send, listeners: Sequence[Listener] = ()) -> None:
+        self.begun = time.monotonic()
+        self.first_byte = self.first_token = self.ended = self.held = 0.0
+        self.error = self.key = self.run = self.model = self.usage = None
+        self.stream = self.client_left = False
+        self.status = 0
         self.scope = scope
         self.receive = receive
         self._send = send
-        self.method: str = scope["method"]
-        self.path: bytes = scope.get("raw_path") or scope["path"].encode()
+        self.method = scope["method"]
+        self.path = scope.get("raw_path") or scope["path"].encode()
         self.request_id = b"req_" + os.urandom(12).hex().encode()
         headers: list[Header] = scope["headers"]
         last = dict(headers)
@@ -93,12 +95,8 @@ class Exchange:
         """Headers with the rest of the limit of the caller's key."""
         self.started = False
         """The status has been sent."""
-        self.status = 0
-        """0: the status has not been sent."""
-        self.run: str | None = None
-        """The run that the request was let in to."""
+        self._listeners = listeners
         self.done = False
-        self.client_left = False
         self._out_of_time = False
         self._open_bodies: OpenBodies | None = None
         self._held = 0
@@ -135,7 +133,7 @@ class Exchange:
         if message.get("more_body") or message["type"] != "http.request" or len(found) > limit:
             try:
                 async with asyncio.timeout(open_bodies.within if open_bodies else None):
-                    found = await self._rest(found, message, limit)
+                    found = await rest_of_body(self.receive, message, limit)
             except TimeoutError:
                 raise RequestError("the request's body did not come in time", "request_timeout", status=408) from None
         if self.coding is not None:
@@ -149,19 +147,6 @@ class Exchange:
         open_bodies.take(size)
         self._open_bodies = open_bodies
         self._held = size
-
-    async def _rest(self, found: bytes, message: Message, limit: int) -> bytes:
-        pieces = [found]
-        size = len(found)
-        while message["type"] == "http.request":
-            if size > limit:
-                raise too_large(limit)
-            if not message.get("more_body"):
-                return b"".join(pieces)
-            message = await self.receive()
-            pieces.append(message.get("body", b""))
-            size += len(pieces[-1])
-        raise ClientLeft
 
     def watch(self) -> None:
         """From now on, cancel the task of this exchange if the client leaves. The body must have been read."""
@@ -202,6 +187,7 @@ class Exchange:
 
     async def respond_error(self, error: GatewayError) -> None:
         """Send an error. This is the only place where an error becomes HTTP."""
+        self.error = error.code
         body = error.body() if self.form is None else self.form.error(error, self.request_id)
         await self.respond(error.status, (JSON_TYPE, *error.headers), body)
 
@@ -223,6 +209,7 @@ class Exchange:
             if self.preflight:
                 status = 200
         self.status = status
+        self.first_byte = time.monotonic()
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, data: bytes) -> None:
@@ -230,9 +217,24 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def finish(self, data: bytes = b"") -> None:
-        """The body's last piece."""
+        """The body's last piece. The listeners are told before: a function may be frozen as soon as it has gone out."""
         self.done = True
+        if self._listeners:
+            await self.end()
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def end(self) -> None:
+        """Tell the listeners, once, that the request has ended."""
+        listeners, self._listeners = self._listeners, ()
+        if not self.ended:
+            self.ended = time.monotonic()
+        for listener in listeners:
+            try:
+                waiting = listener(self)
+                if waiting is not None:
+                    await waiting
+            except Exception:
+                _LOG.exception("request %s: what follows its end failed", self.request_id.decode())
 
     def leave(self) -> None:
         """The client has left: cancel the task that serves it, unless it is done."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway_lambda.server.exchange import Message
+from gateway_lambda.server.request_body import Message
 
 
 def answer_without_chunks(cycle: Any) -> None:

@@ -7,7 +7,6 @@ prompts and keys. The line of a stream comes at its end.
 from __future__ import annotations
 
 import logging
-import time
 
 from gateway_lambda.logs import OneLine
 from gateway_lambda.server.exchange import Exchange
@@ -27,9 +26,8 @@ def set_up_request_log() -> None:
     _LOG.propagate = False
 
 
-def log_request(exchange: Exchange, since: float) -> None:
-    """Write the line of a request that has ended. `since`: `time.monotonic()` at its beginning. Health checks of the
-    gateway have no line."""
+def log_request(exchange: Exchange) -> None:
+    """Write the line of a request that has ended. Health checks of the gateway have no line."""
     if exchange.path in _HEALTH:
         return
     path = exchange.path.decode("latin-1")
@@ -37,4 +35,4 @@ def log_request(exchange: Exchange, since: float) -> None:
     run = exchange.run or "-"
     status = str(exchange.status or "-")
     left = " (the client left)" if exchange.client_left or not exchange.status else ""
-    _LOG.info("%s %s %s %s %.3f s%s", exchange.method, path, run, status, time.monotonic() - since, left)
+    _LOG.info("%s %s %s %s %.3f s%s", exchange.method, path, run, status, exchange.ended - exchange.begun, left)

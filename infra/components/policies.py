@@ -31,8 +31,9 @@ def write_logs(log_group_arn: str) -> Statement:
 
 
 def read_registry(table_arn: str) -> Statement:
-    """The gateway reads one partition of the table, and writes nothing."""
-    return _allow(["dynamodb:Query"], table_arn, _partition(REGISTRY))
+    """The gateway reads the registry and what replicas say of themselves, and writes nothing."""
+    keys = {"dynamodb:LeadingKeys": [REGISTRY, state_partition("*")]}
+    return _allow(["dynamodb:Query"], table_arn, {"ForAllValues:StringLike": keys})
 
 
 def write_state(table_arn: str, run: str) -> Statement:

@@ -135,7 +135,8 @@ def service_record(
     """Return the routing record of a planned service for the gateway's registry.
 
     Args:
-        url: base URL of the service; `None`: the gateway's own upstream, with `host`.
+        url: base URL of the service, which then does not run on the plan's offers; `None`: the gateway's own upstream,
+            with `host`.
         host: the Host header to send upstream.
         gateway_auth: whether callers need a key if the configuration does not set `auth`.
     """
@@ -154,7 +155,15 @@ def service_record(
             record.RateLimit(prefix=limit.prefix, header=limit.header, rps=limit.rps, burst=limit.burst)
             for limit in plan.rate_limits
         ],
+        instance_types=[] if url else [offer.instance_type for offer in plan.offers],
+        hourly_price=None if url else plan.offers[0].price,
+        spot=url is None and _can_be_spot(plan),
     )
+
+
+def _can_be_spot(plan: ServicePlan) -> bool:
+    purchase = plan.purchase
+    return purchase.on_demand_percentage_above_base == 0 and purchase.on_demand_base < plan.replicas.maximum
 
 
 def _run_name(configuration: ServiceConfiguration, default: str, problems: list[Problem]) -> str:

@@ -10,6 +10,7 @@ from infra.planning.table_items import PARTITION_KEY, SORT_KEY, state_partition
 from infra.preflight.aws_errors import answer_or, aws_failures
 from infra.readiness.awaited import Awaited
 from infra.readiness.clients import Clients
+from infra.readiness.figures import read_figures
 from infra.readiness.seen import FROZEN, Activity, Group, Refresh, Replica, Seen, State, Target
 
 RECENT = 20
@@ -160,4 +161,5 @@ def _state(item: Mapping[str, Any]) -> State:
         cause=item.get("cause", {}).get("S"),
         final=bool(item.get("final", {}).get("BOOL", False)),
         output=item.get("output", {}).get("S"),
+        figures=read_figures(item),
     )

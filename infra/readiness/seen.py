@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from infra.readiness.figures import Figures
+
 GOING = ("Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress")
 """Statuses of an instance refresh that has not ended (botocore: InstanceRefreshStatus)."""
 FROZEN = ("Launch", "Terminate")
@@ -66,7 +68,7 @@ class Refresh:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """The state item of a starting replica (infra.planning.boot)."""
+    """The state item of a replica (infra.planning.boot)."""
 
     instance: str
     step: str
@@ -78,6 +80,8 @@ class State:
     """Whether another try cannot help."""
     output: str | None = None
     """The last lines that the container wrote, without secrets; `None`: it wrote nothing, or serves."""
+    figures: Figures | None = None
+    """What it measured last; `None`: nothing since it wrote its step."""
 
 
 @dataclass(frozen=True, kw_only=True)

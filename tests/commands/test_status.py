@@ -15,15 +15,26 @@ from commands.status.__main__ import main
 from commands.status.collecting import Means
 from commands.status.local_runs import LocalRun
 from tests.commands.stacks import FakePulumi, service_state
-from tests.readiness.cloud import Cloud, Event, fails, health, launch_fails, refreshes, refusal, says, starts, together
+from tests.readiness.cloud import (
+    BEGAN,
+    Cloud,
+    Event,
+    fails,
+    health,
+    launch_fails,
+    refreshes,
+    refusal,
+    says,
+    starts,
+    together,
+)
 
 A, B = "i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb"
 NOW = datetime(2026, 11, 2, 2, 0, tzinfo=UTC)
 ASKING = "Asking pulumi for the stack cat, then AWS …\n"
 PRICES = """\
 Prices are on-demand list prices of us-east-1 on 2026-07-20. Spot costs less.
-TODAY and MONTH, in UTC, count the replicas that are there now. They do not count replicas that have ended,
-disks, data and the gateway.
+TODAY and MONTH, in UTC, also count replicas that have ended. They do not count disks, data and the gateway.
 """
 URL = "yellow-cat-1: https://yellow-cat-1.example.com\n"
 LOCAL = LocalRun(
@@ -39,6 +50,9 @@ LOCAL = LocalRun(
 class Launched(Cloud):
     """A cloud whose instances say when they began. `A` has run for 30 hours on demand, the others for 30 minutes."""
 
+    wrote: Mapping[str, str] = {}
+    """Instance -> the type in its log."""
+
     def describe_instances(self, *, Filters: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         self._asked("describe_instances")
         assert Filters == [{"Name": "instance-id", "Values": list(self.replicas)}]
@@ -49,6 +63,15 @@ class Launched(Cloud):
             for name in self.replicas
         ]
         return {"Reservations": [{"Instances": [one]} for one in found]}
+
+    def get_log_events(self, *, logGroupName: str, logStreamName: str, limit: int, startFromHead: bool) -> Any:
+        self._asked("get_log_events")
+        assert (logGroupName, limit, startFromHead) == ("/servestack/yellow-cat-1", 1, True)
+        instance, _, part = logStreamName.partition("/")
+        assert part == "figures"
+        if instance not in self.wrote:
+            raise refusal("ResourceNotFoundException")
+        return {"events": [{"message": json.dumps({"instance": instance, "type": self.wrote[instance]})}]}
 
 
 def shown(
@@ -83,6 +106,53 @@ yellow-cat-1: https://yellow-cat-1.example.com, model mistralai/Mistral-7B-Instr
 {PRICES}""",
         ASKING,
     )
+
+
+OFFERS = {
+    "launchTemplate": {
+        "launchTemplateSpecification": {"launchTemplateId": "lt-1", "version": "2"},
+        "overrides": [{"instanceType": "g6.xlarge"}, {"instanceType": "g5.2xlarge"}],
+    },
+    "instancesDistribution": {"onDemandBaseCapacity": 0, "onDemandPercentageAboveBaseCapacity": 100},
+}
+
+
+def test_replicas_that_have_ended_count_in_the_costs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Launched, "wrote", {"i-0c01": "g5.2xlarge"})
+    midnight = NOW.replace(hour=0)
+    events = [
+        starts(A),
+        health(A, "healthy"),
+        lived("i-0c01", midnight - timedelta(hours=10), midnight + timedelta(hours=1)),
+    ]
+    pulumi = FakePulumi({"cat": service_state(changed={GROUP: {"mixedInstancesPolicy": OFFERS}})})
+    assert shown("cat", events=events, pulumi=pulumi, maximum=1) == 0
+    # g5.2xlarge: $1.212 an hour, for 1 hour of today and for 11 of the month
+    assert (
+        capsys.readouterr().out.split("\n\n")[0]
+        == f"""\
+RUN                    STATE                    TYPE       ZONE        SPOT    AGE  PRICE/H  TODAY   MONTH
+yellow-cat-1           serving: 1 of 1 healthy                                       $1.006  $3.22  $39.49
+  {A}  healthy                  g5.xlarge  us-east-1a  no    1d 6h   $1.006  $2.01  $26.16
+  ended this month: 1                                                                        $1.21  $13.33"""
+    )
+
+    events.append(lived("i-0c02", midnight - timedelta(hours=2), midnight))
+    assert shown("cat", events=events, pulumi=pulumi, maximum=1) == 0
+    printed = capsys.readouterr().out
+    # g6.xlarge, the first offer: $0.8048 an hour
+    assert (
+        printed.split("\n\n")[0]
+        == f"""\
+RUN                    STATE                    TYPE       ZONE        SPOT    AGE  PRICE/H   TODAY    MONTH
+yellow-cat-1           serving: 1 of 1 healthy                                      ~$1.006  ~$3.22  ~$41.10
+  {A}  healthy                  g5.xlarge  us-east-1a  no    1d 6h   $1.006   $2.01   $26.16
+  ended this month: 2                                                                        ~$1.21  ~$14.94"""
+    )
+    assumed = "~: a replica that has ended does not say its type. It counts as the plan's first offer.\n"
+    assert printed.endswith(f"{PRICES}{assumed}")
 
 
 @pytest.mark.parametrize(
@@ -247,6 +317,7 @@ def test_json_has_everything_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
         "replicas": [replica],
         "roll": None,
         "problem": None,
+        "ended": [],
         "list_price": costs,
         "unanswered": [],
     }
@@ -281,7 +352,33 @@ def test_watching_looks_again_until_ctrl_c(capsys: pytest.CaptureFixture[str]) -
     assert (capsys.readouterr().out, Twice.waited) == (once * 2, [10, 10])
 
 
+def lived(instance: str, began: datetime, ended: datetime) -> Event:
+    """A replica that started and has ended."""
+
+    def event(cloud: Cloud) -> None:
+        for what, at in (
+            (f"Launching a new EC2 instance: {instance}", began),
+            (f"Terminating EC2 instance: {instance}", ended),
+        ):
+            cloud.activities.append(
+                {
+                    "ActivityId": f"{instance}-{at:%s}",
+                    "StatusCode": "Successful",
+                    "Description": what,
+                    "StartTime": at - timedelta(minutes=17) if at is ended else at,
+                    "EndTime": at if at is ended else at + timedelta(minutes=2),
+                }
+            )
+
+    return event
+
+
 def _launches(cloud: Cloud) -> None:
     cloud.activities.append(
-        {"ActivityId": "start-9", "StatusCode": "Successful", "Description": "Launching a new EC2 instance: i-1"}
+        {
+            "ActivityId": "start-9",
+            "StatusCode": "Successful",
+            "Description": "Launching a new EC2 instance: i-1",
+            "StartTime": BEGAN,
+        }
     )

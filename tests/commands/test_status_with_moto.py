@@ -74,6 +74,7 @@ def test_a_look_with_real_clients(service: Awaited) -> None:
         replicas=(replica,),
         roll=None,
         problem=None,
+        ended=(),
         list_price=nothing,
         unanswered=(),
     )

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.aws.recording import Recording
-from tests.components.deploying import GATEWAY, item, plain
+from tests.components.deploying import GATEWAY, OFFERS_OF_24_GB, item, plain
 
 
 def kinds(recording: Recording) -> list[str]:
@@ -183,7 +183,12 @@ def test_the_routing_item_is_what_the_gateway_reads(service: Recording) -> None:
     assert entry == {
         "pk": "registry",
         "sk": "run#yellow-cat-1",
-        "record": {"run": "yellow-cat-1", "host": "yellow-cat-1.example.com"},
+        "record": {
+            "run": "yellow-cat-1",
+            "host": "yellow-cat-1.example.com",
+            "instance_types": list(OFFERS_OF_24_GB),
+            "hourly_price": 0.8048,
+        },
     }
     assert (model["name"], model["chat_template"], model["eos_token"]) == (
         "mistralai/Mistral-7B-Instruct-v0.1",

@@ -19,6 +19,7 @@ import uvicorn
 
 from gateway_lambda.app import make_app
 from gateway_lambda.registry.file import FileRegistry
+from gateway_lambda.registry.table import RegistrySource
 from gateway_lambda.server.client_connection import ClientConnection
 from gateway_lambda.settings import Settings
 from tests.gateway.scripted_tgi import Asked, Tgi
@@ -93,20 +94,20 @@ class Bench:
         fresh.write_text(json.dumps(self.registry))
         fresh.replace(self.file)
 
-    def serve(self, **settings: Any) -> None:
-        """Start the gateway; `settings` differ from the defaults."""
+    def serve(self, *, source: RegistrySource | None = None, **settings: Any) -> None:
+        """Start the gateway; `settings` differ from the defaults. `source`: another registry than the file."""
         if not self.file.exists():
             self.write_registry()
         chosen = msgspec.structs.replace(Settings(registry=f"file:{self.file}"), **settings)
-        self.loop.run(self._serve(chosen))
+        self.loop.run(self._serve(chosen, source or FileRegistry(str(self.file))))
 
-    async def _serve(self, settings: Settings) -> None:
+    async def _serve(self, settings: Settings, source: RegistrySource) -> None:
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         """asyncio sends small pieces at once only where it sees that this is TCP."""
         listening.bind(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
-            make_app(settings, FileRegistry(str(self.file))),
+            make_app(settings, source),
             http=ClientConnection.serving(settings),
             ws="none",
             log_config=None,

@@ -16,7 +16,7 @@ from gateway_lambda.app import make_app
 from gateway_lambda.page.document import document, prefers_page
 from gateway_lambda.registry.file import FileRegistry
 from gateway_lambda.server.adapter import behind_adapter
-from gateway_lambda.server.exchange import Message
+from gateway_lambda.server.request_body import Message
 from gateway_lambda.settings import Settings
 from tests.gateway.keys import ALL, secret
 from tests.gateway.scripted_tgi import Tgi, reply
@@ -173,6 +173,27 @@ def test_it_tells_which_model_a_server_says_it_serves(bench: Bench) -> None:
     }
 
 
+def test_it_says_what_a_replica_runs_on_and_costs(bench: Bench) -> None:
+    bench.serve(upstream=_answering(bench, _BALANCER).url)
+    bought = {"instance_types": ["g6.xlarge", "g5.xlarge"], "hourly_price": 0.8048}
+    behind = {"url": None, "min_replicas": 0}
+    bench.register(
+        {**bench.service("aws"), **behind, **bought},
+        {**bench.service("spot"), **behind, **bought, "spot": True},
+        {**bench.service("odd"), **behind, "instance_types": ["g6.xlarge"]},
+        {**bench.service("old"), **behind},
+        bench.service("here", url=["http://127.0.0.2:1", "http://localhost:1", "http://[::1]:1"]),
+    )
+    names = ("instance_types", "hourly_price", "spot", "same_machine")
+    assert {one["run"]: {name: one[name] for name in names if name in one} for one in _runs(bench)["data"]} == {
+        "aws": {**bought, "spot": False},
+        "spot": {**bought, "spot": True},
+        "odd": {"instance_types": ["g6.xlarge"], "spot": False},
+        "old": {},
+        "here": {"same_machine": True},
+    }
+
+
 def test_it_lists_what_the_caller_can_use(bench: Bench) -> None:
     bench.register(
         bench.service("open", model="org/open"),
@@ -307,6 +328,7 @@ def _runs(bench: Bench, path: str = "/v1/runs", key: str | None = None) -> Any:
 
 def _run(bench: Bench, name: str, count: int = 1, **fields: Any) -> dict[str, Any]:
     usual = {"run": name, "url": f"{bench.url}/services/{name}", "auth": False, "state": "ready", "min_replicas": 1}
+    usual["same_machine"] = True
     return {**usual, "replicas": {"count": count, "ready": count}, **fields}
 
 

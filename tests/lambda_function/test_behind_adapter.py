@@ -10,7 +10,7 @@ import pytest
 from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import Header
 from gateway_lambda.server.adapter import behind_adapter
-from gateway_lambda.server.exchange import Message
+from gateway_lambda.server.request_body import Message
 
 HTML = (b"content-type", b"text/html")
 GZIP = (b"content-encoding", b"gzip")

@@ -133,14 +133,10 @@ def test_rate_limits_are_in_the_record_and_what_aws_makes_of_them_in_the_notes(p
     limits = "[{rps: 1.5, burst: 2}, {prefix: /a, key: {type: header, header: X}, rps: 3}]"
     made = plan(f"{SERVICE}rate_limits: {limits}\n")
     recorded = service_record(made, host="h")
-    assert recorded == Service(
-        run="run",
-        host="h",
-        rate_limits=[
-            registry.RateLimit(prefix="/", rps=1.5, burst=2),
-            registry.RateLimit(prefix="/a", header="X", rps=3),
-        ],
-    )
+    assert recorded.rate_limits == [
+        registry.RateLimit(prefix="/", rps=1.5, burst=2),
+        registry.RateLimit(prefix="/a", header="X", rps=3),
+    ]
     assert registry.to_plain(recorded)["rate_limits"] == [
         {"prefix": "/", "rps": 1.5, "burst": 2},
         {"prefix": "/a", "header": "X", "rps": 3.0},
@@ -214,14 +210,38 @@ def test_what_only_stack_config_says_is_in_the_plan(plan: Plan) -> None:
 
 
 def test_the_record_says_where_a_run_answers_and_who_may_ask(plan: Plan) -> None:
-    text = f"{SERVICE}name: r\nmodel: {{name: m, chat_template: T, eos_token: E, upstream_api_key: k}}\n"
     model = Model(name="m", chat_template="T", eos_token="E", upstream_api_key="k")
-    assert service_record(plan(text), host="r.example.com") == Service(run="r", host="r.example.com", model=model)
+    text = f"{SERVICE}name: r\ninstance_types: [g6.xlarge, g5.xlarge]\n"
+    text += "model: {name: m, chat_template: T, eos_token: E, upstream_api_key: k}\n"
+    on_aws = Service(
+        run="r",
+        host="r.example.com",
+        instance_types=["g6.xlarge", "g5.xlarge"],
+        hourly_price=0.8048,
+        model=model,
+    )
+    assert service_record(plan(text), host="r.example.com") == on_aws
     open_run = service_record(plan(text), url="http://127.0.0.1:1", gateway_auth=False)
     assert open_run == Service(run="r", url="http://127.0.0.1:1", auth=False, model=model)
     assert service_record(plan(f"{text}auth: false\n")).auth is False
     assert service_record(plan(f"{text}auth: true\n"), gateway_auth=False).auth is True
     assert service_record(plan(f"{SERVICE}replicas: 3\n")).min_replicas == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "spot"),
+    [
+        ("", False),
+        ("spot_policy: spot\n", True),
+        ("spot_policy: auto\n", False),
+        ("spot_policy: auto\nreplicas: 1..2\nscaling: {metric: rps, target: 1}\n", True),
+        ("spot_policy: auto\nreplicas: 0..1\nscaling: {metric: rps, target: 1}\n", False),
+    ],
+)
+def test_the_record_says_whether_a_replica_can_be_a_spot_instance(plan: Plan, more: str, spot: bool) -> None:
+    made = plan(SERVICE + more)
+    assert service_record(made).spot is spot
+    assert service_record(made, url="http://127.0.0.1:1").spot is False
 
 
 def test_every_problem_of_a_configuration_is_in_one_report(plan: Plan) -> None:

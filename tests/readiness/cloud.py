@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -32,6 +33,8 @@ AWAITED = Awaited(
 )
 
 Event = Callable[["Cloud"], None]
+BEGAN = datetime(2026, 11, 1, 12, tzinfo=UTC)
+"""The start of every activity."""
 
 
 def refusal(code: str, message: str = "no", status: int = 400) -> ClientError:
@@ -206,6 +209,8 @@ def leaves(instance: str, cause: str) -> Event:
                 "StatusCode": "Successful",
                 "Description": f"Terminating EC2 instance: {instance}",
                 "Cause": cause,
+                "StartTime": BEGAN,
+                "EndTime": BEGAN + timedelta(minutes=17),
             }
         )
 
@@ -220,6 +225,8 @@ def launch_fails(message: str) -> Event:
                 "StatusCode": "Failed",
                 "Description": f"Launching a new EC2 instance.  Status Reason: {message}",
                 "StatusMessage": message,
+                "StartTime": BEGAN,
+                "EndTime": BEGAN,
             }
         )
 

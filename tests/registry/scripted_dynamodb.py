@@ -6,6 +6,7 @@ import contextlib
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -39,6 +40,8 @@ class Table:
         self.asked: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []
         self.arrived = threading.Condition()
+        self.open = self.most_at_once = 0
+        """Questions that wait for their answers: now, and at most."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -53,6 +56,12 @@ class Table:
     def put(self, sort_key: str, **attributes: Any) -> None:
         self.items.append({"pk": {"S": "registry"}, "sk": {"S": sort_key}, **attributes})
 
+    def put_state(self, run: str, instance: str, **attributes: Any) -> None:
+        """A state item that a replica wrote just now; it has two hours to live."""
+        now = str(int(time.time()))
+        usual = {"at": {"N": now}, "ttl": {"N": str(int(now) + 7200)}, "final": {"BOOL": False}}
+        self.items.append({"pk": {"S": f"state#{run}"}, "sk": {"S": instance}, **usual, **attributes})
+
     def drop(self, sort_key: str) -> None:
         self.items = [item for item in self.items if item["sk"]["S"] != sort_key]
 
@@ -62,7 +71,9 @@ class Table:
         if self.raw is not None:
             return 200, self.raw
         after = asked.get("ExclusiveStartKey", {}).get("sk", {}).get("S", "")
-        left = [item for item in sorted(self.items, key=_sort_key) if _sort_key(item) > after]
+        partition = asked.get("ExpressionAttributeValues", {}).get(":pk")
+        here = [item for item in self.items if item["pk"] == partition]
+        left = [item for item in sorted(here, key=_sort_key) if _sort_key(item) > after]
         found: dict[str, Any] = {"Items": left[: self.page], "Count": len(left[: self.page]), "ScannedCount": len(left)}
         if len(left) > self.page:
             found["LastEvaluatedKey"] = {name: left[self.page - 1][name] for name in ("pk", "sk")}
@@ -72,7 +83,13 @@ class Table:
         with self.arrived:
             self.headers.append(headers)
             self.asked.append(asked)
+            self.open += 1
+            self.most_at_once = max(self.most_at_once, self.open)
             self.arrived.notify_all()
+
+    def done(self) -> None:
+        with self.arrived:
+            self.open -= 1
 
 
 @contextlib.contextmanager
@@ -89,6 +106,7 @@ def scripted_dynamodb(tls: ssl.SSLContext | None = None) -> Iterator[Table]:
             table.note({name.lower(): value for name, value in self.headers.items()}, asked)
             table.go.wait(30)
             status, body = table.answer(asked)
+            table.done()
             with contextlib.suppress(OSError):
                 self.send_response(status)
                 self.send_header("content-type", "application/x-amz-json-1.0")

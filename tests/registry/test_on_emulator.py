@@ -15,7 +15,7 @@ import pytest
 from gateway_lambda.errors import ServiceError
 from gateway_lambda.registry.dynamodb import DynamoRegistry
 from gateway_lambda.registry.record import Key, Model, Service
-from gateway_lambda.registry.table import Table
+from gateway_lambda.registry.table import StateItem, Table
 from infra.components import policies
 from infra.planning.table_items import claim_item, key_item, routing_item
 from tests.registry.emulator import TABLE, Account
@@ -49,6 +49,23 @@ def test_what_stacks_write_is_what_the_function_reads(account: Account, role: di
     table = look(account.environment(role))
     assert table.services == (CLOSED, OPEN)
     assert table.key(ALICE.sha256) == ALICE
+
+
+def test_what_a_replica_writes_is_what_the_function_reads(account: Account, role: dict[str, str]) -> None:
+    said = {"step": {"S": "pull"}, "percent": {"N": "40"}, "at": {"N": "1800000000"}, "ttl": {"N": "9999999999"}}
+    figures = {"figures": {"S": '{"tokens_per_second": 2.5}'}, "figures_at": {"N": "1800000060"}}
+    account.put(json.dumps({"pk": {"S": "state#open"}, "sk": {"S": "i-1"}, **said, **figures}))
+    found = asyncio.run(DynamoRegistry(TABLE, account.environment(role)).state_items("open"))
+    assert found == (
+        StateItem(
+            instance="i-1",
+            at=1_800_000_000,
+            step="pull",
+            percent=40,
+            figures_at=1_800_000_060,
+            tokens_per_second=2.5,
+        ),
+    )
 
 
 def test_a_registry_above_a_megabyte_is_read_whole(account: Account, role: dict[str, str]) -> None:

@@ -1,0 +1,130 @@
+"""`make usage` without a stack: the request lines of `make local`."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from commands.status.local_runs import local_request_lines
+from commands.usage.__main__ import Means, main
+from tests.commands.request_lines import request_line
+from tests.commands.stacks import FakePulumi
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+TTFT = {"PromptTokens": 12, "CompletionTokens": 1030, "TimeToFirstToken": 1204.6, "Duration": 9000}
+LINES = [
+    request_line(NOW - timedelta(hours=14), Run="cat", key="alice", model="acme/cat", table="local", **TTFT),
+    request_line(NOW - timedelta(hours=2), Run="cat", model="acme/cat", table="local", Duration=3, Errors=1),
+    request_line(NOW - timedelta(hours=1), table="local", Duration=1),
+    request_line(NOW - timedelta(days=8), Run="dog", table="local", Duration=1),
+]
+
+
+def shown(*line: str, files: tuple[Path, ...]) -> int:
+    def nobody(*_: Any) -> Any:
+        raise AssertionError("the command asks AWS")
+
+    means = Means(pulumi=FakePulumi({}), clients=nobody, local=lambda: files, now=lambda: NOW, clock=nobody)  # type: ignore[arg-type]
+    return main(line, means=means)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "requests"
+    path.write_text("".join(f"{text}\n" for _, text in LINES))
+    return path
+
+
+def test_the_table_is_the_same_without_costs(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(files=(file,)) == 0
+    assert capsys.readouterr() == (
+        """\
+RUN    REQUESTS  ERRORS  TOKENS IN  TOKENS OUT  TTFT P50  TTFT P95
+cat           2       1         12       1,030  1,205 ms  1,205 ms
+-             1       0          -           -         -         -
+total         3       1         12       1,030         -         -
+""",
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    ("by", "rows"),
+    [
+        ("key", [",2,1,,,,,,,,", "alice,1,0,12,1030,1204.6,1204.6,,,,"]),
+        ("model", ["acme/cat,2,1,12,1030,1204.6,1204.6,,,,", ",1,0,,,,,,,,"]),
+        ("day", ["2026-11-28,1,0,12,1030,1204.6,1204.6,,,,", "2026-11-29,2,1,,,,,,,,"]),
+    ],
+)
+def test_csv_has_the_same_columns_as_with_a_stack(
+    file: Path, by: str, rows: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shown("--by", by, "--csv", files=(file,)) == 0
+    header = (
+        f"{by},requests,errors,prompt_tokens,completion_tokens,ttft_p50_ms,ttft_p95_ms,gpu_hours,dollars,price_basis,"
+        "dollars_per_million_tokens"
+    )
+    assert capsys.readouterr().out.splitlines() == [header, *rows]
+
+
+def test_lines_of_several_make_local_are_counted_together_and_broken_ones_are_told(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    other.write_text(f'{LINES[1][1]}\n\n{{"_aws": {{"Timest')
+    assert shown("--since", "3h", files=(file, other, tmp_path / "not-yet")) == 0
+    assert capsys.readouterr() == (
+        """\
+RUN    REQUESTS  ERRORS  TOKENS IN  TOKENS OUT  TTFT P50  TTFT P95
+cat           2       2          -           -         -         -
+-             1       0          -           -         -         -
+total         3       2          -           -         -         -
+""",
+        "Lines that cannot be read, and are not counted: 1\n",
+    )
+
+
+def test_without_a_request_there_is_no_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown("--since", "30d", files=(tmp_path / "not-yet",)) == 0
+    assert capsys.readouterr() == ("", "There is no request in the last 30d\n")
+
+
+@pytest.fixture
+def gateway() -> Iterator[str]:
+    """The address of a gateway that answers its health check."""
+
+    class Healthy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        serving.join()
+
+
+def test_the_file_is_the_one_that_a_gateway_that_answers_names(
+    gateway: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    run = {"run": "a", "url": gateway, "model": None, "configuration": "a", "server": "b", "since": NOW.isoformat()}
+    for name, address in (("ended", "http://127.0.0.1:1"), ("serving", gateway)):
+        (tmp_path / f"servestack-{name}").mkdir()
+        served = {"gateway": address, "runs": [run], "request_lines": f"/tmp/servestack-{name}/requests.jsonl"}
+        (tmp_path / f"servestack-{name}" / "served.json").write_text(json.dumps(served))
+    assert local_request_lines() == (Path("/tmp/servestack-serving/requests.jsonl"),)
