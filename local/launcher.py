@@ -123,6 +123,7 @@ async def _serve(
                 upstreams = await start_containers(processes, prepared.docker, runs, shared)
             elif weights is not None:
                 upstreams = await start_stand_ins(processes, runs, weights, shared)
+                weights.remember()
             write_registry(registry, _registry(runs, upstreams, key=key, own=prepared.own))
             gateway = {
                 "GATEWAY_REGISTRY": f"file:{registry}",

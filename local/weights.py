@@ -27,7 +27,7 @@ class Weights:
     said: str | None
     """What `--stand-in` said; `None`: nothing."""
     remembered: Path | None
-    """The file that remembers it."""
+    """The file for `remember`."""
 
     @property
     def name(self) -> str:
@@ -44,9 +44,16 @@ class Weights:
             f"start. To go back to the small model: {GO_BACK}",
         )
 
+    def remember(self) -> None:
+        """Keep the choice for the next start. Call it when the model serves: one that cannot is not kept."""
+        if self.remembered is not None:
+            self.remembered.parent.mkdir(parents=True, exist_ok=True)
+            written = json.dumps({"stand-in": self.said, "path": str(self.path)})
+            self.remembered.write_text(written, encoding="utf-8")
+
 
 def choose_weights(given: str | None, environment: Mapping[str, str], say: Callable[[str], None]) -> Weights:
-    """Return the weights that `--stand-in` names (`given`), else those that it named last. Remember a new choice.
+    """Return the weights that `--stand-in` names (`given`), else those that `remember` kept. `default` forgets those.
 
     Args:
         given: a GGUF file, a repository of the Hub with or without a quantization, or `default`.
@@ -64,10 +71,7 @@ def choose_weights(given: str | None, environment: Mapping[str, str], say: Calla
         remembered.unlink(missing_ok=True)
         return small_weights()
     path = last.path if last is not None and last.path.is_file() else _path(said, environment, say)
-    model = read_stand_in(path)
-    remembered.parent.mkdir(parents=True, exist_ok=True)
-    remembered.write_text(json.dumps({"stand-in": said, "path": str(path)}), encoding="utf-8")
-    return Weights(model=model, path=path, said=said, remembered=remembered)
+    return Weights(model=read_stand_in(path), path=path, said=said, remembered=remembered)
 
 
 def small_weights() -> Weights:

@@ -25,7 +25,7 @@ from local.model_server.minilm import MODEL_ID as EMBEDDING_MODEL_ID
 from local.model_server.openai import OpenAIApp
 from local.model_server.services import Address, Service
 from local.model_server.slots import Slots
-from local.model_server.standin import StandIn, StandInMissing, read_stand_in, read_weights_header
+from local.model_server.standin import GO_BACK, StandIn, StandInMissing, read_stand_in, read_weights_header
 from local.model_server.stopping import LONGEST_UNASKED, UNASKED
 from local.model_server.tei import TeiApp
 from local.model_server.tgi import TgiApp
@@ -139,7 +139,9 @@ def _load(load: Callable[[], Llama], path: Path) -> Llama:
     try:
         return load()
     except RuntimeError as error:
-        raise StandInMissing(f"llama.cpp cannot load {path}: {error}") from error
+        raise StandInMissing(
+            f"llama.cpp cannot load {path}: {error} Give another GGUF file, or go back with {GO_BACK}"
+        ) from error
 
 
 def _generating(

@@ -79,7 +79,7 @@ def read_vocabulary(header: Mapping[str, Any]) -> Vocabulary:
         ValueError: a vocabulary of another kind.
     """
     tokens: Sequence[str] = header["tokenizer.ggml.tokens"]
-    kinds: Sequence[int] = header["tokenizer.ggml.token_type"]
+    kinds: Sequence[int] = header.get("tokenizer.ggml.token_type") or [_NORMAL] * len(tokens)
     kind = header.get("tokenizer.ggml.model")
     read = {"gpt2": _piece_of_bytes, "llama": _piece_of_sentence}.get(str(kind))
     if read is None:

@@ -152,11 +152,10 @@ def test_a_quantization_that_is_not_there_names_those_that_are(names: list[str],
 def test_a_file_stands_in_and_is_remembered_by_its_whole_path(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    os.link(weights_path(), tmp_path / "mine.gguf") if _same_device(tmp_path) else shutil.copy(
-        weights_path(), tmp_path / "mine.gguf"
-    )
+    shutil.copy(weights_path(), tmp_path / "mine.gguf")
     monkeypatch.chdir(tmp_path)
     chosen = choose_weights("mine.gguf", {}, print)
+    chosen.remember()
     monkeypatch.chdir("/")
     again = choose_weights(None, {}, print)
 
@@ -188,6 +187,17 @@ def test_a_file_that_is_no_model_is_refused_and_not_remembered(
     assert not cache.exists()
 
 
+@pytest.mark.xdist_group(GROUP)
+def test_a_model_that_llama_cpp_cannot_load_is_not_remembered(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(weights_path().read_bytes()[:50_000_000])
+    line = python("-m", "local", "vllm", "--stand-in", str(tmp_path / "a.gguf"), "--port", "0")
+    with running(line) as process:
+        assert process.wait(within=60) == 1
+    assert f"[model] llama.cpp cannot load {tmp_path}/a.gguf: " in process.output
+    assert GO_BACK in process.output
+    assert not cache.exists()
+
+
 def test_a_file_that_is_not_there_is_not_looked_for_on_the_hub(cache: Path) -> None:
     with pytest.raises(StandInMissing, match=r"--stand-in models/a\.gguf: there is no such file"):
         choose_weights("models/a.gguf", {}, print)
@@ -201,7 +211,3 @@ def test_a_wrong_configuration_is_said_before_a_download(hub: Hub, tmp_path: Pat
         assert process.wait(within=30) == 1
     assert "imag" in process.output
     assert hub.requests == []
-
-
-def _same_device(folder: Path) -> bool:
-    return folder.stat().st_dev == weights_path().stat().st_dev

@@ -279,3 +279,20 @@ def test_a_stream_that_is_silent_sends_comments() -> None:
         return sent
 
     assert asyncio.run(stream()) == [b"", b"data: 1\n\n", b":\n\n", b":\n\n", b"data: 2\n\n", b""]
+
+
+def test_a_vocabulary_of_sentencepiece_is_read() -> None:
+    header = {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.tokens": ["<s>", "<0x0A>", "\u2581the", "a", "<tool>"],
+        "tokenizer.ggml.token_type": [3, 6, 1, 1, 4],
+    }
+    vocabulary = read_vocabulary(header)
+    assert vocabulary.pieces == (b"<s>", b"\n", b" the", b"a", b"<tool>")
+    assert (vocabulary.special, vocabulary.harmless) == ({0}, 3)
+
+
+def test_a_vocabulary_of_another_kind_is_refused_by_its_name() -> None:
+    header = {"tokenizer.ggml.model": "rwkv", "tokenizer.ggml.tokens": ["a"]}
+    with pytest.raises(ValueError, match="a vocabulary of the kind 'rwkv'"):
+        read_vocabulary(header)
