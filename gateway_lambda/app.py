@@ -11,6 +11,7 @@ from gateway_lambda.routing.demand_metric import DemandMetric
 from gateway_lambda.routing.hosts import place
 from gateway_lambda.routing.keys import Admission
 from gateway_lambda.routing.proxy import pass_on
+from gateway_lambda.routing.recent_use import RecentUse
 from gateway_lambda.routing.runs import Runs
 from gateway_lambda.server.app import App
 from gateway_lambda.server.exchange import Exchange, Listener
@@ -22,7 +23,7 @@ from gateway_lambda.upstream.client import Upstream
 def make_app(settings: Settings, registry: RegistrySource) -> App:
     """The gateway over a registry. Connections are made at the first request and closed by the lifespan's end."""
     gateway = _Gateway(settings, registry)
-    return App(settings, gateway.answer, gateway.close, _listeners(settings))
+    return App(settings, gateway.answer, gateway.close, [*_listeners(settings), *gateway.listeners])
 
 
 def _listeners(settings: Settings) -> list[Listener]:
@@ -43,7 +44,10 @@ class _Gateway:
         self._registry = registry
         self._upstream = Upstream(settings)
         make_generator = partial(TgiGenerator, self._upstream, settings)
-        self._runs = Runs(settings.upstream, make_generator, DemandMetric(settings.registry))
+        # Several processes share a table, and their replicas write what they do into it.
+        recent = None if settings.registry.startswith("dynamodb:") else RecentUse()
+        self.listeners: list[Listener] = [] if recent is None else [recent.note]
+        self._runs = Runs(settings.upstream, make_generator, DemandMetric(settings.registry), recent)
         self.close = self._runs.close
         self._admission = Admission(registry)
         self._interface = Interface(settings, registry, self._admission, self._runs, self._upstream)

@@ -10,6 +10,7 @@ from gateway_lambda.registry.record import Model, Service
 from gateway_lambda.registry.table import Table
 from gateway_lambda.routing.demand_metric import DemandMetric
 from gateway_lambda.routing.rate_limits import RateLimits
+from gateway_lambda.routing.recent_use import RecentUse
 from gateway_lambda.upstream.replica import Replica, replicas_at
 
 MakeGenerator = Callable[[Model, list[Replica], list[Header]], Generator]
@@ -47,10 +48,14 @@ class Run:
 class Runs:
     """The runs in use; each is made at its first request and dropped when its record changes.
 
-    `upstream`: the base URL of runs whose record has none; it can be empty.
+    `upstream`: the base URL of runs whose record has none; it can be empty. `recent`: what they did lately, if this
+    process sees all their requests.
     """
 
-    def __init__(self, upstream: str, make_generator: MakeGenerator, demand: DemandMetric) -> None:
+    def __init__(
+        self, upstream: str, make_generator: MakeGenerator, demand: DemandMetric, recent: RecentUse | None = None
+    ) -> None:
+        self.recent = recent
         self._upstream = [upstream] if upstream else []
         self._make_generator = make_generator
         self._demand = demand

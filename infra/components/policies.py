@@ -37,8 +37,8 @@ def read_registry(table_arn: str) -> Statement:
 
 
 def write_state(table_arn: str, run: str) -> Statement:
-    """The replicas of a run say how far they are."""
-    return _allow(["dynamodb:PutItem"], table_arn, _partition(state_partition(run)))
+    """The replicas of a run say how far they are, and what they measure."""
+    return _allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], table_arn, _partition(state_partition(run)))
 
 
 def read_parameters(arn: str) -> Statement:

@@ -6,7 +6,7 @@ new row. `infra.planning.model_server` reads a container's image and command lin
 
 from __future__ import annotations
 
-from infra.planning.servers import EVERYWHERE, LOCAL, Server
+from infra.planning.servers import EVERYWHERE, LOCAL, Server, ServerMetrics
 
 SERVERS = (
     Server(
@@ -19,6 +19,12 @@ SERVERS = (
         host_options=("--hostname",),
         image_variables={"PORT": "80", "HF_HOME": "/data"},
         health="/health",
+        metrics=ServerMetrics(
+            running="tgi_batch_current_size",
+            waiting="tgi_queue_size",
+            requests="tgi_request_success",
+            tokens="tgi_request_generated_tokens_sum",
+        ),
         spread="all",
         parallel=(("--num-shard",),),
         parallel_variables=("NUM_SHARD",),
@@ -38,6 +44,12 @@ SERVERS = (
         modules=("vllm.entrypoints",),
         port=8000,
         health="/health",
+        metrics=ServerMetrics(
+            running="vllm:num_requests_running",
+            waiting="vllm:num_requests_waiting",
+            requests="vllm:request_success_total",
+            tokens="vllm:generation_tokens_total",
+        ),
         spread="one",
         parallel=(("--tensor-parallel-size", "-tp"), ("--pipeline-parallel-size", "-pp")),
         model_first=True,
@@ -56,6 +68,12 @@ SERVERS = (
         port=30000,
         host=LOCAL,
         health="/health",
+        metrics=ServerMetrics(  # only with --enable-metrics
+            running="sglang:num_running_reqs",
+            waiting="sglang:num_queue_reqs",
+            requests="sglang:num_requests_total",
+            tokens="sglang:generation_tokens_total",
+        ),
         spread="one",
         parallel=(
             ("--tp-size", "--tp", "--tensor-parallel-size"),
@@ -77,6 +95,7 @@ SERVERS = (
         host_options=("--hostname",),
         image_variables={"PORT": "80", "HUGGINGFACE_HUB_CACHE": "/data"},
         health="/health",
+        metrics=ServerMetrics(waiting="te_queue_size", requests="te_request_success"),
         spread="one",
         caches=("/data",),
         model_options=("--model-id",),
@@ -111,6 +130,11 @@ SERVERS = (
         host_variables=("LLAMA_ARG_HOST",),
         image_variables={"LLAMA_ARG_HOST": EVERYWHERE},
         health="/health",
+        metrics=ServerMetrics(  # only with --metrics
+            running="llamacpp:requests_processing",
+            waiting="llamacpp:requests_deferred",
+            tokens="llamacpp:tokens_predicted_total",
+        ),
         spread="all",
         caches=("/root/.cache/llama.cpp", "/root/.cache/huggingface"),
         model_options=("--hf-repo", "-hf", "-hfr", "--model", "-m"),
@@ -156,6 +180,13 @@ SERVERS = (
         port_variables=("NIM_SERVER_PORT", "NIM_HTTP_API_PORT"),
         host_options=(),
         health="/v1/health/ready",
+        metrics=ServerMetrics(
+            path="/v1/metrics",
+            running="num_requests_running",
+            waiting="num_requests_waiting",
+            requests="request_success_total",
+            tokens="generation_tokens_total",
+        ),
         spread="all",
         caches=("/opt/nim/.cache",),
     ),

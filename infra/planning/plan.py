@@ -13,6 +13,7 @@ from gateway_lambda.registry.record import Model
 from infra.configuration import ConfigurationError, Problem, Secret, Source
 from infra.planning.api_key import ApiKey
 from infra.planning.checks import HealthCheck, ReplicaProbe
+from infra.planning.servers import ServerMetrics
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
 
@@ -189,6 +190,8 @@ class ServicePlan:
     """The probes that the load balancer cannot send."""
     listening: str = "make the server listen on 0.0.0.0"
     """What makes the server listen on every address, as a remedy."""
+    metrics: ServerMetrics | None = None
+    """What the server says about itself; `None`: the server is not known, or says nothing."""
     rate_limits: tuple[RateLimit, ...]
     tags: tuple[tuple[str, str], ...]
     ami: str | None

@@ -100,6 +100,7 @@ def plan_service(
         hung_after=plan_hung_after(configuration),
         probes=probes,
         listening=how_to_listen(loaded),
+        metrics=None if loaded.server is None else loaded.server.metrics,
         rate_limits=tuple(
             RateLimit(prefix=limit.prefix, rps=limit.rps, burst=limit.burst, header=limit.key.header)
             for limit in configuration.rate_limits

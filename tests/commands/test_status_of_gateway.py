@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,12 @@ from infra.planning.table_items import PARTITION_KEY, REGISTRY, SORT_KEY
 from infra.readiness import client_maker
 from tests.commands.conftest import Keyed
 from tests.commands.stacks import REGION, FakePulumi, gateway_state
+from tests.gateway.conftest import bench, loop
+from tests.gateway.serving import HI, Bench
 from tests.support.local_service import MISTRAL, MISTRAL_MODEL
+from tests.support.processes import free_port
+
+__all__ = ["bench", "loop"]
 
 TABLE_NAME = "gateway-table-1a2b3c4"
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -137,8 +143,29 @@ def test_make_local_is_found_while_it_serves(keyed: Keyed) -> None:
     assert [(run.run, run.url, run.model, run.configuration) for run in here] == [
         ("yellow-cat-1", f"{keyed.url}/", MISTRAL_MODEL, MISTRAL)
     ]
+    assert [(run.state, run.requests_per_second) for run in here] == [("serving", None)], "it needs a key"
     files = [path.read_text() for path in Path(tempfile.gettempdir()).glob("servestack-*/served.json")]
     assert not any(keyed.key in text for text in files)
+
+
+def test_runs_of_this_machine_show_their_states_and_what_they_did_lately(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    bench.register(bench.service("a", model="a"), bench.service("b", model="b", url=f"http://127.0.0.1:{free_port()}"))
+    chat = {"model": "a", "messages": HI}
+    assert bench.http.post(f"{bench.url}/v1/chat/completions", json=chat).status_code == 200
+    runs = [
+        LocalRun(run=name, url=f"{bench.url}/{name}", model=name, configuration="c", server="s", since=NOW)
+        for name in ("a", "b")
+    ]
+    (tmp_path / "servestack-one").mkdir()
+    written = [{**vars(run), "since": NOW.isoformat()} for run in runs]
+    (tmp_path / "servestack-one" / "served.json").write_text(json.dumps({"gateway": bench.url, "runs": written}))
+    assert local_runs() == (
+        replace(runs[0], requests_per_second=1 / 60, tokens_per_second=4 / 60),
+        replace(runs[1], state="down", requests_per_second=0, tokens_per_second=0),
+    )
 
 
 def test_the_file_of_a_make_local_that_was_killed_is_not_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,6 +196,6 @@ def test_without_pulumi_the_runs_of_make_local_are_shown_all_the_same(
     assert (ended, capsys.readouterr().out) == (
         [0, 1],
         "On this machine, by make local:\n"
-        "RUN  STATE    AGE  URL                  MODEL\n"
-        f"cat  serving  0m   http://127.0.0.1:8/  -\ncat: b\n\n{missing}{missing}",
+        "RUN  STATE    AGE  REQ/S  TOK/S  URL                  MODEL\n"
+        f"cat  serving   0m                http://127.0.0.1:8/  -\ncat: b\n\n{missing}{missing}",
     )

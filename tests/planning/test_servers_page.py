@@ -52,7 +52,29 @@ def table() -> str:
     return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *map(row, SERVERS)])
 
 
-def test_the_page_has_the_table() -> None:
-    found = re.search(r"<!-- servers -->\n(.*?)\n?<!-- end -->", PAGE.read_text(), re.DOTALL)
+def metrics_table() -> str:
+    head = ("server", "path", "running", "waiting", "finished requests", "generated tokens")
+    rows = [
+        (server.name, f"`{told.path}`", *map(named, (told.running, told.waiting, told.requests, told.tokens)))
+        for server in SERVERS
+        if (told := server.metrics) is not None
+    ]
+    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def named(metric: str | None) -> str:
+    return "none" if metric is None else f"`{metric}`"
+
+
+def between(begin: str, end: str) -> str:
+    found = re.search(rf"<!-- {begin} -->\n(.*?)\n?<!-- {end} -->", PAGE.read_text(), re.DOTALL)
     assert found is not None
-    assert found[1] == table()
+    return found[1]
+
+
+def test_the_page_has_the_table_of_servers() -> None:
+    assert between("servers", "end") == table()
+
+
+def test_the_page_has_the_table_of_metrics() -> None:
+    assert between("metrics", "end metrics") == metrics_table()

@@ -126,6 +126,26 @@ def test_of_all_that_can_be_asked_without_parameters_the_role_may_only_what_lamb
     } == {("ec2", "DescribeNetworkInterfaces"): "allowed", ("ec2", "DescribeSubnets"): "allowed"}
 
 
+def test_a_replica_s_role_writes_its_state_item_and_its_figures_and_reads_and_removes_nothing(account: Account) -> None:
+    role = account.assumed("replica", policies.document(policies.write_state(account.table_arn, "open")))
+    table, key = account.client("dynamodb", role), _item("state#open", "i-1")
+    table.put_item(TableName=TABLE, Item={**key, "step": {"S": "serving"}, "ttl": {"N": "1"}})
+    table.update_item(
+        TableName=TABLE,
+        Key=key,
+        UpdateExpression="SET figures = :figures, figures_at = :at, #ttl = :ttl",
+        ExpressionAttributeNames={"#ttl": "ttl"},
+        ExpressionAttributeValues={":figures": {"S": "{}"}, ":at": {"N": "5"}, ":ttl": {"N": "7205"}},
+    )
+    assert account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"] == {
+        **key, "step": {"S": "serving"}, "ttl": {"N": "7205"}, "figures": {"S": "{}"}, "figures_at": {"N": "5"},
+    }  # fmt: skip
+    for denied in (table.get_item, table.delete_item):
+        with pytest.raises(botocore.exceptions.ClientError) as told:
+            denied(TableName=TABLE, Key=key)
+        assert told.value.response["Error"]["Code"] in DENIED
+
+
 def _outcomes(client: Any) -> Iterator[tuple[str, str]]:
     model = client.meta.service_model
     for operation in model.operation_names:
