@@ -27,6 +27,8 @@ PAYLOAD = 32 * 1024 * 1024
 """Bytes of a body."""
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict")
 """The fields with the length of an answer."""
+_COMPLETION = 16
+"""Tokens of a completion whose request has no limit, as OpenAI's API and vLLM have it."""
 _NAME_IN_ANSWERS = b'"model":' + msgspec.json.encode(MODEL)
 """Quotes within texts have a backslash in JSON, so only the field itself looks like this."""
 
@@ -104,7 +106,8 @@ class OpenAIApp(Application):
         request = await self._request(exchange)
         path = "/v1" + exchange.path.removeprefix(self._prefix)
         if all(request.get(field) is None for field in _LIMITS):
-            request["max_output_tokens" if path.endswith("/responses") else "max_tokens"] = self._unasked
+            limit = _COMPLETION if path == "/v1/completions" else self._unasked
+            request["max_output_tokens" if path == "/v1/responses" else "max_tokens"] = limit
         if request.get("stream") is True:
             await self._stream(exchange, path, request)
             return
@@ -129,7 +132,7 @@ class OpenAIApp(Application):
 
     async def _events(self, path: str, request: dict[str, Any]) -> AsyncGenerator[bytes, None]:
         begun = False
-        complete = ResponseEvents(self._name).complete if path.endswith("/responses") else bytes
+        complete = ResponseEvents(self._name).complete if path == "/v1/responses" else bytes
         try:
             async with self._placed(request) as body, aclosing(self._llama.events(path, body)) as events:
                 async for event in events:
@@ -211,7 +214,10 @@ class OpenAIApp(Application):
             raise OpenAIRefusal(503, "ServiceUnavailableError", "unhealthy")
 
     async def _metrics(self, exchange: Exchange) -> None:
-        await exchange.respond_text(200, (await self._llama.ask("/metrics")).decode())
+        try:
+            await exchange.respond_text(200, (await self._llama.ask("/metrics")).decode())
+        except LlamaError as error:
+            raise _refusal(error) from error
 
     async def _tell_routes(self, exchange: Exchange) -> None:
         await exchange.respond_text(200, f"{self._note}.\n\n{self.here()}\n")

@@ -21,6 +21,7 @@ from local.model_server.minilm import MODEL_ID
 from local.model_server.services import Service
 from local.model_server.tei_requests import (
     EmbedRequest,
+    Inputs,
     OpenAIEmbedRequest,
     OpenAITeiError,
     SimilarityRequest,
@@ -72,6 +73,7 @@ class TeiApp(Application):
     async def _embed(self, exchange: Exchange) -> None:
         began = time.perf_counter()
         request = await self.read(exchange, EmbedRequest)
+        method = self._count(request.inputs)
         batch = read_batch(request.inputs, self._batch)
         if (refusal := request.refusal_of_prompt()) is not None:
             raise refusal
@@ -85,12 +87,13 @@ class TeiApp(Application):
                 dimensions=request.dimensions,
             ),
         )
-        await exchange.respond_json(200, embedded.vectors, headers=self._headers(embedded, began))
+        await exchange.respond_json(200, embedded.vectors, headers=self._headers(embedded, began, method))
 
     async def _embed_openai(self, exchange: Exchange) -> None:
         began = time.perf_counter()
         try:
             request = await self.read(exchange, OpenAIEmbedRequest)
+            method = self._count(request.input)
             batch = read_batch(request.input, self._batch)
             embedded = await _watched(
                 exchange, self._embedder.embed(batch, truncate=True, dimensions=request.dimensions)
@@ -104,16 +107,18 @@ class TeiApp(Application):
         ]
         usage = {"prompt_tokens": embedded.tokens, "total_tokens": embedded.tokens}
         answer = {"object": "list", "data": data, "model": self._name, "usage": usage}
-        await exchange.respond_json(200, answer, headers=self._headers(embedded, began))
+        await exchange.respond_json(200, answer, headers=self._headers(embedded, began, method))
 
     async def _compare(self, exchange: Exchange) -> None:
         began = time.perf_counter()
         inputs = (await self.read(exchange, SimilarityRequest)).inputs
-        batch = read_batch([inputs.source_sentence, *inputs.sentences], self._batch)
+        texts: list[str | int | list[int]] = [inputs.source_sentence, *inputs.sentences]
+        method = self._count(texts)
+        batch = read_batch(texts, self._batch)
         embedded = await _watched(exchange, self._embedder.embed(batch, truncate=True))
         source, *others = embedded.vectors
         similar = [sum(map(operator.mul, source, other)) for other in others]
-        await exchange.respond_json(200, similar, headers=self._headers(embedded, began))
+        await exchange.respond_json(200, similar, headers=self._headers(embedded, began, method))
 
     async def _tell_info(self, exchange: Exchange) -> None:
         await exchange.respond_json(
@@ -151,7 +156,6 @@ class TeiApp(Application):
 
     def _counted(self, handler: Handler) -> Handler:
         async def counted(exchange: Exchange) -> None:
-            self._metrics.requests.inc()
             try:
                 await handler(exchange)
             except Refusal as refusal:
@@ -160,10 +164,17 @@ class TeiApp(Application):
 
         return counted
 
-    def _headers(self, embedded: Embedded, began: float) -> Headers:
+    def _count(self, inputs: Inputs) -> str:
+        """Count a request, and return how TEI names its kind."""
+        single = isinstance(inputs, str) or (bool(inputs) and all(isinstance(one, int) for one in inputs))
+        method = "single" if single else "batch"
+        self._metrics.requests.labels(method).inc()
+        return method
+
+    def _headers(self, embedded: Embedded, began: float, method: str) -> Headers:
         """Return what TEI says in headers, times in whole milliseconds."""
         total = time.perf_counter() - began
-        self._metrics.successes.inc()
+        self._metrics.successes.labels(method).inc()
         self._metrics.embedded.inc(len(embedded.vectors))
         self._metrics.durations.observe(total)
         times = {"total": total, "tokenization": embedded.tokenizing, "queue": 0.0, "inference": embedded.inference}
@@ -182,8 +193,8 @@ class _Metrics:
     def __init__(self) -> None:
         registry: Any = CollectorRegistry()
         self._registry = registry
-        self.requests = Counter("te_request_count", "Total number of requests", registry=registry)
-        self.successes = Counter("te_request_success", "Number of successful requests", registry=registry)
+        self.requests = Counter("te_request_count", "Total number of requests", ["method"], registry=registry)
+        self.successes = Counter("te_request_success", "Number of successful requests", ["method"], registry=registry)
         self.failures = Counter("te_request_failure", "Number of failed requests", ["err"], registry=registry)
         self.embedded = Counter("te_embed_success", "Number of texts with an embedding", registry=registry)
         self.durations = Histogram("te_request_duration", "Request duration", buckets=_DURATIONS, registry=registry)

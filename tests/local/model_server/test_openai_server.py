@@ -191,9 +191,11 @@ def test_several_answers_to_one_request_and_a_limit_that_is_said(stand_ins: Stan
 
 
 def test_an_answer_without_a_limit_ends(stand_ins: StandIns) -> None:
-    answer = ask(stand_ins.vllm, "/v1/completions", prompt="a a a a a a a a", temperature=0, ignore_eos=True)
+    chat = ask(stand_ins.vllm, "/v1/chat/completions", messages=MESSAGES, temperature=0, ignore_eos=True)
+    completion = ask(stand_ins.vllm, "/v1/completions", prompt="a a a a a a a a", ignore_eos=True)
 
-    assert (answer["choices"][0]["finish_reason"], answer["usage"]["completion_tokens"]) == ("length", 512)
+    ends = [(one["choices"][0]["finish_reason"], one["usage"]["completion_tokens"]) for one in (chat, completion)]
+    assert ends == [("length", 512), ("length", 16)]
 
 
 def test_health_and_metrics(stand_ins: StandIns) -> None:

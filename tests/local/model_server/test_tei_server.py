@@ -172,9 +172,13 @@ def test_info_health_and_metrics(stand_ins: StandIns) -> None:
         "docker_label": None,
     }
     assert (stand_ins.tei.get("/health").status_code, stand_ins.tei.get("/health").content) == (200, b"")
-    before = metric(stand_ins, "te_embed_success")
+    names = ("te_embed_success", 'te_request_count{method="batch"}', 'te_request_success{method="batch"}')
+    ask(stand_ins.tei, "/embed", inputs=["a"])
+    before = [metric(stand_ins, name) for name in names]
+    ask(stand_ins.tei, "/embed", inputs="a")
     ask(stand_ins.tei, "/embed", inputs=["a", "b"])
-    assert metric(stand_ins, "te_embed_success") == before + 2
+    after = [metric(stand_ins, name) for name in names]
+    assert [one - other for one, other in zip(after, before, strict=True)] == [3, 1, 1]
 
 
 def test_a_path_that_is_not_there_names_those_that_are(stand_ins: StandIns) -> None:
