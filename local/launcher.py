@@ -116,7 +116,7 @@ async def _serve(
     key = make_key() if arguments.auth else None
     shared = _for_children(environment)
     with tempfile.TemporaryDirectory(prefix="servestack-") as folder:
-        registry = Path(folder) / "registry.json"
+        registry, lines = Path(folder) / "registry.json", Path(folder) / "requests.jsonl"
         async with Processes(say) as processes:
             say(f"Starting {', '.join(run.plan.run for run in runs)} …")
             if prepared.docker is not None:
@@ -130,6 +130,7 @@ async def _serve(
                 "GATEWAY_DOMAIN": "localhost",
                 "GATEWAY_GRACE": str(GATEWAY_GRACE),
                 "GATEWAY_LOG_REQUESTS": "1",
+                "GATEWAY_REQUEST_LINES": str(lines),
                 "HOST": "127.0.0.1",
                 "PORT": str(port),
             }
@@ -138,7 +139,7 @@ async def _serve(
             address = f"http://127.0.0.1:{port}"
             await processes.until_serving("gateway", address, "/healthz", lambda status: status == 200)
             served = _served(runs, upstreams)
-            write_served(Path(folder), served, gateway=address)
+            write_served(Path(folder), served, gateway=address, request_lines=lines)
             columns = shutil.get_terminal_size().columns if out.isatty() else None
             notes = () if weights is None else weights.notes
             say(f"\n{banner(served, port=port, key=key, columns=columns, notes=notes)}")

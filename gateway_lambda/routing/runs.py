@@ -70,7 +70,7 @@ class Runs:
 
     def of(self, service: Service, table: Table, *, demand: bool = True) -> Run:
         """The run of a service that `table` holds, for a request to it. Without `demand`, it wakes no run."""
-        if demand:
+        if demand and service.min_replicas == 0:
             self._demand.note(service)
         if table is not self._table:
             self._runs = {name: run for name, run in self._runs.items() if table.run(name) is run.service}

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, cast
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from infra.configuration.alarms import AlarmEmail, AlarmTopic, Budget, alarm_conflicts
 from infra.configuration.amounts import Duration, Positive, SizeRange, read_whole
 from infra.configuration.environment import Environment
 from infra.configuration.gateway import Domain
@@ -167,9 +168,16 @@ class ServiceSettings(Section, frozen=True):
     weight: Positive | None = Field(
         default=None, description="The run's weight among the runs that share its model name"
     )
+    alarm_email: AlarmEmail = None
+    alarm_topic: AlarmTopic = None
+    budget: Budget = None
     preflight: bool = Field(
         default=True, description="Whether to run preflight, which asks AWS and the Hub before anything is created"
     )
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
+        yield from alarm_conflicts(given)
 
 
 class GatewaySettings(Section, frozen=True):
@@ -208,6 +216,9 @@ class GatewaySettings(Section, frozen=True):
     audit: bool = Field(
         default=False, description="Whether to keep the load balancer's access log and the VPC's flow log"
     )
+    alarm_email: AlarmEmail = None
+    alarm_topic: AlarmTopic = None
+    budget: Budget = None
     preflight: bool = Field(
         default=True, description="Whether to run preflight, which asks AWS before anything is created"
     )
@@ -217,6 +228,7 @@ class GatewaySettings(Section, frozen=True):
 
     @classmethod
     def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
+        yield from alarm_conflicts(given)
         if (given.get("vpc_id") is None) != (given.get("subnet_ids") is None):
             here, other = ("vpc_id", "subnet_ids") if given.get("vpc_id") is not None else ("subnet_ids", "vpc_id")
             yield here, problem("vpc_id and subnet_ids must be set together", f"set {other} too, or remove {here}")

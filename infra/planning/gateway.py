@@ -6,8 +6,10 @@ import re
 
 from infra.configuration import GatewayConfiguration, GatewaySettings, Problem
 from infra.planning.adapter_layer import layer_region, published_layer
+from infra.planning.alarms import alarm_notes, alarm_plan, topic_problems
 from infra.planning.api_key import ApiKey
 from infra.planning.plan import GatewayPlan, PlanError
+from infra.planning.prices import HOURS, read_prices
 
 LONGEST_DOMAIN = 62
 """Characters of a domain whose certificate the program requests. With `*.` before it, a domain has the 64 that ACM
@@ -39,6 +41,7 @@ def plan_gateway(
         *_name_problems(configuration, name),
         *_domain_problems(configuration, settings),
         *_layer_problems(configuration, settings),
+        *topic_problems(alarm_plan(settings), configuration.region),
     ]
     if problems:
         raise PlanError(configuration.source, problems)
@@ -63,6 +66,7 @@ def plan_gateway(
         audit=settings.audit,
         allowed_origins=settings.allowed_origins,
         tags=tuple(configuration.tags.items()),
+        alarms=alarm_plan(settings),
         preflight=settings.preflight,
         notes=_notes(configuration, settings),
     )
@@ -152,4 +156,5 @@ def _notes(configuration: GatewayConfiguration, settings: GatewaySettings) -> tu
         notes.append(f"audit is true: the bucket with the logs stays when the stack is destroyed. {kept}.")
     if settings.audit and settings.vpc_id is not None:
         notes.append(f"audit logs only the load balancer: {settings.vpc_id} is an existing VPC, which others can use.")
+    notes += alarm_notes(alarm_plan(settings), read_prices()["load balancer"].usd * HOURS)
     return tuple(notes)

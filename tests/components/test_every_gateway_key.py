@@ -9,8 +9,18 @@ from infra.configuration import GatewayConfiguration, GatewaySettings
 from tests.components.conftest import GATEWAY
 from tests.components.deploying import Account, item, plain, tags_of_all
 
-TESTED_ELSEWHERE = {"type", "configuration", "preflight", "certificate", "zone_id", "vpc_id", "subnet_ids"}
-"""What is looked up, or decides what is refused: test_gateway_variants, test_existing_network, test_refusals."""
+TESTED_ELSEWHERE = {
+    "type",
+    "configuration",
+    "preflight",
+    "certificate",
+    "zone_id",
+    "vpc_id",
+    "subnet_ids",
+    "alarm_topic",
+}
+"""What is looked up, or decides what is refused: test_gateway_variants, test_existing_network, test_refusals,
+test_alarms."""
 
 
 def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) -> None:
@@ -29,6 +39,8 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
         "reserved_concurrency": "900",
         "audit": "true",
         "allowed_origins": "https://app.example.com, HTTP://localhost:3000",
+        "alarm_email": "ops@example.com",
+        "budget": "365",
     }
     made = account.up("gateway", words)
     function = made.one("aws:lambda/function:Function").inputs
@@ -54,6 +66,8 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
             made.one("aws:ec2/flowLog:FlowLog").inputs["trafficType"],
         ),
         "allowed_origins": function["environment"]["variables"]["GATEWAY_ALLOWED_ORIGINS"],
+        "alarm_email": made.one("aws:sns/topicSubscription:TopicSubscription").inputs["endpoint"],
+        "budget": made.one("aws:cloudwatch/metricAlarm:MetricAlarm", "g--1-budget").inputs["threshold"],
     }
     assert ends == {
         "name": "g--1-load-balancer",
@@ -70,6 +84,8 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
         "reserved_concurrency": 900,
         "audit": (True, "ALL"),
         "allowed_origins": "https://app.example.com,http://localhost:3000",
+        "alarm_email": "ops@example.com",
+        "budget": 12,
     }
     named = {name for names in ends for name in names.split(", ") if "." not in name}
     known = GatewayConfiguration.model_fields.keys() | GatewaySettings.model_fields.keys()

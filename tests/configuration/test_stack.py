@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -44,6 +44,9 @@ def test_a_services_settings_have_their_defaults() -> None:
         "on_failure": "stop",
         "wait": True,
         "weight": None,
+        "alarm_email": None,
+        "alarm_topic": None,
+        "budget": None,
         "preflight": True,
     }
 
@@ -64,6 +67,9 @@ def test_a_gateways_settings_have_their_defaults() -> None:
         "reserved_concurrency": None,
         "audit": False,
         "allowed_origins": ("*",),
+        "alarm_email": None,
+        "alarm_topic": None,
+        "budget": None,
         "preflight": True,
     }
 
@@ -300,6 +306,66 @@ stack config memory_size
   rule:   the number must be at least 128
   remedy: write a larger number"""
     )
+
+
+def test_the_words_about_alarms_are_checked_together() -> None:
+    values: dict[str, object] = {"configuration": "f", "alarm_email": "ops, example", "alarm_topic": "on-call"}
+    assert (
+        _report({**values, "budget": "0"}, "service")
+        == """stack config: 4 problems
+
+stack config alarm_email
+  found:  "ops, example"
+  rule:   alarm_email creates a topic and alarm_topic names one, so only one of them can be set
+  remedy: remove alarm_email, and subscribe the address to the topic in SNS
+
+stack config alarm_email
+  found:  'ops, example'
+  rule:   alarm_email must be one email address
+  remedy: write an address such as ops@example.com. For several people, use the address of a list, or alarm_topic
+
+stack config alarm_topic
+  found:  'on-call'
+  rule:   alarm_topic must be the ARN of a standard topic in SNS
+  remedy: copy the ARN from SNS: arn:aws:sns:us-east-1:123456789012:NAME
+
+stack config budget
+  found:  "0"
+  rule:   the number must be greater than 0
+  remedy: write a larger number"""
+    )
+
+
+@pytest.mark.parametrize("kind", ["service", "gateway"])
+def test_a_budget_needs_someone_to_tell(kind: Literal["service", "gateway"]) -> None:
+    assert (
+        _report({"configuration": "f", "budget": "100"}, kind)
+        == """stack config: 1 problem
+
+stack config budget
+  found:  "100"
+  rule:   budget needs someone to tell
+  remedy: set alarm_email or alarm_topic too, or remove budget"""
+    )
+    read = read_settings({"configuration": "f", "budget": "100.50", "alarm_email": "ops@example.com"}, kind)
+    assert (read.budget, read.alarm_email) == (100.5, "ops@example.com")
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("alarm_email", "a@b"),
+        ("alarm_email", "a@b.c, d@e.f"),
+        ("alarm_email", "Ana <ana@example.com>"),
+        ("alarm_email", f"{'a' * 250}@b.cd"),
+        ("alarm_topic", "arn:aws:sns:us-east-1:123456789012:on-call.fifo"),
+        ("alarm_topic", "arn:aws:sqs:us-east-1:123456789012:on-call"),
+        ("alarm_topic", "arn:aws:sns:us-east-1:123456789012:on-call:0a1b2c3d"),
+    ],
+)
+def test_an_address_or_a_topic_that_tells_nobody_is_refused(word: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=word):
+        read_settings({"configuration": "f", word: value}, "service")
 
 
 def test_a_list_that_is_too_short_says_how_many_entries_it_needs() -> None:

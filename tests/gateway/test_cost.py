@@ -30,8 +30,9 @@ GATEWAY = str(Path(gateway_lambda.__file__).parent)
     ],
     ids=["translated", "passed to a model", "passed to a run"],
 )
-def test_a_plain_request_does_not_become_dearer(bench: Bench, path: str, model: str, most: int) -> None:
-    """`most` is a tenth above what was counted. Raise it only for what every request needs."""
+def test_a_plain_request_does_not_become_dearer(bench: Bench, tmp_path: Path, path: str, model: str, most: int) -> None:
+    """`most` is a tenth above what was counted. Raise it only for what every request needs. The gateway writes request
+    lines, as on AWS."""
     openai = bench.upstream()
     openai.usual = reply(200, json.dumps(COMPLETION))
     bench.tgi.usual = answer("a", "b", "c", "</s>*")
@@ -51,7 +52,7 @@ def test_a_plain_request_does_not_become_dearer(bench: Bench, path: str, model: 
         nonlocal calls
         calls += event == "call" and frame.f_code.co_filename.startswith(GATEWAY)
 
-    bench.serve()
+    bench.serve(request_lines=str(tmp_path / "lines"))
     with Caller(bench.port) as caller:
         for _ in range(3):
             assert caller.send(request).answer().status == 200

@@ -20,6 +20,7 @@ from infra.readiness import Awaited, Clients
 GROUP = "yellow-cat-1-replicas-1a2b3c4"
 AWAITED = Awaited(
     run="yellow-cat-1",
+    stack="yellow-cat-1",
     region="us-east-1",
     group=GROUP,
     target_group="arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/yellow/0123456789abcdef",
