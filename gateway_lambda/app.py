@@ -72,8 +72,7 @@ class _Gateway:
         # Several processes share a table, and their replicas write what they do into it.
         recent = None if settings.table else RecentUse()
         self.listeners: list[Listener] = [] if recent is None else [recent.note]
-        self._runs = Runs(settings.upstream, make_generator, demand, recent)
-        self.close = self._runs.close
+        self._runs = Runs(settings.upstream, make_generator, demand, registry.counters, recent)
         self._admission = Admission(registry)
         self._interface = Interface(settings, registry, self._admission, self._runs, self._upstream, tallies)
 
@@ -86,6 +85,11 @@ class _Gateway:
             await self._interface.answer(exchange, path)
         else:
             await self._pass_on(exchange, run, path, prefix)
+
+    def close(self) -> None:
+        """End all connections."""
+        self._runs.close()
+        self._registry.counters.close()
 
     async def _pass_on(self, exchange: Exchange, run: str, path: bytes, prefix: bytes) -> None:
         exchange.route = OTHER_RUN

@@ -118,7 +118,8 @@ class Interface:
         name = self._name(exchange, body, known=answer is not None)
         service, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
         run = self._runs.of(service, table)
-        run.rates.check(exchange, run.prefix + path)
+        if run.rates is not None:
+            await run.rates.check(exchange, run.prefix + path)
         if run.service.model is not None and run.generator is None:
             await pass_to_model(exchange, run, path, body, self._upstream, self._settings.plain_timeout)
         elif run.generator is not None and answer is not None:
@@ -147,8 +148,10 @@ class Interface:
         if not (table.services and table.all_closed):
             return None
         key = await known_key(exchange.authorization, self._registry, table)
-        if key is None and (await self._registry.refreshed()).all_closed:
-            raise refusal(exchange.authorization)
+        if key is None:
+            now = await self._registry.refreshed()
+            if now.all_closed:
+                raise refusal(exchange.authorization, now)
         return key
 
     async def _models(self, exchange: Exchange, path: bytes) -> None:
@@ -177,7 +180,7 @@ class Interface:
         if key is not None:
             exchange.key = key.name
         elif table.any_closed or table.has_keys or self._settings.host not in _LOOPBACK:
-            raise refusal(exchange.authorization)
+            raise refusal(exchange.authorization, table)
         try:
             from gateway_lambda.monitoring.prometheus_text import metrics_text
         except ImportError:

@@ -15,7 +15,7 @@ from typing import TextIO
 
 import msgspec
 
-from gateway_lambda.registry.record import Model, Registry, Service
+from gateway_lambda.registry.record import Key, Model, Registry, Service
 from infra.planning.chat_template import ChatTemplate
 from infra.planning.repository import HubError
 from infra.planning.service import service_record
@@ -124,7 +124,8 @@ async def _serve(
             elif weights is not None:
                 upstreams = await start_stand_ins(processes, runs, weights, shared)
                 weights.remember()
-            write_registry(registry, _registry(runs, upstreams, key=key, own=prepared.own))
+            keys = [] if key is None else [key_record(key, dict(arguments.limits))]
+            write_registry(registry, _registry(runs, upstreams, keys, own=prepared.own))
             gateway = {
                 "GATEWAY_REGISTRY": f"file:{registry}",
                 "GATEWAY_DOMAIN": "localhost",
@@ -154,7 +155,7 @@ def _for_children(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _registry(
-    runs: Sequence[PlannedRun], upstreams: Sequence[Upstream], *, key: str | None, own: ChatTemplate | None
+    runs: Sequence[PlannedRun], upstreams: Sequence[Upstream], keys: list[Key], *, own: ChatTemplate | None
 ) -> Registry:
     services: list[Service] = []
     created = int(time.time())
@@ -164,8 +165,8 @@ def _registry(
         if model is not None:
             model = msgspec.structs.replace(model, created=created)
             model = _as_served(model, own, upstream)
-        services.append(msgspec.structs.replace(record, auth=key is not None, model=model))
-    return Registry(keys=[] if key is None else [key_record(key)], services=services)
+        services.append(msgspec.structs.replace(record, auth=bool(keys), model=model))
+    return Registry(keys=keys, services=services)
 
 
 def _as_served(model: Model, own: ChatTemplate | None, upstream: Upstream) -> Model:

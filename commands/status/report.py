@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from commands.columns import table
+from commands.gateway_keys import described
 from commands.status.collecting import Status
 from commands.status.gateway import HOURS, GatewayStatus
 from commands.status.local_runs import LocalRun
@@ -31,7 +32,7 @@ def report(status: Status) -> str:
     parts: list[str] = []
     if status.services:
         parts += [_services(status), "\n".join(_about_services(status.services))]
-    parts += ["\n".join(_gateway(gateway)) for gateway in status.gateways]
+    parts += ["\n".join(_gateway(gateway, status.at)) for gateway in status.gateways]
     if status.local:
         rows = table([LOCAL_HEADER, *(_local_row(run, status.at) for run in status.local)], right=_LOCAL_NUMBERS)
         servers = "\n".join(f"{run.run}: {printable(run.server)}" for run in status.local)
@@ -156,10 +157,10 @@ def _about_services(services: Sequence[ServiceStatus]) -> Iterator[str]:
         yield from _unanswered(service.unanswered)
 
 
-def _gateway(gateway: GatewayStatus) -> Iterator[str]:
+def _gateway(gateway: GatewayStatus, now: datetime) -> Iterator[str]:
     yield f"Gateway {gateway.stack}: {gateway.url or 'no pulumi up has succeeded yet'}"
     if gateway.keys is not None:
-        yield f"  keys: {_listed(gateway.keys)}"
+        yield f"  keys: {', '.join(described(key, now) for key in gateway.keys) or 'none'}"
     if gateway.runs is not None:
         yield f"  runs: {_listed(gateway.runs)}"
     if gateway.claimed:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gateway_lambda.errors import Header
 from gateway_lambda.generation.generator import Generator
+from gateway_lambda.registry.counters import Counters
 from gateway_lambda.registry.record import Model, Service
 from gateway_lambda.registry.table import Table
 from gateway_lambda.routing.demand_metric import DemandMetric
@@ -22,10 +23,13 @@ class Run:
 
     __slots__ = ("generator", "prefix", "rates", "replicas", "service", "upstream_key")
 
-    def __init__(self, service: Service, replicas: list[Replica], make_generator: MakeGenerator) -> None:
+    def __init__(
+        self, service: Service, replicas: list[Replica], make_generator: MakeGenerator, counters: Counters
+    ) -> None:
         self.service = service
         self.replicas = replicas
-        self.rates = RateLimits(service.rate_limits)
+        limits = service.rate_limits
+        self.rates = RateLimits(service.run, limits, counters) if limits else None
         self.prefix = b""
         """The path of the model's own API."""
         self.upstream_key: list[Header] = []
@@ -53,12 +57,18 @@ class Runs:
     """
 
     def __init__(
-        self, upstream: str, make_generator: MakeGenerator, demand: DemandMetric, recent: RecentUse | None = None
+        self,
+        upstream: str,
+        make_generator: MakeGenerator,
+        demand: DemandMetric,
+        counters: Counters,
+        recent: RecentUse | None = None,
     ) -> None:
         self.recent = recent
         self._upstream = [upstream] if upstream else []
         self._make_generator = make_generator
         self._demand = demand
+        self._counters = counters
         self._table: Table | None = None
         self._runs: dict[str, Run] = {}
 
@@ -89,4 +99,4 @@ class Runs:
     def _make(self, service: Service) -> Run:
         bases = self._upstream if service.url is None else service.url
         replicas = replicas_at([bases] if isinstance(bases, str) else bases, service.host)
-        return Run(service, replicas, self._make_generator)
+        return Run(service, replicas, self._make_generator, self._counters)

@@ -205,7 +205,7 @@ class Exchange(Recorded):
         too, the gateway's do, and every preflight succeeds: the page then reads the error of its request."""
         self.started = True
         if self.limits:
-            headers = [*(each for each in headers if not each[0].lower().startswith(b"x-ratelimit-")), *self.limits]
+            headers = [*headers, *self.limits]
         if self.cross_origin and all(name.lower() != b"access-control-allow-origin" for name, _ in headers):
             headers = [*headers, *self.cross_origin]
             if self.preflight:

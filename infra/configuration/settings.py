@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
@@ -13,10 +13,11 @@ from infra.configuration.alarms import AlarmEmail, AlarmTopic, Budget, alarm_con
 from infra.configuration.amounts import Duration, Positive, SizeRange, read_whole
 from infra.configuration.environment import Environment
 from infra.configuration.gateway import Domain
-from infra.configuration.names import STACK, run_name_rule
+from infra.configuration.keys import KeyOptions, Keys, read_list
+from infra.configuration.names import STACK
 from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPolicy, Zones
 from infra.configuration.resources import Cpu, Disk, Gpu
-from infra.configuration.section import Refusal, Section, problem
+from infra.configuration.section import Section, problem
 
 ANY_OR_NO_ORIGIN = frozenset(("*", "none"))
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")
@@ -26,36 +27,6 @@ def _is_a_stack(value: str) -> str:
     if not re.fullmatch(rf"{STACK}(/{STACK}/{STACK})?", value):
         rule = "`gateway` must be the name of the gateway's stack: at most 100 letters, digits, -, _ and ."
         raise problem(rule, "write a stack name, or org/project/stack")
-    return value
-
-
-def _read_keys(value: object) -> object:
-    """Return the options of each key by its name. The keys of a list have no options."""
-    if isinstance(value, Mapping):
-        names = list(cast("Mapping[object, object]", value))
-    elif isinstance(value, list | tuple):
-        names = list(cast("list[object]", value))
-    else:
-        raise problem("keys must be a list of names, or a map of names to options", "write names such as alice,bob")
-    for name in names:
-        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", name):
-            rule = (
-                "a key name must be at most 64 letters, digits, ., _, @ and -, and must begin with a letter or a digit"
-            )
-            remedy = "write a name such as alice, or alice@2 for her second key"
-            raise problem(rule, remedy, found=repr(name)[:80])
-        if names.count(name) > 1:
-            raise problem("each key name must be different", "remove the duplicate", found=f"{name} more than once")
-    return cast("object", value) if isinstance(value, Mapping) else dict.fromkeys(names)
-
-
-def _read_runs(value: object) -> object:
-    return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
-
-
-def _is_a_run(value: str) -> str:
-    if wrong := run_name_rule(value):
-        raise problem(*wrong)
     return value
 
 
@@ -79,9 +50,6 @@ ZoneId = Annotated[str, _identifier("a hosted zone", "Z[A-Z0-9]{4,40}")]
 VpcId = Annotated[str, _identifier("a VPC", "vpc-[0-9a-f]{8,17}")]
 SubnetId = Annotated[str, _identifier("a subnet", "subnet-[0-9a-f]{8,17}")]
 SubnetIds = Annotated[tuple[SubnetId, ...], Field(min_length=2)]
-RunNames = Annotated[
-    tuple[Annotated[str, AfterValidator(_is_a_run)], ...], BeforeValidator(_read_runs), Field(min_length=1)
-]
 
 
 def _is_an_origin(value: str) -> str:
@@ -100,38 +68,10 @@ def _stands_alone(value: tuple[str, ...]) -> tuple[str, ...]:
 
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_is_an_origin)], ...],
-    BeforeValidator(_read_runs),
+    BeforeValidator(read_list),
     AfterValidator(_stands_alone),
     Field(min_length=1),
 ]
-
-_LATER = "the gateway does not count this yet"
-
-
-class KeyOptions(Section, frozen=True):
-    """What a caller with this API key can do."""
-
-    refused: ClassVar[Mapping[str, Refusal]] = {
-        "expires": Refusal("API keys have no expiry date", "remove the key from `keys` when it must end"),
-        "tokens_per_day": Refusal(_LATER, "use requests_per_minute"),
-        "max_concurrent": Refusal(_LATER, "use requests_per_minute"),
-    }
-
-    runs: RunNames | None = Field(
-        default=None,
-        description="The names of the runs that the key can use: a list, or a,b. If not set, it can use all runs",
-    )
-    requests_per_minute: Positive | None = Field(
-        default=None, description="The most requests per minute. If not set, there is no limit"
-    )
-
-    @classmethod
-    def read_short_form(cls, value: object) -> object:
-        return {} if value in (None, "") else value
-
-
-Keys = Annotated[Mapping[str, KeyOptions], BeforeValidator(_read_keys)]
-"""The options of each API key by its name: `alice`, or `alice@2` for a second key of the same person."""
 
 
 class ServiceSettings(Section, frozen=True):

@@ -15,11 +15,13 @@ import pytest
 from moto import mock_aws
 
 from commands.pulumi_cli import run_pulumi
+from commands.stack_state import TABLE
 from commands.status.__main__ import main
 from commands.status.collecting import Means
-from commands.status.gateway import DOMAIN, FUNCTION, TABLE
+from commands.status.gateway import DOMAIN, FUNCTION
 from commands.status.local_runs import LocalRun, local_runs
-from infra.planning.table_items import PARTITION_KEY, REGISTRY, SORT_KEY
+from gateway_lambda.registry.record import Key
+from infra.planning.table_items import COUNTER, PARTITION_KEY, REGISTRY, SORT_KEY, counter_partition, key_item
 from infra.readiness import client_maker
 from tests.commands.conftest import Keyed
 from tests.commands.stacks import REGION, FakePulumi, gateway_state
@@ -33,6 +35,8 @@ __all__ = ["bench", "loop"]
 TABLE_NAME = "gateway-table-1a2b3c4"
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 NOW = datetime.now(UTC)
+OVER = 1_700_000_000
+"""A time that has passed, in seconds since 1970."""
 
 
 @pytest.fixture
@@ -52,6 +56,11 @@ def certificate(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         for sort in ("key#default", "key#alice", "claim#cat", "run#cat", "claim#new", "model#acme/cat"):
             item = {PARTITION_KEY: {"S": REGISTRY}, SORT_KEY: {"S": sort}, "record": {"S": DIGEST}}
             dynamodb.put_item(TableName=TABLE_NAME, Item=item)
+        limits = Key(name="bob", sha256=DIGEST, runs=["cat"], requests_per_minute=60, tokens_per_day=1000, expires=OVER)
+        dynamodb.put_item(TableName=TABLE_NAME, Item=json.loads(key_item(limits)))
+        counter = {PARTITION_KEY: {"S": counter_partition("bob")}, SORT_KEY: {"S": COUNTER}, "tokens": {"N": "250"}}
+        day = str((NOW - datetime(1970, 1, 1, tzinfo=UTC)).days)
+        dynamodb.put_item(TableName=TABLE_NAME, Item={**counter, "day": {"N": day}})
         cloudwatch: Any = boto3.client("cloudwatch", REGION)
         for metric, hours, value in (
             ("Invocations", 1, 1200),
@@ -86,6 +95,9 @@ def shown(*more: Any, line: tuple[str, ...] = ("gateway",)) -> int:
     return main(line, means=means)
 
 
+LIMITS = ("runs", "expires", "requests_per_minute", "tokens_per_day", "max_concurrent", "tokens_today")
+
+
 def domain(certificate: str) -> dict[str, Any]:
     return {"type": DOMAIN, "outputs": {"domainName": "*.example.com", "regionalCertificateArn": certificate}}
 
@@ -97,7 +109,8 @@ def test_a_gateway_shows_names_and_figures_and_no_secret(certificate: str, capsy
     assert shown(domain(certificate)) == 0
     assert capsys.readouterr().out == (
         "Gateway gateway: https://gateway.example.com\n"
-        "  keys: alice, default\n"
+        "  keys: alice, bob (expired 2023-11-14 22:13 UTC, only cat, 60 requests a minute, 1,000 tokens a day, 250 "
+        "used today), default\n"
         "  runs: cat\n"
         "  runs that have not served yet: new\n"
         f"  certificate: *.example.com, {found['Status']}{expires}\n"
@@ -113,7 +126,19 @@ def test_the_json_of_a_gateway_has_no_digest(certificate: str, capsys: pytest.Ca
             "stack": "gateway",
             "region": REGION,
             "url": "https://gateway.example.com",
-            "keys": ["alice", "default"],
+            "keys": [
+                {"name": "alice", **dict.fromkeys(LIMITS)},
+                {
+                    "name": "bob",
+                    "runs": ["cat"],
+                    "expires": "2023-11-14T22:13:20Z",
+                    "requests_per_minute": 60,
+                    "tokens_per_day": 1000,
+                    "max_concurrent": None,
+                    "tokens_today": 250,
+                },
+                {"name": "default", **dict.fromkeys(LIMITS)},
+            ],
             "runs": ["cat"],
             "claimed": ["new"],
             "certificate": None,

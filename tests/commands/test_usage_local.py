@@ -24,6 +24,7 @@ from tests.commands.insights import evaluate
 from tests.commands.request_lines import request_line
 from tests.commands.stacks import FakePulumi
 from tests.support.local_service import MISTRAL, MISTRAL_MODEL, serving
+from tests.support.processes import wait_until
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 TTFT = {"PromptTokens": 12, "CompletionTokens": 1030, "TimeToFirstToken": 1204.6, "Duration": 9000}
@@ -150,9 +151,10 @@ def test_what_make_local_answered_is_counted(
         streamed = [chunk.usage for chunk in stream if chunk.usage is not None][-1]
         with pytest.raises(AuthenticationError):
             client.with_options(api_key="wrong").chat.completions.create(**asked)
+        (file,) = local_request_lines()
+        wait_until(lambda: file.read_text().count("\n") == 3, what="a line for each request")
         capsys.readouterr()
         assert [main(["--by", by]) for by in ("run", "key", "model")] == [0, 0, 0]
-        (file,) = local_request_lines()
         lines = [(json.loads(line)["_aws"]["Timestamp"], line) for line in file.read_text().splitlines()]
         read = read_lines([file], datetime.now(UTC) - timedelta(days=1))
     printed = re.sub(r"[\d,]+ ms", "N ms", capsys.readouterr().out)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from infra.configuration import GatewayConfiguration, GatewaySettings
+from tests.aws.recording import Recording
 from tests.components.conftest import GATEWAY
 from tests.components.deploying import Account, item, plain, tags_of_all
 
@@ -23,6 +25,19 @@ TESTED_ELSEWHERE = {
 test_alarms."""
 
 
+KEYS = {
+    "alice": {
+        "runs": ["a"],
+        "expires": "2027-01-31",
+        "requests_per_minute": 60,
+        "tokens_per_day": 1_000_000,
+        "max_concurrent": 4,
+    },
+    "alice@2": {},
+    "bob": {},
+}
+
+
 def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) -> None:
     account = Account(tmp_path)
     text = GATEWAY.replace("us-east-1", "eu-west-1") + "name: g--1\ndomain: example.com\ntags: {Name: x, a: 5}\n"
@@ -30,7 +45,7 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
     words = {
         "configuration": account.written("gateway.yml", text),
         "auth": "false",
-        "keys": '{"alice": {"runs": ["a"], "requests_per_minute": 60}, "alice@2": {}, "bob": {}}',
+        "keys": json.dumps(KEYS),
         "domain": "llm.example.com",
         "protect": "false",
         "manage_api_gateway_account": "true",
@@ -51,11 +66,8 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
         "tags": {name: value for name, value in tags_of_all(made).items() if not name.startswith("servestack:")},
         "auth": made.exports["connection"]["auth"],
         "keys": sorted(plain(made.exports["api_keys"])),
-        "keys.alice": {
-            name: value
-            for name, value in item(made.one("aws:dynamodb/tableItem:TableItem", "g--1-key-alice"))["record"].items()
-            if name != "sha256"
-        },
+        "keys.alice": _key(made, "alice"),
+        "keys.alice@2": _key(made, "alice@2"),
         "protect": [one.urn for one in made.run.registrations if one.protect],
         "manage_api_gateway_account": len(made.of("aws:apigateway/account:Account")),
         "adapter_layer": function["layers"],
@@ -76,7 +88,20 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
         "tags": {"Name": "x", "a": "5"},
         "auth": False,
         "keys": ["alice", "alice@2", "bob"],
-        "keys.alice": {"name": "alice", "runs": ["a"], "requests_per_minute": 60},
+        "keys.alice": {
+            "name": "alice",
+            "runs": ["a"],
+            "expires": 1_801_440_000,
+            "requests_per_minute": 60,
+            "tokens_per_day": 1_000_000,
+            "max_concurrent": 4,
+        },
+        "keys.alice@2": {
+            "name": "alice@2",
+            "requests_per_minute": 60,
+            "tokens_per_day": 1_000_000,
+            "max_concurrent": 4,
+        },
         "protect": [],
         "manage_api_gateway_account": 1,
         "adapter_layer": [layer],
@@ -90,3 +115,9 @@ def test_every_key_and_word_of_a_gateway_ends_where_it_is_meant(tmp_path: Path) 
     named = {name for names in ends for name in names.split(", ") if "." not in name}
     known = GatewayConfiguration.model_fields.keys() | GatewaySettings.model_fields.keys()
     assert named == known - TESTED_ELSEWHERE, "each key and word ends somewhere"
+
+
+def _key(made: Recording, name: str) -> dict[str, Any]:
+    """What the table has of a key, without its digest."""
+    record = item(made.one("aws:dynamodb/tableItem:TableItem", f"g--1-key-{name}"))["record"]
+    return {field: value for field, value in record.items() if field != "sha256"}

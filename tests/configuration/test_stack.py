@@ -55,7 +55,15 @@ def test_a_gateways_settings_have_their_defaults() -> None:
     assert read_settings({"configuration": "gateway.dstack.yml"}, "gateway").model_dump() == {
         "configuration": "gateway.dstack.yml",
         "auth": True,
-        "keys": {"default": {"runs": None, "requests_per_minute": None}},
+        "keys": {
+            "default": {
+                "runs": None,
+                "expires": None,
+                "requests_per_minute": None,
+                "tokens_per_day": None,
+                "max_concurrent": None,
+            }
+        },
         "domain": None,
         "zone_id": None,
         "vpc_id": None,
@@ -446,8 +454,54 @@ def test_keys_are_names_or_a_map_of_names_to_options() -> None:
     assert _keys('{"alice": {"requests_per_minute": "7"}, "bob": {}}') == {"alice": (None, 7), "bob": (None, None)}
 
 
-def test_every_option_of_a_key_is_checked_and_those_of_later_are_named() -> None:
-    keys = {"a": {"runs": "UP", "requests_per_minute": 0}, "b": {"tokens_per_day": 5, "run": "x"}, "c": {"runs": []}}
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2027-01-31", "2027-02-01T00:00:00+00:00"),
+        (" 2028-02-28 ", "2028-02-29T00:00:00+00:00"),
+        ("2027-01-31T18:00:00Z", "2027-01-31T18:00:00+00:00"),
+        ("2027-01-31 18:00", "2027-01-31T18:00:00+00:00"),
+        ("2027-01-31T18:00:30+02:00", "2027-01-31T16:00:30+00:00"),
+    ],
+)
+def test_a_key_expires_after_a_whole_day_or_at_a_time_in_utc(text: str, moment: str) -> None:
+    settings = {"configuration": "f", "keys": json.dumps({"alice": {"expires": text}})}
+    expires = read_settings(settings, "gateway").keys["alice"].expires
+    assert expires is not None
+    assert expires.isoformat() == moment
+
+
+@pytest.mark.parametrize(
+    "expires",
+    ["2027-02-30", "2027-1-31", "20270131", "tomorrow", "2027-W05", "9999-12-31", "2027-01-31T25:00", 20270131, True],
+)
+def test_a_time_at_which_no_key_can_expire_is_refused(expires: object) -> None:
+    assert (
+        _report({"configuration": "f", "keys": json.dumps({"alice": {"expires": expires}})}, "gateway")
+        == f"""stack config: 1 problem
+
+stack config keys.alice.expires
+  found:  {expires!r}
+  rule:   expires must be a date or a time that exists: YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SSZ
+  remedy: write for example 2027-01-31, which includes that whole day in UTC, or 2027-01-31T18:00:00Z"""
+    )
+
+
+def test_the_keys_of_one_person_cannot_have_different_limits() -> None:
+    keys = {"alice": {"tokens_per_day": 5}, "bob": {"tokens_per_day": 7}, "alice@2": {"tokens_per_day": 6}}
+    assert (
+        _report({"configuration": "f", "keys": json.dumps(keys)}, "gateway")
+        == """stack config: 1 problem
+
+stack config keys
+  found:  alice has 5, and alice@2 has 6
+  rule:   the keys of one person share their limits, so tokens_per_day must be the same for both
+  remedy: write the same number for both keys, or only for one of them; it is then the limit of both"""
+    )
+
+
+def test_every_option_of_a_key_is_checked() -> None:
+    keys = {"a": {"runs": "UP", "requests_per_minute": 0}, "b": {"tokens_per_day": -5, "run": "x"}, "c": {"runs": []}}
     assert (
         _report({"configuration": "f", "keys": json.dumps(keys)}, "gateway")
         == """stack config: 5 problems
@@ -462,15 +516,15 @@ stack config keys.a.requests_per_minute
   rule:   the number must be at least 1
   remedy: write a larger number
 
-stack config keys.b.tokens_per_day
-  found:  5
-  rule:   tokens_per_day is not supported: the gateway does not count this yet
-  remedy: use requests_per_minute
-
 stack config keys.b.run
   found:  an unknown key
   rule:   every key must be known, because a misspelled key would have no effect
   remedy: did you mean `runs`?
+
+stack config keys.b.tokens_per_day
+  found:  -5
+  rule:   the number must be at least 1
+  remedy: write a larger number
 
 stack config keys.c.runs
   found:  a list

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -215,10 +216,13 @@ def test_without_the_package_the_error_says_what_to_install(bench: Bench, monkey
     )
 
 
-def test_the_gateway_starts_without_the_package() -> None:
+def test_the_gateway_starts_without_the_package(tmp_path: Path) -> None:
+    (tmp_path / "registry.json").write_text("{}")
     program = (
         "import sys; from gateway_lambda.app import make_app; from gateway_lambda.settings import Settings; "
-        "make_app(Settings(registry='file:x'), None); print('prometheus_client' in sys.modules)"
+        "from gateway_lambda.registry.file import FileRegistry; make_app(Settings(registry='file:x'), "
+        "FileRegistry(sys.argv[1])); print('prometheus_client' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", program, str(tmp_path / "registry.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

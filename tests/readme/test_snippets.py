@@ -30,6 +30,7 @@ DRY = {
     "make status": "commands.status",
     "make logs": "commands.logs",
     "make shell": "commands.shell",
+    "make key": "commands.key",
     "make usage": "commands.usage",
 }
 """Commands that only `make -n` shows, and what make would run: they install, test, or need an account."""
