@@ -76,10 +76,17 @@ class Contender:
 
 
 def gateway(
-    upstream: int, port: int, registry: Path, *, services: int = 1, name: str = "gateway", lines: bool = True
+    upstream: int,
+    port: int,
+    registry: Path,
+    *,
+    services: int = 1,
+    name: str = "gateway",
+    lines: bool = True,
+    limits: bool = False,
 ) -> Contender:
     """This gateway, all features on, keys checked, serving `services` models in each format; the last one is asked.
-    `lines`: it writes request lines, into a file beside the registry file."""
+    `lines`: it writes request lines, into a file beside the registry file. `limits`: each key has every limit."""
     records = [
         {
             "run": f"run-{kind}-{number}",
@@ -91,7 +98,8 @@ def gateway(
         for number in range(services)
     ]
     digests = [hashlib.sha256(f"{KEY}{number or ''}".encode()).hexdigest() for number in range(20)]
-    keys = [{"name": f"key-{number}", "sha256": digest, "runs": ["*"]} for number, digest in enumerate(digests)]
+    more = _LIMITS if limits else {}
+    keys = [{"name": f"key-{number}", "sha256": digest, "runs": ["*"], **more} for number, digest in enumerate(digests)]
     registry.write_text(json.dumps({"keys": keys, "services": records}))
     return Contender(
         name=name,
@@ -109,6 +117,8 @@ def gateway(
     )
 
 
+_LIMITS: Final = {"requests_per_minute": 10**9, "tokens_per_day": 10**12, "max_concurrent": 10**4}
+"""They are counted, and nothing reaches them."""
 _TGI_MODEL: Final = {
     "chat_template": TEMPLATE,
     "eos_token": END,
