@@ -95,6 +95,8 @@ def _described(run: Run, port: int) -> Iterator[str]:
         yield f"  model    {run.plan.model.name}"
     for note in run.plan.notes:
         yield f"  note     {note}"
+    if run.plan.lays:
+        yield "  note     Here, files and repos have no effect, because the commands do not run."
 
 
 def _offers(offers: Sequence[Offer]) -> str:

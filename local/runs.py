@@ -87,6 +87,8 @@ def plan_runs(
         else:
             runs.append(PlannedRun(configuration=path, plan=plan))
     reports += _model_names_twice(runs)
+    if arguments.docker:
+        reports += [_not_laid(run) for run in runs if run.plan.lays]
     if reports:
         raise CannotServe(reports)
     return tuple(runs)
@@ -124,6 +126,13 @@ def _settings(
     if not has_model:
         given.pop("weight", None)  # it is for the others of the command line
     return read_settings({"configuration": path, **given}, "service", PLACE)
+
+
+def _not_laid(run: PlannedRun) -> ConfigurationError:
+    where = "files" if run.plan.files else "repos"
+    rule = "--docker runs the image without files and repos, which only replicas on AWS get"
+    remedy = "remove --docker to use the stand-in, or run the image yourself and give its address with --upstream"
+    return ConfigurationError(run.configuration, [Problem(where=where, rule=rule, remedy=remedy)])
 
 
 def _model_names_twice(runs: Sequence[PlannedRun]) -> list[ConfigurationError]:

@@ -24,7 +24,8 @@ _URL_RULE = "a repository's URL must have the form https://host/path"
 
 
 def https_url(value: str) -> str | None:
-    """Return the HTTPS address of a git repository, whose URL can have any form of git's; `None`: it has none.
+    """Return the HTTPS address of a git repository, whose URL can have any form that git reads. `None`: it has no such
+    address.
 
     As in dstack, a repository with an SSH address is read by HTTPS.
     """

@@ -50,6 +50,7 @@ EXAMPLES = {
         "--budget=100",
     ],
     "python": ["examples/python/serve.dstack.yml"],
+    "files": ["examples/files/serve.dstack.yml", "--offers", "1"],
     "mistral": ["examples/mistral/serve.dstack.yml", "--gpu", "24GB", "--env", "HUGGING_FACE_HUB_TOKEN=hf_unspeakable"],
     "llama-2": ["examples/llama-2/serve.dstack.yml", "--gpu", "24GB", "--spot-policy=spot", "--stack", "quantized"],
     "autoscaling": [

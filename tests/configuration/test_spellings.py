@@ -63,6 +63,8 @@ def test_a_service_has_dstacks_defaults() -> None:
         "working_dir": None,
         "user": None,
         "volumes": (),
+        "files": (),
+        "repos": (),
         "backends": None,
         "regions": None,
         "availability_zones": None,

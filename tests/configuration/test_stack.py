@@ -34,6 +34,7 @@ def test_a_services_settings_have_their_defaults() -> None:
         "disk": None,
         "env": {},
         "secrets": {},
+        "git_token": None,
         "auth": None,
         "spot_policy": None,
         "max_price": None,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.planning.catalog import PRICES_AS_OF, PRICES_REGION
 from infra.planning.chat_template import ChatTemplate
+from infra.planning.local_files import LaidFile
+from infra.planning.local_files.archive import packed
 from local import stand_in
 from local.arguments import read_arguments
 from local.banner import Run, banner
@@ -89,6 +93,13 @@ def test_many_offers_are_counted_and_not_listed() -> None:
         "  on AWS   ghcr.io/huggingface/text-generation-inference:latest, on g4dn.xlarge (T4, 16 GB, $0.53 an hour), "
         "g4dn.2xlarge (T4, 16 GB, $0.75 an hour), g6.xlarge (L4, 24 GB, $0.80 an hour) or 37 more"
     ]
+
+
+def test_files_are_said_to_have_no_effect_here() -> None:
+    plan = replace(_run().plan, files=(LaidFile(local_path="app", path="/app", archive=packed([], Path("/"))),))
+    said = "  note     Here, files and repos have no effect, because the commands do not run."
+    assert said in banner([replace(_run(), plan=plan)], port=8000, key=None).splitlines()
+    assert said not in banner([_run()], port=8000, key=None).splitlines()
 
 
 def test_a_server_that_speaks_openais_interface_is_asked_in_it() -> None:

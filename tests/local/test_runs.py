@@ -124,6 +124,19 @@ model.name
     assert [run.plan.weight for run in _planned(*paths, "--weight", "2")] == [2, 2, None]
 
 
+def test_docker_lays_no_files_and_says_so() -> None:
+    path = "examples/files/serve.dstack.yml"
+    assert (
+        _refused(path, "--docker")
+        == f"""{path}: 1 problem
+
+files
+  rule:   --docker runs the image without files and repos, which only replicas on AWS get
+  remedy: remove --docker to use the stand-in, or run the image yourself and give its address with --upstream"""
+    )
+    assert [run.plan.lays for run in _planned(path)] == [True]
+
+
 def test_a_file_that_is_named_twice_is_refused() -> None:
     assert "rule:   a configuration is one run" in _refused(LLAMA_2, f"./{LLAMA_2}")
 

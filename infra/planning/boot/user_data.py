@@ -77,7 +77,7 @@ def user_data(
         log_group: the name of the run's log group. The streams are `<instance>/boot` and `<instance>/container`.
         parameter_versions: the version of each of `parameters(plan)`, by name. A replica reads exactly these versions,
             so a changed secret changes the user data.
-        files_bucket: the name of the bucket with `objects(plan)`; `None`: there are none.
+        files_bucket: the name of the bucket with `objects(plan)`; `None`: the plan has no objects.
 
     Raises:
         UserDataTooLarge: the compressed script has more than 16,384 bytes.

@@ -36,6 +36,6 @@ class ClonedRepository:
     if_exists: Literal["error", "skip"]
     changes: Archive | None
     """Local changes: `changed` has the names of all changed files, each with a NUL at its end, and `laid` has the files
-    that are there after the changes. `None`: there are none."""
+    that are there after the changes. `None`: nothing is changed."""
     token: Secret | None
     """What reads the repository; `None`: it is public."""

@@ -39,7 +39,8 @@ def lay_files(configuration: ServiceConfiguration, problems: list[Problem]) -> t
 def lay_repository(
     configuration: ServiceConfiguration, settings: ServiceSettings, problems: list[Problem]
 ) -> ClonedRepository | None:
-    """Return the repository of `repos`; `None`: there is none, or it is in `problems`."""
+    """Return the repository of `repos`; `None`: the configuration has no repository, or it is in
+    `problems`."""
     if not configuration.repos:
         if settings.git_token is not None:
             rule = "git_token reads the repository of `repos`, and the configuration has none"

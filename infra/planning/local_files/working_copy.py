@@ -26,7 +26,7 @@ class WorkingCopy:
     """A local clone."""
 
     remote: str
-    """The URL of its remote, in any form of git's."""
+    """The URL of its remote, in any form that git reads."""
     branch: str
     """The remote's branch."""
     hash: str
@@ -39,7 +39,7 @@ def read_working_copy(folder: Path) -> WorkingCopy:
     """Return the clone at `folder`.
 
     Raises:
-        CannotPack: it is no clone, follows no remote branch, or its changes are too large.
+        CannotPack: it is not a clone, does not follow a remote branch, or its changes are too large.
     """
     root = Path(_git(folder, "rev-parse", "--show-toplevel", else_=(f"{folder} is not a git repository", _USE_FILES)))
     branch = _git(root, "symbolic-ref", "--quiet", "--short", "HEAD", else_=(_NO_BRANCH, "check out a branch"))
