@@ -46,7 +46,7 @@ class Open:
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
-    """A gateway with a domain and two services, and one that is audited."""
+    """A gateway with a domain and three services, and one that is audited."""
     require("checkov")
     account = Account(tmp_path_factory.mktemp("account"))
     audited = account.written("audited.yml", f"{GATEWAY}name: audited\n")
@@ -65,6 +65,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
                 "budget": "1000",
             },
         ),
+        account.up("gpus", {"configuration": str(EXAMPLES / "files" / "serve.dstack.yml")}),
         account.up("audited", {"configuration": audited, "audit": "true"}),
     ]
 

@@ -66,6 +66,12 @@ class Emulator:
             for _ in range(version):  # each write is one version
                 self.call("ssm", "put_parameter", Name=name, Value=value, Type="SecureString", Overwrite=True)
 
+    def store(self, bucket: str, objects: Mapping[str, bytes]) -> None:
+        """Make a bucket with these objects, by key."""
+        self.call("s3", "create_bucket", Bucket=bucket)
+        for key, content in objects.items():
+            self.call("s3", "put_object", Bucket=bucket, Key=key, Body=content)
+
     def start_instance(self) -> str:
         """Return the id of the one instance of a new Auto Scaling group."""
         self.call("ec2", "create_launch_template", LaunchTemplateName="replica", LaunchTemplateData=_TEMPLATE)

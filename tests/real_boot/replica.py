@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from infra.planning import ServicePlan
-from infra.planning.boot import REPLICA_PORT, parameter_prefix, parameters, user_data
+from infra.planning.boot import REPLICA_PORT, object_key, objects, parameter_prefix, parameters, user_data
 from tests.real_boot.container_image import Image
 from tests.real_boot.emulator import Emulator
 from tests.real_boot.forwarder import Forwarder
@@ -31,7 +31,7 @@ from tests.real_boot.metadata import Metadata
 from tests.real_boot.namespace import NetworkNamespace
 from tests.real_boot.waiting import wait_until
 
-REGION, TABLE, LOG_GROUP = "us-east-1", "registry", "/servestack/run"
+REGION, TABLE, LOG_GROUP, BUCKET = "us-east-1", "registry", "/servestack/run", "files"
 FAR_TOO_LONG = 400
 """Seconds. A boot takes 20 s; each of its calls of AWS starts the CLI, which is slow on a busy machine."""
 
@@ -86,10 +86,10 @@ class Replica:
             prefix = parameter_prefix(TABLE, plan.run)
             secrets = [(prefix + one.name, one.value.reveal(), versions[one.name]) for one in parameters(plan)]
             self.aws.prepare(table=TABLE, log_group=LOG_GROUP, parameters=secrets)
+            self.aws.store(BUCKET, {object_key(plan.run, name): content for name, content in objects(plan).items()})
             self.instance = self.aws.start_instance()
-            data = base64.b64decode(
-                user_data(plan, region=REGION, table=TABLE, log_group=LOG_GROUP, parameter_versions=versions)
-            )
+            place = {"region": REGION, "table": TABLE, "log_group": LOG_GROUP, "files_bucket": BUCKET}
+            data = base64.b64decode(user_data(plan, **place, parameter_versions=versions))
             self.metadata = self._namespace.run(
                 lambda: Metadata(address=METADATA_ADDRESS, instance=self.instance, region=REGION, user_data=data)
             )

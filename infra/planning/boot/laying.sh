@@ -37,7 +37,7 @@ pwd
 echo "$(id -u):$(id -g)"
 echo ~
 case $1 in "~"*) cd ~ && set -- "./${1#"~"}" ;; esac
-ls -A -- "$1" 2>/dev/null | head -n 1
+ls -A -- "$1" 2>/dev/null || true
 SH
   ) || {
     if says 'executable file not found'; then give_up "files and repos need a shell in the image, as in dstack, and $IMAGE has no sh"; fi
