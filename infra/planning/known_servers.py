@@ -6,6 +6,13 @@ new row. `infra.planning.model_server` reads a container's image and command lin
 
 from __future__ import annotations
 
+from infra.planning.server_memory import (
+    LMDEPLOY_MEMORY,
+    SGLANG_MEMORY,
+    TENSORRT_LLM_MEMORY,
+    TGI_MEMORY,
+    VLLM_MEMORY,
+)
 from infra.planning.servers import EVERYWHERE, LOCAL, Server
 
 SERVERS = (
@@ -24,6 +31,9 @@ SERVERS = (
         parallel_variables=("NUM_SHARD",),
         sharded=("--sharded", "SHARDED"),
         caches=("/data",),
+        cache_options=("--huggingface-hub-cache",),
+        cache_variables=("HUGGINGFACE_HUB_CACHE", "HF_HUB_CACHE", "HF_HOME"),
+        memory=TGI_MEMORY,
         model_options=("--model-id",),
         model_variables=("MODEL_ID",),
         revision_variables=("REVISION",),
@@ -40,6 +50,8 @@ SERVERS = (
         health="/health",
         spread="one",
         parallel=(("--tensor-parallel-size", "-tp"), ("--pipeline-parallel-size", "-pp")),
+        cache_options=("--download-dir",),
+        memory=VLLM_MEMORY,
         model_first=True,
         model_options=("--model",),
         quantize=("--quantization", "-q"),
@@ -61,6 +73,8 @@ SERVERS = (
             ("--tp-size", "--tp", "--tensor-parallel-size"),
             ("--pp-size", "--pp", "--pipeline-parallel-size"),
         ),
+        cache_options=("--download-dir",),
+        memory=SGLANG_MEMORY,
         model_options=("--model-path", "--model"),
         quantize=("--quantization",),
         name_options=("--served-model-name",),
@@ -79,6 +93,8 @@ SERVERS = (
         health="/health",
         spread="one",
         caches=("/data",),
+        cache_options=("--huggingface-hub-cache",),
+        cache_variables=("HUGGINGFACE_HUB_CACHE", "HF_HUB_CACHE", "HF_HOME"),
         model_options=("--model-id",),
         model_variables=("MODEL_ID",),
         revision_variables=("REVISION",),
@@ -99,6 +115,8 @@ SERVERS = (
         model_health="/v1/models/{model}",
         spread="all",
         caches=("/root/.ollama",),
+        cache_variables=("OLLAMA_MODELS",),
+        spills=True,
         names="own",
     ),
     Server(
@@ -113,8 +131,11 @@ SERVERS = (
         health="/health",
         spread="all",
         caches=("/root/.cache/llama.cpp", "/root/.cache/huggingface"),
+        cache_variables=("LLAMA_CACHE", "HF_HUB_CACHE", "HF_HOME"),
+        spills=True,
         model_options=("--hf-repo", "-hf", "-hfr", "--model", "-m"),
         model_variables=("LLAMA_ARG_HF_REPO", "LLAMA_ARG_MODEL"),
+        file_options=("--hf-file", "-hff"),
         name_options=("--alias", "-a"),
         names="any",
     ),
@@ -129,6 +150,7 @@ SERVERS = (
         image_variables={"HOST": EVERYWHERE, "PORT": "8000"},
         health="/v1/models",
         spread="all",
+        spills=True,
         model_options=("--hf-model-repo-id", "--model"),
     ),
     Server(
@@ -141,6 +163,8 @@ SERVERS = (
         health="/health",
         spread="one",
         parallel=(("--tp",),),
+        cache_options=("--download-dir",),
+        memory=LMDEPLOY_MEMORY,
         model_first=True,
         model_options=(),
         name_options=("--model-name",),
@@ -158,6 +182,9 @@ SERVERS = (
         health="/v1/health/ready",
         spread="all",
         caches=("/opt/nim/.cache",),
+        cache_variables=("NIM_CACHE_PATH",),
+        name_variables=("NIM_SERVED_MODEL_NAME",),
+        names="own",
     ),
     Server(
         name="Triton",
@@ -180,6 +207,7 @@ SERVERS = (
         health="/health",
         spread="one",
         parallel=(("--tp-size", "--tensor-parallel-size"), ("--pp-size", "--pipeline-parallel-size")),
+        memory=TENSORRT_LLM_MEMORY,
         model_first=True,
         files=("--config", "--extra-llm-api-options"),
     ),
