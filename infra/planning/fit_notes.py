@@ -16,15 +16,17 @@ _SHOWN = 3
 
 def memory_notes(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> list[str]:
     """Return what fits onto the offers, and warnings about those that have too little memory."""
-    if not fits:
-        return []
-    notes = [*_heads(fits, weights, loaded), *_too_small(fits, weights, loaded)]
+    notes = _heads(fits, weights, loaded)
+    if not fits or notes:
+        return notes
+    notes = _too_small(fits, weights, loaded)
     small = [fit for fit in fits if fit.verdict in ("short", "close")]
-    if small:
-        notes.append(_short(small, fits, weights, loaded))
-    serving = [fit for fit in fits if fit.sequences[1] > 0]
-    if serving:
-        notes.append(_sequences(serving, weights, loaded))
+    serving = [fit for fit in fits if fit.verdict == "fits"]
+    if small or serving:
+        parts = [_weights(weights, loaded)]
+        parts += [_short(small, fits, weights, loaded)] if small else []
+        parts += [_sequences(serving, weights, loaded)] if serving else []
+        notes.append(f"{'. '.join(parts)}.")
     return notes
 
 
@@ -32,10 +34,10 @@ def refusal(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> tuple[str,
     """Return the rule and the remedy for a model whose weights are larger than the memory of every offer."""
     largest = max(fits, key=lambda fit: fit.memory * fit.gpus)
     rule = (
-        f"the model does not fit: {_weights(weights, loaded)}, {largest.weights:.1f} GiB on {_each(largest)}. The "
+        f"the model does not fit: {_weights(weights, loaded)}{_each(largest)}. The "
         f"largest offer is {_named(largest)}, with {largest.memory:.1f} GiB {_per_gpu(largest)}"
     )
-    return rule, f"{_more(largest, loaded)}. To plan it anyway: pulumi config set preflight false"
+    return rule, f"{_more(largest, loaded)}. To go on anyway, set preflight to false in stack config"
 
 
 def room_notes(offers: Sequence[Offer], weights: Weights, loaded: Loaded) -> list[str]:
@@ -84,7 +86,7 @@ def _too_small(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> list[st
     if not small:
         return []
     largest = max(small, key=lambda fit: fit.memory * fit.gpus)
-    takes = f"{_weights(weights, loaded)}, {largest.weights:.1f} GiB on {_each(largest)}"
+    takes = f"{_weights(weights, loaded)}{_each(largest)}"
     where = f"{_listed([fit.offer for fit in small])} with {largest.memory:.1f} GiB {_per_gpu(largest)}"
     if len(small) == len(fits):
         return [f"{takes}. They do not fit onto {where}: {_more(largest, loaded)}."]
@@ -100,38 +102,42 @@ def _short(small: Sequence[Fit], fits: Sequence[Fit], weights: Weights, loaded: 
     worst = min(small, key=lambda fit: (fit.verdict != "short", fit.memory * fit.gpus))
     there_is = "there may be" if worst.verdict == "close" else "there is"
     what = (
-        f"{_weights(weights, loaded)}. Beside them, {there_is} no room on {_listed([fit.offer for fit in small])} for "
-        f"one sequence of full length ({_length(weights, loaded):,} tokens)"
+        f"Beside them, {there_is} no room on {_listed([fit.offer for fit in small])} for one sequence of full length "
+        f"({_length(weights, loaded):,} tokens)"
     )
     if server is None or server.memory is None:
-        return f"{what}."
+        return what
     length = server.memory.length.options[0]
-    shorter = "" if worst.longest is None else f"write {length} {worst.longest} or less, or "
+    shorter = "" if worst.longest is None else f"write {length} {worst.longest} (a little more may work), or "
     others = [fit.offer for fit in fits if fit.verdict == "fits"]
     larger = f"set gpu to {_spelt(others[0])}" if others else "ask for more under resources.gpu"
     if server.memory.stops_if_short and not limits.fits_length:
         will = "may not start" if worst.verdict == "close" else "will not start"
-        return f"{what}, so {server.name} {will}: {shorter}{larger}."
+        return f"{what}, so {server.name} {will}: {shorter}{larger}"
     up_to = "" if worst.longest is None else f" of more than about {worst.longest:,} tokens"
-    return f"{what}, so {server.name} may refuse requests{up_to}: {shorter}{larger}."
+    return f"{what}, so {server.name} may refuse requests{up_to}: {shorter}{larger}"
 
 
 def _sequences(serving: Sequence[Fit], weights: Weights, loaded: Loaded) -> str:
+    """Return how many sequences have room, on the GPUs with the least room and on those with the most."""
     ordered = sorted(serving, key=lambda fit: fit.sequences)
     first, last = ordered[0], ordered[-1]
-    text = f"{_weights(weights, loaded)}. By estimate, {_room(first)}"
-    if _label(first) != _label(last):
-        text += f", {_room(last)}"
+    counted = "sequence" if first.sequences[1] == 1 else "sequences"
+    text = (
+        f"By estimate, {_label(first)} has room for {_count(first)} {counted} of full length "
+        f"({_length(weights, loaded):,} tokens)"
+    )
+    if first.sequences != last.sequences:
+        text += f", {_label(last)} for {_count(last)}"
     limit = loaded.limits.sequences
-    fewer = limit is not None and first.sequences[0] < limit
-    waits = f" Up to {limit} run at once while they are shorter; others wait." if fewer else ""
-    return f"{text}, for sequences of full length ({_length(weights, loaded):,} tokens).{waits}"
+    if limit is not None and first.sequences[0] < limit:
+        text += f". Up to {limit} run at once if they are shorter; others wait"
+    return text
 
 
-def _room(fit: Fit) -> str:
+def _count(fit: Fit) -> str:
     least, most = fit.sequences
-    count = f"{least}" if least == most else f"{least} to {most}"
-    return f"{_label(fit)} has room for {count}"
+    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def _weights(weights: Weights, loaded: Loaded) -> str:
@@ -152,7 +158,7 @@ def _more(fit: Fit, loaded: Loaded) -> str:
 
 
 def _each(fit: Fit) -> str:
-    return "one GPU" if fit.gpus == 1 else f"each of {fit.gpus} GPUs"
+    return ", on one GPU" if fit.gpus == 1 else f", {fit.weights:.1f} GiB on each of {fit.gpus} GPUs"
 
 
 def _per_gpu(fit: Fit) -> str:
@@ -170,9 +176,11 @@ def _label(fit: Fit) -> str:
 
 
 def _listed(offers: Sequence[Offer]) -> str:
+    """Return a few names: `a`, `a and b`, `a, b, c and 5 more`."""
     names = [offer.instance_type for offer in offers[:_SHOWN]]
-    more = f" and {len(offers) - _SHOWN} more" if len(offers) > _SHOWN else ""
-    return f"{', '.join(names)}{more}"
+    if len(offers) > _SHOWN:
+        names.append(f"{len(offers) - _SHOWN} more")
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _spelt(offer: Offer) -> str:

@@ -54,7 +54,8 @@ def choose_gpu(
         return offers, [_unweighed_note(repository.repo)]
     needed = needed_gib(weights, loaded)
     starting = [offer for offer in offers if _starts(offer, loaded, weights)]
-    chosen = smallest_fit(starting, needed, loaded) or smallest_fit(offers, needed, loaded)
+    by_weights = smallest_fit(offers, needed, loaded)
+    chosen = smallest_fit(starting, needed, loaded) or by_weights
     takes = (
         f"{repository.repo} needs {needed:.1f} GiB of GPU memory ({weights.gib:.1f} of weights, from {weights.origin})"
     )
@@ -63,9 +64,13 @@ def choose_gpu(
         remedy = "relax the other requirements, set gpu to try one anyway, or use a quantized model"
         problems.append(Problem(where=_KEY, line=line, rule=rule, remedy=remedy))
         return offers, []
+    cache = (
+        "" if chosen == by_weights else ", and more for one sequence of full length, without which it does not start"
+    )
     idle = "" if loaded.gpus in (None, chosen[0].gpu_count) else f"; the server uses {loaded.gpus} of the GPUs"
     return chosen, [
-        f"gpu is not set. {takes}, so the plan uses the smallest that fits: {_spelt(chosen)}{idle}. Set gpu to choose."
+        f"gpu is not set. {takes}{cache}, so the plan uses the smallest that fits: {_spelt(chosen)}{idle}. Set gpu to "
+        "choose."
     ]
 
 

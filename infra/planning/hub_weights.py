@@ -70,8 +70,8 @@ def weigh_on_hub(
 def access_on_hub(
     environment: Mapping[str, str], *, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES
 ) -> Callable[[ModelRepository], None]:
-    """Return a function that asks whether a token can read the files of a gated or private repository. It raises
-    `HubError` if not. The arguments are those of `weigh_on_hub`."""
+    """Return a function that asks whether a token can read the files of a gated or private repository, and whether the
+    repository has the revision. It raises `HubError` if not. The arguments are those of `weigh_on_hub`."""
     callers = hub_of(environment, timeout=timeout, pauses=pauses)
 
     def check(wanted: ModelRepository) -> None:
@@ -93,6 +93,9 @@ def access_on_hub(
                 raise
             if not answer.is_success:
                 raise ValueError("the Hub does not redirect this question")
+            if wanted.revision is not None:
+                api = HfApi(endpoint=hub.site, token=sent_token(wanted.token, hub.site))
+                api.model_info(wanted.repo, revision=wanted.revision, timeout=hub.timeout)
 
         hub.ask(ask, _about(wanted, hub))
 

@@ -38,17 +38,17 @@ def fit_model(
     """Return the offers that remain, and notes about the choice and about the room on it. Problems are added to
     `problems`.
 
-    Offers are left out only if `gpu` is not set. Without `preflight`, the Hub is asked only then, and nothing is
-    refused.
+    Offers are left out only if `gpu` and `instance_types` are not set. Without `preflight`, the Hub is asked only then,
+    and nothing else is refused.
     """
     loaded = loaded_model(container)
-    asks = asks_for_gpu(configuration)
+    decided = asks_for_gpu(configuration) or configuration.instance_types is not None
     repository = weighed_repository(model, values, loaded)
     weigh, known = remembered(weigh), len(problems)
     chosen, notes = choose_gpu(
         configuration, offers, loaded=loaded, repository=repository, weigh=weigh, problems=problems
     )
-    if repository is None or not chosen or len(problems) > known or (asks and not preflight):
+    if repository is None or not chosen or len(problems) > known or (decided and not preflight):
         return chosen, notes
     try:
         weights = weigh(repository)
@@ -61,7 +61,8 @@ def fit_model(
     notes += disk_notes(chosen, loaded, container, weights)
     fits = offer_fits(chosen, weights, container)
     if fits is None:
-        return chosen, notes + (room_notes(chosen, weights, loaded) if asks else [])
+        sure = decided and not loaded.limits.uncertain
+        return chosen, notes + (room_notes(chosen, weights, loaded) if sure else [])
     certain = loaded.model is not None and not loaded.limits.uncertain
     if preflight and certain and fits and all(fit.verdict == "never" for fit in fits):
         line = written_line(configuration.source, _KEY)

@@ -89,12 +89,12 @@ def _gpus(configuration: ServiceConfiguration, loaded: Loaded, offers: Sequence[
     remedy = f"write {option} $DSTACK_GPUS_NUM, which is the number of GPUs of the machine"
     if few:
         yield (
-            f"{uses}, but {_listed(few)} has {_counted(few[0].gpu_count)}, so it will not start there: set the count "
+            f"{uses}, but {_on(few)}, so it will not start there: set the count "
             f"under resources.gpu to {loaded.gpus}, or {remedy}."
         )
     if many and len(many) == len(offers):
         yield (
-            f"{uses}, but {_listed(many)} has {_counted(many[0].gpu_count)}, and the others stay idle: {remedy}, or "
+            f"{uses}, but {_on(many)}, and the others stay idle: {remedy}, or "
             f"set the count under resources.gpu to {loaded.gpus}."
         )
 
@@ -121,14 +121,16 @@ def _weights(loaded: Loaded, container: Container) -> Iterator[str]:
     )
 
 
+def _on(offers: Sequence[Offer]) -> str:
+    """Return how many GPUs the first offer has, and those like it: `there are 4 GPUs on g5.12xlarge (and 3 more)`."""
+    count = offers[0].gpu_count
+    same = [offer.instance_type for offer in offers if offer.gpu_count == count]
+    more = "" if len(same) == 1 else f" (and {len(same) - 1} more)"
+    return f"there {'is' if count == 1 else 'are'} {_counted(count)} on {same[0]}{more}"
+
+
 def _counted(gpus: int) -> str:
     return "1 GPU" if gpus == 1 else f"{gpus} GPUs"
-
-
-def _listed(offers: Sequence[Offer]) -> str:
-    """Return the offers that have as many GPUs as the first, in a few words."""
-    same = [offer.instance_type for offer in offers if offer.gpu_count == offers[0].gpu_count]
-    return same[0] if len(same) == 1 else f"{same[0]} (and {len(same) - 1} more)"
 
 
 def _unknown(configuration: ServiceConfiguration, loaded: Loaded) -> Iterator[str]:
