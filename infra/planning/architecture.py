@@ -19,6 +19,11 @@ _INNER = ("text_config", "llm_config", "language_config", "thinker_config")
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length", "max_seq_len")
 _NOT_KNOWN = ("compress_ratios", "is_encoder_decoder")
 """Keys of models whose cache works in another way."""
+_WITHOUT_CACHE = (
+    *("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "gte", "modernbert"),
+    *("mpnet", "new", "nomic_bert", "roberta", "xlm-roberta"),
+)
+"""Types of models that only read: they keep nothing between tokens."""
 _STATE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
@@ -63,7 +68,7 @@ def read_architecture(config: Config) -> Architecture | None:
 
 
 def _read(config: Config) -> Architecture | None:
-    if any(config.get(key) for key in _NOT_KNOWN):
+    if any(config.get(key) for key in _NOT_KNOWN) or config.get("model_type") in _WITHOUT_CACHE:
         return None
     heads = _whole(config, "num_attention_heads", "n_head", "n_heads")
     length = _whole(config, *_LENGTHS)

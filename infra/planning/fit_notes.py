@@ -100,7 +100,7 @@ def _short(small: Sequence[Fit], fits: Sequence[Fit], weights: Weights, loaded: 
     """Return a warning about offers on which a sequence of full length has no room, or perhaps none."""
     server, limits = loaded.server, loaded.limits
     worst = min(small, key=lambda fit: (fit.verdict != "short", fit.memory * fit.gpus))
-    there_is = "there may be" if worst.verdict == "close" else "there is"
+    there_is = "there might be" if worst.verdict == "close" else "there is"
     what = (
         f"Beside them, {there_is} no room on {_listed([fit.offer for fit in small])} for one sequence of full length "
         f"({_length(weights, loaded):,} tokens)"
@@ -112,10 +112,10 @@ def _short(small: Sequence[Fit], fits: Sequence[Fit], weights: Weights, loaded: 
     others = [fit.offer for fit in fits if fit.verdict == "fits"]
     larger = f"set gpu to {_spelt(others[0])}" if others else "ask for more under resources.gpu"
     if server.memory.stops_if_short and not limits.fits_length:
-        will = "may not start" if worst.verdict == "close" else "will not start"
+        will = "might not start" if worst.verdict == "close" else "will not start"
         return f"{what}, so {server.name} {will}: {shorter}{larger}"
     up_to = "" if worst.longest is None else f" of more than about {worst.longest:,} tokens"
-    return f"{what}, so {server.name} may refuse requests{up_to}: {shorter}{larger}"
+    return f"{what}, so {server.name} might refuse requests{up_to}: {shorter}{larger}"
 
 
 def _sequences(serving: Sequence[Fit], weights: Weights, loaded: Loaded) -> str:

@@ -19,7 +19,7 @@ _TO_THE_MEMORY = ("auto", "-1", "0")
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The limits of a model server. `None`: not set, so its own default, or the model's."""
+    """The limits of a model server. `None`: not set, so the default of the server or of the model."""
 
     length: int | None = None
     """Tokens of the longest sequence."""

@@ -321,5 +321,79 @@ def test_a_command_line_that_is_not_a_known_server_hides_the_image_s() -> None:
     assert read("python -m sglang.launch_server --model a/b", image=TGI).server is BY_NAME["SGLang"]
 
 
+LIMITS: dict[str, tuple[str, Limits]] = {
+    "vLLM": (
+        "vllm serve a/b --max-model-len 32k --max-num-seqs=16 --gpu-memory-utilization .8 --kv-cache-dtype fp8 -pp 2",
+        Limits(length=32_000, sequences=16, share=0.8, cache_type="fp8", pipeline=2),
+    ),
+    "a length that vLLM chooses": ("vllm serve a/b --max-model-len auto", Limits(fits_length=True)),
+    "larger units": ("vllm serve a/b --max-model-len 1M", Limits(length=1_048_576)),
+    "no numbers": (
+        "vllm serve a/b --max-model-len long --max-num-seqs 0 --gpu-memory-utilization 90%",
+        Limits(),
+    ),
+    "weights in main memory": ("vllm serve a/b --cpu-offload-gb 10", Limits(uncertain=("--cpu-offload-gb",))),
+    "a share that only the machine knows": (
+        "vllm serve a/b --gpu-memory-utilization $SHARE",
+        Limits(uncertain=("--gpu-memory-utilization $SHARE",)),
+    ),
+    "SGLang": (
+        "sglang serve --model-path a/b --context-length 4096 --max-running-requests 8 --mem-fraction-static 0.9 --pp 2",
+        Limits(length=4096, sequences=8, share=0.9, pipeline=2),
+    ),
+    "TGI by its options": (
+        "text-generation-launcher --max-total-tokens 4096 --cuda-memory-fraction 0.5 --kv-cache-dtype fp8_e5m2",
+        Limits(length=4096, share=0.5, cache_type="fp8_e5m2"),
+    ),
+    "TGI by its variables": (
+        "MAX_TOTAL_TOKENS=4096 CUDA_MEMORY_FRACTION=0.5 text-generation-launcher",
+        Limits(length=4096, share=0.5),
+    ),
+    "LMDeploy": (
+        "lmdeploy serve api_server a/b --session-len 4096 --cache-max-entry-count 0.5 --quant-policy 8",
+        Limits(length=4096, share=0.5, cache_type="8"),
+    ),
+    "TensorRT-LLM": (
+        "trtllm-serve a/b --max_seq_len 4096 --max_batch_size 8 --kv_cache_free_gpu_memory_fraction 0.5",
+        Limits(length=4096, sequences=8, share=0.5),
+    ),
+    "a server of whose memory nothing is known": ("llama-server -m a --ctx-size 100", Limits()),
+}
+
+
+@pytest.mark.parametrize(("line", "limits"), LIMITS.values(), ids=LIMITS)
+def test_the_options_say_how_much_memory_the_server_takes(line: str, limits: Limits) -> None:
+    assert read(line).limits == limits
+
+
+@pytest.mark.parametrize(
+    ("image", "line", "environment", "folders"),
+    [
+        ("vllm/vllm-openai", "vllm serve a/b", {}, ("/root/.cache/huggingface",)),
+        ("vllm/vllm-openai", "vllm serve a/b --download-dir /models", {}, ("/models",)),
+        ("vllm/vllm-openai", "vllm serve a/b --download-dir $PLACE", {}, None),
+        ("vllm/vllm-openai", "vllm serve a/b", {"HF_HOME": "/cache"}, ("/cache",)),
+        ("vllm/vllm-openai", "vllm serve a/b", {"HF_HOME": Secret("/cache")}, None),
+        ("vllm/vllm-openai", "vllm serve a/b $OPTIONS", {}, None),
+        ("team/image", "vllm serve a/b", {}, None),
+        (TGI, "", {}, ("/data",)),
+        ("ollama/ollama", "", {"OLLAMA_MODELS": "/models"}, ("/models",)),
+        ("nvcr.io/nim/meta/llama3-8b-instruct", "", {}, ("/opt/nim/.cache",)),
+        ("nvcr.io/nvidia/tritonserver", "", {}, None),
+    ],
+)
+def test_the_folder_in_which_a_server_keeps_weights_is_known(
+    image: str, line: str, environment: Mapping[str, str | Secret], folders: tuple[str, ...] | None
+) -> None:
+    assert read(line, image=image, **environment).kept == folders
+
+
+def test_nim_answers_to_the_names_of_its_variable() -> None:
+    image = "nvcr.io/nim/meta/llama3-8b-instruct"
+    assert read(image=image).names is None
+    assert read(image=image, NIM_SERVED_MODEL_NAME="one, two").names == ("one", "two")
+    assert read(image=image, NIM_SERVED_MODEL_NAME=Secret("one")).names is None
+
+
 def test_a_name_means_a_server_once() -> None:
     assert len(BY_NAME) == len(SERVERS)

@@ -168,5 +168,18 @@ def test_there_are_enough_models_and_gpus() -> None:
     assert all(one.row["source"].startswith("https://") for one in ROWS)
 
 
+def test_the_page_about_servers_has_these_numbers() -> None:
+    pairs = {(one.row["model"], one.row["gpu"], one.row["gpus"]) for one in ROWS}
+    sized = [one for one in ROWS if one.row["cache_gib"] or one.row["tokens"]]
+    within = [one for one in sized if one in MEASURED or one in COUNTED]
+    said = (
+        f"The estimate agrees with {len(ROWS) - len(MISSED)} of {len(ROWS)} published outcomes of {len(MODELS)} "
+        f"models, on {len(pairs)} combinations of a model with GPUs. {len(sized)} of them say how large the cache is: "
+        f"{len(within)} are within the range."
+    )
+    page = (Path(__file__).parents[3] / "docs/servers.md").read_text()
+    assert said in " ".join(page.split())
+
+
 def test_every_missed_outcome_is_a_row() -> None:
     assert set(MISSED) <= {one.name for one in ROWS}
