@@ -132,7 +132,8 @@ def _weights(wanted: ModelRepository, info: ModelInfo) -> Weights:
             return Weights(repo=repo, gib=total / _GIB, origin=origin, download_gib=size or None)
     if size > 0:
         whole = "the sizes of its files" if wanted.file is None else f"the size of {wanted.file}"
-        return Weights(repo=repo, gib=size, origin=whole, download_gib=size)
+        quantized = "quantization_config" in config or wanted.file is not None
+        return Weights(repo=repo, gib=size, origin=whole, download_gib=size, quantized=quantized)
     raise WeightsUnknownError(
         f"the Hub does not know the size of the weights of {repo}", "set resources.gpu to what the model needs"
     )

@@ -19,7 +19,15 @@ from infra.planning.offers import asks_for_gpu
 from infra.planning.plan import Container, Offer
 from infra.planning.repository import HubError, HubOutOfReachError
 from infra.planning.text import written_line
-from infra.planning.weights import Weigh, Weights, WeightsUnknownError, loaded_gib, remembered, weighed_repository
+from infra.planning.weights import (
+    Weigh,
+    Weights,
+    WeightsUnknownError,
+    loaded_gib,
+    remembered,
+    size_is_known,
+    weighed_repository,
+)
 
 _KEY = "resources.gpu"
 
@@ -61,10 +69,9 @@ def fit_model(
     notes += disk_notes(chosen, loaded, container, weights)
     fits = offer_fits(chosen, weights, container)
     if fits is None:
-        sure = decided and not loaded.limits.uncertain
+        sure = decided and not loaded.limits.uncertain and size_is_known(weights, loaded)
         return chosen, notes + (room_notes(chosen, weights, loaded) if sure else [])
-    certain = loaded.model is not None and not loaded.limits.uncertain
-    if preflight and certain and fits and all(fit.verdict == "never" for fit in fits):
+    if preflight and loaded.model is not None and fits and all(fit.verdict == "never" for fit in fits):
         line = written_line(configuration.source, _KEY)
         rule, remedy = refusal(fits, weights, loaded)
         problems.append(Problem(where=_KEY, line=line, rule=rule, remedy=remedy))
@@ -76,7 +83,8 @@ def offer_fits(offers: Sequence[Offer], weights: Weights, container: Container) 
     or the model are not known well enough."""
     loaded = loaded_model(container)
     memory = None if loaded.server is None else loaded.server.memory
-    if memory is None or weights.architecture is None or loaded.limits.uncertain:
+    known = size_is_known(weights, loaded) and not loaded.limits.uncertain
+    if memory is None or weights.architecture is None or not known:
         return None
     size = loaded_gib(weights, loaded)
     return [

@@ -14,6 +14,9 @@ from infra.planning.servers import Server
 _TOKENS = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>[kKmM]?)")
 _UNITS = {"": 1, "k": 1_000, "K": 1_024, "m": 1_000_000, "M": 1_048_576}
 """vLLM's units of `--max-model-len` (docs.vllm.ai, "Engine Arguments")."""
+_LARGER_TYPES = ("float32", "float")
+_COUNTED_THERE = re.compile(r"DSTACK_GPUS_(?:NUM|PER_NODE)")
+"""Variables with the number of GPUs of the machine: then all of them hold the model."""
 _TO_THE_MEMORY = ("auto", "-1", "0")
 
 
@@ -61,6 +64,9 @@ def read_limits(server: Server, options: Options, environment: Mapping[str, str 
                 return value
         return None
 
+    uncertain += [f"--dtype {word.text}" for word in options.each(("--dtype",)) if word.text in _LARGER_TYPES]
+    counts = [word for names in server.parallel if (word := options.last(names)) is not None]
+    uncertain += [word.text for word in counts if not word.known and not _COUNTED_THERE.search(word.text)]
     length, sequences, share = read(memory.length), read(memory.sequences), read(memory.share)
     cache_type = read(memory.cache_type)
     pipelines = [word for names in server.parallel[1:] if (word := options.last(names)) is not None]

@@ -42,8 +42,8 @@ class Memory:
     """Whether it does not start if its cache is too small for one sequence of full length. Otherwise it only refuses
     requests that are too long."""
     elsewhere: tuple[str, ...] = ()
-    """Options that make another calculation necessary: weights in main memory, several copies of the model, a fixed
-    size of the cache."""
+    """Options that make another calculation necessary: weights in main memory, several copies of the model, a second
+    model for speculation, a fixed size of the cache."""
 
 
 VLLM_MEMORY = Memory(
@@ -60,6 +60,8 @@ VLLM_MEMORY = Memory(
         "--hf-overrides",
         "--kv-cache-memory-bytes",
         "--num-gpu-blocks-override",
+        "--speculative-config",
+        "--speculative-model",
         "--prefill-context-parallel-size",
         "--decode-context-parallel-size",
         "-dcp",
@@ -83,6 +85,8 @@ SGLANG_MEMORY = Memory(
         "--json-model-override-args",
         "--max-total-tokens",
         "--moe-dp-size",
+        "--speculative-draft-model-path",
+        "--torchao-config",
     ),
 )
 """https://docs.sglang.io/advanced_features/server_arguments.html. It chooses its share by the GPU: 0.8 to 0.9."""

@@ -31,8 +31,15 @@ _QUANTIZED_WHILE_LOADING: Mapping[str, float] = {
     "eetq": 0.5,
     "fp8": 0.5,
 }
-"""The share of 16-bit weights that remains with TGI's `--quantize` (launcher's arguments) and vLLM's `--quantization`.
-Their other values load weights that are already quantized in the repository."""
+"""The share of 16-bit weights that remains with TGI's `--quantize` (launcher's arguments) and vLLM's
+`--quantization`."""
+_FOUR_BITS = 0.3
+"""The share that remains with `bitsandbytes` of other servers than TGI: 4 bits, and 16 for the embeddings."""
+_QUANTIZED_BEFORE = (
+    *("awq", "awq_marlin", "compressed-tensors", "exl2", "fbgemm_fp8", "gguf", "gptq", "gptq_marlin", "marlin"),
+    *("modelopt", "modelopt_fp4", "mxfp4", "w8a8_fp8", "w8a8_int8"),
+)
+"""Values of the same options for weights that are already quantized in the repository."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,8 @@ class Weights:
     """The origin of the number, for messages."""
     download_gib: float | None = None
     """The size of the files that a server fetches, in 2³⁰ bytes; `None`: not known."""
+    quantized: bool = False
+    """Whether the weights are already quantized in the repository."""
     architecture: Architecture | None = None
     """The model's architecture; `None`: its repository does not say, or the token cannot read it."""
 
@@ -114,7 +123,17 @@ def remembered(weigh: Weigh) -> Weigh:
 
 def loaded_gib(weights: Weights, loaded: Loaded) -> float:
     """Return the size of the weights as the server loads them, in GiB."""
-    return weights.gib * _QUANTIZED_WHILE_LOADING.get(loaded.quantize or "", 1.0)
+    if weights.quantized or loaded.quantize is None:
+        return weights.gib
+    if loaded.quantize == "bitsandbytes" and loaded.server is not None and loaded.server.name != "TGI":
+        return weights.gib * _FOUR_BITS
+    return weights.gib * _QUANTIZED_WHILE_LOADING.get(loaded.quantize, 1.0)
+
+
+def size_is_known(weights: Weights, loaded: Loaded) -> bool:
+    """Whether the size of the weights as the server loads them is known."""
+    known = (None, *_QUANTIZED_WHILE_LOADING, *_QUANTIZED_BEFORE)
+    return weights.quantized or loaded.quantize in known
 
 
 def needed_gib(weights: Weights, loaded: Loaded) -> float:

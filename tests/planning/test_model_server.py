@@ -333,6 +333,9 @@ LIMITS: dict[str, tuple[str, Limits]] = {
         Limits(),
     ),
     "weights in main memory": ("vllm serve a/b --cpu-offload-gb 10", Limits(uncertain=("--cpu-offload-gb",))),
+    "a larger type": ("vllm serve a/b --dtype float32", Limits(uncertain=("--dtype float32",))),
+    "a number of GPUs that only the machine knows": ("vllm serve a/b -tp $GPUS", Limits(uncertain=("$GPUS",))),
+    "all GPUs of the machine": ("vllm serve a/b -tp ${DSTACK_GPUS_NUM}", Limits()),
     "a share that only the machine knows": (
         "vllm serve a/b --gpu-memory-utilization $SHARE",
         Limits(uncertain=("--gpu-memory-utilization $SHARE",)),

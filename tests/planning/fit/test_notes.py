@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -142,9 +143,20 @@ def test_weights_that_no_offer_can_hold_are_refused() -> None:
         (f"vllm serve {SEVENTY} --config vllm.yaml", "gpu: 24GB:4", {}),
         (f"vllm serve {SEVENTY} --gpu-memory-utilization $(cat share)", "gpu: 24GB:4", {}),
         (f"vllm serve {SEVENTY} --data-parallel-size 4", "gpu: 24GB:4", {}),
+        (f"vllm serve {SEVENTY} --quantization torchao", "gpu: 24GB:4", {}),
+        (f"vllm serve {SEVENTY} -tp $GPUS", "gpu: 24GB:4", {}),
         (f"vllm serve {SEVENTY}", "gpu: 24GB:4", {"preflight": False}),
     ],
-    ids=["in main memory", "unknown options", "a file", "an unknown share", "several copies", "no preflight"],
+    ids=[
+        "in main memory",
+        "unknown options",
+        "a file",
+        "an unknown share",
+        "several copies",
+        "an unknown size",
+        "an unknown number",
+        "no preflight",
+    ],
 )
 def test_nothing_is_refused_or_warned_of_where_the_plan_cannot_know(
     command: str, resources: str, said: dict[str, Any]
@@ -157,6 +169,18 @@ def test_a_model_that_no_command_names_is_at_most_a_note() -> None:
     text = f"type: service\nimage: vllm/vllm-openai\nport: 8000\nmodel: {SEVENTY}\nresources: {{gpu: 24GB:1}}\n"
     [note] = [note for note in service_plan(text, weigh=weigh).notes if "fit" in note]
     assert note.startswith(f"{SEVENTY_HAS}, on one GPU. They do not fit onto g6.xlarge, ")
+
+
+@pytest.mark.parametrize(
+    ("option", "quantized", "gib"),
+    [("", False, "131.4"), ("-q fp8", False, "65.7"), ("-q fp8", True, "131.4"), ("-q bitsandbytes", False, "39.4")],
+)
+def test_weights_are_as_large_as_the_server_loads_them(option: str, quantized: bool, gib: str) -> None:
+    def weighed(wanted: ModelRepository) -> Weights:
+        return dataclasses.replace(weigh(wanted), quantized=quantized)
+
+    notes = plan(f"vllm serve {SEVENTY} --max-model-len 4096 -tp 8 {option}", "gpu: H100:8", weigh=weighed).notes
+    assert notes[0].startswith(f"{SEVENTY} has {gib} GiB of weights")
 
 
 ROOM = "Qwen/Qwen3-32B needs about 73.2 GiB of GPU memory (61.0 GiB of weights, from the table, and a fifth more)"
