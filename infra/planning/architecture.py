@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from infra.planning.layer_kinds import layer_kinds
+from infra.planning.layer_kinds import LARGEST, layer_kinds
 
 Config = Mapping[str, Any]
 
 _INNER = ("text_config", "llm_config", "language_config", "thinker_config")
 """Where models that also see or hear have the part that writes text."""
+_DEEPEST = 3
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length", "max_seq_len")
 _NOT_KNOWN = ("compress_ratios", "is_encoder_decoder")
 """Keys of models whose cache works in another way."""
@@ -62,8 +63,8 @@ def read_architecture(config: Config) -> Architecture | None:
     """Return the architecture that a `config.json` describes; `None`: it describes none that is known, or a model that
     writes no text."""
     try:
-        return _read(_inner(config))
-    except (TypeError, ValueError, KeyError, ZeroDivisionError, OverflowError):
+        return _read(_inner(config, _DEEPEST))
+    except (AttributeError, TypeError, ValueError, LookupError, ArithmeticError):
         return None
 
 
@@ -84,12 +85,12 @@ def _read(config: Config) -> Architecture | None:
     return Architecture(length=length, heads=heads, layers=layers, state_bytes=state)
 
 
-def _inner(config: Config) -> Config:
+def _inner(config: Config, deepest: int) -> Config:
     """Return the part of the configuration that is about text."""
     for name in _INNER:
         part = config.get(name)
-        if isinstance(part, dict):
-            return _inner(cast("Config", part))
+        if isinstance(part, dict) and deepest:
+            return _inner(cast("Config", part), deepest - 1)
     return config
 
 
@@ -183,6 +184,6 @@ def _whole(config: Config, *names: str) -> int | None:
     """Return the first of these numbers that the configuration has; `None`: none is a positive whole number."""
     for name in names:
         value = config.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**40:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST:
             return value
     return None

@@ -72,7 +72,8 @@ def _heads(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> list[str]:
     architecture = weights.architecture
     if architecture is None or loaded.server is None:
         return []
-    uneven = sorted({fit.gpus // loaded.limits.pipeline for fit in fits} - _divisors(architecture.heads))
+    groups = {max(1, fit.gpus // loaded.limits.pipeline) for fit in fits}
+    uneven = sorted(gpus for gpus in groups if architecture.heads % gpus)
     if not uneven:
         return []
     return [
@@ -186,7 +187,3 @@ def _listed(offers: Sequence[Offer]) -> str:
 def _spelt(offer: Offer) -> str:
     count = "" if offer.gpu_count == 1 else f":{offer.gpu_count}"
     return f"{number(offer.gpu_memory_gb)}GB{count}"
-
-
-def _divisors(count: int) -> set[int]:
-    return {number for number in range(1, count + 1) if count % number == 0}

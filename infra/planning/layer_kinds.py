@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+LARGEST = 2**31
+"""The largest number of a configuration that is read."""
+_MOST_LAYERS = 10_000
 _PATTERNS: Mapping[str, int] = {"gemma2": 2, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2, "llama4_text": 4}
 """Models of which one layer in so many keeps all tokens, if the configuration does not list its layers."""
 _ALL = ("full_attention", "attention", "*", "full", "global", "hybrid")
@@ -30,7 +33,7 @@ def layer_kinds(config: Mapping[str, Any]) -> LayerKinds | None:
     """Return the layers of a model; `None`: the configuration does not say how many there are. The layers that only use
     the cache of an earlier layer (Gemma 3n, Gemma 4) are left out."""
     count = _number(config, "num_hidden_layers", "n_layer", "num_layers", "n_layers")
-    if count is None:
+    if count is None or count > _MOST_LAYERS:
         return None
     listed = _listed(config, count)
     if listed is not None:
@@ -85,6 +88,6 @@ def _listed(config: Mapping[str, Any], count: int) -> Sequence[str] | None:
 def _number(config: Mapping[str, Any], *names: str) -> int | None:
     for name in names:
         value = config.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**40:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST:
             return value
     return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from infra.planning.architecture import Architecture, CachedLayers, read_architecture
 from infra.planning.kv_cache import number_bytes, sequence_bytes
@@ -165,6 +167,24 @@ def test_a_configuration_says_what_each_layer_keeps(
 )
 def test_what_is_not_known_is_not_guessed(config: dict[str, Any]) -> None:
     assert read_architecture(config) is None
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=6,
+)
+KEYS = sorted({key for config, _, _ in CASES.values() for key in config} | {"sliding_window_pattern", "v_head_dim"})
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    base=st.sampled_from([config for config, _, _ in CASES.values()]),
+    changed=st.dictionaries(st.sampled_from(KEYS), VALUES),
+)
+def test_any_configuration_gives_an_architecture_or_none(base: dict[str, Any], changed: dict[str, Any]) -> None:
+    found = read_architecture({**base, **changed})
+    assert found is None or sequence_bytes(found, found.length, number=2.0) > 0
 
 
 ONE = Architecture(length=8192, heads=32, layers=(layers(32, 8, 256),))
