@@ -37,7 +37,7 @@ PORT ?= 8000
 ARGS ?=
 STACK ?=
 
-.PHONY: help setup local plan smoke wait status logs shell usage test fuzz check boot bench bench-peers pins clean
+.PHONY: help setup local plan smoke wait status logs shell usage key test fuzz check boot bench bench-peers pins clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ logs: $(VENV)/.installed-deploy ## show what a service or gateway, STACK, wrote 
 
 shell: $(VENV)/.installed-deploy ## open a shell on a replica of a service, STACK (ARGS="--replica i-…")
 	@exec $(BIN)/python -m commands.shell $(STACK) $(ARGS)
+
+key: $(VENV)/.installed-deploy ## show an API key of a gateway, STACK, for who asks (ARGS=alice), or the names of its keys and their limits
+	@exec $(BIN)/python -m commands.key $(STACK) $(ARGS)
 
 usage: $(VENV)/.installed-deploy ## show who sent requests and what they cost: of a gateway, STACK, or of make local (ARGS="--since 7d --by run|key|model|day --csv")
 	@exec $(BIN)/python -m commands.usage $(STACK) $(ARGS)

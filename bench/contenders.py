@@ -69,8 +69,11 @@ class Contender:
         return json.dumps(request)
 
 
-def gateway(upstream: int, port: int, registry: Path, *, services: int = 1, name: str = "gateway") -> Contender:
-    """This gateway, all features on, keys checked, serving `services` models in each format; the last one is asked."""
+def gateway(
+    upstream: int, port: int, registry: Path, *, services: int = 1, name: str = "gateway", lines: bool = True
+) -> Contender:
+    """This gateway, all features on, keys checked, serving `services` models in each format; the last one is asked.
+    `lines`: it writes request lines, into a file beside the registry file."""
     records = [
         {
             "run": f"run-{kind}-{number}",
@@ -92,6 +95,7 @@ def gateway(upstream: int, port: int, registry: Path, *, services: int = 1, name
         env={
             "GATEWAY_REGISTRY": f"file:{registry}",
             "GATEWAY_DOMAIN": "example.com",
+            "GATEWAY_REQUEST_LINES": f"{registry}.lines" if lines else "",
             "HOST": "127.0.0.1",
             "PORT": str(port),
         },

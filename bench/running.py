@@ -28,6 +28,7 @@ OWN_COPY: Final = "byte copy, own client"
 PASSTHROUGH: Final = "gateway, format openai"
 OPENAI_COPY: Final = "byte copy, OpenAI"
 MANY: Final = "gateway, 1,000 services"
+NO_LINES: Final = "gateway, no request lines"
 _MANY_SERVICES: Final = 500
 """In each of the two formats."""
 
@@ -61,8 +62,14 @@ def run(effort: Effort, *, peers: bool, passthrough: bool, say: Callable[[str], 
         many = started.start(
             contenders.gateway(upstream, free_port(), folder / "many.json", services=_MANY_SERVICES, name=MANY)
         )
+        without = started.start(
+            contenders.gateway(upstream, free_port(), folder / "no-lines.json", name=NO_LINES, lines=False)
+        )
         direct = Entry(contenders.direct(upstream), 0)
-        return _measure(Measuring(generator, effort, say), entries, direct, many, started.seconds, passthrough, effort)
+        variants = [many, without]
+        return _measure(
+            Measuring(generator, effort, say), entries, direct, variants, started.seconds, passthrough, effort
+        )
 
 
 class _Starting:
@@ -93,7 +100,7 @@ def _measure(
     measuring: Measuring,
     entries: list[Entry],
     direct: Entry,
-    many: Entry,
+    variants: list[Entry],
     start: Mapping[str, float],
     passthrough: bool,
     effort: Effort,
@@ -104,7 +111,7 @@ def _measure(
     extra = _openai_entries(by_name) if passthrough else []
     long = effort.long_stream
     samples: dict[str, Samples] = {
-        "plain_cpu": measuring.plain_cpu([*entries, *extra, many]),
+        "plain_cpu": measuring.plain_cpu([*entries, *extra, *variants]),
         "token_cpu_64": measuring.token_cpu([*entries, *extra], 64),
         "token_cpu_1024": measuring.token_cpu([*entries, *extra], long),
         "paced_token_cpu": measuring.paced_token_cpu([*entries, *extra]),
@@ -182,6 +189,7 @@ def _targets(rows: Mapping[str, Row], samples: Mapping[str, Samples], passthroug
         )
     )
     targets.append(Target("plain request with 1,000 services / with one", ratio(plain, MANY, GATEWAY), 1.1))
+    targets.append(Target("plain request with its request line / without", ratio(plain, GATEWAY, NO_LINES), 1.1))
     return targets
 
 

@@ -26,6 +26,8 @@ POLL = 3.0
 (AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html)."""
 LATE = 30_000
 """Milliseconds that a line can arrive after a newer one of another stream."""
+FIGURES = "/figures"
+"""The end of the names of streams that are not shown: they have JSON for CloudWatch, a line a minute."""
 _SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 """A command to a terminal: a colour, a move of the cursor."""
 
@@ -177,7 +179,7 @@ def _events(logs: Any, log: Log, begin: int) -> Iterator[Any]:
     found = collected(logs.filter_log_events, "events", token="nextToken", **asked)  # noqa: S106
     for event in found:
         name: str = event["logStreamName"]
-        if name.startswith(log.prefix or "") and name.endswith(log.suffix or ""):
+        if name.startswith(log.prefix or "") and name.endswith(log.suffix or "") and not name.endswith(FIGURES):
             yield event
 
 

@@ -145,6 +145,7 @@ def service_of(state: StackState) -> Awaited:
     preferences = group["instanceRefresh"]["preferences"]
     return Awaited(
         run=run,
+        stack=state.name,
         region=str(group["arn"]).split(":")[3],
         group=group["name"],
         target_group=group["targetGroupArns"][0],

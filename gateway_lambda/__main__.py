@@ -10,7 +10,6 @@ import uvicorn
 from msgspec.structs import replace
 from uvicorn.config import STARTUP_FAILURE
 
-from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.app import make_app
 from gateway_lambda.logs import set_up_logging
 from gateway_lambda.registry.file import RegistryError
@@ -28,7 +27,7 @@ except (SettingsError, RegistryError) as problem:
     sys.exit(f"gateway: {problem}")
 set_up_logging(settings.log)
 if settings.log_requests:
-    from gateway_lambda.server.request_log import set_up_request_log
+    from gateway_lambda.monitoring.request_log import set_up_request_log
 
     set_up_request_log()
 
@@ -47,7 +46,7 @@ class Server(uvicorn.Server):
 _LAST_WORDS = 1
 """Seconds that cancelled tasks have to say so, where there is time at all."""
 config = uvicorn.Config(
-    behind_adapter(app, AllowedOrigins(settings.allowed_origins)) if settings.behind else app,
+    behind_adapter(app) if settings.behind else app,
     host=settings.host,
     port=settings.port,
     loop="uvloop",

@@ -12,6 +12,7 @@ from gateway_lambda.anthropic.create import count_message_tokens, create_message
 from gateway_lambda.anthropic.error_form import ANTHROPIC_FORM
 from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_allowed, not_found
 from gateway_lambda.generation.generator import Generator
+from gateway_lambda.monitoring.tallies import Tallies
 from gateway_lambda.openai.chat import chat_completions
 from gateway_lambda.openai.completions import completions
 from gateway_lambda.openai.models import model_list, model_name, model_object
@@ -21,8 +22,10 @@ from gateway_lambda.registry.table import RegistrySource, Table
 from gateway_lambda.responses.create import create_response
 from gateway_lambda.routing.keys import Admission, held_key, known_key, may_use, refusal
 from gateway_lambda.routing.runs import Runs
+from gateway_lambda.routing.shown_routes import GATEWAY_ROUTES
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.server.open_bodies import OpenBodies
+from gateway_lambda.server.recorded import OTHER
 from gateway_lambda.settings import Settings
 from gateway_lambda.upstream.client import Upstream
 
@@ -40,6 +43,12 @@ _DIALECTS: dict[bytes, _Dialect] = {
 _FORMS = {b"/messages": ANTHROPIC_FORM, b"/messages/count_tokens": ANTHROPIC_FORM}
 """Routes whose errors do not have OpenAI's form, whatever goes wrong."""
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_IN_CLOUDWATCH = (
+    "a gateway on AWS Lambda has no /metrics, because each of its processes sees a few requests; CloudWatch has the "
+    "metrics, in the namespace 'servestack': Requests, Errors, PromptTokens, CompletionTokens, TimeToFirstToken, "
+    "TokensPerSecond, Duration"
+)
 _SLASHES = re.compile(rb"/{2,}")
 _ROUTES = (
     "use /v1/models, /v1/chat/completions, /v1/completions, /v1/responses, /v1/messages, or a run's own routes under "
@@ -51,13 +60,20 @@ class Interface:
     """Answers requests that name a model instead of a run."""
 
     def __init__(
-        self, settings: Settings, registry: RegistrySource, admission: Admission, runs: Runs, upstream: Upstream
+        self,
+        settings: Settings,
+        registry: RegistrySource,
+        admission: Admission,
+        runs: Runs,
+        upstream: Upstream,
+        tallies: Tallies | None,
     ) -> None:
         self._settings = settings
         self._registry = registry
         self._admission = admission
         self._runs = runs
         self._upstream = upstream
+        self._tallies = tallies
         self._open_bodies = OpenBodies(settings.max_open_bytes, settings.body_timeout)
         self._page: PageRoutes | None = None
 
@@ -67,12 +83,16 @@ class Interface:
             path = _SLASHES.sub(b"/", path).rstrip(b"/") or b"/"
         if path == b"/v1" or path.startswith(b"/v1/"):
             path = path[3:] or b"/"
+        exchange.route = GATEWAY_ROUTES.get(path, OTHER)
         if path == b"/models" or path.startswith(b"/models/"):
             _allow(exchange, b"GET", b"HEAD")
             await self._models(exchange, path[8:])
         elif path in (b"/healthz", b"/health"):
             _allow(exchange, b"GET", b"HEAD")
             await exchange.respond_json(b'{"status":"ok"}')
+        elif path == b"/metrics":
+            _allow(exchange, b"GET", b"HEAD")
+            await self._metrics(exchange)
         elif path not in (b"/", b"/runs") or not await self._for_browsers(exchange, path):
             await self._generate(exchange, path)
 
@@ -98,7 +118,8 @@ class Interface:
         name = self._name(exchange, body, known=answer is not None)
         service, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
         run = self._runs.of(service, table)
-        run.rates.check(exchange, run.prefix + path)
+        if run.rates is not None:
+            await run.rates.check(exchange, run.prefix + path)
         if run.service.model is not None and run.generator is None:
             await pass_to_model(exchange, run, path, body, self._upstream, self._settings.plain_timeout)
         elif run.generator is not None and answer is not None:
@@ -127,13 +148,16 @@ class Interface:
         if not (table.services and table.all_closed):
             return None
         key = await known_key(exchange.authorization, self._registry, table)
-        if key is None and (await self._registry.refreshed()).all_closed:
-            raise refusal(exchange.authorization)
+        if key is None:
+            now = await self._registry.refreshed()
+            if now.all_closed:
+                raise refusal(exchange.authorization, now)
         return key
 
     async def _models(self, exchange: Exchange, path: bytes) -> None:
         table = await self._registry.table()
         if path:
+            exchange.route = "/v1/models/…"
             name = model_name(path)
             services, _, _ = await self._admission.allowed(exchange, table, Table.model, name, model_not_found)
             found: Any = services[0].model and self._shown(services[0], services[0].model)
@@ -145,6 +169,26 @@ class Interface:
         usable = [next((each for each in services if may_use(key, each)), None) for services in table.models()]
         shown = [self._shown(service, service.model) for service in usable if service and service.model]
         await exchange.respond_json(model_list(shown))
+
+    async def _metrics(self, exchange: Exchange) -> None:
+        """Answer with the numbers of the runs that the caller may use, for Prometheus. Only an open gateway that this
+        machine alone can reach needs no key."""
+        if self._tallies is None:
+            raise not_found(_IN_CLOUDWATCH)
+        table = await self._registry.table()
+        key = await known_key(exchange.authorization, self._registry, table)
+        if key is not None:
+            exchange.key = key.name
+        elif table.any_closed or table.has_keys or self._settings.host not in _LOOPBACK:
+            raise refusal(exchange.authorization, table)
+        try:
+            from gateway_lambda.monitoring.prometheus_text import metrics_text
+        except ImportError:
+            raise not_found("/metrics needs a package where the gateway runs: pip install prometheus-client") from None
+        runs = {service.run for service in table.services if may_use(key, service)}
+        accept = (exchange.header(b"accept") or b"").decode("latin-1")
+        kind, text = metrics_text(self._tallies, accept, runs.__contains__)
+        await exchange.respond(200, ((b"content-type", kind.encode()),), text)
 
     def _shown(self, service: Service, model: Model) -> dict[str, Any]:
         return model_object(model, self._settings.owned_by, self._runs.total_tokens(service))

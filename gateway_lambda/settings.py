@@ -57,6 +57,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The lowest level that is logged: debug, info, warning or error."""
     log_requests: int = 0
     """1: a line on stderr for each request. 0: none."""
+    request_lines: str = ""
+    """A file for the line of JSON of each request. Empty: stdout with a table of DynamoDB, otherwise nowhere."""
+
+    @property
+    def table(self) -> str:
+        """The name of the registry's table; empty with a file."""
+        kind, _, name = self.registry.partition(":")
+        return name if kind == "dynamodb" else ""
 
 
 VARIABLES: dict[str, str] = {
@@ -81,6 +89,7 @@ VARIABLES: dict[str, str] = {
     "allowed_origins": "GATEWAY_ALLOWED_ORIGINS",
     "log": "GATEWAY_LOG",
     "log_requests": "GATEWAY_LOG_REQUESTS",
+    "request_lines": "GATEWAY_REQUEST_LINES",
 }
 
 _LOGGED = ("debug", "info", "warning", "error")

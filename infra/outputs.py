@@ -17,10 +17,11 @@ from infra.stack import DEFAULT_GATEWAY
 
 SHOWN = 150
 """Characters of a line that Pulumi shows."""
+SEE = "make status"
 
 
 def service_outputs(plan: ServicePlan, connection: Connection, *, gateway: str, stack: str) -> Mapping[str, Any]:
-    """Return the outputs of a service, except its logs.
+    """Return the outputs of a service, except its dashboard.
 
     Args:
         plan: what is deployed.
@@ -36,10 +37,12 @@ def service_outputs(plan: ServicePlan, connection: Connection, *, gateway: str, 
         "openai_base_url": f"{connection.api_target.url}/v1",
         "instance_types": _in_one_line([offer.instance_type for offer in plan.offers]),
         "hourly_price": _price(plan),
+        "logs": _follow(stack),
         "curl": _curl(plan, connection, gateway),
         "what_next": {
             "send a request": f"{_output(stack, 'curl')} | sh",
-            "follow its logs": f"{_output(stack, 'logs')} | sh",
+            "follow its logs": _follow(stack),
+            "see what runs": SEE,
             switch: f"{_set(stack, 'auth', 'false' if closed else 'true')} && {_pulumi(stack, 'up')}",
             "take it down": _pulumi(stack, "destroy"),
         },
@@ -47,7 +50,7 @@ def service_outputs(plan: ServicePlan, connection: Connection, *, gateway: str, 
     return {name: value for name, value in outputs.items() if value is not None}
 
 
-def gateway_next(plan: GatewayPlan, *, stack: str, log_group: str, profile: str | None) -> Mapping[str, str]:
+def gateway_next(plan: GatewayPlan, *, stack: str) -> Mapping[str, str]:
     """Return the output `what_next` of a gateway."""
     deploy = ["pulumi stack init NAME", "pulumi config set configuration FILE", "pulumi up"]
     if stack != DEFAULT_GATEWAY:
@@ -55,16 +58,11 @@ def gateway_next(plan: GatewayPlan, *, stack: str, log_group: str, profile: str 
     unprotect = [_set(stack, "protect", "false"), _pulumi(stack, "up")] if plan.protect else []
     return {
         "deploy a service": " && ".join(deploy),
-        "follow its logs": tail(log_group, plan.region, profile),
+        "follow its logs": _follow(stack),
+        "see what runs": SEE,
         "see the API keys": f"{_output(stack, 'api_keys')} --show-secrets",
         "take it down, after its services": " && ".join([*unprotect, _pulumi(stack, "destroy")]),
     }
-
-
-def tail(log_group: str, region: str, profile: str | None = None) -> str:
-    """Return a command that shows a log as it grows. `profile`: the AWS profile that the stack names."""
-    with_profile = [] if profile is None else ["--profile", profile]
-    return shlex.join(["aws", "logs", "tail", log_group, "--follow", "--region", region, *with_profile])
 
 
 def _price(plan: ServicePlan) -> str:
@@ -112,6 +110,10 @@ def _lines(*parts: str | None) -> str:
 def _first_key(gateway: str) -> str:
     """A command that prints the first of the gateway's keys, which Pulumi gives as one line of JSON."""
     return f"{_output(gateway, 'api_keys')} --show-secrets | cut -sd'\"' -f4"
+
+
+def _follow(stack: str) -> str:
+    return f"make logs STACK={shlex.quote(stack)} ARGS=--follow"
 
 
 def _output(stack: str, name: str) -> str:

@@ -30,7 +30,7 @@ from infra.configuration import (
     read_settings,
 )
 from infra.ending import refusal_of_aws
-from infra.outputs import gateway_next, service_outputs, tail
+from infra.outputs import gateway_next, service_outputs
 from infra.packaging import FunctionPackage, PackagingError, build_function_zip
 from infra.planning import (
     ChatTemplate,
@@ -162,16 +162,14 @@ async def _deploy_gateway(plan: GatewayPlan, means: Means) -> Outputs:
         ),
         pulumi.ResourceOptions(providers=[provider]),
     )
-    stack, profile = pulumi.get_stack(), aws_profile()
     outputs: Outputs = {
         "url": gateway.url,
         "openai_base_url": pulumi.Output.concat(gateway.url, "/v1"),
         "api_keys": gateway.api_keys,
         "name_servers": list(gateway.name_servers),
         "connection": gateway.connection,
-        "what_next": gateway.log_group.apply(
-            lambda log_group: gateway_next(plan, stack=stack, log_group=log_group, profile=profile)
-        ),
+        "dashboard": gateway.dashboard,
+        "what_next": gateway_next(plan, stack=pulumi.get_stack()),
     }
     return _once_served(gateway.serves, outputs)
 
@@ -210,10 +208,9 @@ async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Ou
         ),
         pulumi.ResourceOptions(providers=[provider]),
     )
-    profile = aws_profile()
     outputs: Outputs = {
         **service_outputs(plan, known, gateway=stack, stack=pulumi.get_stack()),
-        "logs": service.log_group.apply(lambda log_group: tail(log_group, known.region, profile)),
+        "dashboard": service.dashboard,
     }
     return _once_served(service.serves, outputs)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlsplit
 
+from infra.configuration import ConfigurationError, read_settings
+from infra.configuration.keys import KeyOptions
 from infra.configuration.options import NO_CONFIGURATION, add_environment, add_options, given_options, parse
 
 SETTINGS = (
@@ -23,6 +26,8 @@ SETTINGS = (
     "weight",
 )
 """Flags with the words of stack config. They change the plan that is shown, as they do on AWS."""
+LIMITS = ("expires", "requests_per_minute", "tokens_per_day", "max_concurrent")
+"""Flags with the words of stack config for a key: the options of the key of `--auth`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +46,8 @@ class Arguments:
     """Each is NAME=value, or NAME to take the value from this environment."""
     settings: tuple[tuple[str, str], ...]
     """The given flags of `SETTINGS`: (flag without its dashes, text)."""
+    limits: tuple[tuple[str, int], ...] = ()
+    """The given flags of `LIMITS`: (word, number). `expires` is in seconds since 1970."""
 
 
 def read_arguments(line: Sequence[str]) -> Arguments:
@@ -60,6 +67,11 @@ def read_arguments(line: Sequence[str]) -> Arguments:
     )
     add_environment(parser)
     parser.add_argument("--auth", action="store_true", help="require an API key: each start makes and shows one")
+    for word in LIMITS:
+        meaning = str(KeyOptions.model_fields[word].description)
+        parser.add_argument(
+            _flag(word), type=_limit(word), metavar="VALUE", help=f"with --auth: {meaning[:1].lower()}{meaning[1:]}"
+        )
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
         "--upstream", type=_url, metavar="URL", help="address of a running TGI, to use instead of the stand-in"
@@ -71,6 +83,9 @@ def read_arguments(line: Sequence[str]) -> Arguments:
         parser.error(NO_CONFIGURATION.format(command="local"))
     if given.name is not None and len(given.configurations) > 1:
         parser.error("--name is the name of one run: give one configuration with it, or write a `name` into each")
+    limits: list[tuple[str, int]] = [(word, vars(given)[word]) for word in LIMITS if vars(given)[word] is not None]
+    if limits and not given.auth:
+        parser.error(f"{_flag(limits[0][0])} is a limit of the API key: give --auth with it")
     return Arguments(
         configurations=tuple(given.configurations),
         port=given.port,
@@ -80,7 +95,25 @@ def read_arguments(line: Sequence[str]) -> Arguments:
         docker=given.docker,
         env=tuple(given.env),
         settings=tuple((word.replace("_", "-"), value) for word, value in given_options(given, SETTINGS).items()),
+        limits=tuple(limits),
     )
+
+
+def _flag(word: str) -> str:
+    return f"--{word.replace('_', '-')}"
+
+
+def _limit(word: str) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            key = read_settings({"configuration": "-", "keys": {"local": {word: text}}}, "gateway").keys["local"]
+        except ConfigurationError as error:
+            (problem,) = error.problems
+            raise argparse.ArgumentTypeError(f"{text!r}: {problem.rule}. Instead: {problem.remedy}") from None
+        value = getattr(key, word)
+        return int(value.timestamp()) if isinstance(value, datetime) else value
+
+    return read
 
 
 def _port(text: str) -> int:

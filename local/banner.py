@@ -40,7 +40,8 @@ def banner(runs: Sequence[Run], *, port: int, key: str | None, columns: int | No
     `columns` is the width of the terminal. Prose is broken to this width; `None`: it is not broken. Commands to paste
     are never broken.
     """
-    prose = [f"{_page(runs)}: http://127.0.0.1:{port}/", ""]
+    page = f"{_page(runs)}: http://127.0.0.1:{port}/"
+    prose = [page, ""]
     prose += [line for run in runs for line in (*_described(run, port), "")]
     prose += _openai_address(runs, port)
     lines = [part for line in prose for part in _broken(line, columns)]
@@ -52,7 +53,8 @@ def banner(runs: Sequence[Run], *, port: int, key: str | None, columns: int | No
         if run.plan.model is not None:
             lines += [*_python(run.plan.model.name, port, key), ""]
             break
-    return "\n".join([*lines, "Ctrl-C ends everything."])
+    # The page again: a terminal has scrolled its first line away.
+    return "\n".join([*lines, page, "Ctrl-C ends everything."])
 
 
 def _page(runs: Sequence[Run]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 
 from gateway_lambda.registry.record import Key
 
@@ -15,6 +16,6 @@ def make_key() -> str:
     return f"sk-{secrets.token_urlsafe(32)}"
 
 
-def key_record(key: str) -> Key:
-    """What the gateway knows of a key: its digest."""
-    return Key(name=KEY_NAME, sha256=hashlib.sha256(key.encode()).hexdigest(), runs=["*"])
+def key_record(key: str, limits: Mapping[str, int]) -> Key:
+    """What the gateway knows of a key: its digest, and its limits by their names."""
+    return Key(name=KEY_NAME, sha256=hashlib.sha256(key.encode()).hexdigest(), runs=["*"], **limits)

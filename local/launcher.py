@@ -13,7 +13,7 @@ from typing import TextIO
 
 import msgspec
 
-from gateway_lambda.registry.record import Registry, Service
+from gateway_lambda.registry.record import Key, Registry, Service
 from infra.planning.chat_template import ChatTemplate
 from infra.planning.service import service_record
 from local import stand_in
@@ -69,19 +69,21 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
     key = make_key() if arguments.auth else None
     shared = _for_children(environment)
     with tempfile.TemporaryDirectory(prefix="servestack-") as folder:
-        registry = Path(folder) / "registry.json"
+        registry, lines = Path(folder) / "registry.json", Path(folder) / "requests.jsonl"
         async with Processes(say) as processes:
             say(f"Starting {', '.join(run.plan.run for run in runs)} …")
             if docker is not None:
                 upstreams = await start_containers(processes, docker, runs, shared)
             elif stands_in:
                 upstreams = await start_stand_in(processes, runs, shared)
-            write_registry(registry, _registry(runs, upstreams, key=key, own=own))
+            keys = [] if key is None else [key_record(key, dict(arguments.limits))]
+            write_registry(registry, _registry(runs, upstreams, keys, own=own))
             gateway = {
                 "GATEWAY_REGISTRY": f"file:{registry}",
                 "GATEWAY_DOMAIN": "localhost",
                 "GATEWAY_GRACE": str(GATEWAY_GRACE),
                 "GATEWAY_LOG_REQUESTS": "1",
+                "GATEWAY_REQUEST_LINES": str(lines),
                 "HOST": "127.0.0.1",
                 "PORT": str(port),
             }
@@ -90,7 +92,7 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
             address = f"http://127.0.0.1:{port}"
             await processes.until_serving("gateway", address, "/healthz", lambda status: status == 200)
             served = _served(runs, upstreams)
-            write_served(Path(folder), served, gateway=address)
+            write_served(Path(folder), served, gateway=address, request_lines=lines)
             columns = shutil.get_terminal_size().columns if out.isatty() else None
             say(f"\n{banner(served, port=port, key=key, columns=columns)}")
             await processes.until_ended()
@@ -104,7 +106,7 @@ def _for_children(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _registry(
-    runs: Sequence[PlannedRun], upstreams: Sequence[Upstream], *, key: str | None, own: ChatTemplate | None
+    runs: Sequence[PlannedRun], upstreams: Sequence[Upstream], keys: list[Key], *, own: ChatTemplate | None
 ) -> Registry:
     services: list[Service] = []
     created = int(time.time())
@@ -114,8 +116,8 @@ def _registry(
         if model is not None:
             model = msgspec.structs.replace(model, created=created)
             model = model if own is None else stand_in.as_served(model, own)
-        services.append(msgspec.structs.replace(record, auth=key is not None, model=model))
-    return Registry(keys=[] if key is None else [key_record(key)], services=services)
+        services.append(msgspec.structs.replace(record, auth=bool(keys), model=model))
+    return Registry(keys=keys, services=services)
 
 
 def _served(runs: Sequence[PlannedRun], upstreams: Sequence[Upstream]) -> list[Run]:

@@ -1,4 +1,4 @@
-"""What `make local` serves, in a file of its temporary folder, which `make status` reads."""
+"""What `make local` serves, in a file of its temporary folder, which `make status` and `make usage` read."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from local.banner import Run
 NAME = "served.json"
 
 
-def write_served(folder: Path, runs: Sequence[Run], *, gateway: str) -> None:
-    """Write the runs. `gateway`: base URL of the gateway in front of them. The file has no key and no variable."""
+def write_served(folder: Path, runs: Sequence[Run], *, gateway: str, request_lines: Path) -> None:
+    """Write the runs. `gateway`: base URL of the gateway in front of them. `request_lines`: the file with a line of
+    each request (docs/gateway.md#request-lines). The file has no key and no variable."""
     since = datetime.now(UTC).isoformat()
     served = [
         {
@@ -26,4 +27,5 @@ def write_served(folder: Path, runs: Sequence[Run], *, gateway: str) -> None:
         }
         for run in runs
     ]
-    (folder / NAME).write_text(json.dumps({"gateway": gateway, "runs": served}), encoding="utf-8")
+    found = {"gateway": gateway, "request_lines": str(request_lines), "runs": served}
+    (folder / NAME).write_text(json.dumps(found), encoding="utf-8")

@@ -15,28 +15,14 @@ from pathlib import Path
 from commands.program_monitor import Registration
 from commands.property_values import PropertyValue
 from infra.planning import GatewayPlan, ServicePlan
+from infra.planning.metrics import ARRIVALS, MODEL_METRICS, REPLICA_METRICS, REQUEST_METRICS
+from infra.planning.prices import HOURS, Price, read_prices
 from infra.planning.text import number
 
-HOURS = 730
-"""The hours of a month in AWS's calculator: a twelfth of 365 days."""
 TRACKING_ALARMS = 2
 """Alarms that a target tracking policy creates (EC2 Auto Scaling guide): one to add replicas, one to remove them."""
 
 _FOLDER = Path(__file__).parent
-
-
-@dataclass(frozen=True, kw_only=True)
-class Price:
-    """A list price of us-east-1."""
-
-    name: str
-    counted: bool
-    usd: float
-    """US dollars a `unit`."""
-    unit: str
-    what: str
-    source: str
-    as_of: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,31 +77,11 @@ def monthly_costs(plan: ServicePlan | GatewayPlan, resources: Sequence[Registrat
 
 
 @cache
-def read_prices() -> Mapping[str, Price]:
-    """Return every price of prices.csv by its name."""
-    return {
-        row["name"]: Price(
-            name=row["name"],
-            counted=row["counted"] == "yes",
-            usd=float(row["usd"]),
-            unit=row["unit"],
-            what=row["what"],
-            source=row["source"],
-            as_of=row["as of"],
-        )
-        for row in _rows("prices.csv")
-    }
-
-
-@cache
 def read_kinds() -> Mapping[str, tuple[str, ...]]:
     """Return, by type, the names of the prices of a resource."""
-    return {row["type"]: tuple(filter(None, row["prices"].split("|"))) for row in _rows("kinds.csv")}
-
-
-def _rows(file: str) -> Iterator[dict[str, str]]:
-    lines = (_FOLDER / file).read_text(encoding="utf-8").splitlines()
-    yield from csv.DictReader(line for line in lines if not line.startswith("#"))
+    lines = (_FOLDER / "kinds.csv").read_text(encoding="utf-8").splitlines()
+    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
+    return {row["type"]: tuple(filter(None, row["prices"].split("|"))) for row in rows}
 
 
 def _instances(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
@@ -165,17 +131,39 @@ def _alarms(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) 
         yield _always(f"{count} x metric of a {price.what}", f"${price.usd:.2f} a month", count * price.usd)
 
 
+def _dashboards(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
+    price = read_prices()["dashboard"]
+    count = len(_of("aws:cloudwatch/dashboard:Dashboard", resources))
+    if count:
+        how = f"${price.usd:.2f} a month; the first 3 of an account are free"
+        yield _always(f"{count} x {price.what}", how, count * price.usd)
+
+
 def _custom_metrics(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
-    """Metrics that alarms read and that no service of AWS writes. A metric costs money for the hours with data."""
+    """The metrics that the gateway and the replicas write. A metric costs money for the hours with data."""
     price = read_prices()["custom metric"]
-    looked_at = [metric for one in _of("aws:cloudwatch/metricAlarm:MetricAlarm", resources) for metric in _metrics(one)]
-    own: list[Mapping[str, PropertyValue]] = []
-    for metric in looked_at:
-        if not str(metric.get("namespace")).startswith("AWS/") and metric not in own:
-            own.append(metric)
-    if own:
-        how = f"${price.usd:.2f} a month with requests in every hour"
-        yield Cost(what=f"{len(own)} x {price.what}", how=how, at_rest=0, full_size=len(own) * price.usd)
+    by_requests = len(_request_metrics(plan))
+    yield Cost(
+        what=f"{by_requests} x {price.what} of requests",
+        how=f"${price.usd:.2f} a month with requests in every hour",
+        at_rest=0,
+        full_size=by_requests * price.usd,
+    )
+    if isinstance(plan, ServicePlan) and plan.replicas.maximum:
+        written = len(REPLICA_METRICS) * price.usd
+        yield Cost(
+            what=f"{len(REPLICA_METRICS)} x {price.what} of replicas",
+            how=f"${price.usd:.2f} a month with a replica in every hour",
+            at_rest=written if plan.replicas.minimum else 0,
+            full_size=written,
+        )
+
+
+def _request_metrics(plan: ServicePlan | GatewayPlan) -> Sequence[str]:
+    if isinstance(plan, GatewayPlan):
+        return (*REQUEST_METRICS, *MODEL_METRICS)
+    of_model = () if plan.model is None else MODEL_METRICS
+    return (*REQUEST_METRICS, *of_model, *((ARRIVALS,) if plan.replicas.minimum == 0 else ()))
 
 
 _COUNTS: Mapping[str, Callable[[ServicePlan | GatewayPlan, Sequence[Registration]], Iterable[Cost]]] = {
@@ -184,6 +172,7 @@ _COUNTS: Mapping[str, Callable[[ServicePlan | GatewayPlan, Sequence[Registration
     "public address": _addresses,
     "load balancer": _balancers,
     "alarm metric": _alarms,
+    "dashboard": _dashboards,
     "custom metric": _custom_metrics,
 }
 """How to count each price, in the order of the report."""

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from commands.columns import table
 from commands.plan.assumptions import assumed_region
-from commands.plan.costs import HOURS, Costs, Price, monthly_costs
+from commands.plan.costs import Costs, monthly_costs
+from commands.plan.load import at_load
 from commands.plan.planned import Planned
 from commands.program_monitor import Registration
 from infra.planning import PRICES_AS_OF, PRICES_REGION, GatewayPlan, ServicePlan, offers_table
+from infra.planning.prices import HOURS, Price
 from infra.planning.text import number
 
 WIDTH = 118
@@ -86,13 +88,15 @@ def _costs(planned: Planned, costs: Costs, width: int) -> str:
         lines += _wrapped(f"Not included, because it depends on traffic: {_joined(_by_use(costs.by_use))}.", width)
     if costs.unknown:
         lines += _wrapped(f"Not included, because its price is unknown: {_joined(costs.unknown)}.", width)
+    if isinstance(planned.plan, GatewayPlan):
+        lines += ["", *_wrapped(at_load(planned.plan), width)]
     return "\n".join(lines)
 
 
 def _explained(planned: Planned) -> str:
     plan = planned.plan
     said = f"A month has {HOURS} hours. All prices are list prices of {PRICES_REGION}, without free tier and tax. "
-    said += f"Instance prices are from {PRICES_AS_OF}. commands/plan/prices.csv has the source and date of all others."
+    said += f"Instance prices are from {PRICES_AS_OF}. infra/planning/prices.csv has the source and date of all others."
     region = assumed_region(plan)
     if region != PRICES_REGION:
         said += f" Prices in {region} differ."

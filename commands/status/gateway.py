@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from commands.aws_access import Client, ClientMaker
-from commands.stack_state import TABLE, StackError, StackState
-from infra.planning.table_items import CLAIM, KEY, RUN, SORT_KEY
+from commands.gateway_keys import KeyStatus, gateway_table, key_status, keys_in, tokens_today
+from commands.stack_state import StackState
+from infra.planning.table_items import CLAIM, RUN, SORT_KEY
 from infra.preflight.aws_errors import answer_or
 from infra.preflight.registry import registry_items
 
@@ -48,8 +49,8 @@ class GatewayStatus:
     region: str
     url: str | None
     """`None`: no `pulumi up` has succeeded yet."""
-    keys: tuple[str, ...] | None
-    """Names of the API keys; `None`: AWS did not say."""
+    keys: tuple[KeyStatus, ...] | None
+    """The API keys, by name; `None`: AWS did not say."""
     runs: tuple[str, ...] | None
     """Runs that the gateway routes to; `None`: AWS did not say."""
     claimed: tuple[str, ...] | None
@@ -64,30 +65,26 @@ class GatewayStatus:
 
 def look_at_gateway(state: StackState, clients: ClientMaker, now: datetime) -> GatewayStatus:
     """Return the status of a gateway's stack. Raises `StackError`, and what boto3 raises about credentials."""
-    tables = state.all_of(TABLE)
-    if not tables:
-        raise StackError(f"{state.name} has no table in its state: run pulumi up --stack {state.name}")
-    region = str(tables[-1]["arn"]).split(":")[3]
+    table, region = gateway_table(state)
     client = clients(region, state.profile)
     unanswered: list[str] = []
-    sorts = answer_or(lambda: _sort_keys(client, tables[-1]["name"]), None, "dynamodb:Query", unanswered)
+    items = answer_or(lambda: registry_items(client("dynamodb"), table), None, "dynamodb:Query", unanswered)
+    keys = keys_in(items or ())
+    used = answer_or(lambda: tokens_today(client, table, keys, now), {}, "dynamodb:BatchGetItem", unanswered)
+    sorts = None if items is None else [item[SORT_KEY]["S"] for item in items]
     runs = _names(sorts, RUN)
     claims = _names(sorts, CLAIM)
     return GatewayStatus(
         stack=state.name,
         region=region,
         url=state.outputs.get("url"),
-        keys=_names(sorts, KEY),
+        keys=None if items is None else tuple(key_status(key, used) for key in keys),
         runs=runs,
         claimed=None if claims is None else tuple(run for run in claims if run not in (runs or ())),
         certificate=answer_or(lambda: _certificate(client, state), None, "acm:DescribeCertificate", unanswered),
         function=answer_or(lambda: _calls(client, state, now), None, "cloudwatch:GetMetricStatistics", unanswered),
         unanswered=tuple(unanswered),
     )
-
-
-def _sort_keys(client: Client, table: str) -> list[str]:
-    return [item[SORT_KEY]["S"] for item in registry_items(client("dynamodb"), table)]
 
 
 def _names(sorts: list[str] | None, prefix: str) -> tuple[str, ...] | None:

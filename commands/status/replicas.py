@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from commands.lifetimes import Lifetime
 from commands.spending import hours, instance_type
+from infra.readiness.figures import Figures
 from infra.readiness.progress import target_text
 from infra.readiness.seen import Replica, Seen, State, Target
 
@@ -42,6 +43,10 @@ class ReplicaStatus:
     """How much of the step is done; `None`: not known."""
     cause: str | None
     """What failed on the replica; `None`: nothing did."""
+    final: bool
+    """Whether another try cannot help, so that the replica has stopped."""
+    figures: Figures | None
+    """What it last measured, once a minute; `None`: nothing yet."""
     list_price: Costs | None
     """`None`: the catalog does not have the type, or the time of launch is not known. A spot instance costs less."""
 
@@ -118,6 +123,8 @@ def _status(
         step=None if state is None else state.step,
         percent=None if state is None else state.percent,
         cause=None if state is None else state.cause,
+        final=state is not None and state.final,
+        figures=None if state is None else state.figures,
         list_price=None if lifetime is None else _costs(lifetime, now),
     )
 

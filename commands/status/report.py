@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from commands.columns import table
+from commands.gateway_keys import described
 from commands.status.collecting import Status
 from commands.status.gateway import HOURS, GatewayStatus
 from commands.status.local_runs import LocalRun
@@ -13,11 +14,17 @@ from commands.status.replicas import Costs, EndedReplica, ReplicaStatus, added
 from commands.status.service import ServiceStatus
 from infra.configuration.problem import printable
 from infra.planning.text import number
+from infra.readiness.figures import Figures
 
-HEADER = ("RUN", "STATE", "TYPE", "ZONE", "SPOT", "AGE", "PRICE/H", "TODAY", "MONTH")
-LOCAL_HEADER = ("RUN", "STATE", "AGE", "URL", "MODEL")
-_NUMBERS = (5, 6, 7, 8)
-"""Columns of `HEADER` that are numbers."""
+HEADER = ("RUN", "STATE", "TYPE", "ZONE", "SPOT", "AGE", "GPU %", "MEM %", "REQ/S", "TOK/S")
+COSTS_HEADER = ("RUN", "PRICE/H", "TODAY", "MONTH")
+LOCAL_HEADER = ("RUN", "STATE", "AGE", "REQ/S", "TOK/S", "URL", "MODEL")
+_NUMBERS, _COSTS_NUMBERS, _LOCAL_NUMBERS = (5, 6, 7, 8, 9), (1, 2, 3), (2, 3, 4)
+"""Columns of numbers."""
+_LONGEST_STATE = 23
+"""Characters of a state of a replica in the table, which then fits into 120 columns. A longer one is whole below it."""
+_RECENT = timedelta(minutes=3)
+"""How old figures in the table can be. Replicas write them once a minute."""
 
 
 def report(status: Status) -> str:
@@ -25,58 +32,101 @@ def report(status: Status) -> str:
     parts: list[str] = []
     if status.services:
         parts += [_services(status), "\n".join(_about_services(status.services))]
-    parts += ["\n".join(_gateway(gateway)) for gateway in status.gateways]
+    parts += ["\n".join(_gateway(gateway, status.at)) for gateway in status.gateways]
     if status.local:
-        rows = [LOCAL_HEADER, *(_local_row(run, status.at) for run in status.local)]
+        rows = table([LOCAL_HEADER, *(_local_row(run, status.at) for run in status.local)], right=_LOCAL_NUMBERS)
         servers = "\n".join(f"{run.run}: {printable(run.server)}" for run in status.local)
-        parts.append(f"On this machine, by make local:\n{table(rows)}\n{servers}")
+        parts.append(f"On this machine, by make local:\n{rows}\n{servers}")
     if status.not_deployed:
         parts.append(f"Not deployed: {', '.join(status.not_deployed)}")
     parts += [f"{one.stack or 'stacks'}: not known: {one.why}" for one in status.unknown]
     if status.services:
-        parts.append(_prices(status))
+        parts.append(f"{_costs(status.services)}\n{_prices(status)}")
     return "\n\n".join(parts) or "Nothing is deployed, and make local does not run."
 
 
 def _services(status: Status) -> str:
     rows: list[tuple[str, ...]] = [HEADER]
     for service in status.services:
-        rows.append(_service_row(service))
+        rows.append(_service_row(service, status.at))
         rows += [_replica_row(replica, status.at) for replica in service.replicas]
-        if service.ended:
-            rows.append(_ended_row(service.ended))
     return table(rows, right=_NUMBERS)
 
 
-def _service_row(service: ServiceStatus) -> tuple[str, ...]:
+def _service_row(service: ServiceStatus, now: datetime) -> tuple[str, ...]:
     state = f"{service.state}: {service.healthy} of {service.desired} healthy" if service.desired else service.state
-    if service.roll is not None:
-        state = f"{state}, roll: {service.roll}"
-    counted = (*service.replicas, *service.ended)
-    costs = _cost_cells(service.list_price, sign=_sign(counted))
-    if counted and not any(one.list_price for one in counted):
-        costs = ("?", "?", "?")
-    return service.run, state, "", "", "", "", *costs
+    found = [figures for replica in service.replicas if (figures := _recent(replica, now)) is not None]
+    requests = [each.requests_per_second for each in found if each.requests_per_second is not None]
+    tokens = [each.tokens_per_second for each in found if each.tokens_per_second is not None]
+    rates = (_rate(sum(requests) if requests else None), _rate(sum(tokens) if tokens else None))
+    return service.run, state, "", "", "", "", "", "", *rates
 
 
 def _replica_row(replica: ReplicaStatus, now: datetime) -> tuple[str, ...]:
-    step = replica.step if replica.percent is None else f"{replica.step}, {replica.percent} %"
-    told = replica.health not in ("healthy", "leaving") and step is not None
+    found = _recent(replica, now)
+    state = _state(replica)
     return (
         f"  {replica.instance}",
-        printable(f"{replica.health}: {step}" if told else replica.health),
+        state if len(state) <= _LONGEST_STATE else f"{state[: _LONGEST_STATE - 1]}…",
         replica.type,
         replica.zone,
         "?" if replica.spot is None else "yes" if replica.spot else "no",
         "?" if replica.launched is None else _age(now - replica.launched),
-        *(("?", "?", "?") if replica.list_price is None else _cost_cells(replica.list_price, sign=_sign([replica]))),
+        *(
+            ("", "", "", "")
+            if found is None
+            else (
+                _percent(found.gpu_use),
+                _percent(found.gpu_memory),
+                _rate(found.requests_per_second),
+                _rate(found.tokens_per_second),
+            )
+        ),
     )
+
+
+def _state(replica: ReplicaStatus) -> str:
+    """Return how a replica is: what the load balancer says, or what the replica itself says while it starts."""
+    if replica.final:
+        return "stopped"
+    if replica.health in ("healthy", "leaving") or not replica.step:
+        return printable(replica.health)
+    step = replica.step if replica.percent is None else f"{replica.step}, {replica.percent} %"
+    return printable(step if replica.cause is None else f"{step}: failed, tries again")
+
+
+def _recent(replica: ReplicaStatus, now: datetime) -> Figures | None:
+    figures = replica.figures
+    return None if figures is None or now.timestamp() - figures.at > _RECENT.total_seconds() else figures
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f}"
+
+
+def _rate(value: float | None) -> str:
+    """Return a number a second with about two digits that count."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 10 or not value else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def _costs(services: Sequence[ServiceStatus]) -> str:
+    rows: list[tuple[str, ...]] = [COSTS_HEADER]
+    for service in services:
+        counted = (*service.replicas, *service.ended)
+        unknown = counted and not any(one.list_price for one in counted)
+        cells = ("?", "?", "?") if unknown else _cost_cells(service.list_price, sign=_sign(counted))
+        rows.append((service.run, *cells))
+        if service.ended:
+            rows.append(_ended_row(service.ended))
+    return table(rows, right=_COSTS_NUMBERS)
 
 
 def _ended_row(ended: Sequence[EndedReplica]) -> tuple[str, ...]:
     costs = [one.list_price for one in ended if one.list_price is not None]
     _, today, month = _cost_cells(added(costs), sign=_sign(ended)) if costs else ("?", "?", "?")
-    return f"  ended this month: {len(ended)}", "", "", "", "", "", "", today, month
+    return f"  of these, ended this month: {len(ended)}", "", today, month
 
 
 def _cost_cells(costs: Costs, *, sign: str) -> tuple[str, str, str]:
@@ -97,15 +147,20 @@ def _about_services(services: Sequence[ServiceStatus]) -> Iterator[str]:
         yield f"{service.run}: {service.url or 'no pulumi up has succeeded yet'}{model}"
         if service.minimum != service.maximum:
             yield f"  replicas: {service.minimum} to {service.maximum}"
+        if service.roll is not None:
+            yield f"  roll: {service.roll}"
+        for replica in service.replicas:
+            if len(state := _state(replica)) > _LONGEST_STATE:
+                yield f"  {replica.instance}: {state}"
         if service.problem is not None:
             yield f"  last problem: {printable(service.problem)}"
         yield from _unanswered(service.unanswered)
 
 
-def _gateway(gateway: GatewayStatus) -> Iterator[str]:
+def _gateway(gateway: GatewayStatus, now: datetime) -> Iterator[str]:
     yield f"Gateway {gateway.stack}: {gateway.url or 'no pulumi up has succeeded yet'}"
     if gateway.keys is not None:
-        yield f"  keys: {_listed(gateway.keys)}"
+        yield f"  keys: {', '.join(described(key, now) for key in gateway.keys) or 'none'}"
     if gateway.runs is not None:
         yield f"  runs: {_listed(gateway.runs)}"
     if gateway.claimed:
@@ -129,7 +184,8 @@ def _unanswered(questions: Iterable[str]) -> Iterator[str]:
 
 
 def _local_row(run: LocalRun, now: datetime) -> tuple[str, ...]:
-    return run.run, "serving", _age(now - run.since), run.url, printable(run.model or "-")
+    rates = (_rate(run.requests_per_second), _rate(run.tokens_per_second))
+    return run.run, run.state, _age(now - run.since), *rates, run.url, printable(run.model or "-")
 
 
 def _prices(status: Status) -> str:

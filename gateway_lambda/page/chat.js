@@ -86,6 +86,8 @@ function finish(text, element, seen, stopped) {
   element.append(made("div", { className: "figures" }, figures.join(" · ")));
   $("conversation").scrollTop = $("conversation").scrollHeight;
   tell(`${stopped ? "Stopped" : "The answer is complete"}: ${figures.join(", ")}. ${text.data}`);
+  clearTimeout(looking);
+  looking = setTimeout(look, 10000); // shows what the run did in the last minute
 }
 
 // A stopped answer brings no count of its tokens. Then the pieces of the stream are counted, which are about as many.

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway_lambda.registry.table import StateItem
 
-_SERVING, _LEAVING = "serving", "being replaced"
+SERVING, LEAVING = "serving", "being replaced"
 """Two steps of the boot script (infra/planning/boot)."""
 _QUIET = 15 * 60
 """Seconds after which a replica that starts and says nothing does not count. It says each part of its start, and writes
@@ -54,7 +54,7 @@ def report(items: Sequence[StateItem], now: float) -> Report:
     return Report(
         starting=bool(starting),
         failed=newest.final,
-        step=shown.step if shown is not None and shown.step not in (_SERVING, _LEAVING) else None,
+        step=shown.step if shown is not None and shown.step not in (SERVING, LEAVING) else None,
         percent=None if shown is None or shown.percent is None else int(shown.percent),
         problem=None if failed is None else failed.cause,
         ready=len(serving),
@@ -69,7 +69,7 @@ def _last(item: StateItem) -> float:
 
 
 def _serves(item: StateItem) -> bool:
-    return item.step == _SERVING and item.cause is None
+    return item.step == SERVING and item.cause is None
 
 
 def _starts(item: StateItem) -> bool:

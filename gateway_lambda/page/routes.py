@@ -29,6 +29,7 @@ class PageRoutes:
         self, registry: RegistrySource, runs: Runs, upstream: Upstream, domain: str, show_model: ShowModel
     ) -> None:
         self._registry = registry
+        self._recent = runs.recent
         self._states = States(registry, runs, upstream)
         self._domain = domain
         self._show_model = show_model
@@ -70,6 +71,8 @@ class PageRoutes:
             address = base.replace(f"//{name}.", f"//{service.run}.", 1)
         shown: dict[str, Any] = {"run": service.run, "url": address, "auth": service.auth, "state": state.name}
         shown.update(_said(state))
+        if self._recent is not None:
+            shown["requests_per_second"], shown["tokens_per_second"] = self._recent.rates(service.run)
         if state.count is not None:
             shown["replicas"] = {"count": state.count, "ready": state.ready}
         shown["min_replicas"] = service.min_replicas

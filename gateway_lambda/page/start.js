@@ -43,4 +43,6 @@ $("question").addEventListener("keydown", (event) => {
 $("settings").open = matchMedia("(min-width: 52rem)").matches;
 makeTabs();
 showChosen();
-look();
+await look();
+// With a keyboard, the user can write at once. On a phone, this would open the keyboard over the page.
+if (document.activeElement === document.body && matchMedia("(hover: hover) and (pointer: fine)").matches) $(chosen ? "question" : "key").focus();

@@ -2,9 +2,10 @@
 // What goes wrong, in plain words.
 const STATES = {
   ready: ["Ready", "A replica answers."],
+  starting: ["Starting", "A replica starts. It does not answer yet."],
   asleep: ["Asleep", "It has no replica now. A request starts one, which takes some minutes."],
   down: ["Not up", "No replica can be reached. It may be starting, or it has stopped."],
-  failing: ["Failing", "Its replicas can be reached, but they fail."],
+  failing: ["Failing", "Its replicas fail."],
   unknown: ["Not known", "The gateway cannot tell without a request."],
 };
 
@@ -24,6 +25,7 @@ function words(problem, model) {
   if (code === "rate_limit_exceeded") return `The limit of requests is reached.${wait}`;
   if (status === 429) return `The model has too much to do.${wait}`;
   if (status === 502 || status === 503) {
+    if (model?.state === "starting") return `The model is starting${model.step ? `: ${stepOf(model)}` : ""}. Try again when it is ready.`;
     if (model?.state === "asleep" || model?.min_replicas === 0) {
       return "The model is asleep or starting. Your request wakes it, which takes some minutes. Then try again.";
     }

@@ -16,6 +16,7 @@ from gateway_lambda.errors import unavailable
 from gateway_lambda.registry.items import Item, items_in, read_items
 from gateway_lambda.registry.table import StateItem, Table
 from gateway_lambda.registry.table_client import NO_ANSWER, TableClient
+from gateway_lambda.registry.table_counters import TableCounters
 
 if TYPE_CHECKING:
     from gateway_lambda.registry.state_items import StateItems
@@ -45,8 +46,8 @@ class DynamoRegistry:
     def __init__(self, name: str, environment: Mapping[str, str], clock: Callable[[], float] = time.time) -> None:
         """Raises `RegistryError` if a setting is missing, so that the table can never be read."""
         self._clock = clock
-        self._environment = environment
         self._client = TableClient(name, environment, clock)
+        self.counters = TableCounters(self._client.another())
         self._states: StateItems | None = None
         self._table: Table | None = None
         self._pages: list[bytes] = []
@@ -74,8 +75,7 @@ class DynamoRegistry:
             # Imported here: a function that starts for a request has no time for what only the page asks.
             from gateway_lambda.registry.state_items import StateItems
 
-            client = TableClient(self._client.name, self._environment, self._clock)
-            self._states = StateItems(client, self._clock)
+            self._states = StateItems(self._client.another(), self._clock)
         return await self._states.of(run)
 
     def _copy(self) -> Table:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from gateway_lambda.registry.counters import MemoryCounters
 from gateway_lambda.registry.record import Key, Registry, Service
 from gateway_lambda.registry.table import StateItem, Table
 
@@ -31,6 +32,7 @@ class FileRegistry:
     def __init__(self, path: str) -> None:
         """Raises `RegistryError` if the file cannot be read."""
         self._path = path
+        self.counters = MemoryCounters()
         self._stamp: _Stamp | None = None
         try:
             self._stamp = self._look()

@@ -98,7 +98,7 @@ def _claim(item: Item, model: str) -> ModelClaim:
 def _key(item: Item, name: str) -> Key:
     if "record" in item:
         return msgspec.structs.replace(_decoded(item, "record", Key), name=name)
-    fields = {field: plain(item[field]) for field in ("sha256", "runs", "requests_per_minute") if field in item}
+    fields = {field: plain(item[field]) for field in Key.__struct_fields__ if field in item}
     return msgspec.convert({**fields, "name": name}, Key)
 
 

@@ -21,6 +21,8 @@ _TOKEN = re.compile(r"\s*[!-~]+\s*")
 _LEAST_RATE, _MOST_RATE = 1e-6, 1e18
 """Requests a second that can be reckoned with: the times to wait stay numbers."""
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Moment = Annotated[int, msgspec.Meta(ge=-62_135_596_800, le=253_402_300_799)]
+"""Seconds since 1970, of the years 1 to 9999."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -130,8 +132,19 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Hex digest of the key's UTF-8 bytes."""
     runs: list[str] | None = None
     """Run names the key may use; `["*"]` or `None`: all."""
+    expires: Moment | None = None
+    """From when on the key is refused, in seconds since 1970; `None`: never."""
     requests_per_minute: Positive | None = None
-    """The most requests; `None`: any number."""
+    """The most requests; `None`: any number. The keys of one person (`alice`, `alice@2`) count together."""
+    tokens_per_day: Positive | None = None
+    """The most tokens of prompts and answers in a day in UTC. A request is let in as long as fewer are used."""
+    max_concurrent: Positive | None = None
+    """The most requests at the same time."""
+
+
+def person(key: str) -> str:
+    """Return whose key it is, by the key's name: `alice` for `alice` and for `alice@2`."""
+    return key.partition("@")[0]
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):

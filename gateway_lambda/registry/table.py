@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from gateway_lambda.registry.counters import Counters
 from gateway_lambda.registry.record import Key, ModelClaim, Registry, Service
 
 _LOG = logging.getLogger(__name__)
@@ -101,6 +102,11 @@ class StateItem(msgspec.Struct, frozen=True, kw_only=True):
 
 class RegistrySource(Protocol):
     """Where the registry's state comes from. Both calls answer from memory whenever that is fresh enough."""
+
+    @property
+    def counters(self) -> Counters:
+        """Where requests are counted for limits."""
+        ...
 
     async def table(self) -> Table:
         """The state to serve a request by."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -67,6 +68,12 @@ class TableClient:
         except BadAddress as problem:
             raise RegistryError(f"DynamoDB's address {base!r} cannot be used: {problem}") from None
 
+    def another(self) -> TableClient:
+        """Return a client of the same table with connections of its own."""
+        other = copy(self)
+        other._replica = Replica(self._replica.base, None, tls=self._replica.tls)
+        return other
+
     def close(self) -> None:
         """End all connections, also those of requests that wait."""
         self._replica.close()
@@ -91,15 +98,13 @@ class TableClient:
                 return pages
             query["ExclusiveStartKey"] = following
 
-    async def ask(self, operation: str, asked: Mapping[str, Any], *, new: bool = False) -> bytes:
+    async def ask(self, operation: str, asked: Mapping[str, Any]) -> bytes:
         """Return the body of DynamoDB's answer to an operation such as `Query`.
 
         A connection that was idle can have ended while the function was frozen. If nothing came back on it, the request
-        goes out once more, on another one. `new`: idle connections are closed instead. Raises what is in `NO_ANSWER`.
+        goes out once more, on another one. Raises what is in `NO_ANSWER`.
         """
         request = self._request(operation, msgspec.json.encode({"TableName": self.name, **asked}))
-        while new and (old := self._replica.idle_connection()):
-            old.end()
         idle = self._replica.idle_connection()
         if idle is not None:
             try:

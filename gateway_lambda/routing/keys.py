@@ -1,4 +1,5 @@
-"""Which caller may use which run. The registry has only the SHA-256 of each key.
+"""Which caller may use which run. The registry has only the SHA-256 of each key. A key
+that has expired counts as unknown.
 
 A run that the caller may not use gets the same answer as a run that does not exist, so that no answer tells a name.
 """
@@ -6,6 +7,7 @@ A run that the caller may not use gets the same answer as a run that does not ex
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 
@@ -26,7 +28,7 @@ class Admission:
 
     def __init__(self, registry: RegistrySource) -> None:
         self._registry = registry
-        self._limits = KeyLimits()
+        self._limits = KeyLimits(registry.counters)
 
     async def admitted(
         self, exchange: Exchange, table: Table, named: Named, name: str, missing: Missing, key: Key | None = None
@@ -34,14 +36,14 @@ class Admission:
         """Return the service that answers, and the table that has it. Of several, their weights and chance decide.
 
         `key`: the caller's key, if it is known that `table` has it.
-        Raises what `allowed` raises, and `ServiceError` (429) if the key has no requests left.
+        Raises what `allowed` raises, and `GatewayError` (429) if a limit of the key is reached.
         """
         services, key, table = await self.allowed(exchange, table, named, name, missing, key)
         service = services[0] if len(services) == 1 else _by_weight(services)
         exchange.run = service.run
         exchange.model = None if service.model is None else service.model.name
-        if service.auth and key is not None and key.requests_per_minute is not None:
-            self._limits.count(exchange, key.name, key.requests_per_minute)
+        if service.auth and key is not None and (key.requests_per_minute or key.tokens_per_day or key.max_concurrent):
+            await self._limits.begin(exchange, key)
         return service, table
 
     async def allowed(
@@ -61,7 +63,7 @@ class Admission:
         if services:
             return services, key, table
         if key is None and table.any_closed:
-            raise refusal(exchange.authorization)
+            raise refusal(exchange.authorization, table)
         raise missing(name)
 
 
@@ -73,9 +75,10 @@ async def known_key(authorization: bytes | None, registry: RegistrySource, table
 
 
 def held_key(authorization: bytes | None, table: Table) -> Key | None:
-    """Return the key in an Authorization header, if `table` has it. The registry is not read."""
+    """Return the key in an Authorization header, if `table` has it and it has not expired. The registry is not read."""
     secret = _bearer(authorization) if table.has_keys else None
-    return table.key(sha256(secret).hexdigest()) if secret else None
+    key = table.key(sha256(secret).hexdigest()) if secret else None
+    return None if key is None or (key.expires is not None and time.time() >= key.expires) else key
 
 
 def may_use(key: Key | None, service: Service) -> bool:
@@ -85,9 +88,14 @@ def may_use(key: Key | None, service: Service) -> bool:
     return key is not None and (key.runs is None or "*" in key.runs or service.run in key.runs)
 
 
-def refusal(authorization: bytes | None) -> RequestError:
-    """Return the 401 for a caller without a known key."""
-    if _bearer(authorization):
+def refusal(authorization: bytes | None, table: Table) -> RequestError:
+    """Return the 401 for a caller without a known key. `table`: what is known now."""
+    secret = _bearer(authorization)
+    key = table.key(sha256(secret).hexdigest()) if secret else None
+    if key is not None and key.expires is not None:
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(key.expires))
+        return invalid_key(f"the API key expired at {at} UTC; ask the person who runs the gateway for a new one")
+    if secret:
         return invalid_key("the API key is not known here; check it, or ask the person who runs the gateway for a key")
     return invalid_key("the request has no API key; send it in the header 'Authorization: Bearer <key>'")
 

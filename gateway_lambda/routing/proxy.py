@@ -53,7 +53,8 @@ async def pass_on(
     passed on; the Authorization header of an open run is. `patience`: how many seconds the service may be silent before
     and within its response, while no more of the request comes. Raises `GatewayError` before anything is sent.
     """
-    run.rates.check(exchange, path)
+    if run.rates is not None:
+        await run.rates.check(exchange, path)
     limit = asyncio.timeout(patience)
     body = await _request_body(exchange, limit, patience)
     query: bytes = exchange.scope["query_string"]
@@ -206,7 +207,9 @@ def readable_kind(headers: Iterable[Header]) -> bytes:
 
 
 def response_headers(exchange: Exchange, reply: Reply) -> list[Header]:
-    """Return the headers of a response that is passed back. An `x-request-id` of the upstream stays."""
+    """Return the headers of a response that is passed back. An `x-request-id` of the upstream stays. What it
+    says of its own limits does not, if the caller's key has limits.
+    """
     found = reply.headers
     last = dict(found)
     skipped = HOP_BY_HOP
@@ -215,6 +218,8 @@ def response_headers(exchange: Exchange, reply: Reply) -> list[Header]:
     if reply.status in (204, 304):
         skipped |= {b"content-length"}
     kept = [header for header in found if header[0] not in skipped]
+    if exchange.limits:
+        kept = [header for header in kept if not header[0].startswith(b"x-ratelimit-")]
     if b"x-request-id" not in last or b"x-request-id" in skipped:
         kept.append((b"x-request-id", exchange.request_id))
     return kept

@@ -1,64 +1,60 @@
 """How many requests a client may make of a run: the record's `rate_limits`.
 
 It counts as nginx's `limit_req … nodelay` does, which dstack uses: each request adds one, each second takes `rps` away,
-and a request that would exceed `burst` is refused. Each process counts separately.
+and a request that would exceed `burst` is refused.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from urllib.parse import unquote_to_bytes
 
+import msgspec
+
 from gateway_lambda.errors import ServiceError
+from gateway_lambda.registry.counters import SECOND, Counters, Entry, Limits, per_second
 from gateway_lambda.registry.record import RateLimit
 from gateway_lambda.server.exchange import Exchange
 
-_MOST_CLIENTS = 10_000
-"""Clients that are remembered for a limit; beyond them, those are forgotten that have nothing against them."""
-
 
 class RateLimits:
-    """The limits of one run, and their counts."""
+    """The limits of one run. `now`: in nanoseconds since 1970."""
 
-    def __init__(self, limits: Sequence[RateLimit], now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, run: str, limits: Sequence[RateLimit], counters: Counters, now: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._run = run
         longest_first = sorted(limits, key=lambda limit: len(limit.prefix), reverse=True)
-        self._limits = [(limit.prefix.encode(), limit, dict[bytes, tuple[float, float]]()) for limit in longest_first]
+        self._limits = [
+            (limit.prefix.encode(), limit, Limits(per_second(limit.rps, limit.burst)), msgspec.json.encode(limit))
+            for limit in longest_first
+        ]
+        self._counters = counters
         self._now = now
 
-    def check(self, exchange: Exchange, path: bytes) -> None:
+    async def check(self, exchange: Exchange, path: bytes) -> None:
         """Count a request for a raw path. Raises `ServiceError` (429 with the seconds to wait)."""
-        if not self._limits:
-            return
         plain = unquote_to_bytes(path)
-        for prefix, limit, counts in self._limits:
+        for prefix, limit, limits, written in self._limits:
             if plain.startswith(prefix):
                 client = exchange.caller() if limit.header is None else exchange.header(limit.header.lower().encode())
                 if client:
-                    self._count(limit, counts, client)
+                    # A changed limit counts from the beginning. What tells clients apart can be an address or a key.
+                    counter = f"run#{self._run}#{sha256(written + client).hexdigest()[:32]}"
+                    await self._count(Entry(counter, limits, exchange.request_id.decode(), self._now()), limit)
                 return
 
-    def _count(self, limit: RateLimit, counts: dict[bytes, tuple[float, float]], client: bytes) -> None:
-        now = self._now()
-        count, since = counts.get(client, (-1.0, now))
-        count = max(0.0, count - (now - since) * limit.rps + 1)
-        if count > limit.burst:
-            wait = max(1, math.ceil((count - limit.burst) / limit.rps))
-            raise ServiceError(
-                429,
-                f"this client sent more than {limit.rps:g} requests a second to {limit.prefix}; wait {wait} s",
-                "rate_limit_exceeded",
-                headers=((b"retry-after", b"%d" % wait),),
-            )
-        if len(counts) >= _MOST_CLIENTS and client not in counts:
-            _forget(counts, limit.rps, now)
-        counts[client] = (count, now)
-
-
-def _forget(counts: dict[bytes, tuple[float, float]], rps: float, now: float) -> None:
-    for client, (count, since) in list(counts.items()):
-        if count <= (now - since) * rps:
-            del counts[client]
-    if len(counts) >= _MOST_CLIENTS:
-        counts.clear()
+    async def _count(self, entry: Entry, limit: RateLimit) -> None:
+        verdict = await self._counters.begin(entry)
+        rate = entry.limits.rate
+        if verdict is None or verdict.refused is None or rate is None:
+            return
+        wait = max(1, -(-(verdict.counted.occupied_until - rate.ahead - entry.begun) // SECOND))
+        raise ServiceError(
+            429,
+            f"this client sent more than {limit.rps:g} requests a second to {limit.prefix}; wait {wait} s",
+            "rate_limit_exceeded",
+            headers=((b"retry-after", b"%d" % wait),),
+        )

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from gateway_lambda.errors import Header
 from gateway_lambda.generation.generator import Generator
+from gateway_lambda.registry.counters import Counters
 from gateway_lambda.registry.record import Model, Service
 from gateway_lambda.registry.table import Table
 from gateway_lambda.routing.demand_metric import DemandMetric
 from gateway_lambda.routing.rate_limits import RateLimits
+from gateway_lambda.routing.recent_use import RecentUse
 from gateway_lambda.upstream.replica import Replica, replicas_at
 
 MakeGenerator = Callable[[Model, list[Replica], list[Header]], Generator]
@@ -21,10 +23,13 @@ class Run:
 
     __slots__ = ("generator", "prefix", "rates", "replicas", "service", "upstream_key")
 
-    def __init__(self, service: Service, replicas: list[Replica], make_generator: MakeGenerator) -> None:
+    def __init__(
+        self, service: Service, replicas: list[Replica], make_generator: MakeGenerator, counters: Counters
+    ) -> None:
         self.service = service
         self.replicas = replicas
-        self.rates = RateLimits(service.rate_limits)
+        limits = service.rate_limits
+        self.rates = RateLimits(service.run, limits, counters) if limits else None
         self.prefix = b""
         """The path of the model's own API."""
         self.upstream_key: list[Header] = []
@@ -47,13 +52,23 @@ class Run:
 class Runs:
     """The runs in use; each is made at its first request and dropped when its record changes.
 
-    `upstream`: the base URL of runs whose record has none; it can be empty.
+    `upstream`: the base URL of runs whose record has none; it can be empty. `recent`: what they did lately, if this
+    process sees all their requests.
     """
 
-    def __init__(self, upstream: str, make_generator: MakeGenerator, demand: DemandMetric) -> None:
+    def __init__(
+        self,
+        upstream: str,
+        make_generator: MakeGenerator,
+        demand: DemandMetric,
+        counters: Counters,
+        recent: RecentUse | None = None,
+    ) -> None:
+        self.recent = recent
         self._upstream = [upstream] if upstream else []
         self._make_generator = make_generator
         self._demand = demand
+        self._counters = counters
         self._table: Table | None = None
         self._runs: dict[str, Run] = {}
 
@@ -65,7 +80,7 @@ class Runs:
 
     def of(self, service: Service, table: Table, *, demand: bool = True) -> Run:
         """The run of a service that `table` holds, for a request to it. Without `demand`, it wakes no run."""
-        if demand:
+        if demand and service.min_replicas == 0:
             self._demand.note(service)
         if table is not self._table:
             self._runs = {name: run for name, run in self._runs.items() if table.run(name) is run.service}
@@ -84,4 +99,4 @@ class Runs:
     def _make(self, service: Service) -> Run:
         bases = self._upstream if service.url is None else service.url
         replicas = replicas_at([bases] if isinstance(bases, str) else bases, service.host)
-        return Run(service, replicas, self._make_generator)
+        return Run(service, replicas, self._make_generator, self._counters)

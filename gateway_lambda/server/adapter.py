@@ -13,12 +13,10 @@ from urllib.parse import unquote
 
 import msgspec
 
-from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import Header, RequestError
-from gateway_lambda.server.climbing import refuse_climbing
-from gateway_lambda.server.cross_origin import open_to
+from gateway_lambda.server.climbing import REFUSED, refuse_climbing
 from gateway_lambda.server.deadline import SECONDS, seconds_to_answer
-from gateway_lambda.server.exchange import Exchange, Send
+from gateway_lambda.server.exchange import Send
 from gateway_lambda.server.request_body import Message, Receive
 
 _CONTEXT = b"x-amzn-request-context"
@@ -34,12 +32,8 @@ _STAGE = re.compile("[A-Za-z0-9_-]+")
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def behind_adapter(application: Application, origins: AllowedOrigins | None = None) -> Application:
-    """Return an ASGI application for use behind the adapter: each header once, and a payload of at least one byte.
-
-    `origins`: whose pages can read an error that is made here; `None`: all.
-    """
-    origins = origins or AllowedOrigins()
+def behind_adapter(application: Application) -> Application:
+    """Return an ASGI application for use behind the adapter: each header once, and a payload of at least one byte."""
 
     async def serve(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,17 +43,13 @@ def behind_adapter(application: Application, origins: AllowedOrigins | None = No
         kept = [header for header in headers if header[0] not in _ITS_OWN]
         response = _Response(scope["method"] == "HEAD", send)
         context = _context(headers)
+        # The adapter is on this machine; who asked it stands in X-Forwarded-For already.
+        inner = {**scope, "headers": kept, "client": None, "root_path": _before(scope["raw_path"], context)}
         try:
             # The adapter has resolved the path that it passes on.
             refuse_climbing(context.path.encode())
         except RequestError as error:
-            exchange = Exchange(scope, receive, response.send)
-            if exchange.origin is not None:
-                open_to(exchange.origin, exchange, origins)
-            await exchange.respond_error(error)
-            return
-        # The adapter is on this machine; who asked it stands in X-Forwarded-For already.
-        inner = {**scope, "headers": kept, "client": None, "root_path": _before(scope["raw_path"], context)}
+            inner[REFUSED] = error
         seconds = seconds_to_answer(headers)
         if seconds is not None:
             inner[SECONDS] = seconds

@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import GatewayError, ServiceError
+from gateway_lambda.server.climbing import REFUSED
 from gateway_lambda.server.cross_origin import open_to
 from gateway_lambda.server.deadline import SECONDS
 from gateway_lambda.server.exchange import Exchange, Listener, Send
 from gateway_lambda.server.request_body import ClientLeft, Message, Receive
+from gateway_lambda.server.waiting import CURRENT
 from gateway_lambda.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ class App:
 
     `answer` answers one exchange, and raises `GatewayError` as long as nothing was sent. `close` is called at the end
     of the lifespan. `listeners` are told of each exchange once, when its answer ends or when it gets none.
+    `open_exchanges` has those that are being answered.
     """
 
     def __init__(
@@ -33,7 +36,9 @@ class App:
         answer: Callable[[Exchange], Awaitable[None]],
         close: Callable[[], None],
         listeners: Sequence[Listener] = (),
+        open_exchanges: set[Exchange] | None = None,
     ) -> None:
+        self._open: set[Exchange] = set() if open_exchanges is None else open_exchanges
         self._listeners = listeners
         self._origins = AllowedOrigins(settings.allowed_origins)
         self._answer = answer
@@ -47,12 +52,16 @@ class App:
             await send({"type": "websocket.close", "code": 1003, "reason": "WebSockets are not supported"})
             return
         exchange = Exchange(scope, receive, send, self._listeners)
+        CURRENT.set(exchange)
+        self._open.add(exchange)
         seconds = scope.get(SECONDS)
         if seconds is not None:
             exchange.end_within(seconds)
         if exchange.origin is not None:
             open_to(exchange.origin, exchange, self._origins)
         try:
+            if REFUSED in scope:
+                raise scope[REFUSED]
             await self._answer(exchange)
         except GatewayError as error:
             exchange.error = error.code
@@ -77,7 +86,9 @@ class App:
                 await exchange.respond_error(error)
         finally:
             exchange.close()
-            await exchange.end()
+            self._open.discard(exchange)
+            if exchange.listeners:
+                await exchange.end()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while (await receive())["type"] != "lifespan.shutdown":

@@ -6,6 +6,8 @@ import re
 
 from gateway_lambda.errors import RequestError
 
+REFUSED = "servestack.refused"
+"""The ASGI scope's key for the error of a path that climbed before it was resolved."""
 _SEPARATOR = rb"(?:[/\\]|%(?:25)*(?:2f|5c))"
 _DOT = rb"(?:\.|%(?:25)*2e)"
 _CLIMBING = re.compile(rb"(?:^|%b)%b{2}(?=%b|;|%%(?:25)*3b|$)" % (_SEPARATOR, _DOT, _SEPARATOR), re.IGNORECASE)

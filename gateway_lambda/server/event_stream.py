@@ -38,7 +38,6 @@ class EventStream:
     def __init__(
         self, exchange: Exchange, settings: Settings, opening: Callable[[], tuple[list[Header], bytes]]
     ) -> None:
-        exchange.stream = True
         self._exchange = exchange
         self._opening = opening
         self._keep_alive = settings.keep_alive
@@ -76,6 +75,7 @@ class EventStream:
             self._side.cancel()
 
     async def _begin(self) -> bytes:
+        self._exchange.stream = True
         headers, data = self._opening()
         await self._exchange.start(200, [*_HEADERS, *headers])
         return data

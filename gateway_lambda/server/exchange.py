@@ -13,7 +13,7 @@ from gateway_lambda.content_coding import check_coding, decoded_request
 from gateway_lambda.errors import JSON_TYPE, GatewayError, Header, RequestError, out_of_time, stopping, too_large
 from gateway_lambda.server.answer_form import AnswerForm
 from gateway_lambda.server.open_bodies import OpenBodies
-from gateway_lambda.server.recorded import Recorded
+from gateway_lambda.server.recorded import OTHER, Recorded
 from gateway_lambda.server.request_body import Message, Receive, rest_of_body
 from gateway_lambda.server.request_head import caller_of, length_in
 
@@ -40,7 +40,6 @@ class Exchange(Recorded):
 
     __slots__ = (
         "_held",
-        "_listeners",
         "_open_bodies",
         "_out_of_time",
         "_send",
@@ -54,6 +53,7 @@ class Exchange(Recorded):
         "form",
         "hosts",
         "limits",
+        "listeners",
         "origin",
         "preflight",
         "receive",
@@ -65,7 +65,8 @@ class Exchange(Recorded):
         self.begun = time.monotonic()
         self.first_byte = self.first_token = self.ended = self.held = 0.0
         self.error = self.key = self.run = self.model = self.usage = None
-        self.stream = self.client_left = False
+        self.stream = self.client_left = self.failed = False
+        self.route = OTHER
         self.status = 0
         self.scope = scope
         self.receive = receive
@@ -95,7 +96,8 @@ class Exchange(Recorded):
         """Headers with the rest of the limit of the caller's key."""
         self.started = False
         """The status has been sent."""
-        self._listeners = listeners
+        self.listeners = listeners
+        """They are told of the end of this request, in this order."""
         self.done = False
         self._out_of_time = False
         self._open_bodies: OpenBodies | None = None
@@ -203,7 +205,7 @@ class Exchange(Recorded):
         too, the gateway's do, and every preflight succeeds: the page then reads the error of its request."""
         self.started = True
         if self.limits:
-            headers = [*(each for each in headers if not each[0].lower().startswith(b"x-ratelimit-")), *self.limits]
+            headers = [*headers, *self.limits]
         if self.cross_origin and all(name.lower() != b"access-control-allow-origin" for name, _ in headers):
             headers = [*headers, *self.cross_origin]
             if self.preflight:
@@ -219,15 +221,15 @@ class Exchange(Recorded):
     async def finish(self, data: bytes = b"") -> None:
         """The body's last piece. The listeners are told before: a function may be frozen as soon as it has gone out."""
         self.done = True
-        if self._listeners:
+        if self.listeners:
             await self.end()
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def end(self) -> None:
         """Tell the listeners, once, that the request has ended."""
-        listeners, self._listeners = self._listeners, ()
-        if not self.ended:
-            self.ended = time.monotonic()
+        listeners, self.listeners = self.listeners, ()
+        self.ended = time.monotonic()
+        self.failed = self.status >= 500 or (self.error is not None and self.status < 400)
         for listener in listeners:
             try:
                 waiting = listener(self)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+HEALTH = "/healthz"
+"""The route of health checks, of which nothing is written down."""
+OTHER = "/…"
+"""The route of a request for a path that the gateway does not know."""
+
 
 class Usage(msgspec.Struct):
     """The tokens of one request, as the server of the model counts them. `None`: nobody has counted them."""
@@ -25,6 +30,7 @@ class Recorded:
         "client_left",
         "ended",
         "error",
+        "failed",
         "first_byte",
         "first_token",
         "held",
@@ -33,6 +39,7 @@ class Recorded:
         "model",
         "path",
         "request_id",
+        "route",
         "run",
         "status",
         "stream",
@@ -42,11 +49,15 @@ class Recorded:
     method: str
     path: bytes
     """As the client sent it, without the query."""
+    route: str
+    """One of a limited number: nothing of it is the client's own words."""
     request_id: bytes
     status: int
     """0: the status has not been sent."""
     error: str | None
     """The code of what went wrong, also after the status was sent."""
+    failed: bool
+    """The gateway or the upstream could not serve it: a status from 500, or a stream that did not come to its end."""
     client_left: bool
     key: str | None
     """The name of the caller's key, if it is known."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 from gateway_lambda.errors import ServiceError, unavailable
+from gateway_lambda.server.waiting import note_wait
 from gateway_lambda.upstream.health import BUSY
 from gateway_lambda.upstream.replica import Replica
 
@@ -75,14 +75,18 @@ class ReplicaChooser:
         if not left:
             raise unavailable("no replica of this run is up; try again shortly")
         loop = asyncio.get_running_loop()
-        until = loop.time() + _LONGEST_WAIT
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
+        since = loop.time()
+        try:
+            async with asyncio.timeout_at(since + _LONGEST_WAIT):
                 while any(replica.health.probe for replica in left):
                     await left[0].health.news.wait()
                     replica = self._best(replicas, tried)
                     if replica is not None:
                         return replica
+        except TimeoutError:
+            pass
+        finally:
+            note_wait(loop.time() - since)
         return min(left, key=partial(_doubts, loop.time()))
 
     def _look_after(self, replica: Replica) -> None:

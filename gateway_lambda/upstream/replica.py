@@ -25,10 +25,13 @@ _IDLE_FOR = 60.0
 class Replica(Owner):
     """One base URL. Idle connections are used again, the one used last first, so that the others grow old and go."""
 
-    __slots__ = ("_idle", "_open", "_tls", "address", "base", "health", "in_flight", "lost", "question")
+    __slots__ = ("_idle", "_open", "address", "base", "health", "in_flight", "lost", "question", "tls")
 
-    def __init__(self, base: str, host: str | None, news: News | None = None) -> None:
-        """`host`: the Host header to send instead of the URL's own. `news`: as of `Health`. Raises `BadAddress`."""
+    def __init__(
+        self, base: str, host: str | None, news: News | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """`host`: the Host header to send instead of the URL's own. `news`: as of `Health`. `tls`: that of another
+        replica; `None`: a new one, which takes 18 ms. Raises `BadAddress`."""
         self.base = base.rstrip("/")
         self.in_flight = 0
         """Requests that wait for their answer's end."""
@@ -40,7 +43,7 @@ class Replica(Owner):
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self.address = address(self.base, host)
-        self._tls = ssl.create_default_context() if self.address.tls else None
+        self.tls = (tls or ssl.create_default_context()) if self.address.tls else None
 
     def request(
         self,
@@ -112,8 +115,8 @@ class Replica(Owner):
                         str(numeric[0]),
                         place.port,
                         family=family,
-                        ssl=self._tls,
-                        server_hostname=place.name if self._tls else None,
+                        ssl=self.tls,
+                        server_hostname=place.name if self.tls else None,
                     )
                 return connection
             except (OSError, TimeoutError) as failed:

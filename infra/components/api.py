@@ -63,6 +63,8 @@ class Api(pulumi.ComponentResource):
 
     rest_api: pulumi.Output[str]
     """Its id."""
+    name: pulumi.Output[str]
+    """As CloudWatch calls it."""
     stage: pulumi.Output[str]
     """The stage's name, known once it is there."""
     own_url: pulumi.Output[str]
@@ -111,6 +113,7 @@ class Api(pulumi.ComponentResource):
         )
         stage = self._stage(name, api, deployment, permission, args)
         self.rest_api = api.id
+        self.name = api.name
         self.stage = stage.stage_name
         self.own_url = stage.invoke_url
         self.register_outputs({"rest_api": self.rest_api, "own_url": self.own_url})

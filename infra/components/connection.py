@@ -11,6 +11,7 @@ import pulumi
 
 from infra.configuration import ConfigurationError, Problem
 from infra.planning import ServicePlan
+from infra.planning.alarms import topic_problems
 from infra.planning.gateway import LONGEST_HOST
 
 VERSION = 1
@@ -95,6 +96,7 @@ def _problems(plan: ServicePlan, value: object) -> list[Problem]:
     return [
         *_region_problems(plan, connection.region),
         *_zone_problems(plan, connection.region),
+        *topic_problems(plan.alarms, connection.region),
         *_host_problems(connection.host(plan.run)),
     ]
 

@@ -14,16 +14,16 @@ RETENTION_DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionRoleArgs:
-    """What the function reads."""
+    """The table that the function reads, and counts limits in."""
 
     table_arn: pulumi.Input[str]
 
 
 class FunctionRole(pulumi.ComponentResource):
-    """A role with one inline policy: the registry, its own log group, its addresses in the VPC. Lambda deletes the
-    function's network interfaces by this role, some time after the function; without it they would stay for ever
-    (lambda/latest/dg/configuration-vpc.html). Therefore whatever those interfaces hold is made after the policy, and
-    deleted before it."""
+    """A role with one inline policy: the registry, the counters of limits, its own log group, its addresses in the VPC.
+    Lambda deletes the function's network interfaces by this role, some time after the function; without it they would
+    stay for ever (lambda/latest/dg/configuration-vpc.html). Therefore whatever those interfaces hold is made after the
+    policy, and deleted before it."""
 
     arn: pulumi.Output[str]
     log_group: pulumi.Output[str]
@@ -48,7 +48,10 @@ class FunctionRole(pulumi.ComponentResource):
             role=role.name,
             policy=pulumi.Output.all(logs.arn, args.table_arn).apply(
                 lambda arns: policies.document(
-                    policies.write_logs(arns[0]), policies.read_registry(arns[1]), *policies.attach_to_network()
+                    policies.write_logs(arns[0]),
+                    policies.read_registry(arns[1]),
+                    policies.count_limits(arns[1]),
+                    *policies.attach_to_network(),
                 )
             ),
             opts=pulumi.ResourceOptions(parent=self),

@@ -9,9 +9,11 @@ from typing import Any
 
 import pulumi
 
-from infra.components.api import Api, ApiArgs
+from infra.components.alarms import Alarms, AlarmsArgs
+from infra.components.api import STAGE, Api, ApiArgs
 from infra.components.audit import Audit, AuditArgs
 from infra.components.connection import VERSION
+from infra.components.dashboard import Dashboard, DashboardArgs
 from infra.components.domain import Domain, DomainArgs, Zone
 from infra.components.existing_network import ExistingNetwork, ExistingNetworkArgs, FoundNetwork
 from infra.components.function import Function, FunctionArgs
@@ -21,6 +23,8 @@ from infra.components.network import Network, NetworkArgs
 from infra.components.registry import Registry, RegistryArgs
 from infra.components.teardown import Teardown, TeardownArgs
 from infra.planning import GatewayPlan
+from infra.planning.alarms import gateway_alarms
+from infra.planning.dashboard import gateway_widgets
 
 TEARDOWN = "teardown (if protected: pulumi config set protect false)"
 """Part of a name, because Pulumi's refusal to delete a protected resource shows the name, and says nothing else that a
@@ -53,8 +57,8 @@ class Gateway(pulumi.ComponentResource):
     name_servers: Sequence[str]
     connection: Mapping[str, pulumi.Input[Any]]
     """What a service stack reads: `infra.components.connection.Connection`, and nothing else."""
-    log_group: pulumi.Output[str]
-    """Name of the function's log group."""
+    dashboard: pulumi.Output[str]
+    """Address of the gateway's dashboard."""
     serves: pulumi.CustomResource
     """What is created last: once it exists, the gateway answers."""
 
@@ -110,8 +114,9 @@ class Gateway(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         domain = self._domain(name, args, api)
-        optional = [part for part in (audit, domain) if part is not None]
-        everything = [registry, role, network, balancer, function, api, *optional]
+        dashboard, alarms = self._watch(name, plan, registry, function, api)
+        optional = [part for part in (audit, domain, alarms) if part is not None]
+        everything = [registry, role, network, balancer, function, api, dashboard, *optional]
         self.serves = Teardown(
             f"{name}-{TEARDOWN}",
             TeardownArgs(region=plan.region, table=registry.table, profile=args.profile),
@@ -124,7 +129,7 @@ class Gateway(pulumi.ComponentResource):
         )
         self.url = api.own_url if plan.domain is None else pulumi.Output.from_input(f"https://gateway.{plan.domain}")
         self.api_keys = registry.api_keys
-        self.log_group = role.log_group
+        self.dashboard = dashboard.url
         self.name_servers = () if args.zone is None else tuple(args.zone.name_servers)
         self.connection = {
             "version": VERSION,
@@ -162,6 +167,23 @@ class Gateway(pulumi.ComponentResource):
             return None
         own = network.vpc_id if isinstance(network, Network) else None
         return Audit(name, AuditArgs(beside=registry.table_arn, vpc_id=own), pulumi.ResourceOptions(parent=self))
+
+    def _watch(
+        self, name: str, plan: GatewayPlan, registry: Registry, function: Function, api: Api
+    ) -> tuple[Dashboard, Alarms | None]:
+        """The dashboard, and the alarms, if someone is told."""
+        names: Mapping[str, pulumi.Input[str]] = {
+            "table": registry.table,
+            "function": function.function_name,
+            "api": api.name,
+            "stage": STAGE,
+        }
+        inside = pulumi.ResourceOptions(parent=self)
+        shown = DashboardArgs(widgets=gateway_widgets(plan), names=names, region=plan.region)
+        dashboard = Dashboard(name, shown, inside)
+        if plan.alarms is None:
+            return dashboard, None
+        return dashboard, Alarms(name, AlarmsArgs(told=plan.alarms, alarms=gateway_alarms(plan), names=names), inside)
 
     def _domain(self, name: str, args: GatewayArgs, api: Api) -> Domain | None:
         if args.plan.domain is None or args.zone is None:

@@ -9,9 +9,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.planning.table_items import REGISTRY, state_partition
+from infra.planning.table_items import LIMIT, REGISTRY, state_partition
 
 Statement = Mapping[str, Any]
+_LEADING = "dynamodb:LeadingKeys"
+"""The partition keys of a request (amazondynamodb/latest/developerguide/specifying-conditions.html)."""
 
 
 def document(*statements: Statement) -> str:
@@ -31,14 +33,20 @@ def write_logs(log_group_arn: str) -> Statement:
 
 
 def read_registry(table_arn: str) -> Statement:
-    """The gateway reads the registry and what replicas say of themselves, and writes nothing."""
-    keys = {"dynamodb:LeadingKeys": [REGISTRY, state_partition("*")]}
+    """The gateway reads the registry and what replicas say of themselves, and does not write to them."""
+    keys = {_LEADING: [REGISTRY, state_partition("*")]}
     return _allow(["dynamodb:Query"], table_arn, {"ForAllValues:StringLike": keys})
 
 
+def count_limits(table_arn: str) -> Statement:
+    """The gateway counts requests for limits in partitions of their own. It reads what they hold only from the answers
+    to its updates."""
+    return _allow(["dynamodb:UpdateItem"], table_arn, {"ForAllValues:StringLike": {_LEADING: [f"{LIMIT}*"]}})
+
+
 def write_state(table_arn: str, run: str) -> Statement:
-    """The replicas of a run say how far they are."""
-    return _allow(["dynamodb:PutItem"], table_arn, _partition(state_partition(run)))
+    """The replicas of a run say how far they are, and what they measure."""
+    return _allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], table_arn, _partition(state_partition(run)))
 
 
 def read_parameters(arn: str) -> Statement:
@@ -153,4 +161,4 @@ def _allow(actions: Sequence[str], resource: str, condition: Mapping[str, Any] |
 
 
 def _partition(key: str) -> Mapping[str, Any]:
-    return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [key]}}
+    return {"ForAllValues:StringEquals": {_LEADING: [key]}}

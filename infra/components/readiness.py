@@ -78,6 +78,8 @@ class ReadinessArgs:
     """What is waited for: `infra.readiness.Awaited`, of which some is known only when it is there."""
 
     plan: ServicePlan
+    stack: str
+    """Name of the service's stack."""
     region: pulumi.Input[str]
     group: pulumi.Input[str]
     target_group: pulumi.Input[str]
@@ -96,6 +98,7 @@ class Readiness(dynamic.Resource):
         plan = args.plan
         inputs: dict[str, pulumi.Input[Any]] = {
             "run": plan.run,
+            "stack": args.stack,
             "region": args.region,
             "group": args.group,
             "target_group": args.target_group,

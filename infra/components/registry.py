@@ -89,5 +89,8 @@ def known_key(key: ApiKey, text: str) -> record.Key:
         name=key.name,
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         runs=None if key.runs is None else list(key.runs),
+        expires=None if key.expires is None else int(key.expires.timestamp()),
         requests_per_minute=key.requests_per_minute,
+        tokens_per_day=key.tokens_per_day,
+        max_concurrent=key.max_concurrent,
     )

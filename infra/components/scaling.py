@@ -8,13 +8,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.planning.metrics import ARRIVALS, MINUTE, NAMESPACE
 from infra.planning.plan import Replicas, Scaling
 from infra.planning.text import decimal
-
-MINUTE = 60
-NAMESPACE, REQUESTS = "servestack", "Requests"
-"""The metric that the gateway writes for runs that may have no replica, by `Table` and `Run`: the load balancer counts
-nothing without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,9 +120,9 @@ class Scaler(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        requests = aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
+        arrivals = aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
             namespace=NAMESPACE,
-            metric_name=REQUESTS,
+            metric_name=ARRIVALS,
             dimensions={"Table": args.table, "Run": args.run},
             period=MINUTE,
             stat="Sum",
@@ -139,14 +135,14 @@ class Scaler(pulumi.ComponentResource):
             evaluation_periods=1,
             treat_missing_data="notBreaching",
             metric_queries=[
-                aws.cloudwatch.MetricAlarmMetricQueryArgs(id="requests", metric=requests),
+                aws.cloudwatch.MetricAlarmMetricQueryArgs(id="arrivals", metric=arrivals),
                 aws.cloudwatch.MetricAlarmMetricQueryArgs(
                     id="wanted", metric=_of_group(args.group, "GroupDesiredCapacity")
                 ),
                 aws.cloudwatch.MetricAlarmMetricQueryArgs(
                     id="unserved",
                     label="Requests a minute without a replica",
-                    expression="IF(wanted < 1, requests, 0)",
+                    expression="IF(wanted < 1, arrivals, 0)",
                     return_data=True,
                 ),
             ],

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.components.alarms import Alarms, AlarmsArgs
 from infra.components.connection import Connection
+from infra.components.dashboard import Dashboard, DashboardArgs
 from infra.components.launch_template import LaunchTemplate, LaunchTemplateArgs
 from infra.components.machine_image import MachineImage
 from infra.components.model_claim import ModelClaimArgs, ModelNameClaim
@@ -20,6 +22,8 @@ from infra.components.run_name import RunName, RunNameArgs
 from infra.components.scaling import Scaler, ScalerArgs
 from infra.components.target_group import TargetGroup, TargetGroupArgs
 from infra.planning import ServicePlan, boot
+from infra.planning.alarms import service_alarms
+from infra.planning.dashboard import service_widgets
 from infra.planning.private_ecr import pulled_by_role
 
 RETENTION_DAYS = 30
@@ -49,8 +53,8 @@ class Service(pulumi.ComponentResource):
     """Claims of the run's and the model's name, then secrets, role and target group, then the rule, the group,
     waiting until it serves, DNS, and the routing item; and back."""
 
-    log_group: pulumi.Output[str]
-    """Name of the replicas' log group."""
+    dashboard: pulumi.Output[str]
+    """Address of the run's dashboard."""
     serves: pulumi.CustomResource
     """What is created last: once it exists, requests reach the service."""
 
@@ -126,9 +130,9 @@ class Service(pulumi.ComponentResource):
         route = Route(
             name, RouteArgs(plan=plan, connection=connection, has_domain=args.has_domain, after=after), inside
         )
-        self.log_group = logs.name
+        self.dashboard = self._watch(name, args, claim, targets, replicas)
         self.serves = route.item
-        self.register_outputs({"log_group": self.log_group})
+        self.register_outputs({"dashboard": self.dashboard})
 
     def _claim(self, name: str, args: ServiceArgs, table: pulumi.Output[str]) -> pulumi.Resource:
         """What everything else is made after: the run name is this stack's, and the model name too, if there is one."""
@@ -157,6 +161,25 @@ class Service(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[run]),
         )
 
+    def _watch(
+        self, name: str, args: ServiceArgs, claim: pulumi.Resource, targets: TargetGroup, replicas: Replicas
+    ) -> pulumi.Output[str]:
+        """The dashboard, whose address is returned, and the alarms, if someone is told."""
+        plan, connection = args.plan, args.connection
+        names: Mapping[str, pulumi.Input[str]] = {
+            "table": connection.apply(lambda one: one.table),
+            "run": plan.run,
+            "group": replicas.group,
+            "balancer": connection.apply(lambda one: one.alb_arn_suffix),
+            "target_group": targets.arn_suffix,
+        }
+        inside = pulumi.ResourceOptions(parent=self)
+        if plan.alarms is not None:
+            alarms = AlarmsArgs(told=plan.alarms, alarms=service_alarms(plan), names=names, after=claim)
+            Alarms(name, alarms, inside)
+        region = connection.apply(lambda one: one.region)
+        return Dashboard(name, DashboardArgs(widgets=service_widgets(plan), names=names, region=region), inside).url
+
     def _serving(
         self,
         name: str,
@@ -173,6 +196,7 @@ class Service(pulumi.ComponentResource):
             f"{name}-readiness",
             ReadinessArgs(
                 plan=args.plan,
+                stack=args.owner.rpartition("/")[2],
                 region=args.connection.apply(lambda one: one.region),
                 group=replicas.group,
                 target_group=targets.arn,

@@ -17,13 +17,14 @@ from pydantic.fields import FieldInfo
 
 from infra.configuration.container import RegistryAuth, Volume
 from infra.configuration.gateway import Certificate, GatewayConfiguration
+from infra.configuration.keys import KeyOptions
 from infra.configuration.model import Limits, ModelConfiguration
 from infra.configuration.refusals import TYPES
 from infra.configuration.resources import Cpu, Disk, Gpu, Resources
 from infra.configuration.schema import configuration_schema
 from infra.configuration.section import Section
 from infra.configuration.service import ServiceConfiguration
-from infra.configuration.settings import GatewaySettings, KeyOptions, ServiceSettings
+from infra.configuration.settings import GatewaySettings, ServiceSettings
 from infra.configuration.traffic import Header, PartitioningKey, Probe, RateLimit, Scaling
 
 SECTIONS: Mapping[str, type[Section]] = {

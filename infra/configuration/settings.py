@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from infra.configuration.alarms import AlarmEmail, AlarmTopic, Budget, alarm_conflicts
 from infra.configuration.amounts import Duration, Positive, SizeRange, read_whole
 from infra.configuration.environment import Environment
 from infra.configuration.gateway import Domain
-from infra.configuration.names import STACK, run_name_rule
+from infra.configuration.keys import KeyOptions, Keys, read_list
+from infra.configuration.names import STACK
 from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPolicy, Zones
 from infra.configuration.resources import Cpu, Disk, Gpu
-from infra.configuration.section import Refusal, Section, problem
+from infra.configuration.section import Section, problem
 
 ANY_OR_NO_ORIGIN = frozenset(("*", "none"))
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")
@@ -25,36 +27,6 @@ def _is_a_stack(value: str) -> str:
     if not re.fullmatch(rf"{STACK}(/{STACK}/{STACK})?", value):
         rule = "`gateway` must be the name of the gateway's stack: at most 100 letters, digits, -, _ and ."
         raise problem(rule, "write a stack name, or org/project/stack")
-    return value
-
-
-def _read_keys(value: object) -> object:
-    """Return the options of each key by its name. The keys of a list have no options."""
-    if isinstance(value, Mapping):
-        names = list(cast("Mapping[object, object]", value))
-    elif isinstance(value, list | tuple):
-        names = list(cast("list[object]", value))
-    else:
-        raise problem("keys must be a list of names, or a map of names to options", "write names such as alice,bob")
-    for name in names:
-        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", name):
-            rule = (
-                "a key name must be at most 64 letters, digits, ., _, @ and -, and must begin with a letter or a digit"
-            )
-            remedy = "write a name such as alice, or alice@2 for her second key"
-            raise problem(rule, remedy, found=repr(name)[:80])
-        if names.count(name) > 1:
-            raise problem("each key name must be different", "remove the duplicate", found=f"{name} more than once")
-    return cast("object", value) if isinstance(value, Mapping) else dict.fromkeys(names)
-
-
-def _read_runs(value: object) -> object:
-    return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
-
-
-def _is_a_run(value: str) -> str:
-    if wrong := run_name_rule(value):
-        raise problem(*wrong)
     return value
 
 
@@ -78,9 +50,6 @@ ZoneId = Annotated[str, _identifier("a hosted zone", "Z[A-Z0-9]{4,40}")]
 VpcId = Annotated[str, _identifier("a VPC", "vpc-[0-9a-f]{8,17}")]
 SubnetId = Annotated[str, _identifier("a subnet", "subnet-[0-9a-f]{8,17}")]
 SubnetIds = Annotated[tuple[SubnetId, ...], Field(min_length=2)]
-RunNames = Annotated[
-    tuple[Annotated[str, AfterValidator(_is_a_run)], ...], BeforeValidator(_read_runs), Field(min_length=1)
-]
 
 
 def _is_an_origin(value: str) -> str:
@@ -99,38 +68,10 @@ def _stands_alone(value: tuple[str, ...]) -> tuple[str, ...]:
 
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_is_an_origin)], ...],
-    BeforeValidator(_read_runs),
+    BeforeValidator(read_list),
     AfterValidator(_stands_alone),
     Field(min_length=1),
 ]
-
-_LATER = "the gateway does not count this yet"
-
-
-class KeyOptions(Section, frozen=True):
-    """What a caller with this API key can do."""
-
-    refused: ClassVar[Mapping[str, Refusal]] = {
-        "expires": Refusal("API keys have no expiry date", "remove the key from `keys` when it must end"),
-        "tokens_per_day": Refusal(_LATER, "use requests_per_minute"),
-        "max_concurrent": Refusal(_LATER, "use requests_per_minute"),
-    }
-
-    runs: RunNames | None = Field(
-        default=None,
-        description="The names of the runs that the key can use: a list, or a,b. If not set, it can use all runs",
-    )
-    requests_per_minute: Positive | None = Field(
-        default=None, description="The most requests per minute. If not set, there is no limit"
-    )
-
-    @classmethod
-    def read_short_form(cls, value: object) -> object:
-        return {} if value in (None, "") else value
-
-
-Keys = Annotated[Mapping[str, KeyOptions], BeforeValidator(_read_keys)]
-"""The options of each API key by its name: `alice`, or `alice@2` for a second key of the same person."""
 
 
 class ServiceSettings(Section, frozen=True):
@@ -167,9 +108,16 @@ class ServiceSettings(Section, frozen=True):
     weight: Positive | None = Field(
         default=None, description="The run's weight among the runs that share its model name"
     )
+    alarm_email: AlarmEmail = None
+    alarm_topic: AlarmTopic = None
+    budget: Budget = None
     preflight: bool = Field(
         default=True, description="Whether to run preflight, which asks AWS and the Hub before anything is created"
     )
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
+        yield from alarm_conflicts(given)
 
 
 class GatewaySettings(Section, frozen=True):
@@ -208,6 +156,9 @@ class GatewaySettings(Section, frozen=True):
     audit: bool = Field(
         default=False, description="Whether to keep the load balancer's access log and the VPC's flow log"
     )
+    alarm_email: AlarmEmail = None
+    alarm_topic: AlarmTopic = None
+    budget: Budget = None
     preflight: bool = Field(
         default=True, description="Whether to run preflight, which asks AWS before anything is created"
     )
@@ -217,6 +168,7 @@ class GatewaySettings(Section, frozen=True):
 
     @classmethod
     def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
+        yield from alarm_conflicts(given)
         if (given.get("vpc_id") is None) != (given.get("subnet_ids") is None):
             here, other = ("vpc_id", "subnet_ids") if given.get("vpc_id") is not None else ("subnet_ids", "vpc_id")
             yield here, problem("vpc_id and subnet_ids must be set together", f"set {other} too, or remove {here}")

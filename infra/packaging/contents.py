@@ -18,6 +18,8 @@ Contents = dict[str, Packed]
 
 _OURS = frozenset((".py", ".html", ".css", ".js"))
 """What the gateway's package consists of."""
+LEFT_OUT = frozenset(("gateway_lambda/monitoring/prometheus_text.py",))
+"""Of it, what a function does not use: it has no `/metrics`, and not the package for that."""
 _UNUSED_SUFFIXES = frozenset((".c", ".h", ".pxd", ".pxi", ".pyi", ".pyx", ".tmpl", ".typed"))
 _UNUSED_FOLDERS = frozenset(("__pycache__", "bin", "tests", "test"))
 _UNUSED_MODULES = re.compile(r"/_testcapi\.")
@@ -39,7 +41,7 @@ def gateway_contents(root: Path) -> Contents:
     found = {
         name.as_posix(): stored(_text(path.read_bytes()))
         for name, path in modules.items()
-        if not any(part.startswith(".") for part in name.parts)
+        if name.as_posix() not in LEFT_OUT and not any(part.startswith(".") for part in name.parts)
     }
     found[START_SCRIPT] = stored(_text((Path(__file__).parent / START_SCRIPT).read_bytes()))
     return found

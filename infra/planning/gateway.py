@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from infra.configuration import GatewayConfiguration, GatewaySettings, Problem
 from infra.planning.adapter_layer import layer_region, published_layer
-from infra.planning.api_key import ApiKey
+from infra.planning.alarms import alarm_notes, alarm_plan, topic_problems
+from infra.planning.api_key import planned_keys
 from infra.planning.plan import GatewayPlan, PlanError
+from infra.planning.prices import HOURS, read_prices
 
 LONGEST_DOMAIN = 62
 """Characters of a domain whose certificate the program requests. With `*.` before it, a domain has the 64 that ACM
@@ -22,7 +25,11 @@ suffix."""
 
 
 def plan_gateway(
-    configuration: GatewayConfiguration, *, name: str, settings: GatewaySettings | None = None
+    configuration: GatewayConfiguration,
+    *,
+    name: str,
+    settings: GatewaySettings | None = None,
+    now: datetime | None = None,
 ) -> GatewayPlan:
     """Return the plan of a gateway: everything that will be deployed.
 
@@ -30,6 +37,7 @@ def plan_gateway(
         configuration: the configuration, with the stack's settings already applied.
         name: the name of the stack, for a gateway whose configuration has no name.
         settings: the settings that only stack config has; `None`: the defaults.
+        now: the time at which a note calls a key expired, with a time zone; `None`: the present.
 
     Raises:
         PlanError: the configuration cannot be deployed. The error has every problem, with its place and remedy.
@@ -39,6 +47,7 @@ def plan_gateway(
         *_name_problems(configuration, name),
         *_domain_problems(configuration, settings),
         *_layer_problems(configuration, settings),
+        *topic_problems(alarm_plan(settings), configuration.region),
     ]
     if problems:
         raise PlanError(configuration.source, problems)
@@ -48,10 +57,7 @@ def plan_gateway(
         domain=configuration.domain,
         certificate_arn=None if configuration.certificate is None else configuration.certificate.arn,
         auth=settings.auth,
-        keys=tuple(
-            ApiKey(name=name, runs=options.runs, requests_per_minute=options.requests_per_minute)
-            for name, options in settings.keys.items()
-        ),
+        keys=planned_keys(settings.keys),
         zone_id=settings.zone_id,
         vpc_id=settings.vpc_id,
         subnet_ids=settings.subnet_ids,
@@ -63,8 +69,9 @@ def plan_gateway(
         audit=settings.audit,
         allowed_origins=settings.allowed_origins,
         tags=tuple(configuration.tags.items()),
+        alarms=alarm_plan(settings),
         preflight=settings.preflight,
-        notes=_notes(configuration, settings),
+        notes=_notes(configuration, settings, now or datetime.now(UTC)),
     )
 
 
@@ -129,17 +136,17 @@ def _unpublished(configuration: GatewayConfiguration) -> Problem:
     return Problem(where="region", line=line, found=configuration.region, rule=rule, remedy=remedy)
 
 
-def _notes(configuration: GatewayConfiguration, settings: GatewaySettings) -> tuple[str, ...]:
+def _notes(configuration: GatewayConfiguration, settings: GatewaySettings, now: datetime) -> tuple[str, ...]:
     notes: list[str] = []
     if configuration.domain is None:
         notes.append(
             "Without a domain, the gateway answers at the API's own address; runs are at /services/<run name>/."
         )
-    if any(options.requests_per_minute is not None for options in settings.keys.values()):
-        notes.append(
-            "Each instance of the gateway's function handles one request at a time and counts requests_per_minute by "
-            "itself. A key with parallel requests can therefore exceed it: the limit applies to each instance."
-        )
+    notes += [
+        f"The key {name} expired at {options.expires:%Y-%m-%d %H:%M:%S} UTC, and the gateway refuses it."
+        for name, options in settings.keys.items()
+        if options.expires is not None and options.expires <= now
+    ]
     if not settings.auth:
         notes.append("auth is false: services that do not set auth are open to everyone on the internet.")
     if settings.reserved_concurrency is not None:
@@ -152,4 +159,5 @@ def _notes(configuration: GatewayConfiguration, settings: GatewaySettings) -> tu
         notes.append(f"audit is true: the bucket with the logs stays when the stack is destroyed. {kept}.")
     if settings.audit and settings.vpc_id is not None:
         notes.append(f"audit logs only the load balancer: {settings.vpc_id} is an existing VPC, which others can use.")
+    notes += alarm_notes(alarm_plan(settings), read_prices()["load balancer"].usd * HOURS)
     return tuple(notes)

@@ -6,14 +6,9 @@ new row. `infra.planning.model_server` reads a container's image and command lin
 
 from __future__ import annotations
 
-from infra.planning.server_memory import (
-    LMDEPLOY_MEMORY,
-    SGLANG_MEMORY,
-    TENSORRT_LLM_MEMORY,
-    TGI_MEMORY,
-    VLLM_MEMORY,
-)
-from infra.planning.servers import EVERYWHERE, LOCAL, Server
+from infra.planning.nvidia_servers import NVIDIA_SERVERS
+from infra.planning.server_memory import LMDEPLOY_MEMORY, SGLANG_MEMORY, TGI_MEMORY, VLLM_MEMORY
+from infra.planning.servers import EVERYWHERE, LOCAL, Server, ServerMetrics
 
 SERVERS = (
     Server(
@@ -26,6 +21,12 @@ SERVERS = (
         host_options=("--hostname",),
         image_variables={"PORT": "80", "HF_HOME": "/data"},
         health="/health",
+        metrics=ServerMetrics(
+            running="tgi_batch_current_size",
+            waiting="tgi_queue_size",
+            requests="tgi_request_success",
+            tokens="tgi_request_generated_tokens_sum",
+        ),
         spread="all",
         parallel=(("--num-shard",),),
         parallel_variables=("NUM_SHARD",),
@@ -48,6 +49,12 @@ SERVERS = (
         modules=("vllm.entrypoints",),
         port=8000,
         health="/health",
+        metrics=ServerMetrics(
+            running="vllm:num_requests_running",
+            waiting="vllm:num_requests_waiting",
+            requests="vllm:request_success_total",
+            tokens="vllm:generation_tokens_total",
+        ),
         spread="one",
         parallel=(("--tensor-parallel-size", "-tp"), ("--pipeline-parallel-size", "-pp")),
         cache_options=("--download-dir",),
@@ -68,6 +75,12 @@ SERVERS = (
         port=30000,
         host=LOCAL,
         health="/health",
+        metrics=ServerMetrics(  # only with --enable-metrics
+            running="sglang:num_running_reqs",
+            waiting="sglang:num_queue_reqs",
+            requests="sglang:num_requests_total",
+            tokens="sglang:generation_tokens_total",
+        ),
         spread="one",
         parallel=(
             ("--tp-size", "--tp", "--tensor-parallel-size"),
@@ -91,6 +104,7 @@ SERVERS = (
         host_options=("--hostname",),
         image_variables={"PORT": "80", "HUGGINGFACE_HUB_CACHE": "/data"},
         health="/health",
+        metrics=ServerMetrics(waiting="te_queue_size", requests="te_request_success"),
         spread="one",
         caches=("/data",),
         cache_options=("--huggingface-hub-cache",),
@@ -129,6 +143,11 @@ SERVERS = (
         host_variables=("LLAMA_ARG_HOST",),
         image_variables={"LLAMA_ARG_HOST": EVERYWHERE},
         health="/health",
+        metrics=ServerMetrics(  # only with --metrics
+            running="llamacpp:requests_processing",
+            waiting="llamacpp:requests_deferred",
+            tokens="llamacpp:tokens_predicted_total",
+        ),
         spread="all",
         caches=("/root/.cache/llama.cpp", "/root/.cache/huggingface"),
         cache_variables=("LLAMA_CACHE", "HF_HUB_CACHE", "HF_HOME"),
@@ -171,46 +190,7 @@ SERVERS = (
         names="own",
         lists=("--server-name-list", "--api-keys", "--allow-origins"),
     ),
-    Server(
-        name="NIM",
-        images=r"nvcr\.io/nim/.+",
-        scripts=("start_server.sh", "start-server.sh", "nvidia_entrypoint.sh"),
-        port=8000,
-        port_options=(),
-        port_variables=("NIM_SERVER_PORT", "NIM_HTTP_API_PORT"),
-        host_options=(),
-        health="/v1/health/ready",
-        spread="all",
-        caches=("/opt/nim/.cache",),
-        cache_variables=("NIM_CACHE_PATH",),
-        name_variables=("NIM_SERVED_MODEL_NAME",),
-        names="own",
-    ),
-    Server(
-        name="Triton",
-        images=r"nvcr\.io/nvidia/tritonserver|tritonserver",
-        programs=(("tritonserver",),),
-        port=8000,
-        port_options=("--http-port",),
-        host_options=("--http-address",),
-        health="/v2/health/ready",
-        prefix=None,
-        spread="all",
-        caches=(),
-    ),
-    Server(
-        name="TensorRT-LLM",
-        images=r"nvcr\.io/nvidia/tensorrt-llm/.+",
-        programs=(("trtllm-serve", "serve"), ("trtllm-serve",)),
-        port=8000,
-        host=LOCAL,
-        health="/health",
-        spread="one",
-        parallel=(("--tp-size", "--tensor-parallel-size"), ("--pp-size", "--pipeline-parallel-size")),
-        memory=TENSORRT_LLM_MEMORY,
-        model_first=True,
-        files=("--config", "--extra-llm-api-options"),
-    ),
+    *NVIDIA_SERVERS,
     Server(
         name="FastChat",
         images=r"fastchat",

@@ -11,8 +11,10 @@ from typing import Literal
 
 from gateway_lambda.registry.record import Model
 from infra.configuration import ConfigurationError, Problem, Secret, Source
+from infra.planning.alarm_plan import AlarmPlan
 from infra.planning.api_key import ApiKey
 from infra.planning.checks import HealthCheck, ReplicaProbe
+from infra.planning.servers import ServerMetrics
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
 
@@ -189,6 +191,8 @@ class ServicePlan:
     """The probes that the load balancer cannot send."""
     listening: str = "make the server listen on 0.0.0.0"
     """What makes the server listen on every address, as a remedy."""
+    metrics: ServerMetrics | None = None
+    """What the server says about itself; `None`: the server is not known, or says nothing."""
     rate_limits: tuple[RateLimit, ...]
     tags: tuple[tuple[str, str], ...]
     ami: str | None
@@ -198,6 +202,8 @@ class ServicePlan:
     on_failure: Literal["stop", "keep"]
     wait: bool
     """Whether `pulumi up` ends only when the service serves."""
+    alarms: AlarmPlan | None = None
+    """`None`: nobody is told, so there are no alarms."""
     preflight: bool
     notes: tuple[str, ...]
     """Notes for the user: differences from dstack, and things that are still unknown."""
@@ -236,5 +242,7 @@ class GatewayPlan:
     """Whether the load balancer's access log and the flow log of a new network are kept."""
     allowed_origins: tuple[str, ...]
     tags: tuple[tuple[str, str], ...]
+    alarms: AlarmPlan | None = None
+    """`None`: nobody is told, so there are no alarms."""
     preflight: bool
     notes: tuple[str, ...]

@@ -12,6 +12,24 @@ LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 (what servers listen on
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServerMetrics:
+    """What a model server says about itself, in Prometheus' text format: a path, and the names of metrics there.
+
+    A metric can have several lines with different labels; their sum counts. `None`: it does not say this.
+    """
+
+    path: str = "/metrics"
+    running: str | None = None
+    """The requests that it works on: a gauge."""
+    waiting: str | None = None
+    """The requests in its queue: a gauge."""
+    requests: str | None = None
+    """The requests that it finished: a counter."""
+    tokens: str | None = None
+    """The tokens that it generated: a counter."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Server:
     """A model server."""
 
@@ -43,6 +61,9 @@ class Server:
     """The path that answers GET with 200 when one model is there, with `{model}`, and before that with 404."""
     prefix: str | None = "/v1"
     """The path of its OpenAI API; `None`: it has none."""
+
+    metrics: ServerMetrics | None = None
+    """`None`: it has none of these, or has them at another port."""
 
     spread: Literal["all", "one"]
     """Whether it puts a model onto all GPUs of a machine by default, or onto one."""

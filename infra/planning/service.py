@@ -9,6 +9,7 @@ import msgspec
 from gateway_lambda.registry import record
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings, fill_references
 from infra.configuration.names import run_name_rule
+from infra.planning.alarms import alarm_notes, alarm_plan
 from infra.planning.boot.user_data import LARGEST_USER_DATA, bytes_at_most
 from infra.planning.buying import backend_notes, plan_disk, plan_purchase, plan_replicas, purchase_notes
 from infra.planning.catalog import InstanceType, read_catalog
@@ -24,6 +25,7 @@ from infra.planning.model_server import loaded_model
 from infra.planning.offers import find_offers, requirement_of
 from infra.planning.operation import check_delays, operation_notes, plan_roll
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
+from infra.planning.prices import HOURS, replica_hour
 from infra.planning.private_ecr import ecr_notes
 from infra.planning.relaxation import no_offer
 from infra.planning.server_notes import how_to_listen, server_notes
@@ -88,6 +90,7 @@ def plan_service(
     )
     if problems:
         raise PlanError(configuration.source, problems)
+    alarms = alarm_plan(settings)
     plan = ServicePlan(
         run=name,
         gateway=configuration.gateway,
@@ -107,6 +110,7 @@ def plan_service(
         hung_after=plan_hung_after(configuration),
         probes=probes,
         listening=how_to_listen(loaded),
+        metrics=None if loaded.server is None else loaded.server.metrics,
         rate_limits=tuple(
             RateLimit(prefix=limit.prefix, rps=limit.rps, burst=limit.burst, header=limit.key.header)
             for limit in configuration.rate_limits
@@ -116,6 +120,7 @@ def plan_service(
         boot_timeout=settings.boot_timeout,
         on_failure=settings.on_failure,
         wait=settings.wait,
+        alarms=alarms,
         preflight=settings.preflight,
         notes=(
             *fitting,
@@ -130,6 +135,7 @@ def plan_service(
             *probe_notes(health_check, probes),
             *_rate_limit_notes(configuration),
             *_model_notes(model, settings.weight),
+            *alarm_notes(alarms, replicas.minimum * replica_hour(found[0]) * HOURS),
         ),
     )
     _check_user_data(configuration, plan)

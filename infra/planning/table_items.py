@@ -2,9 +2,10 @@
 
 The partition `pk=registry` holds everything that the gateway routes by, so that one Query reads all of it:
 `claim#<run>`, `model#<name>`, `run#<run>`, `key#<name>`. The partition `pk=state#<run>` holds the state items of
-starting replicas, one for each instance (`sk`), and they expire. Only the program writes to the items that it created:
-Pulumi would take other writes for drift. Several stacks write to `model#<name>` if they share the name, each with a
-resource of this project.
+starting replicas, one for each instance (`sk`), and they expire. Each partition `pk=limit#…` holds one counter of the
+gateway's limits, and expires too. In `pk=registry`, only the program writes to the items that it created: Pulumi would
+take other writes for drift. Several stacks write to `model#<name>` if they share the name, each with a resource of this
+project.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ CLAIM, MODEL, RUN, KEY = "claim#", "model#", "run#", "key#"
 """The prefixes of the sort keys of that partition."""
 LONGEST_MODEL_NAME = 1000
 """Bytes; a sort key has 1024 (amazondynamodb/latest/developerguide/Constraints.html), `model#` among them."""
+LIMIT = "limit#"
+"""The first characters of the partition of each counter, as in gateway_lambda/registry/table_counters.py."""
+COUNTER = "counter"
+"""The sort key of a counter."""
 EXPIRES = "ttl"
-"""An attribute of a state item: the time after which DynamoDB can delete it, in seconds since 1970."""
+"""An attribute of a state item or a counter: the time after which DynamoDB can delete it, in seconds since 1970."""
 RECORD = "record"
 """The attribute with the object that the gateway reads, as JSON text."""
 OWNER = "owner"
@@ -34,6 +39,11 @@ OWNER = "owner"
 def state_partition(run: str) -> str:
     """Return the partition of the state items of a run's replicas."""
     return f"state#{run}"
+
+
+def counter_partition(person: str) -> str:
+    """Return the partition of the counter of a person's keys."""
+    return f"{LIMIT}key#{person}"
 
 
 def claim_item(run: str, owner: str) -> str:

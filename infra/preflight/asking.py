@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import Thread
 
 from infra.planning import GatewayPlan, ServicePlan
-from infra.preflight import account, api, caa, function, isolation, model, offerings, quotas, run_name, zone
+from infra.preflight import account, alarms, api, caa, function, isolation, model, offerings, quotas, run_name, zone
 from infra.preflight.aws_errors import aws_failures, in_words, kind_of
 from infra.preflight.clients import Clients
 from infra.preflight.finding import Finding, refusal, warning
@@ -90,6 +90,7 @@ def _about_gateway(
         _Question(api.ROLE, lambda: api.check_role(aws, plan)),
         _Question(function.CONCURRENCY, lambda: function.check_concurrency(aws, plan, owner)),
         _Question(function.LAYER, lambda: function.check_layer(aws, plan)),
+        _Question(alarms.TOPIC, lambda: alarms.check_topic(aws, plan.alarms, region)),
     ]
     return _Question(account.TOPIC, lambda: account.check_account(aws, region)), questions, []
 
@@ -103,6 +104,7 @@ def _about_service(
         _Question(offerings.TOPIC, lambda: offerings.check_offerings(aws, plan, region, place.subnet_ids)),
         _Question(quotas.TOPIC, lambda: quotas.check_quotas(aws, plan, region, owner)),
         _Question(isolation.TOPIC, lambda: isolation.check_isolation(plan)),
+        _Question(alarms.TOPIC, lambda: alarms.check_topic(aws, plan.alarms, region)),
     ]
     who = _Question(account.TOPIC, lambda: account.check_account(aws, region, place.account))
     return who, questions, [_Question(model.TOPIC, lambda: model.check_model(clients, plan))]

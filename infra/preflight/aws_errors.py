@@ -49,7 +49,9 @@ _CREDENTIALS = frozenset(
     }
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired"})
+_DENIED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "OptInRequired"}
+)
 _LONGEST = 300
 _TAIL = re.compile(r"\s*(The Canonical String for this request|Encoded authorization failure message:?) .*", re.DOTALL)
 """What follows is the request, session token and all, or a text that only AWS can read."""

@@ -13,6 +13,8 @@ class Awaited:
     """A deployed service that should serve."""
 
     run: str
+    stack: str
+    """Name of its stack, for the commands that a report names."""
     region: str
     group: str
     """Name of its Auto Scaling group."""

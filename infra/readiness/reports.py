@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from infra.preflight.account import explain_credentials
@@ -22,8 +23,7 @@ def not_serving(awaited: Awaited, failure: Failure, billed: str, written: Sequen
         lines.append(f"  remedy: {failure.remedy}")
     if failure.instance is not None:
         lines.append(
-            f"  logs: aws logs tail {awaited.log_group} --log-stream-names {failure.instance}/boot "
-            f"{failure.instance}/container --since 1d --region {awaited.region}"
+            f'  logs: make logs STACK={shlex.quote(awaited.stack)} ARGS="--replica {failure.instance} --since 1d"'
         )
     return "\n".join([*lines, *written])
 

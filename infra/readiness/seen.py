@@ -81,7 +81,7 @@ class State:
     output: str | None = None
     """The last lines that the container wrote, without secrets; `None`: it wrote nothing, or serves."""
     figures: Figures | None = None
-    """What it measured last; `None`: nothing since it wrote its step."""
+    """What it measured last; `None`: nothing since it said its step."""
 
 
 @dataclass(frozen=True, kw_only=True)

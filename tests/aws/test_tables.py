@@ -43,7 +43,7 @@ def test_every_computed_output_is_answered_or_left_out_on_purpose(type: str) -> 
 def test_every_row_is_of_a_known_type_and_property(table: str) -> None:
     unknown: list[str] = []
     for row in rows(table):
-        assert None not in row.values(), f"{table}: a cell is missing in {row}"
+        assert None not in (*row, *row.values()), f"{table}: {row} has too many cells, or too few"
         names = set(sdk.input_types(sdk.arguments_class(row["type"]))) | {"id"} | sdk.output_names(row["type"])
         paths = row.get("property", "").split() or row["properties"].split()
         unknown += [f"{row['type']} {path}" for path in paths if re.split(r"[.\[{]", path)[0] not in names]

@@ -47,9 +47,10 @@ def test_a_quick_run_measures_everything_and_writes_it_down(tmp_path: Path) -> N
         "gateway",
         "gateway, 1,000 services",
         "gateway, format openai",
+        "gateway, no request lines",
     ]
     assert all(value > 0 for value in found["measures"]["plain_cpu"].values())
-    assert len(found["targets"]) == 12 + ("cold_start" in found["measures"])
+    assert len(found["targets"]) == 13 + ("cold_start" in found["measures"])
     assert "CPU a plain request, ms" in done.stdout
     assert str(written) in done.stdout
 

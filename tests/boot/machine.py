@@ -26,6 +26,7 @@ FAR_TOO_LONG = 30
 ANSWERS = {
     "curl-token": "printf the-token",
     "curl-instance": f"printf {INSTANCE}",
+    "curl-type": "printf g6.xlarge",
     "curl-health": "printf 000; exit 7",
     "date": 'cat "$STUBS/clock"',
     # A replica that serves sleeps 60 s between two checks. Here it really waits, or its hours would run by.
@@ -100,8 +101,9 @@ class Machine:
         """Set what the stub does: every time, or at its `call`-th call."""
         (self.root / "answers" / (key if call is None else f"{key}.{call}")).write_text(bash + "\n")
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self.root / "output").open("ab") as output:
+    def start(self, *arguments: str, errors: Path | None = None) -> subprocess.Popen[bytes]:
+        """Start the script. `errors`: the file for what it writes to standard error, in place of `output`."""
+        with (self.root / "output").open("ab") as output, (errors or self.root / "output").open("ab") as written:
             process = subprocess.Popen(
                 ["/bin/bash", str(self.root / "boot.sh"), *arguments],
                 env={
@@ -111,7 +113,7 @@ class Machine:
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=written,
                 start_new_session=True,
             )
         self.processes.append(process)
@@ -138,12 +140,12 @@ class Machine:
         return (self.root / "output").read_text(errors="replace")
 
     def calls(self, *keys: str) -> list[Call]:
-        """Return the calls, in order; only those with one of `keys`, if any are given."""
+        """Return the calls, in order: those with one of `keys`; else all but those for figures, which run beside."""
         found: list[Call] = []
         for written in sorted((self.root / "calls").glob("*.environment")):
             file = written.with_suffix(".call")
             key, *arguments = file.read_bytes().decode().split("\0")[:-1]
-            if not keys or key in keys:
+            if key in keys if keys else not key.startswith("figures-"):
                 entries = written.read_bytes().split(b"\0")[:-1]
                 pairs = (entry.partition(b"=") for entry in entries)
                 environment = {name.decode(): value for name, _, value in pairs}

@@ -17,6 +17,7 @@ case $name in
     case ${*: -1} in
       */api/token) key=curl-token ;;
       */meta-data/instance-id) key=curl-instance ;;
+      */meta-data/instance-type) key=curl-type ;;
       -) key=curl-probe ;;
       */meta-data/iam/security-credentials/) key=curl-role ;;
       */meta-data/iam/security-credentials/*) key=curl-credentials ;;
@@ -25,6 +26,11 @@ case $name in
       *) key=curl-health ;;
     esac
     ;;
+esac
+# What figures.sh starts runs beside everything else, so its calls have keys of their own.
+case "$key $*" in
+  nvidia-smi*--query-gpu=* | df*--output=pcent* | aws-logs-*/figures* | aws-dynamodb-update-item*) key=figures-$key ;;
+  curl-health*/metrics) key=figures-curl ;;
 esac
 call=$STUBS/calls/${EPOCHREALTIME/./}-$BASHPID
 count=1

@@ -60,6 +60,17 @@ def test_empty_probes_leave_a_silent_server_alone(machine: Boots) -> None:
     assert (process.poll(), len(boot.calls("curl-health")), lines_of(boot)[-1]) == (None, 1, "serving")
 
 
+def test_an_answer_that_is_just_being_written_is_no_silence(machine: Boots) -> None:
+    boot = booted(machine, {"curl-health": "exec /bin/sleep 300"})
+    boot.answer("curl-health", "printf 200", call=1)
+    answered = boot.file_system / "run/servestack/answered"
+    boot.answer("sleep", f': >"{answered}"', call=1)
+    boot.answer("sleep", "exec /bin/sleep 300", call=2)
+    process = boot.start("serve")
+    boot.wait_until(lambda: len(boot.calls("sleep")) == 2 or process.poll() is not None)
+    assert (process.poll(), lines_of(boot)[-1]) == (None, "serving")
+
+
 def test_a_check_of_life_takes_every_answer_however_late(machine: Boots) -> None:
     boot = machine("probes: [{type: http, url: '/ready?a=[1]', timeout: 7s, interval: 300s}]\n")
     boot.answer("curl-health", "printf 200")

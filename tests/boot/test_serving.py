@@ -44,8 +44,9 @@ def test_every_program_is_started_with_its_arguments_in_order(machine: Boots) ->
         ("curl", ("--silent", "--show-error", "--fail", "--retry", "10", "--retry-connrefused", "--max-time", "10",
                   "--request", "PUT", "--header", "X-aws-ec2-metadata-token-ttl-seconds: 300",
                   f"{METADATA}/api/token")),
-        ("curl", ("--silent", "--show-error", "--fail", "--retry", "10", "--max-time", "10", "--header",
-                  "X-aws-ec2-metadata-token: the-token", f"{METADATA}/meta-data/instance-id")),
+        *(("curl", ("--silent", "--show-error", "--fail", "--retry", "10", "--max-time", "10", "--header",
+                    "X-aws-ec2-metadata-token: the-token", f"{METADATA}/meta-data/{name}"))
+          for name in ("instance-id", "instance-type")),
         ("aws", (*AWS, "logs", "create-log-stream", *STREAM)),
         *reported("machine ready"),
         ("mountpoint", ("-q", f"{boot.file_system}/opt/dlami/nvme")),

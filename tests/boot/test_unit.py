@@ -22,7 +22,6 @@ Description=servestack run run
 Wants=network-online.target
 After=network-online.target dlami-nvme.service docker.service nvidia-fabricmanager.service
 StartLimitIntervalSec=0
-
 [Service]
 Type=exec
 ExecStart={installed} serve
@@ -33,7 +32,6 @@ KillMode=mixed
 TimeoutStopSec=120
 StandardOutput=journal+console
 StandardError=journal+console
-
 [Install]
 WantedBy=multi-user.target
 """

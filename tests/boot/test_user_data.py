@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import infra.planning.boot
 from infra.configuration import ServiceConfiguration
 from infra.configuration.reading import load
 from infra.planning import PlanError, ServicePlan, plan_service, unresolved
@@ -27,11 +28,13 @@ from infra.planning.boot import (
 )
 from infra.planning.boot.quoting import quote
 from infra.planning.boot.user_data import PARTS
-from tests.boot.planned import planned
+from tests.boot.planned import SERVICE, planned
 from tests.boot.test_serving import EVERYTHING
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/*.dstack.yml"))
 PLACE = {"region": "us-east-1", "table": "servestack-registry-1a2b3c4", "log_group": "/servestack/run-1a2b3c4"}
+ROOM = 2048
+"""The bytes that the examples leave for longer commands and variables."""
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 
 
@@ -44,7 +47,7 @@ def example(request: pytest.FixtureRequest) -> ServicePlan:
 
 def test_every_example_fits_and_is_what_cloud_init_takes(example: ServicePlan) -> None:
     compressed = base64.b64decode(made(example), validate=True)
-    assert len(compressed) <= bytes_at_most(example) <= LARGEST_USER_DATA == 16_384
+    assert len(compressed) <= bytes_at_most(example) <= LARGEST_USER_DATA - ROOM == 16_384 - 2048
     text = gzip.decompress(compressed).decode("ascii")
     assert text == written(example)
     assert text.startswith("#!/bin/bash\n")
@@ -62,7 +65,39 @@ def test_the_same_plan_makes_the_same_bytes_without_time_or_name_of_a_system(exa
     assert base64.b64decode(made(example))[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 
 
-@pytest.mark.parametrize("lines", ["", EVERYTHING.replace("resources: {gpu: 24GB, shm_size: 1.5GB}\n", "")])
+WITH_EVERYTHING = EVERYTHING.replace("resources: {gpu: 24GB, shm_size: 1.5GB}\n", "") + (
+    "probes: [{type: http, url: /health}, {type: http, url: /ready, method: post}]\n"
+)
+
+
+def test_bash_reads_the_script_as_the_parts_are_written() -> None:
+    """Except for the spaces before lines, which the programs for awk have too, in strings of several lines."""
+    boot = Path(infra.planning.boot.__file__).parent
+    assert sorted(f"{part}.sh" for part in PARTS) == sorted(file.name for file in boot.glob("*.sh"))
+    text = written(planned(WITH_EVERYTHING))
+    parts = "".join((boot / f"{part}.sh").read_text() for part in PARTS)
+    assert read_by_bash(text[: text.index("\nRUN=") + 1]) == read_by_bash(f"set -euo pipefail\n{parts}")
+
+
+def read_by_bash(text: str) -> list[str]:
+    command = ["/bin/bash", "--pretty-print", "/dev/stdin"]
+    read = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=True)
+    return [line.strip() for line in read.stdout.splitlines() if line.strip()]
+
+
+def test_a_script_has_only_the_parts_that_its_plan_calls() -> None:
+    functions = [
+        set(re.findall(r"^(\w+)\(\) \{", written(planned(lines)), flags=re.MULTILINE))
+        for lines in ("", WITH_EVERYTHING)
+    ]
+    assert functions[1] - functions[0] == {
+        "await_probe", "await_probes", "close_door", "door", "log_in", "log_in_by_role", "refused_by_ecr",
+    }  # fmt: skip
+    ecr = planned(service=SERVICE.replace("registry.example.com", "123456789012.dkr.ecr.us-east-1.amazonaws.com"))
+    assert "log_in_by_role()" in written(ecr)
+
+
+@pytest.mark.parametrize("lines", ["", WITH_EVERYTHING])
 def test_shellcheck_has_nothing_to_say(lines: str, tmp_path: Path) -> None:
     file = tmp_path / "boot.sh"
     file.write_text(written(planned(lines)))

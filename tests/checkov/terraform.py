@@ -36,10 +36,11 @@ OF_TYPE = {
     ("aws:autoscaling/group:Group", "tags"): "tag",
     ("aws:lambda/function:Function", "code"): "filename",
     ("aws:lambda/permission:Permission", "function"): "function_name",
+    ("aws:sns/topicSubscription:TopicSubscription", "topic"): "topic_arn",
 }
 SINGULAR = {"actions", "aliases", "attributes", "conditions", "defaultActions", "overrides", "rules"}
 """Blocks that can repeat: Terraform has them in the singular."""
-LEFT_ALONE = {"tags", "tags_all", "variables", "response_templates", "triggers", "headers"}
+LEFT_ALONE = {"response_parameters", "tags", "tags_all", "variables", "response_templates", "triggers", "headers"}
 """Maps whose keys are not names of properties."""
 SHORTEST = 8
 """Characters of a value that can become a reference. Shorter values, for example a stage's name, are too common."""

@@ -57,7 +57,14 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
             {"configuration": str(EXAMPLES / "mistral" / "serve.dstack.yml"), "gpu": "24GB"},
             secrets={"env": {"HUGGING_FACE_HUB_TOKEN": TOKEN}},
         ),
-        account.up("scaled", {"configuration": str(EXAMPLES / "autoscaling" / "serve.dstack.yml")}),
+        account.up(
+            "scaled",
+            {
+                "configuration": str(EXAMPLES / "autoscaling" / "serve.dstack.yml"),
+                "alarm_email": "ops@example.com",
+                "budget": "1000",
+            },
+        ),
         account.up("audited", {"configuration": audited, "audit": "true"}),
     ]
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from gateway_lambda.registry.dynamodb import DynamoRegistry
 from tests.clients.conftest import Programs
 from tests.clients.environments import CACHE
 from tests.gateway.keys import ALL, secret
@@ -29,6 +30,8 @@ from tests.gateway.scripted_tgi import (
     stream,
 )
 from tests.gateway.serving import Bench
+from tests.registry.scripted_dynamodb import Table, scripted_dynamodb
+from tests.support.certificates import made_certificate
 from tests.support.processes import free_port
 from tests.support.requirements import chromium, require
 
@@ -42,6 +45,7 @@ SENTENCE = (
 )
 DRAWN = os.environ.get("SERVESTACK_PICTURES", "")
 """A folder, such as docs/pictures, whose pictures are drawn again."""
+FOLDER = {"PICTURES": str(Path(DRAWN).resolve())} if DRAWN else {}
 
 
 @pytest.fixture
@@ -63,14 +67,17 @@ def test_a_model_is_chosen_and_answers_as_a_stream(bench: Bench, browse: Browse)
     assert (told.startswith("The answer is complete: 4 tokens, "), told.endswith(" Hello world")) == (True, True)
     assert found == {
         "turns": ["Hi", "Hello world", "And now?", "Hello world"],
+        "before": "no requests",
         "roles": ["system", "user", "assistant", "user"],
         "facts": {
             "State": "Ready",
             "Run": "second",
             "Address": f"{bench.url}/services/second",
+            "Runs on": "this machine",
             "Context": "4,096 tokens",
             "Can do": "completion",
             "Replicas": "1 of 1 ready",
+            "Last minute": "2 requests, 8 tokens",
             "API key": "not needed",
         },
     }
@@ -100,6 +107,95 @@ def test_it_lists_models_with_their_states_and_other_runs(bench: Bench, browse: 
     }
 
 
+def test_it_shows_how_far_a_start_is_what_failed_and_what_it_costs(bench: Bench, browse: Browse) -> None:
+    balancer, serving = bench.upstream(), bench.upstream()
+    balancer.usual, serving.usual = reply(503, "", server="awselb/2.0"), reply(200, "{}")
+    with scripted_dynamodb() as table:
+        registry = DynamoRegistry("registry-1", table.environment)
+        bench.serve(upstream=balancer.url, registry="dynamodb:registry-1", source=registry)
+        one, two = ["g6.xlarge"], ["g6.xlarge", "g5.xlarge"]
+        three = [*two, "g6.2xlarge", "g5.2xlarge"]
+        _on_aws(table, "ready", instance_types=one, hourly_price=0.8048, url=serving.url)
+        _on_aws(table, "starts", instance_types=two, hourly_price=0.8048, spot=True)
+        _on_aws(table, "loads", instance_types=three, hourly_price=0.8048)
+        cheap = {"instance_types": ["g4ad.xlarge", "g4dn.xlarge"], "hourly_price": 0.0378, "spot": True}
+        _on_aws(table, "asleep", min_replicas=0, **cheap)
+        _on_aws(table, "fails", instance_types=one, hourly_price=0.8048)
+        _on_aws(table, "old")
+        for instance in ("i-1", "i-2"):
+            table.put_serving("ready", instance, requests_per_second=0.2, tokens_per_second=617.31)
+        table.put_state("starts", "i-1", step={"S": "pulling image"}, percent={"N": "40"})
+        table.put_state("loads", "i-1", step={"S": "waiting for port 80"}, cause={"S": "it ended with status 1"})
+        table.put_state("fails", "i-1", step={"S": "loading"}, cause={"S": "no GPU on g6.xlarge"}, final={"BOOL": True})
+        shown = browse("states")
+    rest = {"API key": "not needed"}
+    up = "Not up. No replica can be reached. It may be starting, or it has stopped."
+    waits = "Asleep. It has no replica now. A request starts one, which takes some minutes."
+
+    def facts(run: str, state: str, **more: str) -> dict[str, str]:
+        problem = {"Last problem": more.pop("problem")} if "problem" in more else {}
+        address = {"Run": run, "Address": f"{bench.url}/services/{run}"}
+        return {"State": state, **problem, **address, **more, **rest}
+
+    def replicas(said: str, **more: str) -> dict[str, str]:
+        return {"Replicas": said, **more}
+
+    each = "g6.xlarge, $0.80 an hour for each replica"
+    assert shown["wrong"] == []
+    assert shown["asked"] == "The model is starting: pulling image, 40 %. Try again when it is ready."
+    assert shown["found"] == {
+        "asleep": [
+            ["Asleep · asleep", "g4ad.xlarge +1 · up to $0.0378 an hour"],
+            facts(
+                "asleep",
+                waits,
+                **{
+                    "Runs on": "g4ad.xlarge or g4dn.xlarge, up to $0.0378 an hour for each replica",
+                    "When idle": "sleeps",
+                },
+            ),
+        ],
+        "fails": [
+            ["Failing · fails", "no GPU on g6.xlarge"],
+            facts("fails", "Failing. Its replicas fail.", problem="no GPU on g6.xlarge", **{"Runs on": each}),
+        ],
+        "loads": [
+            ["Starting · loads", "waiting for port 80"],
+            facts(
+                "loads",
+                "Starting: waiting for port 80",
+                problem="it ended with status 1",
+                **{"Runs on": "g6.xlarge or g5.xlarge or 2 more, $0.80 an hour for each replica"},
+                **replicas("0 of 1 ready"),
+            ),
+        ],
+        "old": [["Not up · old"], facts("old", up)],
+        "ready": [
+            ["Ready · ready", "g6.xlarge · $0.80 an hour", "1,235 tokens a second"],
+            facts(
+                "ready",
+                "Ready",
+                **{"Runs on": each},
+                **replicas("1 of 1 ready", **{"Last minute": "24 requests, 1,235 tokens a second"}),
+            ),
+        ],
+        "starts": [
+            ["Starting · starts", "pulling image, 40 %"],
+            facts(
+                "starts",
+                "Starting: pulling image, 40 %",
+                **{"Runs on": "g6.xlarge or g5.xlarge, up to $0.80 an hour for each replica"},
+                **replicas("0 of 1 ready"),
+            ),
+            [40, "Start of starts"],
+        ],
+    }
+
+
+def test_the_cursor_is_in_the_question_when_the_page_opens(browse: Browse) -> None:
+    assert browse("cursor") == {"desktop": ["question", ["Hi", "Hello world"]], "phone": "BODY"}
+
+
 def test_an_answer_can_be_stopped(bench: Bench, browse: Browse) -> None:
     waiting = asyncio.Event()
     bench.tgi.usual = stream(*events("one", " two", finish=None), waiting.wait())
@@ -118,15 +214,26 @@ def test_a_key_is_used_kept_and_forgotten(bench: Bench, browse: Browse) -> None:
     wrong = "The gateway does not know this API key. Check it, or ask the person who runs the gateway for one."
     assert browse("keys") == {
         "seen": [
-            [[], "The models here need an API key. Enter yours under “API key”.", True],
+            [
+                [],
+                "The models here need an API key. Enter yours under “API key”.",
+                "make local shows the key when it starts.",
+            ],
             [[], wrong, "not known here"],
-            [["org/closed"], "in this tab"],
+            [["org/closed"], "in this tab", False],
         ],
         "before": [],
         "after": [secret("all")],
         "forgotten": [],
         "inPage": False,
     }
+
+
+def test_without_a_key_it_says_how_to_get_one(bench: Bench, browse: Browse, tmp_path: Path) -> None:
+    bench.serve(certificate=made_certificate(tmp_path, "gateway.example.com"))
+    bench.register(bench.service("closed", model="org/closed", auth=True), keys=(ALL,))
+    way = "The person who runs the gateway gets a key for you with make key STACK=gateway ARGS=NAME."
+    assert browse("wayToKey") == way
 
 
 def test_what_goes_wrong_is_said_in_plain_words(bench: Bench, browse: Browse) -> None:
@@ -258,25 +365,47 @@ def test_a_parameter_that_is_not_possible_is_not_left_out(bench: Bench, browse: 
     assert [asked.parameters["temperature"] for asked in bench.tgi.generated] == [0.123]
 
 
-def test_pictures_are_drawn(bench: Bench, browse: Browse) -> None:
+def test_pictures_of_make_local_are_drawn(bench: Bench, browse: Browse) -> None:
     """With SERVESTACK_PICTURES=docs/pictures, those of the pages are drawn again."""
     bench.tgi.usual = _slowly
-    asleep = bench.upstream()
-    asleep.usual = reply(503, "", server="awselb/2.0")
-    sleeping = bench.service("llama-31", model="meta-llama/Llama-3.1-8B-Instruct", url=f"{asleep.url}/none")
     bench.register(
         bench.service("yellow-cat-1", model="mistralai/Mistral-7B-Instruct-v0.1"),
-        {**sleeping, "min_replicas": 0},
-        bench.service("web", model=None),
-        bench.service("closed", auth=True, model="closed"),
-        keys=(ALL,),
+        bench.service("llama", model="TheBloke/Llama-2-13B-chat-GPTQ"),
     )
-    folder = {"PICTURES": str(Path(DRAWN).resolve())} if DRAWN else {}
-    assert browse("pictures", **folder) == {
-        "page": [1280, 800, True],
-        "page-dark": [1280, 800, True],
-        "page-phone": [720, 1480, True],
-    }
+    assert browse("picturesHere", **FOLDER) == {"page": [1280, 800, True], "page-dark": [1280, 800, True]}
+
+
+def test_pictures_of_a_gateway_on_aws_are_drawn(bench: Bench, browse: Browse, tmp_path: Path) -> None:
+    bench.tgi.usual = _slowly
+    balancer = bench.upstream()
+    balancer.usual = reply(503, "", server="awselb/2.0")
+    mistral = bench.service("mistral", model="mistralai/Mistral-7B-Instruct-v0.1")
+    with scripted_dynamodb() as table:
+        bench.serve(
+            upstream=balancer.url,
+            registry="dynamodb:registry-1",
+            source=DynamoRegistry("registry-1", table.environment),
+            certificate=made_certificate(tmp_path, "gateway.example.com"),
+            domain="example.com",
+        )
+        small, large = {"hourly_price": 0.8048}, {"instance_types": ["g6e.xlarge"], "hourly_price": 1.861}
+        types = {"instance_types": ["g6.xlarge", "g5.xlarge"], **small}
+        _on_aws(table, "yellow-cat-1", **types, model=mistral["model"], url=mistral["url"])
+        _on_aws(table, "llama-31", **types, model={"name": "meta-llama/Llama-3.1-8B-Instruct", "format": "openai"})
+        _on_aws(table, "qwen", **large, min_replicas=0, model={"name": "Qwen/Qwen3-32B-AWQ", "format": "openai"})
+        _on_aws(table, "gemma", **large, model={"name": "google/gemma-3-27b-it", "format": "openai"})
+        _on_aws(table, "notebook", model=None)
+        table.put_serving("yellow-cat-1", "i-1", requests_per_second=1.4, tokens_per_second=412.5)
+        table.put_state("llama-31", "i-1", step={"S": "pulling image"}, percent={"N": "62"})
+        gated = {"S": "the Hub gives the weights only to those who accepted the terms of google/gemma-3-27b-it"}
+        table.put_state("gemma", "i-1", step={"S": "loading"}, cause=gated, final={"BOOL": True})
+        table.put_serving("notebook", "i-1")
+        assert browse("picturesOnAws", **FOLDER) == {"page-aws": [1280, 800, True], "page-phone": [720, 1480, True]}
+
+
+def _on_aws(table: Table, run: str, **fields: Any) -> None:
+    model = {"name": run, "format": "openai"}
+    table.put_run(run, host=f"{run}.internal", **{"model": model, **fields})
 
 
 async def _slowly(asked: Asked, write: Write) -> None:

@@ -35,6 +35,7 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         writes(client, f"{A}/container", -600, "INFO \x1b[32mtext_generation\x1b[0m", " 10 %\r 100 %\n")
         writes(client, f"{B}/boot", -300, "GPUs found: 1")
         writes(client, f"{B}/container", -60, "ready\x07")
+        writes(client, f"{B}/figures", -50, '{"GpuUse": 87}')
         writes(client, "2026/11/29/[$LATEST]0123", -30, "GET /v1/models 200", group=FUNCTION_LOG)
         yield client
 

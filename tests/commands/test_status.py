@@ -22,6 +22,7 @@ from tests.readiness.cloud import (
     fails,
     health,
     launch_fails,
+    measures,
     refreshes,
     refusal,
     says,
@@ -44,7 +45,10 @@ LOCAL = LocalRun(
     configuration="serve.dstack.yml",
     server="SmolLM2 stands in for it",
     since=NOW - timedelta(minutes=4),
+    requests_per_second=0.3,
+    tokens_per_second=12,
 )
+MEASURED = {"GpuUse": 96.6, "GpuMemory": 81, "requests_per_second": 0.42, "tokens_per_second": 812.4, "Running": 9}
 
 
 class Launched(Cloud):
@@ -89,23 +93,76 @@ def shown(
 
 
 def test_replicas_are_rows_below_their_run(capsys: pytest.CaptureFixture[str]) -> None:
-    events = [starts(A), health(A, "healthy"), says(A, "serving", 100), starts(B), says(B, "pulling image", 40)]
+    serves = [starts(A), health(A, "healthy"), says(A, "serving", 100), measures(A, NOW.timestamp() - 60, **MEASURED)]
+    events = [*serves, starts(B), says(B, "pulling image", 40)]
     outputs = {"url": "https://yellow-cat-1.example.com", "model": "mistralai/Mistral-7B-Instruct-v0.1"}
     pulumi = FakePulumi({"cat": service_state(outputs)})
     assert shown("cat", events=events, pulumi=pulumi, desired=2) == 0
     assert capsys.readouterr() == (
         f"""\
-RUN                    STATE                          TYPE       ZONE        SPOT    AGE  PRICE/H   TODAY    MONTH
-yellow-cat-1           serving: 1 of 2 healthy                                            <$2.012  <$2.52  <$26.66
-  {A}  healthy                        g5.xlarge  us-east-1a  no    1d 6h   $1.006   $2.01   $26.16
-  {B}  starting: pulling image, 40 %  g5.xlarge  us-east-1a  yes     30m  <$1.006  <$0.50   <$0.50
+RUN                    STATE                    TYPE       ZONE        SPOT    AGE  GPU %  MEM %  REQ/S  TOK/S
+yellow-cat-1           serving: 1 of 2 healthy                                                     0.42    812
+  {A}  healthy                  g5.xlarge  us-east-1a  no    1d 6h     97     81   0.42    812
+  {B}  pulling image, 40 %      g5.xlarge  us-east-1a  yes     30m
 
 yellow-cat-1: https://yellow-cat-1.example.com, model mistralai/Mistral-7B-Instruct-v0.1
   replicas: 1 to 2
 
+RUN           PRICE/H   TODAY    MONTH
+yellow-cat-1  <$2.012  <$2.52  <$26.66
 {PRICES}""",
         ASKING,
     )
+
+
+def test_the_table_fits_into_120_columns_and_what_is_longer_stands_below_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    c = "i-0cccccccccccccccc"
+    events = [
+        starts(A, type="p4d.24xlarge", zone="ap-southeast-1a"),
+        health(A, "unhealthy", "Target.Timeout", "Request timed out"),
+        says(A, "waiting for port 8000, 12.3 GB of weights on disk"),
+        measures(A, NOW.timestamp(), GpuUse=100, GpuMemory=100, requests_per_second=123.4, tokens_per_second=12345),
+        starts(B),
+        says(B, "loading", cause="it ended with status 1"),
+        measures(B, NOW.timestamp() - 181, **MEASURED),
+        starts(c),
+        says(c, "machine ready", cause="no GPU", final=True),
+        measures(c, NOW.timestamp(), DiskUse=3),
+        refreshes("InProgress", 50),
+    ]
+    assert shown("cat", events=events, desired=3) == 0
+    rows, about, _ = capsys.readouterr().out.split("\n\n")
+    assert max(map(len, rows.splitlines())) == 120
+    assert (
+        rows
+        == f"""\
+RUN                    STATE                     TYPE          ZONE             SPOT    AGE  GPU %  MEM %  REQ/S   TOK/S
+yellow-cat-1           starting: 0 of 3 healthy                                                              123  12,345
+  {A}  waiting for port 8000,…   p4d.24xlarge  ap-southeast-1a  no    1d 6h    100    100    123  12,345
+  {B}  loading: failed, tries…   g5.xlarge     us-east-1a       yes     30m
+  {c}  stopped                   g5.xlarge     us-east-1a       yes     30m"""
+    )
+    assert (
+        about
+        == f"""\
+{URL}  replicas: 1 to 2
+  roll: InProgress, 50 %
+  {A}: waiting for port 8000, 12.3 GB of weights on disk
+  {B}: loading: failed, tries again
+  last problem: {c}: stopped: no GPU"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("each", "cell"), [(0, "0"), (0.02, "0.02"), (0.5, "0.50"), (3.14, "3.1"), (9.99, "10.0"), (1234.5, "1,234")]
+)
+def test_rates_have_the_digits_that_count(each: float, cell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    measured = measures(A, NOW.timestamp(), requests_per_second=each)
+    assert shown("cat", events=[starts(A), health(A, "healthy"), says(A, "serving"), measured], maximum=1) == 0
+    lines = capsys.readouterr().out.splitlines()[1:3]
+    assert [line.split()[-1] for line in lines] == [cell, cell]
 
 
 OFFERS = {
@@ -131,12 +188,12 @@ def test_replicas_that_have_ended_count_in_the_costs(
     assert shown("cat", events=events, pulumi=pulumi, maximum=1) == 0
     # g5.2xlarge: $1.212 an hour, for 1 hour of today and for 11 of the month
     assert (
-        capsys.readouterr().out.split("\n\n")[0]
+        capsys.readouterr().out.split("\n\n")[2]
         == f"""\
-RUN                    STATE                    TYPE       ZONE        SPOT    AGE  PRICE/H  TODAY   MONTH
-yellow-cat-1           serving: 1 of 1 healthy                                       $1.006  $3.22  $39.49
-  {A}  healthy                  g5.xlarge  us-east-1a  no    1d 6h   $1.006  $2.01  $26.16
-  ended this month: 1                                                                        $1.21  $13.33"""
+RUN                              PRICE/H  TODAY   MONTH
+yellow-cat-1                      $1.006  $3.22  $39.49
+  of these, ended this month: 1           $1.21  $13.33
+{PRICES}"""
     )
 
     events.append(lived("i-0c02", midnight - timedelta(hours=2), midnight))
@@ -144,15 +201,15 @@ yellow-cat-1           serving: 1 of 1 healthy                                  
     printed = capsys.readouterr().out
     # g6.xlarge, the first offer: $0.8048 an hour
     assert (
-        printed.split("\n\n")[0]
+        printed.split("\n\n")[2]
         == f"""\
-RUN                    STATE                    TYPE       ZONE        SPOT    AGE  PRICE/H   TODAY    MONTH
-yellow-cat-1           serving: 1 of 1 healthy                                      ~$1.006  ~$3.22  ~$41.10
-  {A}  healthy                  g5.xlarge  us-east-1a  no    1d 6h   $1.006   $2.01   $26.16
-  ended this month: 2                                                                        ~$1.21  ~$14.94"""
+RUN                              PRICE/H   TODAY    MONTH
+yellow-cat-1                     ~$1.006  ~$3.22  ~$41.10
+  of these, ended this month: 2           ~$1.21  ~$14.94
+{PRICES}\
+~: a replica that has ended does not say its type. It counts as the plan's first offer.
+"""
     )
-    assumed = "~: a replica that has ended does not say its type. It counts as the plan's first offer.\n"
-    assert printed.endswith(f"{PRICES}{assumed}")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +227,7 @@ yellow-cat-1           serving: 1 of 1 healthy                                  
         ),
         (
             [starts(A), health(A, "healthy"), refreshes("InProgress", 50)],
-            "serving: 1 of 1 healthy, roll: InProgress, 50 %",
+            "serving: 1 of 1 healthy",
             None,
         ),
         (
@@ -212,8 +269,8 @@ def test_a_service_without_replicas_is_asleep_or_stopped(
     pulumi = FakePulumi({"cat": service_state(changed={GROUP: {"minSize": planned}})})
     assert shown("cat", pulumi=pulumi, minimum=0, desired=0) == 0
     rows = [
-        f"RUN           {'STATE':{len(state)}}  TYPE  ZONE  SPOT  AGE  PRICE/H  TODAY  MONTH",
-        f"yellow-cat-1  {state}                              $0  $0.00  $0.00",
+        f"RUN           {'STATE':{len(state)}}  TYPE  ZONE  SPOT  AGE  GPU %  MEM %  REQ/S  TOK/S",
+        f"yellow-cat-1  {state}",
     ]
     assert capsys.readouterr().out.splitlines() == [
         *rows,
@@ -221,6 +278,8 @@ def test_a_service_without_replicas_is_asleep_or_stopped(
         *URL.splitlines(),
         "  replicas: 0 to 2",
         "",
+        "RUN           PRICE/H  TODAY  MONTH",
+        "yellow-cat-1       $0  $0.00  $0.00",
         *PRICES.splitlines(),
     ]
 
@@ -231,14 +290,16 @@ def test_what_aws_does_not_say_is_named(capsys: pytest.CaptureFixture[str]) -> N
     assert shown("cat", events=events, maximum=1) == 0
     assert capsys.readouterr().out == (
         f"""\
-RUN                    STATE                    TYPE       ZONE        SPOT  AGE  PRICE/H  TODAY  MONTH
-yellow-cat-1           serving: 1 of 1 healthy                                          ?      ?      ?
-  {A}  healthy                  g5.xlarge  us-east-1a  ?       ?        ?      ?      ?
+RUN                    STATE                    TYPE       ZONE        SPOT  AGE  GPU %  MEM %  REQ/S  TOK/S
+yellow-cat-1           serving: 1 of 1 healthy
+  {A}  healthy                  g5.xlarge  us-east-1a  ?       ?
 
 {URL}\
   AWS does not answer dynamodb:Query (UnauthorizedOperation: no)
   AWS does not answer ec2:DescribeInstances (UnauthorizedOperation: no)
 
+RUN           PRICE/H  TODAY  MONTH
+yellow-cat-1        ?      ?      ?
 {PRICES.rstrip()}
 ?: not in the catalog, or EC2 did not say.
 """
@@ -252,20 +313,22 @@ def test_without_a_stack_there_are_all_stacks_and_this_machine(capsys: pytest.Ca
     assert shown(events=[starts(A), health(A, "healthy")], pulumi=pulumi, maximum=1) == 1
     assert capsys.readouterr() == (
         f"""\
-RUN                    STATE                    TYPE       ZONE        SPOT    AGE  PRICE/H  TODAY   MONTH
-yellow-cat-1           serving: 1 of 1 healthy                                       $1.006  $2.01  $26.16
-  {A}  healthy                  g5.xlarge  us-east-1a  no    1d 6h   $1.006  $2.01  $26.16
+RUN                    STATE                    TYPE       ZONE        SPOT    AGE  GPU %  MEM %  REQ/S  TOK/S
+yellow-cat-1           serving: 1 of 1 healthy
+  {A}  healthy                  g5.xlarge  us-east-1a  no    1d 6h
 
 {URL}
 On this machine, by make local:
-RUN        STATE    AGE  URL                                        MODEL
-red-dog-1  serving  4m   http://127.0.0.1:8000/services/red-dog-1/  mistralai/Mistral-7B-Instruct-v0.1
+RUN        STATE    AGE  REQ/S  TOK/S  URL                                        MODEL
+red-dog-1  serving   4m   0.30     12  http://127.0.0.1:8000/services/red-dog-1/  mistralai/Mistral-7B-Instruct-v0.1
 red-dog-1: SmolLM2 stands in for it
 
 Not deployed: new
 
 odd: not known: odd has no claim of a run name in its state: run pulumi up --stack odd
 
+RUN           PRICE/H  TODAY   MONTH
+yellow-cat-1   $1.006  $2.01  $26.16
 {PRICES}""",
         "Asking pulumi for the stacks, then AWS …\n",
     )
@@ -287,10 +350,14 @@ def test_a_group_that_is_gone_and_a_stack_that_does_not_exist(capsys: pytest.Cap
 
 
 def test_json_has_everything_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert shown("cat", "--json", events=[starts(B), says(B, "pulling image", 40)], maximum=1) == 0
+    events = [starts(B), says(B, "pulling image", 40), measures(B, 1795400000, DiskUse=43, type="g5.xlarge")]
+    assert shown("cat", "--json", events=events, maximum=1) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
     costs = {"an_hour": 1.006, "today": 0.503, "this_month": 0.503}
+    unknown = ("gpu_use", "gpu_memory", "gpu_temperature", "gpu_power", "running", "waiting")
+    rates = ("requests_per_second", "tokens_per_second")
+    figures = {"at": 1795400000, "type": "g5.xlarge", "disk_use": 43, **dict.fromkeys((*unknown, *rates))}
     replica = {
         "instance": B,
         "type": "g5.xlarge",
@@ -301,6 +368,8 @@ def test_json_has_everything_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
         "step": "pulling image",
         "percent": 40,
         "cause": None,
+        "final": False,
+        "figures": figures,
         "list_price": costs,
     }
     service = {

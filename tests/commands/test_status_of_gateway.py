@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,28 @@ import pytest
 from moto import mock_aws
 
 from commands.pulumi_cli import run_pulumi
+from commands.stack_state import TABLE
 from commands.status.__main__ import main
 from commands.status.collecting import Means
-from commands.status.gateway import DOMAIN, FUNCTION, TABLE
+from commands.status.gateway import DOMAIN, FUNCTION
 from commands.status.local_runs import LocalRun, local_runs
-from infra.planning.table_items import PARTITION_KEY, REGISTRY, SORT_KEY
+from gateway_lambda.registry.record import Key
+from infra.planning.table_items import COUNTER, PARTITION_KEY, REGISTRY, SORT_KEY, counter_partition, key_item
 from infra.readiness import client_maker
 from tests.commands.conftest import Keyed
 from tests.commands.stacks import REGION, FakePulumi, gateway_state
+from tests.gateway.conftest import bench, loop
+from tests.gateway.serving import HI, Bench
 from tests.support.local_service import MISTRAL, MISTRAL_MODEL
+from tests.support.processes import free_port
+
+__all__ = ["bench", "loop"]
 
 TABLE_NAME = "gateway-table-1a2b3c4"
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 NOW = datetime.now(UTC)
+OVER = 1_700_000_000
+"""A time that has passed, in seconds since 1970."""
 
 
 @pytest.fixture
@@ -46,6 +56,11 @@ def certificate(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         for sort in ("key#default", "key#alice", "claim#cat", "run#cat", "claim#new", "model#acme/cat"):
             item = {PARTITION_KEY: {"S": REGISTRY}, SORT_KEY: {"S": sort}, "record": {"S": DIGEST}}
             dynamodb.put_item(TableName=TABLE_NAME, Item=item)
+        limits = Key(name="bob", sha256=DIGEST, runs=["cat"], requests_per_minute=60, tokens_per_day=1000, expires=OVER)
+        dynamodb.put_item(TableName=TABLE_NAME, Item=json.loads(key_item(limits)))
+        counter = {PARTITION_KEY: {"S": counter_partition("bob")}, SORT_KEY: {"S": COUNTER}, "tokens": {"N": "250"}}
+        day = str((NOW - datetime(1970, 1, 1, tzinfo=UTC)).days)
+        dynamodb.put_item(TableName=TABLE_NAME, Item={**counter, "day": {"N": day}})
         cloudwatch: Any = boto3.client("cloudwatch", REGION)
         for metric, hours, value in (
             ("Invocations", 1, 1200),
@@ -80,6 +95,9 @@ def shown(*more: Any, line: tuple[str, ...] = ("gateway",)) -> int:
     return main(line, means=means)
 
 
+LIMITS = ("runs", "expires", "requests_per_minute", "tokens_per_day", "max_concurrent", "tokens_today")
+
+
 def domain(certificate: str) -> dict[str, Any]:
     return {"type": DOMAIN, "outputs": {"domainName": "*.example.com", "regionalCertificateArn": certificate}}
 
@@ -91,7 +109,8 @@ def test_a_gateway_shows_names_and_figures_and_no_secret(certificate: str, capsy
     assert shown(domain(certificate)) == 0
     assert capsys.readouterr().out == (
         "Gateway gateway: https://gateway.example.com\n"
-        "  keys: alice, default\n"
+        "  keys: alice, bob (expired 2023-11-14 22:13 UTC, only cat, 60 requests a minute, 1,000 tokens a day, 250 "
+        "used today), default\n"
         "  runs: cat\n"
         "  runs that have not served yet: new\n"
         f"  certificate: *.example.com, {found['Status']}{expires}\n"
@@ -107,7 +126,19 @@ def test_the_json_of_a_gateway_has_no_digest(certificate: str, capsys: pytest.Ca
             "stack": "gateway",
             "region": REGION,
             "url": "https://gateway.example.com",
-            "keys": ["alice", "default"],
+            "keys": [
+                {"name": "alice", **dict.fromkeys(LIMITS)},
+                {
+                    "name": "bob",
+                    "runs": ["cat"],
+                    "expires": "2023-11-14T22:13:20Z",
+                    "requests_per_minute": 60,
+                    "tokens_per_day": 1000,
+                    "max_concurrent": None,
+                    "tokens_today": 250,
+                },
+                {"name": "default", **dict.fromkeys(LIMITS)},
+            ],
             "runs": ["cat"],
             "claimed": ["new"],
             "certificate": None,
@@ -137,8 +168,29 @@ def test_make_local_is_found_while_it_serves(keyed: Keyed) -> None:
     assert [(run.run, run.url, run.model, run.configuration) for run in here] == [
         ("yellow-cat-1", f"{keyed.url}/", MISTRAL_MODEL, MISTRAL)
     ]
+    assert [(run.state, run.requests_per_second) for run in here] == [("serving", None)], "it needs a key"
     files = [path.read_text() for path in Path(tempfile.gettempdir()).glob("servestack-*/served.json")]
     assert not any(keyed.key in text for text in files)
+
+
+def test_runs_of_this_machine_show_their_states_and_what_they_did_lately(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    bench.register(bench.service("a", model="a"), bench.service("b", model="b", url=f"http://127.0.0.1:{free_port()}"))
+    chat = {"model": "a", "messages": HI}
+    assert bench.http.post(f"{bench.url}/v1/chat/completions", json=chat).status_code == 200
+    runs = [
+        LocalRun(run=name, url=f"{bench.url}/{name}", model=name, configuration="c", server="s", since=NOW)
+        for name in ("a", "b")
+    ]
+    (tmp_path / "servestack-one").mkdir()
+    written = [{**vars(run), "since": NOW.isoformat()} for run in runs]
+    (tmp_path / "servestack-one" / "served.json").write_text(json.dumps({"gateway": bench.url, "runs": written}))
+    assert local_runs() == (
+        replace(runs[0], requests_per_second=1 / 60, tokens_per_second=4 / 60),
+        replace(runs[1], state="down", requests_per_second=0, tokens_per_second=0),
+    )
 
 
 def test_the_file_of_a_make_local_that_was_killed_is_not_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,6 +221,6 @@ def test_without_pulumi_the_runs_of_make_local_are_shown_all_the_same(
     assert (ended, capsys.readouterr().out) == (
         [0, 1],
         "On this machine, by make local:\n"
-        "RUN  STATE    AGE  URL                  MODEL\n"
-        f"cat  serving  0m   http://127.0.0.1:8/  -\ncat: b\n\n{missing}{missing}",
+        "RUN  STATE    AGE  REQ/S  TOK/S  URL                  MODEL\n"
+        f"cat  serving   0m                http://127.0.0.1:8/  -\ncat: b\n\n{missing}{missing}",
     )

@@ -58,6 +58,8 @@ def test_a_look_with_real_clients(service: Awaited) -> None:
         step=None,
         percent=None,
         cause=None,
+        final=False,
+        figures=None,
         list_price=nothing,
     )
     assert look_at_service(state, clients, launched) == ServiceStatus(

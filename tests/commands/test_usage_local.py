@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,11 +13,18 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from openai import AuthenticationError, OpenAI
 
 from commands.status.local_runs import local_request_lines
 from commands.usage.__main__ import Means, main
+from commands.usage.local_lines import grouped, read_lines
+from commands.usage.query import query_text, read_rows
+from commands.usage.requests import GROUPS
+from tests.commands.insights import evaluate
 from tests.commands.request_lines import request_line
 from tests.commands.stacks import FakePulumi
+from tests.support.local_service import MISTRAL, MISTRAL_MODEL, serving
+from tests.support.processes import wait_until
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 TTFT = {"PromptTokens": 12, "CompletionTokens": 1030, "TimeToFirstToken": 1204.6, "Duration": 9000}
@@ -128,3 +136,42 @@ def test_the_file_is_the_one_that_a_gateway_that_answers_names(
         served = {"gateway": address, "runs": [run], "request_lines": f"/tmp/servestack-{name}/requests.jsonl"}
         (tmp_path / f"servestack-{name}" / "served.json").write_text(json.dumps(served))
     assert local_request_lines() == (Path("/tmp/servestack-serving/requests.jsonl"),)
+
+
+def test_what_make_local_answered_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with serving(MISTRAL, "--auth", env={"TMPDIR": str(tmp_path)}) as service:
+        key = re.findall(r"API key .*: (\S+)", service.banner)[0]
+        client = OpenAI(base_url=f"{service.url}/v1", api_key=key, max_retries=0)
+        asked: Any = {"model": MISTRAL_MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
+        whole = client.chat.completions.create(**asked).usage
+        stream = client.chat.completions.create(**asked, stream=True, stream_options={"include_usage": True})
+        streamed = [chunk.usage for chunk in stream if chunk.usage is not None][-1]
+        with pytest.raises(AuthenticationError):
+            client.with_options(api_key="wrong").chat.completions.create(**asked)
+        (file,) = local_request_lines()
+        wait_until(lambda: file.read_text().count("\n") == 3, what="a line for each request")
+        capsys.readouterr()
+        assert [main(["--by", by]) for by in ("run", "key", "model")] == [0, 0, 0]
+        lines = [(json.loads(line)["_aws"]["Timestamp"], line) for line in file.read_text().splitlines()]
+        read = read_lines([file], datetime.now(UTC) - timedelta(days=1))
+    printed = re.sub(r"[\d,]+ ms", "N ms", capsys.readouterr().out)
+    used = (whole.prompt_tokens + streamed.prompt_tokens, whole.completion_tokens + streamed.completion_tokens)
+    rows = [re.split(" {2,}", line) for line in printed.splitlines()]
+    header = ["REQUESTS", "ERRORS", "TOKENS IN", "TOKENS OUT", "TTFT P50", "TTFT P95"]
+    answered = ["2", "0", *(f"{tokens:,}" for tokens in used), "N ms", "N ms"]
+    refused = ["-", "1", "0", "-", "-", "-", "-"]
+    total = ["total", "3", "0", *answered[2:4], "-", "-"]
+    assert rows == [
+        *(["RUN", *header], ["yellow-cat-1", *answered], refused, total),
+        *(["KEY", *header], ["local", *answered], refused, total),
+        *(["MODEL", *header], [MISTRAL_MODEL, *answered], refused, total),
+    ]
+    for by in GROUPS:  # the query of AWS finds the same in the real lines
+        of_aws = read_rows(evaluate(query_text(by, []), lines), by, [])
+        assert {one.name: one for one in of_aws} == {one.name: one for one in grouped(read.lines, by)}
+    of_runs = read_rows(evaluate(query_text("key", ["yellow-cat-1"]), lines), "key", ["yellow-cat-1"])
+    durations = [json.loads(line)["Duration"] for _, line in lines if '"Run":"yellow-cat-1"' in line]
+    assert [one.durations for one in of_runs] == [{"yellow-cat-1": pytest.approx(sum(durations))}, {}]

@@ -27,6 +27,7 @@ from tests.components.deploying import plain
 
 PROPS: dict[str, Any] = {
     "run": "yellow-cat-1",
+    "stack": "cats",
     "region": "us-east-1",
     "group": "yellow-cat-1-replicas-0123456",
     "target_group": "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/yello-1/0123456789abcdef",
@@ -111,6 +112,7 @@ def provider(aws: Serving) -> ReadinessProvider:
 def test_what_is_waited_for_is_read_from_properties_whose_numbers_are_floats() -> None:
     assert read_awaited(PROPS) == Awaited(
         run="yellow-cat-1",
+        stack="cats",
         region="us-east-1",
         group="yellow-cat-1-replicas-0123456",
         target_group=PROPS["target_group"],
@@ -160,6 +162,7 @@ def test_it_fails_with_the_cause_and_stops_the_spending(capsys: pytest.CaptureFi
         ({"boot_timeout": 60.0}, True, False),
         ({"on_failure": "keep"}, True, False),
         ({"log_group": "another"}, True, False),
+        ({"stack": "another"}, True, False),
         ({"profile": "another"}, True, False),
         ({"__provider": "changed"}, False, False),
     ],

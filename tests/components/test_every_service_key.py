@@ -20,6 +20,7 @@ from tests.aws.standin import Cloud, ExistingImage, World
 from tests.components.conftest import GATEWAY
 from tests.components.deploying import Account, item, plain, tags_of_all
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:on-call"
 PARAMETER = "aws:ssm/parameter:Parameter"
 PINNED = ExistingImage(id="ami-0123456789abcdef0")
 DIGEST = "sha256:" + "0a" * 32
@@ -81,8 +82,8 @@ spot_policy: auto
 max_price: 5.6721
 tags: {{Name: x, cost-center: 7.5}}
 """
-TESTED_ELSEWHERE = {"type", "backends", "regions", "configuration", "preflight"}
-"""What makes nothing, and decides what is refused: test_refusals."""
+TESTED_ELSEWHERE = {"type", "backends", "regions", "configuration", "preflight", "alarm_email"}
+"""What makes nothing, and decides what is refused: test_refusals. Whom alarms tell: test_alarms."""
 
 
 def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
@@ -209,6 +210,8 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "on_failure": "keep",
         "wait": "true",
         "weight": "3",
+        "alarm_topic": TOPIC,
+        "budget": "7300",
     }
     made = account.up("run", words, secrets={"env": {"A": "other", "C": "new"}})
     group, waits = _group(made), made.one("pulumi-python:dynamic:Resource", "sg-9--x-readiness").inputs
@@ -230,6 +233,8 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         ),
         "on_failure, wait": waits["on_failure"],
         "weight": (record["weight"], claim["shared"]),
+        "alarm_topic": made.one("aws:cloudwatch/metricAlarm:MetricAlarm", "sg-9--x-slow").inputs["alarmActions"],
+        "budget": made.one("aws:cloudwatch/metricAlarm:MetricAlarm", "sg-9--x-budget").inputs["threshold"],
     }
     assert ends == {
         "gateway": ["organization/servestack/other"],
@@ -249,6 +254,8 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "boot_timeout": ("3960", ["3660"], 3660),
         "on_failure, wait": "keep",
         "weight": (3, True),
+        "alarm_topic": [TOPIC],
+        "budget": 240,
     }
     named = {name for names in ends for name in names.split(", ")}
     assert named == ServiceSettings.model_fields.keys() - TESTED_ELSEWHERE, "each word ends somewhere"

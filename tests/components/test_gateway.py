@@ -227,11 +227,17 @@ def test_every_child_has_a_component_for_its_parent(gateway: Recording) -> None:
 
 def test_the_outputs_are_those_of_the_design(gateway: Recording) -> None:
     connection = gateway.exports["connection"]
-    log = gateway.made(gateway.one("aws:cloudwatch/logGroup:LogGroup", "gateway-function")).id
-    assert gateway.exports.keys() == {"url", "openai_base_url", "api_keys", "name_servers", "connection", "what_next"}
+    assert gateway.exports.keys() == {
+        "url", "openai_base_url", "api_keys", "name_servers", "connection", "dashboard", "what_next"
+    }  # fmt: skip
+    assert gateway.exports["dashboard"] == (
+        "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#dashboards/dashboard/"
+        f"servestack-{connection['table']}"
+    )
     assert gateway.exports["what_next"] == {
         "deploy a service": "pulumi stack init NAME && pulumi config set configuration FILE && pulumi up",
-        "follow its logs": f"aws logs tail {log} --follow --region us-east-1",
+        "follow its logs": "make logs STACK=gateway ARGS=--follow",
+        "see what runs": "make status",
         "see the API keys": "pulumi stack output api_keys --stack gateway --show-secrets",
         "take it down, after its services": "pulumi config set protect false --stack gateway && "
         "pulumi up --stack gateway && pulumi destroy --stack gateway",

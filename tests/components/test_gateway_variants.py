@@ -150,7 +150,7 @@ def test_memory_layer_name_and_tags_are_the_plan_s(account: Account) -> None:
     [
         (
             {"memory_size": "1024"},
-            {"Function gateway-function": "update"},
+            {"Function gateway-function": "update", "Dashboard gateway-dashboard": "update"},
         ),
         ({"domain": "example.com"}, None),
     ],

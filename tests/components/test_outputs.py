@@ -8,9 +8,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from infra.outputs import tail
 from tests.aws.recording import Recording
 from tests.components.conftest import GATEWAY
 from tests.components.deploying import Account
@@ -64,11 +61,3 @@ def test_a_model_of_any_name_can_be_asked_for(account: Account, tmp_path: Path) 
     given = pasted(str(service.exports["curl"]), tmp_path / "bin")
     assert json.loads(given[-1])["model"] == AWKWARD
     assert "Authorization" not in str(given)
-
-
-@pytest.mark.parametrize("group", ["/servestack/run/0123", "/aws/with space"])
-def test_the_log_command_is_one_a_shell_reads(group: str) -> None:
-    words = subprocess.run(
-        ["/bin/sh", "-c", f"set -- {tail(group, 'eu-west-1')}; printf '%s\\n' \"$@\""], capture_output=True, text=True
-    ).stdout.splitlines()
-    assert words == ["aws", "logs", "tail", group, "--follow", "--region", "eu-west-1"]

@@ -112,14 +112,16 @@ def test_from_zero_a_request_that_the_gateway_sees_starts_the_first_replica(depl
         [{"scalingAdjustment": 1, "metricIntervalLowerBound": "0"}],
     )
     alarm = service.one("aws:cloudwatch/metricAlarm:MetricAlarm", "run-wake").inputs
-    requests, wanted, unserved = alarm["metricQueries"]
+    arrivals, wanted, unserved = alarm["metricQueries"]
     table = next(service.cloud.records.of("aws:dynamodb/table:Table")).id
-    assert (requests["metric"]["namespace"], requests["metric"]["dimensions"]) == (
+    metric = arrivals["metric"]
+    assert (metric["namespace"], metric["metricName"], metric["dimensions"]) == (
         "servestack",
+        "Arrivals",
         {"Table": table, "Run": "run"},
     )
     assert wanted["metric"]["metricName"] == "GroupDesiredCapacity"
-    assert unserved["expression"] == "IF(wanted < 1, requests, 0)"
+    assert unserved["expression"] == "IF(wanted < 1, arrivals, 0)"
     assert item(service.one("aws:dynamodb/tableItem:TableItem", "run-run"))["record"]["min_replicas"] == 0
 
 
@@ -159,7 +161,7 @@ def test_a_service_that_scales_is_made_between_its_claim_and_its_route_and_all_o
     claim, route = (service.one("aws:dynamodb/tableItem:TableItem", f"run-{name}") for name in ("claim", "run"))
     between = [one for one in service.resources if one.type.startswith("aws:") and one not in (claim, route)]
     assert [one.name for one in between if claim.urn not in service.waits_for(one)] == []
-    assert [one.name for one in between if one.urn not in service.waits_for(route)] == []
+    assert [one.name for one in between if one.urn not in service.waits_for(route)] == ["run-dashboard"]
     kept = [one.name for one in service.resources if one.protect or one.retain_on_delete or one.deleted_with]
     assert kept == [], "nothing of a service outlives its stack, or would keep it"
 

@@ -22,6 +22,7 @@ def table(service: Recording) -> str:
 
 def test_what_is_made_is_one_service(service: Recording) -> None:
     assert kinds(service) == [
+        "Dashboard",
         "Group",
         "InstanceProfile",
         "LaunchTemplate",
@@ -99,11 +100,12 @@ def test_the_model_name_is_claimed_before_anything_but_the_run_name(service: Rec
     assert [one.name for one in others if claim.urn not in service.waits_for(one)] == []
 
 
-def test_the_routing_item_waits_for_everything_but_the_claim_alone(service: Recording) -> None:
+def test_the_routing_item_waits_for_everything_but_the_dashboard(service: Recording) -> None:
+    """A dashboard that cannot be created must not keep requests from a service that serves."""
     last = service.one("aws:dynamodb/tableItem:TableItem", "yellow-cat-1-run")
     waited = service.waits_for(last)
     rest = [one for one in service.resources if one is not last and one.type != "pulumi:index:Stash"]
-    assert [one.name for one in rest if one.urn not in waited] == []
+    assert [one.type for one in rest if one.urn not in waited] == ["aws:cloudwatch/dashboard:Dashboard"]
 
 
 def test_the_group_waits_for_the_policy_of_its_role(service: Recording) -> None:
@@ -150,6 +152,7 @@ def test_readiness_waits_for_the_template_s_version(service: Recording) -> None:
     given = {name: plain(value) for name, value in readiness.inputs.items() if name != "__provider"}
     assert given == {
         "run": "yellow-cat-1",
+        "stack": "yellow-cat-1",
         "region": "us-east-1",
         "group": service.made(service.one("aws:autoscaling/group:Group")).id,
         "target_group": service.made(service.one("aws:lb/targetGroup:TargetGroup")).id,
@@ -216,7 +219,6 @@ def test_instances_and_volumes_have_the_stack_s_tags(service: Recording) -> None
 
 
 def test_the_outputs_are_those_of_the_design(service: Recording) -> None:
-    log = service.made(service.one("aws:cloudwatch/logGroup:LogGroup")).id
     assert {name: value for name, value in service.exports.items() if name != "curl"} == {
         "url": "https://yellow-cat-1.example.com",
         "model": "mistralai/Mistral-7B-Instruct-v0.1",
@@ -224,10 +226,13 @@ def test_the_outputs_are_those_of_the_design(service: Recording) -> None:
         "instance_types": "g6.xlarge, g6.2xlarge, g5.xlarge, g5.2xlarge, g6.4xlarge, gr6.4xlarge, g5.4xlarge, "
         "g6.8xlarge, gr6.8xlarge, g5.8xlarge, g6.16xlarge and 7 more",
         "hourly_price": "$0.8048 an hour (g6.xlarge, on demand)",
-        "logs": f"aws logs tail {log} --follow --region us-east-1",
+        "dashboard": "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#dashboards/dashboard/"
+        f"servestack-{table(service)}-yellow-cat-1",
+        "logs": "make logs STACK=yellow-cat-1 ARGS=--follow",
         "what_next": {
             "send a request": "pulumi stack output curl --stack yellow-cat-1 | sh",
-            "follow its logs": "pulumi stack output logs --stack yellow-cat-1 | sh",
+            "follow its logs": "make logs STACK=yellow-cat-1 ARGS=--follow",
+            "see what runs": "make status",
             "let everyone call it": "pulumi config set auth false --stack yellow-cat-1 && "
             "pulumi up --stack yellow-cat-1",
             "take it down": "pulumi destroy --stack yellow-cat-1",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -44,6 +44,9 @@ def test_a_services_settings_have_their_defaults() -> None:
         "on_failure": "stop",
         "wait": True,
         "weight": None,
+        "alarm_email": None,
+        "alarm_topic": None,
+        "budget": None,
         "preflight": True,
     }
 
@@ -52,7 +55,15 @@ def test_a_gateways_settings_have_their_defaults() -> None:
     assert read_settings({"configuration": "gateway.dstack.yml"}, "gateway").model_dump() == {
         "configuration": "gateway.dstack.yml",
         "auth": True,
-        "keys": {"default": {"runs": None, "requests_per_minute": None}},
+        "keys": {
+            "default": {
+                "runs": None,
+                "expires": None,
+                "requests_per_minute": None,
+                "tokens_per_day": None,
+                "max_concurrent": None,
+            }
+        },
         "domain": None,
         "zone_id": None,
         "vpc_id": None,
@@ -64,6 +75,9 @@ def test_a_gateways_settings_have_their_defaults() -> None:
         "reserved_concurrency": None,
         "audit": False,
         "allowed_origins": ("*",),
+        "alarm_email": None,
+        "alarm_topic": None,
+        "budget": None,
         "preflight": True,
     }
 
@@ -302,6 +316,66 @@ stack config memory_size
     )
 
 
+def test_the_words_about_alarms_are_checked_together() -> None:
+    values: dict[str, object] = {"configuration": "f", "alarm_email": "ops, example", "alarm_topic": "on-call"}
+    assert (
+        _report({**values, "budget": "0"}, "service")
+        == """stack config: 4 problems
+
+stack config alarm_email
+  found:  "ops, example"
+  rule:   alarm_email creates a topic and alarm_topic names one, so only one of them can be set
+  remedy: remove alarm_email, and subscribe the address to the topic in SNS
+
+stack config alarm_email
+  found:  'ops, example'
+  rule:   alarm_email must be one email address
+  remedy: write an address such as ops@example.com. For several people, use the address of a list, or alarm_topic
+
+stack config alarm_topic
+  found:  'on-call'
+  rule:   alarm_topic must be the ARN of a standard topic in SNS
+  remedy: copy the ARN from SNS: arn:aws:sns:us-east-1:123456789012:NAME
+
+stack config budget
+  found:  "0"
+  rule:   the number must be greater than 0
+  remedy: write a larger number"""
+    )
+
+
+@pytest.mark.parametrize("kind", ["service", "gateway"])
+def test_a_budget_needs_someone_to_tell(kind: Literal["service", "gateway"]) -> None:
+    assert (
+        _report({"configuration": "f", "budget": "100"}, kind)
+        == """stack config: 1 problem
+
+stack config budget
+  found:  "100"
+  rule:   budget needs someone to tell
+  remedy: set alarm_email or alarm_topic too, or remove budget"""
+    )
+    read = read_settings({"configuration": "f", "budget": "100.50", "alarm_email": "ops@example.com"}, kind)
+    assert (read.budget, read.alarm_email) == (100.5, "ops@example.com")
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("alarm_email", "a@b"),
+        ("alarm_email", "a@b.c, d@e.f"),
+        ("alarm_email", "Ana <ana@example.com>"),
+        ("alarm_email", f"{'a' * 250}@b.cd"),
+        ("alarm_topic", "arn:aws:sns:us-east-1:123456789012:on-call.fifo"),
+        ("alarm_topic", "arn:aws:sqs:us-east-1:123456789012:on-call"),
+        ("alarm_topic", "arn:aws:sns:us-east-1:123456789012:on-call:0a1b2c3d"),
+    ],
+)
+def test_an_address_or_a_topic_that_tells_nobody_is_refused(word: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=word):
+        read_settings({"configuration": "f", word: value}, "service")
+
+
 def test_a_list_that_is_too_short_says_how_many_entries_it_needs() -> None:
     subnets = {"configuration": "f", "vpc_id": "vpc-0123456789abcdef0", "subnet_ids": "subnet-0123456789abcdef0"}
     assert (
@@ -380,8 +454,54 @@ def test_keys_are_names_or_a_map_of_names_to_options() -> None:
     assert _keys('{"alice": {"requests_per_minute": "7"}, "bob": {}}') == {"alice": (None, 7), "bob": (None, None)}
 
 
-def test_every_option_of_a_key_is_checked_and_those_of_later_are_named() -> None:
-    keys = {"a": {"runs": "UP", "requests_per_minute": 0}, "b": {"tokens_per_day": 5, "run": "x"}, "c": {"runs": []}}
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2027-01-31", "2027-02-01T00:00:00+00:00"),
+        (" 2028-02-28 ", "2028-02-29T00:00:00+00:00"),
+        ("2027-01-31T18:00:00Z", "2027-01-31T18:00:00+00:00"),
+        ("2027-01-31 18:00", "2027-01-31T18:00:00+00:00"),
+        ("2027-01-31T18:00:30+02:00", "2027-01-31T16:00:30+00:00"),
+    ],
+)
+def test_a_key_expires_after_a_whole_day_or_at_a_time_in_utc(text: str, moment: str) -> None:
+    settings = {"configuration": "f", "keys": json.dumps({"alice": {"expires": text}})}
+    expires = read_settings(settings, "gateway").keys["alice"].expires
+    assert expires is not None
+    assert expires.isoformat() == moment
+
+
+@pytest.mark.parametrize(
+    "expires",
+    ["2027-02-30", "2027-1-31", "20270131", "tomorrow", "2027-W05", "9999-12-31", "2027-01-31T25:00", 20270131, True],
+)
+def test_a_time_at_which_no_key_can_expire_is_refused(expires: object) -> None:
+    assert (
+        _report({"configuration": "f", "keys": json.dumps({"alice": {"expires": expires}})}, "gateway")
+        == f"""stack config: 1 problem
+
+stack config keys.alice.expires
+  found:  {expires!r}
+  rule:   expires must be a date or a time that exists: YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SSZ
+  remedy: write for example 2027-01-31, which includes that whole day in UTC, or 2027-01-31T18:00:00Z"""
+    )
+
+
+def test_the_keys_of_one_person_cannot_have_different_limits() -> None:
+    keys = {"alice": {"tokens_per_day": 5}, "bob": {"tokens_per_day": 7}, "alice@2": {"tokens_per_day": 6}}
+    assert (
+        _report({"configuration": "f", "keys": json.dumps(keys)}, "gateway")
+        == """stack config: 1 problem
+
+stack config keys
+  found:  alice has 5, and alice@2 has 6
+  rule:   the keys of one person share their limits, so tokens_per_day must be the same for both
+  remedy: write the same number for both keys, or only for one of them; it is then the limit of both"""
+    )
+
+
+def test_every_option_of_a_key_is_checked() -> None:
+    keys = {"a": {"runs": "UP", "requests_per_minute": 0}, "b": {"tokens_per_day": -5, "run": "x"}, "c": {"runs": []}}
     assert (
         _report({"configuration": "f", "keys": json.dumps(keys)}, "gateway")
         == """stack config: 5 problems
@@ -396,15 +516,15 @@ stack config keys.a.requests_per_minute
   rule:   the number must be at least 1
   remedy: write a larger number
 
-stack config keys.b.tokens_per_day
-  found:  5
-  rule:   tokens_per_day is not supported: the gateway does not count this yet
-  remedy: use requests_per_minute
-
 stack config keys.b.run
   found:  an unknown key
   rule:   every key must be known, because a misspelled key would have no effect
   remedy: did you mean `runs`?
+
+stack config keys.b.tokens_per_day
+  found:  -5
+  rule:   the number must be at least 1
+  remedy: write a larger number
 
 stack config keys.c.runs
   found:  a list

@@ -63,6 +63,7 @@ class Bench:
         self.file = folder / "registry.json"
         self.registry: dict[str, Any] = {"keys": [], "services": [self.service()]}
         self.port = 0
+        self.scheme = "http"
         self.http = httpx.Client(verify=False, timeout=20)
         """Without certificates to load, which takes longer than most tests."""
         self.server: uvicorn.Server | None = None
@@ -94,20 +95,26 @@ class Bench:
         fresh.write_text(json.dumps(self.registry))
         fresh.replace(self.file)
 
-    def serve(self, *, source: RegistrySource | None = None, **settings: Any) -> None:
-        """Start the gateway; `settings` differ from the defaults. `source`: another registry than the file."""
+    def serve(self, *, source: RegistrySource | None = None, certificate: Path | None = None, **settings: Any) -> None:
+        """Start the gateway; `settings` differ from the defaults.
+
+        `source`: what `settings["registry"]` names, if that is not the file. `certificate`: a file with a key and its
+        certificate, to speak TLS.
+        """
         if not self.file.exists():
             self.write_registry()
         chosen = msgspec.structs.replace(Settings(registry=f"file:{self.file}"), **settings)
-        self.loop.run(self._serve(chosen, source or FileRegistry(str(self.file))))
+        self.scheme = "http" if certificate is None else "https"
+        self.loop.run(self._serve(chosen, source or FileRegistry(str(self.file)), certificate))
 
-    async def _serve(self, settings: Settings, source: RegistrySource) -> None:
+    async def _serve(self, settings: Settings, source: RegistrySource, certificate: Path | None) -> None:
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         """asyncio sends small pieces at once only where it sees that this is TCP."""
         listening.bind(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
             make_app(settings, source),
+            ssl_certfile=certificate,
             http=ClientConnection.serving(settings),
             ws="none",
             log_config=None,
@@ -142,7 +149,7 @@ class Bench:
     def url(self) -> str:
         if not self.port:
             self.serve()
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @contextlib.contextmanager
     def client(self, **options: Any) -> Iterator[openai.OpenAI]:

@@ -10,39 +10,44 @@ from types import FrameType
 import pytest
 
 import gateway_lambda
-from tests.gateway.keys import ALL, secret
+from tests.gateway.keys import ALL, record, secret
 from tests.gateway.raw_http import Caller
 from tests.gateway.scripted_tgi import answer, reply
 from tests.gateway.serving import HI, Bench
 from tests.gateway.test_openai_format import COMPLETION
 
+LIMITED = {**record("limited"), "requests_per_minute": 6000, "tokens_per_day": 1_000_000, "max_concurrent": 8}
 REQUESTS = 20
 GATEWAY = str(Path(gateway_lambda.__file__).parent)
 """The libraries are not counted, so that another version of them changes nothing."""
 
 
 @pytest.mark.parametrize(
-    ("path", "model", "most"),
+    ("path", "model", "key", "most"),
     [
-        ("/v1/chat/completions", "tgi", 192),
-        ("/v1/chat/completions", "openai", 112),
-        ("/services/openai/v1/chat/completions", "openai", 97),
+        ("/v1/chat/completions", "tgi", "all", 192),
+        ("/v1/chat/completions", "openai", "all", 112),
+        ("/services/openai/v1/chat/completions", "openai", "all", 97),
+        ("/v1/chat/completions", "tgi", "limited", 230),
     ],
-    ids=["translated", "passed to a model", "passed to a run"],
+    ids=["translated", "passed to a model", "passed to a run", "counted in memory"],
 )
-def test_a_plain_request_does_not_become_dearer(bench: Bench, path: str, model: str, most: int) -> None:
-    """`most` is a tenth above what was counted. Raise it only for what every request needs."""
+def test_a_plain_request_does_not_become_dearer(
+    bench: Bench, tmp_path: Path, path: str, model: str, key: str, most: int
+) -> None:
+    """`most` is a tenth above what was counted. Raise it only for what every request needs. The gateway writes request
+    lines, as on AWS."""
     openai = bench.upstream()
     openai.usual = reply(200, json.dumps(COMPLETION))
     bench.tgi.usual = answer("a", "b", "c", "</s>*")
     bench.register(
         bench.service("tgi", auth=True, model="tgi"),
         bench.service("openai", auth=True, model="openai", format="openai", url=openai.url),
-        keys=(ALL,),
+        keys=(ALL, LIMITED),
     )
     body = json.dumps({"model": model, "messages": HI, "max_tokens": 16, "temperature": 0.7})
     request = (
-        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret('all')}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret(key)}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
     calls = 0
@@ -51,7 +56,7 @@ def test_a_plain_request_does_not_become_dearer(bench: Bench, path: str, model: 
         nonlocal calls
         calls += event == "call" and frame.f_code.co_filename.startswith(GATEWAY)
 
-    bench.serve()
+    bench.serve(request_lines=str(tmp_path / "lines"))
     with Caller(bench.port) as caller:
         for _ in range(3):
             assert caller.send(request).answer().status == 200

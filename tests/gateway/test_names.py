@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from gateway_lambda.errors import RequestError, run_not_found
+from gateway_lambda.registry.counters import MemoryCounters
 from gateway_lambda.registry.record import Holder, Key, Model, ModelClaim, Registry, Service
 from gateway_lambda.registry.table import Table
 from gateway_lambda.routing.keys import Admission
@@ -163,6 +164,7 @@ class Looked:
     def __init__(self, table: Table) -> None:
         self._table = table
         self.looks = 0
+        self.counters = MemoryCounters()
 
     async def table(self) -> Table:
         return self._table

@@ -7,6 +7,7 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -15,12 +16,14 @@ import pytest
 from gateway_lambda.app import make_app
 from gateway_lambda.page.document import document, prefers_page
 from gateway_lambda.registry.file import FileRegistry
+from gateway_lambda.routing.recent_use import RecentUse
 from gateway_lambda.server.adapter import behind_adapter
+from gateway_lambda.server.recorded import Usage
 from gateway_lambda.server.request_body import Message
 from gateway_lambda.settings import Settings
 from tests.gateway.keys import ALL, secret
 from tests.gateway.scripted_tgi import Tgi, reply
-from tests.gateway.serving import Bench
+from tests.gateway.serving import HI, Bench
 from tests.support.processes import free_port
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
@@ -171,6 +174,40 @@ def test_it_tells_which_model_a_server_says_it_serves(bench: Bench) -> None:
         "no-json": (None, None),
         "small": ("HuggingFaceTB/SmolLM2-135M-Instruct", 2048),
     }
+
+
+def test_it_tells_what_each_run_did_in_the_last_minute(bench: Bench) -> None:
+    bench.register(
+        bench.service("two", model="two"),
+        bench.service("other", model="other"),
+        bench.service("web", model=None),
+    )
+    for _ in range(3):
+        chat = {"model": "two", "messages": HI}
+        assert bench.http.post(f"{bench.url}/v1/chat/completions", json=chat).status_code == 200
+    assert bench.http.get(f"{bench.url}/services/web/info").status_code == 200
+    names = ("requests_per_second", "tokens_per_second")
+    assert {one["run"]: tuple(one[name] for name in names) for one in _runs(bench)["data"]} == {
+        "other": (0, 0),
+        "two": (3 / 60, 12 / 60),
+        "web": (1 / 60, 0),
+    }
+
+
+def test_the_last_minute_is_sixty_seconds() -> None:
+    time = [1000.0]
+    recent = RecentUse(lambda: time[0])
+    ended: Any = SimpleNamespace(run="a", usage=Usage(completion_tokens=30))
+    for _ in range(90):
+        time[0] += 1
+        recent.note(ended)
+        recent.note(SimpleNamespace(run="a", usage=None))  # type: ignore[arg-type]
+        recent.note(SimpleNamespace(run=None, usage=Usage(completion_tokens=1)))  # type: ignore[arg-type]
+    assert (recent.rates("a"), recent.rates("b")) == ((2, 30), (0, 0))
+    time[0] += 30
+    assert recent.rates("a") == (62 / 60, 31 * 30 / 60)
+    time[0] += 60
+    assert recent.rates("a") == (0, 0)
 
 
 def test_it_says_what_a_replica_runs_on_and_costs(bench: Bench) -> None:
@@ -328,7 +365,7 @@ def _runs(bench: Bench, path: str = "/v1/runs", key: str | None = None) -> Any:
 
 def _run(bench: Bench, name: str, count: int = 1, **fields: Any) -> dict[str, Any]:
     usual = {"run": name, "url": f"{bench.url}/services/{name}", "auth": False, "state": "ready", "min_replicas": 1}
-    usual["same_machine"] = True
+    usual |= {"same_machine": True, "requests_per_second": 0, "tokens_per_second": 0}
     return {**usual, "replicas": {"count": count, "ready": count}, **fields}
 
 

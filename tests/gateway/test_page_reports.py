@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from gateway_lambda.page.reports import Report, report
+from gateway_lambda.page.reports import LEAVING, SERVING, Report, report
 from gateway_lambda.registry import state_items
 from gateway_lambda.registry.dynamodb import DynamoRegistry
 from gateway_lambda.registry.table import StateItem
@@ -18,6 +17,7 @@ from tests.gateway.keys import ALL, secret
 from tests.gateway.scripted_tgi import reply
 from tests.gateway.serving import Bench
 from tests.registry.scripted_dynamodb import Table, scripted_dynamodb
+from tests.support.processes import ROOT
 
 NOW = 1_800_000_000
 MINUTE = 60
@@ -103,13 +103,19 @@ def test_items_are_read_together(items: list[StateItem], said: Report) -> None:
     assert report(items, NOW) == said
 
 
+def test_the_steps_that_mean_something_are_those_of_the_boot_script() -> None:
+    script = "".join(path.read_text() for path in (ROOT / "infra" / "planning" / "boot").glob("*.sh"))
+    assert [script.count(f"'{step}'") for step in (SERVING, LEAVING)] == [1, 1]
+
+
 @pytest.fixture
 def table(bench: Bench) -> Iterator[Table]:
     """A gateway as on AWS: its registry is a table, and its runs are behind one load balancer without replicas."""
     with scripted_dynamodb() as table:
         balancer = bench.upstream()
         balancer.usual = reply(503, "", server="awselb/2.0")
-        bench.serve(upstream=balancer.url, source=DynamoRegistry("registry-1", table.environment))
+        registry = DynamoRegistry("registry-1", table.environment)
+        bench.serve(upstream=balancer.url, registry="dynamodb:registry-1", source=registry)
         yield table
 
 
@@ -147,7 +153,7 @@ def test_a_run_that_serves_shows_what_its_replicas_did_lately(bench: Bench, tabl
     put(table, "cat", url=serving.url)
     figures = {"Table": "t", "Run": "cat", "GpuUse": 80, "requests_per_second": 0.25, "tokens_per_second": 30.5}
     for instance in ("i-1", "i-2"):
-        table.put_state("cat", instance, step={"S": "serving"}, **written(figures))
+        table.put_serving("cat", instance, **figures)
     table.put_state("cat", "i-3", step={"S": "loading"}, cause={"S": "slow"})
     one = listed(bench)["cat"]
     assert (one["state"], one["requests_per_second"], one["tokens_per_second"]) == ("ready", 0.5, 61.0)
@@ -219,11 +225,6 @@ def test_a_hundred_runs_do_not_open_a_hundred_connections(
     assert {one["state"] for one in listed(bench).values()} == {"starting"}
     assert len(asked_partitions(table)) == 101
     assert table.most_at_once <= 8
-
-
-def written(figures: dict[str, Any]) -> dict[str, Any]:
-    """The attributes that a replica adds to its item."""
-    return {"figures": {"S": json.dumps(figures)}, "figures_at": {"N": str(int(time.time()))}}
 
 
 def listed(bench: Bench, key: str | None = None) -> dict[str, Any]:

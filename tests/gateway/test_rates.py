@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from gateway_lambda.errors import ServiceError
+from gateway_lambda.registry.counters import SECOND, MemoryCounters
 from gateway_lambda.registry.record import RateLimit
 from gateway_lambda.routing.rate_limits import RateLimits
 from gateway_lambda.server.exchange import Exchange
@@ -16,9 +17,9 @@ from tests.gateway.serving import Bench
 
 class Clock:
     def __init__(self) -> None:
-        self.now = 100.0
+        self.now = 100 * SECOND
 
-    def __call__(self) -> float:
+    def __call__(self) -> int:
         return self.now
 
 
@@ -75,21 +76,28 @@ def test_the_openai_interface_counts_too(bench: Bench) -> None:
 
 def test_what_was_counted_is_taken_off_with_time() -> None:
     clock = Clock()
-    rates = RateLimits([RateLimit(prefix="/", rps=2)], clock)
+    rates = RateLimits("run", [RateLimit(prefix="/", rps=2)], MemoryCounters(), clock)
 
     async def nothing(*_: object) -> None:
         raise NotImplementedError
 
-    async def exchange() -> Exchange:
+    async def check() -> None:
         scope = {"method": "GET", "raw_path": b"/", "headers": [], "client": ("10.0.0.1", 5)}
-        return Exchange(scope, nothing, nothing)  # type: ignore[arg-type]
+        asked = Exchange(scope, nothing, nothing)  # type: ignore[arg-type]
+        await rates.check(asked, b"/")
+        with pytest.raises(ServiceError):
+            await rates.check(asked, b"/")
+        clock.now += SECOND // 2
+        await rates.check(asked, b"/")
+        clock.now += SECOND * 4 // 10
+        with pytest.raises(ServiceError):
+            await rates.check(asked, b"/")
 
-    asked = asyncio.run(exchange())
-    rates.check(asked, b"/")
-    with pytest.raises(ServiceError):
-        rates.check(asked, b"/")
-    clock.now += 0.5
-    rates.check(asked, b"/")
-    clock.now += 0.4
-    with pytest.raises(ServiceError):
-        rates.check(asked, b"/")
+    asyncio.run(check())
+
+
+def test_a_limit_that_changed_counts_from_the_beginning(bench: Bench) -> None:
+    limited(bench, {"prefix": "/", "rps": 0.0001})
+    assert statuses(bench, "/services/run/x", 2) == [200, 429]
+    limited(bench, {"prefix": "/", "rps": 0.0001, "burst": 2})
+    assert statuses(bench, "/services/run/x", 4) == [200, 200, 200, 429]

@@ -26,10 +26,10 @@ def test_each_request_has_a_line_without_query_body_and_key(bench: Bench) -> Non
         httpx.get(f"{url}/services/nowhere/{'x' * 300}")
         assert started.stderr is not None
         assert [_line(started.stderr) for _ in range(5)] == [
-            "HH:MM:SS POST /v1/chat/completions run 200 N s",
+            "HH:MM:SS POST /v1/chat/completions run 200 N s 7+4 tokens",
             "HH:MM:SS POST /v1/chat/completions - 404 N s",
-            "HH:MM:SS GET /services/run/own run 200 N s",
-            "HH:MM:SS GET /own run 200 N s",
+            "HH:MM:SS GET /services/run/own run 200 N s ?+4 tokens",
+            "HH:MM:SS GET /own run 200 N s ?+4 tokens",
             f"HH:MM:SS GET /services/nowhere/{'x' * 182}… - 404 N s",
         ]
 
@@ -44,7 +44,7 @@ def test_the_line_of_a_stream_comes_when_it_ends_and_says_that_the_client_left(b
         assert started.stderr is not None
         assert [_line(started.stderr) for _ in range(2)] == [
             "HH:MM:SS GET /v1/models - 200 N s",
-            "HH:MM:SS POST /v1/chat/completions run 200 N s (the client left)",
+            "HH:MM:SS POST /v1/chat/completions run 200 N s ?+1 tokens (the client left)",
         ]
 
 

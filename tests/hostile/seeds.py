@@ -146,6 +146,9 @@ _RECORD = {
             "auth": False,
             "min_replicas": 0,
             "rate_limits": [{"prefix": "/", "rps": 100.0, "burst": 2}],
+            "instance_types": ["g6.xlarge"],
+            "hourly_price": 0.8,
+            "spot": True,
             "model": {
                 "name": "m",
                 "type": "chat",

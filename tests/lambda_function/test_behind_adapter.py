@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from gateway_lambda.allowed_origins import AllowedOrigins
 from gateway_lambda.errors import Header
 from gateway_lambda.server.adapter import behind_adapter
+from gateway_lambda.server.app import App
+from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.server.request_body import Message
+from gateway_lambda.settings import Settings
 
 HTML = (b"content-type", b"text/html")
 GZIP = (b"content-encoding", b"gzip")
@@ -140,7 +142,7 @@ def test_the_application_learns_what_stood_before_its_path(context: bytes, befor
 def test_a_page_reads_that_its_path_climbs() -> None:
     sent: list[Message] = []
 
-    async def application(scope: Message, receive: Any, send: Any) -> None:
+    async def answer(exchange: Exchange) -> None:
         raise AssertionError
 
     async def nothing() -> Message:
@@ -151,9 +153,13 @@ def test_a_page_reads_that_its_path_climbs() -> None:
 
     headers = [(b"x-amzn-request-context", b'{"path": "/a/../b"}'), (b"origin", b"https://a.example")]
     scope = {"type": "http", "method": "GET", "headers": headers, "raw_path": b"/b", "root_path": ""}
-    for origins in (AllowedOrigins(), AllowedOrigins("https://a.example"), AllowedOrigins("none")):
-        asyncio.run(behind_adapter(application, origins)(scope, nothing, send))
+    told: list[tuple[int, str | None]] = []
+    for origins in ("*", "https://a.example", "none"):
+        listeners = [lambda exchange: told.append((exchange.status, exchange.error))]
+        app = App(Settings(allowed_origins=origins), answer, sent.clear, listeners)
+        asyncio.run(behind_adapter(app)(scope, nothing, send))
     starts = [message for message in sent if message["type"] == "http.response.start"]
     assert [message["status"] for message in starts] == [400, 400, 400]
     allowed = [dict(message["headers"]).get(b"access-control-allow-origin") for message in starts]
     assert allowed == [b"*", b"https://a.example", None]
+    assert told == [(400, "invalid_value")] * 3

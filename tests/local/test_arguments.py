@@ -34,9 +34,29 @@ def test_one_configuration_and_nothing_else_means_port_8000_and_the_stand_in() -
     )
 
 
+def test_the_key_of_auth_can_have_the_limits_of_a_gateways_key() -> None:
+    line = "a.yml --auth --requests-per-minute 3 --max-concurrent 1 --tokens-per-day 500 --expires 2027-01-31"
+    assert read_arguments(line.split()).limits == (
+        ("expires", 1_801_440_000),
+        ("requests_per_minute", 3),
+        ("tokens_per_day", 500),
+        ("max_concurrent", 1),
+    )
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
+        ("a.yml --tokens-per-day 5", "--tokens-per-day is a limit of the API key: give --auth with it"),
+        (
+            "a.yml --auth --requests-per-minute 0",
+            "argument --requests-per-minute: '0': the number must be at least 1. Instead: write a larger number",
+        ),
+        (
+            "a.yml --auth --expires soon",
+            "argument --expires: 'soon': expires must be a date or a time that exists: YYYY-MM-DD, or "
+            "YYYY-MM-DDTHH:MM:SSZ. Instead: write for example 2027-01-31, which includes that whole day in UTC",
+        ),
         ("", "no configuration is given: make local CONFIG=examples/mistral/serve.dstack.yml"),
         ("a.yml --port x", "'x' is not a port: give a whole number from 0 to 65535"),
         ("a.yml --port 65536", "'65536' is not a port"),

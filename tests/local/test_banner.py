@@ -57,6 +57,7 @@ completion = client.chat.completions.create(
 )
 print(completion.choices[0].message.content)
 
+Open this page in a browser to chat with the models: http://127.0.0.1:8000/
 Ctrl-C ends everything."""
     )
 

@@ -127,8 +127,9 @@ def test_a_plain_web_service_may_be_anything(tmp_path: Path) -> None:
         assert "the OpenAI API serves no model" in service.banner
 
 
-def test_with_auth_a_key_is_wanted_and_the_shown_one_opens(tgi: RecordingTgi) -> None:
-    with serving(LLAMA_2, "--upstream", tgi.url, "--auth", "--name", "locked-1") as service:
+def test_with_auth_a_key_is_wanted_and_the_shown_one_opens_up_to_its_limit(tgi: RecordingTgi) -> None:
+    limit = ("--requests-per-minute", "2", "--expires", "2999-12-31")
+    with serving(LLAMA_2, "--upstream", tgi.url, "--auth", "--name", "locked-1", *limit) as service:
         (key,) = set(re.findall(r"sk-[\w-]{43}", service.banner))
         body = {"model": LLAMA_2_MODEL, "messages": [USER]}
         run = f"{service.url}/services/locked-1/generate"
@@ -139,17 +140,26 @@ def test_with_auth_a_key_is_wanted_and_the_shown_one_opens(tgi: RecordingTgi) ->
             httpx.post(run, json={"inputs": "x"}).status_code,
             httpx.post(run, json={"inputs": "x"}, headers={"Authorization": "Bearer sk-other"}).status_code,
             httpx.post(run, json={"inputs": "x"}, headers=held).status_code,
-        ] == [401, 200, 401, 401, 200]
+            httpx.post(run, json={"inputs": "x"}, headers=held).status_code,
+        ] == [401, 200, 401, 401, 200, 429]
         assert key not in json.dumps(_environments(service)), "a key is in no process's environment"
 
 
 def test_the_registry_file_holds_a_digest_and_is_for_its_user_alone(tgi: RecordingTgi, tmp_path: Path) -> None:
-    with serving(LLAMA_2, "--upstream", tgi.url, "--auth", env={"TMPDIR": str(tmp_path)}) as service:
+    limits = ("--tokens-per-day", "500", "--max-concurrent", "1", "--expires", "2027-01-31")
+    with serving(LLAMA_2, "--upstream", tgi.url, "--auth", *limits, env={"TMPDIR": str(tmp_path)}) as service:
         (key,) = set(re.findall(r"sk-[\w-]{43}", service.banner))
         (registry,) = tmp_path.glob("servestack-*/registry.json")
         assert registry.stat().st_mode & 0o777 == 0o600
         assert json.loads(registry.read_text())["keys"] == [
-            {"name": "local", "sha256": hashlib.sha256(key.encode()).hexdigest(), "runs": ["*"]}
+            {
+                "name": "local",
+                "sha256": hashlib.sha256(key.encode()).hexdigest(),
+                "runs": ["*"],
+                "expires": 1_801_440_000,
+                "tokens_per_day": 500,
+                "max_concurrent": 1,
+            }
         ]
     assert list(tmp_path.iterdir()) == [], "the private folder is removed at the end"
 

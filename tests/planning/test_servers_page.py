@@ -74,6 +74,22 @@ def memory() -> str:
     )
 
 
+def metrics() -> str:
+    head = ("server", "path", "running", "waiting", "finished requests", "generated tokens")
+    return table(
+        head,
+        (
+            [server.name, f"`{told.path}`", *map(named, (told.running, told.waiting, told.requests, told.tokens))]
+            for server in SERVERS
+            if (told := server.metrics) is not None
+        ),
+    )
+
+
+def named(metric: str | None) -> str:
+    return "none" if metric is None else f"`{metric}`"
+
+
 def setting(one: Setting) -> str:
     return code([*one.options[:1], *one.variables]) or "none"
 
@@ -93,8 +109,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize(("name", "expected"), [("servers", servers()), ("models", models()), ("memory", memory())])
-def test_the_page_has_the_table(name: str, expected: str) -> None:
-    found = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- end -->", PAGE.read_text(), re.DOTALL)
+@pytest.mark.parametrize(
+    ("begin", "end", "expected"),
+    [
+        ("servers", "end", servers()),
+        ("models", "end", models()),
+        ("memory", "end", memory()),
+        ("metrics", "end metrics", metrics()),
+    ],
+)
+def test_the_page_has_the_table(begin: str, end: str, expected: str) -> None:
+    found = re.search(rf"<!-- {begin} -->\n(.*?)\n?<!-- {end} -->", PAGE.read_text(), re.DOTALL)
     assert found is not None
     assert found[1] == expected

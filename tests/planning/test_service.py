@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -344,10 +345,30 @@ def test_a_long_domain_with_a_certificate_of_one_s_own_is_fine() -> None:
 
 def test_alice_at_two_beside_alice_is_fine_and_her_first_key_may_have_limits() -> None:
     made = gateway(GATEWAY, keys={"alice": {"runs": ["a"], "requests_per_minute": 6}, "alice@2": {}})
-    assert made.keys == (ApiKey(name="alice", runs=("a",), requests_per_minute=6), ApiKey(name="alice@2"))
-    assert [note for note in made.notes if "requests_per_minute" in note] == [
-        "Each instance of the gateway's function handles one request at a time and counts requests_per_minute by "
-        "itself. A key with parallel requests can therefore exceed it: the limit applies to each instance."
+    assert made.keys == (
+        ApiKey(name="alice", runs=("a",), requests_per_minute=6),
+        ApiKey(name="alice@2", requests_per_minute=6),
+    )
+
+
+def test_a_limit_of_one_key_is_the_limit_of_the_persons_other_keys() -> None:
+    keys = {"a@2": {"tokens_per_day": 7}, "a": {"max_concurrent": 2, "expires": "2027-01-31"}, "b": {}}
+    assert gateway(GATEWAY, keys=keys).keys == (
+        ApiKey(name="a@2", tokens_per_day=7, max_concurrent=2),
+        ApiKey(name="a", expires=datetime(2027, 2, 1, tzinfo=UTC), tokens_per_day=7, max_concurrent=2),
+        ApiKey(name="b"),
+    )
+
+
+def test_a_key_that_has_expired_is_noted() -> None:
+    settings = GatewaySettings.model_validate(
+        {"configuration": "c", "keys": {"a": {"expires": "2027-01-30"}, "b": {"expires": "2027-01-31"}, "c": {}}}
+    )
+    configuration = loads(GATEWAY, "gateway.dstack.yml")
+    assert configuration.type == "gateway"
+    made = plan_gateway(configuration, name="stack", settings=settings, now=datetime(2027, 1, 31, tzinfo=UTC))
+    assert [note for note in made.notes if "expired" in note] == [
+        "The key a expired at 2027-01-31 00:00:00 UTC, and the gateway refuses it."
     ]
 
 

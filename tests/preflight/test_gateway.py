@@ -103,6 +103,16 @@ def test_a_gateway_without_a_domain_asks_nothing_about_one() -> None:
     ]
 
 
+def test_a_topic_that_these_credentials_may_not_see_is_a_warning() -> None:
+    topic = "arn:aws:sns:us-east-1:123456789012:on-call"
+    denied = {"sns.GetTopicAttributes": Refused("AuthorizationError", "User is not authorized", 403)}
+    level, message = one(asked(denied, alarm_topic=topic), "alarm topic")
+    assert (level, message) == (
+        "warning",
+        "not checked: these credentials may not ask (AuthorizationError: User is not authorized)",
+    )
+
+
 def test_with_preflight_off_nothing_is_asked() -> None:
     aws = CannedAws({})
     assert (run_preflight(gateway_plan(preflight=False), clients(aws)), aws.asked) == ((), [])

@@ -14,7 +14,8 @@ import pytest
 from moto import mock_aws
 
 from infra.planning.table_items import claim_item
-from infra.preflight import Place, run_preflight
+from infra.preflight import Finding, Place, run_preflight
+from infra.preflight.alarms import check_topic
 from infra.preflight.clients import AwsClient, aws_client
 from infra.preflight.offerings import offered
 from infra.preflight.quotas import check_quotas
@@ -123,3 +124,36 @@ def test_a_whole_service_is_asked_about_and_nothing_is_raised() -> None:
         ("ok", "offers"),
         ("warning", "GPU quota"),
     ]
+
+
+def test_a_topic_of_alarms_is_found_or_refused() -> None:
+    sns = client("sns")
+    arn = sns.create_topic(Name="on-call")["TopicArn"]
+    plan = service_plan(alarm_topic=arn)
+    [silent] = check_topic(aws_client(), plan.alarms, REGION)
+    assert (silent.level, silent.message) == (
+        "warning",
+        f"{arn} has no subscriber, so alarms tell nobody: subscribe someone in SNS",
+    )
+    # moto confirms no subscription.
+    heard = CannedAws({"sns.GetTopicAttributes": {"Attributes": {"SubscriptionsConfirmed": "1"}}})
+    assert check_topic(heard, plan.alarms, REGION) == [Finding(level="ok", topic="alarm topic", message=arn)]
+    sns.set_topic_attributes(TopicArn=arn, AttributeName="KmsMasterKeyId", AttributeValue="alias/aws/sns")
+    [encrypted] = check_topic(aws_client(), plan.alarms, REGION)
+    assert (encrypted.level, encrypted.message) == (
+        "refusal",
+        f"CloudWatch cannot send to {arn}, because AWS's own key encrypts it: encrypt the topic with a key of your own "
+        "that cloudwatch.amazonaws.com can use, or not at all",
+    )
+    [missing] = check_topic(aws_client(), service_plan(alarm_topic=f"{arn}-2").alarms, REGION)
+    assert (missing.level, missing.message) == (
+        "refusal",
+        f"{arn}-2 does not exist, so alarms would tell nobody: correct alarm_topic, create the topic in SNS, or set "
+        "alarm_email in its place",
+    )
+
+
+def test_without_a_topic_of_one_s_own_nothing_is_asked() -> None:
+    aws = CannedAws({})
+    email = service_plan(alarm_email="ops@example.com").alarms
+    assert (check_topic(aws, None, REGION), check_topic(aws, email, REGION), aws.asked) == ([], [], [])

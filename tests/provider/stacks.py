@@ -83,10 +83,13 @@ def _gateways() -> Iterator[Stack]:
     yield gateway("a gateway in another region", far)
     yield gateway("a gateway without keys", keys="[]", auth="false", protect="false")
     yield gateway("a gateway with options", keys=options, memory_size="1769", reserved_concurrency="900")
+    yield gateway("a gateway that tells an address", alarm_email="ops@example.com", budget="100")
+    yield gateway("a gateway that tells a topic", alarm_topic=_TOPIC)
     yield gateway("a gateway in an account of others", world=World(api_gateway_role=True), **_OTHERS)
     yield Stack("a gateway at preview", WITH_DOMAIN, {"audit": "true"}, run="gateway", preview=True)
 
 
+_TOPIC = "arn:aws:sns:us-east-1:123456789012:on-call"
 _OTHERS = {"manage_api_gateway_account": "false", "allowed_origins": "none"}
 
 
@@ -114,6 +117,8 @@ def _services() -> Iterator[Stack]:
     yield service("on one instance type", f"{WEB}instance_types: [g6.xlarge]\n", config={"boot_timeout": "24h"})
     yield service("with an image of its own", WEB, config={"ami": IMAGE.id}, world=World(images=(IMAGE,)))
     yield service("with a model of several runs", TGI, config={"weight": "3", "on_failure": "keep"})
+    yield service("that tells an address", TGI, config={"alarm_email": "ops@example.com", "budget": "1000"})
+    yield service("that sleeps and tells a topic", f"{TGI}{SCALED}", config={"alarm_topic": _TOPIC, "budget": "50.5"})
     yield service("that scales slowly", f"{WEB}replicas: 1..100\nscaling: {_SLOWLY}\n")
     yield service("at preview", f"{TGI}{SCALED}", secrets=secret, preview=True)
 

@@ -21,6 +21,8 @@ _OTHERS = {
     "transitionDefaultMinimumObjectSize": "varies_by_storage_class",
 }
 """Where the provider plans only with values that are right."""
+_NOTHING = frozenset({"fifo_throughput_scope"})
+"""What AWS computes as nothing: with a value, the provider refuses a standard topic."""
 _KNOWN: Mapping[str, Any] = {"string": "KNOWN", "number": 0, "bool": False, "list": [], "set": [], "map": {}}
 
 
@@ -116,7 +118,8 @@ def _known(block: Block, state: Mapping[str, Any]) -> dict[str, Any]:
     known: dict[str, Any] = {}
     for name, value in state.items():
         if name in block.attributes:
-            known[name] = _some(block.attributes[name].type) if isinstance(value, UnknownValue) else value
+            computed = "" if name in _NOTHING else _some(block.attributes[name].type)
+            known[name] = computed if isinstance(value, UnknownValue) else value
         elif isinstance(value, UnknownValue):
             known[name] = []
         elif isinstance(value, list):

@@ -6,6 +6,7 @@ the shape of botocore's answers; `test_with_moto` compares them with those of mo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from infra.readiness import Awaited, Clients
 GROUP = "yellow-cat-1-replicas-1a2b3c4"
 AWAITED = Awaited(
     run="yellow-cat-1",
+    stack="yellow-cat-1",
     region="us-east-1",
     group=GROUP,
     target_group="arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/yellow/0123456789abcdef",
@@ -185,12 +187,12 @@ class Cloud:
             raise self.failing[operation]
 
 
-def starts(instance: str, *, version: int = 2) -> Event:
+def starts(instance: str, *, version: int = 2, type: str = "g5.xlarge", zone: str = "us-east-1a") -> Event:
     def event(cloud: Cloud) -> None:
         cloud.replicas[instance] = {
             "InstanceId": instance,
-            "InstanceType": "g5.xlarge",
-            "AvailabilityZone": "us-east-1a",
+            "InstanceType": type,
+            "AvailabilityZone": zone,
             "LifecycleState": "Pending",
             "HealthStatus": "Healthy",
             "LaunchTemplate": {"LaunchTemplateId": "lt-1", "Version": str(version)},
@@ -258,6 +260,16 @@ def says(
         if cause is not None:
             item["cause"] = {"S": cause}
         cloud.states[instance] = item
+
+    return event
+
+
+def measures(instance: str, at: float, **figures: Any) -> Event:
+    """A replica that has said a step writes its figures."""
+
+    def event(cloud: Cloud) -> None:
+        written = {"figures": {"S": json.dumps(figures)}, "figures_at": {"N": str(int(at))}}
+        cloud.states[instance] = {**cloud.states[instance], **written}
 
     return event
 

@@ -62,6 +62,7 @@ def deployed() -> Awaited:
     )
     return Awaited(
         run="yellow-cat-1",
+        stack="yellow-cat-1",
         region=REGION,
         group="yellow-cat-1-replicas",
         target_group=arn,

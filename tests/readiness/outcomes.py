@@ -8,7 +8,7 @@ from infra.readiness import NotServingError, Served, wait_until_serving
 from tests.readiness.cloud import AWAITED, GROUP, Cloud
 
 A, B, OLD = "i-0aaaaaaaaaaaaaaaa", "i-0bbbbbbbbbbbbbbbb", "i-00000000000000000"
-LOGS = f"aws logs tail /servestack/yellow-cat-1 --log-stream-names {A}/boot {A}/container --since 1d --region us-east-1"
+LOGS = f'make logs STACK=yellow-cat-1 ARGS="--replica {A} --since 1d"'
 FIRST = "[ 0:00] waiting until yellow-cat-1 serves; a replica has 30 minutes to start"
 STARTED = f"{A} (g5.xlarge, us-east-1a): started"
 GOING_ON = (

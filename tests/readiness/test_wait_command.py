@@ -21,8 +21,10 @@ A = "i-0aaaaaaaaaaaaaaaa"
 
 def test_everything_to_wait_for_is_in_the_state_of_the_stack() -> None:
     config = {"servestack:on_failure": {"value": "keep", "secret": False}, "servestack:tok": {"secret": True}}
-    assert awaited_of(stack_state("cat", state(), config)) == scripted.replaced(port=None, on_failure="keep")
-    assert awaited_of(stack_state("cat", state(), {})) == scripted.replaced(port=None)
+    assert awaited_of(stack_state("cat", state(), config)) == scripted.replaced(
+        stack="cat", port=None, on_failure="keep"
+    )
+    assert awaited_of(stack_state("cat", state(), {})) == scripted.replaced(stack="cat", port=None)
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,7 @@ def test_a_replica_that_gave_up_ends_with_its_group_at_zero(awaited: Awaited) ->
         "yellow-cat-1 does not serve: the image was not found\n"
         f"  replica: {instance}, last step: pulling image\n"
         "  billing: The group is set to zero and its instances have ended. They are no longer billed.\n"
-        f"  logs: aws logs tail {awaited.log_group} --log-stream-names {instance}/boot {instance}/container --since 1d "
-        "--region us-east-1"
+        f'  logs: make logs STACK=yellow-cat-1 ARGS="--replica {instance} --since 1d"'
     )
     group = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[awaited.group])["AutoScalingGroups"][0]
     assert (group["MinSize"], group["DesiredCapacity"]) == (0, 0)

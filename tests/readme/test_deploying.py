@@ -30,7 +30,7 @@ WALKS = {"README.md": "unset unset", "docs/deploying.md": f"https://gateway.exam
 """Pages whose commands, one after the other, deploy a gateway and a service; the address and the key that they set."""
 PROVIDER = {"aws:profile"}
 """Settings of Pulumi's AWS provider that a stack keeps (`infra/stack.py`)."""
-CUSTOM = {("logs", "tail"), ("ssm", "start-session")}
+CUSTOM = {("ssm", "start-session")}
 """Commands of the AWS CLI that are its own, and no operation of AWS's (`start-session` opens the session too)."""
 
 

@@ -30,6 +30,7 @@ DRY = {
     "make status": "commands.status",
     "make logs": "commands.logs",
     "make shell": "commands.shell",
+    "make key": "commands.key",
     "make usage": "commands.usage",
 }
 """Commands that only `make -n` shows, and what make would run: they install, test, or need an account."""
@@ -93,7 +94,7 @@ def test_a_snippet_of_a_page_works(block: Block, service: LocalService) -> None:
 
 
 def test_what_the_banner_offers_to_paste_works(service: LocalService) -> None:
-    pasted = r"^(curl .*?)\n\n(# pip install openai\nfrom openai.*?)\n\nCtrl-C"
+    pasted = r"^(curl .*?)\n\n(# pip install openai\nfrom openai.*?)\n\nOpen this page"
     curl, python = re.findall(pasted, service.banner, re.MULTILINE | re.DOTALL)[0]
     assert "generated_text" in _bash(curl)
     answer = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, timeout=100, check=False)

@@ -37,6 +37,8 @@ def files(*, gpus: int = 1) -> Mapping[str, File]:
         f"[Service]\nEnvironment=AWS_ENDPOINT_URL={AWS_ENDPOINT} AWS_ENDPOINT_URL_CLOUDWATCH_LOGS={LOGS_ENDPOINT}\n"
     )
     listed = "".join(f"GPU {index}: NVIDIA L4 (UUID: GPU-{index})\n" for index in range(gpus))
+    measured = "87, 20123, 23034, 61, 71.52\n" * gpus
+    asked = f"case $* in *--query-gpu=*) cat <<END\n{measured}END\n;; *) cat <<END\n{listed}END\n;; esac\n"
     return {
         "etc/hostname": File("replica\n"),
         "etc/hosts": File("127.0.0.1 localhost replica\n"),
@@ -46,7 +48,7 @@ def files(*, gpus: int = 1) -> Mapping[str, File]:
         "etc/cloud/ds-identify.cfg": File("policy: enabled\n"),
         "etc/docker/daemon.json": File(_docker()),
         "etc/systemd/system/servestack.service.d/test.conf": File(endpoints),
-        "usr/bin/nvidia-smi": File(f"#!/bin/sh\ncat <<END\n{listed}END\n", 0o755),
+        "usr/bin/nvidia-smi": File(f"#!/bin/sh\n{asked}", 0o755),
         "usr/bin/nvidia-container-runtime-hook": File("#!/bin/sh\nexec cat >/dev/null\n", 0o755),
     }
 

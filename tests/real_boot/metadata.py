@@ -24,10 +24,11 @@ class Metadata(Server):
         """`user_data` is what EC2 gives: decoded from base64."""
         self._data: Mapping[str, bytes] = {
             "user-data": user_data,
-            "meta-data/": b"ami-id\nhostname\niam/\ninstance-id\nplacement/",
+            "meta-data/": b"ami-id\nhostname\niam/\ninstance-id\ninstance-type\nplacement/",
             "meta-data/ami-id": b"ami-0123456789abcdef0",
             "meta-data/hostname": b"replica",
             "meta-data/instance-id": instance.encode(),
+            "meta-data/instance-type": b"g6.xlarge",
             "meta-data/iam/": b"security-credentials/",
             "meta-data/iam/security-credentials/": ROLE.encode(),
             f"meta-data/iam/security-credentials/{ROLE}": _credentials(),

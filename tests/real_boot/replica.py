@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,12 +108,16 @@ class Replica:
 
     def state(self) -> State | None:
         """Return the replica's state item; `None`: it has none yet."""
-        key = {"pk": {"S": f"state#{self._run}"}, "sk": {"S": self.instance}}
-        item: Mapping[str, Any] = self.aws.call("dynamodb", "get_item", TableName=TABLE, Key=key).get("Item", {})
+        item = self.item()
         if not item:
             return None
         cause, output = (item.get(name, {}).get("S") for name in ("cause", "output"))
         return State(item["step"]["S"], cause, item["final"]["BOOL"], output)
+
+    def item(self) -> Mapping[str, Any]:
+        """Return the whole state item; empty if there is none yet."""
+        key = {"pk": {"S": f"state#{self._run}"}, "sk": {"S": self.instance}}
+        return self.aws.call("dynamodb", "get_item", TableName=TABLE, Key=key).get("Item", {})
 
     def wait_for_step(self, step: str, *, within: float = FAR_TOO_LONG) -> None:
         self._wait_for_state(lambda state: state.step == step, within=within, what=f"the step {step!r}")
@@ -139,6 +144,13 @@ class Replica:
 
     def boot_log(self) -> list[str]:
         return self.aws.log(LOG_GROUP, f"{self.instance}/boot")
+
+    def figures(self) -> list[Mapping[str, Any]]:
+        """Return the lines with the replica's figures."""
+        return [json.loads(line) for line in self.aws.log(LOG_GROUP, f"{self.instance}/figures")]
+
+    def wait_for_figures(self, count: int, *, within: float = FAR_TOO_LONG) -> None:
+        self._wait_until(lambda: len(self.figures()) >= count, within=within, what=f"{count} lines of figures")
 
     def container_log(self) -> list[str]:
         return self.aws.log(LOG_GROUP, f"{self.instance}/container")

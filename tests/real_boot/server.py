@@ -5,6 +5,7 @@ GET /health                 200; /health/slow answers after 3 s
 GET /environment            the variables, as JSON, with their bytes in hexadecimal
 GET /stream?lines=N&pause=S N numbered lines, one every S seconds
 GET /file?path=P            the file's content
+GET /metrics                vLLM's metrics: how many streams there are now, and how many lines they sent
 POST /exit?status=N         the process ends
 POST /hang                  from now on, no request gets an answer
 
@@ -23,7 +24,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+METRICS = """\
+vllm:num_requests_running{{engine="0"}} {running}.0
+vllm:num_requests_waiting{{engine="0"}} 0.0
+vllm:generation_tokens_total{{engine="0"}} {tokens}.0
+"""
+
 hanging = threading.Event()
+streams: set[threading.Thread] = set()
+sent: list[int] = []
+"""The lines of all streams. Appending needs no lock."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -42,6 +52,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send(Path(query["path"]).read_bytes())
         elif url.path == "/stream":
             self.stream(int(query["lines"]), float(query["pause"]))
+        elif url.path == "/metrics":
+            self.send(METRICS.format(running=len(streams), tokens=len(sent)).encode())
         elif url.path == "/exit":
             self.send(b"ending")
             threading.Timer(0.5, os._exit, [int(query["status"])]).start()
@@ -65,10 +77,13 @@ class Handler(BaseHTTPRequestHandler):
     def stream(self, lines: int, pause: float) -> None:
         self.send_response(200)
         self.end_headers()
+        streams.add(threading.current_thread())
         for number in range(1, lines + 1):
             self.wfile.write(b"%d\n" % number)
             self.wfile.flush()
+            sent.append(number)
             time.sleep(pause)
+        streams.discard(threading.current_thread())
 
 
 class Server(ThreadingHTTPServer):

@@ -62,6 +62,11 @@ class Table:
         usual = {"at": {"N": now}, "ttl": {"N": str(int(now) + 7200)}, "final": {"BOOL": False}}
         self.items.append({"pk": {"S": f"state#{run}"}, "sk": {"S": instance}, **usual, **attributes})
 
+    def put_serving(self, run: str, instance: str, **figures: Any) -> None:
+        """The state item of a replica that serves and wrote these figures just now."""
+        at = {"N": str(int(time.time()))}
+        self.put_state(run, instance, step={"S": "serving"}, figures={"S": json.dumps(figures)}, figures_at=at)
+
     def drop(self, sort_key: str) -> None:
         self.items = [item for item in self.items if item["sk"]["S"] != sort_key]
 

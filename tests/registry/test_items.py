@@ -72,6 +72,9 @@ def test_keys_are_their_names_and_digests() -> None:
         item("key#carol", sha256={"S": DIGEST}, runs={"NULL": True}),
         item("key#dave", record={"S": json.dumps({"name": "dave", "sha256": DIGEST, "runs": ["*"]})}),
         item("key#eve", sha256={"S": DIGEST}, requests_per_minute={"N": "60"}),
+        item(
+            "key#fred", sha256={"S": DIGEST}, expires={"N": "5"}, tokens_per_day={"N": "6"}, max_concurrent={"N": "7"}
+        ),
     ]
     assert read_items(items).registry.keys == [
         Key(name="default", sha256=DIGEST),
@@ -80,6 +83,7 @@ def test_keys_are_their_names_and_digests() -> None:
         Key(name="carol", sha256=DIGEST),
         Key(name="dave", sha256=DIGEST, runs=["*"]),
         Key(name="eve", sha256=DIGEST, requests_per_minute=60),
+        Key(name="fred", sha256=DIGEST, expires=5, tokens_per_day=6, max_concurrent=7),
     ]
 
 

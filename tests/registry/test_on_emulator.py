@@ -13,14 +13,18 @@ import botocore.exceptions
 import pytest
 
 from gateway_lambda.errors import ServiceError
+from gateway_lambda.registry import table_counters
+from gateway_lambda.registry.counters import DAY, SECOND, Counted, Entry, Limits, Verdict, per_minute
 from gateway_lambda.registry.dynamodb import DynamoRegistry
 from gateway_lambda.registry.record import Key, Model, Service
 from gateway_lambda.registry.table import StateItem, Table
+from gateway_lambda.registry.table_client import TableClient
+from gateway_lambda.registry.table_counters import TableCounters
 from infra.components import policies
-from infra.planning.table_items import claim_item, key_item, routing_item
+from infra.planning.table_items import COUNTER, LIMIT, claim_item, counter_partition, key_item, routing_item
 from tests.registry.emulator import TABLE, Account
 
-pytestmark = pytest.mark.xdist_group("emulator")
+pytestmark = [pytest.mark.xdist_group("emulator"), pytest.mark.usefixtures("patient")]
 
 LOG_GROUP = "arn:aws:logs:eu-west-1:000000000000:log-group:/servestack/function"
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
@@ -34,7 +38,10 @@ ALICE = Key(name="alice", sha256=hashlib.sha256(b"ss-alice").hexdigest(), runs=[
 def role(emulator: Account) -> dict[str, str]:
     """Credentials of the function, with the policy that its component gives it."""
     policy = policies.document(
-        policies.write_logs(LOG_GROUP), policies.read_registry(emulator.table_arn), *policies.attach_to_network()
+        policies.write_logs(LOG_GROUP),
+        policies.read_registry(emulator.table_arn),
+        policies.count_limits(emulator.table_arn),
+        *policies.attach_to_network(),
     )
     return emulator.assumed("function", policy)
 
@@ -49,6 +56,29 @@ def test_what_stacks_write_is_what_the_function_reads(account: Account, role: di
     table = look(account.environment(role))
     assert table.services == (CLOSED, OPEN)
     assert table.key(ALICE.sha256) == ALICE
+
+
+def test_the_policy_names_the_partitions_that_counters_have() -> None:
+    assert (LIMIT, COUNTER) == (table_counters.PARTITION, table_counters.SORT_KEY)
+
+
+def test_the_role_may_count_limits(account: Account, role: dict[str, str]) -> None:
+    """Other partitions are not denied here: the emulator does not know dynamodb:LeadingKeys."""
+
+    async def count() -> list[Verdict | None]:
+        counters = TableCounters(TableClient(TABLE, account.environment(role)))
+        limits = Limits(per_minute(1), 100, 1)
+        entries = [Entry("key#alice", limits, request, 20_000 * DAY) for request in "ab"]
+        verdicts = [await counters.begin(entry) for entry in entries]
+        await counters.end(entries[0], 7, 20_000 * DAY)
+        counters.close()
+        await asyncio.sleep(0)
+        return verdicts
+
+    until = 20_000 * DAY + 60 * SECOND
+    assert asyncio.run(count()) == [Verdict(None, Counted(until, 0, 1)), Verdict("rate", Counted(until, 0, 1))]
+    key = {"pk": {"S": counter_partition("alice")}, "sk": {"S": COUNTER}}
+    assert account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"]["tokens"] == {"N": "7"}
 
 
 def test_what_a_replica_writes_is_what_the_function_reads(account: Account, role: dict[str, str]) -> None:
@@ -124,6 +154,26 @@ def test_of_all_that_can_be_asked_without_parameters_the_role_may_only_what_lamb
         for operation, outcome in outcomes.items()
         if outcome not in DENIED
     } == {("ec2", "DescribeNetworkInterfaces"): "allowed", ("ec2", "DescribeSubnets"): "allowed"}
+
+
+def test_a_replica_s_role_writes_its_state_item_and_its_figures_and_reads_and_removes_nothing(account: Account) -> None:
+    role = account.assumed("replica", policies.document(policies.write_state(account.table_arn, "open")))
+    table, key = account.client("dynamodb", role), _item("state#open", "i-1")
+    table.put_item(TableName=TABLE, Item={**key, "step": {"S": "serving"}, "ttl": {"N": "1"}})
+    table.update_item(
+        TableName=TABLE,
+        Key=key,
+        UpdateExpression="SET figures = :figures, figures_at = :at, #ttl = :ttl",
+        ExpressionAttributeNames={"#ttl": "ttl"},
+        ExpressionAttributeValues={":figures": {"S": "{}"}, ":at": {"N": "5"}, ":ttl": {"N": "7205"}},
+    )
+    assert account.client("dynamodb").get_item(TableName=TABLE, Key=key)["Item"] == {
+        **key, "step": {"S": "serving"}, "ttl": {"N": "7205"}, "figures": {"S": "{}"}, "figures_at": {"N": "5"},
+    }  # fmt: skip
+    for denied in (table.get_item, table.delete_item):
+        with pytest.raises(botocore.exceptions.ClientError) as told:
+            denied(TableName=TABLE, Key=key)
+        assert told.value.response["Error"]["Code"] in DENIED
 
 
 def _outcomes(client: Any) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("allowed_origins", "bounded_json", "content_coding"),
     ("settings",),
     ("server",),
+    ("monitoring",),
     ("upstream",),
     ("registry",),
     ("templates",),

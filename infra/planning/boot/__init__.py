@@ -9,13 +9,15 @@ State items: `pk` = `state#<run>`, `sk` = instance id, `step` (S), `percent` (N,
 `cause` (S, only if something failed), `output` (S, the last lines that the container wrote, without secrets; only while
 it does not serve), `final` (BOOL: another try cannot help, and the unit is stopped), `at` and `ttl` (N, seconds since
 1970). `step` is `serving` once the container's health check is good, and `being replaced` when the machine has asked
-for another instance.
+for another instance. While the container runs, the item also gets `figures` once a minute (S, the members of
+`infra.readiness.figures` as JSON), with `figures_at` (N) and a later `ttl`. A new step replaces the whole item, so
+figures are never of an earlier step.
 
 The script needs these IAM permissions:
 
 - `ssm:GetParameter` on `parameter/servestack/<table>/<run>/*`; with AWS's own key for SSM, no permission of KMS
 - `logs:CreateLogStream` and `logs:PutLogEvents` on the streams of its log group; docker's awslogs driver uses them too
-- `dynamodb:PutItem` on the table for the leading key `state#<run>`
+- `dynamodb:PutItem` and `dynamodb:UpdateItem` on the table for the leading key `state#<run>`
 - `autoscaling:SetInstanceHealth` on its own group. Without it, a machine that is to be replaced powers off
 - if the image is in ECR and has no login: `ecr:GetAuthorizationToken`, and `ecr:BatchGetImage` and
   `ecr:GetDownloadUrlForLayer` on its repository

@@ -15,11 +15,13 @@ watch_container() {
   printf '%s' "$since" >"$WORK/answered"
   while kill -0 "$WAITING" 2>/dev/null; do
     if ((HUNG_AFTER > 0)); then ask_server & fi
+    tell_figures
     sleep "$WATCH_SECONDS" &
     wait -n "$WAITING" $! || true # unlike a program in the foreground, a wait ends at a signal
     now=$(date +%s)
     alive=$now
     if ((HUNG_AFTER > 0)); then alive=$(cat "$WORK/answered"); fi
+    alive=${alive:-$now} # the file is empty while an answer is being written
     if ((alive - since >= STEADY_SECONDS)); then rm -f "$WORK/restarts"; fi
     if ((HUNG_AFTER > 0 && now - alive >= HUNG_AFTER)); then
       STEP='server hung'

@@ -1,4 +1,5 @@
-# Probes that the load balancer cannot send. Until they have succeeded, the machine refuses its connections.
+# Probes that the load balancer cannot send, if the plan has some. Until they have succeeded, the machine refuses its
+# connections.
 
 # Each entry of PROBES: the probe's name, INTERVAL, READY_AFTER, and the parameters that hold its request for curl.
 
@@ -9,7 +10,7 @@ door() {
 }
 
 close_door() {
-  if ((${#PROBES[@]} == 0)) || door --check 2>/dev/null; then return; fi
+  if door --check 2>/dev/null; then return; fi
   door --insert 2>"$WORK/errors" || try_again "the port could not be closed for the probes: $(last_line "$WORK/errors")"
 }
 
@@ -24,7 +25,6 @@ await_probes() {
     await_probe "${words[@]:0:3}" || return 1
   done
   VALUE=
-  if ((${#PROBES[@]} == 0)); then return 0; fi
   door --delete 2>"$WORK/errors" || try_again "the port could not be opened after the probes: $(last_line "$WORK/errors")"
 }
 
@@ -32,6 +32,7 @@ await_probes() {
 await_probe() {
   local good=0 answer step
   while kill -0 "$WAITING" 2>/dev/null; do
+    tell_figures
     answer=$(printf '%s' "$VALUE" |
       curl --silent --globoff --path-as-is --output /dev/null --write-out '%{http_code}' --config -) || answer=000
     if [[ $answer == 2?? ]]; then good=$((good + 1)); else good=0; fi

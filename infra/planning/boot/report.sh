@@ -23,33 +23,41 @@ call_aws() {
 identify() {
   TOKEN=$(curl --silent --show-error --fail --retry 10 --retry-connrefused --max-time 10 --request PUT \
     --header 'X-aws-ec2-metadata-token-ttl-seconds: 300' "$METADATA/api/token") || return 1
-  INSTANCE=$(curl --silent --show-error --fail --retry 10 --max-time 10 \
-    --header "X-aws-ec2-metadata-token: $TOKEN" "$METADATA/meta-data/instance-id") || return 1
+  INSTANCE=$(metadata instance-id) || return 1
   printf '%s' "$INSTANCE" >"$WORK/instance"
+  metadata instance-type >"$WORK/type" || true
 }
 
+# metadata PATH
+metadata() {
+  curl --silent --show-error --fail --retry 10 --max-time 10 --header "X-aws-ec2-metadata-token: $TOKEN" "$METADATA/meta-data/$1"
+}
+
+# open_log STREAM
 open_log() {
-  AWS_SECONDS=$REPORT_SECONDS call_aws logs create-log-stream --log-group-name "$LOG_GROUP" --log-stream-name "$INSTANCE/boot" 2>/dev/null || true
+  AWS_SECONDS=$REPORT_SECONDS call_aws logs create-log-stream --log-group-name "$LOG_GROUP" --log-stream-name "$INSTANCE/$1" 2>/dev/null || true
 }
 
 # log TEXT
 log() {
-  local event status=0
   printf 'servestack: %s\n' "$1"
-  event="[{\"timestamp\": $(date +%s)000, \"message\": $(json_text "$1")}]"
-  put_event "$event" || status=$?
-  if ((status == 0)); then return 0; fi # `return` alone would give the status before a trap
-  if ((status != TIMED_OUT)); then
-    open_log # the stream can be missing: a new role has no permissions for some seconds
-    if put_event "$event"; then return 0; fi
-  fi
-  printf 'servestack: this line could not be written to CloudWatch\n' >&2
+  write_event boot "$1" || printf 'servestack: this line could not be written to CloudWatch\n' >&2
 }
 
-# put_event EVENTS
+# write_event STREAM MESSAGE
+write_event() {
+  local event status=0
+  event="[{\"timestamp\": $(date +%s)000, \"message\": $(json_text "$2")}]"
+  put_event "$1" "$event" || status=$?
+  if ((status == 0 || status == TIMED_OUT)); then return "$status"; fi # `return` alone would give the status before a trap
+  open_log "$1" # the stream can be missing: a new role has no permissions for some seconds
+  put_event "$1" "$event"
+}
+
+# put_event STREAM EVENTS
 put_event() {
   AWS_SECONDS=$REPORT_SECONDS \
-    call_aws logs put-log-events --log-group-name "$LOG_GROUP" --log-stream-name "$INSTANCE/boot" --log-events "$1" >/dev/null
+    call_aws logs put-log-events --log-group-name "$LOG_GROUP" --log-stream-name "$INSTANCE/$1" --log-events "$2" >/dev/null
 }
 
 # report STEP [PERCENT]

@@ -53,17 +53,17 @@ start() {
     exit 75
   fi
   check_cli
-  open_log
+  open_log boot
   report 'machine ready'
   prepare_disk
   count_gpus
   fetch_image
   prepare_hub_cache
-  close_door
+  if ((${#PROBES[@]} > 0)); then close_door; fi
   start_container
   docker wait "$CONTAINER" >"$WORK/status" &
   WAITING=$!
-  if ! { await_good_health && await_probes; }; then explain_end "$(container_status)" no; fi
+  if ! { await_good_health && { ((${#PROBES[@]} == 0)) || await_probes; }; }; then explain_end "$(container_status)" no; fi
   kill "$WAITING" 2>/dev/null || true # the unit waits from now on
   wait "$WAITING" || true
 }
@@ -82,6 +82,7 @@ await_good_health() {
   patience=$(((BOOT_TIMEOUT - began + $(cat "$WORK/began")) * 3 / 4)) # of the time that is left: then the instance is replaced
   if ((patience < 30)); then patience=30; fi
   while kill -0 "$WAITING" 2>/dev/null; do
+    tell_figures
     answer=$(curl --silent --globoff --path-as-is --output /dev/null --max-time "$HEALTH_TIMEOUT" --write-out '%{http_code}' \
       "http://127.0.0.1:$REPLICA_PORT$HEALTH_PATH") || answer=000
     if ((10#$answer >= LOWEST_GOOD_STATUS && 10#$answer <= HIGHEST_GOOD_STATUS)); then return 0; fi

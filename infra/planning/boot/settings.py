@@ -15,6 +15,7 @@ from infra.planning.checks import ReplicaProbe
 from infra.planning.environment import is_read_on_the_way
 from infra.planning.plan import Container, ServicePlan
 from infra.planning.private_ecr import pulled_by_role
+from infra.planning.servers import ServerMetrics
 from infra.planning.shared_memory import SHARED_MEMORY_MB
 
 
@@ -50,7 +51,7 @@ def settings(
         scalar("IMAGE", container.image),
         scalar("REGISTRY", registry(container.image)),
         scalar("ECR_REGION", "" if ecr is None else ecr.region),
-        array("USERNAME_PARAMETERS", selectors(USERNAME)),
+        *([] if container.registry_login is None else [array("USERNAME_PARAMETERS", selectors(USERNAME))]),
         array("PASSWORD_PARAMETERS", selectors(PASSWORD)),
         scalar("REPLICA_PORT", REPLICA_PORT),
         scalar("CONTAINER_PORT", container.port),
@@ -63,6 +64,7 @@ def settings(
         scalar("PATH_COMES_LATER", "yes" if health.comes_later else "no"),
         scalar("LISTENING", plan.listening),
         array("PROBES", [_probe(probe, selectors(PROBE.format(number))) for number, probe in enumerate(plan.probes)]),
+        array("METRICS", [] if plan.metrics is None else _metrics(plan.metrics)),
         array("INSTANCE_PATHS", [mount.instance_path for mount in container.mounts]),
         array("HUB_CACHE_PATHS", container.hub_cache_paths),
         array("GPU_COUNT_VARIABLES", container.gpu_count_variables),
@@ -103,6 +105,17 @@ def _plain(plan: ServicePlan) -> dict[str, str]:
 
 def _probe(probe: ReplicaProbe, selectors: Sequence[str]) -> str:
     return " ".join((probe.name, str(probe.interval), str(probe.ready_after), *selectors))
+
+
+def _metrics(metrics: ServerMetrics) -> list[str]:
+    """Return the path, then FIGURE=METRIC for each metric. The figures are those of `infra.readiness.figures`."""
+    figures = {
+        "Running": metrics.running,
+        "Waiting": metrics.waiting,
+        "requests_per_second": metrics.requests,
+        "tokens_per_second": metrics.tokens,
+    }
+    return [metrics.path, *(f"{figure}={name}" for figure, name in figures.items() if name)]
 
 
 def _run_options(container: Container) -> list[str]:

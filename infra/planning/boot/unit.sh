@@ -11,7 +11,6 @@ Description=servestack run $RUN
 Wants=network-online.target
 After=network-online.target dlami-nvme.service docker.service nvidia-fabricmanager.service
 StartLimitIntervalSec=0
-
 [Service]
 Type=exec
 ExecStart=$INSTALLED serve
@@ -22,7 +21,6 @@ KillMode=mixed
 TimeoutStopSec=120
 StandardOutput=journal+console
 StandardError=journal+console
-
 [Install]
 WantedBy=multi-user.target
 UNIT

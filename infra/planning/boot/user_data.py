@@ -18,35 +18,40 @@ from pathlib import Path
 from infra.planning.boot.parameters import parameters
 from infra.planning.boot.settings import settings
 from infra.planning.plan import ServicePlan
+from infra.planning.private_ecr import pulled_by_role
 
 LARGEST_USER_DATA = 16_384
 """Bytes, before base64 (EC2 user guide, "Instance user data")."""
 PARTS = (
     "report",
+    "unit",
     "without_cli",
-    "disk",
-    "gpus",
-    "parameters",
-    "image",
-    "hub",
-    "container",
     "output",
-    "causes",
-    "listening",
+    "figures",
+    "parameters",
     "probes",
+    "hub",
+    "disk",
     "liveness",
     "serving",
-    "unit",
+    "container",
+    "gpus",
+    "listening",
+    "causes",
+    "login",
+    "image",
 )
-"""Files in this folder, in the order in which the script has them."""
+"""Files in this folder, in the order in which the script has them. The first has what the others begin with. Any order
+of the others works; this one compresses best."""
 
-_COMMENT = re.compile(r"^ *#.*\n| +# [^'\"\n]*$", re.MULTILINE)
-"""A comment of bash: a whole line, or the end of a line after which no string ends. Comments are a sixth of the
-compressed script, and nobody reads them on a replica."""
+_UNREAD = re.compile(r"^ *#.*\n| +# [^'\"\n]*$|^ +|^\n", re.MULTILINE)
+"""What bash does not read: comments, which are a whole line or the end of a line after which no string ends; empty
+lines; the spaces before a line. They are a fifth of the compressed script, and nobody reads them on a replica."""
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 """Deflate, no flags, no time, best compression, no operating system (RFC 1952). The header that Python's `gzip` writes
 depends on Python's version."""
-_NAMES = ("region", "table", "log_group")
+_NAMES = {"region": 16, "table": 64, "log_group": 64}
+"""The names that are known later, and how many characters they have at most."""
 
 
 class UserDataTooLarge(ValueError):
@@ -81,21 +86,33 @@ def user_data(
 
 
 def script(plan: ServicePlan, *, region: str, table: str, log_group: str, parameter_versions: Mapping[str, int]) -> str:
-    """Return the script itself, in ASCII, without the comments of its parts, which would count towards EC2's limit.
+    """Return the script itself, in ASCII, without what bash does not read, which would count towards EC2's limit.
 
     The arguments are those of `user_data`.
     """
     constants = settings(plan, region=region, table=table, log_group=log_group, parameter_versions=parameter_versions)
-    parts = [_COMMENT.sub("", (Path(__file__).parent / f"{part}.sh").read_text(encoding="ascii")) for part in PARTS]
+    needed = [part for part in PARTS if _is_needed(part, plan)]
+    parts = [_UNREAD.sub("", (Path(__file__).parent / f"{part}.sh").read_text(encoding="ascii")) for part in needed]
     return "\n".join(["#!/bin/bash\nset -euo pipefail\n", *parts, constants, 'main "$@"\n'])
 
 
 def bytes_at_most(plan: ServicePlan) -> int:
-    """Return the largest size of the user data of `plan`. The names (up to 64 characters) and versions (up to five
-    digits) are known later, so this uses ones that do not compress."""
+    """Return the largest size of the user data of `plan`. The names, and versions of up to five digits, are known
+    later, so this uses ones that do not compress."""
     versions = {parameter.name: 10_000 + int(_digest(parameter.name), 16) % 90_000 for parameter in parameters(plan)}
-    names = {name: _digest(name) for name in _NAMES}
+    names = {name: _digest(name)[:most] for name, most in _NAMES.items()}
     return len(_compress(script(plan, **names, parameter_versions=versions)))
+
+
+def _is_needed(part: str, plan: ServicePlan) -> bool:
+    """Return whether the script of `plan` calls a function of this part."""
+    match part:
+        case "probes":
+            return bool(plan.probes)
+        case "login":
+            return plan.container.registry_login is not None or pulled_by_role(plan.container) is not None
+        case _:
+            return True
 
 
 def _digest(text: str) -> str:

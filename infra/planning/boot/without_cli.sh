@@ -5,11 +5,6 @@ check_cli() {
   give_up 'the machine image has no AWS CLI: remove ami from stack config, or set it to an image that has the AWS CLI'
 }
 
-# metadata PATH
-metadata() {
-  curl --silent --fail --max-time 10 --header "X-aws-ec2-metadata-token: $TOKEN" "$METADATA/meta-data/$1"
-}
-
 # put_item_without_cli ITEM: the credentials go by standard input, which no process list shows.
 put_item_without_cli() {
   local role keys domain

@@ -9,7 +9,7 @@ from typing import Any
 from tests.aws.standin import limits, models, sdk
 from tests.aws.standin.paths import is_list, is_object, value_at, values_at
 from tests.aws.standin.problem import NotAccepted, Problem, refuse
-from tests.aws.standin.rules import Rule, api, balancing, data, functions, instances, network, permissions
+from tests.aws.standin.rules import Rule, api, balancing, data, functions, instances, monitoring, network, permissions
 from tests.aws.standin.tables import types
 
 DYNAMIC = "pulumi-python:dynamic:Resource"
@@ -21,6 +21,7 @@ _RULES: Mapping[str, tuple[Rule, ...]] = {
     **data.RULES,
     **functions.RULES,
     **instances.RULES,
+    **monitoring.RULES,
     **network.RULES,
     **permissions.RULES,
 }

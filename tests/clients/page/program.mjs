@@ -7,7 +7,8 @@ const { GATEWAY, KEY, CHROMIUM, PICTURES, HOME } = process.env;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 360, height: 740 };
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"];
+// The certificate of the test's gateway is its own.
+const FLAGS = ["--no-sandbox", "--ignore-certificate-errors", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"];
 
 // Opens the page. It must log no error of its own, and send no request to another origin.
 async function opened(work, { at = GATEWAY, ...options } = {}) {
@@ -79,8 +80,11 @@ export const chat = () =>
     await page.getByLabel("Question").press("Enter");
     await answered(page, 2);
     const [figures] = await texts(page, ".figures");
+    const before = (await facts(page))["Last minute"];
+    await Promise.all([page.waitForResponse((each) => each.url().endsWith("/runs")), page.getByRole("button", { name: "Refresh" }).click()]);
+    await page.waitForFunction(() => !document.querySelector("#refresh").disabled);
     const roles = (await page.locator("#code").textContent()).match(/(?<="role": ")\w+/g);
-    return { turns: await texts(page, ".turn .text"), figures, roles, facts: await facts(page), told: await text(page, "#told") };
+    return { turns: await texts(page, ".turn .text"), figures, before, roles, facts: await facts(page), told: await text(page, "#told") };
   });
 
 export const models = () =>
@@ -90,6 +94,43 @@ export const models = () =>
     links: await page.locator("#services a").evaluateAll((all) => all.map((each) => [each.href, each.rel])),
     hint: await text(page, "#list-hint"),
   }));
+
+// The card and the facts of each model.
+export const states = () =>
+  opened(async (page) => {
+    const found = {};
+    for (const [number, card] of (await texts(page, ".model")).entries()) {
+      await page.locator(".model").nth(number).click();
+      const bars = await page.locator(".model").nth(number).locator("progress").evaluateAll((all) => all.map((each) => [each.value, each.getAttribute("aria-label")]));
+      found[card.split("\n")[0]] = [card.split("\n").slice(1), await facts(page), ...bars];
+    }
+    const wrong = [];
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      for (const model of ["fails", "starts"]) {
+        await choose(page, model);
+        wrong.push(...(await violations(page)));
+      }
+    }
+    await choose(page, "starts");
+    await ask(page, "Hi");
+    await page.locator(".problem").waitFor();
+    return { found, wrong, asked: (await texts(page, ".problem p"))[0] };
+  });
+
+// Where the cursor is when the page has opened.
+export const cursor = async () => {
+  const where = (page) => page.waitForFunction(() => document.activeElement !== document.body).then(() => page.evaluate(() => document.activeElement.id));
+  const desktop = await opened(async (page) => {
+    const at = await where(page);
+    await page.keyboard.type("Hi");
+    await page.keyboard.press("Enter");
+    await answered(page);
+    return [at, await texts(page, ".turn .text")];
+  });
+  const phone = await opened((page) => page.evaluate(() => document.activeElement.tagName), { viewport: PHONE, hasTouch: true, isMobile: true });
+  return { desktop, phone };
+};
 
 export const stop = () =>
   opened(async (page) => {
@@ -104,11 +145,12 @@ export const stop = () =>
 
 export const keys = () =>
   opened(async (page) => {
-    const seen = [[await texts(page, ".model b"), await text(page, "#list-hint"), await page.locator("#key").isVisible()]];
+    await page.waitForFunction(() => document.activeElement.id === "key");
+    const seen = [[await texts(page, ".model b"), await text(page, "#list-hint"), await text(page, "#key-how")]];
     await useKey(page, "sk-wrong", false);
     seen.push([await texts(page, ".model b"), await text(page, "#list-problem"), await text(page, "#key-state")]);
     await useKey(page, KEY, false);
-    seen.push([await texts(page, ".model b"), await text(page, "#key-state")]);
+    seen.push([await texts(page, ".model b"), await text(page, "#key-state"), await page.locator("#key-how").isVisible()]);
     await ask(page, "Hi");
     await answered(page);
     const kept = () => page.evaluate(() => Object.values(localStorage));
@@ -124,6 +166,9 @@ export const keys = () =>
     await page.locator(".model").waitFor({ state: "detached" });
     return { seen, before, after, forgotten: await kept(), inPage: shown.includes(KEY) };
   });
+
+// At an address that is not this machine.
+export const wayToKey = () => opened((page) => text(page, "#key-how"), { at: "https://gateway.example.com" });
 
 export const problems = () =>
   opened(async (page) => {
@@ -196,12 +241,13 @@ export const copied = () =>
     return (await page.evaluate(() => navigator.clipboard.readText())) === (await page.locator("#code").textContent());
   }, { permissions: ["clipboard-read", "clipboard-write"] });
 
-// Tab alone reaches the question, Enter sends it, and the answer is told to a screen reader.
+// Tab alone reaches the question, Enter sends it, and the answer is told to a screen reader. On a phone, nothing has the
+// focus at first.
 export const keyboard = () =>
   opened(async (page) => {
     const reached = [];
-    for (let number = 0; number < 3 && !reached.includes("question"); number += 1) {
-      await page.keyboard.press(number === 1 ? "Enter" : "Tab");
+    for (const key of ["Tab", "Enter"]) {
+      await page.keyboard.press(key);
       reached.push(await page.evaluate(() => document.activeElement.id || document.activeElement.className));
     }
     await page.keyboard.type("Hi");
@@ -210,7 +256,7 @@ export const keyboard = () =>
     await page.keyboard.press("Enter");
     await answered(page);
     return { reached, turns: await texts(page, ".turn .text"), told: (await text(page, "#told")).split(": ")[0] };
-  });
+  }, { hasTouch: true, isMobile: true });
 
 export const phone = () =>
   opened(async (page) => {
@@ -259,23 +305,25 @@ export const addresses = () =>
     return found;
   });
 
-// The gateway's port differs each time; in the pictures it is that of `make local`.
-export async function pictures() {
+// The gateway's address differs each time; in the pictures it is that of `make local`, or one on AWS.
+export const picturesHere = () => pictures("http://127.0.0.1:8000", { page: {}, "page-dark": { colorScheme: "dark" } });
+export const picturesOnAws = () => pictures("https://gateway.example.com", { "page-aws": {}, "page-phone": { viewport: PHONE, deviceScaleFactor: 2 } });
+
+async function pictures(at, looks) {
   const folder = PICTURES || HOME;
   const taken = {};
-  const looks = { page: {}, "page-dark": { colorScheme: "dark" }, "page-phone": { viewport: PHONE, deviceScaleFactor: 2 } };
   for (const [name, options] of Object.entries(looks)) {
     await opened(async (page) => {
       await ask(page, "What is your favourite condiment?");
       await answered(page);
       if (name === "page-dark") await page.getByRole("tab", { name: "Python" }).click();
-      await page.evaluate((name) => {
+      await page.evaluate(() => {
         document.activeElement.blur();
-        if (name === "page-phone") document.querySelector(".chat").scrollIntoView();
-      }, name);
+        scrollTo(0, 0);
+      });
       const data = await page.screenshot({ path: `${folder}/${name}.png` });
       taken[name] = [data.readUInt32BE(16), data.readUInt32BE(20), data.length < 250000];
-    }, { ...options, at: "http://127.0.0.1:8000" });
+    }, { ...options, at });
   }
   return taken;
 }

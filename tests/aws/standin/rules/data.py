@@ -1,4 +1,4 @@
-"""DynamoDB tables and items, SSM parameters, DNS records, certificates, alarms, dashboards."""
+"""DynamoDB tables and items, SSM parameters, DNS records, certificates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.aws.standin.paths import given, is_list, is_object, value_at, values_at
+from tests.aws.standin.paths import given, is_object, value_at, values_at
 from tests.aws.standin.problem import Problem
 from tests.aws.standin.rules import Rules
 
@@ -142,58 +142,10 @@ def _wildcard_is_first(inputs: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("domainName", "one of `domain_name,private_key` must be specified")
 
 
-def _alarm_measures(inputs: Mapping[str, Any]) -> Iterator[Problem]:
-    """AmazonCloudWatch API: PutMetricAlarm."""
-    period, periods = value_at(inputs, "period"), value_at(inputs, "evaluationPeriods")
-    for where in ("period", "metricQueries[].period", "metricQueries[].metric.period"):
-        for at, one in values_at(inputs, where):
-            if one not in (10, 20, 30) and (one % 60 or one < 60):
-                yield Problem(at, f"ValidationError: Period must be 10, 20, 30 or a multiple of 60, got {one}")
-    if period is not None and periods is not None and period * periods > (604_800 if period >= 3600 else 86_400):
-        yield Problem("evaluationPeriods", "ValidationError: Metrics cannot be checked across more than a day")
-    if given(inputs, "metricName") and not (given(inputs, "statistic") or given(inputs, "extendedStatistic")):
-        yield Problem(
-            "statistic", "One of `statistic` or `extended_statistic` must be set for a cloudwatch metric alarm"
-        )
-    if not any(given(inputs, name) for name in ("metricName", "metricQueries", "evaluationCriteria")):
-        yield Problem("metricName", "one of `evaluation_criteria,metric_name,metric_query` must be specified")
-    datapoints = value_at(inputs, "datapointsToAlarm")
-    if datapoints is not None and periods is not None and datapoints > periods:
-        yield Problem("datapointsToAlarm", "ValidationError: must be less than or equal to evaluationPeriods")
-    for where, action in values_at(inputs, "alarmActions[]"):
-        if not re.fullmatch(r"arn:(aws[a-z-]*):(sns|autoscaling|automate|ssm|ssm-incidents|ec2|lambda|swf):.+", action):
-            yield Problem(where, f"ValidationError: Invalid arn syntax: {action!r}")
-
-
-def _body_is_a_dashboard(inputs: Mapping[str, Any]) -> Iterator[Problem]:
-    """AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html."""
-    if (text := value_at(inputs, "dashboardBody")) is None:
-        return
-    try:
-        body = json.loads(text)
-    except (TypeError, ValueError) as error:
-        yield Problem("dashboardBody", f"InvalidParameterInput: The dashboard body is invalid JSON: {error}")
-        return
-    widgets = body.get("widgets") if is_object(body) else None
-    if not is_list(widgets) or len(widgets) > 500:
-        yield Problem("dashboardBody", "InvalidParameterInput: should have a list of at most 500 widgets")
-        return
-    for index, widget in enumerate(widgets):
-        where = f"dashboardBody.widgets[{index}]"
-        if widget.get("type") not in ("metric", "text", "log", "alarm", "explorer"):
-            yield Problem(where, f"InvalidParameterInput: Invalid widget type {widget.get('type')!r}")
-        if not is_object(widget.get("properties")):
-            yield Problem(where, "InvalidParameterInput: should have required property 'properties'")
-        if not 1 <= widget.get("width", 6) <= 24 or not 0 <= widget.get("x", 0) <= 23:
-            yield Problem(where, "InvalidParameterInput: width is 1 to 24, x is 0 to 23")
-
-
 RULES: Rules = {
     "aws:dynamodb/table:Table": (_attributes_are_keys,),
     "aws:dynamodb/tableItem:TableItem": (_item_is_typed,),
     "aws:ssm/parameter:Parameter": (_value_fits_its_tier,),
     "aws:route53/record:Record": (_record_fits_its_type,),
     "aws:acm/certificate:Certificate": (_wildcard_is_first,),
-    "aws:cloudwatch/metricAlarm:MetricAlarm": (_alarm_measures,),
-    "aws:cloudwatch/dashboard:Dashboard": (_body_is_a_dashboard,),
 }

@@ -1,0 +1,16 @@
+"""How long a request waits for a replica. Who waits does not know the request: it is that of the task that waits."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from gateway_lambda.server.recorded import Recorded
+
+CURRENT: ContextVar[Recorded] = ContextVar("the request that is being answered")
+
+
+def note_wait(seconds: float) -> None:
+    """Note that the current request waited for a replica to be there. Of waits at the same time, the longest counts."""
+    recorded = CURRENT.get(None)
+    if recorded is not None:
+        recorded.held = max(recorded.held, seconds)
