@@ -209,6 +209,7 @@ SERVERS = (
         health="/health",
         spread="all",
         caches=("/app/models",),
+        cache_variables=(),
         files=("--config",),
     ),
 )

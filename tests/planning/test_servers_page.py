@@ -37,7 +37,15 @@ def server_row(server: Server) -> Sequence[str]:
 
 
 def models() -> str:
-    head = ("server", "a model is on", "more GPUs", "weights", "another folder", "answers to", "other names")
+    head = (
+        "server",
+        "a model is on",
+        "option for GPUs",
+        "weights",
+        "option for the folder",
+        "answers to",
+        "option for names",
+    )
     return table(
         head,
         (
@@ -46,7 +54,7 @@ def models() -> str:
                 "one GPU" if server.spread == "one" else "all GPUs",
                 code([*(names[0] for names in server.parallel), *server.parallel_variables]) or "none",
                 code(server.caches) or "none",
-                code([*server.cache_options, *server.cache_variables]) if server.caches else "none",
+                (server.caches and code([*server.cache_options, *server.cache_variables])) or "none",
                 NAMES[server.names],
                 code([*server.name_options[:1], *server.name_variables]) or "none",
             ]
