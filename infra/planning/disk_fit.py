@@ -11,8 +11,8 @@ from infra.planning.plan import Container, Offer
 from infra.planning.weights import Weights
 
 IMAGE_GB = 30
-"""What the image of a model server takes, unpacked: `vllm/vllm-openai` of 2025 has 25 to 29 GB. Smaller images leave more
-room."""
+"""What the image of a model server takes, unpacked: `vllm/vllm-openai` of 2025 has 25 to 29 GB. Smaller images leave
+more room."""
 _GB = 2**30 / 1e9
 
 
