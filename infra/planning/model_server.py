@@ -193,7 +193,7 @@ def _gpus(found: _Found) -> int | None:
 def _names(found: _Found, model: str | None, commands: Sequence[Command]) -> tuple[str, ...] | None:
     """Return the model names that a server answers to, if it is certain."""
     server, options = found.server, found.options
-    if server.names != "own" or options.unread:
+    if server.names != "own" or options.unread or options.each(server.adapters):
         return None
     if variable := next((name for name in server.name_variables if name in found.environment), None):
         names = found.environment[variable]

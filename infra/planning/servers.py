@@ -97,6 +97,8 @@ class Server:
     """Options with the model names that it answers to."""
     name_variables: tuple[str, ...] = ()
     """Variables with these names, separated by commas."""
+    adapters: tuple[str, ...] = ()
+    """Options with adapters (LoRA), which have names of their own."""
     names: Literal["own", "any", "varies"] = "varies"
     """Whether it answers only to its own model names. If no option names them, that is the model as it is written."""
     lists: tuple[str, ...] = ()

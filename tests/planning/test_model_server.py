@@ -137,6 +137,11 @@ CASES: dict[str, tuple[Mapping[str, str | Secret], str, Loaded]] = {
         "vllm serve a/b --served-model-name one two --port 8001",
         loaded("vLLM", "a/b", gpus=1, names=("one", "two"), port=8001),
     ),
+    "adapters, which have names too": (
+        {},
+        "vllm serve a/b --lora-modules sql=/adapters/sql",
+        loaded("vLLM", "a/b", gpus=1, port=8000),
+    ),
     "a name that only the machine knows": (
         {},
         "vllm serve a/b --served-model-name $(hostname)",
