@@ -18,11 +18,11 @@ from infra.planning.chat_model import plan_model
 from infra.planning.chat_template import ResolveChatTemplate
 from infra.planning.container import plan_container
 from infra.planning.environment import resolve_environment
-from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.health import check_probes, plan_health_check, plan_probes, probe_notes
 from infra.planning.isolation import isolation_notes
 from infra.planning.liveness import plan_hung_after
 from infra.planning.local_files import lay_files, lay_repository, laying_notes
+from infra.planning.model_fit import fit_model
 from infra.planning.model_names import check_weight, weight_notes
 from infra.planning.model_server import loaded_model
 from infra.planning.offers import MOST_OFFERS, find_offers, offer_notes, requirement_of
@@ -67,8 +67,8 @@ def plan_service(
             called at most once, and only if something is missing.
         settings: the settings that only stack config has (`ami`, `boot_timeout`, …); `None`: the defaults.
         catalog: the instance types that exist; `None`: the committed catalog.
-        weigh: finds the size of a model if `gpu` is not set. For the Hub: `hub_weights.weigh_on_hub`. It is called at
-            most once. By default, every GPU is an offer.
+        weigh: finds the size of a model. For the Hub: `hub_weights.weigh_on_hub`. It is called at most once, if `gpu`
+            is not set or `preflight` is on. By default, no size is known, so every GPU is an offer.
 
     Raises:
         PlanError: the configuration cannot be deployed. The error has every problem, with its place and remedy.
@@ -87,16 +87,23 @@ def plan_service(
     purchase = plan_purchase(configuration)
     replicas = plan_replicas(configuration)
     schedule = plan_schedule(configuration, problems)
-    reservation = plan_reservation(configuration, settings, found, problems)
     check_delays(configuration, problems)
     check_weight(configuration, settings, problems)
     loaded = loaded_model(container)
     health_check, probes = plan_health_check(configuration, loaded), plan_probes(configuration)
     check_probes(configuration, health_check, probes, settings.boot_timeout, problems)
     model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
-    found, chosen = choose_gpu(
-        configuration, found, model=model, container=container, values=values, weigh=weigh, problems=problems
+    found, fitting = fit_model(
+        configuration,
+        found,
+        model=model,
+        container=container,
+        values=values,
+        weigh=weigh,
+        preflight=settings.preflight,
+        problems=problems,
     )
+    reservation = plan_reservation(configuration, settings, found, problems)
     if problems:
         raise PlanError(configuration.source, problems)
     alarms = alarm_plan(settings)
@@ -140,7 +147,7 @@ def plan_service(
         alarms=alarms,
         preflight=settings.preflight,
         notes=(
-            *chosen,
+            *fitting,
             *offer_notes(found),
             *purchase_notes(purchase, replicas),
             *backend_notes(configuration),
@@ -155,9 +162,8 @@ def plan_service(
             *isolation_notes(container),
             *ecr_notes(container),
             *shared_memory_notes(container, found),
-            *server_notes(configuration, loaded),
+            *server_notes(configuration, loaded, container, found),
             *probe_notes(health_check, probes),
-            *_rate_limit_notes(configuration),
             *weight_notes(model, settings.weight),
             *alarm_notes(alarms, replicas.minimum * replica_hour(found[0]) * HOURS),
         ),
@@ -239,12 +245,3 @@ def _check_user_data(configuration: ServiceConfiguration, plan: ServicePlan) -> 
         remedy="shorten commands and env, or move them into the image",
     )
     raise PlanError(configuration.source, [problem])
-
-
-def _rate_limit_notes(configuration: ServiceConfiguration) -> list[str]:
-    if not configuration.rate_limits:
-        return []
-    return [
-        "Each instance of the gateway's function handles one request at a time and counts rate_limits by itself. A "
-        "client with parallel requests can therefore exceed them: the limits apply to each instance."
-    ]
