@@ -93,7 +93,8 @@ def test_the_look_into_the_image_is_by_the_user_and_in_the_folder_of_the_contain
     serves(boot)
     look, _ = (call.arguments for call in boot.calls("docker-run"))
     assert look == (
-        *("run", "--rm", "--interactive", "--pull", "never", "--workdir", "/work", "--user", "1000:100"),
+        *("run", "--rm", "--interactive", "--log-driver", "none", "--pull", "never"),
+        *("--workdir", "/work", "--user", "1000:100"),
         *("--entrypoint", "sh", "registry.example.com/tgi:3", "-s", "--", "."),
     )
 

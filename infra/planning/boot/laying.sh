@@ -32,7 +32,7 @@ lay_everything() {
 look_into_image() {
   local found
   found=$(
-    docker run --rm --interactive --pull never "${WHERE[@]}" --entrypoint sh "$IMAGE" -s -- "${REPOSITORY[3]:-.}" 2>"$WORK/errors" <<'SH'
+    docker run --rm --interactive --log-driver none --pull never "${WHERE[@]}" --entrypoint sh "$IMAGE" -s -- "${REPOSITORY[3]:-.}" 2>"$WORK/errors" <<'SH'
 pwd
 echo "$(id -u):$(id -g)"
 echo ~
