@@ -90,6 +90,10 @@ class Runs:
             run = self._runs[service.run] = self._make(service)
         return run
 
+    def wake(self, run: Run) -> None:
+        """Have a run that can be without a replica get one."""
+        self._demand.note(run.service)
+
     def total_tokens(self, service: Service) -> int | None:
         """How long prompt and answer can be together, as far as a replica of the service has said; nobody is asked."""
         run = self._runs.get(service.run)
@@ -98,5 +102,7 @@ class Runs:
 
     def _make(self, service: Service) -> Run:
         bases = self._upstream if service.url is None else service.url
-        replicas = replicas_at([bases] if isinstance(bases, str) else bases, service.host)
+        replicas = replicas_at(
+            [bases] if isinstance(bases, str) else bases, service.host, shared=service.weight is not None
+        )
         return Run(service, replicas, self._make_generator, self._counters)

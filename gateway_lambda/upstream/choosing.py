@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from enum import IntEnum
 from functools import partial
 from typing import TypeVar
 
 from gateway_lambda.errors import ServiceError, unavailable
 from gateway_lambda.server.waiting import note_wait
-from gateway_lambda.upstream.health import BUSY
+from gateway_lambda.upstream.health import BUSY, Health
 from gateway_lambda.upstream.replica import Replica
 
 _Result = TypeVar("_Result")
@@ -20,6 +21,17 @@ _LONGEST_WAIT = 1.0
 _MOST_BUSY = 2
 """Replicas that refuse a request because they are busy, before the caller hears of it. Asking all of them would give
 the most work to a run that has too much of it."""
+
+
+class Doubt(IntEnum):
+    """How little a run can be counted on for one request more."""
+
+    NONE = 0
+    """One of its replicas is well."""
+    SOME = 1
+    """Its replicas say that they are busy, or do not answer a question."""
+    GREAT = 2
+    """Its replicas are put aside, or it has none."""
 
 
 class ReplicaChooser:
@@ -48,6 +60,20 @@ class ReplicaChooser:
                 busy += error.status in BUSY
                 if not error.another or busy == _MOST_BUSY or len(tried) == len(replicas):
                     raise
+
+    def doubt(self, replicas: Sequence[Replica]) -> Doubt:
+        """Return how little a run with these replicas can be counted on. Those that are not well are looked after, so
+        that a run without requests is found when it is back.
+        """
+        least = Doubt.GREAT
+        now = asyncio.get_running_loop().time()
+        for replica in replicas:
+            health = replica.health
+            if health.silent >= health.limit or health.aside_until:
+                self._look_after(replica)
+            if not health.aside_until:
+                least = min(least, Doubt(health.busy_until > now or _gives_no_answer(health, now)))
+        return least
 
     def _best(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica | None:
         """The replica with the fewest requests in flight, by turns among equals, of those that are well.
@@ -107,5 +133,9 @@ class ReplicaChooser:
 def _doubts(now: float, replica: Replica) -> tuple[float, int, bool, int, int]:
     """The less, the rather it is there: put aside (for longer), failed, does not answer a question, silent, busy."""
     health = replica.health
-    no_answer = health.probe is not None and now - health.probe_since > _LONGEST_WAIT / 2
-    return health.aside_until, health.failures, no_answer, health.silent, replica.in_flight
+    return health.aside_until, health.failures, _gives_no_answer(health, now), health.silent, replica.in_flight
+
+
+def _gives_no_answer(health: Health, now: float) -> bool:
+    """Whether it does not answer a question."""
+    return health.probe is not None and now - health.probe_since > _LONGEST_WAIT / 2

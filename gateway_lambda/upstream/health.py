@@ -61,8 +61,8 @@ class Health:
     """
 
     __slots__ = (
-        "_alone",
         "_on_trial",
+        "alone",
         "aside_until",
         "busy_until",
         "failed_times",
@@ -75,8 +75,8 @@ class Health:
     )
 
     def __init__(self, news: News | None = None) -> None:
-        """`news`: what the run's replicas have in common; None where it is the only one."""
-        self._alone = news is None
+        """`news`: what the run's replicas have in common; None where nobody else can have its requests."""
+        self.alone = news is None
         self.news = news or News()
         self.failures = 0
         """In a row."""
@@ -132,7 +132,7 @@ class Health:
         What it had under way when it was put aside fails with it, and counts no more.
         """
         self.failed_times += 1
-        if self._alone or (now < self.aside_until and not self._on_trial):
+        if self.alone or (now < self.aside_until and not self._on_trial):
             return 0.0
         self.failures += 1
         self.limit = _DOUBTED
