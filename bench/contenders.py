@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from bench.canned import END
+from bench.canned import BATCH, END
 from bench.load import Job
 from bench.processes import ROOT
 
@@ -26,6 +26,7 @@ MESSAGES: Final = [
     {"role": "system", "content": "You are a helpful assistant. Answer briefly and name your sources."},
     {"role": "user", "content": "Compose a poem that explains the concept of recursion in programming."},
 ]
+TEXTS: Final = [f"Document {number}: a sentence of the length that people search for." for number in range(BATCH)]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Contender:
         body = self._body(tokens, milliseconds)
         return Job(port=self.port, path=self.stream_path, body=body, tokens=tokens, key=KEY, **job)
 
+    def embeddings(self, **job: Any) -> Job:
+        """A job of requests for the embeddings of a batch."""
+        body = json.dumps({"model": self.model, "input": TEXTS, "encoding_format": "base64"})
+        return Job(port=self.port, path="/v1/embeddings", body=body, tokens=1, key=KEY, **job)
+
     def _body(self, tokens: int, milliseconds: int | None) -> str:
         """`milliseconds` between tokens makes it a stream. The upstream reads them out of the seed."""
         if self.format == "tgi":
@@ -70,10 +76,17 @@ class Contender:
 
 
 def gateway(
-    upstream: int, port: int, registry: Path, *, services: int = 1, name: str = "gateway", lines: bool = True
+    upstream: int,
+    port: int,
+    registry: Path,
+    *,
+    services: int = 1,
+    name: str = "gateway",
+    lines: bool = True,
+    limits: bool = False,
 ) -> Contender:
     """This gateway, all features on, keys checked, serving `services` models in each format; the last one is asked.
-    `lines`: it writes request lines, into a file beside the registry file."""
+    `lines`: it writes request lines, into a file beside the registry file. `limits`: each key has every limit."""
     records = [
         {
             "run": f"run-{kind}-{number}",
@@ -85,7 +98,8 @@ def gateway(
         for number in range(services)
     ]
     digests = [hashlib.sha256(f"{KEY}{number or ''}".encode()).hexdigest() for number in range(20)]
-    keys = [{"name": f"key-{number}", "sha256": digest, "runs": ["*"]} for number, digest in enumerate(digests)]
+    more = _LIMITS if limits else {}
+    keys = [{"name": f"key-{number}", "sha256": digest, "runs": ["*"], **more} for number, digest in enumerate(digests)]
     registry.write_text(json.dumps({"keys": keys, "services": records}))
     return Contender(
         name=name,
@@ -103,6 +117,8 @@ def gateway(
     )
 
 
+_LIMITS: Final = {"requests_per_minute": 10**9, "tokens_per_day": 10**12, "max_concurrent": 10**4}
+"""They are counted, and nothing reaches them."""
 _TGI_MODEL: Final = {
     "chat_template": TEMPLATE,
     "eos_token": END,

@@ -69,6 +69,12 @@ class Measuring:
         jobs = {e.name: self._plain(e, connections=8, count=self._effort.plain) for e in entries}
         return self._rounds("plain requests", entries, lambda e: self._cpu(e, jobs[e.name]))
 
+    def embeddings_cpu(self, entries: Sequence[Entry]) -> Samples:
+        """CPU seconds a request for the embeddings of 256 texts, whose answer has 1 MB, four at once."""
+        count = max(4, self._effort.plain // 8)
+        jobs = {e.name: e.contender.embeddings(connections=4, count=count) for e in entries}
+        return self._rounds("embeddings of 256 texts", entries, lambda e: self._cpu(e, jobs[e.name]))
+
     def token_cpu(self, entries: Sequence[Entry], tokens: int) -> Samples:
         """CPU seconds a streamed token, its part of the stream's beginning and end included.
 

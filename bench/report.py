@@ -39,6 +39,7 @@ class Target:
 
 MEASURES: Final = (
     Measure("plain_cpu", "CPU a plain request", "ms", 1e3, 3),
+    Measure("embeddings_cpu", "CPU a request for 256 embeddings", "ms", 1e3, 3),
     Measure("token_cpu_64", "CPU a token, streams of 64", "µs", 1e6, 1),
     Measure("token_cpu_1024", "CPU a token, streams of 1,024", "µs", 1e6, 1),
     Measure("paced_token_cpu", "CPU a token, one each 20 ms", "µs", 1e6, 1),

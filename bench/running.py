@@ -29,6 +29,7 @@ PASSTHROUGH: Final = "gateway, format openai"
 OPENAI_COPY: Final = "byte copy, OpenAI"
 MANY: Final = "gateway, 1,000 services"
 NO_LINES: Final = "gateway, no request lines"
+LIMITED: Final = "gateway, keys with limits"
 _MANY_SERVICES: Final = 500
 """In each of the two formats."""
 
@@ -65,8 +66,11 @@ def run(effort: Effort, *, peers: bool, passthrough: bool, say: Callable[[str], 
         without = started.start(
             contenders.gateway(upstream, free_port(), folder / "no-lines.json", name=NO_LINES, lines=False)
         )
+        limited = started.start(
+            contenders.gateway(upstream, free_port(), folder / "limits.json", name=LIMITED, limits=True)
+        )
         direct = Entry(contenders.direct(upstream), 0)
-        variants = [many, without]
+        variants = [many, without, limited]
         return _measure(
             Measuring(generator, effort, say), entries, direct, variants, started.seconds, passthrough, effort
         )
@@ -118,6 +122,8 @@ def _measure(
         "rate_8": measuring.rate(entries, 8),
         "rate_64": measuring.rate(entries, 64),
     }
+    if extra:
+        samples["embeddings_cpu"] = measuring.embeddings_cpu(extra)
     rows: dict[str, Row] = {key: medians(values) for key, values in samples.items()}
     firsts = measuring.first_token([direct, *entries])
     flat = {name: [value for values in rounds for value in values] for name, rounds in firsts.items()}
@@ -176,6 +182,8 @@ def _targets(rows: Mapping[str, Row], samples: Mapping[str, Samples], passthroug
             targets.append(
                 Target(f"format openai: {title}, CPU / byte copy's", ratio(values, PASSTHROUGH, OPENAI_COPY), 1.3)
             )
+        embeddings = ratio(samples["embeddings_cpu"], PASSTHROUGH, OPENAI_COPY)
+        targets.append(Target("format openai: 256 embeddings, CPU / byte copy's", embeddings, 1.3))
     first = rows["first_token_p50"]
     if "dstack" in first:
         targets.append(Target("added time to first token / dstack's", first[GATEWAY] / first["dstack"], 1 / 3))
@@ -190,6 +198,7 @@ def _targets(rows: Mapping[str, Row], samples: Mapping[str, Samples], passthroug
     )
     targets.append(Target("plain request with 1,000 services / with one", ratio(plain, MANY, GATEWAY), 1.1))
     targets.append(Target("plain request with its request line / without", ratio(plain, GATEWAY, NO_LINES), 1.1))
+    targets.append(Target("plain request of a key with limits / without", ratio(plain, LIMITED, GATEWAY), 1.1))
     return targets
 
 

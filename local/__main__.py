@@ -9,7 +9,6 @@ def main(line: list[str]) -> int:
     """Return 0 if the user ended it, 1 if it could not start or a part of it died, 2 for a wrong command line."""
     try:
         # Imported here, so that a Ctrl-C while Python still reads modules ends without a traceback too.
-        import asyncio
         import io
         import os
 
@@ -21,11 +20,11 @@ def main(line: list[str]) -> int:
         arguments = read_arguments(line)
         print(f"Reading {', '.join(arguments.configurations)} …", flush=True)
         from local.children import ChildDied
-        from local.launcher import CannotStart, launch
+        from local.launcher import CannotStart, serve
         from local.serving import Stopped
 
         try:
-            asyncio.run(launch(arguments, os.environ, sys.stdout))
+            serve(arguments, os.environ, sys.stdout)
         except Stopped:
             print("\nEnded.", flush=True)
         except BrokenPipeError:

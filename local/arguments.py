@@ -10,6 +10,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from infra.configuration import ConfigurationError, read_settings
+from infra.configuration.examples import configuration_path
 from infra.configuration.keys import KeyOptions
 from infra.configuration.options import NO_CONFIGURATION, add_environment, add_options, given_options, parse
 
@@ -42,6 +43,8 @@ class Arguments:
     auth: bool
     upstream: str | None
     docker: bool
+    stand_in: str | None
+    """A GGUF file, a repository of the Hub, or `default`."""
     env: tuple[str, ...]
     """Each is NAME=value, or NAME to take the value from this environment."""
     settings: tuple[tuple[str, str], ...]
@@ -59,7 +62,10 @@ def read_arguments(line: Sequence[str]) -> Arguments:
         description="Serve configurations on this machine. A small real model stands in for the configured ones.",
     )
     parser.add_argument(
-        "configurations", nargs="*", metavar="CONFIG", help="path of a `type: service` configuration; or several"
+        "configurations",
+        nargs="*",
+        metavar="CONFIG",
+        help="path of a `type: service` configuration, or a name in `examples`; or several",
     )
     parser.add_argument("--port", type=_port, default=8000, help="port of 127.0.0.1 (default: 8000; 0: any free port)")
     parser.add_argument(
@@ -77,6 +83,12 @@ def read_arguments(line: Sequence[str]) -> Arguments:
         "--upstream", type=_url, metavar="URL", help="address of a running TGI, to use instead of the stand-in"
     )
     instead.add_argument("--docker", action="store_true", help="run the configured image with docker")
+    instead.add_argument(
+        "--stand-in",
+        metavar="MODEL",
+        help="another model to stand in: a GGUF file, or a repository of the Hub with a quantization "
+        "(owner/name:Q4_K_M). It is remembered; `default` goes back to the small one",
+    )
     add_options(parser, SETTINGS)
     given = parse(parser, line)
     if not given.configurations:
@@ -87,12 +99,13 @@ def read_arguments(line: Sequence[str]) -> Arguments:
     if limits and not given.auth:
         parser.error(f"{_flag(limits[0][0])} is a limit of the API key: give --auth with it")
     return Arguments(
-        configurations=tuple(given.configurations),
+        configurations=tuple(map(configuration_path, given.configurations)),
         port=given.port,
         name=given.name,
         auth=given.auth,
         upstream=given.upstream,
         docker=given.docker,
+        stand_in=given.stand_in,
         env=tuple(given.env),
         settings=tuple((word.replace("_", "-"), value) for word, value in given_options(given, SETTINGS).items()),
         limits=tuple(limits),

@@ -31,34 +31,43 @@ class Run:
     server: str
     """A description of the server that answers."""
     speaks: str
-    """`tgi`, `openai` or `http`: the API at the address of the run."""
+    """`tgi`, `openai`, `tei` or `http`: the API at the address of the run."""
+
+    @property
+    def chats(self) -> bool:
+        """Whether it has a model for chats."""
+        return self.plan.model is not None and self.speaks != "tei"
 
 
-def banner(runs: Sequence[Run], *, port: int, key: str | None, columns: int | None = None) -> str:
+def banner(
+    runs: Sequence[Run], *, port: int, key: str | None, columns: int | None = None, notes: Sequence[str] = ()
+) -> str:
     """Return everything that a user needs when the runs are served.
 
+    `notes` are about all runs.
     `columns` is the width of the terminal. Prose is broken to this width; `None`: it is not broken. Commands to paste
     are never broken.
     """
     page = f"{_page(runs)}: http://127.0.0.1:{port}/"
     prose = [page, ""]
     prose += [line for run in runs for line in (*_described(run, port), "")]
+    prose += [line for note in notes for line in (note, "")]
     prose += _openai_address(runs, port)
     lines = [part for line in prose for part in _broken(line, columns)]
     if key is not None:
         lines += [f"API key (only for this start, shown once): {key}", ""]
     for run in runs:
         lines += [*_curl(run, port, key), ""]
-    for run in runs:
+    for run in sorted(runs, key=lambda run: not run.chats):
         if run.plan.model is not None:
-            lines += [*_python(run.plan.model.name, port, key), ""]
+            lines += [*_python(run.plan.model.name, port, key, chats=run.chats), ""]
             break
     # The page again: a terminal has scrolled its first line away.
     return "\n".join([*lines, page, "Ctrl-C ends everything."])
 
 
 def _page(runs: Sequence[Run]) -> str:
-    if any(run.plan.model for run in runs):
+    if any(run.chats for run in runs):
         return "Open this page in a browser to chat with the models"
     return "Open this page in a browser to see the runs"
 
@@ -123,7 +132,10 @@ def _curl(run: Run, port: int, key: str | None) -> list[str]:
     authorization = [f"    -H {shlex.quote(f'Authorization: Bearer {key}')}"] if key is not None else []
     if run.speaks == "http":
         return _joined([f"curl -i {address}/", *authorization])
-    if run.speaks == "openai" and run.plan.model is not None:
+    if run.speaks == "tei":
+        path = "/embed"
+        body = {"inputs": [QUESTION]}
+    elif run.speaks == "openai" and run.plan.model is not None:
         path = f"{run.plan.model.prefix.rstrip('/')}/chat/completions"
         message = {"role": "user", "content": QUESTION}
         body = {"model": run.plan.model.name, "messages": [message], "max_tokens": LENGTH}
@@ -146,15 +158,25 @@ def _joined(parts: Sequence[str]) -> list[str]:
     return [*(f"{part} \\" for part in parts[:-1]), parts[-1]]
 
 
-def _python(model: str, port: int, key: str | None) -> list[str]:
-    return [
+def _python(model: str, port: int, key: str | None, *, chats: bool) -> list[str]:
+    client = [
         "# pip install openai",
         "from openai import OpenAI",
         "",
         f'client = OpenAI(base_url="http://127.0.0.1:{port}/v1", api_key={json.dumps(key or "none")})',
+    ]
+    name, question = json.dumps(model, ensure_ascii=False), json.dumps(QUESTION)
+    if not chats:
+        return [
+            *client,
+            f"answer = client.embeddings.create(model={name}, input={question})",
+            "print(answer.data[0].embedding)",
+        ]
+    return [
+        *client,
         "completion = client.chat.completions.create(",
-        f"    model={json.dumps(model, ensure_ascii=False)},",
-        f'    messages=[{{"role": "user", "content": {json.dumps(QUESTION)}}}],',
+        f"    model={name},",
+        f'    messages=[{{"role": "user", "content": {question}}}],',
         f"    max_tokens={LENGTH},",
         ")",
         "print(completion.choices[0].message.content)",

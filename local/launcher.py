@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
 
-from gateway_lambda.registry.record import Key, Registry, Service
+from gateway_lambda.registry.record import Key, Model, Registry, Service
 from infra.planning.chat_template import ChatTemplate
+from infra.planning.repository import HubError
 from infra.planning.service import service_record
 from local import stand_in
 from local.arguments import Arguments
 from local.banner import Run, banner
-from local.container import DockerMissing, find_docker
+from local.container import Docker, DockerMissing, find_docker
 from local.keys import key_record, make_key
 from local.model_server.standin import StandInMissing
 from local.registry_file import write_registry
@@ -33,10 +36,11 @@ from local.upstreams import (
     chat_templates,
     running_upstreams,
     start_containers,
-    start_stand_in,
+    start_stand_ins,
 )
+from local.weights import Weights, choose_weights, small_weights
 
-CannotStart = (CannotServe, DockerMissing, PortTaken, StandInMissing, UpstreamUnusable)
+CannotStart = (CannotServe, DockerMissing, HubError, PortTaken, StandInMissing, UpstreamUnusable)
 """Errors before anything runs. `str()` of each is the message for the user."""
 
 GATEWAY_GRACE = 1
@@ -44,7 +48,7 @@ GATEWAY_GRACE = 1
 _ROOT = Path(__file__).parents[1]
 
 
-async def launch(arguments: Arguments, environment: Mapping[str, str], out: TextIO) -> None:
+def serve(arguments: Arguments, environment: Mapping[str, str], out: TextIO) -> None:
     """Serve until the end, which is one of these exceptions.
 
     Raises:
@@ -57,27 +61,71 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
         out.write(f"{text}\n")
         out.flush()
 
-    stands_in = not arguments.docker and arguments.upstream is None
-    own = stand_in.own_template() if stands_in else None
+    prepared = _prepare(arguments, environment, say)
+    # Ctrl-C interrupts what is done until here; the event loop takes it as a wish to end.
+    asyncio.run(_serve(arguments, environment, prepared, out, say))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    """What is known before anything runs."""
+
+    runs: Sequence[PlannedRun]
+    port: int
+    docker: Docker | None
+    weights: Weights | None
+    """`None`: nothing stands in."""
+    own: ChatTemplate | None
+    """The chat template of the weights."""
+    running: Sequence[Upstream]
+    """The server of `--upstream`, for each run."""
+
+
+def _prepare(arguments: Arguments, environment: Mapping[str, str], say: Callable[[str], None]) -> _Prepared:
     docker = find_docker() if arguments.docker else None
     said = None if arguments.upstream is None else ask_upstream(arguments.upstream)
+    weights, own = None, None
+    if docker is None and said is None:
+        asked = {**environment, **_given(arguments.env)}
+        if arguments.stand_in is not None:
+            # A download can take long. What is wrong with the configurations or the port comes before it.
+            small = stand_in.own_template(small_weights())
+            plan_runs(arguments, environment=environment, resolve=chat_templates(small, environment, say))
+            check_port(arguments.port)
+        weights = choose_weights(arguments.stand_in, asked, say)
+        own = stand_in.own_template(weights)
     runs = plan_runs(arguments, environment=environment, resolve=chat_templates(own, environment, say))
-    port = check_port(arguments.port)
-    upstreams: list[Upstream] = []
-    if arguments.upstream is not None and said is not None:
-        upstreams = running_upstreams(arguments.upstream, said, runs)
+    return _Prepared(
+        runs=runs,
+        port=check_port(arguments.port),
+        docker=docker,
+        weights=weights,
+        own=own,
+        running=[] if arguments.upstream is None or said is None else running_upstreams(arguments.upstream, said, runs),
+    )
+
+
+async def _serve(
+    arguments: Arguments,
+    environment: Mapping[str, str],
+    prepared: _Prepared,
+    out: TextIO,
+    say: Callable[[str], None],
+) -> None:
+    runs, port, weights, upstreams = prepared.runs, prepared.port, prepared.weights, prepared.running
     key = make_key() if arguments.auth else None
     shared = _for_children(environment)
     with tempfile.TemporaryDirectory(prefix="servestack-") as folder:
         registry, lines = Path(folder) / "registry.json", Path(folder) / "requests.jsonl"
         async with Processes(say) as processes:
             say(f"Starting {', '.join(run.plan.run for run in runs)} …")
-            if docker is not None:
-                upstreams = await start_containers(processes, docker, runs, shared)
-            elif stands_in:
-                upstreams = await start_stand_in(processes, runs, shared)
+            if prepared.docker is not None:
+                upstreams = await start_containers(processes, prepared.docker, runs, shared)
+            elif weights is not None:
+                upstreams = await start_stand_ins(processes, runs, weights, shared)
+                weights.remember()
             keys = [] if key is None else [key_record(key, dict(arguments.limits))]
-            write_registry(registry, _registry(runs, upstreams, keys, own=own))
+            write_registry(registry, _registry(runs, upstreams, keys, own=prepared.own))
             gateway = {
                 "GATEWAY_REGISTRY": f"file:{registry}",
                 "GATEWAY_DOMAIN": "localhost",
@@ -94,7 +142,8 @@ async def launch(arguments: Arguments, environment: Mapping[str, str], out: Text
             served = _served(runs, upstreams)
             write_served(Path(folder), served, gateway=address, request_lines=lines)
             columns = shutil.get_terminal_size().columns if out.isatty() else None
-            say(f"\n{banner(served, port=port, key=key, columns=columns)}")
+            notes = () if weights is None else weights.notes
+            say(f"\n{banner(served, port=port, key=key, columns=columns, notes=notes)}")
             await processes.until_ended()
 
 
@@ -115,9 +164,20 @@ def _registry(
         model = record.model
         if model is not None:
             model = msgspec.structs.replace(model, created=created)
-            model = model if own is None else stand_in.as_served(model, own)
+            model = _as_served(model, own, upstream)
         services.append(msgspec.structs.replace(record, auth=bool(keys), model=model))
     return Registry(keys=keys, services=services)
+
+
+def _as_served(model: Model, own: ChatTemplate | None, upstream: Upstream) -> Model:
+    if own is None or upstream.service is None:
+        return model
+    return stand_in.as_served(model, own, upstream.service)
+
+
+def _given(variables: Sequence[str]) -> dict[str, str]:
+    """Return the variables of `--env NAME=value`."""
+    return dict(given.split("=", 1) for given in variables if "=" in given)
 
 
 def _served(runs: Sequence[PlannedRun], upstreams: Sequence[Upstream]) -> list[Run]:

@@ -35,7 +35,7 @@ class Processes:
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+        self.say = say
         self._children: list[Child] = []
         self._deaths: list[asyncio.Task[Exception]] = []
         self._cleanups: list[Callable[[], Awaitable[None]]] = []
@@ -74,7 +74,7 @@ class Processes:
         """Wait for the server of a child, without a time limit."""
         await self.until_ready(name, wait_until_serving(url, path, good))
 
-    async def until_ready(self, name: str, ready: Coroutine[Any, Any, T]) -> T:
+    async def until_ready(self, name: str, ready: Coroutine[Any, Any, T], state: str = "serving") -> T:
         """Return the result of `ready`, without a time limit. Say so while it takes long, and when it is there."""
         started = time.monotonic()
         waiting = asyncio.create_task(ready)
@@ -82,9 +82,10 @@ class Processes:
             while not waiting.done():
                 await self.unless_ended(asyncio.wait([waiting], timeout=PATIENCE))
                 if not waiting.done():
-                    self._say(f"{name}: not serving yet, after {time.monotonic() - started:.0f} s …")
-            self._say(f"{name}: serving after {time.monotonic() - started:.1f} s")
-            return waiting.result()
+                    self.say(f"{name}: not {state} yet, after {time.monotonic() - started:.0f} s …")
+            result = waiting.result()
+            self.say(f"{name}: {state} after {time.monotonic() - started:.1f} s")
+            return result
         finally:
             waiting.cancel()
 

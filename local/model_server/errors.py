@@ -1,6 +1,9 @@
-"""TGI's errors: what each says, its kind and its status (router/src/infer/mod.rs, server.rs).
+"""What clients are told instead of an answer; and TGI's errors, with what each says, its kind and its status
+(router/src/infer/mod.rs, server.rs).
 
-InferError
+Refusal             a status and a body in JSON, in the form of the server that is stood in for
+InferError          TGI's form
+├── NoRoute           404 not_found: no such path
 ├── ValidationError   422 validation: the request asks for what is not allowed, or not possible here
 ├── TemplateError     422 template_error: the chat template does not take the messages
 ├── Overloaded        429 overloaded: as many requests as are allowed are being worked on
@@ -10,16 +13,36 @@ InferError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
-class InferError(Exception):
+class Refusal(Exception):
+    """An error that a client is told of."""
+
+    status: int = 500
+
+    def body(self) -> Any:
+        """Return the body of the response."""
+        raise NotImplementedError
+
+
+class InferError(Refusal):
     """An error that a client is told of as `{"error": str(), "error_type": …}`."""
 
-    status: ClassVar[int] = 500
     error_type: ClassVar[str] = ""
     metric: ClassVar[str] = ""
     """Its name in `tgi_request_failure`."""
+
+    def body(self) -> dict[str, Any]:
+        """Return the body of the response, or the event of a stream."""
+        return {"error": str(self), "error_type": self.error_type}
+
+
+class NoRoute(InferError):
+    """TGI does not have this path."""
+
+    status = 404
+    error_type = "not_found"
 
 
 class ValidationError(InferError):

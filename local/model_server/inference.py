@@ -125,6 +125,7 @@ class Inference:
             len(tokens),
             max_input=self._limits.max_input_tokens,
             max_total=self._limits.max_total_tokens,
+            longest=self._limits.max_unasked_tokens,
         )
         check_lengths(len(tokens), min(budget, PIECE), self._limits)
         prompt = tuple(tokens)

@@ -69,7 +69,7 @@ class Parameters(Struct, frozen=True, kw_only=True):
     typical_p: float | None = None
     do_sample: bool = False
     max_new_tokens: U32 | UnsetType | None = UNSET
-    """`None`: the request says null, which means the rest of the context."""
+    """`None`: the request says null, which means no limit."""
     return_full_text: bool | None = None
     stop: tuple[str, ...] = ()
     truncate: Natural | None = None

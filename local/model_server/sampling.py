@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.model_server.llama import CONTEXT
+from local.model_server.llama_settings import CONTEXT
 
 _NO_SEED = 0xFFFFFFFF
 """llama.cpp's seed that means: choose one."""

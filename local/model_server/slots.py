@@ -16,7 +16,7 @@ class Slots:
     """
 
     def __init__(self, count: int) -> None:
-        self._free: dict[int, Sequence[int]] = dict.fromkeys(range(count), ())
+        self._free: dict[int, Sequence[int] | str] = dict.fromkeys(range(count), ())
         self._turns = asyncio.Semaphore(count)
         self._count = count
         self._waiting = 0
@@ -32,8 +32,11 @@ class Slots:
         return self._waiting
 
     @asynccontextmanager
-    async def take(self, tokens: list[int]) -> AsyncGenerator[int, None]:
-        """Wait for a place and keep it. `tokens` is kept too: at the end it is what the place has computed."""
+    async def take(self, tokens: list[int] | str) -> AsyncGenerator[int, None]:
+        """Wait for a place and keep it. `tokens` is kept too: at the end it is what the place has computed.
+
+        Who does not know the tokens gives the text of the prompt.
+        """
         self._waiting += 1
         try:
             await self._turns.acquire()
@@ -48,5 +51,5 @@ class Slots:
             self._turns.release()
 
 
-def _common(left: Sequence[int], right: Sequence[int]) -> int:
+def _common(left: Sequence[int] | str, right: Sequence[int] | str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))

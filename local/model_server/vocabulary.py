@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 REPLACEMENT = "\ufffd"
 """The replacement for bytes that are not UTF-8."""
-_CONTROL = 3
-"""GGUF's token type of special tokens."""
+_NORMAL, _CONTROL, _BYTE = 1, 3, 6
+"""GGUF's types of tokens: those of texts, special ones, and those of single bytes."""
+_ONE_BYTE = re.compile("<0x([0-9A-F]{2})>")
 
 
 @dataclass(frozen=True)
@@ -71,18 +73,36 @@ class GrowingText:
 
 
 def read_vocabulary(header: Mapping[str, Any]) -> Vocabulary:
-    """The vocabulary in a GGUF header whose tokens are written in GPT-2's alphabet of bytes."""
+    """The vocabulary in a GGUF header: tokens in GPT-2's alphabet of bytes, or pieces of SentencePiece.
+
+    Raises:
+        ValueError: a vocabulary of another kind.
+    """
     tokens: Sequence[str] = header["tokenizer.ggml.tokens"]
-    kinds: Sequence[int] = header["tokenizer.ggml.token_type"]
-    alphabet = _byte_alphabet()
+    kinds: Sequence[int] = header.get("tokenizer.ggml.token_type") or [_NORMAL] * len(tokens)
+    kind = header.get("tokenizer.ggml.model")
+    read = {"gpt2": _piece_of_bytes, "llama": _piece_of_sentence}.get(str(kind))
+    if read is None:
+        raise ValueError(f"a vocabulary of the kind {kind!r}, and TGI's API needs one of the kinds gpt2 and llama")
     special = frozenset(token for token, kind in enumerate(kinds) if kind == _CONTROL)
     pieces = tuple(
-        text.encode() if token in special else bytes(alphabet[letter] for letter in text)
-        for token, text in enumerate(tokens)
+        read(text) if kind in (_NORMAL, _BYTE) else text.encode() for text, kind in zip(tokens, kinds, strict=True)
     )
     return Vocabulary(pieces=pieces, special=special, harmless=pieces.index(b"a"))
 
 
+def _piece_of_bytes(text: str) -> bytes:
+    alphabet = _byte_alphabet()
+    return bytes(alphabet[letter] for letter in text) if alphabet.keys() >= set(text) else text.encode()
+
+
+def _piece_of_sentence(text: str) -> bytes:
+    """A piece has a mark for a space, and a byte that is no character is written `<0x0A>`."""
+    byte = _ONE_BYTE.fullmatch(text)
+    return text.replace("\u2581", " ").encode() if byte is None else bytes.fromhex(byte[1])
+
+
+@functools.cache
 def _byte_alphabet() -> dict[str, int]:
     """GPT-2's letters for bytes: printable ones stand for themselves, the others follow from U+0100 on."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]

@@ -27,6 +27,7 @@ def test_a_quick_run_measures_everything_and_writes_it_down(tmp_path: Path) -> N
     (written,) = tmp_path.iterdir()
     found = json.loads(written.read_text())
     assert sorted(set(found["measures"]) - {"cold_start"}) == [
+        "embeddings_cpu",
         "first_token_p50",
         "first_token_p99",
         "import_cpu",
@@ -50,7 +51,7 @@ def test_a_quick_run_measures_everything_and_writes_it_down(tmp_path: Path) -> N
         "gateway, no request lines",
     ]
     assert all(value > 0 for value in found["measures"]["plain_cpu"].values())
-    assert len(found["targets"]) == 13 + ("cold_start" in found["measures"])
+    assert len(found["targets"]) == 15 + ("cold_start" in found["measures"])
     assert "CPU a plain request, ms" in done.stdout
     assert str(written) in done.stdout
 

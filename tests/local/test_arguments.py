@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local.arguments import Arguments, read_arguments
+from tests.support.processes import ROOT
 
 
 def test_the_issues_own_line_is_read_whole() -> None:
@@ -16,6 +17,7 @@ def test_the_issues_own_line_is_read_whole() -> None:
         auth=True,
         upstream="http://127.0.0.1:3000",
         docker=False,
+        stand_in=None,
         env=("A=1", "B"),
         settings=(("gpu", "24GB"),),
     )
@@ -29,6 +31,7 @@ def test_one_configuration_and_nothing_else_means_port_8000_and_the_stand_in() -
         auth=False,
         upstream=None,
         docker=False,
+        stand_in=None,
         env=(),
         settings=(),
     )
@@ -66,6 +69,7 @@ def test_the_key_of_auth_can_have_the_limits_of_a_gateways_key() -> None:
         ("a.yml --upstream http://127.0.0.1:3000/?a=b", "is not an address"),
         ("a.yml --upstream http://user:secret@127.0.0.1:3000", "'http://***@127.0.0.1:3000' is not an address"),
         ("a.yml --upstream http://127.0.0.1:x", "is not an address"),
+        ("a.yml --docker --stand-in a.gguf", "not allowed with argument"),
         ("a.yml --docker --upstream http://127.0.0.1:3000", "not allowed with argument"),
         ("a.yml b.yml --name one", "--name is the name of one run: give one configuration with it"),
         ("a.yml --gpus 24GB", "unrecognized arguments: --gpus 24GB (nearest: --gpu)"),
@@ -78,3 +82,20 @@ def test_a_wrong_line_says_what_is_wrong_with_it(line: str, complaint: str, caps
         read_arguments(line.split())
     assert end.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "path"),
+    [
+        ("vllm", "examples/vllm/serve.dstack.yml"),
+        ("tgi", "examples/mistral/serve.dstack.yml"),
+        ("llama-3.1", "examples/llama-3.1/serve.dstack.yml"),
+        ("nothing", "nothing"),
+        ("./vllm", "./vllm"),
+        ("docs", "docs"),
+        ("..", ".."),
+    ],
+)
+def test_a_word_can_be_the_name_of_an_example(word: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert read_arguments([word]).configurations == (path,)

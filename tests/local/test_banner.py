@@ -12,6 +12,7 @@ from local import stand_in
 from local.arguments import read_arguments
 from local.banner import Run, banner
 from local.runs import plan_runs
+from local.weights import small_weights
 from tests.support.local_service import LLAMA_2
 from tests.support.processes import ROOT
 
@@ -108,4 +109,4 @@ def _run(*flags: str, speaks: str = "tgi") -> Run:
 
 
 def _unasked(_: Any) -> ChatTemplate:
-    return stand_in.own_template()
+    return stand_in.own_template(small_weights())

@@ -35,8 +35,9 @@ def test_an_example_is_the_documents_byte_for_byte(path: str) -> None:
 
 def test_the_banner_gives_every_address_and_says_what_stands_in(service: LocalService) -> None:
     for run, model in zip(service.runs, (MISTRAL_MODEL, LLAMA_2_MODEL), strict=True):
-        assert f"SmolLM2-135M-Instruct, a small real model on this machine's CPU, stands in for {model}\n" in (
-            service.banner
+        assert (
+            f"SmolLM2-135M-Instruct, a small real model on this machine's CPU, stands in for {model}, with TGI's API\n"
+            in (service.banner)
         )
         assert f"run      {service.url}/services/{run}/ and http://{run}.localhost:{service.port}/" in service.banner
         assert f"model    {model}" in service.banner

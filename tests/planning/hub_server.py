@@ -42,6 +42,10 @@ class Hub:
     """Method and path of each request."""
     tokens: set[str | None] = field(default_factory=set)
     known_tokens: tuple[str, ...] = (TOKEN, "hf_known", "hf_forbidden")
+    cut_after: int | None = None
+    """Bytes of the next file, before the connection breaks off."""
+    asked: threading.Event = field(default_factory=threading.Event)
+    """Set with the first request."""
     released: threading.Event = field(default_factory=threading.Event)
 
 
@@ -72,6 +76,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             path = unquote(urlsplit(self.path).path)
             hub.requests.append(f"{self.command} {path}")
+            hub.asked.set()
             authorization = self.headers.get("authorization")
             token = authorization.removeprefix("Bearer ") if authorization else None
             hub.tokens.add(token)
@@ -123,7 +128,13 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 self._send(404, b"{}", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": repository.sha})
                 return
             digest = hashlib.sha256(contents).hexdigest()
-            self._send(200, contents, {"ETag": f'"{digest}"', "X-Repo-Commit": repository.sha})
+            headers = {"ETag": f'"{digest}"', "X-Repo-Commit": repository.sha}
+            asked = self.headers.get("range", "")
+            start = int(asked.removeprefix("bytes=").rstrip("-") or 0) if self.command == "GET" else 0
+            if start:
+                headers["Content-Range"] = f"bytes {start}-{len(contents) - 1}/{len(contents)}"
+                hub.requests[-1] += f" {asked}"
+            self._send(206 if start else 200, contents[start:], headers)
 
         def _found(self, name: str, token: str | None) -> Repository | None:
             """As the Hub: who sends no token is told 401 of what is not there, others 404."""
@@ -138,7 +149,11 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
                 self.send_header(name, value)
             self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+            if self.command == "HEAD":
+                return
+            if hub.cut_after is not None and len(body) > hub.cut_after:
+                body, hub.cut_after = body[: hub.cut_after], None
+                self.close_connection = True
+            self.wfile.write(body)
 
     return Handler

@@ -77,8 +77,16 @@ def test_a_command_of_a_page_works(block: Block, command: str, request: pytest.F
         assert _bash(command) != "", "it prints what it promises"
 
 
+@pytest.fixture(scope="module")
+def embedding_service() -> Iterator[LocalService]:
+    with _started("make local CONFIG=tei") as service:
+        yield service
+
+
 @pytest.mark.parametrize("block", SNIPPETS, ids=_named)
-def test_a_snippet_of_a_page_works(block: Block, service: LocalService) -> None:
+def test_a_snippet_of_a_page_works(block: Block, request: pytest.FixtureRequest) -> None:
+    fixture = "embedding_service" if "embeddings" in block.text else "service"
+    service: LocalService = request.getfixturevalue(fixture)
     program = _at(block.text, service)
     address = {"OPENAI_BASE_URL": f"{service.url}/v1", "OPENAI_API_KEY": "ss-example"}
     answer = subprocess.run(

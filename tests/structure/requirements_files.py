@@ -16,6 +16,8 @@ FILES: Mapping[str, str] = {
     "dev": "requirements-dev.txt",
 }
 """Dependency group of pyproject.toml -> the file that `make pins` writes it to."""
+EMBEDDINGS = "requirements-embeddings.txt"
+"""The weights of the embedding model: one package of files, which no group asks for."""
 
 
 def pinned(file: str) -> dict[str, str]:

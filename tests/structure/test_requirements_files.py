@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from tests.structure.requirements_files import FILES, direct, pinned
+from tests.structure.requirements_files import EMBEDDINGS, FILES, direct, pinned
 from tests.structure.source import ROOT
 
 
@@ -19,7 +19,7 @@ def test_a_package_has_the_same_version_in_every_file() -> None:
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
 
 
-@pytest.mark.parametrize("file", FILES.values())
+@pytest.mark.parametrize("file", [*FILES.values(), EMBEDDINGS])
 def test_every_pin_is_one_exact_version(file: str) -> None:
     loose = {
         name: version for name, version in pinned(file).items() if not re.fullmatch(r"[0-9][0-9A-Za-z.+!]*", version)
@@ -32,9 +32,10 @@ def test_what_a_group_asks_for_is_pinned_in_its_file(group: str) -> None:
     assert direct(group) - pinned(FILES[group]).keys() == set(), "run `make pins`"
 
 
-def test_everything_that_goes_into_the_function_is_hashed() -> None:
-    text = (ROOT / FILES["lambda"]).read_text()
-    entries = re.split(r"\n(?=\S)", text.strip())
+@pytest.mark.parametrize("file", [FILES["lambda"], EMBEDDINGS])
+def test_everything_that_goes_into_the_function_or_is_installed_while_serving_is_hashed(file: str) -> None:
+    text = (ROOT / file).read_text()
+    entries = [entry for entry in re.split(r"\n(?=\S)", text.strip()) if not entry.startswith("#")]
     assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
 
 

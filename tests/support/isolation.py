@@ -26,6 +26,8 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY
 _KEPT = "SERVESTACK_TEST_PROXIES"
 """The proxies that the run was started with, as JSON: only programs that install packages use them."""
 _NOWHERE = "http://127.0.0.1:9"
+_CACHE = Path(__file__).parents[2] / ".cache" / "tests"
+"""What `make local` keeps between starts. The choice of this machine's user must not change a test."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "HF_ENDPOINT": _NOWHERE,
+        "SERVESTACK_CACHE": str(_CACHE),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "NO_PROXY": "*",
     }

@@ -4,7 +4,7 @@ import os
 from typing import Literal
 
 from langchain.agents import create_agent
-from langchain_openai import ChatOpenAI
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import AnyUrl, BaseModel
 
 from tests.clients.weather import DEGREES, MODELS, QUESTION
@@ -62,3 +62,31 @@ def structured():
     """A model as the format of the answer."""
     place = model("qwen").with_structured_output(Place, method="json_schema").invoke("Paris?")
     return place.model_dump(mode="json")
+
+
+def chat():
+    """The same answer whole and streamed."""
+    asked = ChatOpenAI(
+        model=os.environ["MODEL"],
+        base_url=f"{GATEWAY}/v1",
+        api_key=os.environ["KEY"],
+        temperature=0,
+        max_tokens=20,
+        max_retries=0,
+        timeout=60,
+    )
+    question = os.environ["QUESTION"]
+    return {"whole": asked.invoke(question).content, "streamed": "".join(part.text for part in asked.stream(question))}
+
+
+def embeddings():
+    """Embeddings of texts, which a server that is not OpenAI's must get as texts."""
+    model = OpenAIEmbeddings(
+        model=os.environ["EMBEDDER"],
+        base_url=f"{GATEWAY}/v1",
+        api_key=os.environ["KEY"],
+        check_embedding_ctx_length=False,
+        max_retries=0,
+    )
+    cat, dog = model.embed_documents(["The cat sits outside", "The dog plays in the garden"])
+    return {"dimensions": len(cat), "similarity": sum(a * b for a, b in zip(cat, dog, strict=True))}

@@ -42,8 +42,8 @@ def test_tgis_own_client_streams(model_server: ModelServer) -> None:
 def test_tgis_own_client_raises_its_error_for_a_broken_rule(model_server: ModelServer) -> None:
     client = text_generation.Client(model_server.url, timeout=60)
 
-    with pytest.raises(text_generation.errors.ValidationError, match="Given: 1501 `inputs` tokens and 1000"):
-        client.generate("a " * 1500, max_new_tokens=1000)
+    with pytest.raises(text_generation.errors.ValidationError, match="Given: 7501 `inputs` tokens and 1000"):
+        client.generate("a " * 7500, max_new_tokens=1000)
 
 
 @OWN_CLIENT

@@ -100,7 +100,8 @@ def test_bytes_are_cut_into_tokens_in_every_way() -> None:
         (1025, 0, 2048),
         (1500, 10, 1024),
         (1500, 2000, 1024),
-        (None, 10, 2038),
+        (None, 10, 512),
+        (None, 1600, 448),
         (None, 2047, 1),
         (None, 3000, 0),
         (UNSET, 10, 100),
@@ -108,7 +109,7 @@ def test_bytes_are_cut_into_tokens_in_every_way() -> None:
     ],
 )
 def test_budgets_are_counted_in_tgis_pieces(asked: int | UnsetType | None, input_length: int, budget: int) -> None:
-    assert count_budget(asked, input_length, max_input=2047, max_total=2048) == budget
+    assert count_budget(asked, input_length, max_input=2047, max_total=2048, longest=512) == budget
 
 
 @pytest.mark.parametrize(
@@ -278,3 +279,20 @@ def test_a_stream_that_is_silent_sends_comments() -> None:
         return sent
 
     assert asyncio.run(stream()) == [b"", b"data: 1\n\n", b":\n\n", b":\n\n", b"data: 2\n\n", b""]
+
+
+def test_a_vocabulary_of_sentencepiece_is_read() -> None:
+    header = {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.tokens": ["<s>", "<0x0A>", "\u2581the", "a", "<tool>"],
+        "tokenizer.ggml.token_type": [3, 6, 1, 1, 4],
+    }
+    vocabulary = read_vocabulary(header)
+    assert vocabulary.pieces == (b"<s>", b"\n", b" the", b"a", b"<tool>")
+    assert (vocabulary.special, vocabulary.harmless) == ({0}, 3)
+
+
+def test_a_vocabulary_of_another_kind_is_refused_by_its_name() -> None:
+    header = {"tokenizer.ggml.model": "rwkv", "tokenizer.ggml.tokens": ["a"]}
+    with pytest.raises(ValueError, match="a vocabulary of the kind 'rwkv'"):
+        read_vocabulary(header)

@@ -84,8 +84,8 @@ INVALID = [
     ({"best_of": 2, "do_sample": True, "seed": 1}, "`seed` must not be set when `best_of` > 1"),
     ({"seed": 2**64}, "`seed` must be <= 18446744073709551615. Given: 18446744073709551616"),
     ({"top_n_tokens": 6}, "`top_n_tokens` must be >= 0 and <= 5. Given: 6"),
-    ({"truncate": 0}, "`truncate` must be strictly positive and less than 2047. Given: 0"),
-    ({"truncate": 99999}, "`truncate` must be strictly positive and less than 2047. Given: 99999"),
+    ({"truncate": 0}, "`truncate` must be strictly positive and less than 8191. Given: 0"),
+    ({"truncate": 99999}, "`truncate` must be strictly positive and less than 8191. Given: 99999"),
     ({"grammar": {"type": "json", "value": 5}}, "grammar is not supported"),
     (
         {"grammar": {"type": "json", "value": "{"}},
@@ -221,13 +221,13 @@ def test_an_empty_prompt_is_refused(model_server: ModelServer) -> None:
 def test_a_prompt_that_does_not_fit_is_refused_with_the_numbers(model_server: ModelServer) -> None:
     errors = [
         model_server.http.post("/generate", json={"inputs": "a " * words, "parameters": {"max_new_tokens": tokens}})
-        for words, tokens in ((3000, 5), (1500, 1000))
+        for words, tokens in ((9000, 5), (7500, 1000))
     ]
 
     told = [error.json()["error"].removeprefix("Input validation error: ") for error in errors]
     assert told == [
-        "`inputs` tokens + `max_new_tokens` must be <= 2048. Given: 3001 `inputs` tokens and 5 `max_new_tokens`",
-        "`inputs` tokens + `max_new_tokens` must be <= 2048. Given: 1501 `inputs` tokens and 1000 `max_new_tokens`",
+        "`inputs` tokens + `max_new_tokens` must be <= 8192. Given: 9001 `inputs` tokens and 5 `max_new_tokens`",
+        "`inputs` tokens + `max_new_tokens` must be <= 8192. Given: 7501 `inputs` tokens and 1000 `max_new_tokens`",
     ]
 
 

@@ -1,28 +1,27 @@
-"""The model server's HTTP API: TGI's routes (router/src/server.rs), as an ASGI application."""
+"""TGI's HTTP API (router/src/server.rs), as an ASGI application."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any
 
-from local.model_server.answers import COMPUTE_TYPE, Answers, answer_headers, write_error, write_event
+from local.model_server.answers import COMPUTE_TYPE, Answers, answer_headers, write_event
+from local.model_server.application import Application, Routes
 from local.model_server.chat import Chat, ChatRequest, models
-from local.model_server.errors import Incomplete, IncompleteStream, InferError
-from local.model_server.http import Exchange, Gone, Headers, Receive, Send, ServerEnding
+from local.model_server.errors import Incomplete, IncompleteStream, InferError, NoRoute, Refusal
+from local.model_server.http import Exchange, Headers
 from local.model_server.inference import Inference
 from local.model_server.metrics import Metrics
-from local.model_server.requests import CompatRequest, GenerateRequest, WrongBody, read_body
+from local.model_server.requests import CompatRequest, GenerateRequest
 from local.model_server.slots import Slots
 from local.model_server.validation import Limits, check_streamed
 from local.model_server.vocabulary import Vocabulary
 
-T = TypeVar("T")
 
-
-class App:
+class TgiApp(Application):
     """The application. It listens on as many ports as services it stands in for, and differs in `/info` alone.
 
     `info` gives what `/info` answers on a port.
@@ -41,11 +40,9 @@ class App:
         self._vocabulary = vocabulary
         self._answers = Answers(vocabulary)
         self._slots = slots
-        self._limits = limits
         self._metrics = metrics
         self._info = info
-        self._ending = asyncio.Event()
-        self._routes: Mapping[str, Mapping[str, Callable[[Exchange], Awaitable[None]]]] = {
+        routes: Routes = {
             "/": {"POST": self._compat, "GET": self._tell_routes},
             "/generate": {"POST": self._generate},
             "/generate_stream": {"POST": self._generate_stream},
@@ -57,47 +54,18 @@ class App:
             "/ping": {"GET": self._health},
             "/metrics": {"GET": self._tell_metrics},
         }
+        super().__init__(routes, payload_limit=limits.payload_limit)
 
-    def end(self) -> None:
-        """Break off all running answers."""
-        self._ending.set()
+    def ended(self) -> Refusal:
+        """Return TGI's error of an answer that the server's end breaks off."""
+        return Incomplete()
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http":
-            return
-        exchange = Exchange(scope, receive, send, self._ending)
-        try:
-            await self._answer(exchange)
-        except Gone:
-            return
-        except ServerEnding:
-            await exchange.respond_json(Incomplete.status, write_error(Incomplete()))
-
-    async def _answer(self, exchange: Exchange) -> None:
-        methods = self._routes.get(exchange.path)
-        if methods is None:
-            error = f"no route {exchange.path}. {self._here()}"
-            await exchange.respond_json(404, {"error": error, "error_type": "not_found"})
-            return
-        allowed = ",".join("GET,HEAD" if method == "GET" else method for method in methods)
-        if exchange.method == "OPTIONS":
-            permitted = {"access-control-allow-methods": "GET,POST", "access-control-allow-headers": "content-type"}
-            await exchange.respond(200, headers={**permitted, "allow": allowed})
-            return
-        handler = methods.get("GET" if exchange.method == "HEAD" else exchange.method)
-        if handler is None:
-            await exchange.respond(405, headers={"allow": allowed})
-            return
-        try:
-            await handler(exchange)
-        except InferError as error:
-            await exchange.respond_json(error.status, write_error(error))
+    def unknown(self, path: str) -> Refusal:
+        """Return the error of a path that has no route, with the routes that there are."""
+        return NoRoute(f"no route {path}. {self.here()}")
 
     async def _compat(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, CompatRequest)
-        if request is None:
-            return
+        request = await self.read(exchange, CompatRequest)
         whole = request.parameters.return_full_text
         with_prompt = whole is None or whole
         if request.stream:
@@ -107,29 +75,23 @@ class App:
             await exchange.respond_json(200, [body], headers=headers)
 
     async def _generate(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, GenerateRequest)
-        if request is not None:
-            with_prompt = bool(request.parameters.return_full_text)
-            body, headers = await self._whole(exchange, request, with_prompt=with_prompt)
-            await exchange.respond_json(200, body, headers=headers)
+        request = await self.read(exchange, GenerateRequest)
+        with_prompt = bool(request.parameters.return_full_text)
+        body, headers = await self._whole(exchange, request, with_prompt=with_prompt)
+        await exchange.respond_json(200, body, headers=headers)
 
     async def _generate_stream(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, GenerateRequest)
-        if request is not None:
-            await self._respond_stream(exchange, request, with_prompt=bool(request.parameters.return_full_text))
+        request = await self.read(exchange, GenerateRequest)
+        await self._respond_stream(exchange, request, with_prompt=bool(request.parameters.return_full_text))
 
     async def _tokenize(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, GenerateRequest)
-        if request is None:
-            return
+        request = await self.read(exchange, GenerateRequest)
         ids = await self._inference.tokenize(request.inputs) if request.inputs else []
         body = await asyncio.to_thread(self._answers.tokens, request.inputs, ids)
         await exchange.respond(200, body, kind="application/json")
 
     async def _chat(self, exchange: Exchange) -> None:
-        request = await self._read(exchange, ChatRequest)
-        if request is None:
-            return
+        request = await self.read(exchange, ChatRequest)
         self._metrics.count_request()
         generation = request.as_generation(await self._inference.write_prompt(request.messages))
         chat = Chat(request, self._answers, self._info(exchange.port))
@@ -148,13 +110,9 @@ class App:
 
     async def _tell_routes(self, exchange: Exchange) -> None:
         if await self._inference.healthy():
-            await exchange.respond_text(200, f"{self._info(exchange.port)['note']}.\n\n{self._here()}\n")
+            await exchange.respond_text(200, f"{self._info(exchange.port)['note']}.\n\n{self.here()}\n")
         else:
             await self._health(exchange)
-
-    def _here(self) -> str:
-        routes = [f"{method} {path}" for path, methods in self._routes.items() for method in methods]
-        return f"This server has: {', '.join(routes)}."
 
     async def _tell_info(self, exchange: Exchange) -> None:
         await exchange.respond_json(200, self._info(exchange.port))
@@ -168,26 +126,6 @@ class App:
     async def _tell_metrics(self, exchange: Exchange) -> None:
         text = self._metrics.render(running=self._slots.running, waiting=self._slots.waiting)
         await exchange.respond_text(200, text)
-
-    async def _read(self, exchange: Exchange, body_type: type[T]) -> T | None:
-        """Return the request. `None`: it was refused as axum does, with a plain text."""
-        kind = exchange.headers.get("content-type", "").split(";")[0].strip().lower()
-        if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-            await exchange.respond_text(415, "Expected request with `Content-Type: application/json`")
-            return None
-        body = await exchange.body(self._limits.payload_limit)
-        if body is None:
-            await exchange.respond_text(413, "Failed to buffer the request body: length limit exceeded")
-            return None
-        try:
-            return read_body(body, body_type)
-        except WrongBody as error:
-            if error.syntax:
-                await exchange.respond_text(400, f"Failed to parse the request body as JSON: {error}")
-            else:
-                what = "Failed to deserialize the JSON body into the target type"
-                await exchange.respond_text(422, f"{what}: {error}")
-            return None
 
     async def _whole(
         self, exchange: Exchange, request: GenerateRequest, *, with_prompt: bool
@@ -221,7 +159,7 @@ class App:
             "x-compute-characters": str(len(request.inputs)),
             "x-accel-buffering": "no",
         }
-        await exchange.respond_events(events, headers, broken_off=write_event(write_error(IncompleteStream())))
+        await exchange.respond_events(events, headers, broken_off=write_event(IncompleteStream().body()))
 
     async def _events(self, request: GenerateRequest, *, prompt: str) -> AsyncGenerator[bytes, None]:
         given = request.parameters
@@ -240,4 +178,4 @@ class App:
                         )
                     )
         except InferError as error:
-            yield write_event(write_error(error))
+            yield write_event(error.body())
