@@ -29,7 +29,7 @@ class Doubt(IntEnum):
     NONE = 0
     """One of its replicas is well."""
     SOME = 1
-    """Its replicas say that they are busy, or do not answer a question."""
+    """Its replicas say that they are busy, do not answer a question, or failed and have not answered one since."""
     GREAT = 2
     """Its replicas are put aside, or it has none."""
 
@@ -72,7 +72,8 @@ class ReplicaChooser:
             if health.silent >= health.limit or health.aside_until:
                 self._look_after(replica)
             if not health.aside_until:
-                least = min(least, Doubt(health.busy_until > now or _gives_no_answer(health, now)))
+                doubted = health.failures > 0 and health.silent >= health.limit
+                least = min(least, Doubt(doubted or health.busy_until > now or _gives_no_answer(health, now)))
         return least
 
     def _best(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica | None:
@@ -95,16 +96,17 @@ class ReplicaChooser:
     async def _wait_for_one(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica:
         """The first replica that shows that it is well; after a moment, the one that most probably is.
 
-        Raises `ServiceError` where there is none at all.
+        Raises `ServiceError` where there is none at all, and after the moment if another run can have the request.
         """
         left = [replica for replica in replicas if replica not in tried]
         if not left:
             raise unavailable("no replica of this run is up; try again shortly")
         loop = asyncio.get_running_loop()
-        since = loop.time()
+        since, asked = loop.time(), False
         try:
             async with asyncio.timeout_at(since + _LONGEST_WAIT):
                 while any(replica.health.probe for replica in left):
+                    asked = True
                     await left[0].health.news.wait()
                     replica = self._best(replicas, tried)
                     if replica is not None:
@@ -113,6 +115,8 @@ class ReplicaChooser:
             pass
         finally:
             note_wait(loop.time() - since)
+        if asked and left[0].health.news.shared:
+            raise unavailable("no replica of this run answers; try again shortly")
         return min(left, key=partial(_doubts, loop.time()))
 
     def _look_after(self, replica: Replica) -> None:

@@ -17,7 +17,19 @@ import pytest
 from gateway_lambda.registry.file import FileRegistry
 from tests.gateway.keys import record, secret
 from tests.gateway.request_lines import Lines
-from tests.gateway.scripted_tgi import Asked, Script, Tgi, Write, answer, broken_stream, events, hang_up, reply, stream
+from tests.gateway.scripted_tgi import (
+    Asked,
+    Script,
+    Tgi,
+    Write,
+    answer,
+    broken_stream,
+    events,
+    hang_up,
+    never,
+    reply,
+    stream,
+)
 from tests.gateway.serving import HI, Bench, read_events
 from tests.gateway.test_openai_format import CHUNKS, COMPLETION
 
@@ -172,6 +184,43 @@ def test_a_request_that_a_replica_may_have_begun_is_not_sent_twice(bench: Bench,
     assert pair.counts() == (failures, 8 - failures)
 
 
+def test_a_run_that_hangs_is_found_by_a_question(bench: Bench) -> None:
+    """A request that it got is not handed over, because a replica may have begun. Those that wait for an answer to the
+    question are."""
+    pair = Pair(bench, format="openai")
+    pair.heavy.usual = never
+    pair.light.usual = reply(200, json.dumps(COMPLETION))
+    pair.register()
+    bench.serve(plain_timeout=1.5, connect_timeout=0.2)
+    assert [bench.post().status_code for _ in range(8)] == [504] * 2 + [200] * 6
+    assert pair.counts() == (2, 6)
+
+
+def test_behind_a_load_balancer_the_host_tells_the_runs_apart(bench: Bench) -> None:
+    """As on AWS: both runs have the address of the load balancer, and one has no target."""
+    balancer = bench.tgi
+
+    async def by_host(asked: Asked, write: Write) -> None:
+        there = asked.header("host") == "light.internal"
+        await (reply(200, json.dumps(COMPLETION)) if there else EMPTY)(asked, write)
+
+    balancer.usual = by_host
+    services = [
+        {**bench.service(run, format="openai", host=f"{run}.internal"), "weight": weight}
+        for run, weight in (("heavy", 10**9), ("light", 1))
+    ]
+    for service in services:
+        del service["url"]
+    bench.register(*services)
+    bench.serve(upstream=balancer.url)
+    assert [bench.post().status_code for _ in range(4)] == [200] * 4
+    hosts = [asked.header("host") for asked in balancer.asked]
+    assert hosts.count("light.internal") == 4
+    assert 1 <= hosts.count("heavy.internal") <= 4
+    states = {run["run"]: run["state"] for run in bench.http.get(f"{bench.url}/v1/models/m").json()["runs"]}
+    assert states == {"heavy": "down", "light": "ready"}
+
+
 def test_of_several_answers_none_is_made_twice(pair: Pair) -> None:
     """One replica has begun with the first, so the others cannot go to another run."""
     pair.heavy.replies.extend([answer("Hi"), BUSY])
@@ -308,6 +357,19 @@ def test_models_shows_the_runs_that_share_a_name(pair: Pair) -> None:
     assert (model["id"], model["runs"]) == ("m", shown)
     assert bench.http.get(f"{bench.url}/v1/models/m").json()["runs"] == shown
     assert pair.counts() == (0, 0)
+
+
+def test_a_run_begins_and_ends_to_share_its_name_while_it_serves(bench: Bench) -> None:
+    pair = Pair(bench)
+    alone = {**bench.service("heavy"), "weight": 10**9}
+    bench.register(alone)
+    assert bench.post().status_code == 200
+    pair.register()
+    pair.stop(pair.heavy)
+    assert [bench.post().status_code for _ in range(6)] == [200] * 6
+    assert pair.counts() == (1, 6)
+    bench.register(alone)
+    assert bench.post().json()["error"]["message"].startswith("the gateway cannot connect to the run's replica")
 
 
 def test_models_shows_only_runs_that_the_caller_may_use(bench: Bench) -> None:
