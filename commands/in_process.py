@@ -30,9 +30,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from commands.program_monitor import STACK_TYPE, Answers, Call, ProgramMonitor, Registration, SilentEngine
 from commands.property_values import Properties
-
-PROJECT = "servestack"
-"""The project's name, as in Pulumi.yaml: the namespace of its configuration."""
+from infra.configuration.names import PROJECT
 
 Program: TypeAlias = Callable[[], Awaitable[None] | None]
 StackConfig: TypeAlias = Mapping[str, object]

@@ -15,8 +15,9 @@ from typing import Any
 from commands.aws_access import ClientMaker, explained
 from commands.pulumi_cli import Pulumi, PulumiError, run_pulumi
 from commands.since import add_since
-from commands.stack_state import PROJECT, StackError, StackState, function_log, read_stack, service_of
+from commands.stack_state import StackError, StackState, function_log, read_stack, service_of
 from infra.configuration.amounts import read_duration
+from infra.configuration.names import PROJECT
 from infra.configuration.options import parse
 from infra.preflight.aws_errors import aws_failures, collected, error_code, in_words, kind_of
 from infra.readiness import Clock, WallClock, client_maker

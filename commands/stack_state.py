@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from commands.pulumi_cli import Pulumi
+from infra.configuration.names import PROJECT
+from infra.planning.operation import DECIDED
 from infra.planning.plan import Roll
 from infra.planning.table_items import CLAIM, PARTITION_KEY, REGISTRY, SORT_KEY
 from infra.readiness import Awaited
@@ -23,8 +25,6 @@ TABLE = "aws:dynamodb/table:Table"
 TABLE_ITEM = "aws:dynamodb/tableItem:TableItem"
 GATEWAY = "servestack:gateway:Gateway"
 STACK = "pulumi:pulumi:Stack"
-PROJECT = "servestack"
-"""As in Pulumi.yaml."""
 _FUNCTION = re.compile(r"/servestack/[^/]+/function-")
 
 
@@ -159,7 +159,7 @@ def service_of(state: StackState) -> Awaited:
             warmup=int(preferences["instanceWarmup"]),
         ),
         port=None,
-        boot_timeout=int(group["healthCheckGracePeriod"]),
+        boot_timeout=int(preferences["instanceWarmup"]) - DECIDED,
         on_failure="keep" if state.setting(f"{PROJECT}:on_failure") == "keep" else "stop",
     )
 
@@ -179,7 +179,8 @@ def bought_of(state: StackState) -> Bought:
 
 def _template(group: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the version of the launch template that the group has. A failed `pulumi up` can have made newer ones."""
-    return group["mixedInstancesPolicy"]["launchTemplate"]["launchTemplateSpecification"]
+    mixed = group.get("mixedInstancesPolicy")
+    return mixed["launchTemplate"]["launchTemplateSpecification"] if mixed else group["launchTemplate"]
 
 
 def _claim(state: StackState) -> tuple[str, str]:

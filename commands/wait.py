@@ -55,9 +55,9 @@ def awaited_of(state: StackState) -> Awaited:
     awaited = service_of(state)
     if awaited.minimum == 0:
         raise StackError(
-            f"{state.name} can have no replica at all (replicas: 0..), so there is nothing to wait for. If its "
-            "configuration has more, its group was stopped and pulumi refresh has noted that: run pulumi up "
-            f"--stack {state.name}"
+            f"{state.name} can have no replica at all (replicas: 0.., or a schedule that has not started it), so there "
+            "is nothing to wait for. If its configuration has more, its group was stopped and pulumi refresh has noted "
+            f"that: run pulumi up --stack {state.name}"
         )
     return awaited
 

@@ -92,7 +92,7 @@ class Means:
     load: Callable[[str], ServiceConfiguration | GatewayConfiguration] = load
     """Reads a configuration."""
     weigh: Weigh = _weigh_on_the_hub
-    """Finds how large a model is if `gpu` is not set."""
+    """Finds how large a model is, and its architecture."""
     package: Callable[[], FunctionPackage] = _package
     """Makes the function's zip."""
     clients: Callable[[str | None], Clients] = _clients

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ SETTINGS = (
     "regions",
     "instance_types",
     "availability_zones",
+    "base_image",
     "weight",
 )
 """Flags with the words of stack config. They change the plan that is shown, as they do on AWS."""
@@ -47,6 +48,8 @@ class Arguments:
     """A GGUF file, a repository of the Hub, or `default`."""
     env: tuple[str, ...]
     """Each is NAME=value, or NAME to take the value from this environment."""
+    secrets: tuple[str, ...] = field(repr=False)
+    """As `env`."""
     settings: tuple[tuple[str, str], ...]
     """The given flags of `SETTINGS`: (flag without its dashes, text)."""
     limits: tuple[tuple[str, int], ...] = ()
@@ -107,6 +110,7 @@ def read_arguments(line: Sequence[str]) -> Arguments:
         docker=given.docker,
         stand_in=given.stand_in,
         env=tuple(given.env),
+        secrets=tuple(given.secret),
         settings=tuple((word.replace("_", "-"), value) for word, value in given_options(given, SETTINGS).items()),
         limits=tuple(limits),
     )

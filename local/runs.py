@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from infra.configuration import (
     ConfigurationError,
     Problem,
+    Secret,
     ServiceConfiguration,
     ServiceSettings,
     apply_settings,
@@ -17,6 +19,7 @@ from infra.configuration import (
     load,
     read_settings,
 )
+from infra.configuration.options import with_values
 from infra.planning.chat_template import ResolveChatTemplate
 from infra.planning.plan import ServicePlan
 from infra.planning.run_names import generated_run_name
@@ -64,7 +67,7 @@ def plan_runs(
     loaded: list[tuple[str, ServiceConfiguration]] = []
     for path in arguments.configurations:
         try:
-            loaded.append((path, _load(path, arguments)))
+            loaded.append((path, _load(path, arguments, environment)))
         except ConfigurationError as error:
             if str(error) not in map(str, reports):
                 reports.append(error)
@@ -77,7 +80,7 @@ def plan_runs(
                 run=name,
                 environment=environment,
                 resolve=resolve,
-                settings=_settings(path, arguments, has_model=configuration.model is not None),
+                settings=_settings(path, arguments, environment, has_model=configuration.model is not None),
             )
         except ConfigurationError as error:
             reports.append(error)
@@ -89,7 +92,7 @@ def plan_runs(
     return tuple(runs)
 
 
-def _load(path: str, arguments: Arguments) -> ServiceConfiguration:
+def _load(path: str, arguments: Arguments, environment: Mapping[str, str]) -> ServiceConfiguration:
     configuration = load(path)
     if not isinstance(configuration, ServiceConfiguration):
         raise ConfigurationError(
@@ -104,16 +107,20 @@ def _load(path: str, arguments: Arguments) -> ServiceConfiguration:
                 )
             ],
         )
-    configuration = apply_settings(configuration, _settings(path, arguments), PLACE)
+    configuration = apply_settings(configuration, _settings(path, arguments, environment), PLACE)
     if arguments.name is None:
         return configuration
     return configuration.changed({"name": check_run_name(arguments.name, "--name")})
 
 
-def _settings(path: str, arguments: Arguments, *, has_model: bool = True) -> ServiceSettings:
+def _settings(
+    path: str, arguments: Arguments, environment: Mapping[str, str], *, has_model: bool = True
+) -> ServiceSettings:
     given: dict[str, object] = {flag.replace("-", "_"): text for flag, text in arguments.settings}
     if arguments.env:
         given["env"] = list(arguments.env)
+    if arguments.secrets:
+        given["secrets"] = Secret(json.dumps(with_values(arguments.secrets, environment)))
     if not has_model:
         given.pop("weight", None)  # it is for the others of the command line
     return read_settings({"configuration": path, **given}, "service", PLACE)

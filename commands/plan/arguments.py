@@ -17,6 +17,7 @@ from infra.configuration.options import (
     given_options,
     option_words,
     parse,
+    with_values,
 )
 
 
@@ -33,13 +34,13 @@ class Arguments:
     offers: int
     """How many offers to show."""
     settings: Mapping[str, str | Secret] = field(repr=False)
-    """Stack config as given, without `configuration`. `env` is a secret, because it can hold tokens."""
+    """Stack config as given, without `configuration`. `env` and `secrets` are secrets."""
 
 
 def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Arguments:
     """Read a command line. A wrong one ends the process with status 2 and a usage message, as argparse does.
 
-    `environment`: `--env NAME` takes its value from there.
+    `environment`: `--env NAME` and `--secret NAME` take their values from there.
     """
     parser = argparse.ArgumentParser(
         prog="make plan",
@@ -71,12 +72,12 @@ def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Argum
             if getattr(given, option) is not None:
                 parser.error(f"--{option} is the name of one {what}: give one configuration with it")
     settings: dict[str, str | Secret] = {**given_options(given, words)}
-    if given.env:
-        for name in given.env:
-            if "=" not in name and name not in environment:
-                parser.error(f"argument --env: {name} is not set in this shell; write --env {name}=value")
-        entries = [entry if "=" in entry else f"{entry}={environment[entry]}" for entry in given.env]
-        settings["env"] = Secret(json.dumps(entries))
+    for option, word in (("env", "env"), ("secret", "secrets")):
+        entries = with_values(getattr(given, option), environment)
+        if missing := next((entry for entry in entries if "=" not in entry), None):
+            parser.error(f"argument --{option}: {missing} is not set in this shell; write --{option} {missing}=value")
+        if entries:
+            settings[word] = Secret(json.dumps(entries))
     return Arguments(
         configurations=tuple(dict.fromkeys(map(configuration_path, given.configurations))),
         stack=given.stack,

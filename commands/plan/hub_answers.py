@@ -59,10 +59,10 @@ class Weighed:
         self._weigh = weigh
         self._templates = templates
         self._stage = stage
-        self._found: dict[tuple[str, str | None], Weights | None] = {}
+        self._found: dict[tuple[str, str | None, str | None], Weights | None] = {}
 
     def __call__(self, wanted: ModelRepository) -> Weights | None:
-        key = (wanted.repo, wanted.revision)
+        key = (wanted.repo, wanted.revision, wanted.file)
         if key not in self._found:
             if self._templates.unresolved:
                 return None

@@ -82,7 +82,7 @@ def plan_configuration(
         name: the run name, which overrides the name in the configuration; `None`: no override.
         environment: the environment of the caller, for variables that are named without a value.
         resolve: finds the chat template of a model that has none. What it cannot reach stays unresolved.
-        weigh: finds how large a model is if `gpu` is not set.
+        weigh: finds how large a model is, and its architecture.
         stage: takes a description of the next step.
 
     Raises:

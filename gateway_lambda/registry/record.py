@@ -105,6 +105,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The Host header to send upstream; `None` sends the URL's own."""
     auth: bool = True
     min_replicas: int = 1
+    strip_prefix: bool = True
+    """Whether the service gets paths without the `/services/<run>` that led to it."""
     model: Model | None = None
     weight: Positive | None = None
     """Of the requests for the model's name, the share that this run takes beside the others that have a weight.

@@ -49,12 +49,15 @@ async def pass_on(
 ) -> None:
     """Send a request to the run's own service.
 
-    `path` and query are raw and unchanged; `prefix` is the part before `path`. The key of a run with `auth` is not
-    passed on; the Authorization header of an open run is. `patience`: how many seconds the service may be silent before
-    and within its response, while no more of the request comes. Raises `GatewayError` before anything is sent.
+    `path` and query are raw and unchanged; `prefix` is the part before `path`, which goes too if the run wants it. The
+    key of a run with `auth` is not passed on; the Authorization header of an open run is. `patience`: how many seconds
+    the service may be silent before and within its response, while no more of the request comes. Raises `GatewayError`
+    before anything is sent.
     """
     if run.rates is not None:
         await run.rates.check(exchange, path)
+    if not run.service.strip_prefix:
+        path, prefix = prefix + path, b""
     limit = asyncio.timeout(patience)
     body = await _request_body(exchange, limit, patience)
     query: bytes = exchange.scope["query_string"]

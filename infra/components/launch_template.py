@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -58,6 +59,7 @@ class LaunchTemplate(pulumi.ComponentResource):
         template = aws.ec2.LaunchTemplate(
             f"{name}-replica",
             image_id=args.image.id,
+            **_reserved(plan),
             update_default_version=True,
             iam_instance_profile=aws.ec2.LaunchTemplateIamInstanceProfileArgs(arn=args.profile_arn),
             metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
@@ -123,3 +125,23 @@ class LaunchTemplate(pulumi.ComponentResource):
         )
         # Whoever takes the group waits until its rules are there.
         return pulumi.Output.all(group.id, admitted.id, way_out.id).apply(lambda ids: str(ids[0]))
+
+
+def _reserved(plan: ServicePlan) -> dict[str, Any]:
+    """What makes instances start in a reservation, which is for one instance type, and nowhere else."""
+    if plan.reservation is None:
+        return {}
+    target = aws.ec2.LaunchTemplateCapacityReservationSpecificationCapacityReservationTargetArgs(
+        capacity_reservation_id=plan.reservation.id
+    )
+    options: dict[str, Any] = {
+        "instance_type": plan.offers[0].instance_type,
+        "capacity_reservation_specification": aws.ec2.LaunchTemplateCapacityReservationSpecificationArgs(
+            capacity_reservation_target=target
+        ),
+    }
+    if plan.reservation.capacity_block:
+        options["instance_market_options"] = aws.ec2.LaunchTemplateInstanceMarketOptionsArgs(
+            market_type="capacity-block"
+        )
+    return options

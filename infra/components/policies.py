@@ -54,9 +54,11 @@ def read_parameters(arn: str) -> Statement:
     return _allow(["ssm:GetParameter"], arn)
 
 
-def replace_instance(group_arn: str) -> Statement:
-    """A replica has itself replaced. IAM knows only the whole group, not one instance of it."""
-    return _allow(["autoscaling:SetInstanceHealth"], group_arn)
+def replace_instance(group_arn: str, *, may_end: bool) -> Statement:
+    """A replica has itself replaced. IAM knows only the whole group, not one instance of it. `may_end`: it may also end
+    the service."""
+    end = ["autoscaling:UpdateAutoScalingGroup"] if may_end else []
+    return _allow(["autoscaling:SetInstanceHealth", *end], group_arn)
 
 
 def pull_image(repository_arn: str) -> Sequence[Statement]:

@@ -110,6 +110,7 @@ class Readiness(dynamic.Resource):
             "port": plan.container.port,
             "boot_timeout": plan.boot_timeout,
             "on_failure": plan.on_failure,
+            **({} if plan.capacity_timeout is None else {"capacity_timeout": plan.capacity_timeout}),
             **({} if args.profile is None else {"profile": args.profile}),
         }
         super().__init__(ReadinessProvider(), name, inputs, opts)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.components import policies
-from infra.planning import ServicePlan
+from infra.planning import ServicePlan, boot
 from infra.planning.plan import Purchase, Roll
 from infra.planning.text import decimal
 
 STATUS_CHECK_GRACE = 300
 """Seconds after its start in which a failed status check of EC2 does not end an instance (the console's default)."""
+AS_IT_IS = -1
+"""The provider's word for a capacity that a scheduled action leaves alone: a service that runs keeps its replicas. Auto
+Scaling raises it to the minimum."""
 DELETION = "60m"
 """Instances drain for 15 minutes, and large ones end slowly."""
 
@@ -29,6 +33,8 @@ class ReplicasArgs:
     target_group_arn: pulumi.Input[str]
     listener_arn: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
+    table: pulumi.Input[str]
+    """Name of the registry's table."""
     role: pulumi.Input[str]
     """Name of the replicas' role. It may have the instances of this group replaced, and of no other."""
     tags: Mapping[str, str]
@@ -43,7 +49,10 @@ class Replicas(pulumi.ComponentResource):
     Its desired capacity is not set, so that an update leaves what scaling has made of it. It does not wait for
     capacity: `Readiness` waits, because the provider would wait for exactly as many as wanted and fail a service
     that has scaled. It is deleted with its instances. A service that moves to another gateway gets a new group
-    before the old one goes, because the provider would try to move the group into the other network."""
+    before the old one goes, because the provider would try to move the group into the other network.
+
+    With a schedule it begins without replicas, and scheduled actions change its sizes. An update therefore leaves the
+    sizes alone, because it would end a service that its schedule has started."""
 
     group: pulumi.Output[str]
     """Its name."""
@@ -56,24 +65,11 @@ class Replicas(pulumi.ComponentResource):
         plan = args.plan
         group = aws.autoscaling.Group(
             f"{name}-replicas",
-            min_size=plan.replicas.minimum,
-            max_size=plan.replicas.maximum,
+            min_size=plan.replicas.minimum if plan.schedule is None else 0,
+            max_size=plan.replicas.maximum if plan.schedule is None else 0,
+            **_launched(args),
             vpc_zone_identifiers=args.subnet_ids,
             target_group_arns=[args.target_group_arn],
-            mixed_instances_policy=aws.autoscaling.GroupMixedInstancesPolicyArgs(
-                launch_template=aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateArgs(
-                    launch_template_specification=aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateLaunchTemplateSpecificationArgs(
-                        launch_template_id=args.template_id, version=args.template_version
-                    ),
-                    overrides=[
-                        aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateOverrideArgs(
-                            instance_type=offer.instance_type
-                        )
-                        for offer in plan.offers
-                    ],
-                ),
-                instances_distribution=_distribution(plan.purchase),
-            ),
             health_check_type="EC2",
             health_check_grace_period=STATUS_CHECK_GRACE,
             capacity_rebalance=plan.purchase.on_demand_percentage_above_base == 0,
@@ -93,18 +89,87 @@ class Replicas(pulumi.ComponentResource):
                 parent=self,
                 depends_on=list(args.after),
                 replacement_trigger=args.listener_arn,
+                ignore_changes=[] if plan.schedule is None else ["minSize", "maxSize"],
                 custom_timeouts=pulumi.CustomTimeouts(delete=DELETION),
             ),
         )
+        _schedule(name, plan, group, self)
+        if plan.utilization is not None:
+            self._name_for_replicas(name, args, group)
         self.permission = aws.iam.RolePolicy(
             f"{name}-replace",
             role=args.role,
-            policy=group.arn.apply(lambda arn: policies.document(policies.replace_instance(arn))),
+            policy=group.arn.apply(
+                lambda arn: policies.document(policies.replace_instance(arn, may_end=plan.utilization is not None))
+            ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.resource = group
         self.group = group.name
         self.register_outputs({"group": self.group})
+
+    def _name_for_replicas(self, name: str, args: ReplicasArgs, group: aws.autoscaling.Group) -> None:
+        """Tell replicas the name of their group, so that they can end a service whose GPUs are not used."""
+        prefix = pulumi.Output.from_input(args.table).apply(lambda table: boot.parameter_prefix(table, args.plan.run))
+        aws.ssm.Parameter(
+            f"{name}-{boot.GROUP_NAME}",
+            name=pulumi.Output.concat(prefix, boot.GROUP_NAME),
+            type="String",
+            tier="Standard",
+            value=group.name,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _launched(args: ReplicasArgs) -> dict[str, Any]:
+    """What starts an instance: the offers, or the launch template alone for a reservation, which it names with the
+    instance type. The user guide describes Capacity Blocks only for a group without a mixed instances policy."""
+    if args.plan.reservation is not None:
+        template = aws.autoscaling.GroupLaunchTemplateArgs(id=args.template_id, version=args.template_version)
+        return {"launch_template": template}
+    specification = aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateLaunchTemplateSpecificationArgs(
+        launch_template_id=args.template_id, version=args.template_version
+    )
+    overrides = [
+        aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateOverrideArgs(instance_type=offer.instance_type)
+        for offer in args.plan.offers
+    ]
+    policy = aws.autoscaling.GroupMixedInstancesPolicyArgs(
+        launch_template=aws.autoscaling.GroupMixedInstancesPolicyLaunchTemplateArgs(
+            launch_template_specification=specification, overrides=overrides
+        ),
+        instances_distribution=_distribution(args.plan.purchase),
+    )
+    return {"mixed_instances_policy": policy}
+
+
+def _schedule(name: str, plan: ServicePlan, group: aws.autoscaling.Group, parent: pulumi.Resource) -> None:
+    """What gives the group its replicas, and takes them away, at the times of the plan."""
+    if plan.schedule is None:
+        return
+    inside = pulumi.ResourceOptions(parent=parent)
+    for number, recurrence in enumerate(plan.schedule.starts):
+        aws.autoscaling.Schedule(
+            f"{name}-start-{number}",
+            scheduled_action_name=f"start-{number}",
+            autoscaling_group_name=group.name,
+            recurrence=recurrence,
+            min_size=plan.replicas.minimum,
+            max_size=plan.replicas.maximum,
+            desired_capacity=AS_IT_IS,
+            opts=inside,
+        )
+    for number, recurrence in enumerate(plan.schedule.ends):
+        aws.autoscaling.Schedule(
+            f"{name}-end-{number}",
+            scheduled_action_name=f"end-{number}",
+            autoscaling_group_name=group.name,
+            recurrence=recurrence,
+            min_size=0,
+            max_size=0,
+            desired_capacity=0,
+            opts=inside,
+        )
 
 
 def _distribution(purchase: Purchase) -> aws.autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs:

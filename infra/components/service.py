@@ -87,6 +87,7 @@ class Service(pulumi.ComponentResource):
             TargetGroupArgs(
                 host=connection.apply(lambda one: one.host(plan.run)),
                 health_check=plan.health_check,
+                draining=plan.draining,
                 vpc_id=vpc_id,
                 listener_arn=listener_arn,
                 after=claim,
@@ -119,6 +120,7 @@ class Service(pulumi.ComponentResource):
                 target_group_arn=targets.arn,
                 listener_arn=listener_arn,
                 subnet_ids=args.subnet_ids,
+                table=table,
                 role=role.name,
                 tags=args.tags,
                 after=[targets.rule, role.policy],

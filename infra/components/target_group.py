@@ -10,9 +10,6 @@ import pulumi_aws as aws
 from infra.planning import HealthCheck
 from infra.planning.boot import REPLICA_PORT
 
-DRAINING = 900
-"""Seconds that a running generation has to end when its replica is removed: as long as the longest response."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class TargetGroupArgs:
@@ -21,6 +18,8 @@ class TargetGroupArgs:
     host: pulumi.Input[str]
     """The Host header that leads here."""
     health_check: HealthCheck
+    draining: int
+    """Seconds that open requests have to end when their replica is removed."""
     vpc_id: pulumi.Input[str]
     listener_arn: pulumi.Input[str]
     after: pulumi.Resource
@@ -50,7 +49,7 @@ class TargetGroup(pulumi.ComponentResource):
             target_type="instance",
             vpc_id=args.vpc_id,
             load_balancing_algorithm_type="least_outstanding_requests",
-            deregistration_delay=DRAINING,
+            deregistration_delay=args.draining,
             health_check=aws.lb.TargetGroupHealthCheckArgs(
                 enabled=True,
                 protocol="HTTP",

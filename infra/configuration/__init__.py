@@ -8,12 +8,12 @@ booleans in the same way.
 
 from infra.configuration.amounts import CountRange, Range, SizeRange
 from infra.configuration.container import RegistryAuth, Volume
+from infra.configuration.filling import fill_environment, fill_references
 from infra.configuration.gateway import Certificate, GatewayConfiguration
 from infra.configuration.model import Limits, ModelConfiguration
 from infra.configuration.names import check_run_name
 from infra.configuration.problem import ConfigurationError, Problem, Source
 from infra.configuration.reading import load, loads
-from infra.configuration.references import fill_references
 from infra.configuration.resources import Cpu, Disk, Gpu, Resources
 from infra.configuration.secret import Secret
 from infra.configuration.service import ServiceConfiguration
@@ -50,6 +50,7 @@ __all__ = [
     "Volume",
     "apply_settings",
     "check_run_name",
+    "fill_environment",
     "fill_references",
     "load",
     "loads",

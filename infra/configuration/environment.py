@@ -55,7 +55,7 @@ def _read_pair(name: str, item: object, read: dict[str, Value], problems: list[I
         remedy = "write the name that the program in the container reads"
         problems.append(_detail(name, problem(_NAME_RULE, remedy, found=HIDDEN)))
     elif isinstance(item, str | Secret):
-        read[name] = item.replace("$${{", "${{") if isinstance(item, str) else item
+        read[name] = item
     elif isinstance(item, int | float) and not isinstance(item, bool):
         read[name] = str(item)
     elif item is None:
@@ -86,7 +86,7 @@ def _read_entry(index: int, entry: object, read: dict[str, Value], problems: lis
             _detail(index, problem("a variable must be set only once", "remove one of the two", found=name))
         )
     else:
-        read[name] = value.replace("$${{", "${{") if equals else None
+        read[name] = value if equals else None
 
 
 def _detail(key: str | int, error: PydanticCustomError) -> InitErrorDetails:
@@ -112,5 +112,21 @@ Environment = Annotated[
     Mapping[str, Value],
     PlainValidator(read_environment),
     PlainSerializer(_serialize, when_used="json"),
+    WithJsonSchema(_SCHEMA),
+]
+
+
+def _read_secrets(value: object) -> dict[str, Secret]:
+    given = dict(cast(Mapping[str, object], value)) if isinstance(value, Mapping) else {}
+    if missing := next((name for name, item in given.items() if item is None), None):
+        raise problem("a secret must have a value", f"write {missing}=…", found=missing)
+    read = read_environment(cast(object, value))
+    return {name: item if isinstance(item, Secret) else Secret(str(item)) for name, item in read.items()}
+
+
+SecretsByName = Annotated[
+    Mapping[str, Secret],
+    PlainValidator(_read_secrets),
+    PlainSerializer(lambda value: dict.fromkeys(value, "***"), when_used="json"),
     WithJsonSchema(_SCHEMA),
 ]

@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar, Literal, cast
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from infra.configuration.names import LABEL
+from infra.configuration.amounts import Positive
+from infra.configuration.names import LABEL, PROJECT, PROJECT_NAME
 from infra.configuration.placement import Region
 from infra.configuration.refusals import BACKENDS, GATEWAY
 from infra.configuration.section import Refusal, Section, Written, problem
@@ -20,6 +21,7 @@ _ARN = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):\d{12}:certificate/[a-zA-Z0-
 
 
 def _is_domain(value: str) -> str:
+    value = PROJECT_NAME.sub(PROJECT, value)
     if value.startswith("*."):
         rule = "a domain must not begin with `*.`: runs answer at <run name>.<domain>"
         raise problem(rule, f"write {value[2:82]}")
@@ -29,7 +31,11 @@ def _is_domain(value: str) -> str:
     return value
 
 
-Domain = Annotated[str, AfterValidator(_is_domain), Field(json_schema_extra={"pattern": f"^{_DOMAIN}$"})]
+Domain = Annotated[
+    str,
+    AfterValidator(_is_domain),
+    Field(json_schema_extra={"pattern": f"^({PROJECT_NAME.pattern}\\.)?{_DOMAIN}$"}),
+]
 
 
 class Certificate(Section, frozen=True):
@@ -61,6 +67,12 @@ class GatewayConfiguration(Written, frozen=True):
     )
     certificate: Certificate | None = Field(
         default=None, description="An existing certificate. If not set, the stack creates one for the domain"
+    )
+    instance_type: str | None = Field(
+        default=None, description="dstack's instance type for the gateway. It has no effect: the gateway is a function"
+    )
+    replicas: Positive | None = Field(
+        default=None, description="dstack's number of gateways. It has no effect: AWS runs as many as requests need"
     )
     tags: Tags = Field(default={}, description="Tags of the AWS resources")
 

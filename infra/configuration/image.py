@@ -23,7 +23,8 @@ _LONGEST = 255
 _EXAMPLE = "write an image such as nginx:1.27 or ghcr.io/org/server:v1"
 
 
-def _is_an_image(value: str) -> str:
+def check_image(value: str) -> str:
+    """Return the name. Raises `PydanticCustomError` with the rule that it breaks."""
     name, at, digest = value.partition("@")
     folder, slash, last = name.rpartition("/")
     last, colon, tag = last.partition(":")
@@ -63,4 +64,21 @@ def _split(repository: str) -> tuple[str | None, str]:
     return None, repository
 
 
-Image = Annotated[str, Field(min_length=1), AfterValidator(_is_an_image)]
+def _check_unless_filled_later(value: str) -> str:
+    return value if "${{" in value else check_image(value)
+
+
+Image = Annotated[str, Field(min_length=1), AfterValidator(_check_unless_filled_later)]
+"""A whole name."""
+
+
+def _has_a_version(value: str) -> str:
+    check_image(f"{value}-base")
+    if ":" not in value.rpartition("/")[2] or "@" in value:
+        rule = "a base image must have a version as its tag, and no digest, because its tag gets an ending"
+        raise problem(rule, "write a name and a version such as dstackai/base:0.16")
+    return value
+
+
+BaseImage = Annotated[str, Field(min_length=1), AfterValidator(_has_a_version)]
+"""A name without the end of its tag."""

@@ -6,6 +6,11 @@ import re
 
 from infra.configuration.problem import ConfigurationError, Problem, Source
 
+PROJECT = "servestack"
+"""The name of the Pulumi project, to which all runs belong."""
+PROJECT_NAME = re.compile(r"\$\{\{ *run\.project_name *\}\}")
+"""dstack's reference in the domain of a gateway that several projects share."""
+
 RESERVED = ("gateway", "services", "v1", "www")
 """Names that the gateway uses for its own hosts and paths."""
 

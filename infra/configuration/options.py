@@ -22,8 +22,8 @@ BOOLEANS = frozenset(
 
 NO_CONFIGURATION = "no configuration is given: make {command} CONFIG=examples/mistral/serve.dstack.yml"
 """What a command says when `CONFIG` is empty."""
-_NOT_OPTIONS = ("configuration", "env")
-"""Commands take the configuration in another way, and one variable per `--env`."""
+_NOT_OPTIONS = ("configuration", "env", "secrets")
+"""Commands take the configuration in another way, and one variable or secret per `--env` or `--secret`."""
 _MEANINGS: Mapping[str, str] = {
     "gpu": "GPU that a replica needs, as in the configuration: 24GB, A10G:2, L4,A10G:24GB..:1..2",
     "cpu": "vCPUs that a replica needs: 8 or 4..16",
@@ -56,9 +56,16 @@ def add_options(parser: argparse.ArgumentParser, words: Iterable[str]) -> None:
 
 
 def add_environment(parser: argparse.ArgumentParser) -> None:
-    """Add `--env NAME=value`, which can be repeated."""
+    """Add `--env NAME=value` and `--secret NAME=value`, which can be repeated."""
     meaning = "an environment variable of the container; can be repeated"
     parser.add_argument("--env", action="append", default=[], metavar="NAME=value", help=meaning)
+    meaning = "a secret for ${{ secrets.NAME }}; NAME alone takes its value from your environment; can be repeated"
+    parser.add_argument("--secret", action="append", default=[], metavar="NAME=value", help=meaning)
+
+
+def with_values(entries: Iterable[str], environment: Mapping[str, str]) -> list[str]:
+    """Return each `NAME=value`, with its value in `environment` for a `NAME` alone, if it is set there."""
+    return [f"{entry}={environment[entry]}" if entry in environment else entry for entry in entries]
 
 
 def given_options(given: argparse.Namespace, words: Iterable[str]) -> dict[str, str]:

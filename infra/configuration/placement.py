@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from infra.configuration.amounts import Number
 from infra.configuration.refusals import BACKENDS
 from infra.configuration.section import problem
 
+_RESERVATION = r"cr-[0-9a-f]{8,17}"
 _REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]+"
 
 SpotPolicy = Literal["spot", "on-demand", "auto"]
@@ -46,12 +49,31 @@ def _have_aws(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _is_a_reservation(value: str) -> str:
+    if not re.fullmatch(_RESERVATION, value, re.ASCII):
+        rule = "a reservation must be the id of a Capacity Reservation or a Capacity Block of EC2"
+        raise problem(rule, "copy the id from EC2: cr-…")
+    return value
+
+
+def purchase_conflicts(given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
+    """Return the conflicts between keys that say how instances are bought."""
+    if given.get("reservation") is None:
+        return
+    if given.get("spot_policy") not in (None, "on-demand"):
+        rule = "a spot instance cannot run in a reservation"
+        yield "spot_policy", problem(rule, "write `spot_policy: on-demand`, or remove `reservation`")
+
+
 Region = Annotated[str, AfterValidator(_is_region), Field(json_schema_extra={"pattern": f"^{_REGION}$"})]
 Regions = Annotated[tuple[Region, ...], Field(min_length=1)]
 Backends = Annotated[
     tuple[str, ...],
     AfterValidator(_have_aws),
     Field(json_schema_extra={"items": {"enum": ["aws", *BACKENDS]}, "contains": {"const": "aws"}}),
+]
+Reservation = Annotated[
+    str, AfterValidator(_is_a_reservation), Field(json_schema_extra={"pattern": f"^{_RESERVATION}$"})
 ]
 Zones = Annotated[tuple[Annotated[str, AfterValidator(_is_zone)], ...], Field(min_length=1)]
 InstanceTypes = Annotated[tuple[Annotated[str, AfterValidator(_is_instance_type)], ...], Field(min_length=1)]

@@ -18,9 +18,11 @@ from pydantic.fields import FieldInfo
 from infra.configuration.container import RegistryAuth, Volume
 from infra.configuration.gateway import Certificate, GatewayConfiguration
 from infra.configuration.keys import KeyOptions
+from infra.configuration.lasting import Retry, UtilizationPolicy
 from infra.configuration.model import Limits, ModelConfiguration
 from infra.configuration.refusals import TYPES
 from infra.configuration.resources import Cpu, Disk, Gpu, Resources
+from infra.configuration.schedule import Schedule
 from infra.configuration.schema import configuration_schema
 from infra.configuration.section import Section
 from infra.configuration.service import ServiceConfiguration
@@ -29,6 +31,9 @@ from infra.configuration.traffic import Header, PartitioningKey, Probe, RateLimi
 
 SECTIONS: Mapping[str, type[Section]] = {
     "service": ServiceConfiguration,
+    "schedule": Schedule,
+    "retry": Retry,
+    "utilization_policy": UtilizationPolicy,
     "model": ModelConfiguration,
     "model.limits": Limits,
     "resources": Resources,

@@ -12,21 +12,11 @@ _NO_FLEETS = "each replica is a new EC2 instance in the stack's own Auto Scaling
 _NO_NODES = "a service has no master node and no worker nodes"
 _NO_REPOSITORY = "servestack copies no repository into the container"
 _ROUTED = "the load balancer sends each request to the replica with the fewest open requests"
-_UNTIL_DESTROYED = "a service runs until you destroy its stack"
 
 SERVICE: Mapping[str, Refusal] = {
     "https": Refusal("a service always uses HTTPS", "remove it, or write `https: true`", (None, True, "auto")),
-    "strip_prefix": Refusal(
-        "the gateway always removes /services/<run name> from the path before it forwards a request", _REMOVE, (True,)
-    ),
     "groups": Refusal("all replicas of a service are the same", "write `replicas: 2`, and one service for each kind"),
     "router": Refusal(_ROUTED, _REMOVE),
-    "python": Refusal("servestack has no default image and does not install Python", _OWN_IMAGE),
-    "nvcc": Refusal("servestack has no default image and does not install a CUDA compiler", _OWN_IMAGE, (None, False)),
-    "docker": Refusal("a container cannot run docker", _OWN_IMAGE, (None, False)),
-    "shell": Refusal(
-        "commands run in /bin/sh", "start the other shell in commands: `bash -c '…'`", (None, "sh", "/bin/sh")
-    ),
     "repos": Refusal(_NO_REPOSITORY, "clone it in commands, or build it into the image", ([],)),
     "files": Refusal(
         "servestack copies no files into the container",
@@ -38,20 +28,10 @@ SERVICE: Mapping[str, Refusal] = {
     "single_branch": Refusal(_NO_REPOSITORY, _REMOVE),
     "dstack": Refusal("there is no dstack server to connect to", _REMOVE, (False,)),
     "priority": Refusal("runs do not wait in a queue, because each stack has its own instances", _REMOVE, (None, 0)),
-    "reservation": Refusal("only on-demand and spot instances are supported", "use instance_types and spot_policy"),
-    "retry": Refusal(
-        "failed replicas are always replaced, but a cause that cannot go away ends the deployment",
-        _REMOVE,
-        (None, False),
-    ),
-    "max_duration": Refusal(_UNTIL_DESTROYED, "remove it, and run `pulumi destroy`", (None, "off", False, True)),
-    "stop_duration": Refusal("a replica that is replaced has 15 minutes to finish its requests", _REMOVE),
     "creation_policy": Refusal(_NO_FLEETS, _REMOVE, (None, "reuse-or-create")),
     "idle_duration": Refusal(_NO_FLEETS, "remove it; `replicas: 0..1` with `scaling` terminates idle instances"),
-    "utilization_policy": Refusal("low GPU utilization does not terminate a replica", "use replicas and scaling"),
     "startup_order": Refusal(_NO_NODES, _REMOVE, (None, "any")),
     "stop_criteria": Refusal(_NO_NODES, _REMOVE, (None, "all-done")),
-    "schedule": Refusal(_UNTIL_DESTROYED, "remove it, and let a scheduler run `pulumi up` and `pulumi destroy`"),
     "fleets": Refusal(_NO_FLEETS, _REMOVE),
     "instances": Refusal(_NO_FLEETS, "remove it; to choose EC2 instance types, use instance_types"),
     "backend_options": Refusal("servestack runs only on AWS and has no options for it", _REMOVE, (None, [])),
@@ -63,11 +43,9 @@ GATEWAY: Mapping[str, Refusal] = {
         _REMOVE,
         (None, False),
     ),
-    "instance_type": Refusal("the gateway is a Lambda function behind API Gateway, not an instance", _REMOVE),
     "public_ip": Refusal("the gateway is always reachable from the internet", _REMOVE, (True,)),
     "load_balancer": Refusal("API Gateway receives the requests, with a certificate from ACM", _REMOVE),
     "router": Refusal(_ROUTED, _REMOVE),
-    "replicas": Refusal("the gateway is a Lambda function, which scales automatically", _REMOVE, (None, 1)),
 }
 
 TYPES: Mapping[str, str] = {

@@ -49,8 +49,6 @@ class Section(BaseModel, frozen=True):
 
     refused: ClassVar[Mapping[str, Refusal]] = {}
     """The keys of dstack that are not supported here."""
-    required: ClassVar[Mapping[str, str]] = {}
-    """Why a key is required that dstack does not require."""
     elsewhere: ClassVar[Mapping[str, str]] = {}
     """Keys that users expect here, and where they belong."""
 
@@ -100,8 +98,7 @@ class Section(BaseModel, frozen=True):
         for key, field in cls.model_fields.items():
             if field.is_required() and key not in given and key not in meant:
                 example = field.examples[0] if field.examples else "…"
-                why = f": {cls.required[key]}" if key in cls.required else ""
-                yield key, problem(f"`{key}` is required{why}", f"add `{key}: {example}`", found=NOTHING)
+                yield key, problem(f"`{key}` is required", f"add `{key}: {example}`", found=NOTHING)
 
 
 class Written(Section, frozen=True):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
-from pydantic import Field, ValidationError, WithJsonSchema, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from infra.configuration.amounts import CountRange
+from infra.configuration.base_image import Python, Shell, image_conflicts
 from infra.configuration.container import (
     Commands,
     Entrypoint,
@@ -20,39 +20,33 @@ from infra.configuration.container import (
     WorkingDirectory,
 )
 from infra.configuration.environment import Environment
+from infra.configuration.gateway_name import GatewayName
 from infra.configuration.image import Image
+from infra.configuration.lasting import LongestRun, LongestStop, OptionalRetry, UtilizationPolicy
 from infra.configuration.model import ModelConfiguration
-from infra.configuration.names import LABEL, RESERVED, STACK, run_name_rule
-from infra.configuration.placement import Backends, InstanceTypes, Price, Regions, SpotPolicy, Zones
+from infra.configuration.names import LABEL, RESERVED, run_name_rule
+from infra.configuration.placement import (
+    Backends,
+    InstanceTypes,
+    Price,
+    Regions,
+    Reservation,
+    SpotPolicy,
+    Zones,
+    purchase_conflicts,
+)
 from infra.configuration.refusals import SERVICE
 from infra.configuration.resources import Resources
+from infra.configuration.schedule import Schedule
 from infra.configuration.section import Refusal, Written, problem
 from infra.configuration.tags import Tags
 from infra.configuration.traffic import Probe, RateLimit, Scaling
-
-_GATEWAY_RULE = "`gateway` must be the name of the gateway's stack"
-_GATEWAY_REMEDY = "write `gateway: NAME`, or remove the key to use the stack named gateway"
-
-_GATEWAY_SCHEMA: dict[str, Any] = {
-    "anyOf": [
-        {"type": "string", "pattern": f"^{STACK}$"},
-        {"const": True},
-        {
-            "type": "object",
-            "properties": {"name": {"type": "string", "pattern": f"^{STACK}$"}},
-            "required": ["name"],
-            "additionalProperties": False,
-        },
-        {"type": "null"},
-    ]
-}
 
 
 class ServiceConfiguration(Written, frozen=True):
     """The configuration of a service. Sizes are in GB, durations in seconds."""
 
     refused: ClassVar[Mapping[str, Refusal]] = SERVICE
-    required: ClassVar[Mapping[str, str]] = {"image": "unlike dstack, servestack has no default image"}
     elsewhere: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(Resources.model_fields, "under `resources`"),
         **dict.fromkeys(("format", "chat_template", "eos_token", "bos_token", "prefix"), "under `model`"),
@@ -64,14 +58,29 @@ class ServiceConfiguration(Written, frozen=True):
         description="The run name. If not set, the stack name is used",
         json_schema_extra={"pattern": f"^(?!({'|'.join(RESERVED)})$){LABEL}$"},
     )
-    image: Image = Field(
-        description="The container image", examples=["ghcr.io/huggingface/text-generation-inference:latest"]
+    image: Image | None = Field(
+        default=None,
+        description="The container image. If not set, dstack's base image runs the commands",
+        examples=["ghcr.io/huggingface/text-generation-inference:latest"],
+    )
+    python: Python | None = Field(
+        default=None, description="The version of Python in the base image (only without image). If not set, 3.11"
+    )
+    nvcc: bool = Field(default=False, description="Whether the base image has a CUDA compiler (only without image)")
+    docker: bool = Field(
+        default=False,
+        description="Whether the commands can use docker. dstack's image for that runs (only without image), and the "
+        "container is privileged",
     )
     entrypoint: Entrypoint | None = Field(
         default=None, description="Replaces the image's entrypoint. The commands become its arguments"
     )
     commands: Commands = Field(
         default=(), description="Shell commands. Each runs only if the command before it succeeds"
+    )
+    shell: Shell | None = Field(
+        default=None,
+        description="The shell of the commands: sh, bash or a path. If not set, sh, or bash in the base image",
     )
     env: Environment = Field(
         default={},
@@ -86,8 +95,13 @@ class ServiceConfiguration(Written, frozen=True):
     auth: bool | None = Field(
         default=None, description="Whether requests need an API key. If not set, the gateway's `auth` applies"
     )
-    gateway: Annotated[str | None, WithJsonSchema(_GATEWAY_SCHEMA)] = Field(
-        default=None, description="The gateway's stack. If not set, the stack named gateway is used"
+    gateway: GatewayName = Field(
+        default=None,
+        description="The gateway's stack. If not set, the stack named gateway is used. false means the same here: "
+        "callers then use /services/<run name> of that gateway, as they use a path of dstack's server in dstack",
+    )
+    strip_prefix: bool = Field(
+        default=True, description="Whether the gateway removes /services/<run name> from a path before it forwards it"
     )
     resources: Resources = Field(default=Resources(), description="The resources that one replica needs")
     replicas: CountRange = Field(
@@ -117,10 +131,34 @@ class ServiceConfiguration(Written, frozen=True):
     instance_types: InstanceTypes | None = Field(default=None, description="EC2 instance types to choose from")
     spot_policy: SpotPolicy = Field(default="on-demand", description="How instances are bought")
     max_price: Price | None = Field(default=None, description="The highest price of an instance, in dollars per hour")
+    reservation: Reservation | None = Field(
+        default=None, description="The id of a Capacity Reservation or a Capacity Block that replicas run in"
+    )
+    schedule: Schedule | None = Field(
+        default=None, description="When the service starts. If not set, it starts with `pulumi up`"
+    )
+    max_duration: LongestRun = Field(
+        default=None, description="How long the service runs after each start of its schedule. If not set, without end"
+    )
+    stop_duration: LongestStop = Field(
+        default=None,
+        description="How long a replica that ends can finish its requests, at most 1h. If not set, 15 minutes",
+    )
+    retry: OptionalRetry = Field(
+        default=None, description="How long `pulumi up` waits for capacity. true means an hour"
+    )
+    utilization_policy: UtilizationPolicy | None = Field(
+        default=None, description="When the service ends because it does not use its GPUs"
+    )
     tags: Tags = Field(default={}, description="Tags of the AWS resources")
 
     @classmethod
     def conflicts(cls, given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
+        yield from image_conflicts(given)
+        yield from purchase_conflicts(given)
+        if given.get("max_duration") not in (None, "off", True, False) and given.get("schedule") is None:
+            rule = "`max_duration` needs a `schedule`: without one, a service runs until you destroy its stack"
+            yield "max_duration", problem(rule, "remove it, and run `pulumi destroy`; or add `schedule:`")
         try:
             replicas = CountRange.model_validate(given.get("replicas") or 1)
         except ValidationError:
@@ -140,28 +178,6 @@ class ServiceConfiguration(Written, frozen=True):
             raise problem(*wrong)
         return value
 
-    @field_validator("commands")
-    @classmethod
-    def _unescape(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(command.replace("$${{", "${{") for command in value)
-
-    @field_validator("gateway", mode="before")
-    @classmethod
-    def _read_gateway(cls, value: object) -> object:
-        """Read a name, dstack's map with a name, or true for the default."""
-        if value is False:
-            raise problem("a service is always reached through a gateway", _GATEWAY_REMEDY)
-        if isinstance(value, Mapping):
-            given = cast(Mapping[str, object], value)
-            if given.get("project") is not None or not given.keys() <= {"project", "name"}:
-                raise problem(_GATEWAY_RULE, _GATEWAY_REMEDY)
-            value = given.get("name", "")
-        if isinstance(value, str) and "/" in value:
-            raise problem(_GATEWAY_RULE + ", not project/name", _GATEWAY_REMEDY)
-        if isinstance(value, str) and not re.fullmatch(STACK, value):
-            raise problem(_GATEWAY_RULE + ": at most 100 letters, digits, -, _ and .", _GATEWAY_REMEDY)
-        return None if value is True else value
-
     @field_validator("replicas", mode="before")
     @classmethod
     def _read_replicas(cls, value: object) -> object:
@@ -176,6 +192,11 @@ class ServiceConfiguration(Written, frozen=True):
         if value.max is None:
             raise problem("a range of replicas must have an upper bound", "write a range such as 1..4")
         return CountRange(min=value.min or 0, max=value.max)
+
+    @field_validator("nvcc", "docker", mode="before")
+    @classmethod
+    def _null_is_false(cls, value: object) -> object:
+        return False if value is None else value
 
     @field_validator("spot_policy", mode="before")
     @classmethod

@@ -11,8 +11,9 @@ from pydantic_core import PydanticCustomError
 
 from infra.configuration.alarms import AlarmEmail, AlarmTopic, Budget, alarm_conflicts
 from infra.configuration.amounts import Duration, Positive, SizeRange, read_whole
-from infra.configuration.environment import Environment
+from infra.configuration.environment import Environment, SecretsByName
 from infra.configuration.gateway import Domain
+from infra.configuration.image import BaseImage
 from infra.configuration.keys import KeyOptions, Keys, read_list
 from infra.configuration.names import STACK
 from infra.configuration.placement import InstanceTypes, Price, Regions, SpotPolicy, Zones
@@ -91,6 +92,9 @@ class ServiceSettings(Section, frozen=True):
         repr=False,
         description="Environment variables. If one is secret, all of them are treated as secret",
     )
+    secrets: SecretsByName = Field(
+        default={}, repr=False, description="The secrets that the configuration refers to as ${{ secrets.NAME }}"
+    )
     auth: bool | None = Field(default=None, description="Whether requests need an API key")
     spot_policy: SpotPolicy | None = Field(default=None, description="How instances are bought")
     max_price: Price | None = Field(default=None, description="The highest price of an instance, in dollars per hour")
@@ -98,6 +102,14 @@ class ServiceSettings(Section, frozen=True):
     instance_types: InstanceTypes | None = Field(default=None, description="EC2 instance types: a list, or a,b")
     availability_zones: Zones | None = Field(default=None, description="Availability zones: a list, or a,b")
     ami: Ami | None = Field(default=None, description="The machine image. If not set, it is looked up once")
+    base_image: BaseImage | None = Field(
+        default=None,
+        description="The name and version of the base image, to which -base-ubuntu24.04 or -devel-ubuntu24.04 is "
+        "added. If not set, dstackai/base:0.16 of dstack",
+    )
+    capacity_block: bool = Field(
+        default=False, description="Whether the configuration's reservation is a Capacity Block"
+    )
     boot_timeout: Annotated[Duration, AfterValidator(_is_time_to_boot)] = Field(
         default=1800, description="How long a replica can take to become ready, from 1m to 24h"
     )

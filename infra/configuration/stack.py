@@ -31,6 +31,7 @@ _CONFIGURATIONS: Mapping[str, type[ServiceConfiguration] | type[GatewayConfigura
     "gateway": GatewayConfiguration,
 }
 _LISTS = ("regions", "instance_types", "availability_zones", "keys", "subnet_ids")
+_BY_NAME = ("env", "secrets")
 _RESOURCES = ("gpu", "cpu", "memory", "disk")
 _PLACEMENT = ("auth", "gateway", "spot_policy", "max_price", "regions", "instance_types", "availability_zones")
 
@@ -138,8 +139,8 @@ def _plain(key: str, value: object) -> object:
     """Return the value that the text of a word stands for: JSON of a map or a list, or `a,b` for a list."""
     if isinstance(value, Secret):
         inner = _plain(key, value.reveal())
-        return _with_secrets(inner) if key == "env" else inner
-    if key == "env" and isinstance(value, Mapping):
+        return _with_secrets(inner) if key in _BY_NAME else inner
+    if key in _BY_NAME and isinstance(value, Mapping):
         given = cast(Mapping[str, object], value)
         return {name: json.dumps(item) if isinstance(item, bool) else item for name, item in given.items()}
     if not isinstance(value, str):
@@ -154,7 +155,7 @@ def _plain(key: str, value: object) -> object:
 
 
 def _with_secrets(env: object) -> object:
-    """Return `env` with every value as a `Secret`. An invalid `env` stays unchanged; its report shows no value."""
+    """Return `env` or `secrets` with all values as `Secret`. Invalid ones stay unchanged; their report shows none."""
     try:
         read = read_environment(env)
     except (PydanticCustomError, ValidationError):
@@ -181,6 +182,8 @@ def _in_words_of_a_stack(problem: Problem, kind: str, place: Callable[[KeyPath],
         return replace(
             problem, remedy="set each variable: pulumi config set --path env.NAME VALUE, with --secret for a secret"
         )
+    if problem.where == "stack config secrets":
+        return replace(problem, remedy="set each secret: pulumi config set --secret --path secrets.NAME VALUE")
     for word in words:
         outer, dot, _ = word.partition(".")
         if dot and outer in _TYPES[kind].model_fields and problem.where == place((word,)):

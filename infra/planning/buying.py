@@ -7,7 +7,9 @@ from infra.planning.plan import Purchase, Replicas, Scaling
 from infra.planning.text import written_line
 
 SMALLEST_DISK_GB = 100
-"""dstack's smallest disk on AWS. The machine image alone needs 75."""
+"""dstack's smallest disk on AWS."""
+MACHINE_IMAGE_GB = 75
+"""What the machine image needs of it."""
 LARGEST_DISK_GB = 16 * 1024
 """dstack's largest disk on AWS: 16 TB."""
 

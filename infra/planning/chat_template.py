@@ -30,6 +30,8 @@ class ModelRepository:
     token: Secret | None
     site: str | None = None
     """The Hub of the service itself (its `HF_ENDPOINT`), which its token belongs to; `None`: the caller's Hub."""
+    file: str | None = None
+    """The GGUF file that a server loads, or its quantization (`Q4_K_M`); `None`: not given."""
 
 
 @dataclass(frozen=True, kw_only=True)

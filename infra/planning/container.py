@@ -2,7 +2,7 @@
 
 The rules are those of dstack's job configurators (`server/services/jobs/configurators/base.py`), runner and shim: one
 shell runs the commands, joined by `&&`. An entrypoint gets the commands as its arguments instead. Without both, the
-image's own entrypoint and command run.
+image's own entrypoint and command run. Without an image, dstack's own runs (`base_image.py`).
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from infra.configuration import Problem, Secret, ServiceConfiguration
+from infra.configuration import Problem, Secret, ServiceConfiguration, ServiceSettings
 from infra.configuration.problem import NOTHING
+from infra.planning.base_image import image_of, start_commands
 from infra.planning.plan import Container, Mount, RegistryLogin
 
 SHELL = "/bin/sh"
-"""dstack's shell for every image except its own."""
+"""dstack's shell for every image except its base image."""
+BASE_SHELL = "/bin/bash"
+"""dstack's shell in its own images."""
 HUB_CACHE_PATHS = ("/data", "/root/.cache/huggingface")
 """The Hub's cache in TGI's image, and in other images with huggingface_hub."""
 GPU_COUNT_VARIABLES = ("DSTACK_GPUS_NUM", "DSTACK_GPUS_PER_NODE")
@@ -27,7 +30,12 @@ OWN_ADDRESS = "127.0.0.1"
 
 
 def plan_container(
-    configuration: ServiceConfiguration, *, run: str, values: Mapping[str, str | Secret], problems: list[Problem]
+    configuration: ServiceConfiguration,
+    settings: ServiceSettings,
+    *,
+    run: str,
+    values: Mapping[str, str | Secret],
+    problems: list[Problem],
 ) -> Container:
     """Return the container of one replica, with `values` as its environment. Problems are added to `problems`."""
     command = _command(configuration)
@@ -36,7 +44,7 @@ def plan_container(
     login = configuration.registry_auth
     mounts = _mounts(configuration, problems)
     return Container(
-        image=configuration.image,
+        image=image_of(configuration, settings),
         entrypoint=command[0] if command else None,
         arguments=tuple(command[1:]),
         environment=tuple(environment.items()),
@@ -44,7 +52,7 @@ def plan_container(
         shm_size_mb=round(configuration.resources.shm_size * 1024) if configuration.resources.shm_size else None,
         working_dir=configuration.working_dir,
         user=configuration.user,
-        privileged=configuration.privileged,
+        privileged=configuration.privileged or configuration.docker,
         terminal=configuration.entrypoint is None and bool(configuration.commands),
         registry_login=None if login is None else RegistryLogin(username=login.username, password=login.password),
         mounts=mounts,
@@ -65,8 +73,15 @@ def _command(configuration: ServiceConfiguration) -> list[str]:
     if configuration.entrypoint is not None:
         return [*configuration.entrypoint, *configuration.commands]
     if configuration.commands:
-        return [SHELL, "-i", "-c", join_commands(configuration.commands)]
+        commands = (*start_commands(configuration), *configuration.commands)
+        return [_shell(configuration), "-i", "-c", join_commands(commands)]
     return []
+
+
+def _shell(configuration: ServiceConfiguration) -> str:
+    if configuration.shell is not None:
+        return str(PurePosixPath("/bin") / configuration.shell)
+    return SHELL if configuration.image is not None else BASE_SHELL
 
 
 def _check_command(configuration: ServiceConfiguration, command: Sequence[str], problems: list[Problem]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from infra.configuration import Problem, Secret, ServiceConfiguration
+from infra.configuration import Problem, Secret, ServiceConfiguration, fill_environment
 from infra.configuration.problem import NOTHING
 from infra.planning.repository import TOKEN_VARIABLES
 
@@ -23,56 +23,70 @@ _READ_ON_THE_WAY = re.compile(
 
 
 def resolve_environment(
-    configuration: ServiceConfiguration, caller: Mapping[str, str], problems: list[Problem]
+    configuration: ServiceConfiguration,
+    caller: Mapping[str, str],
+    secrets: Mapping[str, Secret],
+    problems: list[Problem],
 ) -> dict[str, str | Secret]:
     """Return every variable with its value, in the order of the configuration.
 
-    A name without a value gets its value from the caller's environment, and is a secret. A Hub token is always a
-    secret. An empty value is not a secret: it hides nothing, and Parameter Store does not accept it. Missing values,
-    and values that cannot reach the container, are added to `problems`.
+    A name without a value gets its value from the caller's environment, and is a secret. A value that refers to a
+    secret is one, and a Hub token always is. An empty value is not a secret: it hides nothing, and Parameter Store does
+    not accept it. Missing values, and values that cannot reach the container, are added to `problems`.
     """
-    values: dict[str, str | Secret] = {}
+    given: dict[str, str | Secret] = {}
     for name, value in configuration.env.items():
-        line = _line(configuration, name)
-        if value is None and name not in caller:
+        if value is not None:
+            given[name] = value
+        elif name in caller:
+            given[name] = Secret(caller[name])
+        else:
             problems.append(
                 Problem(
                     where=f"env.{name}",
-                    line=line,
+                    line=_line(configuration, name),
                     found=NOTHING,
                     rule=f"{name} has no value in the configuration, and your environment does not set it",
                     remedy=f"export {name}=… and run this again, or set the value with --env {name}=…, or for a stack "
                     f"with `pulumi config set --secret --path env.{name} …`",
                 )
             )
-            continue
-        resolved = Secret(caller[name]) if value is None else value
-        if isinstance(resolved, str) and name in TOKEN_VARIABLES:
-            resolved = Secret(resolved)
-        if isinstance(resolved, Secret) and not resolved.reveal():
-            resolved = ""
-        if not _can_be_carried(resolved.reveal() if isinstance(resolved, Secret) else resolved):
-            problems.append(
-                Problem(
-                    where=f"env.{name}",
-                    line=line,
-                    rule=f"a value has at most {LARGEST_VALUE} bytes of UTF-8 and no NUL character",
-                    remedy="shorten it, or let the container fetch it from elsewhere",
-                )
-            )
-        if isinstance(resolved, Secret) and is_read_on_the_way(name):
-            problems.append(
-                Problem(
-                    where=f"env.{name}",
-                    line=line,
-                    rule=f"the shell or docker reads {name} itself, so it cannot carry a secret to the container",
-                    remedy="give it another name, or a value that is not secret; one secret in stack config makes all "
-                    "of its env secret, so write other values into the configuration",
-                )
-            )
-        values[name] = resolved
+    values = {
+        name: _kept_secret_if_needed(name, value)
+        for name, value in fill_environment(configuration, given, secrets, problems).items()
+    }
+    for name, value in values.items():
+        _check_value(configuration, name, value, problems)
     _check_size(configuration, values, problems)
     return values
+
+
+def _kept_secret_if_needed(name: str, value: str | Secret) -> str | Secret:
+    if isinstance(value, str):
+        value = Secret(value) if name in TOKEN_VARIABLES else value
+    return "" if isinstance(value, Secret) and not value.reveal() else value
+
+
+def _check_value(configuration: ServiceConfiguration, name: str, value: str | Secret, problems: list[Problem]) -> None:
+    if not _can_be_carried(value.reveal() if isinstance(value, Secret) else value):
+        problems.append(
+            Problem(
+                where=f"env.{name}",
+                line=_line(configuration, name),
+                rule=f"a value has at most {LARGEST_VALUE} bytes of UTF-8 and no NUL character",
+                remedy="shorten it, or let the container fetch it from elsewhere",
+            )
+        )
+    if isinstance(value, Secret) and is_read_on_the_way(name):
+        problems.append(
+            Problem(
+                where=f"env.{name}",
+                line=_line(configuration, name),
+                rule=f"the shell or docker reads {name} itself, so it cannot carry a secret to the container",
+                remedy="give it another name, or a value that is not secret; one secret in stack config makes all "
+                "of its env secret, so write other values into the configuration",
+            )
+        )
 
 
 def is_read_on_the_way(name: str) -> bool:

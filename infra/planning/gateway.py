@@ -138,6 +138,16 @@ def _unpublished(configuration: GatewayConfiguration) -> Problem:
 
 def _notes(configuration: GatewayConfiguration, settings: GatewaySettings, now: datetime) -> tuple[str, ...]:
     notes: list[str] = []
+    if configuration.instance_type is not None:
+        notes.append(
+            f"instance_type: the gateway is a function, not an instance ({configuration.instance_type}). AWS runs as "
+            "many copies of it as requests need; memory_size in stack config is the size of one."
+        )
+    if configuration.replicas is not None and configuration.replicas > 1:
+        notes.append(
+            f"replicas: the gateway is a function, and AWS runs more than {configuration.replicas} copies of it if "
+            "requests need them, in several availability zones."
+        )
     if configuration.domain is None:
         notes.append(
             "Without a domain, the gateway answers at the API's own address; runs are at /services/<run name>/."

@@ -5,16 +5,17 @@ docs/decisions/2026-11-23-gpu-left-out.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from gateway_lambda.registry.record import Model
-from infra.configuration import Problem, Secret, ServiceConfiguration
-from infra.planning.model_server import loaded_model
+from infra.configuration import Problem, ServiceConfiguration
+from infra.planning.chat_template import ModelRepository
+from infra.planning.memory_fit import model_fit
+from infra.planning.model_server import Loaded
 from infra.planning.offers import asks_for_gpu
-from infra.planning.plan import Container, Offer
+from infra.planning.plan import Offer
 from infra.planning.repository import HubError
 from infra.planning.text import number, written_line
-from infra.planning.weights import Weigh, needed_gib, smallest_fit, weighed_repository
+from infra.planning.weights import Weigh, Weights, loaded_gib, needed_gib, smallest_fit
 
 UNCHOSEN = (
     "gpu is not set, so every GPU that satisfies the other requirements is an offer, the cheapest first, even if the "
@@ -27,9 +28,8 @@ def choose_gpu(
     configuration: ServiceConfiguration,
     offers: tuple[Offer, ...],
     *,
-    model: Model | None,
-    container: Container,
-    values: Mapping[str, str | Secret],
+    loaded: Loaded,
+    repository: ModelRepository | None,
     weigh: Weigh,
     problems: list[Problem],
 ) -> tuple[tuple[Offer, ...], list[str]]:
@@ -39,8 +39,6 @@ def choose_gpu(
     """
     if asks_for_gpu(configuration) or not offers:
         return offers, []
-    loaded = loaded_model(container)
-    repository = weighed_repository(model, values, loaded)
     if configuration.instance_types is not None or repository is None:
         return offers, [UNCHOSEN]
     line = written_line(configuration.source, _KEY)
@@ -55,7 +53,9 @@ def choose_gpu(
     if weights is None:
         return offers, [_unweighed_note(repository.repo)]
     needed = needed_gib(weights, loaded)
-    chosen = smallest_fit(offers, needed, loaded)
+    starting = [offer for offer in offers if _starts(offer, loaded, weights)]
+    by_weights = smallest_fit(offers, needed, loaded)
+    chosen = smallest_fit(starting, needed, loaded) or by_weights
     takes = (
         f"{repository.repo} needs {needed:.1f} GiB of GPU memory ({weights.gib:.1f} of weights, from {weights.origin})"
     )
@@ -64,10 +64,24 @@ def choose_gpu(
         remedy = "relax the other requirements, set gpu to try one anyway, or use a quantized model"
         problems.append(Problem(where=_KEY, line=line, rule=rule, remedy=remedy))
         return offers, []
+    cache = (
+        "" if chosen == by_weights else ", and more for one sequence of full length, without which it does not start"
+    )
     idle = "" if loaded.gpus in (None, chosen[0].gpu_count) else f"; the server uses {loaded.gpus} of the GPUs"
     return chosen, [
-        f"gpu is not set. {takes}, so the plan uses the smallest that fits: {_spelt(chosen)}{idle}. Set gpu to choose."
+        f"gpu is not set. {takes}{cache}, so the plan uses the smallest that fits: {_spelt(chosen)}{idle}. Set gpu to "
+        "choose."
     ]
+
+
+def _starts(offer: Offer, loaded: Loaded, weights: Weights) -> bool:
+    """Whether the server starts on an offer, as far as that is known: some servers need room for a whole sequence."""
+    memory = None if loaded.server is None else loaded.server.memory
+    if memory is None or not memory.stops_if_short or weights.architecture is None or loaded.limits.uncertain:
+        return True
+    if loaded.limits.fits_length or (loaded.gpus is not None and loaded.gpus > offer.gpu_count):
+        return True
+    return model_fit(offer, loaded, loaded_gib(weights, loaded), weights.architecture, memory).verdict == "fits"
 
 
 def _unweighed_note(repo: str) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.registry.record import Holder, ModelClaim
+from gateway_lambda.registry.record import Holder, Model, ModelClaim
+from infra.configuration import Problem, ServiceConfiguration, ServiceSettings
 from infra.planning.table_items import CLAIM, MODEL, OWNER, RECORD, RUN, SORT_KEY
 
 NOBODY = "unknown"
@@ -139,3 +140,22 @@ def _decoded(item: Mapping[str, Any], kind: type[Any]) -> Any:
         return msgspec.json.decode(str(item.get(RECORD, {}).get("S", "")), type=kind)
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
         return None
+
+
+def check_weight(configuration: ServiceConfiguration, settings: ServiceSettings, problems: list[Problem]) -> None:
+    """Add a weight of a service without a model to `problems`."""
+    if settings.weight is None or configuration.model is not None:
+        return
+    rule = "a weight is the run's share of the requests for its model name, but the configuration has no model"
+    remedy = "remove it, or add the model to the configuration"
+    problems.append(Problem(where="stack config weight", found=str(settings.weight), rule=rule, remedy=remedy))
+
+
+def weight_notes(model: Model | None, weight: int | None) -> list[str]:
+    """Return what a weight means for the model name."""
+    if model is None or weight is None:
+        return []
+    return [
+        f"weight is {weight}: the gateway shares the requests for {model.name} among all runs with this model name "
+        "and a weight, in proportion to their weights."
+    ]

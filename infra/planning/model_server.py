@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from infra.planning.known_servers import SERVERS
 from infra.planning.plan import Container
+from infra.planning.server_limits import Limits, kept_folders, read_limits
 from infra.planning.server_options import Options, read_options
 from infra.planning.servers import LOCAL, Server
 from infra.planning.shell_commands import Command, read_commands
@@ -31,12 +32,17 @@ class Loaded:
     model: str | None
     """A repository or a folder, as it is written; `None`: not given."""
     revision: str | None
+    file: str | None = None
+    """The file of the repository that has the weights; `None`: not given."""
     quantize: str | None
     """How the server quantizes the weights while it loads them."""
     gpus: int | None
     """The number of GPUs that hold one model; `None`: all GPUs of the machine."""
     names: tuple[str, ...] | None = None
     """The model names that it answers to; `None`: any name, or not known."""
+    limits: Limits = field(default_factory=Limits)
+    kept: tuple[str, ...] | None = None
+    """The folders of the container in one of which it keeps the weights that it fetches; `None`: not known."""
     port: int | None = None
     """The port that it listens on; `None`: not known."""
     local: bool = False
@@ -154,7 +160,10 @@ def _loaded(found: _Found, commands: Sequence[Command]) -> Loaded:
         quantize=_first(
             _text(options.last(server.quantize)), *(environment.get(name) for name in server.quantize_variables)
         ),
+        file=_text(options.last(server.file_options)),
         gpus=_gpus(found),
+        limits=read_limits(server, options, environment),
+        kept=kept_folders(server, options, environment, own_image=found.own_image),
         names=_names(found, model, commands),
         port=port,
         local=local,
@@ -184,8 +193,11 @@ def _gpus(found: _Found) -> int | None:
 def _names(found: _Found, model: str | None, commands: Sequence[Command]) -> tuple[str, ...] | None:
     """Return the model names that a server answers to, if it is certain."""
     server, options = found.server, found.options
-    if server.names != "own" or options.unread:
+    if server.names != "own" or options.unread or options.each(server.adapters):
         return None
+    if variable := next((name for name in server.name_variables if name in found.environment), None):
+        names = found.environment[variable]
+        return None if names is None else tuple(name.strip() for name in names.split(","))
     given = options.each(server.name_options)
     if server.name == "Ollama":
         given = [word for command in commands for word in _pulled(command)]

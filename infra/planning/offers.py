@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from infra.configuration import Range, Resources, ServiceConfiguration
 from infra.planning.catalog import InstanceType
 from infra.planning.plan import Offer
 from infra.planning.requirement import Bounds, Requirement, first_miss
+
+MOST_OFFERS = 40
+"""The most instance types of an Auto Scaling group (botocore: LaunchTemplateOverrides)."""
 
 
 def find_offers(catalog: Iterable[InstanceType], requirement: Requirement, *, disk_gb: int) -> tuple[Offer, ...]:
@@ -42,6 +45,13 @@ def requirement_of(configuration: ServiceConfiguration) -> Requirement:
 def asks_for_gpu(configuration: ServiceConfiguration) -> bool:
     """Whether the configuration sets `gpu`. The default is dstack's `0..`, any number of any GPU."""
     return configuration.resources.gpu != Resources().gpu
+
+
+def offer_notes(found: Sequence[Offer]) -> list[str]:
+    """Return a note if more instance types match than a group can have."""
+    if len(found) <= MOST_OFFERS:
+        return []
+    return [f"{len(found)} instance types match. AWS allows {MOST_OFFERS}, so the {MOST_OFFERS} cheapest are used."]
 
 
 def _offer(instance: InstanceType, disk_gb: int) -> Offer:

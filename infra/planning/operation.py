@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings
-from infra.planning.plan import Replicas, Roll
+from infra.planning.plan import Replicas
+from infra.planning.running import Roll, Schedule, Utilization
 
 MEASURED = 60
 """Seconds over which a load balancer counts requests for its target groups."""
 DECIDED = 300
 """Seconds in which a replica whose time is over has itself replaced, or is ended by the wait. Its own clock starts with
 its boot script, one or two minutes after that of Auto Scaling."""
+DRAINING = 900
+"""Seconds for open requests of a replica that ends, without `stop_duration`: as long as the gateway waits for an
+answer."""
 LONGEST_DELAY = 24 * 3600
 """The most seconds that an alarm can look back at a metric with one value a minute (CloudWatch API: PutMetricAlarm)."""
 
@@ -44,7 +48,7 @@ def plan_roll(replicas: Replicas, *, boot_timeout: int) -> Roll:
     )
 
 
-def operation_notes(replicas: Replicas, settings: ServiceSettings) -> list[str]:
+def operation_notes(replicas: Replicas, settings: ServiceSettings, schedule: Schedule | None) -> list[str]:
     """Return notes on starting and scaling that a user of dstack does not expect."""
     notes: list[str] = []
     if replicas.maximum == 0:
@@ -55,9 +59,43 @@ def operation_notes(replicas: Replicas, settings: ServiceSettings) -> list[str]:
             "it serves, minutes later. pulumi up does not wait for a replica, so you see only then whether the service "
             "serves. A replica that does not serve within boot_timeout is removed."
         )
-    elif not settings.wait:
+    elif not settings.wait and schedule is None:
         notes.append("wait is false: pulumi up ends before the service serves. `make wait STACK=…` waits for it.")
     scaling = replicas.scaling
     if scaling is not None and scaling.window != MEASURED:
         notes.append(f"scaling.window is {scaling.window}s, but this has no effect: AWS counts requests per minute.")
     return notes
+
+
+def retry_notes(configuration: ServiceConfiguration) -> list[str]:
+    """Return how trying again differs from dstack."""
+    if configuration.retry is None:
+        return []
+    return [
+        f"retry: pulumi up waits up to {configuration.retry.duration}s for the first instance, and then gives up. Once "
+        "a replica has served, Auto Scaling replaces replicas that end or that AWS takes away, and never gives up."
+    ]
+
+
+def plan_utilization(configuration: ServiceConfiguration) -> Utilization | None:
+    """Return the use of GPUs without which the service ends; `None`: it runs on without use."""
+    policy = configuration.utilization_policy
+    if policy is None:
+        return None
+    return Utilization(least=policy.min_gpu_utilization, window=policy.time_window)
+
+
+def utilization_notes(configuration: ServiceConfiguration, replicas: Replicas) -> list[str]:
+    """Return what ends the service without use, and what starts it again."""
+    policy = configuration.utilization_policy
+    if policy is None:
+        return []
+    again = "make wait STACK=… starts it again"
+    if replicas.minimum == 0:
+        again = "a request starts it again"
+    elif configuration.schedule is not None:
+        again = "the next time of its schedule starts it again"
+    return [
+        f"utilization_policy: if a GPU of a replica is used less than {policy.min_gpu_utilization} % for "
+        f"{policy.time_window}s, the replica sets the group to no replicas; {again}."
+    ]

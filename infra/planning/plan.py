@@ -14,6 +14,7 @@ from infra.configuration import ConfigurationError, Problem, Secret, Source
 from infra.planning.alarm_plan import AlarmPlan
 from infra.planning.api_key import ApiKey
 from infra.planning.checks import HealthCheck, ReplicaProbe
+from infra.planning.running import Reservation, Roll, Schedule, Utilization
 from infra.planning.servers import ServerMetrics
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
@@ -82,18 +83,6 @@ class Replicas:
     maximum: int
     scaling: Scaling | None
     """`None` if, and only if, minimum and maximum are the same."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Roll:
-    """How new replicas replace old ones when the service changes."""
-
-    min_healthy_percentage: int
-    """The share of the desired replicas that always serve."""
-    max_healthy_percentage: int
-    """The share of the desired replicas that run at most during the roll. Quotas must have room for them."""
-    warmup: int
-    """Seconds after which a new replica counts as ready and an old one ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +172,18 @@ class ServicePlan:
     regions: tuple[str, ...] | None
     availability_zones: tuple[str, ...] | None
     replicas: Replicas
+    schedule: Schedule | None = None
+    """`None`: the service runs from its deployment on."""
+    reservation: Reservation | None = None
+    """Where instances run. There is only one offer then."""
+    utilization: Utilization | None = None
+    """What GPUs must be used; `None`: the service runs on without use."""
+    draining: int = 900
+    """Seconds that a replica has for its open requests before it ends."""
+    capacity_timeout: int | None = None
+    """Seconds that `pulumi up` waits for the first instance; `None`: `boot_timeout`."""
+    strip_prefix: bool = True
+    """Whether the gateway removes `/services/<run>` from a path."""
     roll: Roll
     health_check: HealthCheck
     hung_after: int | None
@@ -210,8 +211,8 @@ class ServicePlan:
 
     @property
     def waits(self) -> bool:
-        """Whether `pulumi up` waits until a replica serves. It does not wait if the service can have no replicas."""
-        return self.wait and self.replicas.minimum > 0
+        """Whether `pulumi up` waits until a replica serves: not if there can be none, now or before a schedule."""
+        return self.wait and self.replicas.minimum > 0 and self.schedule is None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from infra.planning.server_memory import Memory
+
 LOCAL, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 (what servers listen on)
 
 
@@ -71,18 +73,32 @@ class Server:
     sharded: tuple[str, str] | None = None
     """The option and the variable that limit it to one GPU if they are `false`."""
     caches: tuple[str, ...] = ("/root/.cache/huggingface",)
-    """The folders of the container in which it keeps weights that it has fetched."""
+    """The folders of the container in which it keeps weights that it has fetched. Its versions use different ones."""
+    cache_options: tuple[str, ...] = ()
+    """Options that name another folder for them."""
+    cache_variables: tuple[str, ...] = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")
+    """Variables that name another folder for them. The first one that is set counts."""
+    memory: Memory | None = None
+    """How it divides the memory of a GPU; `None`: not known."""
+    spills: bool = False
+    """Whether it puts into main memory what does not fit onto the GPUs."""
 
     model_first: bool = False
     """Whether the first argument without a name is the model."""
     model_options: tuple[str, ...] = ()
     model_variables: tuple[str, ...] = ()
+    file_options: tuple[str, ...] = ()
+    """Options with the file of the repository that has the weights."""
     revision: tuple[str, ...] = ("--revision",)
     revision_variables: tuple[str, ...] = ()
     quantize: tuple[str, ...] = ()
     quantize_variables: tuple[str, ...] = ()
     name_options: tuple[str, ...] = ()
     """Options with the model names that it answers to."""
+    name_variables: tuple[str, ...] = ()
+    """Variables with these names, separated by commas."""
+    adapters: tuple[str, ...] = ()
+    """Options with adapters (LoRA), which have names of their own."""
     names: Literal["own", "any", "varies"] = "varies"
     """Whether it answers only to its own model names. If no option names them, that is the model as it is written."""
     lists: tuple[str, ...] = ()

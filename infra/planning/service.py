@@ -10,6 +10,7 @@ from gateway_lambda.registry import record
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings, fill_references
 from infra.configuration.names import run_name_rule
 from infra.planning.alarms import alarm_notes, alarm_plan
+from infra.planning.base_image import base_image_notes, check_base_image
 from infra.planning.boot.user_data import LARGEST_USER_DATA, bytes_at_most
 from infra.planning.buying import backend_notes, plan_disk, plan_purchase, plan_replicas, purchase_notes
 from infra.planning.catalog import InstanceType, read_catalog
@@ -17,23 +18,32 @@ from infra.planning.chat_model import plan_model
 from infra.planning.chat_template import ResolveChatTemplate
 from infra.planning.container import plan_container
 from infra.planning.environment import resolve_environment
-from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.health import check_probes, plan_health_check, plan_probes, probe_notes
 from infra.planning.isolation import isolation_notes
 from infra.planning.liveness import plan_hung_after
+from infra.planning.model_fit import fit_model
+from infra.planning.model_names import check_weight, weight_notes
 from infra.planning.model_server import loaded_model
-from infra.planning.offers import find_offers, requirement_of
-from infra.planning.operation import check_delays, operation_notes, plan_roll
+from infra.planning.offers import MOST_OFFERS, find_offers, offer_notes, requirement_of
+from infra.planning.operation import (
+    DRAINING,
+    check_delays,
+    operation_notes,
+    plan_roll,
+    plan_utilization,
+    retry_notes,
+    utilization_notes,
+)
+from infra.planning.path_notes import path_notes
 from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
 from infra.planning.prices import HOURS, replica_hour
 from infra.planning.private_ecr import ecr_notes
 from infra.planning.relaxation import no_offer
+from infra.planning.reservation import plan_reservation, reservation_notes
+from infra.planning.schedule import plan_schedule, schedule_notes
 from infra.planning.server_notes import how_to_listen, server_notes
 from infra.planning.shared_memory import shared_memory_notes
 from infra.planning.weights import Weigh, unweighed
-
-MOST_OFFERS = 40
-"""The most instance types of an Auto Scaling group (botocore: LaunchTemplateOverrides)."""
 
 
 def plan_service(
@@ -56,8 +66,8 @@ def plan_service(
             called at most once, and only if something is missing.
         settings: the settings that only stack config has (`ami`, `boot_timeout`, …); `None`: the defaults.
         catalog: the instance types that exist; `None`: the committed catalog.
-        weigh: finds the size of a model if `gpu` is not set. For the Hub: `hub_weights.weigh_on_hub`. It is called at
-            most once. By default, every GPU is an offer.
+        weigh: finds the size of a model. For the Hub: `hub_weights.weigh_on_hub`. It is called at most once, if `gpu`
+            is not set or `preflight` is on. By default, no size is known, so every GPU is an offer.
 
     Raises:
         PlanError: the configuration cannot be deployed. The error has every problem, with its place and remedy.
@@ -65,28 +75,38 @@ def plan_service(
     problems: list[Problem] = []
     settings = settings or ServiceSettings(configuration=configuration.source.name)
     name = _run_name(configuration, run, problems)
-    values = resolve_environment(configuration, environment, problems)
-    configuration = fill_references(configuration, values, problems)
-    container = plan_container(configuration, run=name, values=values, problems=problems)
+    values = resolve_environment(configuration, environment, settings.secrets, problems)
+    configuration = fill_references(configuration, values, settings.secrets, problems)
+    check_base_image(configuration, settings, problems)
+    container = plan_container(configuration, settings, run=name, values=values, problems=problems)
     disk_gb = plan_disk(configuration, problems)
     found = _offers(configuration, read_catalog() if catalog is None else catalog, disk_gb, problems)
     purchase = plan_purchase(configuration)
     replicas = plan_replicas(configuration)
+    schedule = plan_schedule(configuration, problems)
     check_delays(configuration, problems)
-    _check_weight(configuration, settings, problems)
+    check_weight(configuration, settings, problems)
     loaded = loaded_model(container)
     health_check, probes = plan_health_check(configuration, loaded), plan_probes(configuration)
     check_probes(configuration, health_check, probes, settings.boot_timeout, problems)
     model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
-    found, chosen = choose_gpu(
-        configuration, found, model=model, container=container, values=values, weigh=weigh, problems=problems
+    found, fitting = fit_model(
+        configuration,
+        found,
+        model=model,
+        container=container,
+        values=values,
+        weigh=weigh,
+        preflight=settings.preflight,
+        problems=problems,
     )
+    reservation = plan_reservation(configuration, settings, found, problems)
     if problems:
         raise PlanError(configuration.source, problems)
     alarms = alarm_plan(settings)
     plan = ServicePlan(
         run=name,
-        gateway=configuration.gateway,
+        gateway=configuration.gateway or None,
         auth=configuration.auth,
         model=model,
         upstream_api_key=None if configuration.model is None else configuration.model.upstream_api_key,
@@ -98,6 +118,12 @@ def plan_service(
         regions=configuration.regions,
         availability_zones=configuration.availability_zones,
         replicas=replicas,
+        schedule=schedule,
+        reservation=reservation,
+        utilization=plan_utilization(configuration),
+        draining=DRAINING if configuration.stop_duration is None else configuration.stop_duration,
+        capacity_timeout=None if configuration.retry is None else configuration.retry.duration,
+        strip_prefix=configuration.strip_prefix,
         roll=plan_roll(replicas, boot_timeout=settings.boot_timeout),
         health_check=health_check,
         hung_after=plan_hung_after(configuration),
@@ -116,18 +142,24 @@ def plan_service(
         alarms=alarms,
         preflight=settings.preflight,
         notes=(
-            *chosen,
-            *_offer_notes(found),
+            *fitting,
+            *offer_notes(found),
             *purchase_notes(purchase, replicas),
             *backend_notes(configuration),
-            *operation_notes(replicas, settings),
+            *reservation_notes(reservation),
+            *operation_notes(replicas, settings, schedule),
+            *schedule_notes(schedule, configuration),
+            *retry_notes(configuration),
+            *utilization_notes(configuration, replicas),
+            *path_notes(configuration, name),
+            *base_image_notes(configuration, container.image),
             *isolation_notes(container),
             *ecr_notes(container),
             *shared_memory_notes(container, found),
-            *server_notes(configuration, loaded),
+            *server_notes(configuration, loaded, container, found),
             *probe_notes(health_check, probes),
             *_rate_limit_notes(configuration),
-            *_model_notes(model, settings.weight),
+            *weight_notes(model, settings.weight),
             *alarm_notes(alarms, replicas.minimum * replica_hour(found[0]) * HOURS),
         ),
     )
@@ -155,6 +187,7 @@ def service_record(
         host=host,
         auth=gateway_auth if plan.auth is None else plan.auth,
         min_replicas=plan.replicas.minimum,
+        strip_prefix=plan.strip_prefix,
         model=model,
         weight=plan.weight,
         rate_limits=[
@@ -209,33 +242,10 @@ def _check_user_data(configuration: ServiceConfiguration, plan: ServicePlan) -> 
     raise PlanError(configuration.source, [problem])
 
 
-def _offer_notes(found: Sequence[Offer]) -> list[str]:
-    if len(found) <= MOST_OFFERS:
-        return []
-    return [f"{len(found)} instance types match. AWS allows {MOST_OFFERS}, so the {MOST_OFFERS} cheapest are used."]
-
-
 def _rate_limit_notes(configuration: ServiceConfiguration) -> list[str]:
     if not configuration.rate_limits:
         return []
     return [
         "Each instance of the gateway's function handles one request at a time and counts rate_limits by itself. A "
         "client with parallel requests can therefore exceed them: the limits apply to each instance."
-    ]
-
-
-def _check_weight(configuration: ServiceConfiguration, settings: ServiceSettings, problems: list[Problem]) -> None:
-    if settings.weight is None or configuration.model is not None:
-        return
-    rule = "a weight is the run's share of the requests for its model name, but the configuration has no model"
-    remedy = "remove it, or add the model to the configuration"
-    problems.append(Problem(where="stack config weight", found=str(settings.weight), rule=rule, remedy=remedy))
-
-
-def _model_notes(model: record.Model | None, weight: int | None) -> list[str]:
-    if model is None or weight is None:
-        return []
-    return [
-        f"weight is {weight}: the gateway shares the requests for {model.name} among all runs with this model name "
-        "and a weight, in proportion to their weights."
     ]

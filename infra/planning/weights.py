@@ -1,4 +1,4 @@
-"""The GPU memory that a model needs, and the smallest GPU that has it, for a service that does not set `gpu`.
+"""The size of a model's weights, the GPU memory that they need at least, and the smallest GPU that has it.
 
 The Hub's answer about the weights of a repository is a fact about the model of the configuration, like its chat
 template, and does not depend on the time: docs/decisions/2026-11-23-gpu-left-out.md.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gateway_lambda.registry.record import Model
 from infra.configuration import Secret
+from infra.planning.architecture import Architecture
 from infra.planning.chat_template import ModelRepository
 from infra.planning.environment import hub_token
 from infra.planning.model_server import Loaded
@@ -21,6 +22,8 @@ ROOM = 1.2
 """Memory that serving needs, as a multiple of the weights: a fifth more for CUDA, activations and the smallest cache of
 keys and values. TGI and vLLM use any further memory for more cache, so there is no upper limit."""
 
+_HUB_PREFIXES = ("hf.co/", "huggingface.co/", "hf://")
+"""How Ollama and NIM name repositories of the Hub."""
 _QUANTIZED_WHILE_LOADING: Mapping[str, float] = {
     "bitsandbytes": 0.5,
     "bitsandbytes-nf4": 0.25,
@@ -28,8 +31,15 @@ _QUANTIZED_WHILE_LOADING: Mapping[str, float] = {
     "eetq": 0.5,
     "fp8": 0.5,
 }
-"""The share of 16-bit weights that remains with TGI's `--quantize` (launcher's arguments) and vLLM's `--quantization`.
-Their other values load weights that are already quantized in the repository."""
+"""The share of 16-bit weights that remains with TGI's `--quantize` (launcher's arguments) and vLLM's
+`--quantization`."""
+_FOUR_BITS = 0.3
+"""The share that remains with `bitsandbytes` of other servers than TGI: 4 bits, and 16 for the embeddings."""
+_QUANTIZED_BEFORE = (
+    *("awq", "awq_marlin", "compressed-tensors", "exl2", "fbgemm_fp8", "gguf", "gptq", "gptq_marlin", "marlin"),
+    *("modelopt", "modelopt_fp4", "mxfp4", "w8a8_fp8", "w8a8_int8"),
+)
+"""Values of the same options for weights that are already quantized in the repository."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +51,12 @@ class Weights:
     """The size in 2³⁰ bytes."""
     origin: str
     """The origin of the number, for messages."""
+    download_gib: float | None = None
+    """The size of the files that a server fetches, in 2³⁰ bytes; `None`: not known."""
+    quantized: bool = False
+    """Whether the weights are already quantized in the repository."""
+    architecture: Architecture | None = None
+    """The model's architecture; `None`: its repository does not say, or the token cannot read it."""
 
 
 class WeightsUnknownError(HubError):
@@ -73,19 +89,56 @@ def weighed_repository(
 ) -> ModelRepository | None:
     """Return the repository whose weights a container loads: the one of its server's options, or else of the model;
     `None`: it is not on the Hub, or not known."""
-    given = None if loaded.model is None else loaded.model.partition(":")[0]  # llama.cpp adds `:` and a file
+    given = loaded.model
     if given is None and model is not None:
         given = model.hub_repo or model.name
-    if given is None or is_folder(given) or given.count("/") != 1 or "$" in given:
+    if given is None:
+        return None
+    for prefix in _HUB_PREFIXES:
+        given = given.removeprefix(prefix)
+    repo, _, quantization = given.partition(":")
+    if is_folder(repo) or repo.count("/") != 1 or "$" in given:
         return None
     return ModelRepository(
-        repo=given, revision=loaded.revision, token=hub_token(environment), site=own_site(environment)
+        repo=repo,
+        revision=loaded.revision,
+        token=hub_token(environment),
+        site=own_site(environment),
+        file=loaded.file or quantization or None,
     )
+
+
+def remembered(weigh: Weigh) -> Weigh:
+    """Return a function like `weigh` that asks only once about each repository."""
+    found: dict[tuple[str, str | None, str | None], Weights | None] = {}
+
+    def weigh_once(wanted: ModelRepository) -> Weights | None:
+        key = (wanted.repo, wanted.revision, wanted.file)
+        if key not in found:
+            found[key] = weigh(wanted)
+        return found[key]
+
+    return weigh_once
+
+
+def loaded_gib(weights: Weights, loaded: Loaded) -> float:
+    """Return the size of the weights as the server loads them, in GiB."""
+    if weights.quantized or loaded.quantize is None:
+        return weights.gib
+    if loaded.quantize == "bitsandbytes" and loaded.server is not None and loaded.server.name != "TGI":
+        return weights.gib * _FOUR_BITS
+    return weights.gib * _QUANTIZED_WHILE_LOADING.get(loaded.quantize, 1.0)
+
+
+def size_is_known(weights: Weights, loaded: Loaded) -> bool:
+    """Whether the size of the weights as the server loads them is known."""
+    known = (None, *_QUANTIZED_WHILE_LOADING, *_QUANTIZED_BEFORE)
+    return weights.quantized or loaded.quantize in known
 
 
 def needed_gib(weights: Weights, loaded: Loaded) -> float:
     """Return the least GPU memory that serving needs, in GiB."""
-    return weights.gib * _QUANTIZED_WHILE_LOADING.get(loaded.quantize or "", 1.0) * ROOM
+    return loaded_gib(weights, loaded) * ROOM
 
 
 def gpu_gib(offer: Offer, loaded: Loaded) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from infra.planning import ModelRepository, Weigh
+from infra.planning import ModelRepository
 from infra.preflight.aws_errors import aws_failures
 
 AwsClient = Callable[[str, str], Any]
@@ -19,7 +19,8 @@ answers for it; `None`: DNS did not answer."""
 CaaRecords = Callable[[str], Sequence[tuple[str, str]] | None]
 """The CAA records that DNS has for a domain, as (tag, value); empty: none; `None`: DNS did not answer."""
 CheckAccess = Callable[[ModelRepository], None]
-"""Asks the Hub whether the token of a repository may read its files (`None`: everybody may). Raises `HubError`."""
+"""Asks the Hub whether the token of a repository may read its files (`None`: everybody may), and whether it has the
+revision. Raises `HubError`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,6 @@ class Clients:
     name_servers: NameServers
     caa: CaaRecords
     check_access: CheckAccess
-    weigh: Weigh
 
 
 def real_clients(environment: Mapping[str, str], *, profile: str | None = None) -> Clients:
@@ -40,7 +40,7 @@ def real_clients(environment: Mapping[str, str], *, profile: str | None = None) 
         environment: the caller's environment, for `HF_ENDPOINT` and the like.
         profile: the AWS profile of the stack (`aws:profile`); `None`: the caller's profile.
     """
-    from infra.planning.hub_weights import access_on_hub, weigh_on_hub
+    from infra.planning.hub_weights import access_on_hub
     from infra.preflight.name_servers import ask_caa, ask_name_servers
 
     return Clients(
@@ -48,7 +48,6 @@ def real_clients(environment: Mapping[str, str], *, profile: str | None = None) 
         name_servers=ask_name_servers,
         caa=ask_caa,
         check_access=access_on_hub(environment),
-        weigh=weigh_on_hub(environment),
     )
 
 

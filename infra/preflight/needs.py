@@ -49,7 +49,9 @@ class Need:
 
 def needs(plan: ServicePlan) -> tuple[Need, ...]:
     """Return a need for each quota that could serve the plan. The needs of one way of buying are alternatives,
-    cheapest first."""
+    cheapest first. A Capacity Block has its own quota, and the account has bought it already."""
+    if plan.reservation is not None and plan.reservation.capacity_block:
+        return ()
     first, full = _counts(plan, max(1, plan.replicas.minimum)), _counts(plan, at_most(plan))
     found: list[Need] = []
     for bought in ("on-demand", "spot"):

@@ -35,6 +35,8 @@ class Awaited:
     boot_timeout: int
     """Seconds that a replica has to become healthy."""
     on_failure: Literal["stop", "keep"]
+    capacity_timeout: int | None = None
+    """Seconds that the first instance has to start; `None`: `boot_timeout`."""
 
 
 @dataclass(frozen=True, kw_only=True)

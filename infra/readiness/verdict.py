@@ -33,7 +33,7 @@ class Judge:
         self._failing_since: dict[str, float] = {}
         self._old_activities: frozenset[str] | None = None
         self._followed: str | None = None
-        self._deadline = began + awaited.boot_timeout
+        self._deadline = began + (awaited.capacity_timeout or awaited.boot_timeout)
         self._started: dict[str, Replica] = {}
         self._causes: dict[str, State] = {}
 
@@ -81,7 +81,7 @@ class Judge:
                     step=state.step,
                 )
         if not live:
-            return self._taken_away(seen) or self._never_started(seen, within)
+            return self._taken_away(seen) or self._never_started(seen)
         steps = {state.instance: state.step for state in seen.states}
         replica = live[0]
         step = steps.get(replica.instance)
@@ -174,7 +174,8 @@ class Judge:
             instance=list(self._started)[-1],
         )
 
-    def _never_started(self, seen: Seen, within: str) -> Failure:
+    def _never_started(self, seen: Seen) -> Failure:
+        within = f"within {in_time(self._awaited.capacity_timeout or self._awaited.boot_timeout)}"
         group, refresh, wanted = seen.group, seen.refresh, self._awaited.version
         failed = [activity for activity in seen.activities if activity.failed and activity.ends is None]
         if failed:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from commands.in_process import PROJECT, Program, Run, StackConfig, run
+from commands.in_process import Program, Run, StackConfig, run
 from commands.program_monitor import STACK_REFERENCE, Call, Refused, Registration
 from commands.property_values import (
     UNKNOWN,
@@ -24,6 +24,7 @@ from commands.property_values import (
     holds,
     without_secrets_marked,
 )
+from infra.configuration.names import PROJECT
 from tests.aws.planting import Planted, plant
 from tests.aws.standin import Cloud, sdk
 from tests.aws.standin.checking import DYNAMIC, known

@@ -18,6 +18,7 @@ SIGNALLED = ("--parent", "123")
     ("lines", "first_process", "signalled"),
     [
         pytest.param(COMMANDS, "sh", [SIGNALLED], id="a shell"),
+        pytest.param("shell: bash\n" + COMMANDS, "bash", [SIGNALLED], id="another shell"),
         pytest.param(COMMANDS, "serve", [], id="the server itself, which the shell became"),
         pytest.param("entrypoint: [sh, -e]\n" + COMMANDS, "sh", [], id="a shell that is not interactive"),
         pytest.param("", "sh", [], id="the image's own command"),

@@ -67,6 +67,7 @@ def test_the_same_plan_makes_the_same_bytes_without_time_or_name_of_a_system(exa
 
 WITH_EVERYTHING = EVERYTHING.replace("resources: {gpu: 24GB, shm_size: 1.5GB}\n", "") + (
     "probes: [{type: http, url: /health}, {type: http, url: /ready, method: post}]\n"
+    "utilization_policy: {min_gpu_utilization: 10, time_window: 1h}\n"
 )
 
 
@@ -91,7 +92,8 @@ def test_a_script_has_only_the_parts_that_its_plan_calls() -> None:
         for lines in ("", WITH_EVERYTHING)
     ]
     assert functions[1] - functions[0] == {
-        "await_probe", "await_probes", "close_door", "door", "log_in", "log_in_by_role", "refused_by_ecr",
+        "await_probe", "await_probes", "close_door", "door", "end_service", "log_in", "log_in_by_role",
+        "refused_by_ecr", "watch_utilization",
     }  # fmt: skip
     ecr = planned(service=SERVICE.replace("registry.example.com", "123456789012.dkr.ecr.us-east-1.amazonaws.com"))
     assert "log_in_by_role()" in written(ecr)

@@ -9,8 +9,7 @@ import pytest
 from commands.plan.arguments import read_arguments as plan_arguments
 from commands.smoke.arguments import read_arguments as smoke_arguments
 from infra.configuration.options import option_words
-from tests.readme.markdown import links, read
-from tests.support.processes import ROOT
+from tests.readme.markdown import read
 
 
 def test_every_flag_of_make_plan_is_on_its_page(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,8 +26,3 @@ def test_every_flag_of_make_smoke_is_on_its_page(capsys: pytest.CaptureFixture[s
         smoke_arguments(["--help"], {})
     flags = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
     assert {flag for flag in flags if f"`{flag}" not in read("docs/smoke.md")} == set()
-
-
-@pytest.mark.parametrize("page", ["docs/plan.md", "docs/smoke.md"])
-def test_every_link_of_a_page_leads_to_a_file(page: str) -> None:
-    assert [link for link in links(page) if "://" not in link and not (ROOT / link).exists()] == []

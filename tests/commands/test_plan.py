@@ -29,6 +29,8 @@ from infra.planning import (
 from infra.planning.hub import open_on_hub
 from infra.planning.prices import read_prices
 from tests.planning.hub_server import Repository, serve_hub
+from tests.preflight.hub import Model, safetensors, with_config
+from tests.preflight.hub import serve_hub as serve_weights
 from tests.support.processes import ROOT, python, running
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pulumi_aws")
@@ -49,6 +51,7 @@ EXAMPLES = {
         "--alarm-topic=arn:aws:sns:us-east-1:123456789012:on-call",
         "--budget=100",
     ],
+    "python": ["examples/python/serve.dstack.yml"],
     "mistral": ["examples/mistral/serve.dstack.yml", "--gpu", "24GB", "--env", "HUGGING_FACE_HUB_TOKEN=hf_unspeakable"],
     "llama-2": ["examples/llama-2/serve.dstack.yml", "--gpu", "24GB", "--spot-policy=spot", "--stack", "quantized"],
     "autoscaling": [
@@ -89,6 +92,8 @@ def test_a_variable_without_a_value_is_taken_from_the_shell(capsys: pytest.Captu
         read_arguments([CHATTY, "--env", "TOKEN"], {})
     said = "make plan: error: argument --env: TOKEN is not set in this shell; write --env TOKEN=value"
     assert capsys.readouterr().err.splitlines()[-1] == said
+    given = read_arguments([CHATTY, "--secret", "s=1", "--secret", "TOKEN"], {"TOKEN": "hf_unspeakable"}).settings
+    assert given == {"secrets": Secret('["s=1", "TOKEN=hf_unspeakable"]')}
 
 
 def test_a_gateway_is_assumed_where_the_service_may_run() -> None:
@@ -214,6 +219,36 @@ def test_a_model_is_weighed_once() -> None:
 
     plan_configuration(CHATTY, {}, stack=None, environment={}, resolve=unresolved, weigh=weigh, stage=lambda _: None)
     assert asked == ["mistralai/Mistral-7B-Instruct-v0.1"], "the program is given what the plan found"
+
+
+def test_the_plan_says_what_fits_by_the_hub_s_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "hidden_size": 4096,
+        "max_position_embeddings": 131072,
+    }
+    path = tmp_path / "serve.dstack.yml"
+    path.write_text(
+        "type: service\nname: a-run\nimage: vllm/vllm-openai\nport: 8000\n"
+        "commands: [vllm serve owner/model --max-model-len 8192]\nresources: {gpu: 'L4:1'}\n"
+    )
+    with serve_weights() as hub:
+        hub.models["owner/model"] = Model(with_config(safetensors(BF16=8_030_261_248)), config=config)
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        assert main([str(path)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "owner/model has 15.0 GiB of weights (from 8.0 billion parameters). By estimate, L4:24GB has room for 1 to 4 "
+        "sequences of full length (8,192 tokens)."
+    ) in said
+    assert [question.partition("?")[0] for question in hub.asked] == [
+        "/api/models/owner/model",
+        f"/owner/model/resolve/{'0' * 40}/config.json",
+    ]
 
 
 def test_what_the_hub_refuses_is_wrong_here_too(

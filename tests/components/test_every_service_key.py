@@ -80,8 +80,31 @@ availability_zones: [us-east-1b, us-east-1z]
 instance_types: [g5.12xlarge, g6.12xlarge, g6.xlarge]
 spot_policy: auto
 max_price: 5.6721
+stop_duration: 7m
+utilization_policy: {{min_gpu_utilization: 7, time_window: 15m}}
+retry: {{on_events: [no-capacity, interruption, error], duration: 2h}}
 tags: {{Name: x, cost-center: 7.5}}
 """
+WITHOUT_IMAGE = """
+type: service
+name: base
+python: 3.10
+nvcc: true
+shell: /usr/bin/zsh
+commands: ['x ${{ env.P }} $A']
+env: {A: 'hf_${{ secrets.s }}', P: plain}
+port: 8000
+gateway: other
+strip_prefix: false
+reservation: cr-0123456789abcdef0
+instance_types: [g6.xlarge]
+availability_zones: [us-east-1b]
+replicas: 2..5
+scaling: {metric: rps, target: 1}
+schedule: {cron: ['30 20 * * fri,sat', '0 0 1 jan *']}
+"""
+ENDS = WITHOUT_IMAGE.replace("name: base", "name: ends").replace(", '0 0 1 jan *'", "") + "max_duration: 10h\n"
+DOCKER = "type: service\nname: dind\ndocker: true\ncommands: [docker ps]\nport: 80\ngateway: other\n"
 TESTED_ELSEWHERE = {"type", "backends", "regions", "configuration", "preflight", "alarm_email"}
 """What makes nothing, and decides what is refused: test_refusals. Whom alarms tell: test_alarms."""
 
@@ -89,8 +112,13 @@ TESTED_ELSEWHERE = {"type", "backends", "regions", "configuration", "preflight",
 def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
     account = _account(tmp_path)
     made = account.up("run", {"configuration": account.written("serve.yml", SERVICE)})
+    secrets = {"secrets": {"s": "s3cret"}}
+    base = account.up("base", {"configuration": account.written("base.yml", WITHOUT_IMAGE)}, secrets=secrets)
+    ending = account.up("ends", {"configuration": account.written("ends.yml", ENDS)}, secrets=secrets)
+    dind = account.up("dind", {"configuration": account.written("dind.yml", DOCKER)})
     record = item(made.one("aws:dynamodb/tableItem:TableItem", "sg-9--x-run"))["record"]
     boot, group = _Boot(made), _group(made)
+    waits = made.one("pulumi-python:dynamic:Resource", "sg-9--x-readiness").inputs
     ends: dict[str, Any] = {
         "name": (record["run"], made.exports["url"]),
         "image": boot["IMAGE"],
@@ -108,10 +136,22 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
         "scaling": _scaling(made),
         "probes": made.one("aws:lb/targetGroup:TargetGroup").inputs["healthCheck"],
         "rate_limits": record["rate_limits"],
-        "registry_auth, env": _parameters(made),
+        "registry_auth, env": {key: value for key, value in _parameters(made).items() if key != "group-name"},
         "availability_zones": len(group["vpcZoneIdentifiers"]),
         "spot_policy, max_price": group["mixedInstancesPolicy"]["instancesDistribution"],
         "tags": {name: value for name, value in tags_of_all(made).items() if not name.startswith("servestack:")},
+        "stop_duration": made.one("aws:lb/targetGroup:TargetGroup").inputs["deregistrationDelay"],
+        "retry": waits["capacity_timeout"],
+        "utilization_policy": (boot["LEAST_UTILIZATION"], boot["UTILIZATION_WINDOW"], _parameters(made)["group-name"]),
+        "nvcc": _Boot(base)["IMAGE"],
+        "shell": _Boot(base)["RUN_OPTIONS"],
+        "python, commands, env": _Boot(base)["ARGUMENTS"],
+        "env (secrets)": _parameters(base),
+        "docker": (_Boot(dind)["IMAGE"], _Boot(dind)["RUN_OPTIONS"], _Boot(dind)["ARGUMENTS"]),
+        "strip_prefix": item(base.one("aws:dynamodb/tableItem:TableItem", "base-run"))["record"]["strip_prefix"],
+        "reservation": (_reserved(base), _group(base).get("mixedInstancesPolicy")),
+        "schedule": (_sizes(base), _scheduled(base)),
+        "schedule, max_duration": (_sizes(ending), _scheduled(ending)),
     }
     assert ends == {
         "name": ("sg-9--x", "https://sg-9--x.example.com"),
@@ -183,8 +223,39 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
             "spotMaxPrice": "5.6721",
         },
         "tags": {"Name": "x", "cost-center": "7.5"},
+        "stop_duration": 420,
+        "retry": 7200,
+        "utilization_policy": (["7"], ["900"], made.made(made.one("aws:autoscaling/group:Group")).outputs["name"]),
+        "nvcc": ["dstackai/base:0.16-devel-ubuntu24.04"],
+        "shell": ["--tty", "--entrypoint", "/usr/bin/zsh"],
+        "python, commands, env": [
+            "-i",
+            "-c",
+            "export DSTACK_VENV_DIR=/dstack/venv"
+            " && sudo install --directory --owner $(id -u) --group $(id -g) $DSTACK_VENV_DIR"
+            " && { UV_PYTHON_INSTALL_DIR=/opt/uv/python uv venv --quiet --seed --prompt dstack --python 3.10"
+            " $DSTACK_VENV_DIR --no-python-downloads 2>/dev/null"
+            " || uv venv --quiet --seed --prompt dstack --python 3.10 $DSTACK_VENV_DIR; }"
+            " && . $DSTACK_VENV_DIR/bin/activate && x plain $A",
+        ],
+        "env (secrets)": {"A": "hf_s3cret"},
+        "docker": (
+            ["dstackai/dind"],
+            ["--privileged", "--tty", "--entrypoint", "/bin/bash"],
+            ["-i", "-c", "start-dockerd && docker ps"],
+        ),
+        "strip_prefix": False,
+        "reservation": (("g6.xlarge", "cr-0123456789abcdef0", None), None),
+        "schedule": (
+            (0, 0, ["minSize", "maxSize"]),
+            {"start-0": ("30 20 * * 5,6", 2, 5, -1), "start-1": ("0 0 1 1 *", 2, 5, -1)},
+        ),
+        "schedule, max_duration": (
+            (0, 0, ["minSize", "maxSize"]),
+            {"start-0": ("30 20 * * 5,6", 2, 5, -1), "end-0": ("30 6 * * 0,6", 0, 0, 0)},
+        ),
     }
-    named = {name.partition(".")[0] for names in ends for name in names.split(", ")}
+    named = {name.partition(".")[0].partition(" ")[0] for names in ends for name in names.split(", ")}
     assert named == ServiceConfiguration.model_fields.keys() - TESTED_ELSEWHERE, "each key ends somewhere"
     assert set(ends["model"]) == ModelConfiguration.model_fields.keys() - {"type", "format"}
     assert Resources.model_fields.keys() == {"cpu", "memory", "shm_size", "gpu", "disk"}
@@ -217,11 +288,20 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
     group, waits = _group(made), made.one("pulumi-python:dynamic:Resource", "sg-9--x-readiness").inputs
     claim = made.one("pulumi-python:dynamic:Resource", "sg-9--x-model").inputs
     record = item(made.one("aws:dynamodb/tableItem:TableItem", "sg-9--x-run"))["record"]
+    base_words = {
+        "configuration": account.written("base.yml", WITHOUT_IMAGE),
+        "base_image": "a.b/c:1",
+        "capacity_block": "true",
+    }
+    base = account.up("base", base_words, secrets={"secrets": {"s": "s3cret"}})
     ends: dict[str, Any] = {
+        "base_image": _Boot(base)["IMAGE"],
+        "capacity_block": _reserved(base)[2],
+        "secrets": _parameters(base),
         "gateway": [call.arguments["name"] for call in made.run.calls if call.token.endswith("readStackOutputs")],
         "gpu, cpu, memory, instance_types": made.exports["instance_types"],
         "disk": _template(made)["blockDeviceMappings"][0]["ebs"]["volumeSize"],
-        "env": {name: value for name, value in _parameters(made).items() if not name.startswith("registry-")},
+        "env": {name: value for name, value in _parameters(made).items() if "-" not in name},
         "auth": record.get("auth"),
         "spot_policy, max_price": group["mixedInstancesPolicy"]["instancesDistribution"],
         "availability_zones": len(group["vpcZoneIdentifiers"]),
@@ -237,6 +317,9 @@ def test_every_word_of_a_service_s_stack_config_wins_and_ends_where_it_is_meant(
         "budget": made.one("aws:cloudwatch/metricAlarm:MetricAlarm", "sg-9--x-budget").inputs["threshold"],
     }
     assert ends == {
+        "base_image": ["a.b/c:1-devel-ubuntu24.04"],
+        "capacity_block": "capacity-block",
+        "secrets": {"A": "hf_s3cret"},
         "gateway": ["organization/servestack/other"],
         "gpu, cpu, memory, instance_types": "g5.12xlarge, g6e.12xlarge",
         "disk": 333,
@@ -302,3 +385,20 @@ def _scaling(made: Recording) -> dict[str, Any]:
         "down": remove["cooldown"],
         "minutes": made.one("aws:cloudwatch/metricAlarm:MetricAlarm").inputs["evaluationPeriods"],
     }
+
+
+def _reserved(made: Recording) -> tuple[Any, Any, Any]:
+    template = _template(made)
+    reservation = template["capacityReservationSpecification"]["capacityReservationTarget"]["capacityReservationId"]
+    return template["instanceType"], reservation, template.get("instanceMarketOptions", {}).get("marketType")
+
+
+def _sizes(made: Recording) -> tuple[Any, Any, Any]:
+    group = made.one("aws:autoscaling/group:Group")
+    return group.inputs["minSize"], group.inputs["maxSize"], list(group.ignore_changes)
+
+
+def _scheduled(made: Recording) -> dict[str, tuple[Any, ...]]:
+    names = ("recurrence", "minSize", "maxSize", "desiredCapacity")
+    made_of = [one.inputs for one in made.of("aws:autoscaling/schedule:Schedule")]
+    return {one["scheduledActionName"]: tuple(one[name] for name in names) for one in made_of}

@@ -248,7 +248,6 @@ def expired() -> Clients:
         name_servers=lambda domain: None,
         caa=lambda domain: None,
         check_access=lambda wanted: None,
-        weigh=lambda *_: None,  # type: ignore[arg-type, return-value]
     )
 
 

@@ -66,12 +66,7 @@ line 15, model.format
 def test_what_is_missing() -> None:
     assert (
         report("type: service\ncommands: [a]\n")
-        == """serve.dstack.yml: 2 problems
-
-line 1, image
-  found:  nothing
-  rule:   `image` is required: unlike dstack, servestack has no default image
-  remedy: add `image: ghcr.io/huggingface/text-generation-inference:latest`
+        == """serve.dstack.yml: 1 problem
 
 line 1, port
   found:  nothing
@@ -161,7 +156,7 @@ def test_a_key_like_none_other_gets_the_list() -> None:
 
 line 4, zzz
   found:  an unknown key
-  rule:   the keys here are type, name, backend, region, domain, certificate, tags
+  rule:   the keys here are type, name, backend, region, domain, certificate, instance_type, replicas, tags
   remedy: remove it, or write one of these keys"""
     )
 

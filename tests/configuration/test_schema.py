@@ -135,5 +135,7 @@ REJECTED_BY_THE_SCHEMA_ALONE = [
     "privileged: 'on'",
     "spot_policy: null",
     "resources:\n  cpu: {arch: ARM, count: 2..}",
+    "nvcc: null",
+    "docker: null",
     "name: 0x1F",
 ]

@@ -23,7 +23,7 @@ HIDDEN = "hf_hidden"
         f"env: {{A: [{HIDDEN}]}}",
         f"env: [{{A: {HIDDEN}}}]",
         f"env: {{A-B: {HIDDEN}}}",
-        f"env: {{A: '${{{{ secrets.x }}}} {HIDDEN}'}}",
+        f"env: {{A: '${{{{ secret.x }}}} {HIDDEN}'}}",
         f"env: {{A: '${{{{ {HIDDEN}'}}",
         f"envs: {{A: {HIDDEN}}}",
         f"env: {{A: !x {HIDDEN}}}",
@@ -103,6 +103,20 @@ def test_what_is_secret_in_stack_config_is_shown_in_no_report() -> None:
         )
     assert HIDDEN not in str(raised.value)
     assert {problem.where for problem in raised.value.problems} == {"stack config gpu", "stack config env.A B"}
+
+
+def test_secrets_of_stack_config_are_secret_however_they_are_set() -> None:
+    given = {"A": HIDDEN, "B": Secret(HIDDEN)}
+    for value in (
+        given,
+        Secret(json.dumps({"A": HIDDEN, "B": HIDDEN})),
+        Secret(json.dumps([f"A={HIDDEN}", f"B={HIDDEN}"])),
+    ):
+        read = read_settings({"configuration": "x", "secrets": value}, "service")
+        assert read.secrets == {"A": Secret(HIDDEN), "B": Secret(HIDDEN)}
+        assert HIDDEN not in f"{read!r} {read.model_dump_json()}"
+    with pytest.raises(ConfigurationError, match="a secret must have a value"):
+        read_settings({"configuration": "x", "secrets": Secret(json.dumps(["A"]))}, "service")
 
 
 def test_an_error_can_be_logged_with_its_cause() -> None:

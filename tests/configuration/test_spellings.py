@@ -28,13 +28,18 @@ def test_a_service_has_dstacks_defaults() -> None:
         "type": "service",
         "name": None,
         "image": "nginx",
+        "python": None,
+        "nvcc": False,
+        "docker": False,
         "entrypoint": None,
         "commands": (),
+        "shell": None,
         "env": {},
         "port": 80,
         "model": None,
         "auth": None,
         "gateway": None,
+        "strip_prefix": True,
         "resources": {
             "cpu": {"arch": None, "count": {"min": 2, "max": None}},
             "memory": {"min": 8.0, "max": None},
@@ -64,6 +69,12 @@ def test_a_service_has_dstacks_defaults() -> None:
         "instance_types": None,
         "spot_policy": "on-demand",
         "max_price": None,
+        "reservation": None,
+        "schedule": None,
+        "max_duration": None,
+        "stop_duration": None,
+        "retry": None,
+        "utilization_policy": None,
         "tags": {},
     }
 
@@ -314,6 +325,8 @@ backend: aws
 region: us-east-1
 domain: llm.example.com
 certificate: {{type: acm, arn: "{arn}"}}
+instance_type: t3.large
+replicas: 2
 tags: {{team: llm}}
 """
     assert gateway(text).model_dump() == {
@@ -323,6 +336,8 @@ tags: {{team: llm}}
         "region": "us-east-1",
         "domain": "llm.example.com",
         "certificate": {"type": "acm", "arn": arn},
+        "instance_type": "t3.large",
+        "replicas": 2,
         "tags": {"team": "llm"},
     }
 

@@ -134,6 +134,19 @@ def test_dots_that_climb_nowhere_go_through_untouched(served: Bench) -> None:
         assert served.tgi.asked[-1].path == path
 
 
+def test_a_run_that_keeps_its_prefix_gets_the_whole_path(bench: Bench) -> None:
+    bench.register(bench.service(model=None) | {"strip_prefix": False})
+    bench.serve(domain="example.com")
+    for path in ("/services/run/a%2Fb?q=%20", "/services/run/"):
+        httpx.get(f"{bench.url}{path}")
+        asked = bench.tgi.asked[-1]
+        assert (asked.path, asked.header("x-forwarded-prefix")) == (path, None)
+    httpx.get(f"{bench.url}/services/run")
+    assert bench.tgi.asked[-1].path == "/services/run/"
+    httpx.get(f"{bench.url}/a", headers={"host": "run.example.com"})
+    assert bench.tgi.asked[-1].path == "/a"
+
+
 def test_two_hosts_are_refused(served: Bench) -> None:
     found = exchange(served, b"GET / HTTP/1.1\r\nHost: run.example.com\r\nHost: closed.example.com\r\n\r\n")
     assert found.startswith(b"HTTP/1.1 400 ")

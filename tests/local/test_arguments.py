@@ -9,7 +9,7 @@ from tests.support.processes import ROOT
 
 
 def test_the_issues_own_line_is_read_whole() -> None:
-    line = "a.yml b.yml --port 8123 --gpu 24GB --env A=1 --env B --auth --upstream http://127.0.0.1:3000/"
+    line = "a.yml b.yml --port 8123 --gpu 24GB --env A=1 --env B --secret s=1 --secret T --auth --upstream http://127.0.0.1:3000/"
     assert read_arguments(line.split()) == Arguments(
         configurations=("a.yml", "b.yml"),
         port=8123,
@@ -19,6 +19,7 @@ def test_the_issues_own_line_is_read_whole() -> None:
         docker=False,
         stand_in=None,
         env=("A=1", "B"),
+        secrets=("s=1", "T"),
         settings=(("gpu", "24GB"),),
     )
 
@@ -33,6 +34,7 @@ def test_one_configuration_and_nothing_else_means_port_8000_and_the_stand_in() -
         docker=False,
         stand_in=None,
         env=(),
+        secrets=(),
         settings=(),
     )
 

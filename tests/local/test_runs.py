@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.configuration import Secret
 from infra.planning.chat_template import ModelRepository
 from infra.planning.repository import HubError
 from local.arguments import read_arguments
@@ -135,6 +136,17 @@ def test_a_bare_variable_takes_the_callers_value_and_is_missed_when_there_is_non
     )
     (run,) = plan_runs(read_arguments([str(path)]), environment={"TOKEN_OF_MINE": "v"}, resolve=_asks_nothing)
     assert dict(run.plan.container.environment)["TOKEN_OF_MINE"].reveal() == "v"  # pyright: ignore
+
+
+def test_a_secret_is_given_with_its_value_or_by_the_name_that_the_shell_knows(tmp_path: Path) -> None:
+    path = tmp_path / "serve.dstack.yml"
+    path.write_text(f"{NGINX}env:\n  - A=${{{{ secrets.one }}}}-${{{{ secrets.TWO }}}}\n")
+    line = [str(path), "--secret", "one=1", "--secret", "TWO"]
+    (run,) = plan_runs(read_arguments(line), environment={"TWO": "2"}, resolve=_asks_nothing)
+    assert dict(run.plan.container.environment)["A"] == Secret("1-2")
+    report = _refused(str(path), "--secret", "one=1")
+    assert "TWO is not a secret in stack config" in report
+    assert "a secret must have a value" in _refused(*line[:3], "--secret", "TWO")
 
 
 def _planned(*line: str) -> tuple[PlannedRun, ...]:

@@ -12,6 +12,7 @@ from infra.configuration import Secret
 from infra.planning.known_servers import SERVERS
 from infra.planning.model_server import Loaded, loaded_model
 from infra.planning.plan import Container
+from infra.planning.server_limits import Limits
 
 CONTAINER = Container(
     image="registry.example.com/team/image:1",
@@ -32,6 +33,11 @@ BY_NAME = {server.name: server for server in SERVERS}
 TGI = "ghcr.io/huggingface/text-generation-inference:3.3.7"
 
 
+def of_image(server: str, **values: Any) -> Loaded:
+    """Return what is read of a server in its own image, which keeps weights where the table says."""
+    return loaded(server, **{"kept": BY_NAME[server].caches or None, **values})
+
+
 def read(line: str = "", *, image: str = CONTAINER.image, port: int = 8000, **environment: str | Secret) -> Loaded:
     """Return what is read from a command line of a shell."""
     container = dataclasses.replace(CONTAINER, image=image, port=port, environment=tuple(environment.items()))
@@ -42,6 +48,8 @@ def read(line: str = "", *, image: str = CONTAINER.image, port: int = 8000, **en
 
 def loaded(server: str | None, model: str | None = None, **values: Any) -> Loaded:
     defaults: dict[str, Any] = {"revision": None, "quantize": None, "gpus": None}
+    if server is not None and BY_NAME[server].memory is not None:
+        defaults["limits"] = Limits(uncertain=values.get("unread", ()))
     return Loaded(server=None if server is None else BY_NAME[server], model=model, **{**defaults, **values})
 
 
@@ -96,7 +104,7 @@ CASES: dict[str, tuple[Mapping[str, str | Secret], str, Loaded]] = {
     "vLLM on some": (
         {},
         "python3 -m vllm.entrypoints.openai.api_server --model a/b -tp 2 --pipeline-parallel-size=2 -q fp8",
-        loaded("vLLM", "a/b", quantize="fp8", gpus=4, names=("a/b",), port=8000),
+        loaded("vLLM", "a/b", quantize="fp8", gpus=4, names=("a/b",), port=8000, limits=Limits(pipeline=2)),
     ),
     "vLLM by its options": (
         {},
@@ -117,7 +125,7 @@ CASES: dict[str, tuple[Mapping[str, str | Secret], str, Loaded]] = {
     "options before the model": (
         {},
         "vllm serve --enable-prefix-caching --port 8001 --trust-remote-code a/b --max-model-len 100",
-        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8001),
+        loaded("vLLM", "a/b", gpus=1, names=("a/b",), port=8001, limits=Limits(length=100)),
     ),
     "an option that looks like a switch": (
         {},
@@ -128,6 +136,11 @@ CASES: dict[str, tuple[Mapping[str, str | Secret], str, Loaded]] = {
         {},
         "vllm serve a/b --served-model-name one two --port 8001",
         loaded("vLLM", "a/b", gpus=1, names=("one", "two"), port=8001),
+    ),
+    "adapters, which have names too": (
+        {},
+        "vllm serve a/b --lora-modules sql=/adapters/sql",
+        loaded("vLLM", "a/b", gpus=1, port=8000),
     ),
     "a name that only the machine knows": (
         {},
@@ -285,16 +298,16 @@ def test_an_entrypoint_is_read_like_a_command() -> None:
 @pytest.mark.parametrize(
     ("image", "expected"),
     [
-        (TGI, loaded("TGI", port=80)),
-        ("vllm/vllm-openai@sha256:0000", loaded("vLLM", gpus=1, port=8000)),
-        ("docker.io/lmsysorg/sglang:v0.5.5-cu126", loaded("SGLang", gpus=1, port=30000)),
-        ("ollama/ollama", loaded("Ollama", port=11434)),
-        ("ghcr.io/ggml-org/llama.cpp:server-cuda", loaded("llama.cpp", port=8080)),
-        ("nvcr.io/nim/meta/llama3-8b-instruct:latest", loaded("NIM", port=8000)),
-        ("nvcr.io/nvidia/tritonserver:25.06-py3", loaded("Triton", port=8000)),
-        ("ghcr.io/huggingface/text-embeddings-inference:89-1.8", loaded("TEI", gpus=1, port=80)),
-        ("openmmlab/lmdeploy:latest", loaded("LMDeploy", gpus=1, port=23333)),
-        ("ghcr.io/theroyallab/tabbyapi:latest", loaded("TabbyAPI", port=5000)),
+        (TGI, of_image("TGI", port=80)),
+        ("vllm/vllm-openai@sha256:0000", of_image("vLLM", gpus=1, port=8000)),
+        ("docker.io/lmsysorg/sglang:v0.5.5-cu126", of_image("SGLang", gpus=1, port=30000)),
+        ("ollama/ollama", of_image("Ollama", port=11434)),
+        ("ghcr.io/ggml-org/llama.cpp:server-cuda", of_image("llama.cpp", port=8080)),
+        ("nvcr.io/nim/meta/llama3-8b-instruct:latest", of_image("NIM", port=8000)),
+        ("nvcr.io/nvidia/tritonserver:25.06-py3", of_image("Triton", port=8000)),
+        ("ghcr.io/huggingface/text-embeddings-inference:89-1.8", of_image("TEI", gpus=1, port=80)),
+        ("openmmlab/lmdeploy:latest", of_image("LMDeploy", gpus=1, port=23333)),
+        ("ghcr.io/theroyallab/tabbyapi:latest", of_image("TabbyAPI", port=5000)),
         ("registry.example.com:5000/team/vllm-openai-extra:1", loaded(None)),
     ],
 )
@@ -303,14 +316,91 @@ def test_without_a_command_line_the_image_says_which_server_runs(image: str, exp
 
 
 def test_the_variables_of_a_server_s_own_image_are_known() -> None:
-    assert read("text-generation-launcher --port $PORT", image=TGI) == loaded("TGI", port=80)
-    assert read("text-generation-launcher", image=TGI) == loaded("TGI", port=80)
-    assert read("ollama serve", image="ollama/ollama") == loaded("Ollama", port=11434)
+    assert read("text-generation-launcher --port $PORT", image=TGI) == of_image("TGI", port=80)
+    assert read("text-generation-launcher", image=TGI) == of_image("TGI", port=80)
+    assert read("ollama serve", image="ollama/ollama") == of_image("Ollama", port=11434)
 
 
 def test_a_command_line_that_is_not_a_known_server_hides_the_image_s() -> None:
     assert read("./start.sh", image=TGI, MODEL_ID="a/b") == loaded(None, "a/b", others=("./start.sh",))
     assert read("python -m sglang.launch_server --model a/b", image=TGI).server is BY_NAME["SGLang"]
+
+
+LIMITS: dict[str, tuple[str, Limits]] = {
+    "vLLM": (
+        "vllm serve a/b --max-model-len 32k --max-num-seqs=16 --gpu-memory-utilization .8 --kv-cache-dtype fp8 -pp 2",
+        Limits(length=32_000, sequences=16, share=0.8, cache_type="fp8", pipeline=2),
+    ),
+    "a length that vLLM chooses": ("vllm serve a/b --max-model-len auto", Limits(fits_length=True)),
+    "larger units": ("vllm serve a/b --max-model-len 1M", Limits(length=1_048_576)),
+    "no numbers": (
+        "vllm serve a/b --max-model-len long --max-num-seqs 0 --gpu-memory-utilization 90%",
+        Limits(),
+    ),
+    "weights in main memory": ("vllm serve a/b --cpu-offload-gb 10", Limits(uncertain=("--cpu-offload-gb",))),
+    "a larger type": ("vllm serve a/b --dtype float32", Limits(uncertain=("--dtype float32",))),
+    "a number of GPUs that only the machine knows": ("vllm serve a/b -tp $GPUS", Limits(uncertain=("$GPUS",))),
+    "all GPUs of the machine": ("vllm serve a/b -tp ${DSTACK_GPUS_NUM}", Limits()),
+    "a share that only the machine knows": (
+        "vllm serve a/b --gpu-memory-utilization $SHARE",
+        Limits(uncertain=("--gpu-memory-utilization $SHARE",)),
+    ),
+    "SGLang": (
+        "sglang serve --model-path a/b --context-length 4096 --max-running-requests 8 --mem-fraction-static 0.9 --pp 2",
+        Limits(length=4096, sequences=8, share=0.9, pipeline=2),
+    ),
+    "TGI by its options": (
+        "text-generation-launcher --max-total-tokens 4096 --cuda-memory-fraction 0.5 --kv-cache-dtype fp8_e5m2",
+        Limits(length=4096, share=0.5, cache_type="fp8_e5m2"),
+    ),
+    "TGI by its variables": (
+        "MAX_TOTAL_TOKENS=4096 CUDA_MEMORY_FRACTION=0.5 text-generation-launcher",
+        Limits(length=4096, share=0.5),
+    ),
+    "LMDeploy": (
+        "lmdeploy serve api_server a/b --session-len 4096 --cache-max-entry-count 0.5 --quant-policy 8",
+        Limits(length=4096, share=0.5, cache_type="8"),
+    ),
+    "TensorRT-LLM": (
+        "trtllm-serve a/b --max_seq_len 4096 --max_batch_size 8 --kv_cache_free_gpu_memory_fraction 0.5",
+        Limits(length=4096, sequences=8, share=0.5),
+    ),
+    "a server of whose memory nothing is known": ("llama-server -m a --ctx-size 100", Limits()),
+}
+
+
+@pytest.mark.parametrize(("line", "limits"), LIMITS.values(), ids=LIMITS)
+def test_the_options_say_how_much_memory_the_server_takes(line: str, limits: Limits) -> None:
+    assert read(line).limits == limits
+
+
+@pytest.mark.parametrize(
+    ("image", "line", "environment", "folders"),
+    [
+        ("vllm/vllm-openai", "vllm serve a/b", {}, ("/root/.cache/huggingface",)),
+        ("vllm/vllm-openai", "vllm serve a/b --download-dir /models", {}, ("/models",)),
+        ("vllm/vllm-openai", "vllm serve a/b --download-dir $PLACE", {}, None),
+        ("vllm/vllm-openai", "vllm serve a/b", {"HF_HOME": "/cache"}, ("/cache",)),
+        ("vllm/vllm-openai", "vllm serve a/b", {"HF_HOME": Secret("/cache")}, None),
+        ("vllm/vllm-openai", "vllm serve a/b $OPTIONS", {}, None),
+        ("team/image", "vllm serve a/b", {}, None),
+        (TGI, "", {}, ("/data",)),
+        ("ollama/ollama", "", {"OLLAMA_MODELS": "/models"}, ("/models",)),
+        ("nvcr.io/nim/meta/llama3-8b-instruct", "", {}, ("/opt/nim/.cache",)),
+        ("nvcr.io/nvidia/tritonserver", "", {}, None),
+    ],
+)
+def test_the_folder_in_which_a_server_keeps_weights_is_known(
+    image: str, line: str, environment: Mapping[str, str | Secret], folders: tuple[str, ...] | None
+) -> None:
+    assert read(line, image=image, **environment).kept == folders
+
+
+def test_nim_answers_to_the_names_of_its_variable() -> None:
+    image = "nvcr.io/nim/meta/llama3-8b-instruct"
+    assert read(image=image).names is None
+    assert read(image=image, NIM_SERVED_MODEL_NAME="one, two").names == ("one", "two")
+    assert read(image=image, NIM_SERVED_MODEL_NAME=Secret("one")).names is None
 
 
 def test_a_name_means_a_server_once() -> None:

@@ -59,7 +59,13 @@ def test_the_health_check_fits_the_server(name: str, path: str, origin: str) -> 
                 "forwards its port there. To need no forwarding, add --host 0.0.0.0 to the command of SGLang.",
             ),
         ),
-        ("ollama", ()),
+        (
+            "ollama",
+            (
+                "Ollama keeps weights in /root/.ollama, which is not on a volume, so the container fetches them again "
+                "whenever it starts: add /var/lib/weights:/root/.ollama to volumes.",
+            ),
+        ),
         (
             "vllm-continuation",
             (

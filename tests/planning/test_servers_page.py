@@ -1,34 +1,109 @@
-"""The page about model servers has the table of the program."""
+"""The page about model servers has the tables of the program."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pytest
+
 from infra.planning.known_servers import SERVERS
+from infra.planning.server_memory import Setting
 from infra.planning.servers import LOCAL, Server
 
 PAGE = Path(__file__).parents[2] / "docs/servers.md"
+NAMES = {"own": "its own names", "any": "any name", "varies": "not known"}
 
 
-def row(server: Server) -> str:
+def servers() -> str:
+    head = ("server", "command", "port", "listens", "health path", "OpenAI API")
+    return table(head, ([*cells] for cells in map(server_row, SERVERS)))
+
+
+def server_row(server: Server) -> Sequence[str]:
     health = f"`{server.health}`"
     if server.model_health is not None:
         health += f", `{server.model_health.format(model='<model>')}`"
-    cells = (
+    return (
         server.name,
-        ", ".join(f"`{' '.join(words)}`" for words in [*server.programs, *(("python -m", m) for m in server.modules)])
-        or "its image",
+        code([*map(" ".join, server.programs), *(f"python -m {module}" for module in server.modules)]) or "its image",
         f"`{server.port}`"
         + ("" if "PORT" not in server.image_variables else f", in its image `{server.image_variables['PORT']}`"),
         listens(server),
         health,
         "none" if server.prefix is None else f"`{server.prefix}`",
-        "one GPU" if server.spread == "one" else "all GPUs",
-        ", ".join(f"`{path}`" for path in server.caches) or "none",
-        {"own": "its own names", "any": "any name", "varies": "not known"}[server.names],
     )
-    return f"| {' | '.join(cells)} |"
+
+
+def models() -> str:
+    head = (
+        "server",
+        "a model is on",
+        "option for GPUs",
+        "weights",
+        "option for the folder",
+        "answers to",
+        "option for names",
+    )
+    return table(
+        head,
+        (
+            [
+                server.name,
+                "one GPU" if server.spread == "one" else "all GPUs",
+                code([*(names[0] for names in server.parallel), *server.parallel_variables]) or "none",
+                code(server.caches) or "none",
+                (server.caches and code([*server.cache_options, *server.cache_variables])) or "none",
+                NAMES[server.names],
+                code([*server.name_options[:1], *server.name_variables]) or "none",
+            ]
+            for server in SERVERS
+        ),
+    )
+
+
+def memory() -> str:
+    head = ("server", "length of sequences", "number of sequences", "share of the memory", "type of the cache")
+    return table(
+        head,
+        (
+            [
+                server.name,
+                setting(server.memory.length),
+                setting(server.memory.sequences),
+                f"{setting(server.memory.share)}, by default {server.memory.default_share:g}"
+                + (" of what the weights leave" if server.memory.share_of == "free" else ""),
+                setting(server.memory.cache_type),
+            ]
+            for server in SERVERS
+            if server.memory is not None
+        ),
+    )
+
+
+def metrics() -> str:
+    head = ("server", "path", "running", "waiting", "finished requests", "generated tokens")
+    return table(
+        head,
+        (
+            [server.name, f"`{told.path}`", *map(named, (told.running, told.waiting, told.requests, told.tokens))]
+            for server in SERVERS
+            if (told := server.metrics) is not None
+        ),
+    )
+
+
+def named(metric: str | None) -> str:
+    return "none" if metric is None else f"`{metric}`"
+
+
+def setting(one: Setting) -> str:
+    return code([*one.options[:1], *one.variables]) or "none"
+
+
+def code(texts: Iterable[str]) -> str:
+    return ", ".join(f"`{text}`" for text in texts)
 
 
 def listens(server: Server) -> str:
@@ -37,44 +112,21 @@ def listens(server: Server) -> str:
     return "127.0.0.1" + (", in its image everywhere" if server.host_variables else "")
 
 
-def table() -> str:
-    head = (
-        "server",
-        "command",
-        "port",
-        "listens",
-        "health path",
-        "OpenAI API",
-        "a model is on",
-        "weights",
-        "answers to",
-    )
-    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *map(row, SERVERS)])
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n".join(lines)
 
 
-def metrics_table() -> str:
-    head = ("server", "path", "running", "waiting", "finished requests", "generated tokens")
-    rows = [
-        (server.name, f"`{told.path}`", *map(named, (told.running, told.waiting, told.requests, told.tokens)))
-        for server in SERVERS
-        if (told := server.metrics) is not None
-    ]
-    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(row)} |" for row in rows)])
-
-
-def named(metric: str | None) -> str:
-    return "none" if metric is None else f"`{metric}`"
-
-
-def between(begin: str, end: str) -> str:
+@pytest.mark.parametrize(
+    ("begin", "end", "expected"),
+    [
+        ("servers", "end", servers()),
+        ("models", "end", models()),
+        ("memory", "end", memory()),
+        ("metrics", "end metrics", metrics()),
+    ],
+)
+def test_the_page_has_the_table(begin: str, end: str, expected: str) -> None:
     found = re.search(rf"<!-- {begin} -->\n(.*?)\n?<!-- {end} -->", PAGE.read_text(), re.DOTALL)
     assert found is not None
-    return found[1]
-
-
-def test_the_page_has_the_table_of_servers() -> None:
-    assert between("servers", "end") == table()
-
-
-def test_the_page_has_the_table_of_metrics() -> None:
-    assert between("metrics", "end metrics") == metrics_table()
+    assert found[1] == expected

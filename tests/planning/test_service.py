@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 import gateway_lambda.registry.record as registry
 from gateway_lambda.registry.record import Model, ModelClaim, Service
@@ -311,6 +312,23 @@ def test_a_gateway_is_planned_with_its_defaults() -> None:
         preflight=True,
         notes=(),
     )
+
+
+def test_dstack_s_sizes_of_a_gateway_s_instance_are_noted() -> None:
+    made = gateway(f"{GATEWAY}name: inference\ndomain: example.com\ninstance_type: t3.large\nreplicas: 2\n")
+    assert made.notes == (
+        "instance_type: the gateway is a function, not an instance (t3.large). AWS runs as many copies of it as "
+        "requests need; memory_size in stack config is the size of one.",
+        "replicas: the gateway is a function, and AWS runs more than 2 copies of it if requests need them, in several "
+        "availability zones.",
+    )
+    assert gateway(f"{GATEWAY}domain: example.com\nreplicas: 1\n").notes == ()
+
+
+def test_a_domain_can_have_the_name_of_the_project() -> None:
+    made = gateway(f"{GATEWAY}domain: ${{{{ run.project_name }}}}.example.com\n")
+    project = yaml.safe_load((Path(__file__).parents[2] / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
+    assert made.domain == f"{project}.example.com"
 
 
 def test_a_gateway_without_a_name_domain_and_auth_is_planned_with_notes() -> None:

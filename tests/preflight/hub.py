@@ -1,4 +1,5 @@
-"""The two questions that preflight asks the Hub, answered on loopback as huggingface.co answers them."""
+"""The questions about a model that the plan and preflight ask the Hub, answered on loopback as huggingface.co answers
+them."""
 
 from __future__ import annotations
 
@@ -23,6 +24,8 @@ class Model:
 
     info: dict[str, Any]
     gated: bool = False
+    config: object = None
+    """Its `config.json`; `None`: it has none."""
 
 
 @dataclass
@@ -57,6 +60,11 @@ def safetensors(**parameters: int) -> dict[str, Any]:
     return {"safetensors": {"parameters": parameters, "total": sum(parameters.values())}, "siblings": []}
 
 
+def with_config(info: dict[str, Any]) -> dict[str, Any]:
+    """The same of a repository that has a `config.json` too."""
+    return {**info, "siblings": [*info["siblings"], {"rfilename": "config.json", "size": 700}]}
+
+
 def files(config: dict[str, Any] | None = None, **sizes: int) -> dict[str, Any]:
     """What it says of weights that have files alone; `_` of a name stands for its last dot."""
     siblings = [{"rfilename": ".".join(name.rsplit("_", 1)), "size": size} for name, size in sizes.items()]
@@ -82,6 +90,8 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 return self._send(failure, {})
             if token not in (None, TOKEN, OTHER_TOKEN):
                 return self._send(401, {}, {"X-Error-Message": "Invalid credentials in Authorization header"})
+            if "/resolve/" in address.path:
+                return self._config(address.path.strip("/").partition("/resolve/")[0], token)
             name, _, question = address.path.removeprefix("/api/models/").partition("/auth-check")
             checks = address.path.endswith("/auth-check")
             name, _, revision = name.partition("/revision/")
@@ -97,6 +107,12 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             if checks and model.gated and token != TOKEN:
                 return self._send(401 if token is None else 403, {}, {"X-Error-Code": "GatedRepo"})
             return self._send(200, {} if checks else {"id": name, "sha": "0" * 40, **model.info})
+
+        def _config(self, name: str, token: str | None) -> None:
+            model = hub.models[name]
+            if model.gated and token != TOKEN:
+                return self._send(401 if token is None else 403, {}, {"X-Error-Code": "GatedRepo"})
+            return self._send(200, model.config)
 
         def log_message(self, format: str, *args: object) -> None:
             """Says nothing."""

@@ -54,7 +54,7 @@ def clients(aws: Any, **changed: Any) -> Clients:
         "caa": lambda domain: None,
         "check_access": lambda wanted: None,
     }
-    return Clients(aws=aws, **{**given, "weigh": unweighed, **changed})
+    return Clients(aws=aws, **{**given, **changed})
 
 
 def one(findings: tuple[Finding, ...], topic: str) -> tuple[str, str]:

@@ -11,9 +11,10 @@ from botocore.exceptions import ClientError
 
 from gateway_lambda.registry.record import Holder, ModelClaim
 from infra.planning import read_catalog
+from infra.planning.running import Reservation
 from infra.planning.table_items import claim_item, model_item
 from infra.preflight import Finding, refuses, report, run_preflight
-from infra.preflight.needs import quotas
+from infra.preflight.needs import needs, quotas
 from tests.preflight.canned import ACCOUNT, Answers, CannedAws, Refused
 from tests.preflight.plans import PLACE, WEB, clients, one, service_plan
 
@@ -275,6 +276,15 @@ def test_what_is_not_bought_by_the_hour_counts_towards_neither_quota() -> None:
     """Capacity Blocks have quotas of their own."""
     block = {"InstanceType": "g5.48xlarge", "InstanceLifecycle": "capacity-block"}
     assert ": 64 vCPUs, 0 in use" in one(asked({"ec2.DescribeInstances": running(block)}), "GPU quota")[1]
+
+
+def test_a_capacity_block_needs_no_quota() -> None:
+    reserved = "reservation: cr-0123456789abcdef0\ninstance_types: [p5.48xlarge]\navailability_zones: [us-east-1a]\n"
+    block = dataclasses.replace(
+        service_plan(f"{WEB}{reserved}"), reservation=Reservation(id="cr-0", capacity_block=True)
+    )
+    assert needs(service_plan(f"{WEB}{reserved}")) != ()
+    assert needs(block) == ()
 
 
 def test_every_offer_counts_towards_one_quota_of_each_way_of_buying() -> None:

@@ -22,6 +22,12 @@ TGI = (
     "model: {type: chat, name: m, format: tgi, chat_template: '{{ messages }}', eos_token: '</s>'}\n"
     "resources: {gpu: 24GB}\n"
 )
+BASE = (
+    "type: service\nport: 80\npython: 3.12\nnvcc: true\ncommands: [x]\nenv: {A: '${{ secrets.token }}'}\n"
+    "resources: {gpu: 24GB}\nstrip_prefix: false\n"
+)
+UNUSED = "utilization_policy: {min_gpu_utilization: 10, time_window: 1h}\n"
+RESERVED = "reservation: cr-0123456789abcdef0\ninstance_types: [g6.xlarge]\navailability_zones: [us-east-1a]\n"
 SCALED = "replicas: 0..4\nscaling: {metric: rps, target: 2.5}\n"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000"
 IMAGE = ExistingImage(id="ami-0123456789abcdef0")
@@ -121,6 +127,11 @@ def _services() -> Iterator[Stack]:
     yield service("that tells an address", TGI, config={"alarm_email": "ops@example.com", "budget": "1000"})
     yield service("that sleeps and tells a topic", f"{TGI}{SCALED}", config={"alarm_topic": _TOPIC, "budget": "50.5"})
     yield service("that scales slowly", f"{WEB}replicas: 1..100\nscaling: {_SLOWLY}\n")
+    yield service("in the base image", BASE, secrets={"secrets": {"token": TOKEN}}, config={"base_image": "a.b/base:1"})
+    yield service("with a schedule", f"{WEB}schedule: {{cron: ['0 8 * * mon-fri', '*/30 1-3 1 * *']}}\n")
+    yield service("with a schedule that ends", f"{WEB}{SCALED}schedule: {{cron: '30 22 * * *'}}\nmax_duration: 10h\n")
+    yield service("in a reservation", f"{WEB}{RESERVED}stop_duration: 1h\nretry: true\n{UNUSED}")
+    yield service("in a Capacity Block", f"{WEB}{RESERVED}", config={"capacity_block": "true"})
     yield service("at preview", f"{TGI}{SCALED}", secrets=secret, preview=True)
 
 

@@ -28,7 +28,7 @@ AWAITED = Awaited(
     log_group="/servestack/yellow-cat-1",
     version=2,
     minimum=1,
-    roll=Roll(min_healthy_percentage=100, max_healthy_percentage=200, warmup=900),
+    roll=Roll(min_healthy_percentage=100, max_healthy_percentage=200, warmup=2100),
     port=80,
     boot_timeout=1800,
     on_failure="stop",

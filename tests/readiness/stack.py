@@ -18,13 +18,13 @@ RESOURCES: dict[str, dict[str, Any]] = {
         "arn": f"arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:0:autoScalingGroupName/{scripted.GROUP}",
         "minSize": 1,
         "targetGroupArns": [scripted.AWAITED.target_group],
-        "healthCheckGracePeriod": 1800,
+        "healthCheckGracePeriod": 300,
         "mixedInstancesPolicy": {
             "launchTemplate": {"launchTemplateSpecification": {"launchTemplateId": "lt-1", "version": "2"}}
         },
         "instanceRefresh": {
             "strategy": "Rolling",
-            "preferences": {"minHealthyPercentage": 100, "maxHealthyPercentage": 200, "instanceWarmup": "900"},
+            "preferences": {"minHealthyPercentage": 100, "maxHealthyPercentage": 200, "instanceWarmup": "2100"},
         },
     },
     LOG_GROUP: {"name": "/servestack/yellow-cat-1"},

@@ -39,6 +39,12 @@ MESSAGES = [
         None,
     ),
     (
+        "ReservationCapacityExceeded - The requested reservation does not have sufficient compatible and available "
+        "capacity for this request. Launching EC2 instance failed.",
+        "the reservation has no free instance of this type in this zone now",
+        None,
+    ),
+    (
         "Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient "
         "p5en.48xlarge capacity in the Availability Zone you requested (us-east-1a). Our system will be working on "
         "provisioning additional capacity. Launching EC2 instance failed.",

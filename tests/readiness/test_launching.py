@@ -58,6 +58,19 @@ def test_no_capacity_until_the_end_is_named_and_the_group_set_to_zero() -> None:
     assert (cloud.time, cloud.done) == (1800, ["update min=0 desired=0"])
 
 
+def test_a_wait_for_capacity_can_be_longer_than_the_time_of_a_replica() -> None:
+    cloud = Cloud([(60, launch_fails(NO_CAPACITY)), (3500, starts(A)), (5000, health(A, "healthy"))])
+    assert waits(cloud, capacity_timeout=3600)[0] == Served(instance=A, seconds=5000)
+
+
+def test_a_wait_for_capacity_ends_when_its_own_time_is_over() -> None:
+    cloud = Cloud([])
+    ended, _ = waits(cloud, capacity_timeout=600)
+    assert isinstance(ended, str)
+    assert "no instance started within 10 minutes, and Auto Scaling gives no reason" in ended
+    assert (cloud.time, cloud.done) == (600, ["update min=0 desired=0"])
+
+
 def test_a_quota_that_stays_used_up_ends_the_wait_after_three_minutes() -> None:
     cloud = Cloud([(10, launch_fails(QUOTA)), (70, launch_fails(QUOTA))])
     ended, said = waits(cloud)

@@ -153,7 +153,7 @@ def test_after_a_failed_update_the_same_one_is_tried_again() -> None:
     )
     ended, said = waits(cloud)
     assert ended == Served(instance=A, seconds=200)
-    assert cloud.done == ["resume Launch Terminate", "start refresh 100 200 900"]
+    assert cloud.done == ["resume Launch Terminate", "start refresh 100 200 2100"]
     assert said == [
         FIRST,
         "[ 0:00] roll: replicas of version 2 replace those of other versions",
@@ -178,7 +178,7 @@ def test_what_a_failed_update_has_not_yet_ended_keeps_the_same_one_from_nothing(
         suspended=["Launch", "Terminate"],
     )
     assert waits(cloud)[0] == Served(instance=B, seconds=200)
-    assert cloud.done == ["resume Launch Terminate", "start refresh 100 200 900"]
+    assert cloud.done == ["resume Launch Terminate", "start refresh 100 200 2100"]
 
 
 def test_a_refresh_that_fails_at_once_is_told_though_nobody_saw_it_going() -> None:

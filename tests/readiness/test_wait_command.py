@@ -41,9 +41,9 @@ def test_everything_to_wait_for_is_in_the_state_of_the_stack() -> None:
         ),
         (
             state({GROUP: {"minSize": 0}}),
-            "cat can have no replica at all (replicas: 0..), so there is nothing to wait for. If its "
-            "configuration has more, its group was stopped and pulumi refresh has noted that: run pulumi up --stack "
-            "cat",
+            "cat can have no replica at all (replicas: 0.., or a schedule that has not started it), so there is "
+            "nothing to wait for. If its configuration has more, its group was stopped and pulumi refresh has noted "
+            "that: run pulumi up --stack cat",
         ),
         (
             {"deployment": {"resources": [{"type": "servestack:gateway:Gateway"}]}},

@@ -115,7 +115,7 @@ def test_the_operations_that_moto_does_not_have_are_asked_as_botocore_has_them(a
 
     stubber.add_response("describe_auto_scaling_groups", *groups)
     look()
-    preferences = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 200, "InstanceWarmup": 900}
+    preferences = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 200, "InstanceWarmup": 2100}
     stubber.add_response(
         "start_instance_refresh",
         {"InstanceRefreshId": "r-1"},

@@ -19,11 +19,12 @@ The script needs these IAM permissions:
 - `logs:CreateLogStream` and `logs:PutLogEvents` on the streams of its log group; docker's awslogs driver uses them too
 - `dynamodb:PutItem` and `dynamodb:UpdateItem` on the table for the leading key `state#<run>`
 - `autoscaling:SetInstanceHealth` on its own group. Without it, a machine that is to be replaced powers off
+- with a `utilization_policy`: `autoscaling:UpdateAutoScalingGroup` on its own group
 - if the image is in ECR and has no login: `ecr:GetAuthorizationToken`, and `ecr:BatchGetImage` and
   `ecr:GetDownloadUrlForLayer` on its repository
 """
 
-from infra.planning.boot.parameters import Parameter, parameter_prefix, parameters
+from infra.planning.boot.parameters import GROUP_NAME, Parameter, parameter_prefix, parameters
 from infra.planning.boot.settings import REPLICA_PORT
 from infra.planning.boot.user_data import LARGEST_USER_DATA, UserDataTooLarge, bytes_at_most, script, user_data
 
@@ -36,6 +37,7 @@ ROOT_DEVICE = "/dev/xvda"
 
 __all__ = [
     "AMI_PARAMETER",
+    "GROUP_NAME",
     "LARGEST_USER_DATA",
     "REPLICA_PORT",
     "ROOT_DEVICE",

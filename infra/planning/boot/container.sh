@@ -56,7 +56,7 @@ tell_server() {
   local process
   if [[ ${ARGUMENTS[0]:-} != -i ]]; then return 0; fi
   process=$(timeout 20 docker inspect --format '{{.State.Pid}}' "$CONTAINER" 2>/dev/null) || return 0
-  if [[ $(cat "$ROOT/proc/$process/comm") == sh ]]; then pkill --parent "$process" || true; fi
+  if [[ $(cat "$ROOT/proc/$process/comm") == *sh ]]; then pkill --parent "$process" || true; fi
 }
 
 # explain_refusal: why `docker run` failed. Its status says little: it is also 127 when docker does not answer.

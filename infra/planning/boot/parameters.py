@@ -1,11 +1,11 @@
 """The SSM parameters of a run: SecureStrings that components create and a replica reads when its unit starts.
 
 Names: `/servestack/<table>/<run>/<NAME>` for an environment variable, `…/registry-username` and `…/registry-password`
-for the image registry, `…/probe-<number>` for a probe of the replica (names of variables have no hyphen). `<table>` is
-the registry's table. Each gateway has its own, because two gateways of an account can have runs of the same name. A
-value that does not fit into one standard parameter is written as `base64:` and its base64, cut into `<NAME>`,
-`<NAME>.1`, `<NAME>.2`, …. SSM refuses an empty value and a value with `{{`, and a standard parameter holds 4 KB
-(PutParameter's API reference).
+for the image registry, `…/probe-<number>` for a probe of the replica, `…/group-name` (names of variables have no
+hyphen). `<table>` is the registry's table. Each gateway has its own, because two gateways of an account can have runs
+of the same name. A value that does not fit into one standard parameter is written as `base64:` and its base64, cut into
+`<NAME>`, `<NAME>.1`, `<NAME>.2`, …. SSM refuses an empty value and a value with `{{`, and a standard parameter holds 4
+KB (PutParameter's API reference).
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ LARGEST_IN_USER_DATA = 1024
 """The most bytes of a plain value in user data. A larger one becomes a parameter, because user data has only 16 KB."""
 ENCODED = "base64:"
 USERNAME, PASSWORD = "registry-username", "registry-password"
+GROUP_NAME = "group-name"
+"""The parameter with the name of the Auto Scaling group, which user data cannot have: the group needs it first. Only a
+service with a `utilization_policy` has it, and its value is not secret."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,7 @@ serve() {
   printf yes >"$WORK/served"
   rm -f "$WORK/failures" "$WORK/began"
   report 'serving'
+  if [[ -n ${UTILIZATION_WINDOW:-} ]]; then watch_utilization & fi
   watch_container
   explain_end "$(container_status)" yes
 }

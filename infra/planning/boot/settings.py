@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 
 from infra.configuration import Secret
-from infra.planning.boot.parameters import PASSWORD, USERNAME, parameter_names, parameter_prefix, parameters
+from infra.planning.boot.parameters import GROUP_NAME, PASSWORD, USERNAME, parameter_names, parameter_prefix, parameters
 from infra.planning.boot.probes import PARAMETER as PROBE
 from infra.planning.boot.probes import REPLICA_PORT
 from infra.planning.boot.quoting import array, scalar
@@ -71,6 +71,7 @@ def settings(
         array("VARIABLES", exported),
         scalar("PARAMETER_PREFIX", prefix),
         array("SECRETS", [" ".join((name, *numbers)) for name, numbers in carried if numbers]),
+        *_utilization(plan),
         array("RUN_OPTIONS", [*_run_options(container), *_inline(plain)]),
         array("ARGUMENTS", container.arguments),
     ]
@@ -101,6 +102,17 @@ def _plain(plan: ServicePlan) -> dict[str, str]:
         for name, value in plan.container.environment
         if not isinstance(value, Secret) and not parameter_names(plan, name)
     }
+
+
+def _utilization(plan: ServicePlan) -> list[str]:
+    if plan.utilization is None:
+        return []
+    least, window = plan.utilization.least, plan.utilization.window
+    return [
+        scalar("LEAST_UTILIZATION", least),
+        scalar("UTILIZATION_WINDOW", window),
+        scalar("GROUP_PARAMETER", GROUP_NAME),
+    ]
 
 
 def _probe(probe: ReplicaProbe, selectors: Sequence[str]) -> str:

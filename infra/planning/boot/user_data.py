@@ -33,6 +33,7 @@ PARTS = (
     "hub",
     "disk",
     "liveness",
+    "utilization",
     "serving",
     "container",
     "gpus",
@@ -109,6 +110,8 @@ def _is_needed(part: str, plan: ServicePlan) -> bool:
     match part:
         case "probes":
             return bool(plan.probes)
+        case "utilization":
+            return plan.utilization is not None
         case "login":
             return plan.container.registry_login is not None or pulled_by_role(plan.container) is not None
         case _:

@@ -1,0 +1,55 @@
+"""Capacity Reservations and Capacity Blocks of EC2, in which replicas run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from infra.configuration import Problem, ServiceConfiguration, ServiceSettings
+from infra.planning.plan import Offer
+from infra.planning.running import Reservation
+
+
+def plan_reservation(
+    configuration: ServiceConfiguration, settings: ServiceSettings, offers: Sequence[Offer], problems: list[Problem]
+) -> Reservation | None:
+    """Return the reservation that instances run in; `None`: in none. Problems are added to `problems`.
+
+    A reservation is for one instance type in one availability zone, and the program does not ask AWS which.
+    """
+
+    def refuse(where: str, found: str, rule: str, remedy: str) -> None:
+        line = configuration.source.line((where,)) if where in ("reservation", "availability_zones") else None
+        problems.append(Problem(where=where, line=line, found=found, rule=rule, remedy=remedy))
+
+    if configuration.reservation is None:
+        if settings.capacity_block:
+            rule, remedy = "a Capacity Block needs its id", "write `reservation: cr-…` into the configuration"
+            refuse("stack config capacity_block", "true", rule, remedy)
+        return None
+    if len(offers) > 1:
+        rule = "a reservation is for one instance type"
+        remedy = "write the type of the reservation: `instance_types: [p5.48xlarge]`"
+        refuse("reservation", f"{len(offers)} instance types", rule, remedy)
+    if len(configuration.availability_zones or ()) != 1:
+        rule = "a reservation is in one availability zone"
+        remedy = "write the zone of the reservation: `availability_zones: [us-east-1a]`"
+        refuse("availability_zones", ", ".join(configuration.availability_zones or ()) or "none", rule, remedy)
+    return Reservation(id=configuration.reservation, capacity_block=settings.capacity_block)
+
+
+def reservation_notes(reservation: Reservation | None) -> list[str]:
+    """Return what a reservation means for the service and its price."""
+    if reservation is None:
+        return []
+    if reservation.capacity_block:
+        what = (
+            f"all replicas run in the Capacity Block {reservation.id}, whose price you paid when you bought it; the "
+            "prices shown here do not apply. AWS ends the replicas 30 minutes before the block ends."
+        )
+    else:
+        what = (
+            f"all replicas run in the Capacity Reservation {reservation.id}, and none starts outside of it. You pay "
+            "for the reservation also while no replica uses it. For a Capacity Block, set capacity_block in stack "
+            "config."
+        )
+    return [f"reservation: {what} A roll needs room in it for one instance more."]
