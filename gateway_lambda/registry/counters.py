@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
+import msgspec
+
 SECOND = 1_000_000_000
 """Nanoseconds. All times of counters are in nanoseconds, as whole numbers, so that no rounding lets a request pass."""
 DAY = 86_400 * SECOND
@@ -40,7 +42,7 @@ class Limits(NamedTuple):
     max_concurrent: int | None = None
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A request at a counter."""
 
     counter: str
@@ -51,7 +53,7 @@ class Entry(NamedTuple):
     """When the request began: since 1970."""
 
 
-class Counted(NamedTuple):
+class Counted(msgspec.Struct, frozen=True, gc=False):
     """What a counter has counted."""
 
     occupied_until: int = 0
@@ -62,7 +64,7 @@ class Counted(NamedTuple):
     """Requests that have begun and have not ended."""
 
 
-class Verdict(NamedTuple):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """Whether a request can pass, and what is counted now, with this request if it passes."""
 
     refused: Reason | None
@@ -138,13 +140,15 @@ class MemoryCounters:
         now, limits, held = entry.begun, entry.limits, self._held.get(entry.counter)
         if held is None:
             held = self._new(entry.counter, now)
-        refused = why_refused(held.on(now // DAY), limits, now)
-        if refused is None:
-            if limits.rate is not None:
-                held.occupied_until = max(held.occupied_until, now) + limits.rate.each
-            if limits.max_concurrent is not None:
-                held.running.add(entry.request)
-        return Verdict(refused, held.on(now // DAY))
+        counted = held.on(now // DAY)
+        refused = why_refused(counted, limits, now)
+        if refused is not None:
+            return Verdict(refused, counted)
+        if limits.rate is not None:
+            held.occupied_until = max(held.occupied_until, now) + limits.rate.each
+        if limits.max_concurrent is not None:
+            held.running.add(entry.request)
+        return Verdict(None, Counted(held.occupied_until, held.tokens, len(held.running)))
 
     async def end(self, entry: Entry, tokens: int, now: int) -> None:
         """Count as `Counters.end`."""

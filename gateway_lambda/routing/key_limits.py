@@ -8,7 +8,7 @@ available again after its part of the minute. The forms of the headers and codes
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -58,10 +58,10 @@ class KeyLimits:
             exchange.listeners = others
             raise _refusal(verdict.refused, key, limits.rate, verdict.counted, now)
 
-    async def _end(self, entry: Entry, exchange: Exchange) -> None:
+    def _end(self, entry: Entry, exchange: Exchange) -> Awaitable[None]:
         usage = exchange.usage
         tokens = 0 if usage is None else (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
-        await self._counters.end(entry, tokens, self._now())
+        return self._counters.end(entry, tokens, self._now())
 
 
 def _limited(key: Key) -> _Limited:
@@ -125,11 +125,14 @@ def _retry_after(seconds: int) -> Header:
 
 def _duration(nanoseconds: int) -> bytes:
     """Return a time in whole seconds as OpenAI writes it: `1s`, `6m0s`, `23h59m0s`."""
-    minutes, seconds = divmod(_up(nanoseconds, SECOND), 60)
+    seconds = -(-nanoseconds // SECOND)
+    if seconds < 60:
+        return b"%ds" % seconds
+    minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return b"%dh%dm%ds" % (hours, minutes, seconds)
-    return b"%dm%ds" % (minutes, seconds) if minutes else b"%ds" % seconds
+    return b"%dm%ds" % (minutes, seconds)
 
 
 def _up(number: int, unit: int) -> int:

@@ -87,6 +87,7 @@ class App:
         finally:
             exchange.close()
             self._open.discard(exchange)
+            CURRENT.set(None)  # the task has the context: only the garbage collector would find the circle
             if exchange.listeners:
                 await exchange.end()
 

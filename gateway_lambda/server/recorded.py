@@ -10,7 +10,7 @@ OTHER = "/…"
 """The route of a request for a path that the gateway does not know."""
 
 
-class Usage(msgspec.Struct):
+class Usage(msgspec.Struct, gc=False):
     """The tokens of one request, as the server of the model counts them. `None`: nobody has counted them."""
 
     prompt_tokens: int | None = None

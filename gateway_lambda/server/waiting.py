@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 from gateway_lambda.server.recorded import Recorded
 
-CURRENT: ContextVar[Recorded] = ContextVar("the request that is being answered")
+CURRENT: ContextVar[Recorded | None] = ContextVar("the request that is being answered")
 
 
 def note_wait(seconds: float) -> None:

@@ -158,7 +158,6 @@ def plan_service(
             *shared_memory_notes(container, found),
             *server_notes(configuration, loaded, container, found),
             *probe_notes(health_check, probes),
-            *_rate_limit_notes(configuration),
             *weight_notes(model, settings.weight),
             *alarm_notes(alarms, replicas.minimum * replica_hour(found[0]) * HOURS),
         ),
@@ -240,12 +239,3 @@ def _check_user_data(configuration: ServiceConfiguration, plan: ServicePlan) -> 
         remedy="shorten commands and env, or move them into the image",
     )
     raise PlanError(configuration.source, [problem])
-
-
-def _rate_limit_notes(configuration: ServiceConfiguration) -> list[str]:
-    if not configuration.rate_limits:
-        return []
-    return [
-        "Each instance of the gateway's function handles one request at a time and counts rate_limits by itself. A "
-        "client with parallel requests can therefore exceed them: the limits apply to each instance."
-    ]

@@ -48,6 +48,7 @@ def test_a_quick_run_measures_everything_and_writes_it_down(tmp_path: Path) -> N
         "gateway",
         "gateway, 1,000 services",
         "gateway, format openai",
+        "gateway, keys with limits",
         "gateway, no request lines",
     ]
     assert all(value > 0 for value in found["measures"]["plain_cpu"].values())

@@ -28,7 +28,7 @@ GATEWAY = str(Path(gateway_lambda.__file__).parent)
         ("/v1/chat/completions", "tgi", "all", 192),
         ("/v1/chat/completions", "openai", "all", 112),
         ("/services/openai/v1/chat/completions", "openai", "all", 97),
-        ("/v1/chat/completions", "tgi", "limited", 230),
+        ("/v1/chat/completions", "tgi", "limited", 228),
     ],
     ids=["translated", "passed to a model", "passed to a run", "counted in memory"],
 )
