@@ -39,7 +39,8 @@ class Attempts:
         """
         if self._exchange.started or not error.another:
             raise error
-        self._failed.append((self.run, error))
+        # Its frames have this object, which would be a circle for the garbage collector.
+        self._failed.append((self.run, error.with_traceback(None)))
         if self._left:
             self.run = self._next()
             return
