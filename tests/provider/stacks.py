@@ -69,7 +69,7 @@ def record(stack: Stack, folder: Path) -> Recording:
     account = Account(folder, Cloud(stack.world))
     if "type: service" in stack.text:
         account.with_gateway(stack.gateway)
-    path = account.written(f"{stack.name.replace(' ', '-')}.yml", stack.text)
+    path = account.written("serve.yml", stack.text)
     config = {"configuration": path, **stack.config}
     return account.up(stack.run, config, secrets=stack.secrets, preview=stack.preview)
 
