@@ -30,15 +30,15 @@ from infra.planning.boot.quoting import quote
 from infra.planning.boot.user_data import PARTS
 from tests.boot.planned import SERVICE, planned
 from tests.boot.test_serving import EVERYTHING
+from tests.support.examples import SERVICES, name_of
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/*.dstack.yml"))
 PLACE = {"region": "us-east-1", "table": "servestack-registry-1a2b3c4", "log_group": "/servestack/run-1a2b3c4"}
 ROOM = 2048
 """The bytes that the examples leave for longer commands and variables."""
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 
 
-@pytest.fixture(params=EXAMPLES, ids=lambda file: file.parent.name)
+@pytest.fixture(params=SERVICES, ids=name_of)
 def example(request: pytest.FixtureRequest) -> ServicePlan:
     configuration = load(request.param)
     assert isinstance(configuration, ServiceConfiguration)
