@@ -93,7 +93,7 @@ class _Gateway:
 
     async def _pass_on(self, exchange: Exchange, run: str, path: bytes, prefix: bytes) -> None:
         exchange.route = OTHER_RUN
-        service, table = await self._admission.admitted(
+        (service,), table = await self._admission.admitted(
             exchange, await self._registry.table(), Table.runs, run, run_not_found
         )
         exchange.route = f"/services/{service.run}{RUN_ROUTES.get(path, OTHER)}"

@@ -95,6 +95,10 @@ class ServiceError(GatewayError):
         super().__init__(status, message, type=kind, code=code, param=param, headers=headers)
         self.another = another
 
+    def final(self) -> ServiceError:
+        """Return the same error where no other replica can be asked."""
+        return ServiceError(self.status, self.message, self.code or "", param=self.param, headers=self.headers)
+
 
 def invalid_type(param: str, found: object, wanted: str) -> RequestError:
     """A field whose JSON type is wrong."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,23 +11,25 @@ import msgspec
 
 from gateway_lambda.anthropic.create import count_message_tokens, create_message
 from gateway_lambda.anthropic.error_form import ANTHROPIC_FORM
-from gateway_lambda.errors import RequestError, invalid_type, model_not_found, not_allowed, not_found
+from gateway_lambda.errors import RequestError, ServiceError, invalid_type, model_not_found, not_allowed, not_found
 from gateway_lambda.generation.generator import Generator
 from gateway_lambda.monitoring.tallies import Tallies
 from gateway_lambda.openai.chat import chat_completions
 from gateway_lambda.openai.completions import completions
-from gateway_lambda.openai.models import model_list, model_name, model_object
+from gateway_lambda.openai.models import model_list, model_name
 from gateway_lambda.openai.passthrough import decode_object, named_model, pass_to_model
-from gateway_lambda.registry.record import Key, Model, Service
+from gateway_lambda.registry.record import Key
 from gateway_lambda.registry.table import RegistrySource, Table
 from gateway_lambda.responses.create import create_response
 from gateway_lambda.routing.keys import Admission, held_key, known_key, may_use, refusal
 from gateway_lambda.routing.runs import Runs
+from gateway_lambda.routing.sharing import Attempts
 from gateway_lambda.routing.shown_routes import GATEWAY_ROUTES
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.server.open_bodies import OpenBodies
 from gateway_lambda.server.recorded import OTHER
 from gateway_lambda.settings import Settings
+from gateway_lambda.shown_models import ShownModels
 from gateway_lambda.upstream.client import Upstream
 
 if TYPE_CHECKING:
@@ -75,6 +78,7 @@ class Interface:
         self._upstream = upstream
         self._tallies = tallies
         self._open_bodies = OpenBodies(settings.max_open_bytes, settings.body_timeout)
+        self._models = ShownModels(settings.owned_by, registry, runs, upstream)
         self._page: PageRoutes | None = None
 
     async def answer(self, exchange: Exchange, path: bytes) -> None:
@@ -86,7 +90,7 @@ class Interface:
         exchange.route = GATEWAY_ROUTES.get(path, OTHER)
         if path == b"/models" or path.startswith(b"/models/"):
             _allow(exchange, b"GET", b"HEAD")
-            await self._models(exchange, path[8:])
+            await self._show_models(exchange, path[8:])
         elif path in (b"/healthz", b"/health"):
             _allow(exchange, b"GET", b"HEAD")
             await exchange.respond_json(b'{"status":"ok"}')
@@ -116,16 +120,32 @@ class Interface:
             exchange.key = key.name
         body = await exchange.body(self._settings.max_body_bytes, None if key else self._open_bodies)
         name = self._name(exchange, body, known=answer is not None)
-        service, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
-        run = self._runs.of(service, table)
-        if run.rates is not None:
-            await run.rates.check(exchange, run.prefix + path)
-        if run.service.model is not None and run.generator is None:
-            await pass_to_model(exchange, run, path, body, self._upstream, self._settings.plain_timeout)
-        elif run.generator is not None and answer is not None:
-            await answer(exchange, decode_object(body), run.generator, self._settings)
+        services, table = await self._admission.admitted(exchange, table, Table.model, name, model_not_found, key)
+        if len(services) == 1:
+            shared = None
+            run = self._runs.of(services[0], table)
         else:
-            raise _no_route(exchange, f" for the model {name[:200]!r}")
+            if answer is None:
+                services = [each for each in services if each.model and each.model.format == "openai"] or services
+            shared = Attempts(exchange, services, table, self._runs, self._upstream)
+            run = shared.run
+        while True:
+            try:
+                if run.rates is not None:
+                    await run.rates.check(exchange, run.prefix + path)
+                if run.service.model is not None and run.generator is None:
+                    await pass_to_model(exchange, run, path, body, self._upstream, self._settings.plain_timeout)
+                elif run.generator is not None and answer is not None:
+                    await answer(exchange, decode_object(body), run.generator, self._settings)
+                else:
+                    raise _no_route(exchange, f" for the model {name[:200]!r}")
+            except ServiceError as error:
+                if shared is None:
+                    raise
+                shared.failed(error)
+                run = shared.run
+            else:
+                return
 
     def _name(self, exchange: Exchange, body: bytes, *, known: bool) -> str:
         """Return the model that a request names. Raises `RequestError`; without a model, an unknown route gets 404."""
@@ -154,20 +174,19 @@ class Interface:
                 raise refusal(exchange.authorization, now)
         return key
 
-    async def _models(self, exchange: Exchange, path: bytes) -> None:
+    async def _show_models(self, exchange: Exchange, path: bytes) -> None:
         table = await self._registry.table()
         if path:
             exchange.route = "/v1/models/…"
             name = model_name(path)
             services, _, _ = await self._admission.allowed(exchange, table, Table.model, name, model_not_found)
-            found: Any = services[0].model and self._shown(services[0], services[0].model)
-            await exchange.respond_json(msgspec.json.encode(found))
+            await exchange.respond_json(msgspec.json.encode(await self._models.shown(services, table)))
             return
         await self._authenticate_if_closed(exchange, table)
         key = await known_key(exchange.authorization, self._registry, table)
         exchange.key = None if key is None else key.name
-        usable = [next((each for each in services if may_use(key, each)), None) for services in table.models()]
-        shown = [self._shown(service, service.model) for service in usable if service and service.model]
+        found = [[each for each in services if may_use(key, each)] for services in table.models()]
+        shown = await asyncio.gather(*(self._models.shown(services, table) for services in found if services))
         await exchange.respond_json(model_list(shown))
 
     async def _metrics(self, exchange: Exchange) -> None:
@@ -190,9 +209,6 @@ class Interface:
         kind, text = metrics_text(self._tallies, accept, runs.__contains__)
         await exchange.respond(200, ((b"content-type", kind.encode()),), text)
 
-    def _shown(self, service: Service, model: Model) -> dict[str, Any]:
-        return model_object(model, self._settings.owned_by, self._runs.total_tokens(service))
-
     async def _for_browsers(self, exchange: Exchange, path: bytes) -> bool:
         """Answer a browser with the page, or with the runs that the page shows. Return whether that was asked for."""
         if exchange.method not in ("GET", "HEAD"):
@@ -205,7 +221,7 @@ class Interface:
             from gateway_lambda.page.routes import PageRoutes
 
             domain = self._settings.domain
-            self._page = PageRoutes(self._registry, self._runs, self._upstream, domain, self._shown)
+            self._page = PageRoutes(self._registry, self._runs.recent, self._models.states, domain, self._models.one)
         if path == b"/":
             return await self._page.page(exchange, accept)
         await self._page.runs(exchange)

@@ -13,9 +13,8 @@ from gateway_lambda.page.states import State, States
 from gateway_lambda.registry.record import Model, Service
 from gateway_lambda.registry.table import RegistrySource, Table
 from gateway_lambda.routing.keys import known_key, may_use
-from gateway_lambda.routing.runs import Runs
+from gateway_lambda.routing.recent_use import RecentUse
 from gateway_lambda.server.exchange import Exchange
-from gateway_lambda.upstream.client import Upstream
 
 ShowModel = Callable[[Service, Model], dict[str, Any]]
 """Returns a model as `GET /models` shows it."""
@@ -26,11 +25,16 @@ class PageRoutes:
     """Answers requests for the page. `domain`: that of the gateway, or empty."""
 
     def __init__(
-        self, registry: RegistrySource, runs: Runs, upstream: Upstream, domain: str, show_model: ShowModel
+        self,
+        registry: RegistrySource,
+        recent: RecentUse | None,
+        states: States,
+        domain: str,
+        show_model: ShowModel,
     ) -> None:
         self._registry = registry
-        self._recent = runs.recent
-        self._states = States(registry, runs, upstream)
+        self._recent = recent
+        self._states = states
         self._domain = domain
         self._show_model = show_model
 

@@ -6,7 +6,6 @@ A run that the caller may not use gets the same answer as a run that does not ex
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -32,19 +31,24 @@ class Admission:
 
     async def admitted(
         self, exchange: Exchange, table: Table, named: Named, name: str, missing: Missing, key: Key | None = None
-    ) -> tuple[Service, Table]:
-        """Return the service that answers, and the table that has it. Of several, their weights and chance decide.
+    ) -> tuple[Sequence[Service], Table]:
+        """Return the services that may answer, and the table that has them. There are several only if they share a
+        model name.
 
         `key`: the caller's key, if it is known that `table` has it.
         Raises what `allowed` raises, and `GatewayError` (429) if a limit of the key is reached.
         """
         services, key, table = await self.allowed(exchange, table, named, name, missing, key)
-        service = services[0] if len(services) == 1 else _by_weight(services)
+        service = services[0]
         exchange.run = service.run
         exchange.model = None if service.model is None else service.model.name
-        if service.auth and key is not None and (key.requests_per_minute or key.tokens_per_day or key.max_concurrent):
+        if (
+            key is not None
+            and (key.requests_per_minute or key.tokens_per_day or key.max_concurrent)
+            and (service.auth or any(other.auth for other in services))
+        ):
             await self._limits.begin(exchange, key)
-        return service, table
+        return services, table
 
     async def allowed(
         self, exchange: Exchange, table: Table, named: Named, name: str, missing: Missing, key: Key | None = None
@@ -105,11 +109,6 @@ def _usable(
 ) -> tuple[Sequence[Service], Key | None]:
     key = key or held_key(authorization, table)
     return [service for service in services if may_use(key, service)], key
-
-
-def _by_weight(services: Sequence[Service]) -> Service:
-    (chosen,) = random.choices(services, [service.weight or 1 for service in services])  # noqa: S311
-    return chosen
 
 
 def _bearer(authorization: bytes | None) -> bytes | None:

@@ -21,13 +21,21 @@ MakeGenerator = Callable[[Model, list[Replica], list[Header]], Generator]
 class Run:
     """A service of the registry while it is being served."""
 
-    __slots__ = ("generator", "prefix", "rates", "replicas", "service", "upstream_key")
+    __slots__ = ("generator", "prefix", "rates", "replicas", "service", "shared", "upstream_key")
 
     def __init__(
-        self, service: Service, replicas: list[Replica], make_generator: MakeGenerator, counters: Counters
+        self,
+        service: Service,
+        replicas: list[Replica],
+        make_generator: MakeGenerator,
+        counters: Counters,
+        *,
+        shared: bool = False,
     ) -> None:
         self.service = service
         self.replicas = replicas
+        self.shared = shared
+        """Other runs have its model name too."""
         limits = service.rate_limits
         self.rates = RateLimits(service.run, limits, counters) if limits else None
         self.prefix = b""
@@ -83,12 +91,20 @@ class Runs:
         if demand and service.min_replicas == 0:
             self._demand.note(service)
         if table is not self._table:
-            self._runs = {name: run for name, run in self._runs.items() if table.run(name) is run.service}
+            self._runs = {
+                name: run
+                for name, run in self._runs.items()
+                if table.run(name) is run.service and run.shared == _is_shared(run.service, table)
+            }
             self._table = table
         run = self._runs.get(service.run)
         if run is None:
-            run = self._runs[service.run] = self._make(service)
+            run = self._runs[service.run] = self._make(service, shared=_is_shared(service, table))
         return run
+
+    def wake(self, run: Run) -> None:
+        """Have a run that can be without a replica get one."""
+        self._demand.note(run.service)
 
     def total_tokens(self, service: Service) -> int | None:
         """How long prompt and answer can be together, as far as a replica of the service has said; nobody is asked."""
@@ -96,7 +112,13 @@ class Runs:
         generator = run.generator if run is not None and run.service is service else None
         return None if generator is None else generator.total_tokens
 
-    def _make(self, service: Service) -> Run:
+    def _make(self, service: Service, *, shared: bool) -> Run:
         bases = self._upstream if service.url is None else service.url
-        replicas = replicas_at([bases] if isinstance(bases, str) else bases, service.host)
-        return Run(service, replicas, self._make_generator, self._counters)
+        replicas = replicas_at([bases] if isinstance(bases, str) else bases, service.host, shared=shared)
+        return Run(service, replicas, self._make_generator, self._counters, shared=shared)
+
+
+def _is_shared(service: Service, table: Table) -> bool:
+    """Whether other runs can have its requests."""
+    owners = () if service.model is None else table.model(service.model.name)
+    return len(owners) > 1 and service in owners

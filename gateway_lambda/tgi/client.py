@@ -152,7 +152,7 @@ class TgiClient:
 
     async def _info(self, replica: Replica) -> Info | None:
         """None where the replica does not say; where there are others, one that fails at this is not asked for more."""
-        alone = len(self._replicas) == 1
+        alone = replica.health.alone
         try:
             async with asyncio.timeout(self._short_timeout):
                 reply = await self._upstream.send(replica, b"GET", b"/info", self._key, question=True)

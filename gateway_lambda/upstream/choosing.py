@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from enum import IntEnum
 from functools import partial
 from typing import TypeVar
 
 from gateway_lambda.errors import ServiceError, unavailable
 from gateway_lambda.server.waiting import note_wait
-from gateway_lambda.upstream.health import BUSY
+from gateway_lambda.upstream.health import BUSY, Health
 from gateway_lambda.upstream.replica import Replica
 
 _Result = TypeVar("_Result")
@@ -20,6 +21,17 @@ _LONGEST_WAIT = 1.0
 _MOST_BUSY = 2
 """Replicas that refuse a request because they are busy, before the caller hears of it. Asking all of them would give
 the most work to a run that has too much of it."""
+
+
+class Doubt(IntEnum):
+    """How little a run can be counted on for one request more."""
+
+    NONE = 0
+    """One of its replicas is well."""
+    SOME = 1
+    """Its replicas say that they are busy, do not answer a question, or failed and have not answered one since."""
+    GREAT = 2
+    """Its replicas are put aside, or it has none."""
 
 
 class ReplicaChooser:
@@ -49,6 +61,21 @@ class ReplicaChooser:
                 if not error.another or busy == _MOST_BUSY or len(tried) == len(replicas):
                     raise
 
+    def doubt(self, replicas: Sequence[Replica]) -> Doubt:
+        """Return how little a run with these replicas can be counted on. Those that are not well are looked after, so
+        that a run without requests is found when it is back.
+        """
+        least = Doubt.GREAT
+        now = asyncio.get_running_loop().time()
+        for replica in replicas:
+            health = replica.health
+            if health.silent >= health.limit or health.aside_until:
+                self._look_after(replica)
+            if not health.aside_until:
+                doubted = health.failures > 0 and health.silent >= health.limit
+                least = min(least, Doubt(doubted or health.busy_until > now or _gives_no_answer(health, now)))
+        return least
+
     def _best(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica | None:
         """The replica with the fewest requests in flight, by turns among equals, of those that are well.
 
@@ -69,16 +96,17 @@ class ReplicaChooser:
     async def _wait_for_one(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica:
         """The first replica that shows that it is well; after a moment, the one that most probably is.
 
-        Raises `ServiceError` where there is none at all.
+        Raises `ServiceError` where there is none at all, and after the moment if another run can have the request.
         """
         left = [replica for replica in replicas if replica not in tried]
         if not left:
             raise unavailable("no replica of this run is up; try again shortly")
         loop = asyncio.get_running_loop()
-        since = loop.time()
+        since, asked = loop.time(), False
         try:
             async with asyncio.timeout_at(since + _LONGEST_WAIT):
                 while any(replica.health.probe for replica in left):
+                    asked = True
                     await left[0].health.news.wait()
                     replica = self._best(replicas, tried)
                     if replica is not None:
@@ -87,6 +115,8 @@ class ReplicaChooser:
             pass
         finally:
             note_wait(loop.time() - since)
+        if asked and left[0].health.news.shared:
+            raise unavailable("no replica of this run answers; try again shortly")
         return min(left, key=partial(_doubts, loop.time()))
 
     def _look_after(self, replica: Replica) -> None:
@@ -107,5 +137,9 @@ class ReplicaChooser:
 def _doubts(now: float, replica: Replica) -> tuple[float, int, bool, int, int]:
     """The less, the rather it is there: put aside (for longer), failed, does not answer a question, silent, busy."""
     health = replica.health
-    no_answer = health.probe is not None and now - health.probe_since > _LONGEST_WAIT / 2
-    return health.aside_until, health.failures, no_answer, health.silent, replica.in_flight
+    return health.aside_until, health.failures, _gives_no_answer(health, now), health.silent, replica.in_flight
+
+
+def _gives_no_answer(health: Health, now: float) -> bool:
+    """Whether it does not answer a question."""
+    return health.probe is not None and now - health.probe_since > _LONGEST_WAIT / 2

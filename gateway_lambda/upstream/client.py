@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from gateway_lambda.errors import GatewayError, Header, RequestError, ServiceError, unreachable
 from gateway_lambda.settings import Settings
-from gateway_lambda.upstream.choosing import ReplicaChooser
+from gateway_lambda.upstream.choosing import Doubt, ReplicaChooser
 from gateway_lambda.upstream.connection import Connection
 from gateway_lambda.upstream.health import FAILING
 from gateway_lambda.upstream.replica import Replica
@@ -39,7 +39,12 @@ class Upstream:
 
         Raises `ServiceError`: the last replica's error, or one that says that the run has no replica.
         """
-        return ask(replicas[0]) if len(replicas) == 1 else self._chooser.on_a_replica(replicas, ask)
+        alone = len(replicas) == 1 and replicas[0].health.alone
+        return ask(replicas[0]) if alone else self._chooser.on_a_replica(replicas, ask)
+
+    def doubt(self, replicas: list[Replica]) -> Doubt:
+        """Return how little a run with these replicas can be counted on. Those that are not well are looked after."""
+        return self._chooser.doubt(replicas)
 
     async def send(
         self,

@@ -30,9 +30,11 @@ _BUSY_FOR = 1.0
 class News:
     """What is told to requests that wait for one of a run's replicas to show that it is there."""
 
-    __slots__ = ("_waiting",)
+    __slots__ = ("_waiting", "shared")
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
+        self.shared = shared
+        """Other runs can have these requests."""
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def wait(self) -> None:
@@ -61,8 +63,8 @@ class Health:
     """
 
     __slots__ = (
-        "_alone",
         "_on_trial",
+        "alone",
         "aside_until",
         "busy_until",
         "failed_times",
@@ -75,8 +77,8 @@ class Health:
     )
 
     def __init__(self, news: News | None = None) -> None:
-        """`news`: what the run's replicas have in common; None where it is the only one."""
-        self._alone = news is None
+        """`news`: what the run's replicas have in common; None where nobody else can have its requests."""
+        self.alone = news is None
         self.news = news or News()
         self.failures = 0
         """In a row."""
@@ -132,7 +134,7 @@ class Health:
         What it had under way when it was put aside fails with it, and counts no more.
         """
         self.failed_times += 1
-        if self._alone or (now < self.aside_until and not self._on_trial):
+        if self.alone or (now < self.aside_until and not self._on_trial):
             return 0.0
         self.failures += 1
         self.limit = _DOUBTED

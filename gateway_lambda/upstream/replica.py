@@ -124,7 +124,8 @@ class Replica(Owner):
         raise problem
 
 
-def replicas_at(bases: Sequence[str], host: str | None) -> list[Replica]:
-    """Return the replicas of one run, one for each base URL. `host`: as of `Replica`."""
-    news = News() if len(bases) > 1 else None
+def replicas_at(bases: Sequence[str], host: str | None, *, shared: bool = False) -> list[Replica]:
+    """Return the replicas of one run, one for each base URL. `host`: as of `Replica`. `shared`: other runs can have its
+    requests."""
+    news = News(shared=shared) if shared or len(bases) > 1 else None
     return [Replica(base, host, news) for base in bases]

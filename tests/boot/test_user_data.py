@@ -31,8 +31,8 @@ from infra.planning.boot.quoting import quote
 from infra.planning.boot.user_data import PARTS
 from tests.boot.planned import SERVICE, planned
 from tests.boot.test_serving import EVERYTHING
+from tests.support.examples import SERVICES, name_of
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/*.dstack.yml"))
 PLACE = {
     "region": "us-east-1",
     "table": "servestack-registry-1a2b3c4",
@@ -44,7 +44,7 @@ ROOM = 2048
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 
 
-@pytest.fixture(params=EXAMPLES, ids=lambda file: file.parent.name)
+@pytest.fixture(params=SERVICES, ids=name_of)
 def example(request: pytest.FixtureRequest) -> ServicePlan:
     configuration = load(request.param)
     assert isinstance(configuration, ServiceConfiguration)

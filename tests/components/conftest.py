@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.aws.recording import Recording
-from tests.components.deploying import EXAMPLES, TOKEN, Account
+from tests.components.deploying import TOKEN, Account
+from tests.support.examples import EXAMPLES
 
 
 @pytest.fixture

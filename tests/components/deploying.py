@@ -22,7 +22,6 @@ from tests.aws.recording import Recording, attempt
 from tests.aws.standin import Cloud
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
 GATEWAY = "organization/servestack/gateway"
 """Full name of the gateway's stack."""
 TOKEN = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz012345"

@@ -15,7 +15,8 @@ from infra.planning import service as service_planning
 from infra.preflight import Clients
 from tests.aws.recording import Recording
 from tests.components.conftest import GATEWAY
-from tests.components.deploying import EXAMPLES, Account
+from tests.components.deploying import Account
+from tests.support.examples import EXAMPLES
 
 SCALED = (
     "type: service\nimage: nginx\nport: 80\nresources: {gpu: 16GB..}\nreplicas: 0..4\n"

@@ -16,7 +16,8 @@ from infra.preflight import Clients
 from tests.aws.recording import Recording
 from tests.aws.standin import Cloud, World
 from tests.components.conftest import GATEWAY
-from tests.components.deploying import EXAMPLES, Account
+from tests.components.deploying import Account
+from tests.support.examples import EXAMPLES
 
 WEB = "type: service\nimage: nginx\nport: 80\nresources: {gpu: 24GB}\n"
 WITH_DOMAIN = f"{GATEWAY}domain: example.com\n"

@@ -10,7 +10,8 @@ import pytest
 
 from tests.aws.recording import Recording
 from tests.components.conftest import GATEWAY
-from tests.components.deploying import EXAMPLES, TOKEN, Account, is_secret, item, plain
+from tests.components.deploying import TOKEN, Account, is_secret, item, plain
+from tests.support.examples import EXAMPLES
 
 Deploy = Callable[..., Recording]
 WEB = "type: service\nimage: nginx\nport: 80\nresources: {gpu: 24GB}\n"

@@ -8,6 +8,7 @@ import pytest
 
 from infra.configuration import ModelConfiguration, ServiceConfiguration, load
 from infra.configuration.__main__ import main
+from tests.support.examples import GATEWAYS, SERVICES, name_of
 
 ROOT = Path(__file__).parents[2]
 TGI = "ghcr.io/huggingface/text-generation-inference:latest"
@@ -43,6 +44,6 @@ def test_the_documents_second_configuration() -> None:
     assert r"'<<SYS>>\n' + system_message" in template, "YAML's double quotes make one backslash of two"
 
 
-@pytest.mark.parametrize("example", sorted(ROOT.glob("examples/**/*.dstack.yml")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("example", [*GATEWAYS, *SERVICES], ids=name_of)
 def test_every_example_is_a_configuration(example: Path) -> None:
     assert main([str(example)]) == 0

@@ -16,6 +16,7 @@ from infra.configuration import ConfigurationError, Limits, ModelConfiguration, 
 from infra.configuration.reference import SECTIONS, page_text, schema_text
 from infra.configuration.section import Section
 from tests.configuration.support import SERVICE
+from tests.support.examples import GATEWAYS, SERVICES, name_of
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "docs/configuration.schema.json"
@@ -70,7 +71,7 @@ def test_the_schema_is_one(schema: Draft202012Validator) -> None:
     Draft202012Validator.check_schema(schema.schema)
 
 
-@pytest.mark.parametrize("example", sorted(ROOT.glob("examples/**/*.dstack.yml")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("example", [*GATEWAYS, *SERVICES], ids=name_of)
 def test_examples_are_valid(example: Path, schema: Draft202012Validator) -> None:
     assert list(schema.iter_errors(yaml.safe_load(example.read_text(encoding="utf-8")))) == []
 

@@ -29,8 +29,9 @@ GATEWAY = str(Path(gateway_lambda.__file__).parent)
         ("/v1/chat/completions", "openai", "all", 112),
         ("/services/openai/v1/chat/completions", "openai", "all", 97),
         ("/v1/chat/completions", "tgi", "limited", 228),
+        ("/v1/chat/completions", "shared", "all", 138),
     ],
-    ids=["translated", "passed to a model", "passed to a run", "counted in memory"],
+    ids=["translated", "passed to a model", "passed to a run", "counted in memory", "passed to one of two runs"],
 )
 def test_a_plain_request_does_not_become_dearer(
     bench: Bench, tmp_path: Path, path: str, model: str, key: str, most: int
@@ -43,6 +44,10 @@ def test_a_plain_request_does_not_become_dearer(
     bench.register(
         bench.service("tgi", auth=True, model="tgi"),
         bench.service("openai", auth=True, model="openai", format="openai", url=openai.url),
+        *(
+            {**bench.service(run, auth=True, model="shared", format="openai", url=openai.url), "weight": 1}
+            for run in "ab"
+        ),
         keys=(ALL, LIMITED),
     )
     body = json.dumps({"model": model, "messages": HI, "max_tokens": 16, "temperature": 0.7})

@@ -10,12 +10,18 @@ import pytest
 
 from infra.configuration import ServiceConfiguration
 from infra.configuration.reading import load
-from infra.planning import OpenRepository, generated_run_name, plan_gateway, plan_service, resolve_with
+from infra.planning import (
+    OpenRepository,
+    ServicePlan,
+    generated_run_name,
+    plan_gateway,
+    plan_service,
+    resolve_with,
+    unresolved,
+)
+from infra.planning.model_server import loaded_model
 from tests.planning.hub_server import TOKEN, Hub, Repository
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-SERVICES = sorted(EXAMPLES.glob("*/*.dstack.yml"))
-GATEWAYS = sorted(EXAMPLES.glob("*.dstack.yml"))
+from tests.support.examples import EXAMPLES, GATEWAYS, SERVICES, name_of
 
 
 @pytest.mark.parametrize(
@@ -30,7 +36,7 @@ def test_the_document_s_configurations_are_the_document_s(example: str, digest: 
     assert hashlib.sha256(contents).hexdigest() == digest, "these two are the document's; make another example instead"
 
 
-@pytest.mark.parametrize("file", SERVICES, ids=lambda file: file.parent.name)
+@pytest.mark.parametrize("file", SERVICES, ids=name_of)
 def test_every_service_plans(file: Path, hub: Hub, open_repository: OpenRepository) -> None:
     tokenizer = json.dumps({"chat_template": "{{ messages }}", "eos_token": "</s>"}).encode()
     configuration = load(file)
@@ -49,7 +55,7 @@ def test_every_service_plans(file: Path, hub: Hub, open_repository: OpenReposito
     assert plan.model is None or plan.model.format == "openai" or plan.model.chat_template
 
 
-@pytest.mark.parametrize("file", GATEWAYS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", GATEWAYS, ids=name_of)
 def test_every_gateway_plans(file: Path) -> None:
     configuration = load(file)
     assert configuration.type == "gateway"
@@ -81,5 +87,41 @@ def test_the_document_s_first_configuration_has_the_document_s_run_name() -> Non
 
 
 def test_the_examples_cover_what_users_need() -> None:
-    assert {file.parent.name for file in SERVICES} >= {"mistral", "llama-2", "llama-3.1", "vllm", "autoscaling", "web"}
+    servers = {"mistral", "llama-2", "vllm", "sglang", "tei", "ollama", "llama.cpp", "multi-gpu", "python"}
+    cases = {"awq", "llama-3.1", "ecr", "web", "autoscaling", "scale-to-zero", "spot", "canary/stable", "canary/new"}
+    assert {name_of(file) for file in SERVICES} >= servers | cases
     assert len(GATEWAYS) >= 2
+
+
+@pytest.mark.parametrize(
+    ("example", "server"),
+    [
+        ("mistral", "TGI"),
+        ("vllm", "vLLM"),
+        ("sglang", "SGLang"),
+        ("tei", "TEI"),
+        ("ollama", "Ollama"),
+        ("llama.cpp", "llama.cpp"),
+        ("awq", "vLLM"),
+        ("ecr", "vLLM"),
+        ("python", "vLLM"),
+        ("web", None),
+    ],
+)
+def test_the_server_of_an_example_is_known_by_its_name(example: str, server: str | None) -> None:
+    configuration = load(EXAMPLES / example / "serve.dstack.yml")
+    assert isinstance(configuration, ServiceConfiguration)
+    plan = plan_service(configuration, run="run", environment={}, resolve=unresolved)
+    known = loaded_model(plan.container).server
+    assert (None if known is None else known.name) == server
+
+
+def test_what_examples_are_named_for_is_in_their_plans() -> None:
+    plans: dict[str, ServicePlan] = {}
+    for example in ("scale-to-zero", "spot"):
+        configuration = load(EXAMPLES / example / "serve.dstack.yml")
+        assert isinstance(configuration, ServiceConfiguration)
+        plans[example] = plan_service(configuration, run="run", environment={}, resolve=unresolved)
+    sleeping, spot = plans["scale-to-zero"], plans["spot"]
+    assert (sleeping.replicas.minimum, sleeping.replicas.maximum, sleeping.waits) == (0, 2, False)
+    assert (spot.purchase.spot_policy, spot.purchase.on_demand_base, spot.replicas.minimum) == ("spot", 0, 2)

@@ -11,8 +11,9 @@ from infra.configuration import load
 from tests.aws.recording import Recording
 from tests.aws.standin import Cloud, ExistingImage, World
 from tests.components.conftest import GATEWAY
-from tests.components.deploying import EXAMPLES, TOKEN, Account
+from tests.components.deploying import TOKEN, Account
 from tests.components.test_existing_network import MAIN, SUBNETS, VPC, endpoint, existing
+from tests.support.examples import EXAMPLES, GATEWAYS, SERVICES, name_of
 
 WITH_DOMAIN = f"{GATEWAY}domain: example.com\n"
 WEB = "type: service\nimage: nginx\nport: 80\nresources: {gpu: 24GB}\n"
@@ -54,13 +55,11 @@ class Stack:
 
 
 def examples() -> Iterator[Stack]:
-    for file in sorted(EXAMPLES.glob("*.dstack.yml")):
-        yield Stack(file.stem, file.read_text(), run="gateway")
-    for file in sorted(EXAMPLES.glob("*/*.dstack.yml")):
+    for file in GATEWAYS:
+        yield Stack(name_of(file), file.read_text(), run="gateway")
+    for file in SERVICES:
         secrets = {"env": {"HF_TOKEN": TOKEN, "HUGGING_FACE_HUB_TOKEN": TOKEN}}
-        yield Stack(
-            file.parent.name, file.read_text(), secrets=secrets, run=load(file).name or "yellow-cat-1", file=file
-        )
+        yield Stack(name_of(file), file.read_text(), secrets=secrets, run=load(file).name or "yellow-cat-1", file=file)
 
 
 def edges() -> Iterator[Stack]:
@@ -73,7 +72,7 @@ def record(stack: Stack, folder: Path) -> Recording:
     account = Account(folder, Cloud(stack.world))
     if "type: service" in stack.text:
         account.with_gateway(stack.gateway)
-    path = str(stack.file or account.written(f"{stack.name.replace(' ', '-')}.yml", stack.text))
+    path = str(stack.file or account.written("serve.yml", stack.text))
     config = {"configuration": path, **stack.config}
     return account.up(stack.run, config, secrets=stack.secrets, preview=stack.preview)
 

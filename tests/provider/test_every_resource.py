@@ -11,6 +11,7 @@ from tests.provider import stacks
 from tests.provider.client import Planned, Provider
 from tests.provider.judged import Resource
 from tests.provider.translation import is_newer
+from tests.support.examples import EXAMPLES
 
 MOST_MEMORY = 1024
 """MB that the provider may take."""
@@ -30,8 +31,7 @@ def test_every_example_and_26_edges_are_judged() -> None:
     names = [stack.name for stack in (*stacks.examples(), *stacks.edges())]
     assert len(set(names)) == len(names)
     assert len(list(stacks.edges())) >= stacks.EDGES
-    files = [*stacks.EXAMPLES.glob("*.dstack.yml"), *stacks.EXAMPLES.glob("*/*.dstack.yml")]
-    assert len(list(stacks.examples())) == len(files)
+    assert len(list(stacks.examples())) == len(list(EXAMPLES.rglob("*.dstack.yml")))
 
 
 def test_the_provider_accepts_and_plans_every_resource(

@@ -21,6 +21,7 @@ from botocore.exceptions import UnknownServiceError
 from infra.configuration import GatewayConfiguration, GatewaySettings, ServiceSettings, load, read_settings
 from tests.components.deploying import Account
 from tests.readme.markdown import PAGES, blocks, first_column, inline_code, rows
+from tests.support.examples import SERVICES
 from tests.support.processes import ROOT
 from tests.support.requirements import require
 
@@ -60,15 +61,18 @@ def settings(page: str) -> list[str]:
 def stacks(page: str) -> Mapping[str, Stack]:
     """What a page's `pulumi stack init` and `pulumi config set` make, those after the first deployment included."""
     made: dict[str, Stack] = {}
+    selected = Stack()
     for command in commands(page, "pulumi"):
         match shlex.split(command)[1:]:
             case ["stack", "init", name]:
-                made[name] = Stack()
+                selected = made[name] = Stack()
+            case ["stack", "select", name]:
+                selected = made[name]
             case ["config", "set", "--secret", "--path", path, value]:
                 key, name = path.split(".")
-                list(made.values())[-1].secrets.setdefault(key, {})[name] = value
+                selected.secrets.setdefault(key, {})[name] = value
             case ["config", "set", key, value]:
-                list(made.values())[-1].config[key] = value
+                selected.config[key] = value
             case _:
                 continue
     return made
@@ -87,6 +91,12 @@ def test_the_stacks_of_a_page_deploy_and_have_the_outputs_that_the_tables_list(
         there[stack.kind] = set(account.up(name, stack.config, secrets=stack.secrets).exports)
     assert listed == there
     assert set(there) == set(KINDS)
+
+
+def test_every_service_in_examples_is_in_the_table() -> None:
+    cells = [row[0] for row in rows("docs/deploying.md", "configuration")]
+    listed = {link for cell in cells for link in re.findall(r"\(\.\./(.+?)\)", cell)}
+    assert listed == {file.relative_to(ROOT).as_posix() for file in SERVICES}
 
 
 def test_every_key_of_stack_config_is_in_the_table() -> None:

@@ -20,6 +20,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("tools",),
     ("routing",),
     ("anthropic", "openai", "page", "responses", "tgi"),
+    ("shown_models",),
     ("interface",),
     ("app",),
     ("__main__",),

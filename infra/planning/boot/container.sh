@@ -1,8 +1,6 @@
 # The container: `docker run` with an argument vector. Only its process has the environment.
 
-UNRUNNABLE='unable to start container process|exec: |unable to find (user|group)|no matching entries in (passwd|group) file|invalid (mount|volume|reference|container|argument)|duplicate mount point|working directory .* is invalid|argument list too long'
-
-LAID_OPTIONS=() # for what `files` and `repos` lay into the container
+UNRUNNABLE='unable to start container process|exec: |unable to find (user|group)|no matching entries in (passwd|group) file|invalid (mount|volume|reference|container|argument)|working directory .* is invalid|argument list too long'
 
 start_container() {
   docker rm --force "$CONTAINER" >/dev/null 2>&1 || true
@@ -28,7 +26,7 @@ make_volume() {
 }
 
 run_container() {
-  local path name variable options=("${LAID_OPTIONS[@]}")
+  local path name variable options=()
   read_secrets || exit 1
   for path in "${HUB_MOUNTS[@]}"; do options+=(--mount "type=bind,source=$HUB$path,target=$path"); done
   for variable in "${VARIABLES[@]}"; do options+=(--env "${variable%%=*}"); done

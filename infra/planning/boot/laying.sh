@@ -60,14 +60,14 @@ place_of() {
 # mount_laid SOURCE PLACE
 mount_laid() {
   chown --recursive --no-dereference "$OWNER" "$1"
-  LAID_OPTIONS+=(--mount "type=bind,source=$1,\"target=${2//\"/\"\"}\"")
+  RUN_OPTIONS+=(--mount "type=bind,source=$1,\"target=${2//\"/\"\"}\"")
 }
 
 # lay_repository FOLDER
 lay_repository() {
   local place
   place=$(place_of "${REPOSITORY[3]}")
-  LAID_OPTIONS+=(--env "DSTACK_REPO_DIR=$place")
+  RUN_OPTIONS+=(--env "DSTACK_REPO_DIR=$place")
   if [[ -n $OCCUPIED ]]; then
     if [[ ${REPOSITORY[4]} == skip ]]; then
       log "the image has files in $place, so the repository is not cloned there"

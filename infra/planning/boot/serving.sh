@@ -60,7 +60,7 @@ start() {
   count_gpus
   fetch_image
   prepare_hub_cache
-  if [[ -n $LAYING ]]; then lay_files; fi
+  if [[ -n ${LAYING:-} ]]; then lay_files; fi
   if ((${#PROBES[@]} > 0)); then close_door; fi
   start_container
   docker wait "$CONTAINER" >"$WORK/status" &

@@ -88,9 +88,7 @@ def settings(
         array("VARIABLES", exported),
         scalar("PARAMETER_PREFIX", prefix),
         array("SECRETS", [" ".join((name, *numbers)) for name, numbers in carried if numbers]),
-        scalar("LAYING", laying_hash(plan)),
-        *([scalar("FILES_BUCKET", files_bucket)] if plan.lays and files_bucket else []),
-        *([array("GIT_TOKEN_PARAMETERS", selectors(GIT_TOKEN))] if plan.lays else []),
+        *_laying(plan, files_bucket, selectors(GIT_TOKEN)),
         *_utilization(plan),
         array("RUN_OPTIONS", [*_run_options(container), *_inline(plain)]),
         array("ARGUMENTS", container.arguments),
@@ -148,6 +146,13 @@ def _metrics(metrics: ServerMetrics) -> list[str]:
         "tokens_per_second": metrics.tokens,
     }
     return [metrics.path, *(f"{figure}={name}" for figure, name in figures.items() if name)]
+
+
+def _laying(plan: ServicePlan, bucket: str | None, token: Sequence[str]) -> list[str]:
+    """Return what `bucket.sh` and `laying.sh` need, but for the constants that come from the bucket."""
+    if not plan.lays or bucket is None:
+        return []
+    return [scalar("LAYING", laying_hash(plan)), scalar("FILES_BUCKET", bucket), array("GIT_TOKEN_PARAMETERS", token)]
 
 
 def _run_options(container: Container) -> list[str]:
