@@ -15,7 +15,8 @@ import pytest
 from tests.aws.recording import Recording
 from tests.checkov.terraform import terraform
 from tests.components.conftest import GATEWAY
-from tests.components.deploying import EXAMPLES, TOKEN, Account
+from tests.components.deploying import TOKEN, Account
+from tests.support.examples import EXAMPLES
 from tests.support.requirements import CHECKOV, require
 
 QUIET = {"PATH": "/usr/bin:/bin", "LOG_LEVEL": "ERROR"}
