@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -40,7 +41,7 @@ from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
 from infra.planning.prices import HOURS, replica_hour
 from infra.planning.private_ecr import ecr_notes
 from infra.planning.relaxation import no_offer
-from infra.planning.reservation import plan_reservation, reservation_notes
+from infra.planning.reservation import plan_reservation, reservation_notes, reserved_offers
 from infra.planning.schedule import plan_schedule, schedule_notes
 from infra.planning.server_notes import how_to_listen, server_notes
 from infra.planning.shared_memory import shared_memory_notes
@@ -104,6 +105,7 @@ def plan_service(
         problems=problems,
     )
     reservation = plan_reservation(configuration, settings, found, problems)
+    found = reserved_offers(found, reservation)
     if problems:
         raise PlanError(configuration.source, problems)
     alarms = alarm_plan(settings)
@@ -165,9 +167,10 @@ def plan_service(
             *server_notes(configuration, loaded, container, found),
             *probe_notes(health_check, probes),
             *weight_notes(model, settings.weight),
-            *alarm_notes(alarms, replicas.minimum * replica_hour(found[0]) * HOURS),
         ),
     )
+    at_rest = plan.resting * replica_hour(plan.offers[0]) * HOURS
+    plan = replace(plan, notes=(*plan.notes, *alarm_notes(alarms, at_rest)))
     _check_user_data(configuration, plan)
     return plan
 
