@@ -135,6 +135,88 @@ def test_weights_that_no_offer_can_hold_are_refused() -> None:
         plan(f"vllm serve {SEVENTY}", "gpu: 24GB:4")
 
 
+TGI = "text-generation-launcher --model-id"
+
+
+@pytest.mark.parametrize(
+    ("command", "resources", "rule", "remedy"),
+    [
+        (
+            f"vllm serve {EIGHT} --gpu-memory-utilization 0.6",
+            "gpu: L4:1, cpu: 4..4",
+            f"{EIGHT_HAS}, on one GPU. The largest offer is g6.xlarge, with 22.4 GiB on a GPU, of which vLLM may use "
+            "60 % (--gpu-memory-utilization 0.6): 13.4 GiB",
+            "raise --gpu-memory-utilization, or ask for more under resources.gpu, or use a quantized model",
+        ),
+        (
+            f"{TGI} {EIGHT} --cuda-memory-fraction 0.5",
+            "gpu: L4:1, cpu: 4..4",
+            f"{EIGHT_HAS}, on one GPU. The largest offer is g6.xlarge, with 22.4 GiB on a GPU, of which TGI may use "
+            "50 % (--cuda-memory-fraction 0.5): 11.2 GiB",
+            "raise --cuda-memory-fraction, or ask for more under resources.gpu, or use a quantized model",
+        ),
+        (
+            f"CUDA_MEMORY_FRACTION=0.5 {TGI} {EIGHT}",
+            "gpu: L4:1, cpu: 4..4",
+            f"{EIGHT_HAS}, on one GPU. The largest offer is g6.xlarge, with 22.4 GiB on a GPU, of which TGI may use "
+            "50 % (CUDA_MEMORY_FRACTION=0.5): 11.2 GiB",
+            "raise CUDA_MEMORY_FRACTION, or ask for more under resources.gpu, or use a quantized model",
+        ),
+        (
+            f"vllm serve {SEVENTY} -tp 4 --gpu-memory-utilization 0.6",
+            "gpu: 24GB:4",
+            f"{SEVENTY_HAS}, 32.9 GiB on each of 4 GPUs. The largest offer is g6.12xlarge, with 22.4 GiB on a GPU, of "
+            "which vLLM may use 60 % (--gpu-memory-utilization 0.6): 13.4 GiB",
+            "ask for more under resources.gpu, or use a quantized model",
+        ),
+        (
+            f"vllm serve {EIGHT} --gpu-memory-utilization .6",
+            "gpu: 24GB:4",
+            f"{EIGHT_HAS}, on one GPU. The largest offer is g6.12xlarge, with 22.4 GiB on each GPU (the server uses 1 "
+            "of 4), of which vLLM may use 60 % (--gpu-memory-utilization 0.6): 13.4 GiB",
+            "let the server use more of the GPUs with --tensor-parallel-size, raise --gpu-memory-utilization, or ask "
+            "for more under resources.gpu, or use a quantized model",
+        ),
+    ],
+    ids=["vLLM", "TGI", "a variable", "the whole GPU is too small too", "fewer GPUs"],
+)
+def test_a_share_of_the_memory_is_named_where_the_weights_do_not_fit_into_it(
+    command: str, resources: str, rule: str, remedy: str
+) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(command, resources)
+    [problem] = caught.value.problems
+    assert (problem.rule, problem.remedy) == (
+        f"the model does not fit: {rule}",
+        f"{remedy}. To go on anyway, set preflight to false in stack config",
+    )
+
+
+def test_a_choice_counts_the_share_and_names_it() -> None:
+    """GPUs of 24 GB hold the 18.0 GiB, but not with half of their memory."""
+    for command, server, option in (
+        (f"vllm serve {EIGHT} --max-model-len 2048", "vLLM", "--gpu-memory-utilization"),
+        (f"{TGI} {EIGHT}", "TGI", "--cuda-memory-fraction"),
+    ):
+        chosen = plan(f"{command} {option} 0.5", "disk: 100GB")
+        assert {offer.gpu for offer in chosen.offers} == {"L40S"}
+        assert chosen.notes[0] == (
+            f"gpu is not set. {EIGHT} needs 18.0 GiB of GPU memory (15.0 of weights, from the table), so the plan uses "
+            f"the smallest that fits: 48GB (L40S), of which {server} may use 50 % ({option} 0.5): 22.4 GiB. Set gpu to "
+            "choose."
+        )
+    with pytest.raises(PlanError) as caught:
+        plan(f"{TGI} {EIGHT} --cuda-memory-fraction 0.5", "cpu: 4..4, memory: 16GB, disk: 100GB")
+    assert [(one.rule, one.remedy) for one in caught.value.problems] == [
+        (
+            f"it is not set, and no offer fits: {EIGHT} needs 18.0 GiB of GPU memory (15.0 of weights, from the "
+            "table). Of a GPU, TGI may use 50 % (--cuda-memory-fraction 0.5)",
+            "raise --cuda-memory-fraction, relax the other requirements, set gpu to try one anyway, or use a quantized "
+            "model",
+        )
+    ]
+
+
 @pytest.mark.parametrize(
     ("command", "resources", "said"),
     [
