@@ -16,7 +16,7 @@ _SHOWN = 3
 
 def memory_notes(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> list[str]:
     """Return what fits onto the offers, and warnings about those that have too little memory."""
-    notes = _heads(fits, weights, loaded)
+    notes = [*_heads(fits, weights, loaded), *_too_long(weights, loaded)]
     if not fits or notes:
         return notes
     notes = _too_small(fits, weights, loaded)
@@ -28,6 +28,14 @@ def memory_notes(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> list[
         parts += [_sequences(serving, weights, loaded)] if serving else []
         notes.append(f"{'. '.join(parts)}.")
     return notes
+
+
+def uneven_gpus(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> int | None:
+    """Return the smallest number of GPUs that cannot share out the attention heads; `None`: each number can."""
+    if weights.architecture is None or loaded.server is None:
+        return None
+    groups = {max(1, fit.gpus // loaded.limits.pipeline) for fit in fits}
+    return min((gpus for gpus in groups if weights.architecture.heads % gpus), default=None)
 
 
 def refusal(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> tuple[str, str]:
@@ -88,16 +96,28 @@ def room_notes(offers: Sequence[Offer], weights: Weights, loaded: Loaded) -> lis
 
 
 def _heads(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> list[str]:
-    architecture = weights.architecture
-    if architecture is None or loaded.server is None:
+    uneven = uneven_gpus(fits, weights, loaded)
+    if uneven is None or weights.architecture is None or loaded.server is None:
         return []
-    groups = {max(1, fit.gpus // loaded.limits.pipeline) for fit in fits}
-    uneven = sorted(gpus for gpus in groups if architecture.heads % gpus)
-    if not uneven:
-        return []
+    heads = weights.architecture.heads
     return [
-        f"{weights.repo} has {architecture.heads} attention heads, which {uneven[0]} GPUs cannot share out evenly, so "
-        f"{loaded.server.name} will not start: use a number of GPUs that divides {architecture.heads}."
+        f"{weights.repo} has {heads} attention heads, which {uneven} GPUs cannot share out evenly, so "
+        f"{loaded.server.name} will not start: use a number of GPUs that divides {heads}."
+    ]
+
+
+def _too_long(weights: Weights, loaded: Loaded) -> list[str]:
+    """Return a note about a length that the server refuses, because the model has no positions for it."""
+    architecture, memory, length = weights.architecture, loaded.server and loaded.server.memory, loaded.limits.length
+    if architecture is None or architecture.stretched or loaded.server is None or not memory or not memory.longer_by:
+        return []
+    if length is None or length <= architecture.length or loaded.limits.longer:
+        return []
+    option = memory.length.options[0]
+    return [
+        f"{option} is {length}, but {weights.repo} is made for sequences of {architecture.length:,} tokens (its "
+        f"config.json), so {loaded.server.name} will not start: write {option} {architecture.length} or less, or set "
+        f"{memory.longer_by}=1 in env, with which longer sequences can get wrong answers."
     ]
 
 

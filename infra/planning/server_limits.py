@@ -17,6 +17,7 @@ _UNITS = {"": 1, "k": 1_000, "K": 1_024, "m": 1_000_000, "M": 1_048_576}
 _LARGER_TYPES = ("float32", "float")
 _COUNTED_THERE = re.compile(r"DSTACK_GPUS_(?:NUM|PER_NODE)")
 """Variables with the number of GPUs of the machine: then all of them hold the model."""
+_OFF = ("", "0", "false", "False")
 _TO_THE_MEMORY = ("auto", "-1", "0")
 
 
@@ -26,6 +27,8 @@ class Limits:
 
     length: int | None = None
     """Tokens of the longest sequence."""
+    longer: bool = False
+    """Whether the environment allows a length beyond the model's own, or can: only the machine knows the value."""
     fits_length: bool = False
     """Whether the server itself chooses the length by the memory."""
     sequences: int | None = None
@@ -75,6 +78,7 @@ def read_limits(server: Server, options: Options, environment: Mapping[str, str 
     pipelines = [word for names in server.parallel[1:] if (word := options.last(names)) is not None]
     return Limits(
         length=None if length is None else _tokens(length),
+        longer=memory.longer_by is not None and environment.get(memory.longer_by, "0") not in _OFF,
         fits_length=length in _TO_THE_MEMORY,
         sequences=None if sequences is None else _whole(sequences),
         share=share,

@@ -94,7 +94,7 @@ def plan_service(
     health_check, probes = plan_health_check(configuration, loaded), plan_probes(configuration)
     check_probes(configuration, health_check, probes, settings.boot_timeout, problems)
     model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
-    found, fitting = fit_model(
+    fitting = fit_model(
         configuration,
         found,
         model=model,
@@ -104,8 +104,8 @@ def plan_service(
         preflight=settings.preflight,
         problems=problems,
     )
-    reservation = plan_reservation(configuration, settings, found, problems)
-    found = reserved_offers(found, reservation)
+    reservation = plan_reservation(configuration, settings, fitting.offers, problems)
+    found = reserved_offers(fitting.offers, reservation)
     if problems:
         raise PlanError(configuration.source, problems)
     alarms = alarm_plan(settings)
@@ -149,7 +149,7 @@ def plan_service(
         alarms=alarms,
         preflight=settings.preflight,
         notes=(
-            *fitting,
+            *fitting.notes,
             *offer_notes(found),
             *purchase_notes(purchase, replicas),
             *backend_notes(configuration),
@@ -164,7 +164,7 @@ def plan_service(
             *isolation_notes(container),
             *ecr_notes(container),
             *shared_memory_notes(container, found),
-            *server_notes(configuration, loaded, container, found),
+            *server_notes(configuration, loaded, container, found, uneven=fitting.uneven),
             *probe_notes(health_check, probes),
             *weight_notes(model, settings.weight),
         ),

@@ -120,6 +120,66 @@ def test_the_plan_says_what_fits(command: str, resources: str, note: str) -> Non
     assert note in plan(command, resources).notes
 
 
+def test_a_number_of_gpus_that_cannot_share_the_model_is_said_once() -> None:
+    notes = plan(f"vllm serve {SEVENTY} -tp 3", "gpu: 'H100:8'").notes
+    assert [note for note in notes if "GPU" in note] == [
+        f"{SEVENTY} has 64 attention heads, which 3 GPUs cannot share out evenly, so vLLM will not start: use a number "
+        "of GPUs that divides 64."
+    ]
+    idle = [note for note in plan(f"vllm serve {SEVENTY} -tp 4", "gpu: 'H100:8'").notes if "stay idle" in note]
+    assert len(idle) == 1, "a number that works is still compared with the GPUs of the machine"
+
+
+TOO_LONG = (
+    "--max-model-len is {}, but Qwen/Qwen3-14B is made for sequences of 40,960 tokens (its config.json), so vLLM will "
+    "not start: write --max-model-len 40960 or less, or set VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 in env, with which longer "
+    "sequences can get wrong answers."
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "length"),
+    [
+        ("vllm serve Qwen/Qwen3-14B --max-model-len 40961", 40961),
+        ("vllm serve Qwen/Qwen3-14B --max-model-len 128k", 128000),
+        ("VLLM_ALLOW_LONG_MAX_MODEL_LEN=0 vllm serve Qwen/Qwen3-14B --max-model-len 40961", 40961),
+        ("vllm serve Qwen/Qwen3-14B --max-model-len 40960", None),
+        ("vllm serve Qwen/Qwen3-14B --max-model-len auto", None),
+        ("vllm serve Qwen/Qwen3-14B", None),
+        ("VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 vllm serve Qwen/Qwen3-14B --max-model-len 40961", None),
+        ("VLLM_ALLOW_LONG_MAX_MODEL_LEN=$LONG vllm serve Qwen/Qwen3-14B --max-model-len 40961", None),
+        ("vllm serve Qwen/Qwen3-14B --max-model-len 40961 --hf-overrides '{}'", None),
+        ("vllm serve Qwen/Qwen3-14B --max-model-len 40961 --rope-scaling '{}'", None),
+        ("text-generation-launcher --model-id Qwen/Qwen3-14B --max-total-tokens 40961", None),
+    ],
+)
+def test_a_length_beyond_the_model_s_own_is_said(command: str, length: int | None) -> None:
+    notes = plan(command.replace("'{}'", '"{}"'), "gpu: H100:1").notes
+    said = [note for note in notes if "is made for" in note]
+    assert said == ([] if length is None else [TOO_LONG.format(length)])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, True),
+        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, True),
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": 1000000}}, True),
+        ({"rope_scaling": {"type": "yarn", "factor": 4.0}}, False),
+        ({"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0}}}, False),
+        ({"model_max_length": 131072}, False),
+    ],
+)
+def test_a_config_that_allows_more_tokens_in_another_way_is_not_warned_of(more: dict[str, Any], said: bool) -> None:
+    def weighed(wanted: ModelRepository) -> Weights:
+        return dataclasses.replace(
+            weigh(wanted), architecture=read_architecture({**MODELS[wanted.repo]["config"], **more})
+        )
+
+    notes = plan("vllm serve Qwen/Qwen3-14B --max-model-len 100000", "gpu: H100:1", weigh=weighed).notes
+    assert any("is made for" in note for note in notes) is said
+
+
 def test_weights_that_no_offer_can_hold_are_refused() -> None:
     with pytest.raises(PlanError) as caught:
         plan(f"vllm serve {SEVENTY} -tp 4", "gpu: 24GB:4")
