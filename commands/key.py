@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from commands.aws_access import ClientMaker, explained
+from commands.closed_output import discard_output
 from commands.columns import table
 from commands.gateway_keys import KeyStatus, expiry, gateway_table, key_status, keys_in, tokens_today
 from commands.pulumi_cli import Pulumi, PulumiError, run_pulumi
@@ -63,8 +63,7 @@ def main(
         print(explained(error), file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader has gone. Python would complain while it ends, so it writes to nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 1
     except KeyboardInterrupt:
         return 130

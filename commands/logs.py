@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 import time
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from commands.aws_access import ClientMaker, explained
+from commands.closed_output import discard_output
 from commands.pulumi_cli import Pulumi, PulumiError, run_pulumi
 from commands.since import add_since
 from commands.stack_state import StackError, StackState, function_log, read_stack, service_of
@@ -74,8 +74,7 @@ def main(
         _say(explained(error))
         return 1
     except BrokenPipeError:
-        # The reader has gone. Python would complain while it ends, so it writes to nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 1
     except KeyboardInterrupt:
         return 130

@@ -20,6 +20,7 @@ from infra.planning.table_items import CLAIM, PARTITION_KEY, REGISTRY, SORT_KEY
 from infra.readiness import Awaited
 
 GROUP = "aws:autoscaling/group:Group"
+LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 TABLE = "aws:dynamodb/table:Table"
 TABLE_ITEM = "aws:dynamodb/tableItem:TableItem"
@@ -166,7 +167,9 @@ def service_of(state: StackState) -> Awaited:
 
 def bought_of(state: StackState) -> Bought:
     """Return how a service's instances are bought. Raises `StackError`: the stack is not of a service."""
-    mixed: Mapping[str, Any] = state.one_of(GROUP)["mixedInstancesPolicy"]
+    mixed: Mapping[str, Any] | None = state.one_of(GROUP).get("mixedInstancesPolicy")
+    if not mixed:  # a service with a reservation: the launch template has its one instance type
+        return Bought(types=(state.one_of(LAUNCH_TEMPLATE)["instanceType"],), spot=False)
     overrides: Sequence[Mapping[str, Any]] = mixed["launchTemplate"].get("overrides") or ()
     distribution: Mapping[str, Any] = mixed.get("instancesDistribution") or {}
     on_demand = distribution.get("onDemandPercentageAboveBaseCapacity", 100) == 100  # AWS's default

@@ -67,6 +67,7 @@ def read_arguments(line: Sequence[str]) -> Arguments:
     parser.add_argument(
         "configurations",
         nargs="*",
+        type=configuration_path,
         metavar="CONFIG",
         help="path of a `type: service` configuration, or a name in `examples`; or several",
     )
@@ -102,7 +103,7 @@ def read_arguments(line: Sequence[str]) -> Arguments:
     if limits and not given.auth:
         parser.error(f"{_flag(limits[0][0])} is a limit of the API key: give --auth with it")
     return Arguments(
-        configurations=tuple(map(configuration_path, given.configurations)),
+        configurations=tuple(given.configurations),
         port=given.port,
         name=given.name,
         auth=given.auth,

@@ -22,7 +22,7 @@ from local.model_server.standin import GO_BACK
 PREFERRED = ("Q4_K_M", "Q4_0", "Q8_0")
 """The quantizations that are taken if none is named, the first of them that is there."""
 _QUANTIZATION = re.compile(
-    r"(?:^|[.-])((?:UD-)?(?:I?Q[1-8](?:_[A-Z0-9]+)*|MXFP4(?:_[A-Z0-9]+)*|BF16|F16|F32))(?=[.-]|$)"
+    r"(?:^|[.-])((?:UD-)?(?:[IT]?Q[1-8](?:_[A-Z0-9]+)*|MXFP4(?:_[A-Z0-9]+)*|BF16|F16|F32))(?=[.-]|$)"
 )
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 _SLOW = 10.0
@@ -99,7 +99,7 @@ def choose_files(repo: str, quantization: str | None, names: Collection[str]) ->
     wanted = [quantization.upper()] if quantization else [*PREFERRED, *by_quantization]
     chosen = next((by_quantization[name] for name in wanted if name in by_quantization), None)
     if chosen is None:
-        there = ", ".join(filter(None, by_quantization))
+        there = ", ".join(filter(None, by_quantization)) or ", ".join(sorted(names))
         raise HubError(f"{repo} has no GGUF file of {quantization}", f"choose one that it has: {there}")
     first = chosen[0]
     return chosen if _PART.search(first) else [first]

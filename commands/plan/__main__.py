@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from commands.closed_output import discard_output
+
 
 def main(line: list[str]) -> int:
     """Return 0 if every configuration has a plan, 1 if one has none, and 2 for a wrong command line."""
@@ -23,8 +25,7 @@ def main(line: list[str]) -> int:
 
         return plan_all(arguments, stage=_stage, say=_say)
     except BrokenPipeError:
-        # The reader of the plan has gone. Python would complain while it ends, so it writes to nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 1
     except KeyboardInterrupt:
         return 130

@@ -51,6 +51,7 @@ def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Argum
     parser.add_argument(
         "configurations",
         nargs="*",
+        type=configuration_path,
         metavar="CONFIG",
         help="path of a configuration, service or gateway, or a name in `examples`; or several",
     )
@@ -79,7 +80,7 @@ def read_arguments(line: Sequence[str], environment: Mapping[str, str]) -> Argum
         if entries:
             settings[word] = Secret(json.dumps(entries))
     return Arguments(
-        configurations=tuple(dict.fromkeys(map(configuration_path, given.configurations))),
+        configurations=tuple(dict.fromkeys(given.configurations)),
         stack=given.stack,
         name=given.name,
         offers=given.offers,

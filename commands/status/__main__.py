@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
+from commands.closed_output import discard_output
 from commands.pulumi_cli import run_pulumi
 from commands.status.collecting import Means, Status, collect
 from commands.status.local_runs import local_runs
@@ -53,8 +53,7 @@ def main(line: Sequence[str], *, means: Means | None = None, clock: Clock | None
                 return 1 if _is_unknown(status) else 0
             waits.sleep(INTERVAL)
     except BrokenPipeError:
-        # The reader has gone. Python would complain while it ends, so it writes to nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 1
     except KeyboardInterrupt:
         return 130

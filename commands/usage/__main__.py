@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from commands.aws_access import ClientMaker, explained
+from commands.closed_output import discard_output
 from commands.lifetimes import HISTORY
 from commands.pulumi_cli import Pulumi, PulumiError, run_pulumi
 from commands.since import add_since
@@ -97,8 +97,7 @@ def main(line: Sequence[str], *, means: Means | None = None) -> int:
         _say(explained(error))
         return 1
     except BrokenPipeError:
-        # The reader has gone. Python would complain while it ends, so it writes to nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 1
     except KeyboardInterrupt:
         return 130

@@ -80,10 +80,12 @@ def total(found: Iterable[Row]) -> Row:
     )
 
 
-def per_million(row: Row) -> float | None:
-    """Return the dollars for a million tokens, in and out together; `None`: not known."""
-    tokens = (row.requests.prompt_tokens or 0) + (row.requests.completion_tokens or 0)
-    return row.cost.dollars / tokens * 1e6 if row.cost is not None and tokens else None
+def per_million(found: Iterable[Row]) -> float | None:
+    """Return the dollars for a million tokens of some rows, in and out together; `None`: not known. A row whose cost is
+    not known is left out, with its tokens."""
+    known = [(row.requests, row.cost.dollars) for row in found if row.cost is not None]
+    tokens = sum((one.prompt_tokens or 0) + (one.completion_tokens or 0) for one, _ in known)
+    return sum(dollars for _, dollars in known) / tokens * 1e6 if tokens else None
 
 
 def _merged(requests: Sequence[Requests], costs: Mapping[Any, Cost]) -> list[Row]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from commands.aws_access import ClientMaker, explained
+from commands.gateway_keys import gateway_table
 from commands.lifetimes import Lifetime, ended_since, living
 from commands.pulumi_cli import Pulumi, PulumiError
 from commands.spending import instance_type
-from commands.stack_state import TABLE, StackError, StackState, bought_of, read_stack, service_of, stack_names
+from commands.stack_state import StackError, StackState, bought_of, read_stack, service_of, stack_names
 from commands.usage.costs import Runs
 from infra.preflight.aws_errors import aws_failures
 from infra.readiness import clients_from
@@ -28,10 +29,7 @@ class GatewayRuns:
 def find_runs(gateway: StackState, pulumi: Pulumi, clients: ClientMaker, begin: datetime) -> GatewayRuns:
     """Return the runs and their replicas since `begin`. Raises `PulumiError`: it does not list stacks; `StackError`:
     the gateway is not deployed yet."""
-    tables = gateway.all_of(TABLE)
-    if not tables:
-        raise StackError(f"{gateway.name} has no table in its state: run pulumi up --stack {gateway.name}")
-    here = tables[-1]["name"], str(tables[-1]["arn"]).split(":")[3]
+    here = gateway_table(gateway)
     replicas: dict[str, tuple[Lifetime, ...]] = {}
     problems: list[str] = []
     for name in stack_names(pulumi):

@@ -33,8 +33,8 @@ _SIGNS: Mapping[Basis, str] = {"list": "", "spot": "<", "assumed": "~"}
 def report(by: By, rows: Sequence[Row], *, costs: bool) -> str:
     """Return the table and what its signs mean. No final newline. `costs`: whether it has columns of costs."""
     header = (by.upper(), *HEADER, *(COST_HEADER if costs else ()))
-    cells = [header, *(_cells(row, costs=costs) for row in (*rows, total(rows)))]
-    shown = table(cells, right=tuple(range(1, len(header))))
+    lines = [*(_cells(row, (row,), costs=costs) for row in rows), _cells(total(rows), rows, costs=costs)]
+    shown = table([header, *lines], right=tuple(range(1, len(header))))
     return "\n\n".join([shown, "\n".join(_notes(by, rows))]) if costs else shown
 
 
@@ -57,13 +57,14 @@ def as_csv(by: By, rows: Sequence[Row]) -> str:
                 _raw(None if cost is None else cost.gpu_hours),
                 _raw(None if cost is None else cost.dollars),
                 "" if cost is None else cost.basis,
-                _raw(per_million(row)),
+                _raw(per_million([row])),
             )
         )
     return text.getvalue()
 
 
-def _cells(row: Row, *, costs: bool) -> tuple[str, ...]:
+def _cells(row: Row, parts: Sequence[Row], *, costs: bool) -> tuple[str, ...]:
+    """Return the cells of a row. `parts`: the rows that it sums up."""
     one, cost = row.requests, row.cost
     cells = (
         printable(one.name or "-"),
@@ -78,7 +79,7 @@ def _cells(row: Row, *, costs: bool) -> tuple[str, ...]:
         return cells
     if cost is None:
         return (*cells, "-", "-", "-")
-    sign, million = _SIGNS[cost.basis], per_million(row)
+    sign, million = _SIGNS[cost.basis], per_million(parts)
     about = "~" if cost.basis == "assumed" else ""
     each = "-" if million is None else f"{sign}${million:,.2f}"
     return (*cells, f"{about}{cost.gpu_hours:,.1f}", f"{sign}${cost.dollars:,.2f}", each)

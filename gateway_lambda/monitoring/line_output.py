@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import stat
 import sys
 
 from gateway_lambda.settings import Settings, SettingsError
@@ -72,8 +73,10 @@ class LineFile(LineOutput):
     def __init__(self, path: str, most: int = _MOST) -> None:
         """Raises `OSError`."""
         descriptor = _opened(path)
-        super().__init__(descriptor, os.fstat(descriptor).st_size, most)
-        self._path = path
+        about = os.fstat(descriptor)
+        # A device or a pipe has no older half, and must not be replaced by a file.
+        super().__init__(descriptor, about.st_size, most if stat.S_ISREG(about.st_mode) else sys.maxsize)
+        self._path = os.path.realpath(path)
         self._waiting: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
 

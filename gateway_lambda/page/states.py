@@ -118,7 +118,7 @@ class States:
         if reply.status == 503:
             empty = (reply.header(b"server") or b"").startswith(_BALANCER) and run.service.min_replicas == 0
             return "asleep" if empty else "down", _Said()
-        failing = reply.status in FAILING or replica.health.aside_until
+        failing = reply.status in FAILING or reply.status == 401 or replica.health.aside_until
         return "failing" if failing else "ready", _read(said)
 
     async def _reached(self, run: Run, replica: Replica) -> StateName:

@@ -44,7 +44,7 @@ def beginning(entry: Entry, seen: Seen) -> dict[str, Any]:
     if limits.tokens_per_day is not None:
         update.tokens(now // DAY, seen, below=limits.tokens_per_day)
     if limits.max_concurrent is not None:
-        update.add_running(_lease(entry), limits.max_concurrent)
+        update.add_running(lease(entry), limits.max_concurrent)
     return update.asked()
 
 
@@ -54,13 +54,18 @@ def ending(entry: Entry, seen: Seen, tokens: int, now: int) -> dict[str, Any]:
     if tokens:
         update.tokens(now // DAY, seen, add=tokens)
     if entry.limits.max_concurrent is not None:
-        update.delete_running([_lease(entry)])
+        update.delete_running([lease(entry)])
     return update.asked()
 
 
 def forgetting(leases: list[str]) -> dict[str, Any]:
     """Return the update that ends requests that count no longer."""
     return _Update().delete_running(leases).asked()
+
+
+def lease(entry: Entry) -> str:
+    """Return what the item holds while a request runs."""
+    return f"{entry.begun // SECOND + LEASE}#{entry.request}"
 
 
 class _Update:
@@ -141,10 +146,6 @@ class _Update:
 
     def _numbers(self, **values: int) -> None:
         self._values |= {f":{name}": {"N": str(value)} for name, value in values.items()}
-
-
-def _lease(entry: Entry) -> str:
-    return f"{entry.begun // SECOND + LEASE}#{entry.request}"
 
 
 def _last(limits: Limits, now: int) -> int:

@@ -14,8 +14,12 @@ SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
 _FARTHEST = 36_500 * DAY
 """The most time that requests can be ahead: all times stay below 2^63."""
+OF_KEYS = "key#"
+"""The first characters of the names of the counters of keys."""
 _MOST_COUNTERS = 10_000
-"""Counters in memory. Beyond them, those are forgotten that have nothing against a request."""
+"""Counters in memory. Beyond them, those of clients are forgotten that have nothing against a request."""
+_MANY_COUNTERS = 9_000
+"""If so many have something against a request, all those of clients are forgotten: looking through them takes time."""
 
 Reason = Literal["tokens", "rate", "concurrent"]
 
@@ -164,15 +168,9 @@ class MemoryCounters:
 
     def _new(self, counter: str, now: int) -> _Held:
         if len(self._held) >= _MOST_COUNTERS:
-            busy = {name: held for name, held in self._held.items() if held.occupied_until > now or _has_ends(held)}
             # A caller can make up as many names of clients as it likes, but not of keys.
-            self._held = (
-                busy if len(busy) < _MOST_COUNTERS else {n: held for n, held in busy.items() if _has_ends(held)}
-            )
+            keys = {name: held for name, held in self._held.items() if name.startswith(OF_KEYS)}
+            busy = {name: held for name, held in self._held.items() if held.occupied_until > now}
+            self._held = keys if len(busy) > _MANY_COUNTERS else busy | keys
         held = self._held[counter] = _Held()
         return held
-
-
-def _has_ends(held: _Held) -> bool:
-    """Whether ends of requests are counted: only keys have such limits."""
-    return bool(held.tokens or held.running)

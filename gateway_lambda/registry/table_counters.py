@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from gateway_lambda.registry.counter_item import Seen, beginning, ending, forgetting
+from gateway_lambda.registry.counter_item import Seen, beginning, ending, forgetting, lease
 from gateway_lambda.registry.counters import DAY, Entry, Verdict, why_refused
 from gateway_lambda.registry.table_client import CONDITION, NO_ANSWER, Refused, TableClient
 
@@ -113,7 +113,10 @@ class TableCounters:
                 seen = await self._update(entry.counter, beginning(entry, self._supposed(entry.counter, now)))
                 return Verdict(None, seen.at(now)[0])
             except Refused as refused:
-                counted, over = self._see(entry.counter, _refusing(refused)).at(now)
+                seen = self._see(entry.counter, _refusing(refused))
+                counted, over = seen.at(now)
+                if lease(entry) in seen.running:  # it was counted, but that answer was lost, and it was sent again
+                    return Verdict(None, counted)
                 reason = why_refused(counted, entry.limits, now)
                 if reason is not None:
                     return Verdict(reason, counted)

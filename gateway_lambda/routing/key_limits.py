@@ -13,7 +13,18 @@ from functools import partial
 from typing import NamedTuple
 
 from gateway_lambda.errors import NO_RETRY, GatewayError, Header, ServiceError
-from gateway_lambda.registry.counters import DAY, SECOND, Counted, Counters, Entry, Limits, Rate, Reason, per_minute
+from gateway_lambda.registry.counters import (
+    DAY,
+    OF_KEYS,
+    SECOND,
+    Counted,
+    Counters,
+    Entry,
+    Limits,
+    Rate,
+    Reason,
+    per_minute,
+)
 from gateway_lambda.registry.record import Key, person
 from gateway_lambda.server.exchange import Exchange
 
@@ -68,7 +79,7 @@ def _limited(key: Key) -> _Limited:
     per, tokens = key.requests_per_minute, key.tokens_per_day
     return _Limited(
         key,
-        f"key#{person(key.name)}",
+        f"{OF_KEYS}{person(key.name)}",
         Limits(None if per is None else per_minute(per), tokens, key.max_concurrent),
         None if per is None else (b"x-ratelimit-limit-requests", b"%d" % per),
         None if tokens is None else (b"x-ratelimit-limit-tokens", b"%d" % tokens),

@@ -28,7 +28,7 @@ _END = 4096
 
 
 def usage_at_end(headers: Iterable[Header], before: bytes, last: bytes) -> Usage | None:
-    """Return the usage of an answer. `headers`: those of the response. `before`, `last`: its last two pieces."""
+    """Return the usage of an answer. `headers`: those of the response. `before`, `last`: its last three pieces."""
     found = dict(headers)
     if _GENERATED in found:
         return Usage(_count(found.get(_PROMPTED)), _count(found[_GENERATED]))

@@ -170,7 +170,7 @@ async def pass_back(exchange: Exchange, reply: Reply, first: bytes = b"") -> Non
     headers = response_headers(exchange, reply)
     await exchange.start_as(reply.status, headers)
     kind = readable_kind(headers)
-    before = b""
+    older = before = b""  # the usage, the end of the events and the end of the body can be pieces of their own
     try:
         piece = first or await reply.piece()
         exchange.stream = kind == EVENTS
@@ -178,10 +178,10 @@ async def pass_back(exchange: Exchange, reply: Reply, first: bytes = b"") -> Non
             exchange.first_token = time.monotonic()
         while piece and not reply.ended:
             await exchange.write(piece)
-            before = piece
+            older, before = before, piece
             piece = await reply.piece()
         if kind in (EVENTS, JSON):
-            exchange.usage = usage_at_end(headers, before, piece)
+            exchange.usage = usage_at_end(headers, older + before, piece)
         await exchange.finish(piece)
     except GatewayError as error:
         await _say_why(exchange, headers, error)

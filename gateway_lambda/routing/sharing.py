@@ -34,20 +34,26 @@ class Attempts:
     def failed(self, error: ServiceError) -> None:
         """Give the request to another run, if no replica can have begun with it: the error has `another`.
 
-        Otherwise, raises `ServiceError`. If no run is left, it has what each of them said, and a run that can be
-        without replicas is woken. As long as another run answers, none is woken.
+        Otherwise, raises `ServiceError`. If no run is left, it has what each of them said. Before the caller gets an
+        error, a run that has no replica is woken. As long as another run answers, none is woken.
         """
         if self._exchange.started or not error.another:
+            self._wake()
             raise error
         # Its frames have this object, which would be a circle for the garbage collector.
         self._failed.append((self.run, error.with_traceback(None)))
         if self._left:
             self.run = self._next()
             return
-        asleep = next((run for run, _ in self._failed if run.service.min_replicas == 0), None)
-        if asleep is not None:
-            self._runs.wake(asleep)
+        self._wake()
         raise _none_answers(self._failed) from None
+
+    def _wake(self) -> None:
+        """Wake the first run that said that it has no replica."""
+        asleep = (run for run, error in self._failed if run.service.min_replicas == 0 and error.status == 503)
+        run = next(asleep, None)
+        if run is not None:
+            self._runs.wake(run)
 
     def _next(self) -> Run:
         """One of those that can best be counted on."""
@@ -57,6 +63,7 @@ class Attempts:
         (chosen,) = random.choices(best, [run.service.weight or 1 for run in best])  # noqa: S311
         self._left.remove(chosen)
         self._exchange.run = chosen.service.run
+        self._exchange.others = bool(self._left)
         return chosen
 
 

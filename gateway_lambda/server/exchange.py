@@ -65,7 +65,7 @@ class Exchange(Recorded):
         self.begun = time.monotonic()
         self.first_byte = self.first_token = self.ended = self.held = 0.0
         self.error = self.key = self.run = self.model = self.usage = None
-        self.stream = self.client_left = self.failed = False
+        self.stream = self.others = self.client_left = self.failed = False
         self.route = OTHER
         self.status = 0
         self.scope = scope

@@ -37,6 +37,7 @@ class Recorded:
         "key",
         "method",
         "model",
+        "others",
         "path",
         "request_id",
         "route",
@@ -65,6 +66,8 @@ class Recorded:
     """The run that the request was let in to."""
     model: str | None
     """The name of that run's model."""
+    others: bool
+    """Another run can have the request, if this one cannot answer it."""
     stream: bool
     """The answer is a stream of events."""
     usage: Usage | None

@@ -9,6 +9,12 @@ from gateway_lambda.server.recorded import Recorded
 CURRENT: ContextVar[Recorded | None] = ContextVar("the request that is being answered")
 
 
+def others_can_answer() -> bool:
+    """Whether another run can have the current request."""
+    recorded = CURRENT.get(None)
+    return recorded is not None and recorded.others
+
+
 def note_wait(seconds: float) -> None:
     """Note that the current request waited for a replica to be there. Of waits at the same time, the longest counts."""
     recorded = CURRENT.get(None)

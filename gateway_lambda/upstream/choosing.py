@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from gateway_lambda.errors import ServiceError, unavailable
-from gateway_lambda.server.waiting import note_wait
+from gateway_lambda.server.waiting import note_wait, others_can_answer
 from gateway_lambda.upstream.health import BUSY, Health
 from gateway_lambda.upstream.replica import Replica
 
@@ -114,8 +114,9 @@ class ReplicaChooser:
         except TimeoutError:
             pass
         finally:
-            note_wait(loop.time() - since)
-        if asked and left[0].health.news.shared:
+            if asked:
+                note_wait(loop.time() - since)
+        if asked and others_can_answer():
             raise unavailable("no replica of this run answers; try again shortly")
         return min(left, key=partial(_doubts, loop.time()))
 

@@ -30,11 +30,9 @@ _BUSY_FOR = 1.0
 class News:
     """What is told to requests that wait for one of a run's replicas to show that it is there."""
 
-    __slots__ = ("_waiting", "shared")
+    __slots__ = ("_waiting",)
 
-    def __init__(self, *, shared: bool = False) -> None:
-        self.shared = shared
-        """Other runs can have these requests."""
+    def __init__(self) -> None:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def wait(self) -> None:

@@ -127,5 +127,5 @@ class Replica(Owner):
 def replicas_at(bases: Sequence[str], host: str | None, *, shared: bool = False) -> list[Replica]:
     """Return the replicas of one run, one for each base URL. `host`: as of `Replica`. `shared`: other runs can have its
     requests."""
-    news = News(shared=shared) if shared or len(bases) > 1 else None
+    news = News() if shared or len(bases) > 1 else None
     return [Replica(base, host, news) for base in bases]

@@ -59,11 +59,14 @@ def read_files(arn: str) -> Statement:
     return _allow(["s3:GetObject"], arn)
 
 
-def replace_instance(group_arn: str, *, may_end: bool) -> Statement:
+def replace_instance(group_arn: str, *, may_end: bool) -> Sequence[Statement]:
     """A replica has itself replaced. IAM knows only the whole group, not one instance of it. `may_end`: it may also end
-    the service."""
-    end = ["autoscaling:UpdateAutoScalingGroup"] if may_end else []
-    return _allow(["autoscaling:SetInstanceHealth", *end], group_arn)
+    the service, but not let the group grow beyond its largest size (service-authorization: autoscaling)."""
+    replace = _allow(["autoscaling:SetInstanceHealth"], group_arn)
+    if not may_end:
+        return (replace,)
+    shrinks = {"NumericEquals": {"autoscaling:MinSize": "0"}, "Null": {"autoscaling:MaxSize": "true"}}
+    return replace, _allow(["autoscaling:UpdateAutoScalingGroup"], group_arn, shrinks)
 
 
 def pull_image(repository_arn: str) -> Sequence[Statement]:

@@ -100,7 +100,7 @@ class Replicas(pulumi.ComponentResource):
             f"{name}-replace",
             role=args.role,
             policy=group.arn.apply(
-                lambda arn: policies.document(policies.replace_instance(arn, may_end=plan.utilization is not None))
+                lambda arn: policies.document(*policies.replace_instance(arn, may_end=plan.utilization is not None))
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

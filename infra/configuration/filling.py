@@ -22,6 +22,10 @@ from infra.configuration.service import ServiceConfiguration
 Values = Mapping[str, str | Secret]
 Text = TypeVar("Text", str, Secret)
 
+_MOST_STEPS = 20
+"""Variables from one that is filled to the last one that it refers to."""
+_LONGEST = 65_536
+"""Characters of a value. It is far above what a variable can have: without a limit, a few lines fill all memory."""
 _HOW_TO_SET = "set it: pulumi config set --secret --path secrets.{name} …, or on the command line --secret {name}=…"
 _READABLE: Mapping[str, tuple[str, str]] = {
     "commands": (
@@ -58,6 +62,10 @@ def fill_environment(
         def find(space: str, key: str) -> str | Secret | None:
             if space == "secrets":
                 return secrets.get(key)
+            if len(within) >= _MOST_STEPS:
+                rule = f"{name} is reached through more than {_MOST_STEPS} variables that refer to each other"
+                problems.append(_problem(configuration, path, rule, "write the value of one of them"))
+                return ""
             if key in (*within, name):
                 rule = f"{name} refers to itself" if key == name else f"{name} and {key} refer to each other"
                 problems.append(_problem(configuration, path, rule, "write the value of one of them"))
@@ -65,6 +73,10 @@ def fill_environment(
             return resolve(key, (*within, name)) if key in values else None
 
         text, secret = _filled(value, find, lambda space, key: _unknown(configuration, path, space, key, problems))
+        if len(text) > _LONGEST:
+            rule = f"with its references replaced, the value has more than {_LONGEST} characters"
+            problems.append(_problem(configuration, path, rule, "write a shorter value"))
+            text = ""
         filled[name] = Secret(text) if secret else text
         return filled[name]
 

@@ -105,6 +105,9 @@ class OpenAIApp(Application):
     async def _generate(self, exchange: Exchange) -> None:
         request = await self._request(exchange)
         path = "/v1" + exchange.path.removeprefix(self._prefix)
+        for field in _LIMITS:
+            if isinstance(given := request.get(field), int) and given < 0:
+                raise OpenAIRefusal(400, "BadRequestError", f"{field} must be at least 0, got {given}", field)
         if all(request.get(field) is None for field in _LIMITS):
             limit = _COMPLETION if path == "/v1/completions" else self._unasked
             request["max_output_tokens" if path == "/v1/responses" else "max_tokens"] = limit

@@ -54,7 +54,7 @@ def test_a_gpu_that_is_not_used_ends_the_service(machine: Boots, samples: tuple[
 )
 def test_a_gpu_that_is_used_once_in_the_window_ends_nothing(machine: Boots, samples: tuple[str, ...]) -> None:
     boot = _serving(machine, samples)
-    boot.wait_until((boot.root / "sampled").exists)
+    boot.wait_until(lambda: (boot.root / "asked").exists() and (boot.root / "asked").stat().st_size >= 2)
     assert boot.calls("aws-autoscaling-update-auto-scaling-group") == []
 
 
@@ -62,6 +62,11 @@ def test_the_end_is_tried_again_until_aws_takes_it(machine: Boots) -> None:
     boot = _serving(machine, UNUSED, first="exit 254")
     boot.wait_until(lambda: len(boot.calls("aws-autoscaling-update-auto-scaling-group")) == 2)
     boot.wait_until(lambda: "being stopped" in boot.calls("aws-dynamodb-put-item")[-1].arguments[-1])
+
+
+def test_after_nvidia_smi_failed_it_is_asked_again(machine: Boots) -> None:
+    boot = _serving(machine, UNUSED, failing=2)
+    boot.wait_until(lambda: boot.calls("aws-autoscaling-update-auto-scaling-group"))
 
 
 def test_a_service_without_a_policy_asks_for_no_utilization(machine: Boots) -> None:
@@ -73,8 +78,9 @@ def test_a_service_without_a_policy_asks_for_no_utilization(machine: Boots) -> N
     assert "watch_utilization()" not in boot.script
 
 
-def _serving(machine: Boots, samples: tuple[str, ...], first: str = "") -> Machine:
-    """Return a machine that serves, whose GPUs say these samples. `first`: what the first call to end it answers."""
+def _serving(machine: Boots, samples: tuple[str, ...], first: str = "", failing: int = 0) -> Machine:
+    """Return a machine that serves, whose GPUs say these samples. `first`: what the first call to end it answers.
+    `failing`: how often nvidia-smi fails before."""
     boot = machine(POLICY, boot_timeout=10**6)
     name = f"{parameter_prefix(TABLE, planned(POLICY).run)}group-name"
     (boot.root / "parameters" / name.replace("/", "%")).write_text("the-group")
@@ -83,8 +89,8 @@ def _serving(machine: Boots, samples: tuple[str, ...], first: str = "") -> Machi
     if first:
         boot.answer("aws-autoscaling-update-auto-scaling-group", first, call=1)
     lines = " ".join(f"'{sample}'" for sample in samples)
-    read = f'until read -r n <"$STUBS/counts/date" && ((n >= before + {len(samples)})); do :; done'
-    answer = f'read -r before <"$STUBS/counts/date"; printf "%s\\n" {lines}; {read}; : >"$STUBS/sampled"'
-    boot.answer("figures-nvidia-smi", f"if [[ $* == *--loop* ]]; then {answer}; fi")
+    # It is asked again only after what it said before was read to the end.
+    asked = f'printf x >>"$STUBS/asked"; if (($(wc --bytes <"$STUBS/asked") <= {failing})); then exit 15; fi'
+    boot.answer("figures-nvidia-smi", f"if [[ $* == *--loop* ]]; then {asked}; printf '%s\\n' {lines}; fi")
     boot.start("serve")
     return boot

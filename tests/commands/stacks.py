@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from commands.pulumi_cli import PulumiError
-from commands.stack_state import GATEWAY, LOG_GROUP, STACK, TABLE_ITEM
+from commands.stack_state import GATEWAY, GROUP, LAUNCH_TEMPLATE, LOG_GROUP, STACK, TABLE_ITEM
 from infra.planning.table_items import claim_item
 from tests.readiness.stack import state
 
@@ -22,6 +22,18 @@ def service_state(stack: Mapping[str, Any] | None = None, changed: dict[str, dic
     """A service. `stack`: the outputs of its stack."""
     exported = state(changed)
     exported["deployment"]["resources"][0]["outputs"] = stack or {"url": "https://yellow-cat-1.example.com"}
+    return exported
+
+
+def reserved(exported: Any, type: str, **null: None) -> Any:
+    """The same service in a reservation: its group has no mixed instances policy, and its launch template has the type.
+    `null`: what its group has without a value."""
+    resources: list[Any] = exported["deployment"]["resources"]
+    for resource in resources:
+        if resource["type"] == GROUP:
+            group = {name: value for name, value in resource["outputs"].items() if name != "mixedInstancesPolicy"}
+            resource["outputs"] = {**group, "launchTemplate": {"id": "lt-1", "version": "2"}, **null}
+    resources.append({"type": LAUNCH_TEMPLATE, "outputs": {"instanceType": type, "latestVersion": 2}})
     return exported
 
 

@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from commands.lifetimes import Lifetime, ended_since
 from commands.stack_state import GROUP, Bought, bought_of, stack_state
-from tests.commands.stacks import REGION, service_state
+from tests.commands.stacks import REGION, reserved, service_state
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 LOG_GROUP = "/servestack/yellow-cat-1"
@@ -137,3 +137,9 @@ def test_the_state_says_which_types_are_bought_and_how(distribution: Any, spot: 
     mixed = {"launchTemplate": template, "instancesDistribution": distribution}
     state = stack_state("cat", service_state(changed={GROUP: {"mixedInstancesPolicy": mixed}}), {})
     assert bought_of(state) == Bought(types=("g6.xlarge", "g5.xlarge"), spot=spot)
+
+
+@pytest.mark.parametrize("null", [{}, {"mixedInstancesPolicy": None}])
+def test_a_reservation_buys_the_one_type_of_the_launch_template(null: dict[str, None]) -> None:
+    state = stack_state("cat", reserved(service_state(), "p5.48xlarge", **null), {})
+    assert bought_of(state) == Bought(types=("p5.48xlarge",), spot=False)

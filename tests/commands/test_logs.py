@@ -188,6 +188,10 @@ def test_a_profile_that_does_not_exist_is_told_without_a_traceback(
             "argument --since: 'yesterday' is not a time: write a number with a unit, such as 30m or 2h",
         ),
         (
+            ["cat", "--since=99999999d"],
+            "argument --since: '99999999d' is too long: write at most 3650d, which is 10 years",
+        ),
+        (
             ["cat", "--replica", "cat-1"],
             "argument --replica: 'cat-1' is not an instance: write its id, such as i-0123456789abcdef0",
         ),

@@ -97,6 +97,15 @@ def test_a_variable_without_a_value_is_taken_from_the_shell(capsys: pytest.Captu
     assert given == {"secrets": Secret('["s=1", "TOKEN=hf_unspeakable"]')}
 
 
+def test_an_example_can_be_one_of_a_folder_and_the_folder_alone_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    given = read_arguments(["canary/stable", "examples/canary/stable.dstack.yml", "canary/new"], {})
+    assert given.configurations == ("examples/canary/stable.dstack.yml", "examples/canary/new.dstack.yml")
+    with pytest.raises(SystemExit) as ended:
+        read_arguments(["canary"], {})
+    said = "argument CONFIG: examples/canary has several configurations: write canary/new or canary/stable"
+    assert (ended.value.code, capsys.readouterr().err.splitlines()[-1]) == (2, f"make plan: error: {said}")
+
+
 def test_a_gateway_is_assumed_where_the_service_may_run() -> None:
     plan = _planned(CHATTY).plan
     assert isinstance(plan, ServicePlan)

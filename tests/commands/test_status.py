@@ -14,7 +14,7 @@ from commands.stack_state import GROUP
 from commands.status.__main__ import main
 from commands.status.collecting import Means
 from commands.status.local_runs import LocalRun
-from tests.commands.stacks import FakePulumi, service_state
+from tests.commands.stacks import FakePulumi, reserved, service_state
 from tests.readiness.cloud import (
     BEGAN,
     Cloud,
@@ -209,6 +209,21 @@ yellow-cat-1                     ~$1.006  ~$3.22  ~$41.10
 {PRICES}\
 ~: a replica that has ended does not say its type. It counts as the plan's first offer.
 """
+    )
+
+
+def test_replicas_in_a_reservation_have_the_type_of_the_launch_template(capsys: pytest.CaptureFixture[str]) -> None:
+    midnight = NOW.replace(hour=0)
+    events = [starts(A), health(A, "healthy"), lived("i-0c01", midnight, midnight + timedelta(hours=1))]
+    assert shown("cat", events=events, pulumi=FakePulumi({"cat": reserved(service_state(), "g5.2xlarge")})) == 0
+    # g5.2xlarge: $1.212 an hour, for 1 hour
+    assert (
+        capsys.readouterr().out.split("\n\n")[2]
+        == f"""\
+RUN                              PRICE/H  TODAY   MONTH
+yellow-cat-1                      $1.006  $3.22  $27.37
+  of these, ended this month: 1           $1.21   $1.21
+{PRICES}"""
     )
 
 

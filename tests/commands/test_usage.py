@@ -19,7 +19,7 @@ from commands.usage.report import report
 from commands.usage.requests import Requests
 from tests.commands.insights import Insights
 from tests.commands.request_lines import request_line
-from tests.commands.stacks import FUNCTION_LOG, REGION, FakePulumi, claim_of, gateway_state, service_state
+from tests.commands.stacks import FUNCTION_LOG, REGION, FakePulumi, claim_of, gateway_state, reserved, service_state
 from tests.readiness.cloud import refusal
 from tests.support.processes import ROOT
 
@@ -206,7 +206,7 @@ cat           4       1      1,750       4,500    100 ms  1,500 ms       32.0   
 dog           1       0     10,000      90,000    400 ms    400 ms        4.0   <$3.22      <$32.19
 -             1       0          -           -         -         -          -        -            -
 gone          1       0          1           2     50 ms     50 ms          -        -            -
-total         7       1     11,751      94,502         -         -       36.0  <$36.57     <$344.14
+total         7       1     11,751      94,502         -         -       36.0  <$36.57     <$344.15
 
 {PRICES}{SPOT}{LEFT_OUT}""",
         f"{ASKING}{READ}",
@@ -241,7 +241,7 @@ acme/cat          4       1      1,750       4,500    100 ms  1,500 ms       32.
 (unused)          0       0          -           -         -         -        4.0   <$3.22            -
 -                 1       0          -           -         -         -          -        -            -
 acme/gone         1       0          1           2     50 ms     50 ms          -        -            -
-total             6       1      1,751       4,502         -         -       36.0  <$36.57   <$5,847.82
+total             6       1      1,751       4,502         -         -       36.0  <$36.57   <$5,850.62
 
 {PRICES}Each run's costs are shared by the time that its requests took, for each model.
 {SPOT}{LEFT_OUT}"""
@@ -261,6 +261,36 @@ total              7       1     11,751      94,502         -         -       36
     )
 
 
+def test_a_run_in_a_reservation_costs_what_its_launch_template_says(
+    ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    states = stacks(cat=reserved(stack("cat"), "g6.12xlarge"))
+    assert ask("gateway", "--since", "2d", states=states) == 0
+    # cat: 24 h of g5.xlarge at $1.006, which lives, and 2 h of g6.12xlarge at $4.6016
+    cat, *_, total = capsys.readouterr().out.partition("\n\n")[0].splitlines()[1:]
+    assert (cat.split(), total.split()[-3:]) == (
+        ["cat", "4", "1", "1,750", "4,500", "100", "ms", "1,500", "ms", "32.0", "$33.35", "$5,335.55"],
+        ["36.0", "<$36.57", "<$344.15"],
+    )
+
+
+def test_the_price_of_all_tokens_leaves_out_those_whose_cost_is_not_known() -> None:
+    here = _row("here", (1, 0), (400_000, 600_000), None, Cost(gpu_hours=80, dollars=80.48, basis="list"))
+    gone = _row("gone", (999, 0), (99_000_000, 900_000_000), None, None)
+    silent = _row("silent", (1, 0), None, None, None)
+    assert (
+        report("run", [here, gone, silent], costs=True)
+        == f"""\
+RUN     REQUESTS  ERRORS   TOKENS IN   TOKENS OUT  TTFT P50  TTFT P95  GPU HOURS    COST  $/1M TOKENS
+here           1       0     400,000      600,000         -         -       80.0  $80.48       $80.48
+gone         999       0  99,000,000  900,000,000         -         -          -       -            -
+silent         1       0           -            -         -         -          -       -            -
+total      1,001       0  99,400,000  900,600,000         -         -       80.0  $80.48       $80.48
+
+{PRICES}{LEFT_OUT}""".removesuffix("\n")
+    )
+
+
 def test_csv_has_raw_numbers_and_no_total(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
     assert ask("gateway", "--since", "2d", "--csv") == 0
     assert capsys.readouterr() == (
@@ -276,29 +306,12 @@ gone,1,0,1,2,50,50,,,,
 
 
 def test_the_table_of_the_page_is_one_that_the_command_prints() -> None:
-    def row(
-        name: str | None, counts: tuple[int, int], tokens: tuple[int, int] | None, ttft: Any, cost: Cost | None
-    ) -> Row:
-        prompt, completion = tokens or (None, None)
-        p50, p95 = ttft or (None, None)
-        requests = Requests(
-            name=name,
-            requests=counts[0],
-            errors=counts[1],
-            prompt_tokens=prompt,
-            completion_tokens=completion,
-            ttft_p50=p50,
-            ttft_p95=p95,
-            durations={},
-        )
-        return Row(requests=requests, cost=cost)
-
     cat = Cost(gpu_hours=48, dollars=48 * 1.006, basis="list")
     dog = Cost(gpu_hours=4, dollars=4 * 0.8048, basis="spot")
     rows = [
-        row("yellow-cat-1", (1204, 3), (912_338, 301_559), (182, 640), cat),
-        row("red-dog-1", (310, 0), (48_104, 120_980), (211, 703), dog),
-        row(None, (12, 0), None, None, None),
+        _row("yellow-cat-1", (1204, 3), (912_338, 301_559), (182, 640), cat),
+        _row("red-dog-1", (310, 0), (48_104, 120_980), (211, 703), dog),
+        _row(None, (12, 0), None, None, None),
     ]
     page = (ROOT / "docs/usage.md").read_text(encoding="utf-8")
     assert f"```text\n{report('run', rows, costs=True).partition(chr(10) * 2)[0]}\n```" in page
@@ -316,7 +329,7 @@ def test_a_replica_that_does_not_say_its_type_counts_as_the_first_offer(
         ["4.0", "<$3.22", "<$32.19"],
         ["-", "-", "-"],
         ["-", "-", "-"],
-        ["~30.0", "~$29.38", "~$276.46"],
+        ["~30.0", "~$29.38", "~$276.47"],
     ]
     assumed = "~: a replica that has ended does not say its type. It counts as the plan's first offer.\n"
     assert notes == f"{PRICES}{SPOT}{assumed}{LEFT_OUT}"
@@ -439,6 +452,11 @@ def test_a_log_group_that_is_gone_is_told(ask: Ask, capsys: pytest.CaptureFixtur
             ["gateway", "--since", "today"],
             "argument --since: 'today' is not a time: write a number with a unit, such as 30m or 2h",
         ),
+        (
+            ["gateway", "--since=99999999d"],
+            "argument --since: '99999999d' is too long: write at most 3650d, which is 10 years",
+        ),
+        (["--since=3651d"], "argument --since: '3651d' is too long: write at most 3650d, which is 10 years"),
     ],
 )
 def test_a_wrong_command_line_is_told(
@@ -450,3 +468,21 @@ def test_a_wrong_command_line_is_told(
     assert capsys.readouterr().err.splitlines()[-1].replace("'run', 'key', 'model', 'day'", "run, key, model, day") == (
         f"make usage: error: {message}"
     )
+
+
+def _row(
+    name: str | None, counts: tuple[int, int], tokens: tuple[int, int] | None, ttft: Any, cost: Cost | None
+) -> Row:
+    prompt, completion = tokens or (None, None)
+    p50, p95 = ttft or (None, None)
+    requests = Requests(
+        name=name,
+        requests=counts[0],
+        errors=counts[1],
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        ttft_p50=p50,
+        ttft_p95=p95,
+        durations={},
+    )
+    return Row(requests=requests, cost=cost)

@@ -100,9 +100,10 @@ total         3       2          -           -         -         -
     )
 
 
-def test_without_a_request_there_is_no_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert shown("--since", "30d", files=(tmp_path / "not-yet",)) == 0
-    assert capsys.readouterr() == ("", "There is no request in the last 30d\n")
+@pytest.mark.parametrize("since", ["30d", "3650d"])
+def test_without_a_request_there_is_no_table(since: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown("--since", since, files=(tmp_path / "not-yet",)) == 0
+    assert capsys.readouterr() == ("", f"There is no request in the last {since}\n")
 
 
 @pytest.fixture

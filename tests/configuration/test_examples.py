@@ -8,6 +8,7 @@ import pytest
 
 from infra.configuration import ModelConfiguration, ServiceConfiguration, load
 from infra.configuration.__main__ import main
+from infra.configuration.examples import configuration_path
 from tests.support.examples import GATEWAYS, SERVICES, name_of
 
 ROOT = Path(__file__).parents[2]
@@ -45,5 +46,9 @@ def test_the_documents_second_configuration() -> None:
 
 
 @pytest.mark.parametrize("example", [*GATEWAYS, *SERVICES], ids=name_of)
-def test_every_example_is_a_configuration(example: Path) -> None:
+def test_every_example_is_a_configuration_and_has_a_short_name(
+    example: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert main([str(example)]) == 0
+    monkeypatch.chdir(tmp_path)
+    assert Path(configuration_path(name_of(example))).resolve() == example

@@ -181,6 +181,20 @@ def test_variables_do_not_refer_to_each_other_in_a_circle(values: dict[str, str]
     assert rule in [problem.rule for problem in found]
 
 
+def test_references_lead_neither_through_many_variables_nor_to_a_value_without_end() -> None:
+    chain = {f"A{n}": f"${{{{ env.A{n + 1} }}}}" for n in range(600)} | {"A600": "x"}
+    doubling = {f"A{n}": f"${{{{ env.A{n + 1} }}}}" * 2 for n in range(19)} | {"A19": "x" * 1000}
+    rules: list[str] = []
+    for values in (chain, doubling):
+        found: list[Problem] = []
+        fill_environment(service(f"{SERVICE}env: {{A0: x}}\n"), dict(values), {}, found)
+        rules.append(found[0].rule)
+    assert rules == [
+        "A20 is reached through more than 20 variables that refer to each other",
+        "with its references replaced, the value has more than 65536 characters",
+    ]
+
+
 def test_a_value_of_the_caller_or_of_stack_config_is_taken_as_it_is() -> None:
     found: list[Problem] = []
     values = fill_environment(service(f"{SERVICE}env: [A]\n"), {"A": Secret("${{ env.B }}")}, {}, found)

@@ -12,6 +12,7 @@ from commands.pulumi_cli import PulumiError, run_pulumi
 from commands.stack_state import GROUP, StackError, stack_state
 from commands.wait import awaited_of, main
 from infra.readiness import Clients
+from tests.commands.stacks import reserved
 from tests.readiness import cloud as scripted
 from tests.readiness.cloud import Cloud, health, says, starts, together
 from tests.readiness.stack import PROFILE, RESOURCES, pulumi, state
@@ -55,6 +56,13 @@ def test_what_is_no_service_that_could_be_waited_for_is_said(exported: dict[str,
     with pytest.raises(StackError) as caught:
         awaited_of(stack_state("cat", exported, {}))
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("null", [{}, {"mixedInstancesPolicy": None}])
+def test_a_service_in_a_reservation_is_waited_for(null: dict[str, None]) -> None:
+    assert awaited_of(stack_state("cat", reserved(state(), "p5.48xlarge", **null), {})) == scripted.replaced(
+        stack="cat", port=None
+    )
 
 
 def test_the_command_prints_progress_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,19 +2,23 @@
 
 SAMPLE_SECONDS=10 # as in dstack
 
-# watch_utilization: in a process of its own beside the container. A GPU that does not say how much it is used counts as used.
+# watch_utilization: in a process of its own beside the container, as long as that runs. A GPU that does not say how much
+# it is used counts as used, also while nvidia-smi fails.
 watch_utilization() {
   local gpu use now
-  local -A used=()
-  nvidia-smi --query-gpu=index,utilization.gpu --format=csv,noheader,nounits --loop="$SAMPLE_SECONDS" 2>/dev/null |
+  local -A used
+  while kill -0 "$WAITING" 2>/dev/null; do
+    used=()
     while IFS=', ' read -r gpu use; do
       now=$(date +%s)
       if [[ -z ${used[$gpu]:-} || ! $use =~ ^[0-9]+$ ]] || ((use >= LEAST_UTILIZATION)); then
         used[$gpu]=$now
       elif ((now - used[$gpu] >= UTILIZATION_WINDOW)) && end_service "$gpu"; then
-        break
+        return
       fi
-    done
+    done < <(nvidia-smi --query-gpu=index,utilization.gpu --format=csv,noheader,nounits --loop="$SAMPLE_SECONDS" 2>/dev/null)
+    sleep "$SAMPLE_SECONDS"
+  done
 }
 
 # end_service GPU: the group gets no replicas. It starts none by itself, and its largest size stays.
