@@ -8,7 +8,7 @@ from infra.planning.memory_fit import CERTAIN, LARGEST_SHARE, Fit
 from infra.planning.model_server import Loaded
 from infra.planning.plan import Offer
 from infra.planning.text import number
-from infra.planning.weights import Weights, gpu_gib, loaded_gib, needed_gib, smallest_fit
+from infra.planning.weights import Weights, gpu_gib, loaded_gib, needed_gib, own_share, smallest_fit
 
 NOT_CHECKED = "The plan does not know whether the model fits:"
 _SHOWN = 3
@@ -52,17 +52,17 @@ def refusal(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> tuple[str,
 def share_said(loaded: Loaded) -> str:
     """Return the share of the memory that the configuration sets: `vLLM may use 60 % (--gpu-memory-utilization 0.6)`;
     empty: it sets none."""
-    if loaded.server is None or loaded.own_share is None or loaded.limits.share_by is None:
+    share, by = own_share(loaded), loaded.limits.share_by
+    if loaded.server is None or share is None or by is None:
         return ""
-    between = " " if loaded.limits.share_by.startswith("-") else "="
-    written = f"{loaded.limits.share_by}{between}{loaded.own_share:g}"
-    return f"{loaded.server.name} may use {loaded.own_share * 100:g} % ({written})"
+    written = f"{by} {share:g}" if by.startswith("-") else f"{by}={share:g}"
+    return f"{loaded.server.name} may use {share * 100:g} % ({written})"
 
 
 def of_which(gib: float, loaded: Loaded) -> str:
     """Return how much of a GPU's memory the server may use, to follow the memory; empty: all that it has by default."""
     said = share_said(loaded)
-    return f", of which {said}: {gib * (loaded.own_share or 1):.1f} GiB" if said else ""
+    return f", of which {said}: {gib * (own_share(loaded) or 1):.1f} GiB" if said else ""
 
 
 def room_notes(offers: Sequence[Offer], weights: Weights, loaded: Loaded) -> list[str]:
@@ -203,7 +203,7 @@ def _more(fit: Fit, loaded: Loaded) -> str:
 
 def _raise(fit: Fit, loaded: Loaded) -> str:
     """Return the remedy to let the server use more of the memory, if the weights then fit; else nothing."""
-    share, by = loaded.own_share, loaded.limits.share_by
+    share, by = own_share(loaded), loaded.limits.share_by
     fits = fit.weights * CERTAIN <= fit.memory * LARGEST_SHARE
     return f"raise {by}, or " if share is not None and by is not None and share < LARGEST_SHARE and fits else ""
 

@@ -141,11 +141,18 @@ def needed_gib(weights: Weights, loaded: Loaded) -> float:
     return loaded_gib(weights, loaded) * ROOM
 
 
+def own_share(loaded: Loaded) -> float | None:
+    """Return the share of a GPU's memory that the configuration lets the server use for weights and cache; `None`: its
+    default."""
+    memory = None if loaded.server is None else loaded.server.memory
+    return None if memory is None or memory.share_of != "all" else loaded.limits.share
+
+
 def gpu_gib(offer: Offer, loaded: Loaded) -> float:
     """Return the memory that the model has on those GPUs of an offer that hold it, in GiB; 0: the offer has too few
     GPUs. A share that the configuration sets counts."""
     gpus = offer.gpu_count if loaded.gpus is None else loaded.gpus
-    return gpus * offer.usable_gpu_memory_gb * (loaded.own_share or 1) if gpus <= offer.gpu_count else 0
+    return gpus * offer.usable_gpu_memory_gb * (own_share(loaded) or 1) if gpus <= offer.gpu_count else 0
 
 
 def smallest_fit(offers: Sequence[Offer], needed: float, loaded: Loaded) -> tuple[Offer, ...]:
