@@ -1,7 +1,7 @@
 """The monthly cost of the resources that a program registers, at list prices.
 
-At rest means the fewest replicas and no request. At full size means the most replicas all month, and no request. Costs
-that depend on traffic are not included, but named with their price.
+At rest means no request: the fewest replicas, or none if a schedule or an unused GPU ends them. At full size means the
+most replicas all month, and no request. Costs that depend on traffic are not included, but named with their price.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _custom_metrics(plan: ServicePlan | GatewayPlan, resources: Sequence[Registr
         yield Cost(
             what=f"{len(REPLICA_METRICS)} x {price.what} of replicas",
             how=f"${price.usd:.2f} a month with a replica in every hour",
-            at_rest=written if plan.replicas.minimum else 0,
+            at_rest=written if plan.resting else 0,
             full_size=written,
         )
 
@@ -198,12 +198,12 @@ def _metrics(alarm: Registration) -> list[Mapping[str, PropertyValue]]:
 
 
 def _range(plan: ServicePlan) -> str:
-    low, high = plan.replicas.minimum, plan.replicas.maximum
+    low, high = plan.resting, plan.replicas.maximum
     return str(low) if low == high else f"{low} to {high}"
 
 
 def _replicas(plan: ServicePlan, what: str, how: str, each: float) -> Cost:
-    return Cost(what=what, how=how, at_rest=plan.replicas.minimum * each, full_size=plan.replicas.maximum * each)
+    return Cost(what=what, how=how, at_rest=plan.resting * each, full_size=plan.replicas.maximum * each)
 
 
 def _always(what: str, how: str, cost: float) -> Cost:

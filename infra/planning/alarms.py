@@ -70,7 +70,7 @@ def service_alarms(plan: ServicePlan) -> tuple[Alarm, ...]:
     if plan.alarms is None:
         return ()
     return (
-        *([_no_replica(plan)] if plan.replicas.minimum else []),
+        *([_no_replica(plan)] if plan.replicas.maximum else []),
         _errors(plan),
         *([_slow(plan)] if plan.model is not None else []),
         _full(plan),
@@ -103,8 +103,8 @@ def gateway_alarms(plan: GatewayPlan) -> tuple[Alarm, ...]:
 
 
 def alarm_notes(alarms: AlarmPlan | None, at_rest: float) -> list[str]:
-    """Return notes on alarms. `at_rest`: what the stack costs in a month with its fewest replicas and no request, as
-    the alarm on the budget counts."""
+    """Return notes on alarms. `at_rest`: what the stack costs in a month without a request, and outside of a schedule,
+    as the alarm on the budget counts."""
     if alarms is None:
         return []
     notes: list[str] = []
@@ -122,9 +122,13 @@ def alarm_notes(alarms: AlarmPlan | None, at_rest: float) -> list[str]:
 
 
 def _no_replica(plan: ServicePlan) -> Alarm:
-    """A machine that ends is replaced, and its successor can take as long to serve as a roll gives a new replica.
-    Callers who meet no replica get errors, which tell sooner."""
-    periods = min(LONGEST, math.ceil(plan.roll.warmup / MINUTE))
+    """A machine that ends is replaced, and its successor can take as long to serve as a roll gives a new replica. A
+    replica that a request starts has only boot_timeout: then scaling takes it away, and the group wants none
+    (infra/components/scaling.py). Callers of a run that always runs get errors, which tell sooner."""
+    given = plan.roll.warmup if plan.replicas.minimum else plan.boot_timeout
+    periods = min(LONGEST, math.ceil(given / MINUTE))
+    # The load balancer has no value without a replica. The group has one, also if it wants none, since it exists.
+    told = "wanted + 1" if plan.always else "wanted"
     return Alarm(
         name="no-replica",
         says=f"{plan.run} has had no healthy replica for {periods} minutes. Run make status and make logs.",
@@ -132,8 +136,7 @@ def _no_replica(plan: ServicePlan) -> Alarm:
             of_targets("healthy", "HealthyHostCount", "Maximum"),
             of_group("wanted", "GroupDesiredCapacity", "Average"),
         ),
-        # The load balancer has no value without a replica. The group has one, also if it wants none, since it exists.
-        expression="IF(FILL(healthy, 0) < 1, wanted + 1, 0)",
+        expression=f"IF(FILL(healthy, 0) < 1, {told}, 0)",
         threshold=1,
         period=MINUTE,
         periods=periods,
@@ -141,9 +144,8 @@ def _no_replica(plan: ServicePlan) -> Alarm:
 
 
 def _errors(plan: ServicePlan) -> Alarm:
-    """While a run that can sleep has no healthy replica, its callers get errors that mean no fault."""
-    sleeps = plan.replicas.minimum == 0
-    awake = "FILL(healthy, 0) > 0 AND " if sleeps else ""
+    """While a run that does not always run has no healthy replica, its callers get errors that mean no fault."""
+    awake = "" if plan.always else "FILL(healthy, 0) > 0 AND "
     return Alarm(
         name="errors",
         says=f"{plan.run} answers with errors: at least {FEWEST_ERRORS} requests and {ERROR_PERCENT} % of all in 5 "
@@ -151,7 +153,7 @@ def _errors(plan: ServicePlan) -> Alarm:
         metrics=(
             of_run("errors", "Errors", "Sum"),
             of_run("requests", "Requests", "Sum"),
-            *([of_targets("healthy", "HealthyHostCount", "Maximum")] if sleeps else []),
+            *([of_targets("healthy", "HealthyHostCount", "Maximum")] if awake else []),
         ),
         expression=f"IF({awake}errors >= {FEWEST_ERRORS}, 100 * errors / requests, 0)",
         threshold=ERROR_PERCENT,

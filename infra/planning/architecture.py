@@ -25,6 +25,8 @@ _WITHOUT_CACHE = (
     *("mpnet", "new", "nomic_bert", "roberta", "xlm-roberta"),
 )
 """Types of models that only read: they keep nothing between tokens."""
+_WITH_ALL_POSITIONS = ("llama3", "longrope", "su")
+"""Kinds of rotary embeddings whose `max_position_embeddings` already has the factor."""
 _STATE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
@@ -47,6 +49,8 @@ class Architecture:
 
     length: int
     """The most tokens of one sequence."""
+    stretched: bool = False
+    """Whether a server can take more, by another number of the `config.json`."""
     heads: int
     """Heads of attention, which the number of GPUs must divide."""
     layers: tuple[CachedLayers, ...]
@@ -82,7 +86,16 @@ def _read(config: Config) -> Architecture | None:
     state = kinds.states * _state_bytes(config)
     if not layers and not state:
         return None
-    return Architecture(length=length, heads=heads, layers=layers, state_bytes=state)
+    return Architecture(length=length, stretched=_stretched(config), heads=heads, layers=layers, state_bytes=state)
+
+
+def _stretched(config: Config) -> bool:
+    """Whether a server can take longer sequences than the length says: vLLM multiplies it by a factor of the rotary
+    embedding, or takes `model_max_length` (vllm/config/model.py: _get_and_verify_max_len)."""
+    scaling: Config = config.get("rope_scaling") or config.get("rope_parameters") or {}
+    kinds: list[Config] = [scaling, *(one for one in scaling.values() if isinstance(one, dict))]
+    factors = [kind for kind in kinds if kind.get("rope_type", kind.get("type")) not in _WITH_ALL_POSITIONS]
+    return "model_max_length" in config or any("factor" in kind for kind in factors)
 
 
 def _inner(config: Config, deepest: int) -> Config:

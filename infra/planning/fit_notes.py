@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from infra.planning.memory_fit import Fit
+from infra.planning.memory_fit import CERTAIN, LARGEST_SHARE, Fit
 from infra.planning.model_server import Loaded
 from infra.planning.plan import Offer
 from infra.planning.text import number
@@ -16,7 +16,7 @@ _SHOWN = 3
 
 def memory_notes(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> list[str]:
     """Return what fits onto the offers, and warnings about those that have too little memory."""
-    notes = _heads(fits, weights, loaded)
+    notes = [*_heads(fits, weights, loaded), *_too_long(weights, loaded)]
     if not fits or notes:
         return notes
     notes = _too_small(fits, weights, loaded)
@@ -30,14 +30,39 @@ def memory_notes(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> list[
     return notes
 
 
+def uneven_gpus(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> int | None:
+    """Return the smallest number of GPUs that cannot share out the attention heads; `None`: each number can."""
+    if weights.architecture is None or loaded.server is None:
+        return None
+    groups = {max(1, fit.gpus // loaded.limits.pipeline) for fit in fits}
+    return min((gpus for gpus in groups if weights.architecture.heads % gpus), default=None)
+
+
 def refusal(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> tuple[str, str]:
     """Return the rule and the remedy for a model whose weights are larger than the memory of every offer."""
     largest = max(fits, key=lambda fit: fit.memory * fit.gpus)
     rule = (
         f"the model does not fit: {_weights(weights, loaded)}{_each(largest)}. The "
         f"largest offer is {_named(largest)}, with {largest.memory:.1f} GiB {_per_gpu(largest)}"
+        f"{of_which(largest.memory, loaded)}"
     )
     return rule, f"{_more(largest, loaded)}. To go on anyway, set preflight to false in stack config"
+
+
+def share_said(loaded: Loaded) -> str:
+    """Return the share of the memory that the configuration sets: `vLLM may use 60 % (--gpu-memory-utilization 0.6)`;
+    empty: it sets none."""
+    if loaded.server is None or loaded.own_share is None or loaded.limits.share_by is None:
+        return ""
+    between = " " if loaded.limits.share_by.startswith("-") else "="
+    written = f"{loaded.limits.share_by}{between}{loaded.own_share:g}"
+    return f"{loaded.server.name} may use {loaded.own_share * 100:g} % ({written})"
+
+
+def of_which(gib: float, loaded: Loaded) -> str:
+    """Return how much of a GPU's memory the server may use, to follow the memory; empty: all that it has by default."""
+    said = share_said(loaded)
+    return f", of which {said}: {gib * (loaded.own_share or 1):.1f} GiB" if said else ""
 
 
 def room_notes(offers: Sequence[Offer], weights: Weights, loaded: Loaded) -> list[str]:
@@ -51,6 +76,8 @@ def room_notes(offers: Sequence[Offer], weights: Weights, loaded: Loaded) -> lis
         f"{weights.repo} needs about {needed:.1f} GiB of GPU memory ({loaded_gib(weights, loaded):.1f} GiB of weights, "
         f"from {weights.origin}, and a fifth more)"
     )
+    said = share_said(loaded)
+    limited = f", of which {said}" if said else ""
     if loaded.server is not None and loaded.server.spills:
         return [
             f"{takes}, more than there is on {_listed(small)}. {loaded.server.name} keeps the rest in main memory, "
@@ -59,26 +86,38 @@ def room_notes(offers: Sequence[Offer], weights: Weights, loaded: Loaded) -> lis
     fitting = smallest_fit(offers, needed, loaded)
     if not fitting:
         return [
-            f"{takes}, more than any offer has, so replicas will most likely run out of GPU memory: ask for more under "
-            "resources.gpu, or use a quantized model."
+            f"{takes}, more than any offer has{limited}, so replicas will most likely run out of GPU memory: ask for "
+            "more under resources.gpu, or use a quantized model."
         ]
     return [
-        f"{takes}, more than there is on {_listed(small)}. AWS can start any of the offers: set gpu to "
+        f"{takes}, more than there is on {_listed(small)}{limited}. AWS can start any of the offers: set gpu to "
         f"{_spelt(fitting[0])}."
     ]
 
 
 def _heads(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> list[str]:
-    architecture = weights.architecture
-    if architecture is None or loaded.server is None:
+    uneven = uneven_gpus(fits, weights, loaded)
+    if uneven is None or weights.architecture is None or loaded.server is None:
         return []
-    groups = {max(1, fit.gpus // loaded.limits.pipeline) for fit in fits}
-    uneven = sorted(gpus for gpus in groups if architecture.heads % gpus)
-    if not uneven:
-        return []
+    heads = weights.architecture.heads
     return [
-        f"{weights.repo} has {architecture.heads} attention heads, which {uneven[0]} GPUs cannot share out evenly, so "
-        f"{loaded.server.name} will not start: use a number of GPUs that divides {architecture.heads}."
+        f"{weights.repo} has {heads} attention heads, which {uneven} GPUs cannot share out evenly, so "
+        f"{loaded.server.name} will not start: use a number of GPUs that divides {heads}."
+    ]
+
+
+def _too_long(weights: Weights, loaded: Loaded) -> list[str]:
+    """Return a note about a length that the server refuses, because the model has no positions for it."""
+    architecture, memory, length = weights.architecture, loaded.server and loaded.server.memory, loaded.limits.length
+    if architecture is None or architecture.stretched or loaded.server is None or not memory or not memory.longer_by:
+        return []
+    if length is None or length <= architecture.length or loaded.limits.longer:
+        return []
+    option = memory.length.options[0]
+    return [
+        f"{option} is {length}, but {weights.repo} is made for sequences of {architecture.length:,} tokens (its "
+        f"config.json), so {loaded.server.name} will not start: write {option} {architecture.length} or less, or set "
+        f"{memory.longer_by}=1 in env, with which longer sequences can get wrong answers."
     ]
 
 
@@ -88,12 +127,16 @@ def _too_small(fits: Sequence[Fit], weights: Weights, loaded: Loaded) -> list[st
         return []
     largest = max(small, key=lambda fit: fit.memory * fit.gpus)
     takes = f"{_weights(weights, loaded)}{_each(largest)}"
-    where = f"{_listed([fit.offer for fit in small])} with {largest.memory:.1f} GiB {_per_gpu(largest)}"
+    where = (
+        f"{_listed([fit.offer for fit in small])} with {largest.memory:.1f} GiB {_per_gpu(largest)}"
+        f"{of_which(largest.memory, loaded)}"
+    )
     if len(small) == len(fits):
         return [f"{takes}. They do not fit onto {where}: {_more(largest, loaded)}."]
     fitting = next(fit.offer for fit in fits if fit.verdict != "never")
     return [
-        f"{takes}. They do not fit onto {where}, and AWS can start any of the offers: set gpu to {_spelt(fitting)}."
+        f"{takes}. They do not fit onto {where}, and AWS can start any of the offers: {_raise(largest, loaded)}"
+        f"set gpu to {_spelt(fitting)}."
     ]
 
 
@@ -152,10 +195,17 @@ def _length(weights: Weights, loaded: Loaded) -> int:
 
 def _more(fit: Fit, loaded: Loaded) -> str:
     """Return what gives the model more memory, as a remedy."""
-    more = "ask for more under resources.gpu, or use a quantized model"
+    more = f"{_raise(fit, loaded)}ask for more under resources.gpu, or use a quantized model"
     if loaded.gpus is not None and loaded.gpus < fit.offer.gpu_count and loaded.server and loaded.server.parallel:
         return f"let the server use more of the GPUs with {loaded.server.parallel[0][0]}, {more}"
     return more
+
+
+def _raise(fit: Fit, loaded: Loaded) -> str:
+    """Return the remedy to let the server use more of the memory, if the weights then fit; else nothing."""
+    share, by = loaded.own_share, loaded.limits.share_by
+    fits = fit.weights * CERTAIN <= fit.memory * LARGEST_SHARE
+    return f"raise {by}, or " if share is not None and by is not None and share < LARGEST_SHARE and fits else ""
 
 
 def _each(fit: Fit) -> str:
@@ -163,7 +213,8 @@ def _each(fit: Fit) -> str:
 
 
 def _per_gpu(fit: Fit) -> str:
-    return "on a GPU" if fit.gpus == fit.offer.gpu_count else f"on each GPU, of which the server uses {fit.gpus}"
+    gpus = fit.offer.gpu_count
+    return "on a GPU" if fit.gpus == gpus else f"on each GPU (the server uses {fit.gpus} of {gpus})"
 
 
 def _named(fit: Fit) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from infra.configuration import Problem, ServiceConfiguration
 from infra.planning.chat_template import ModelRepository
+from infra.planning.fit_notes import of_which, share_said
 from infra.planning.memory_fit import model_fit
 from infra.planning.model_server import Loaded
 from infra.planning.offers import asks_for_gpu
@@ -60,17 +61,21 @@ def choose_gpu(
         f"{repository.repo} needs {needed:.1f} GiB of GPU memory ({weights.gib:.1f} of weights, from {weights.origin})"
     )
     if not chosen:
-        rule = f"it is not set, and no offer fits: {takes}"
-        remedy = "relax the other requirements, set gpu to try one anyway, or use a quantized model"
+        said, by = share_said(loaded), loaded.limits.share_by
+        rule = f"it is not set, and no offer fits: {takes}" + (f". Of a GPU, {said}" if said else "")
+        remedy = (
+            f"raise {by}, " if said else ""
+        ) + "relax the other requirements, set gpu to try one anyway, or use a quantized model"
         problems.append(Problem(where=_KEY, line=line, rule=rule, remedy=remedy))
         return offers, []
     cache = (
         "" if chosen == by_weights else ", and more for one sequence of full length, without which it does not start"
     )
     idle = "" if loaded.gpus in (None, chosen[0].gpu_count) else f"; the server uses {loaded.gpus} of the GPUs"
+    limited = of_which(chosen[0].usable_gpu_memory_gb, loaded)
     return chosen, [
-        f"gpu is not set. {takes}{cache}, so the plan uses the smallest that fits: {_spelt(chosen)}{idle}. Set gpu to "
-        "choose."
+        f"gpu is not set. {takes}{cache}, so the plan uses the smallest that fits: {_spelt(chosen)}{limited}{idle}. "
+        "Set gpu to choose."
     ]
 
 

@@ -7,11 +7,12 @@ The answer of the Hub changes what is deployed only if `gpu` is not set. Otherwi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from gateway_lambda.registry.record import Model
 from infra.configuration import Problem, Secret, ServiceConfiguration
 from infra.planning.disk_fit import disk_notes
-from infra.planning.fit_notes import NOT_CHECKED, memory_notes, refusal, room_notes
+from infra.planning.fit_notes import NOT_CHECKED, memory_notes, refusal, room_notes, uneven_gpus
 from infra.planning.gpu_left_out import choose_gpu
 from infra.planning.memory_fit import Fit, model_fit
 from infra.planning.model_server import loaded_model
@@ -32,6 +33,16 @@ from infra.planning.weights import (
 _KEY = "resources.gpu"
 
 
+class Fitting(NamedTuple):
+    """The offers that remain, and what the plan says about them."""
+
+    offers: tuple[Offer, ...]
+    notes: list[str]
+    """About the choice of the GPU, and about the room on it."""
+    uneven: bool = False
+    """Whether the server uses a number of GPUs that cannot share out the model, and a note says so."""
+
+
 def fit_model(
     configuration: ServiceConfiguration,
     offers: tuple[Offer, ...],
@@ -42,9 +53,8 @@ def fit_model(
     weigh: Weigh,
     preflight: bool,
     problems: list[Problem],
-) -> tuple[tuple[Offer, ...], list[str]]:
-    """Return the offers that remain, and notes about the choice and about the room on it. Problems are added to
-    `problems`.
+) -> Fitting:
+    """Return how the model fits. Problems are added to `problems`.
 
     Offers are left out only if `gpu` and `instance_types` are not set. Without `preflight`, the Hub is asked only then,
     and nothing else is refused.
@@ -57,25 +67,26 @@ def fit_model(
         configuration, offers, loaded=loaded, repository=repository, weigh=weigh, problems=problems
     )
     if repository is None or not chosen or len(problems) > known or (decided and not preflight):
-        return chosen, notes
+        return Fitting(chosen, notes)
     try:
         weights = weigh(repository)
     except (HubOutOfReachError, WeightsUnknownError) as error:
-        return chosen, [*notes, f"{NOT_CHECKED} {error.rule}; {error.remedy}."]
+        return Fitting(chosen, [*notes, f"{NOT_CHECKED} {error.rule}; {error.remedy}."])
     except HubError:  # preflight asks whether the model can be read, and says why not
-        return chosen, notes
+        return Fitting(chosen, notes)
     if weights is None:
-        return chosen, notes
+        return Fitting(chosen, notes)
     notes += disk_notes(chosen, loaded, container, weights)
     fits = offer_fits(chosen, weights, container)
     if fits is None:
         sure = decided and not loaded.limits.uncertain and size_is_known(weights, loaded)
-        return chosen, notes + (room_notes(chosen, weights, loaded) if sure else [])
+        return Fitting(chosen, notes + (room_notes(chosen, weights, loaded) if sure else []))
     if preflight and loaded.model is not None and fits and all(fit.verdict == "never" for fit in fits):
         line = written_line(configuration.source, _KEY)
         rule, remedy = refusal(fits, weights, loaded)
         problems.append(Problem(where=_KEY, line=line, rule=rule, remedy=remedy))
-    return chosen, notes + memory_notes(fits, weights, loaded)
+    uneven = uneven_gpus(fits, weights, loaded) is not None
+    return Fitting(chosen, notes + memory_notes(fits, weights, loaded), uneven=uneven)
 
 
 def offer_fits(offers: Sequence[Offer], weights: Weights, container: Container) -> list[Fit] | None:

@@ -52,6 +52,12 @@ class Loaded:
     others: tuple[str, ...] = ()
     """The programs of a command line in which no known server is, as they are written."""
 
+    @property
+    def own_share(self) -> float | None:
+        """The share of a GPU's memory that the server may use for weights and cache; `None`: its default."""
+        memory = None if self.server is None else self.server.memory
+        return None if memory is None or memory.share_of != "all" else self.limits.share
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:

@@ -78,9 +78,9 @@ def retry_notes(configuration: ServiceConfiguration) -> list[str]:
 
 
 def plan_utilization(configuration: ServiceConfiguration) -> Utilization | None:
-    """Return the use of GPUs without which the service ends; `None`: it runs on without use."""
+    """Return the use of GPUs without which the service ends; `None`: it runs on without use, as it does with 0 %."""
     policy = configuration.utilization_policy
-    if policy is None:
+    if policy is None or policy.min_gpu_utilization == 0:
         return None
     return Utilization(least=policy.min_gpu_utilization, window=policy.time_window)
 
@@ -90,6 +90,11 @@ def utilization_notes(configuration: ServiceConfiguration, replicas: Replicas) -
     policy = configuration.utilization_policy
     if policy is None:
         return []
+    if policy.min_gpu_utilization == 0:
+        return [
+            "utilization_policy has no effect: no GPU is used less than 0 %, so nothing ends the service. Write "
+            "min_gpu_utilization 1 or more."
+        ]
     again = "make wait STACK=… starts it again"
     if replicas.minimum == 0:
         again = "a request starts it again"

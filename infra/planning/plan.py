@@ -226,6 +226,16 @@ class ServicePlan:
         return tuple({archive.sha256: archive for archive in every}.values())
 
     @property
+    def always(self) -> bool:
+        """Whether a replica should run at every moment: nothing but a person ends the last one."""
+        return self.replicas.minimum > 0 and self.schedule is None and self.utilization is None
+
+    @property
+    def resting(self) -> int:
+        """The number of replicas that run without a single request, and outside of a schedule."""
+        return self.replicas.minimum if self.always else 0
+
+    @property
     def waits(self) -> bool:
         """Whether `pulumi up` waits until a replica serves: not if there can be none, now or before a schedule."""
         return self.wait and self.replicas.minimum > 0 and self.schedule is None

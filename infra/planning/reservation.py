@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings
 from infra.planning.plan import Offer
@@ -37,14 +38,22 @@ def plan_reservation(
     return Reservation(id=configuration.reservation, capacity_block=settings.capacity_block)
 
 
+def reserved_offers(offers: Sequence[Offer], reservation: Reservation | None) -> tuple[Offer, ...]:
+    """Return the offers with the price that an hour costs: none in a Capacity Block, which was paid when it was
+    bought."""
+    paid = reservation is not None and reservation.capacity_block
+    return tuple(replace(offer, price=0) if paid else offer for offer in offers)
+
+
 def reservation_notes(reservation: Reservation | None) -> list[str]:
     """Return what a reservation means for the service and its price."""
     if reservation is None:
         return []
     if reservation.capacity_block:
         what = (
-            f"all replicas run in the Capacity Block {reservation.id}, whose price you paid when you bought it; the "
-            "prices shown here do not apply. AWS ends the replicas 30 minutes before the block ends."
+            f"all replicas run in the Capacity Block {reservation.id}, whose price you paid when you bought it. So "
+            "their instances cost $0 an hour here, in the budget too. AWS ends the replicas 30 minutes before the "
+            "block ends."
         )
     else:
         what = (

@@ -17,6 +17,7 @@ _UNITS = {"": 1, "k": 1_000, "K": 1_024, "m": 1_000_000, "M": 1_048_576}
 _LARGER_TYPES = ("float32", "float")
 _COUNTED_THERE = re.compile(r"DSTACK_GPUS_(?:NUM|PER_NODE)")
 """Variables with the number of GPUs of the machine: then all of them hold the model."""
+_OFF = ("", "0", "false", "False")
 _TO_THE_MEMORY = ("auto", "-1", "0")
 
 
@@ -26,10 +27,14 @@ class Limits:
 
     length: int | None = None
     """Tokens of the longest sequence."""
+    longer: bool = False
+    """Whether the environment allows a length beyond the model's own, or can: only the machine knows the value."""
     fits_length: bool = False
     """Whether the server itself chooses the length by the memory."""
     sequences: int | None = None
     share: float | None = None
+    share_by: str | None = None
+    """The option or the variable that sets the share."""
     cache_type: str | None = None
     pipeline: int = 1
     """The number of groups of layers, each on its own GPUs."""
@@ -67,18 +72,27 @@ def read_limits(server: Server, options: Options, environment: Mapping[str, str 
     uncertain += [f"--dtype {word.text}" for word in options.each(("--dtype",)) if word.text in _LARGER_TYPES]
     counts = [word for names in server.parallel if (word := options.last(names)) is not None]
     uncertain += [word.text for word in counts if not word.known and not _COUNTED_THERE.search(word.text)]
-    length, sequences, share = read(memory.length), read(memory.sequences), read(memory.share)
+    length, sequences, written = read(memory.length), read(memory.sequences), read(memory.share)
+    share = None if written is None else _share(written)
     cache_type = read(memory.cache_type)
     pipelines = [word for names in server.parallel[1:] if (word := options.last(names)) is not None]
     return Limits(
         length=None if length is None else _tokens(length),
+        longer=memory.longer_by is not None and environment.get(memory.longer_by, "0") not in _OFF,
         fits_length=length in _TO_THE_MEMORY,
         sequences=None if sequences is None else _whole(sequences),
-        share=None if share is None else _share(share),
+        share=share,
+        share_by=None if share is None else _set_by(memory.share, options, environment),
         cache_type=cache_type,
         pipeline=(_whole(pipelines[0].text) if pipelines else None) or 1,
         uncertain=tuple(dict.fromkeys(uncertain)),
     )
+
+
+def _set_by(setting: Setting, options: Options, environment: Mapping[str, str | None]) -> str | None:
+    if options.last(setting.options) is not None:
+        return setting.options[0]
+    return next((name for name in setting.variables if name in environment), None)
 
 
 def kept_folders(

@@ -24,6 +24,9 @@ class Memory:
 
     length: Setting
     """The most tokens of one sequence, prompt and answer together. By default, the model's own."""
+    longer_by: str | None = None
+    """The variable without which the server refuses a length beyond the model's own; `None`: it does not refuse it, or
+    that is not known."""
     sequences: Setting
     """The most sequences at once."""
     share: Setting
@@ -48,6 +51,7 @@ class Memory:
 
 VLLM_MEMORY = Memory(
     length=Setting(options=("--max-model-len",)),
+    longer_by="VLLM_ALLOW_LONG_MAX_MODEL_LEN",
     sequences=Setting(options=("--max-num-seqs",)),
     share=Setting(options=("--gpu-memory-utilization",)),
     default_share=0.9,
@@ -62,6 +66,7 @@ VLLM_MEMORY = Memory(
         "--num-gpu-blocks-override",
         "--speculative-config",
         "--speculative-model",
+        "--rope-scaling",
         "--prefill-context-parallel-size",
         "--decode-context-parallel-size",
         "-dcp",

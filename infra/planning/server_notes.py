@@ -16,14 +16,21 @@ LONGEST_WORDS = 80
 
 
 def server_notes(
-    configuration: ServiceConfiguration, loaded: Loaded, container: Container, offers: Sequence[Offer]
+    configuration: ServiceConfiguration,
+    loaded: Loaded,
+    container: Container,
+    offers: Sequence[Offer],
+    *,
+    uneven: bool,
 ) -> list[str]:
     """Return notes on where the server listens, which model names it has, how many GPUs it uses, where it keeps
-    weights, and what is not known about it. There is no note about what is not certain."""
+    weights, and what is not known about it. There is no note about what is not certain.
+
+    `uneven`: the plan already says that the server needs another number of GPUs."""
     return [
         *_listening(configuration, loaded),
         *_names(configuration, loaded),
-        *_gpus(configuration, loaded, offers),
+        *([] if uneven else _gpus(configuration, loaded, offers)),
         *_weights(loaded, container),
         *_unknown(configuration, loaded),
     ]

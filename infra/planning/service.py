@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -40,7 +41,7 @@ from infra.planning.plan import Offer, PlanError, RateLimit, ServicePlan
 from infra.planning.prices import HOURS, replica_hour
 from infra.planning.private_ecr import ecr_notes
 from infra.planning.relaxation import no_offer
-from infra.planning.reservation import plan_reservation, reservation_notes
+from infra.planning.reservation import plan_reservation, reservation_notes, reserved_offers
 from infra.planning.schedule import plan_schedule, schedule_notes
 from infra.planning.server_notes import how_to_listen, server_notes
 from infra.planning.shared_memory import shared_memory_notes
@@ -93,7 +94,7 @@ def plan_service(
     health_check, probes = plan_health_check(configuration, loaded), plan_probes(configuration)
     check_probes(configuration, health_check, probes, settings.boot_timeout, problems)
     model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
-    found, fitting = fit_model(
+    fitting = fit_model(
         configuration,
         found,
         model=model,
@@ -103,7 +104,8 @@ def plan_service(
         preflight=settings.preflight,
         problems=problems,
     )
-    reservation = plan_reservation(configuration, settings, found, problems)
+    reservation = plan_reservation(configuration, settings, fitting.offers, problems)
+    found = reserved_offers(fitting.offers, reservation)
     if problems:
         raise PlanError(configuration.source, problems)
     alarms = alarm_plan(settings)
@@ -147,7 +149,7 @@ def plan_service(
         alarms=alarms,
         preflight=settings.preflight,
         notes=(
-            *fitting,
+            *fitting.notes,
             *offer_notes(found),
             *purchase_notes(purchase, replicas),
             *backend_notes(configuration),
@@ -162,12 +164,13 @@ def plan_service(
             *isolation_notes(container),
             *ecr_notes(container),
             *shared_memory_notes(container, found),
-            *server_notes(configuration, loaded, container, found),
+            *server_notes(configuration, loaded, container, found, uneven=fitting.uneven),
             *probe_notes(health_check, probes),
             *weight_notes(model, settings.weight),
-            *alarm_notes(alarms, replicas.minimum * replica_hour(found[0]) * HOURS),
         ),
     )
+    at_rest = plan.resting * replica_hour(plan.offers[0]) * HOURS
+    plan = replace(plan, notes=(*plan.notes, *alarm_notes(alarms, at_rest)))
     _check_user_data(configuration, plan)
     return plan
 

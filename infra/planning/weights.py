@@ -142,9 +142,10 @@ def needed_gib(weights: Weights, loaded: Loaded) -> float:
 
 
 def gpu_gib(offer: Offer, loaded: Loaded) -> float:
-    """Return the memory of those GPUs of an offer that hold the model, in GiB; 0: the offer has too few GPUs."""
+    """Return the memory that the model has on those GPUs of an offer that hold it, in GiB; 0: the offer has too few
+    GPUs. A share that the configuration sets counts."""
     gpus = offer.gpu_count if loaded.gpus is None else loaded.gpus
-    return gpus * offer.usable_gpu_memory_gb if gpus <= offer.gpu_count else 0
+    return gpus * offer.usable_gpu_memory_gb * (loaded.own_share or 1) if gpus <= offer.gpu_count else 0
 
 
 def smallest_fit(offers: Sequence[Offer], needed: float, loaded: Loaded) -> tuple[Offer, ...]:

@@ -167,6 +167,38 @@ def test_zero_replicas_at_rest_cost_nothing_but_their_alarms_and_their_dashboard
     ]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "schedule: {cron: '0 8 * * mon-fri'}",
+        "utilization_policy: {min_gpu_utilization: 10, time_window: 1h}",
+    ],
+)
+def test_a_service_that_ends_by_itself_costs_nothing_at_rest_but_its_dashboard(tmp_path: Path, line: str) -> None:
+    planned = _planned(_written(tmp_path, "replicas: 2", line, "model: {name: m, format: openai}"))
+    costs = monthly_costs(planned.plan, created(planned))
+    assert isinstance(planned.plan, ServicePlan)
+    hour = planned.plan.offers[0].price
+    assert [(cost.what, round(cost.at_rest, 2), round(cost.full_size, 2)) for cost in costs.counted] == [
+        ("0 to 2 x g6.xlarge", 0, round(2 * hour * 730, 2)),
+        ("0 to 2 x EBS gp3 volume", 0, 16),
+        ("0 to 2 x public IPv4 address", 0, 7.3),
+        ("1 x CloudWatch dashboard", 3.0, 3.0),
+        ("7 x CloudWatch custom metric of requests", 0, 2.1),
+        ("5 x CloudWatch custom metric of replicas", 0, 1.5),
+        ("1 x Route 53 record", 0, 0),
+    ]
+
+
+def test_the_instances_of_a_capacity_block_are_paid_already(tmp_path: Path) -> None:
+    lines = ["reservation: cr-0123456789abcdef0", "instance_types: [p5.48xlarge]", "availability_zones: [us-east-1a]"]
+    path = Path(_written(tmp_path, *lines))
+    path.write_text(path.read_text().replace("24GB", "80GB:8"))
+    planned = _planned(str(path), settings={"capacity_block": "true"})
+    first, *_ = monthly_costs(planned.plan, created(planned)).counted
+    assert (first.what, first.how, first.at_rest, first.full_size) == ("1 x p5.48xlarge", "$0 an hour", 0, 0)
+
+
 def test_a_kind_whose_price_is_not_known_is_named() -> None:
     planned = _planned(CHATTY)
     strange = _registration(planned.run, "aws:ec2/natGateway:NatGateway")

@@ -13,6 +13,8 @@ from tests.preflight.plans import WEB, gateway_plan, service_plan
 
 TGI = "type: service\nimage: tgi\nport: 80\nmodel: {name: m, format: openai}\nresources: {gpu: 24GB}\n"
 SLEEPS = "replicas: 0..2\nscaling: {metric: rps, target: 1}\n"
+SCHEDULED = "schedule: {cron: '0 8 * * mon-fri'}\nmax_duration: 10h\n"
+ENDS_UNUSED = "utilization_policy: {min_gpu_utilization: 10, time_window: 1h}\n"
 EMAIL: dict[str, Any] = {"alarm_email": "ops@example.com"}
 
 
@@ -35,7 +37,8 @@ def test_nobody_is_told_unless_someone_is_named() -> None:
 def test_a_run_has_the_alarms_that_mean_something_for_it() -> None:
     assert names(TGI, **EMAIL, budget=900) == ["no-replica", "errors", "slow", "gpu-memory", "budget"]
     assert names(TGI, **EMAIL) == ["no-replica", "errors", "slow", "gpu-memory"]
-    assert names(TGI + SLEEPS, **EMAIL) == ["errors", "slow", "gpu-memory"]
+    assert names(TGI + SLEEPS, **EMAIL) == ["no-replica", "errors", "slow", "gpu-memory"]
+    assert names(f"{TGI}replicas: 0\n", **EMAIL) == ["errors", "slow", "gpu-memory"]
     assert names(f"{WEB}resources: {{gpu: 24GB}}\n", **EMAIL) == ["no-replica", "errors", "gpu-memory"]
     assert [alarm.name for alarm in gateway_alarms(gateway_plan(**EMAIL))] == ["errors"]
 
@@ -51,6 +54,23 @@ def test_no_replica_is_told_after_the_time_that_a_successor_can_take() -> None:
     assert of_service("no-replica").says == (
         "yellow-cat-1 has had no healthy replica for 35 minutes. Run make status and make logs."
     )
+
+
+@pytest.mark.parametrize("ends", [SLEEPS, SCHEDULED, ENDS_UNUSED, SCHEDULED + SLEEPS])
+def test_no_replica_of_a_run_that_does_not_always_run_is_told_only_while_it_wants_one(ends: str) -> None:
+    alarm = of_service("no-replica", TGI + ends)
+    for wanted, told in ((None, False), (0, False), (1, True), (2, True)):
+        values = [{"healthy": healthy, "wanted": wanted} for healthy in (None, 0, 1, 3)]
+        assert [breaches(alarm, one) for one in values] == [told, told, False, False], wanted
+
+
+@pytest.mark.parametrize(
+    ("ends", "minutes"), [("", 15), (SCHEDULED, 15), (ENDS_UNUSED, 15), (SLEEPS, 10), (SCHEDULED + SLEEPS, 10)]
+)
+def test_a_wake_that_fails_is_told_before_scaling_takes_the_replica_away(ends: str, minutes: int) -> None:
+    """After boot_timeout the group wants no replica, until the next request comes."""
+    alarm = of_service("no-replica", TGI + ends, boot_timeout="10m")
+    assert alarm.period * alarm.periods == minutes * 60
 
 
 @pytest.mark.parametrize(
@@ -73,18 +93,21 @@ def test_errors_are_told_from_five_and_from_five_percent(
     assert breaches(of_service("errors", TGI + SLEEPS), values) is told
 
 
+@pytest.mark.parametrize("ends", [SLEEPS, SCHEDULED, ENDS_UNUSED])
 @pytest.mark.parametrize("healthy", [None, 0])
-def test_errors_of_a_run_that_sleeps_or_wakes_are_not_told(healthy: float | None) -> None:
+def test_errors_of_a_run_that_sleeps_or_wakes_are_not_told(healthy: float | None, ends: str) -> None:
     """Its callers get 503 until the first replica serves."""
-    alarm = of_service("errors", TGI + SLEEPS)
+    alarm = of_service("errors", TGI + ends)
     assert not breaches(alarm, {"errors": 50, "requests": 50, "healthy": healthy})
     assert alarm.periods == 2, "the period in which the replica becomes healthy has errors of before"
 
 
-@pytest.mark.parametrize("name", ["errors", "slow", "gpu-memory", "budget"])
-def test_a_run_that_sleeps_is_silent(name: str) -> None:
-    alarm = of_service(name, TGI + SLEEPS, budget=1)
-    assert not breaches(alarm, dict.fromkeys((metric.id for metric in alarm.metrics), None))
+@pytest.mark.parametrize("ends", [SLEEPS, SCHEDULED, ENDS_UNUSED])
+@pytest.mark.parametrize("name", ["no-replica", "errors", "slow", "gpu-memory", "budget"])
+def test_a_run_that_sleeps_is_silent(name: str, ends: str) -> None:
+    alarm = of_service(name, TGI + ends, budget=1)
+    none = dict.fromkeys((metric.id for metric in alarm.metrics), None)
+    assert not breaches(alarm, {**none, **({"wanted": 0} if "wanted" in none else {})})
 
 
 def test_slow_first_tokens_and_full_gpus_are_told_after_15_minutes() -> None:
@@ -138,6 +161,17 @@ def test_notes_say_what_a_reader_has_to_do() -> None:
         "budget is $100, but the stack costs $599.15 a month without a single request: the alarm is always on.",
     )
     topic = "arn:aws:sns:us-east-1:123456789012:on-call"
+    for ends in (SLEEPS, SCHEDULED, ENDS_UNUSED):
+        notes = service_plan(TGI + ends, alarm_topic=topic, budget=1).notes
+        assert [note for note in notes if "budget" in note] == [], ends
+    block = (
+        f"{TGI.replace('24GB', '80GB:8')}reservation: cr-0123456789abcdef0\n"
+        "instance_types: [p5.48xlarge]\navailability_zones: [us-east-1a]\n"
+    )
+    of_block = service_plan(block, alarm_topic=topic, budget=10, capacity_block=True)
+    assert of_block.notes[-1] == (
+        "budget is $10, but the stack costs $11.65 a month without a single request: the alarm is always on."
+    ), "its volume and its address"
     assert gateway_plan(alarm_topic=topic, budget=16.43).notes == ()
     assert gateway_plan(alarm_topic=topic, budget=16.42).notes == (
         "budget is $16.42, but the stack costs $16.43 a month without a single request: the alarm is always on.",

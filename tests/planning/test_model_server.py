@@ -329,7 +329,9 @@ def test_a_command_line_that_is_not_a_known_server_hides_the_image_s() -> None:
 LIMITS: dict[str, tuple[str, Limits]] = {
     "vLLM": (
         "vllm serve a/b --max-model-len 32k --max-num-seqs=16 --gpu-memory-utilization .8 --kv-cache-dtype fp8 -pp 2",
-        Limits(length=32_000, sequences=16, share=0.8, cache_type="fp8", pipeline=2),
+        Limits(
+            length=32_000, sequences=16, share=0.8, share_by="--gpu-memory-utilization", cache_type="fp8", pipeline=2
+        ),
     ),
     "a length that vLLM chooses": ("vllm serve a/b --max-model-len auto", Limits(fits_length=True)),
     "larger units": ("vllm serve a/b --max-model-len 1M", Limits(length=1_048_576)),
@@ -347,23 +349,23 @@ LIMITS: dict[str, tuple[str, Limits]] = {
     ),
     "SGLang": (
         "sglang serve --model-path a/b --context-length 4096 --max-running-requests 8 --mem-fraction-static 0.9 --pp 2",
-        Limits(length=4096, sequences=8, share=0.9, pipeline=2),
+        Limits(length=4096, sequences=8, share=0.9, share_by="--mem-fraction-static", pipeline=2),
     ),
     "TGI by its options": (
         "text-generation-launcher --max-total-tokens 4096 --cuda-memory-fraction 0.5 --kv-cache-dtype fp8_e5m2",
-        Limits(length=4096, share=0.5, cache_type="fp8_e5m2"),
+        Limits(length=4096, share=0.5, share_by="--cuda-memory-fraction", cache_type="fp8_e5m2"),
     ),
     "TGI by its variables": (
         "MAX_TOTAL_TOKENS=4096 CUDA_MEMORY_FRACTION=0.5 text-generation-launcher",
-        Limits(length=4096, share=0.5),
+        Limits(length=4096, share=0.5, share_by="CUDA_MEMORY_FRACTION"),
     ),
     "LMDeploy": (
         "lmdeploy serve api_server a/b --session-len 4096 --cache-max-entry-count 0.5 --quant-policy 8",
-        Limits(length=4096, share=0.5, cache_type="8"),
+        Limits(length=4096, share=0.5, share_by="--cache-max-entry-count", cache_type="8"),
     ),
     "TensorRT-LLM": (
         "trtllm-serve a/b --max_seq_len 4096 --max_batch_size 8 --kv_cache_free_gpu_memory_fraction 0.5",
-        Limits(length=4096, sequences=8, share=0.5),
+        Limits(length=4096, sequences=8, share=0.5, share_by="--kv-cache-free-gpu-memory-fraction"),
     ),
     "a server of whose memory nothing is known": ("llama-server -m a --ctx-size 100", Limits()),
 }

@@ -9,6 +9,7 @@ from infra.configuration.reading import loads
 from infra.planning import PlanError, ServicePlan, plan_gateway
 from infra.planning.adapter_layer import published_layer
 from infra.planning.plan import Roll
+from infra.planning.running import Utilization
 
 SERVICE = "type: service\nimage: nginx\nport: 80\nresources: {gpu: 24GB}\n"
 SCALING = "scaling: {metric: rps, target: 1}\n"
@@ -122,6 +123,20 @@ def test_another_layer_is_a_layer_version_of_the_gateway_s_region(layer: str, ru
     assert (problem.where, problem.found) == ("stack config adapter_layer", layer)
     assert rule in problem.rule
     assert "us-east-1" in str(problem)
+
+
+def test_no_gpu_is_used_less_than_0_percent(plan: Plan) -> None:
+    made = plan(f"{SERVICE}utilization_policy: {{min_gpu_utilization: 0, time_window: 1h}}\n")
+    assert (made.utilization, made.always, made.notes) == (
+        None,
+        True,
+        (
+            "utilization_policy has no effect: no GPU is used less than 0 %, so nothing ends the service. Write "
+            "min_gpu_utilization 1 or more.",
+        ),
+    )
+    least = plan(f"{SERVICE}utilization_policy: {{min_gpu_utilization: 1, time_window: 1h}}\n")
+    assert (least.utilization, least.always) == (Utilization(least=1, window=3600), False)
 
 
 def test_a_replica_is_taken_away_within_a_day(plan: Plan) -> None:

@@ -17,11 +17,22 @@ RESERVED = f"{SERVICE}reservation: cr-0123456789abcdef0\n"
 PLACED = f"{RESERVED}instance_types: [p5.48xlarge]\navailability_zones: [us-east-1a]\n"
 
 
-@pytest.mark.parametrize(("block", "said"), [(True, "Capacity Block cr-"), (False, "Capacity Reservation cr-")])
-def test_replicas_run_in_the_reservation(plan: Plan, block: bool, said: str) -> None:
+@pytest.mark.parametrize(
+    ("block", "said", "price"),
+    [
+        (
+            True,
+            "Capacity Block cr-0123456789abcdef0, whose price you paid when you bought it. So their instances cost $0 "
+            "an hour here, in the budget too.",
+            0,
+        ),
+        (False, "Capacity Reservation cr-", 55.04),
+    ],
+)
+def test_replicas_run_in_the_reservation(plan: Plan, block: bool, said: str, price: float) -> None:
     made = plan(PLACED, settings=ServiceSettings(configuration="c", capacity_block=block))
     assert made.reservation == Reservation(id="cr-0123456789abcdef0", capacity_block=block)
-    assert [offer.instance_type for offer in made.offers] == ["p5.48xlarge"]
+    assert [(offer.instance_type, offer.price) for offer in made.offers] == [("p5.48xlarge", price)]
     assert any(said in note for note in made.notes)
 
 

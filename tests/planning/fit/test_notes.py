@@ -120,6 +120,66 @@ def test_the_plan_says_what_fits(command: str, resources: str, note: str) -> Non
     assert note in plan(command, resources).notes
 
 
+def test_a_number_of_gpus_that_cannot_share_the_model_is_said_once() -> None:
+    notes = plan(f"vllm serve {SEVENTY} -tp 3", "gpu: 'H100:8'").notes
+    assert [note for note in notes if "GPU" in note] == [
+        f"{SEVENTY} has 64 attention heads, which 3 GPUs cannot share out evenly, so vLLM will not start: use a number "
+        "of GPUs that divides 64."
+    ]
+    idle = [note for note in plan(f"vllm serve {SEVENTY} -tp 4", "gpu: 'H100:8'").notes if "stay idle" in note]
+    assert len(idle) == 1, "a number that works is still compared with the GPUs of the machine"
+
+
+TOO_LONG = (
+    "--max-model-len is {}, but Qwen/Qwen3-14B is made for sequences of 40,960 tokens (its config.json), so vLLM will "
+    "not start: write --max-model-len 40960 or less, or set VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 in env, with which longer "
+    "sequences can get wrong answers."
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "length"),
+    [
+        ("vllm serve Qwen/Qwen3-14B --max-model-len 40961", 40961),
+        ("vllm serve Qwen/Qwen3-14B --max-model-len 128k", 128000),
+        ("VLLM_ALLOW_LONG_MAX_MODEL_LEN=0 vllm serve Qwen/Qwen3-14B --max-model-len 40961", 40961),
+        ("vllm serve Qwen/Qwen3-14B --max-model-len 40960", None),
+        ("vllm serve Qwen/Qwen3-14B --max-model-len auto", None),
+        ("vllm serve Qwen/Qwen3-14B", None),
+        ("VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 vllm serve Qwen/Qwen3-14B --max-model-len 40961", None),
+        ("VLLM_ALLOW_LONG_MAX_MODEL_LEN=$LONG vllm serve Qwen/Qwen3-14B --max-model-len 40961", None),
+        ("vllm serve Qwen/Qwen3-14B --max-model-len 40961 --hf-overrides '{}'", None),
+        ("vllm serve Qwen/Qwen3-14B --max-model-len 40961 --rope-scaling '{}'", None),
+        ("text-generation-launcher --model-id Qwen/Qwen3-14B --max-total-tokens 40961", None),
+    ],
+)
+def test_a_length_beyond_the_model_s_own_is_said(command: str, length: int | None) -> None:
+    notes = plan(command.replace("'{}'", '"{}"'), "gpu: H100:1").notes
+    said = [note for note in notes if "is made for" in note]
+    assert said == ([] if length is None else [TOO_LONG.format(length)])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, True),
+        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, True),
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": 1000000}}, True),
+        ({"rope_scaling": {"type": "yarn", "factor": 4.0}}, False),
+        ({"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0}}}, False),
+        ({"model_max_length": 131072}, False),
+    ],
+)
+def test_a_config_that_allows_more_tokens_in_another_way_is_not_warned_of(more: dict[str, Any], said: bool) -> None:
+    def weighed(wanted: ModelRepository) -> Weights:
+        return dataclasses.replace(
+            weigh(wanted), architecture=read_architecture({**MODELS[wanted.repo]["config"], **more})
+        )
+
+    notes = plan("vllm serve Qwen/Qwen3-14B --max-model-len 100000", "gpu: H100:1", weigh=weighed).notes
+    assert any("is made for" in note for note in notes) is said
+
+
 def test_weights_that_no_offer_can_hold_are_refused() -> None:
     with pytest.raises(PlanError) as caught:
         plan(f"vllm serve {SEVENTY} -tp 4", "gpu: 24GB:4")
@@ -133,6 +193,88 @@ def test_weights_that_no_offer_can_hold_are_refused() -> None:
     )
     with pytest.raises(PlanError, match="let the server use more of the GPUs with --tensor-parallel-size"):
         plan(f"vllm serve {SEVENTY}", "gpu: 24GB:4")
+
+
+TGI = "text-generation-launcher --model-id"
+
+
+@pytest.mark.parametrize(
+    ("command", "resources", "rule", "remedy"),
+    [
+        (
+            f"vllm serve {EIGHT} --gpu-memory-utilization 0.6",
+            "gpu: L4:1, cpu: 4..4",
+            f"{EIGHT_HAS}, on one GPU. The largest offer is g6.xlarge, with 22.4 GiB on a GPU, of which vLLM may use "
+            "60 % (--gpu-memory-utilization 0.6): 13.4 GiB",
+            "raise --gpu-memory-utilization, or ask for more under resources.gpu, or use a quantized model",
+        ),
+        (
+            f"{TGI} {EIGHT} --cuda-memory-fraction 0.5",
+            "gpu: L4:1, cpu: 4..4",
+            f"{EIGHT_HAS}, on one GPU. The largest offer is g6.xlarge, with 22.4 GiB on a GPU, of which TGI may use "
+            "50 % (--cuda-memory-fraction 0.5): 11.2 GiB",
+            "raise --cuda-memory-fraction, or ask for more under resources.gpu, or use a quantized model",
+        ),
+        (
+            f"CUDA_MEMORY_FRACTION=0.5 {TGI} {EIGHT}",
+            "gpu: L4:1, cpu: 4..4",
+            f"{EIGHT_HAS}, on one GPU. The largest offer is g6.xlarge, with 22.4 GiB on a GPU, of which TGI may use "
+            "50 % (CUDA_MEMORY_FRACTION=0.5): 11.2 GiB",
+            "raise CUDA_MEMORY_FRACTION, or ask for more under resources.gpu, or use a quantized model",
+        ),
+        (
+            f"vllm serve {SEVENTY} -tp 4 --gpu-memory-utilization 0.6",
+            "gpu: 24GB:4",
+            f"{SEVENTY_HAS}, 32.9 GiB on each of 4 GPUs. The largest offer is g6.12xlarge, with 22.4 GiB on a GPU, of "
+            "which vLLM may use 60 % (--gpu-memory-utilization 0.6): 13.4 GiB",
+            "ask for more under resources.gpu, or use a quantized model",
+        ),
+        (
+            f"vllm serve {EIGHT} --gpu-memory-utilization .6",
+            "gpu: 24GB:4",
+            f"{EIGHT_HAS}, on one GPU. The largest offer is g6.12xlarge, with 22.4 GiB on each GPU (the server uses 1 "
+            "of 4), of which vLLM may use 60 % (--gpu-memory-utilization 0.6): 13.4 GiB",
+            "let the server use more of the GPUs with --tensor-parallel-size, raise --gpu-memory-utilization, or ask "
+            "for more under resources.gpu, or use a quantized model",
+        ),
+    ],
+    ids=["vLLM", "TGI", "a variable", "the whole GPU is too small too", "fewer GPUs"],
+)
+def test_a_share_of_the_memory_is_named_where_the_weights_do_not_fit_into_it(
+    command: str, resources: str, rule: str, remedy: str
+) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan(command, resources)
+    [problem] = caught.value.problems
+    assert (problem.rule, problem.remedy) == (
+        f"the model does not fit: {rule}",
+        f"{remedy}. To go on anyway, set preflight to false in stack config",
+    )
+
+
+def test_a_choice_counts_the_share_and_names_it() -> None:
+    """GPUs of 24 GB hold the 18.0 GiB, but not with half of their memory."""
+    for command, server, option in (
+        (f"vllm serve {EIGHT} --max-model-len 2048", "vLLM", "--gpu-memory-utilization"),
+        (f"{TGI} {EIGHT}", "TGI", "--cuda-memory-fraction"),
+    ):
+        chosen = plan(f"{command} {option} 0.5", "disk: 100GB")
+        assert {offer.gpu for offer in chosen.offers} == {"L40S"}
+        assert chosen.notes[0] == (
+            f"gpu is not set. {EIGHT} needs 18.0 GiB of GPU memory (15.0 of weights, from the table), so the plan uses "
+            f"the smallest that fits: 48GB (L40S), of which {server} may use 50 % ({option} 0.5): 22.4 GiB. Set gpu to "
+            "choose."
+        )
+    with pytest.raises(PlanError) as caught:
+        plan(f"{TGI} {EIGHT} --cuda-memory-fraction 0.5", "cpu: 4..4, memory: 16GB, disk: 100GB")
+    assert [(one.rule, one.remedy) for one in caught.value.problems] == [
+        (
+            f"it is not set, and no offer fits: {EIGHT} needs 18.0 GiB of GPU memory (15.0 of weights, from the "
+            "table). Of a GPU, TGI may use 50 % (--cuda-memory-fraction 0.5)",
+            "raise --cuda-memory-fraction, relax the other requirements, set gpu to try one anyway, or use a quantized "
+            "model",
+        )
+    ]
 
 
 @pytest.mark.parametrize(
