@@ -16,7 +16,9 @@ from tests.gateway.keys import ALL, secret
 from tests.gateway.raw_http import Caller
 from tests.gateway.request_lines import FAST, STREAMED, Lines, expected
 from tests.gateway.scripted_tgi import (
+    Asked,
     Script,
+    Write,
     answer,
     broken_stream,
     error_event,
@@ -42,6 +44,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/responses": {"input": "Hi"},
     "/v1/messages": {"messages": HI, "max_tokens": 9},
 }
+
+
+async def _apart(asked: Asked, write: Write) -> None:
+    """The usage, the end of the events and the end of the body come one after the other."""
+    pieces = (ONE, asyncio.sleep(0.05), OWN_USAGE, asyncio.sleep(0.05), DONE, asyncio.sleep(0.05))
+    await stream(*pieces)(asked, write)
 
 
 @pytest.fixture
@@ -160,6 +168,7 @@ def test_streams_of_the_other_dialects_pass_with_their_usage(
         ("/generate_stream", "/generate_stream", answer("a", "b"), {"CompletionTokens": 2, "PromptTokens": 7, **FAST}),
         ("/v1/chat/completions", "/v1/chat/completions", reply(200, json.dumps({"usage": USAGE})), USED),
         ("/v1/chat/completions", "/v1/chat/completions", stream(ONE, OWN_USAGE, DONE), {**USED, **FAST}),
+        ("/v1/chat/completions", "/v1/chat/completions", _apart, {**USED, **FAST}),
         ("/people/ann?token=x", "/…", reply(200, "<p>", "text/html"), {}),
         ("/v1/embeddings", "/v1/embeddings", reply(200, b'{"usage":{"prompt_tokens":3}}'), {"PromptTokens": 3}),
         ("/own", "/…", reply(503, "{}"), {"status": 503, "Errors": 1}),

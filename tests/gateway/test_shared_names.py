@@ -300,6 +300,46 @@ def test_a_run_that_sleeps_is_not_woken_while_another_answers(pair: Pair, capfd:
     assert arrivals(capfd.readouterr().out) == ["heavy"]
 
 
+def test_a_run_that_sleeps_is_woken_when_the_other_one_fails(pair: Pair, capfd: pytest.CaptureFixture[str]) -> None:
+    pair.asleep = ("heavy",)
+    pair.register()
+    pair.bench.serve(registry="dynamodb:table", source=FileRegistry(str(pair.bench.file)))
+    pair.heavy.usual, pair.heavy.info = EMPTY, None
+    pair.light.usual = BROKEN
+    assert pair.bench.post().status_code == 500
+    assert arrivals(capfd.readouterr().out) == ["heavy"]
+
+
+def test_a_run_that_is_only_busy_is_not_woken(pair: Pair, capfd: pytest.CaptureFixture[str]) -> None:
+    pair.asleep = ("heavy", "light")
+    pair.register()
+    pair.bench.serve(registry="dynamodb:table", source=FileRegistry(str(pair.bench.file)))
+    pair.heavy.usual, pair.light.usual = BUSY, EMPTY
+    assert pair.bench.post().status_code == 429
+    assert arrivals(capfd.readouterr().out) == ["light"]
+
+
+@pytest.mark.parametrize("path", [CHAT, f"/services/heavy{CHAT}"], ids=["a key of one run", "the run's own address"])
+def test_a_request_that_no_other_run_can_have_waits_for_a_slow_one(bench: Bench, path: str) -> None:
+    pair = Pair(bench, format="openai")
+    pair.register(keys=(record("one", ["heavy"]),))
+
+    async def slow(asked: Asked, write: Write) -> None:
+        await asyncio.sleep(1.5)
+        await reply(200, json.dumps(COMPLETION))(asked, write)
+
+    pair.heavy.usual = slow
+    pair.heavy.info = None
+    bench.serve()
+
+    def ask(_: int) -> int:
+        headers = {"authorization": f"Bearer {secret('one')}"}
+        return bench.http.post(bench.url + path, json={"model": "m", "messages": HI}, headers=headers).status_code
+
+    with ThreadPoolExecutor(6) as several:
+        assert list(several.map(ask, range(6))) == [200] * 6
+
+
 def test_of_several_runs_that_sleep_a_request_wakes_one(pair: Pair, capfd: pytest.CaptureFixture[str]) -> None:
     pair.asleep = ("heavy", "light")
     pair.register()

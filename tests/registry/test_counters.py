@@ -209,14 +209,15 @@ def test_a_rate_is_whole_nanoseconds_that_fit_into_64_bits(
     assert NOON + each + ahead < 2**63
 
 
-def test_memory_forgets_clients_with_nothing_against_them_and_no_key_that_counts_ends() -> None:
+def test_memory_forgets_clients_with_nothing_against_them_and_no_key() -> None:
     told = Told([MemoryCounters()])
     told.begin(Limits(tokens_per_day=100), "key", "key#alice")
     told.end("key", 100)
     told.begin(Limits(max_concurrent=1), "runs", "key#bob")
+    told.begin(Limits(per_minute(1)), "first", "key#carol")
     busy, idle = Limits(per_second(1, 0)), Limits(per_second(1000, 0))
     told.begin(busy, "busy", "busy")
-    for number in range(9_997):
+    for number in range(9_996):
         told.begin(idle, "x", f"client {number}")
     told.now += SECOND // 2
     told.begin(idle, "x", "another")
@@ -225,4 +226,5 @@ def test_memory_forgets_clients_with_nothing_against_them_and_no_key_that_counts
         told.begin(busy, "x", f"client {number}")
     assert told.begin(Limits(tokens_per_day=100), "z", "key#alice") == Verdict("tokens", Counted(tokens=100))
     assert told.begin(Limits(max_concurrent=1), "z", "key#bob") == Verdict("concurrent", Counted(running=1))
+    assert told.begin(Limits(per_minute(1)), "z", "key#carol") == Verdict("rate", Counted(NOON + 60 * SECOND))
     told.close()

@@ -14,10 +14,11 @@ from typing import Any
 import boto3.dynamodb.types
 import pytest
 
-from gateway_lambda.registry import table_counters
+from gateway_lambda.registry import table_client, table_counters
 from gateway_lambda.registry.counters import DAY, SECOND, Counted, Entry, Limits, Verdict, per_minute
 from gateway_lambda.registry.table_client import TableClient
 from gateway_lambda.registry.table_counters import TableCounters
+from gateway_lambda.upstream.response import BrokenOff
 from tests.registry.emulator import TABLE, Account
 from tests.registry.scripted_dynamodb import ENVIRONMENT, Table, scripted_dynamodb
 from tests.support.processes import ROOT
@@ -391,3 +392,27 @@ def test_a_connection_that_ended_while_it_was_idle_is_replaced_without_a_word(ca
     asyncio.run(work())
     assert asked == [2, 2]
     assert caplog.records == []
+
+
+def test_an_update_whose_answer_is_lost_counts_its_request_once(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = table_client._answer
+    lost = iter([True])
+
+    async def answer(connection: Any, request: Any) -> bytes:
+        body = await real(connection, request)
+        if next(lost, False):
+            raise BrokenOff("the connection ended", answered=False)
+        return body
+
+    async def work(one: Instance) -> None:
+        limits = Limits(max_concurrent=1)
+        await one.begin("a", limits)
+        await one.end("a")
+        monkeypatch.setattr(table_client, "_answer", answer)
+        assert (await one.begin("b", limits))[0] == passed(0, 0, 1)
+        await one.end("b")
+        assert (await one.begin("c", limits))[0] == passed(0, 0, 1)
+
+    run(account.environment(), work)
