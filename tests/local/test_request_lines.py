@@ -39,7 +39,8 @@ def lines_of(service: LocalService, answer: httpx.Response) -> dict[str, dict[st
 
 def tokens(service: LocalService) -> dict[str, float]:
     families = text_string_to_metric_families(httpx.get(f"{service.url}/metrics").text)
-    found = {sample.name: sample for family in families for sample in family.samples if sample.labels.get("run")}
+    labels = {"run": service.run, "model_name": MISTRAL_MODEL}
+    found = {sample.name: sample for family in families for sample in family.samples if sample.labels == labels}
     return {name: found[name].value for name in ("vllm:prompt_tokens_total", "vllm:generation_tokens_total")}
 
 
