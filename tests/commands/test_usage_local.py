@@ -145,13 +145,13 @@ def test_what_make_local_answered_is_counted(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with serving(MISTRAL, "--auth", env={"TMPDIR": str(tmp_path)}) as service:
         key = re.findall(r"API key .*: (\S+)", service.banner)[0]
-        client = OpenAI(base_url=f"{service.url}/v1", api_key=key, max_retries=0)
-        asked: Any = {"model": MISTRAL_MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
-        whole = client.chat.completions.create(**asked).usage
-        stream = client.chat.completions.create(**asked, stream=True, stream_options={"include_usage": True})
-        streamed = [chunk.usage for chunk in stream if chunk.usage is not None][-1]
-        with pytest.raises(AuthenticationError):
-            client.with_options(api_key="wrong").chat.completions.create(**asked)
+        with OpenAI(base_url=f"{service.url}/v1", api_key=key, max_retries=0) as client:
+            asked: Any = {"model": MISTRAL_MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
+            whole = client.chat.completions.create(**asked).usage
+            stream = client.chat.completions.create(**asked, stream=True, stream_options={"include_usage": True})
+            streamed = [chunk.usage for chunk in stream if chunk.usage is not None][-1]
+            with pytest.raises(AuthenticationError):
+                client.with_options(api_key="wrong").chat.completions.create(**asked)
         (file,) = local_request_lines()
         wait_until(lambda: file.read_text().count("\n") == 3, what="a line for each request")
         capsys.readouterr()
