@@ -28,7 +28,7 @@ class ChildDied(Exception):
 
     def __str__(self) -> str:
         how = f"was killed by {signal.Signals(-self.status).name}" if self.status < 0 else f"ended with {self.status}"
-        return f"{self.name} {how}, so make local ends."
+        return f"{self.name} {how}, so everything ends."
 
 
 class Child:

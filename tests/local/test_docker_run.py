@@ -76,7 +76,7 @@ def test_an_image_that_cannot_be_run_ends_everything_with_dockers_own_words(dock
         assert process.output == (
             f"Reading {tmp_path}/web.dstack.yml …\nStarting web-1 …\n"
             "[web-1] docker: Error response from daemon: pull access denied for private/image.\n"
-            "web-1 ended with 125, so make local ends.\n"
+            "web-1 ended with 125, so everything ends.\n"
         )
 
 

@@ -64,7 +64,7 @@ def test_a_child_that_dies_ends_everything_with_its_cause(tgi: RecordingTgi) -> 
         (gateway,) = _children(service)
         os.kill(gateway, signal.SIGKILL)
         assert service.process.wait() == 1
-        assert service.process.output.endswith("gateway was killed by SIGKILL, so make local ends.\n")
+        assert service.process.output.endswith("gateway was killed by SIGKILL, so everything ends.\n")
         assert "Traceback" not in service.process.output
 
 

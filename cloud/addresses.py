@@ -1,0 +1,108 @@
+"""Where the parts of the cloud are. All of them are on 127.0.0.1, but for the instances, which have addresses of
+127.64.0.0/10."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+DOMAIN = "models.localhost"
+REGION = "us-east-1"
+HTTPS_PORTS = (443, 8443)
+"""The first one that this user may listen on."""
+_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIACLOUD", "AWS_SECRET_ACCESS_KEY": "nothing-is-secret-here"}
+CERTIFICATES = "certificates.pem"
+"""In the cloud's folder: who is trusted, the cloud's own authority among them."""
+_PASSPHRASE = "cloud"  # noqa: S105 - the state that it encrypts ends with the cloud
+
+
+class PortTaken(Exception):
+    """A port is in use. `str()` names the remedy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """The ports of one cloud."""
+
+    control_plane: int = 4566
+    https: int = HTTPS_PORTS[0]
+    """Of the API: of `https://gateway.<domain>` and `https://<run name>.<domain>`."""
+    proxy: int = 4567
+    """Of the proxy by which a program reaches the names of the cloud if this machine does not resolve them."""
+    first_load_balancer: int = 4600
+    """Each load balancer has the next port."""
+
+    @property
+    def endpoint(self) -> str:
+        """What AWS_ENDPOINT_URL is."""
+        return f"http://{HOST}:{self.control_plane}"
+
+    @property
+    def proxy_url(self) -> str:
+        return f"http://{HOST}:{self.proxy}"
+
+
+def free_addresses() -> Addresses:
+    """Return ports that are free now, for tests and for a second cloud."""
+    with socket.socket() as first, socket.socket() as second, socket.socket() as third, socket.socket() as fourth:
+        ports: list[int] = []
+        for listener in (first, second, third, fourth):
+            listener.bind((HOST, 0))
+            ports.append(listener.getsockname()[1])
+    return Addresses(control_plane=ports[0], https=ports[1], proxy=ports[2], first_load_balancer=ports[3])
+
+
+def chosen_addresses(first: int, https: int | None) -> Addresses:
+    """Return the ports of a cloud whose control plane is at `first`; `https`: `None` for 443, or 8443 if 443 is taken or
+    forbidden.
+
+    Raises:
+        PortTaken: one of them cannot be used.
+    """
+    wanted = HTTPS_PORTS if https is None else (https,)
+    chosen = next((port for port in wanted if _problem(port) is None), None)
+    addresses = Addresses(
+        control_plane=first, https=wanted[-1] if chosen is None else chosen, proxy=first + 1, first_load_balancer=first + 34
+    )
+    for port in (first, first + 1, first + 34, addresses.https):
+        if why := _problem(port):
+            raise PortTaken(
+                f"port {port} of {HOST} {why}. End the program that uses it, or choose others: "
+                'make cloud ARGS="--port 5566 --https-port 9443"'
+            )
+    return addresses
+
+
+def environment(addresses: Addresses, folder: Path) -> Mapping[str, str]:
+    """Return the variables by which pulumi, its providers, boto3, curl and the SDKs of models use this cloud."""
+    return {
+        "AWS_ENDPOINT_URL": addresses.endpoint,
+        "AWS_REGION": REGION,
+        **_CREDENTIALS,
+        "PULUMI_BACKEND_URL": (folder / "pulumi").absolute().as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
+        "SSL_CERT_FILE": str((folder / CERTIFICATES).absolute()),
+    }
+
+
+def resolves(name: str) -> bool:
+    """Whether this machine finds the address of a name."""
+    try:
+        found = socket.getaddrinfo(name, None, family=socket.AF_INET)
+    except OSError:
+        return False
+    return all(str(address[4][0]).startswith("127.") for address in found)
+
+
+def _problem(port: int) -> str | None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            return "can only be used by root" if error.errno == errno.EACCES else "is in use"
+    return None

@@ -1,0 +1,82 @@
+"""The command line of `make cloud`, which runs `python -m cloud`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloud.addresses import DOMAIN, Addresses
+
+FOLDER = Path(__file__).parents[1] / ".cache" / "cloud"
+_LABELS = re.compile(r"(?=.{1,200}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """What the user asks for."""
+
+    demo: bool
+    domain: str
+    port: int
+    """Of the control plane; the proxy has the next one."""
+    https_port: int | None
+    speed: float
+    """How many times faster than the clock AWS's own waiting times run."""
+    folder: Path
+
+
+def read_arguments(line: Sequence[str]) -> Arguments:
+    """Read a command line. A wrong one ends the process with status 2 and a usage message, as argparse does."""
+    parser = argparse.ArgumentParser(
+        prog="make cloud",
+        usage='make cloud [ARGS="--demo --speed 10 --domain models.localhost"]',
+        allow_abbrev=False,
+        description="Start a small cloud on 127.0.0.1, without an account, in which the deployment commands work.",
+    )
+    parser.add_argument("--demo", action="store_true", help="deploy into it, ask, destroy, show a table, and end")
+    parser.add_argument("--domain", type=_domain, default=DOMAIN, help=f"a domain with a hosted zone (default: {DOMAIN})")
+    parser.add_argument(
+        "--port", type=_port, default=Addresses.control_plane, help="port of AWS's API; the next ones are used too"
+    )
+    parser.add_argument("--https-port", type=_port, help="port of https://<run name>.<domain> (default: 443, else 8443)")
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        help="how many times faster AWS's own waiting times run: periods of alarms, warm-ups, draining (default: 1)",
+    )
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the cloud keeps its files (default: .cache/cloud)")
+    given = parser.parse_args(line)
+    return Arguments(
+        demo=given.demo,
+        domain=given.domain,
+        port=given.port,
+        https_port=given.https_port,
+        speed=given.speed,
+        folder=given.folder,
+    )
+
+
+def _domain(text: str) -> str:
+    if not _LABELS.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no domain: write one in lower case, such as {DOMAIN}")
+    return text
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: write a number from 1 to 65000")
+    return int(text)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 1 <= speed <= 600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed: write a number from 1 to 600")
+    return speed

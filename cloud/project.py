@@ -1,0 +1,30 @@
+"""The folder in which pulumi deploys into the cloud: this project by links, with stack config of its own.
+
+pulumi writes `Pulumi.<stack>.yaml` beside `Pulumi.yaml`. In the project itself it would write over the stack config of a
+stack of the same name on AWS.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def make_project(folder: Path) -> Path:
+    """Make the folder anew, and return it."""
+    project = folder / "project"
+    if project.exists():
+        shutil.rmtree(project)
+    project.mkdir(parents=True)
+    for entry in sorted(ROOT.iterdir()):
+        hidden = entry.name.startswith(".") and entry.name != ".venv"
+        stack_config = entry.name.startswith("Pulumi.") and entry.name != "Pulumi.yaml"
+        if not hidden and not stack_config and entry.name != "__pycache__":
+            (project / entry.name).symlink_to(entry)
+    state = folder / "pulumi"
+    if state.exists():
+        shutil.rmtree(state)
+    state.mkdir()
+    return project
