@@ -66,7 +66,10 @@ def chosen_addresses(first: int, https: int | None) -> Addresses:
     wanted = HTTPS_PORTS if https is None else (https,)
     chosen = next((port for port in wanted if _problem(port) is None), None)
     addresses = Addresses(
-        control_plane=first, https=wanted[-1] if chosen is None else chosen, proxy=first + 1, first_load_balancer=first + 34
+        control_plane=first,
+        https=wanted[-1] if chosen is None else chosen,
+        proxy=first + 1,
+        first_load_balancer=first + 34,
     )
     for port in (first, first + 1, first + 34, addresses.https):
         if why := _problem(port):
@@ -89,7 +92,13 @@ def environment(addresses: Addresses, folder: Path) -> Mapping[str, str]:
     }
 
 
-def resolves(name: str) -> bool:
+def proxy(addresses: Addresses, domain: str) -> Mapping[str, str]:
+    """Return the variable by which SDKs reach the names of a domain; none if they do without a proxy."""
+    direct = addresses.https == HTTPS_PORTS[0] and _resolves(f"gateway.{domain}")
+    return {} if direct else {"HTTPS_PROXY": addresses.proxy_url}
+
+
+def _resolves(name: str) -> bool:
     """Whether this machine finds the address of a name."""
     try:
         found = socket.getaddrinfo(name, None, family=socket.AF_INET)

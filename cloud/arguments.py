@@ -37,18 +37,24 @@ def read_arguments(line: Sequence[str]) -> Arguments:
         description="Start a small cloud on 127.0.0.1, without an account, in which the deployment commands work.",
     )
     parser.add_argument("--demo", action="store_true", help="deploy into it, ask, destroy, show a table, and end")
-    parser.add_argument("--domain", type=_domain, default=DOMAIN, help=f"a domain with a hosted zone (default: {DOMAIN})")
+    parser.add_argument(
+        "--domain", type=_domain, default=DOMAIN, help=f"a domain with a hosted zone (default: {DOMAIN})"
+    )
     parser.add_argument(
         "--port", type=_port, default=Addresses.control_plane, help="port of AWS's API; the next ones are used too"
     )
-    parser.add_argument("--https-port", type=_port, help="port of https://<run name>.<domain> (default: 443, else 8443)")
+    parser.add_argument(
+        "--https-port", type=_port, help="port of https://<run name>.<domain> (default: 443, else 8443)"
+    )
     parser.add_argument(
         "--speed",
         type=_speed,
         default=1.0,
         help="how many times faster AWS's own waiting times run: periods of alarms, warm-ups, draining (default: 1)",
     )
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the cloud keeps its files (default: .cache/cloud)")
+    parser.add_argument(
+        "--folder", type=Path, default=FOLDER, help="where the cloud keeps its files (default: .cache/cloud)"
+    )
     given = parser.parse_args(line)
     return Arguments(
         demo=given.demo,

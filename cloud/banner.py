@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from cloud.addresses import Addresses, environment, resolves
+from cloud.addresses import Addresses, environment, proxy
 
 PARTS = (
     ("real", "the Pulumi program, its plan and its resources"),
@@ -15,7 +15,10 @@ PARTS = (
     ("real", "the function's own zip with its start script; the packages in it are those of this machine"),
     ("real", "the model that answers: SmolLM2 with 135 million parameters, in place of yours"),
     ("played", "AWS's API: moto, with what it lacks added"),
-    ("played", "instances: processes with an address of their own; docker and systemd are ours, and GPUs are said to be there"),
+    (
+        "played",
+        "instances: processes with an address of their own; docker and systemd are ours, and GPUs are said to be there",
+    ),
     ("played", "Auto Scaling, alarms, the load balancer, API Gateway and Lambda: programs that do what AWS's do"),
     ("not here", "IAM: everything is allowed. Prices, quotas and capacity are made up"),
 )
@@ -34,10 +37,8 @@ def _lines(addresses: Addresses, folder: Path, project: Path, domain: str, speed
     yield ""
     yield "In another terminal, paste these lines:"
     yield ""
-    for name, value in environment(addresses, folder).items():
+    for name, value in {**environment(addresses, folder), **proxy(addresses, domain)}.items():
         yield f"export {name}={shlex.quote(value)}"
-    if not resolves(f"gateway.{domain}"):
-        yield f"export HTTPS_PROXY={addresses.proxy_url}  # this machine has no address for gateway.{domain}"
     yield f"cd {shlex.quote(str(project))}"
     yield ""
     yield f"Then deploy as on AWS. The domain is {domain}:"

@@ -109,4 +109,3 @@ async def _start(processes: Processes, name: str, module: Sequence[str], environ
     command = [sys.executable, "-m", "local.child", *module]
     await processes.start(name, command, environment={**environment, "PYTHONPATH": str(ROOT)}, hear=hear)
     await processes.until_ready(name, ready.wait(), "ready")
-

@@ -20,7 +20,7 @@ def main(root: str, stack: str) -> int:
     except (CannotTry, PulumiError) as error:
         print(error)
         return 1
-    client = openai.OpenAI(base_url=f"{root}/v1", api_key=target.key or "none")
+    client = openai.OpenAI(base_url=f"{root}/v1", api_key=target.key.reveal() if target.key else "none")
     stream = client.chat.completions.create(
         model=target.model or "",
         messages=[{"role": "user", "content": QUESTION}],

@@ -52,7 +52,11 @@ def steps(domain: str, *, root: str) -> Sequence[Step]:
             answered=_smoke,
         ),
         *(
-            Step(title=f"destroy {stack}", command=f"pulumi destroy --yes --skip-preview --stack {stack}", answered=_resources)
+            Step(
+                title=f"destroy {stack}",
+                command=f"pulumi destroy --yes --skip-preview --stack {stack}",
+                answered=_resources,
+            )
             for stack in (VLLM, TGI, GATEWAY)
         ),
     )
@@ -69,7 +73,7 @@ def _up(stack: str, configuration: str, *settings: str) -> str:
 
 
 def _curl(stack: str) -> str:
-    return f"command=$(pulumi stack output curl --show-secrets --stack {stack}) && echo \"$command\" && eval \"$command\""
+    return f'command=$(pulumi stack output curl --show-secrets --stack {stack}) && echo "$command" && eval "$command"'
 
 
 def _resources(output: str) -> str | None:

@@ -69,7 +69,10 @@ class StackSettings:
         config = self._read(name)
         first, *rest = _names(key) if path else (key,)
         entry = config.get(first, {"value": None, "secret": False})
-        config[first] = {"value": _with(entry["value"], rest, value), "secret": secret or (bool(rest) and entry["secret"])}
+        config[first] = {
+            "value": _with(entry["value"], rest, value),
+            "secret": secret or (bool(rest) and entry["secret"]),
+        }
         self._write(name, config)
 
     def unset(self, name: str, key: str, *, path: bool) -> None:
