@@ -15,7 +15,7 @@ def main(line: list[str]) -> int:
         arguments = read_arguments(line)
         print("Starting AWS's API, the load balancer, the API with its function, and the machines …", flush=True)
         from cloud.addresses import PortTaken
-        from cloud.launcher import serve
+        from cloud.launcher import DemoFailed, serve
         from local.children import ChildDied
         from local.serving import Stopped
 
@@ -23,7 +23,7 @@ def main(line: list[str]) -> int:
             serve(arguments, sys.stdout)
         except Stopped:
             print("\nEnded.", flush=True)
-        except (ChildDied, PortTaken) as error:
+        except (ChildDied, DemoFailed, PortTaken) as error:
             print(error, file=sys.stderr)
             return 1
     except KeyboardInterrupt:

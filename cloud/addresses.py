@@ -5,19 +5,13 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 HOST = "127.0.0.1"
 DOMAIN = "models.localhost"
 REGION = "us-east-1"
 HTTPS_PORTS = (443, 8443)
 """The first one that this user may listen on."""
-_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIACLOUD", "AWS_SECRET_ACCESS_KEY": "nothing-is-secret-here"}
-CERTIFICATES = "certificates.pem"
-"""In the cloud's folder: who is trusted, the cloud's own authority among them."""
-_PASSPHRASE = "cloud"  # noqa: S105 - the state that it encrypts ends with the cloud
 
 
 class PortTaken(Exception):
@@ -57,8 +51,9 @@ def free_addresses() -> Addresses:
 
 
 def chosen_addresses(first: int, https: int | None) -> Addresses:
-    """Return the ports of a cloud whose control plane is at `first`; `https`: `None` for 443, or 8443 if 443 is taken or
-    forbidden.
+    """Return the ports of a cloud whose control plane is at `first`.
+
+    `https`: `None` for 443, or for 8443 if 443 is taken or forbidden.
 
     Raises:
         PortTaken: one of them cannot be used.
@@ -78,33 +73,6 @@ def chosen_addresses(first: int, https: int | None) -> Addresses:
                 'make cloud ARGS="--port 5566 --https-port 9443"'
             )
     return addresses
-
-
-def environment(addresses: Addresses, folder: Path) -> Mapping[str, str]:
-    """Return the variables by which pulumi, its providers, boto3, curl and the SDKs of models use this cloud."""
-    return {
-        "AWS_ENDPOINT_URL": addresses.endpoint,
-        "AWS_REGION": REGION,
-        **_CREDENTIALS,
-        "PULUMI_BACKEND_URL": (folder / "pulumi").absolute().as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
-        "SSL_CERT_FILE": str((folder / CERTIFICATES).absolute()),
-    }
-
-
-def proxy(addresses: Addresses, domain: str) -> Mapping[str, str]:
-    """Return the variable by which SDKs reach the names of a domain; none if they do without a proxy."""
-    direct = addresses.https == HTTPS_PORTS[0] and _resolves(f"gateway.{domain}")
-    return {} if direct else {"HTTPS_PROXY": addresses.proxy_url}
-
-
-def _resolves(name: str) -> bool:
-    """Whether this machine finds the address of a name."""
-    try:
-        found = socket.getaddrinfo(name, None, family=socket.AF_INET)
-    except OSError:
-        return False
-    return all(str(address[4][0]).startswith("127.") for address in found)
 
 
 def _problem(port: int) -> str | None:

@@ -1,4 +1,4 @@
-"""What a user reads when the cloud has started: the variables to export, the commands, what is real and what is played."""
+"""What a user reads when the cloud has started: what is real and what is played, variables to export, and commands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from cloud.addresses import Addresses, environment, proxy
+from cloud.addresses import Addresses
+from cloud.exports import exports, has_pulumi
 
 PARTS = (
     ("real", "the Pulumi program, its plan and its resources"),
@@ -34,10 +35,13 @@ def _lines(addresses: Addresses, folder: Path, project: Path, domain: str, speed
         yield f"{kind:9} {what}"
     if speed != 1:
         yield f"AWS's own waiting times run {speed:g} times faster than the clock."
+    if not has_pulumi():
+        yield "This machine has no pulumi command. One that comes with this cloud is on the PATH below. It runs the same"
+        yield "program, without Pulumi's engine: the resources are created by HashiCorp's provider."
     yield ""
     yield "In another terminal, paste these lines:"
     yield ""
-    for name, value in {**environment(addresses, folder), **proxy(addresses, domain)}.items():
+    for name, value in exports(addresses, folder, domain).items():
         yield f"export {name}={shlex.quote(value)}"
     yield f"cd {shlex.quote(str(project))}"
     yield ""

@@ -12,9 +12,12 @@ from typing import TextIO
 
 import certifi
 
-from cloud.addresses import CERTIFICATES, Addresses, chosen_addresses, environment
+from cloud.addresses import Addresses, chosen_addresses
 from cloud.arguments import Arguments
 from cloud.banner import banner
+from cloud.demo.running import run_steps, table
+from cloud.demo.steps import steps
+from cloud.exports import CERTIFICATES, environment, exports, has_pulumi, write_pulumi
 from cloud.leftovers import MARK, end_leftovers
 from cloud.project import ROOT, make_project
 from local.serving import Processes
@@ -24,13 +27,18 @@ READY = "ready"
 _INHERITED = ("HOME", "LANG", "PATH", "TMPDIR", "VIRTUAL_ENV", "SERVESTACK_PROVIDER_AWS")
 
 
+class DemoFailed(Exception):
+    """A step of the demo failed. `str()` names it."""
+
+
 def serve(arguments: Arguments, out: TextIO) -> None:
-    """Run the cloud until its end, which is one of these exceptions.
+    """Run the cloud until its end: the demo's, or one of these exceptions.
 
     Raises:
-        local.serving.Stopped: the user ended it, or the demo is over.
+        local.serving.Stopped: the user ended it.
         local.children.ChildDied: a part ended that must not end.
-        cloud.addresses.PortTaken: nothing was started.
+        PortTaken: nothing was started.
+        DemoFailed: a step of the demo failed.
     """
 
     def say(text: str) -> None:
@@ -43,6 +51,8 @@ def serve(arguments: Arguments, out: TextIO) -> None:
     addresses = chosen_addresses(arguments.port, arguments.https_port)
     prepare(folder)
     project = make_project(folder)
+    if not has_pulumi():
+        write_pulumi(folder)
     asyncio.run(_serve(arguments, addresses, folder, project, say))
 
 
@@ -59,8 +69,33 @@ async def _serve(
     async with Processes(say) as processes:
         await start_parts(processes, addresses, folder, domain=arguments.domain, speed=arguments.speed)
         say("")
-        say(banner(addresses, folder=folder, project=project, domain=arguments.domain, speed=arguments.speed))
-        await processes.until_ended()
+        if not arguments.demo:
+            say(banner(addresses, folder=folder, project=project, domain=arguments.domain, speed=arguments.speed))
+        if not arguments.demo:
+            await processes.until_ended()
+            return
+        await _demonstrate(processes, arguments, addresses, folder, project, say)
+
+
+async def _demonstrate(
+    processes: Processes,
+    arguments: Arguments,
+    addresses: Addresses,
+    folder: Path,
+    project: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Run the demo, and say its table.
+
+    Raises:
+        DemoFailed: a step failed.
+    """
+    given = {**os.environ, **exports(addresses, folder, arguments.domain)}
+    asked = run_steps(steps(arguments.domain), folder=project, environment=given, say=say)
+    taken = await processes.unless_ended(asked)
+    say(f"\n{table(taken)}")
+    if taken[-1].failed:
+        raise DemoFailed(f"the step {taken[-1].title!r} failed; its output is above, the logs are in {folder / 'logs'}")
 
 
 async def start_parts(
@@ -92,9 +127,14 @@ async def start_parts(
         "machines": ("cloud.machines", *plane, "--folder", str(folder / "machines")),
     }
     await asyncio.gather(*(_start(processes, name, words, own) for name, words in parts.items()))
-    authority = (folder / "api" / "ca.pem").read_text()
-    shutil.copy(folder / "api" / "ca.pem", folder / "ca.pem")
-    (folder / CERTIFICATES).write_text(Path(certifi.where()).read_text() + authority)
+    _trust(folder)
+
+
+def _trust(folder: Path) -> None:
+    """Write whom programs trust here: the usual authorities, and the cloud's own."""
+    own = (folder / "api" / "ca.pem").read_text()
+    (folder / "ca.pem").write_text(own)
+    (folder / CERTIFICATES).write_text(Path(certifi.where()).read_text() + own)
 
 
 async def _start(processes: Processes, name: str, module: Sequence[str], environment: Mapping[str, str]) -> None:

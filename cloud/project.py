@@ -1,7 +1,7 @@
 """The folder in which pulumi deploys into the cloud: this project by links, with stack config of its own.
 
-pulumi writes `Pulumi.<stack>.yaml` beside `Pulumi.yaml`. In the project itself it would write over the stack config of a
-stack of the same name on AWS.
+pulumi writes `Pulumi.<stack>.yaml` beside `Pulumi.yaml`. In the project itself it would write over the stack config of
+a stack on AWS that has the same name.
 """
 
 from __future__ import annotations

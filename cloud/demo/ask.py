@@ -1,4 +1,4 @@
-"""`python -m cloud.demo.ask URL STACK`: a streamed answer by OpenAI's SDK, as a user of the gateway asks for it."""
+"""`python -m cloud.demo.ask STACK`: a streamed answer by OpenAI's SDK, as a user of the gateway asks for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from commands.smoke.target import CannotTry, target_of_stack
 TOKENS = 24
 
 
-def main(root: str, stack: str) -> int:
+def main(stack: str) -> int:
     """Print the answer piece by piece. Returns 1 if the stack has no model or cannot be read."""
     import openai
 
@@ -20,7 +20,7 @@ def main(root: str, stack: str) -> int:
     except (CannotTry, PulumiError) as error:
         print(error)
         return 1
-    client = openai.OpenAI(base_url=f"{root}/v1", api_key=target.key.reveal() if target.key else "none")
+    client = openai.OpenAI(base_url=target.openai_base_url, api_key=target.key.reveal() if target.key else "none")
     stream = client.chat.completions.create(
         model=target.model or "",
         messages=[{"role": "user", "content": QUESTION}],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,9 +21,9 @@ class Step:
     """What answered, from the command's output; `None`: the output is not what it must be."""
 
 
-def steps(domain: str, *, root: str) -> Sequence[Step]:
-    """Return the steps. `root`: the URL of the gateway."""
-    sdk = f"{shlex.quote(str('.venv/bin/python'))} -m cloud.demo.ask {shlex.quote(root)}"
+def steps(domain: str) -> Sequence[Step]:
+    """Return the steps."""
+    sdk = ".venv/bin/python -m cloud.demo.ask"
     return (
         Step(
             title="deploy the gateway",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-_NOT_HERE = "This `pulumi` comes with make cloud, and knows only the commands of the README. Pulumi itself: pulumi.com/docs/install"
+_NOT_HERE = (
+    "This `pulumi` comes with make cloud, and knows only the commands of the README. "
+    "Pulumi itself: pulumi.com/docs/install"
+)
 
 
 def read_arguments(line: Sequence[str]) -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""The stacks of a folder: their names, which one is selected, and their stack config, in files that only their owner reads."""
+"""The stacks of a folder: their names, which one is selected, and their stack config, in files for their owner only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 
 class StackProblem(Exception):
@@ -104,10 +104,10 @@ def _with(value: Any, rest: list[str], new: str) -> Any:
     if not rest:
         return new
     if rest[0].isdecimal() and not isinstance(value, dict):
-        items = [*(value if isinstance(value, list) else [])]
+        items: list[Any] = [*value] if isinstance(value, list) else []
         index = int(rest[0])
         if index > len(items):
             raise StackProblem(f"the list has {len(items)} items, so the next one is [{len(items)}]")
         return [*items[:index], _with(items[index] if index < len(items) else None, rest[1:], new), *items[index + 1 :]]
-    there = value if isinstance(value, dict) else {}
+    there = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
     return {**there, rest[0]: _with(there.get(rest[0]), rest[1:], new)}
