@@ -36,8 +36,8 @@ def _lines(addresses: Addresses, folder: Path, project: Path, domain: str, speed
     if speed != 1:
         yield f"AWS's own waiting times run {speed:g} times faster than the clock."
     if not has_pulumi():
-        yield "This machine has no pulumi command. One that comes with this cloud is on the PATH below. It runs the same"
-        yield "program, without Pulumi's engine: the resources are created by HashiCorp's provider."
+        yield "This machine has no pulumi command. One that comes with this cloud is on the PATH below. It runs the"
+        yield "same program, without Pulumi's engine: the resources are created by HashiCorp's provider."
     yield ""
     yield "In another terminal, paste these lines:"
     yield ""
