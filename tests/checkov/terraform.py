@@ -13,19 +13,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cloud.deployment.terraform.types import snake, terraform_type
 from commands.program_monitor import Registration
 from commands.property_values import FileValue, PropertyValue
 from tests.aws.recording import Recording
 from tests.components.deploying import plain
 
-MODULES = {"apigateway": "api_gateway_", "ec2": "", "s3": "s3_", "vpc": "vpc_"}
-"""How a module of Pulumi is called in Terraform's types, where the names differ."""
-TYPES = {
-    "aws:apigateway/response:Response": "aws_api_gateway_gateway_response",
-    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "aws_default_security_group",
-    "aws:lb/loadBalancer:LoadBalancer": "aws_lb",
-    "aws:s3/bucketObjectv2:BucketObjectv2": "aws_s3_object",
-}
 PROPERTIES = {
     "deployment": "deployment_id",
     "metricQueries": "metric_query",
@@ -62,13 +55,6 @@ def terraform(recordings: Iterable[Recording]) -> str:
     return "\n".join(blocks)
 
 
-def terraform_type(type: str) -> str:
-    """`aws_s3_bucket` of `aws:s3/bucket:Bucket`."""
-    _, _, path = type.partition(":")
-    module, _, kind = path.partition(":")[0].partition("/")
-    return TYPES.get(type, f"aws_{MODULES.get(module, f'{module}_')}{_snake(kind)}")
-
-
 def _lifecycle(one: Registration) -> Mapping[str, bool]:
     """Pulumi makes the new resource before it deletes the old one, unless an option says otherwise."""
     return {"create_before_destroy": one.delete_before_replace is not True, "prevent_destroy": bool(one.protect)}
@@ -82,7 +68,7 @@ def _references(made: Iterable[tuple[Recording, Registration]]) -> Mapping[str, 
             record = recording.made(one)
             value = record.id if attribute == "id" else record.outputs.get(attribute)
             if isinstance(value, str) and len(value) >= SHORTEST:
-                reference = f"${{{terraform_type(one.type)}.{_name(one.name)}.{_snake(attribute)}}}"
+                reference = f"${{{terraform_type(one.type)}.{_name(one.name)}.{snake(attribute)}}}"
                 found.setdefault(value, (one.urn, reference))
     return found
 
@@ -97,7 +83,7 @@ def _value(type: str, name: str, value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [_object(type, one, names) if isinstance(one, dict) else _value(type, name, one, names) for one in value]
     if isinstance(value, dict):
-        if _snake(name) in LEFT_ALONE:
+        if snake(name) in LEFT_ALONE:
             return {key: _value(type, key, one, names) for key, one in value.items()}
         return _object(type, value, names)
     if isinstance(value, str):
@@ -107,15 +93,11 @@ def _value(type: str, name: str, value: Any, names: Mapping[str, str]) -> Any:
 
 def _property(type: str, name: str) -> str:
     renamed = OF_TYPE.get((type, name)) or PROPERTIES.get(name)
-    return renamed or _snake(_one(name) if name in SINGULAR else name)
+    return renamed or snake(_one(name) if name in SINGULAR else name)
 
 
 def _one(name: str) -> str:
     return name[:-2] if name == "aliases" else name[:-1]
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: f"_{found[1].lower()}", name)
 
 
 def _name(name: str) -> str:

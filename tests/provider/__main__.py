@@ -6,12 +6,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.provider import finding, table
-from tests.provider.client import provider
+from cloud.deployment.terraform import finding
+from cloud.deployment.terraform.client import provider
+from cloud.deployment.terraform.translation import terraform_type
+from tests.provider import table
 from tests.provider.judged import each_type, everything
 from tests.provider.probing import probes
 from tests.provider.rules import rows
-from tests.provider.translation import terraform_type
 
 
 def main() -> None:

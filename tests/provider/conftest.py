@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.provider import finding, judged
-from tests.provider.client import Planned, Provider
-from tests.provider.client import provider as started
+from cloud.deployment.terraform import finding
+from cloud.deployment.terraform.client import Planned, Provider
+from cloud.deployment.terraform.client import provider as started
+from tests.provider import judged
 from tests.provider.judged import Resource
 from tests.provider.probing import Probe, probes
 from tests.support.requirements import require

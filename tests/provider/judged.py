@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cloud.deployment.terraform.client import Planned, Provider
+from cloud.deployment.terraform.translation import configuration, terraform_type
 from commands.program_monitor import Registration
 from tests.aws import sample
 from tests.aws.recording import Recording
@@ -17,9 +19,7 @@ from tests.aws.standin.differences import DEFAULTS
 from tests.aws.standin.tables import types
 from tests.components.deploying import plain, tags_of_all
 from tests.provider import stacks
-from tests.provider.client import Planned, Provider
 from tests.provider.stacks import Stack
-from tests.provider.translation import configuration, terraform_type
 
 
 @dataclass(frozen=True)

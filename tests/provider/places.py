@@ -12,9 +12,9 @@ from typing import Any
 import pulumi
 from pulumi import _types as generated
 
+from cloud.deployment.terraform.translation import is_newer
 from tests.aws.planting import plant
 from tests.aws.standin import sdk
-from tests.provider.translation import is_newer
 
 Kind = typing.Literal["string", "number", "bool", "file", "list", "map", "object"]
 _SCALARS: Mapping[type, Kind] = {str: "string", bool: "bool", int: "number", float: "number"}

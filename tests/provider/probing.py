@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cloud.deployment.terraform.client import Provider, Refusal
+from cloud.deployment.terraform.translation import configuration, terraform_type
 from commands.property_values import UNKNOWN
 from tests.aws.standin.tables import types
-from tests.provider.client import Provider, Refusal
 from tests.provider.judged import Resource
 from tests.provider.places import Place, places
-from tests.provider.translation import configuration, terraform_type
 
 _LONG = "x" * 600
 _STRINGS = ("", "not valid!", _LONG)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from tests.provider.client import Refusal
+from cloud.deployment.terraform.client import Refusal
+from cloud.deployment.terraform.translation import terraform_path
+from cloud.deployment.terraform.values import Block
 from tests.provider.probing import Probe
-from tests.provider.translation import terraform_path
-from tests.provider.values import Block
 
 DURATION = r"[+-]?(0|(\d+(\.\d+)?(h|ms|s|m|us|µs|ns))+)"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"

@@ -7,8 +7,8 @@ import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from cloud.deployment.terraform.finding import VERSION
 from tests.aws.standin import models, tables
-from tests.provider.finding import VERSION
 from tests.provider.probing import Probe
 from tests.provider.rules import Row, marked
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cloud.deployment.terraform import finding
+from cloud.deployment.terraform.values import Attribute, Block, Nested, decoded, encoded, proposed, whole
 from commands.property_values import UNKNOWN
-from tests.provider import finding
-from tests.provider.values import Attribute, Block, Nested, decoded, encoded, proposed, whole
 from tests.support.requirements import REQUIREMENTS
 
 STRING = Attribute("name", "string", required=True, optional=False, computed=False)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cloud.deployment.terraform.client import Planned, Provider
+from cloud.deployment.terraform.translation import is_newer
 from tests.provider import stacks
-from tests.provider.client import Planned, Provider
 from tests.provider.judged import Resource
-from tests.provider.translation import is_newer
 from tests.support.examples import EXAMPLES
 
 MOST_MEMORY = 1024

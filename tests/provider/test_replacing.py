@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from cloud.deployment.terraform.client import Planned, Provider
+from cloud.deployment.terraform.translation import configuration, terraform_name, terraform_type
+from cloud.deployment.terraform.values import Block, Type
 from commands.property_values import UNKNOWN, FileValue, UnknownValue
 from tests.aws.standin.differences import difference
-from tests.provider.client import Planned, Provider
 from tests.provider.judged import Resource
 from tests.provider.places import Place, places
-from tests.provider.translation import configuration, terraform_name, terraform_type
-from tests.provider.values import Block, Type
 
 _OTHERS = {
     "rules.expiration.date": "2030-01-01T00:00:00Z",

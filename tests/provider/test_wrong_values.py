@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 import pytest
 
+from cloud.deployment.terraform.client import Provider
+from cloud.deployment.terraform.translation import terraform_type
 from tests.aws.standin import Cloud, NotAccepted, limits
 from tests.provider import table
-from tests.provider.client import Provider
 from tests.provider.judged import Resource
 from tests.provider.probing import Probe
 from tests.provider.rules import rows
-from tests.provider.translation import terraform_type
 
 FEWEST = 3000
 """Wrong values that are tried."""

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from cloud.deployment.terraform import finding
 from tests.clients import environments
-from tests.provider import finding
 from tests.real_boot import debian_root
 
 VARIABLE = "SERVESTACK_REQUIRE"

@@ -26,6 +26,7 @@ class Attribute:
     required: bool
     optional: bool
     computed: bool
+    sensitive: bool = False
 
     @property
     def settable(self) -> bool:
@@ -67,7 +68,8 @@ def whole(block: Block, given: Mapping[str, Any]) -> dict[str, Any]:
 def proposed(block: Block, config: Mapping[str, Any], prior: Mapping[str, Any] | None) -> dict[str, Any]:
     """What Terraform proposes to the provider: `config`, and for what is computed the prior value, or unknown.
 
-    In a block within a list, the prior value is that of the same position.
+    In a block within a list, the prior value is that of the same position. In a set, it is that of a block with the
+    same settings.
     """
     value: dict[str, Any] = {}
     for name, one in block.attributes.items():
@@ -86,11 +88,18 @@ def _proposed_blocks(nested: Nested, config: Any, prior: Any) -> Any:
         return config
     if nested.nesting == "single":
         return proposed(nested.block, config, prior)
-    there = prior if isinstance(prior, list) else []
+    there = [one for one in prior if isinstance(one, dict)] if isinstance(prior, list) else []
+    if nested.nesting == "set":
+        return [proposed(nested.block, one, _same(nested.block, one, there)) for one in config]
     return [
-        proposed(nested.block, one, there[index] if index < len(there) and isinstance(there[index], dict) else None)
-        for index, one in enumerate(config)
+        proposed(nested.block, one, there[index] if index < len(there) else None) for index, one in enumerate(config)
     ]
+
+
+def _same(block: Block, config: Any, there: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The one of `there` that has all that `config` sets."""
+    set_here = {name: config[name] for name in block.attributes if config[name] is not None}
+    return next((one for one in there if all(one.get(name) == value for name, value in set_here.items())), None)
 
 
 def _whole_attribute(type: Type, value: Any) -> Any:

@@ -16,13 +16,15 @@ _FIELDS: Mapping[str, str] = {
     "Step": "attribute_name:string=1 element_key_string:string=2 element_key_int:int64=3",
     "AttributePath": "steps:Step*=1",
     "Diagnostic": "severity:int32=1 summary:string=2 detail:string=3 attribute:AttributePath=4",
-    "Attribute": "name:string=1 type:bytes=2 required:bool=4 optional:bool=5 computed:bool=6",
+    "Attribute": "name:string=1 type:bytes=2 required:bool=4 optional:bool=5 computed:bool=6 sensitive:bool=7",
     "NestedBlock": "type_name:string=1 block:Block=2 nesting:int32=3 min_items:int64=4 max_items:int64=5",
     "Block": "attributes:Attribute*=2 block_types:NestedBlock*=3",
     "Schema": "version:int64=1 block:Block=2",
     "SchemaEntry": "key:string=1 value:Schema=2",
     "SchemaRequest": "",
-    "SchemaResponse": "provider:Schema=1 resource_schemas:SchemaEntry*=2 diagnostics:Diagnostic*=4",
+    "SchemaResponse": (
+        "provider:Schema=1 resource_schemas:SchemaEntry*=2 data_source_schemas:SchemaEntry*=3 diagnostics:Diagnostic*=4"
+    ),
     "ConfigureRequest": "terraform_version:string=1 config:DynamicValue=2",
     "ValidateRequest": "type_name:string=1 config:DynamicValue=2",
     "Diagnostics": "diagnostics:Diagnostic*=1",
@@ -34,6 +36,15 @@ _FIELDS: Mapping[str, str] = {
         "planned_state:DynamicValue=1 requires_replace:AttributePath*=2 planned_private:bytes=3 "
         "diagnostics:Diagnostic*=4"
     ),
+    "ApplyRequest": (
+        "type_name:string=1 prior_state:DynamicValue=2 planned_state:DynamicValue=3 config:DynamicValue=4 "
+        "planned_private:bytes=5"
+    ),
+    "ApplyResponse": "new_state:DynamicValue=1 private:bytes=2 diagnostics:Diagnostic*=3",
+    "ReadRequest": "type_name:string=1 current_state:DynamicValue=2 private:bytes=3",
+    "ReadResponse": "new_state:DynamicValue=1 diagnostics:Diagnostic*=2 private:bytes=3",
+    "ReadDataRequest": "type_name:string=1 config:DynamicValue=2",
+    "ReadDataResponse": "state:DynamicValue=1 diagnostics:Diagnostic*=2",
 }
 _PACKAGE = "servestack.tfplugin5"
 _FIELD = descriptor_pb2.FieldDescriptorProto

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
-
-from tests.support.isolation import MARK
 
 _COOKIE = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2"
 """What a provider wants to see in its environment, so that nobody starts it by accident (go-plugin)."""
@@ -22,16 +21,23 @@ _OPTIONS = (
 """The provider's schema is a message of several megabytes."""
 
 
+_ENDS_WITH_ITS_PARENT = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])"
+"""prctl(PR_SET_PDEATHSIG, SIGKILL), and then the program. The provider itself does not notice that nobody asks it."""
+_HANDED_ON = ("SERVESTACK_",)
+"""Variables of this process that it gets too: by them it is found where it is left behind."""
+
+
 @contextmanager
-def running(binary: Path) -> Iterator[tuple[int, grpc.Channel]]:
+def running(binary: Path, environment: Mapping[str, str] | None = None) -> Iterator[tuple[int, grpc.Channel]]:
     """The process id and an open channel, for the time of the block.
 
-    The provider has an environment of its own, so that it finds no account.
+    The provider has an environment of its own, so that it finds no account but one that `environment` names. It ends
+    with the thread that starts it.
     """
     with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("w+") as log:
         process = subprocess.Popen(
-            [binary],
-            env={**_environment(), "TMPDIR": folder, "HOME": folder},
+            _command(binary),
+            env={**_own(), **(environment or {}), "TMPDIR": folder, "HOME": folder},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -53,6 +59,12 @@ def running(binary: Path) -> Iterator[tuple[int, grpc.Channel]]:
                 process.stdout.close()
 
 
-def _environment() -> dict[str, str]:
+def _command(binary: Path) -> list[str]:
+    if sys.platform != "linux":
+        return [str(binary)]
+    return [sys.executable, "-SE", "-c", _ENDS_WITH_ITS_PARENT, str(binary)]
+
+
+def _own() -> dict[str, str]:
     own = {"TF_PLUGIN_MAGIC_COOKIE": _COOKIE, "PLUGIN_PROTOCOL_VERSIONS": "5", "AWS_EC2_METADATA_DISABLED": "true"}
-    return own | ({MARK: os.environ[MARK]} if MARK in os.environ else {})
+    return own | {name: value for name, value in os.environ.items() if name.startswith(_HANDED_ON)}

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cloud.deployment.terraform.types import snake, terraform_type
+from cloud.deployment.terraform.values import LISTS, Block, Nested, Type, whole
 from commands.property_values import FileValue, UnknownValue
-from tests.checkov.terraform import terraform_type
-from tests.provider.values import LISTS, Block, Nested, Type, whole
 
 __all__ = ["configuration", "is_newer", "property_of", "terraform_name", "terraform_path", "terraform_type"]
 
@@ -48,7 +48,7 @@ def terraform_path(type: str, block: Block, path: str) -> str:
             nested = at.blocks.get(names[-1])
             at = nested.block if nested else {}
         else:
-            names.append(re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: f"_{found[0].lower()}", step))
+            names.append(snake(step))
         where = f"{where}.{step}" if where else step
     return ".".join(names)
 
