@@ -12,21 +12,19 @@ import threading
 from pathlib import Path
 
 from cloud.control_plane.clock import Clock
-from cloud.control_plane.environment import moto_settings
+from cloud.control_plane.environment import prepare
 
 
 def main() -> None:
     """Serve until standard input ends, the parent ends, or SIGTERM."""
     options = _options()
     _end_with_the_parent()
-    os.environ.update(moto_settings(options.port))
-    for proxy in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        os.environ.pop(proxy, None)
+    prepare(options.port)
     options.folder.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
         filename=options.folder / "control_plane.log", format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    from cloud.control_plane.installing import running  # moto reads the environment when it is imported
+    from cloud.control_plane.installing import running  # it imports moto
 
     with running(
         port=options.port,
