@@ -12,21 +12,19 @@ import threading
 from pathlib import Path
 
 from cloud.control_plane.clock import Clock
-from cloud.control_plane.environment import moto_settings
+from cloud.control_plane.environment import prepare
 
 
 def main() -> None:
     """Serve until standard input ends, the parent ends, or SIGTERM."""
     options = _options()
     _end_with_the_parent()
-    os.environ.update(moto_settings(options.port))
-    for proxy in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        os.environ.pop(proxy, None)
+    prepare(options.port)
     options.folder.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
         filename=options.folder / "control_plane.log", format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    from cloud.control_plane.installing import running  # moto reads the environment when it is imported
+    from cloud.control_plane.installing import running  # it imports moto
 
     with running(
         port=options.port,
@@ -35,6 +33,7 @@ def main() -> None:
         first_load_balancer_port=options.load_balancer_ports,
         instances_by_themselves=options.instances_by_themselves,
     ) as server:
+        (options.folder / "port").write_text(str(server.server_port))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print("ready", flush=True)
         sys.stdin.buffer.read()
@@ -43,7 +42,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m cloud.control_plane", description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--port", type=int, required=True, help="0: any; the file `port` in the folder has its number")
     parser.add_argument("--folder", type=Path, required=True, help="where control_plane.log is written")
     parser.add_argument("--speed", type=float, default=1.0, help="how many of AWS's seconds pass in a second")
     parser.add_argument("--zone", action="append", help="a hosted zone that exists at the start (models.localhost)")

@@ -1,8 +1,8 @@
 """The routes under `/cloud/`: what machines, load balancers and the API need and AWS has no public call for.
 
-    GET  /cloud/changes?after=N        {"version": M} once M > N, at the latest after 5 seconds
-    GET  /cloud/instances              every instance, with the loopback address that is its own
-    PUT  /cloud/instances/<id>         {"state": "running" | "stopped" | "terminated"}: what became of it
+GET  /cloud/changes?after=N        {"version": M} once M > N, at the latest after 5 seconds
+GET  /cloud/instances              every instance, with the loopback address that is its own
+PUT  /cloud/instances/<id>         {"state": "running" | "stopped" | "terminated"}: what became of it
 """
 
 from __future__ import annotations
@@ -71,5 +71,3 @@ def _members(request: Request) -> dict[str, Any]:
 
 def _json(value: Any, status: int = 200) -> Response:
     return Response(json.dumps(value), status, mimetype="application/json")
-
-

@@ -1,16 +1,27 @@
-"""What moto reads from the environment when it is imported."""
+"""What moto needs before it is imported."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 ACCOUNT = "123456789012"
 IMAGE = "ami-0d1ea41110c10a000"
 """The Deep Learning AMI, the one machine image that exists."""
 
 
-def moto_settings(port: int) -> Mapping[str, str]:
+def prepare(port: int) -> None:
+    """Prepare this process for moto. Nothing of the caller's own AWS settings stays."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_"))]:
+        del os.environ[name]
+    os.environ.update(_settings(port))
+    _without_openapi()
+
+
+def _settings(port: int) -> Mapping[str, str]:
     """The variables, each for one reason."""
     return {
         # Roles of functions attach AWS's own policies.
@@ -26,3 +37,19 @@ def moto_settings(port: int) -> Mapping[str, str]:
         "AWS_SECRET_ACCESS_KEY": "cloud",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
+
+
+def _without_openapi() -> None:
+    """moto imports a validator of OpenAPI documents, for imports of whole APIs. Nothing here imports one."""
+    try:
+        import openapi_spec_validator  # noqa: F401 # pyright: ignore[reportMissingImports, reportUnusedImport]
+    except ImportError:
+
+        def validate(*_: object) -> None:
+            raise NotImplementedError("an API from an OpenAPI document")
+
+        absent, below = ModuleType("openapi_spec_validator"), "openapi_spec_validator.validation"
+        absent.validate = validate  # pyright: ignore[reportAttributeAccessIssue]
+        exceptions = ModuleType(f"{below}.exceptions")
+        exceptions.OpenAPIValidationError = ValueError  # pyright: ignore[reportAttributeAccessIssue]
+        sys.modules |= {absent.__name__: absent, below: ModuleType(below), exceptions.__name__: exceptions}

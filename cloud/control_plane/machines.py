@@ -141,7 +141,7 @@ def _template(instance: Any, tags: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def _state(instance: Any, name: str) -> None:
-    instance._state.name, instance._state.code = name, CODES[name]  # noqa: SLF001
+    instance._state.name, instance._state.code = name, CODES[name]
 
 
 def _reason(instance: Any, message: str, code: str) -> None:
