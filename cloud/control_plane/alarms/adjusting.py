@@ -35,12 +35,10 @@ def step(adjustments: Sequence[Mapping[str, Any]], breach: float) -> int | None:
     """Return the adjustment of the step that a breach falls into, if there is one. `breach`: value minus threshold."""
     for one in adjustments:
         lower, upper = (_bound(one, f"MetricInterval{side}Bound") for side in ("Lower", "Upper"))
-        # Below the threshold, a step has its upper bound and not its lower one.
-        if upper is None or (lower is not None and lower >= 0):
-            holds = (lower is None or breach >= lower) and (upper is None or breach < upper)
-        else:
-            holds = (lower is None or breach > lower) and breach <= upper
-        if holds:
+        # At or above the threshold, a step has its lower bound and not its upper one; below, it is the other way round.
+        if breach >= 0 and (lower is None or breach >= lower) and (upper is None or breach < upper):
+            return int(one["ScalingAdjustment"])
+        if breach < 0 and (lower is None or breach > lower) and (upper is None or breach <= upper):
             return int(one["ScalingAdjustment"])
     return None
 

@@ -10,13 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.autoscaling.models import AutoScalingBackend
+from moto.autoscaling.responses import AutoScalingResponse
 from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, Statistics
+from moto.core.responses import ActionResult
 from moto.logs.models import LogsBackend
 
 from cloud.control_plane.alarms import regions
 from cloud.control_plane.alarms.embedded import Malformed, Written, metrics_of
 from cloud.control_plane.alarms.functions import TimeSeries
+from cloud.control_plane.alarms.policies import find
 from cloud.control_plane.alarms.queries import Answers, of_api
 from cloud.control_plane.alarms.series import series_of
 from cloud.control_plane.alarms.tracking import delete_alarms, make_alarms
@@ -115,6 +118,12 @@ def _install_policies() -> None:
         if policy.policy_type == "TargetTrackingScaling":
             make_alarms(policy)
         return policy
+
+    @instead(AutoScalingResponse, "put_scaling_policy")
+    def answer(put: Any, self: Any) -> ActionResult:
+        """moto writes PolicyArn, which is not the member's name, and leaves the alarms out."""
+        arn: str = put(self).result["PolicyArn"]
+        return ActionResult({"PolicyARN": arn, "Alarms": getattr(find(arn), "alarms", [])})
 
     @instead(AutoScalingBackend, "delete_policy")
     def delete(delete: Any, self: Any, group_name: str) -> None:

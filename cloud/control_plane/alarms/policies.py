@@ -11,6 +11,7 @@ from typing import Any
 
 from cloud.control_plane.alarms import regions
 from cloud.control_plane.alarms.adjusting import adjusted, step, tracked
+from cloud.control_plane.alarms.tracking import configured
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.groups.group import Group
 from cloud.control_plane.groups.member import Member, units
@@ -102,12 +103,12 @@ def find(arn: str) -> Any:
 
 def _tracking(policy: Any, group: Group, value: float, warming: list[Member], *, low: bool) -> int | None:
     """Up at once, down by one instance at a time, and not while one warms up."""
-    configuration = policy.target_tracking_configuration
+    configuration = configured(policy)
     serving = units([one for one in group.live if one not in warming])
-    if not serving or (low and (warming or str(getattr(configuration, "disable_scale_in", False)).lower() == "true")):
+    if not serving or (low and (warming or configuration.get("DisableScaleIn"))):
         return None
     desired = group.desired_capacity or 0
-    wanted = tracked(serving, value, float(configuration.target_value))
+    wanted = tracked(serving, value, float(configuration["TargetValue"]))
     if low:
         return max(wanted, desired - 1) if wanted < desired else None
     return wanted if wanted > desired else None

@@ -37,8 +37,8 @@ def make_alarms(policy: Any) -> None:
     Raises:
         ValidationError: the policy tracks a metric that this cloud does not have.
     """
-    configuration = policy.target_tracking_configuration
-    metric, target = _metric(policy, configuration), float(configuration.target_value)
+    configuration = configured(policy)
+    metric, target = _metric(policy, configuration), float(configuration["TargetValue"])
     backend = regions.cloudwatch_beside(policy.autoscaling_backend)
     made: list[Mapping[str, str]] = []
     for side, comparison, threshold, periods in (
@@ -69,8 +69,13 @@ def delete_alarms(policy: Any) -> None:
     )
 
 
-def _metric(policy: Any, configuration: Any) -> _Metric:
-    predefined: Mapping[str, Any] = getattr(configuration, "predefined_metric_specification", None) or {}
+def configured(policy: Any) -> Mapping[str, Any]:
+    """Return a policy's `TargetTrackingConfiguration`."""
+    return vars(policy.target_tracking_configuration)
+
+
+def _metric(policy: Any, configuration: Mapping[str, Any]) -> _Metric:
+    predefined: Mapping[str, Any] = configuration.get("PredefinedMetricSpecification") or {}
     kind, label = predefined.get("PredefinedMetricType"), str(predefined.get("ResourceLabel", ""))
     balancer, mark, group = label.partition("/targetgroup/")
     if kind != "ALBRequestCountPerTarget" or not mark:
