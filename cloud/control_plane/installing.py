@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 from cloud.control_plane import groups, inventory, machines, unknown, world
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.data_plane import DataPlane
-from cloud.control_plane.lacking import account, api, balancing, functions, network
+from cloud.control_plane.lacking import account, api, balancing, functions, network, scaling
 from cloud.control_plane.server import Application, serve
 
 
@@ -32,6 +32,7 @@ def running(
     balancing.install(clock, first_load_balancer_port)
     functions.install()
     network.install()
+    scaling.install()
     machines.install(by_themselves=instances_by_themselves)
     world.make(zones)
     at_the_start = inventory.resources()
