@@ -29,19 +29,21 @@ class Activity:
     activity_id: str = field(default_factory=lambda: str(uuid4()))
 
     def goes_on(self, status: str, progress: int, note: str = "") -> None:
-        """The activity waits for something."""
+        """The activity waits for something. One that is over stays as it is."""
+        if self.status_code in OVER:
+            return
         self.status_code, self.progress = status, progress
         self.description = self.description.partition(" - ")[0] + (f" - {note}" if note else "")
 
-    def ends(self, now: float, status: str = "Successful", message: str | None = None) -> None:
-        """The activity is over. One that is over stays as it is."""
+    def ends(self, now: float, status: str = "Successful", message: str = "") -> None:
+        """The activity is over; message: why it failed. One that is over stays as it is."""
         if self.status_code in OVER:
             return
         self.goes_on(status, 100)
         self.end_time = moment(now)
-        if message is not None:
+        if message:
             self.status_message = message
-            self.description += f".  Status Reason: {message}" if message else ""
+            self.description += f".  Status Reason: {message}"
 
 
 def place(subnet: str | None, zone: str) -> str:

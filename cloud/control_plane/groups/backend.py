@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from moto.autoscaling import urls
 from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
 from moto.autoscaling.models import AutoScalingBackend, FakeScalingPolicy
 
@@ -35,6 +36,11 @@ class LivingGroups(AutoScalingBackend):
         super().__init__(region_name, account_id)
         self.past: list[Activity] = []
         """Activities of groups that no longer exist."""
+
+    @property
+    def _url_module(self) -> Any:
+        """moto looks for it beside the class."""
+        return urls
 
     def group(self, name: str | None) -> Group:
         """A group. Raises AWS's error."""

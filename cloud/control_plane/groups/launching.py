@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from moto.core.exceptions import ServiceException
-from moto.core.types import Base64EncodedString
 from moto.ec2.utils import convert_tag_spec, filter_iam_instance_profiles
 
 from cloud.control_plane.groups import capacity, wording
@@ -129,11 +128,10 @@ def _run_instance(group: Group, version: Any, type: str, place: _Place, *, spot:
     backend = group.ec2_backend
     if profile:
         _check_profile(group, profile)
-    user_data = data.get("UserData")
     reservation = backend.run_instances(
         data.get("ImageId") or "",
         1,
-        Base64EncodedString(user_data) if user_data is not None else None,
+        version.user_data,
         [],
         instance_type=type,
         is_instance_type_default=False,

@@ -44,7 +44,7 @@ def end(group: Group, member: Member, cause: str, now: float) -> Activity:
 def take(group: Group, member: Member, activity: Activity, now: float, way: str) -> None:
     """Begin to take a member out of service; way: `end`, `detach` or `standby`."""
     if member.activity is not None:
-        member.activity.ends(now, "Cancelled", "")  # it was still on its way into service
+        member.activity.ends(now, "Cancelled")  # it was still on its way into service
     member.activity, member.leaves, member.lifecycle_state = activity, way, _WAYS[way]
     member.waits, member.hooked, member.in_service = [], False, None
     targets.deregister(group, member, now)

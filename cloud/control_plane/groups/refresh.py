@@ -50,8 +50,8 @@ class Refresh:
     instances_to_update: int = 0
     rollback_details: dict[str, Any] | None = None
     instance_refresh_id: str = field(default_factory=lambda: str(uuid4()))
-    began: float
-    """When it began to replace instances, in seconds since 1970: what was launched later is new."""
+    earlier: frozenset[str]
+    """The instances that were there when it began: others are new."""
     old: list[str] = field(default_factory=list[str])
     """The instances that it still has to replace."""
     total: int = 0

@@ -32,7 +32,7 @@ def start(group: Group, given: Mapping[str, Any]) -> str:
         start_time=wording.moment(group.now),
         configuration=_configuration(group, desired or {}),
         previous=group.configuration,
-        began=group.now,
+        earlier=frozenset(member.instance_id for member in group.instance_states),
     )
     if refresh.target["AutoRollback"] and not reversible(refresh):
         raise ValidationError(f"AutoRollback is not possible. {NO_WAY_BACK}")

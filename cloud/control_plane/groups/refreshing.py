@@ -61,8 +61,9 @@ def go_back(group: Group, refresh: Refresh, reason: str, now: float) -> None:
     }
     refresh.status, refresh.status_reason = "RollbackInProgress", None
     refresh.configuration = refresh.previous
-    refresh.old = [member.instance_id for member in group.live if member.launched >= refresh.began]
-    refresh.total, refresh.began, refresh.since, refresh.until = len(refresh.old), now, now, None
+    refresh.old = [member.instance_id for member in group.live if member.instance_id not in refresh.earlier]
+    refresh.earlier = frozenset(member.instance_id for member in group.instance_states)
+    refresh.total, refresh.since, refresh.until = len(refresh.old), now, None
 
 
 def reversible(refresh: Refresh) -> bool:
@@ -74,7 +75,7 @@ def _replace(group: Group, refresh: Refresh, now: float) -> int:
     """End old instances as far as the percentages allow, and return how many new ones may start first."""
     old = [one for one in _members(group) if one.instance_id in refresh.old and not one.leaves]
     ready = [one for one in group.live if _is_ready(group, refresh, one, now)]
-    _count(refresh, len([one for one in ready if one.launched >= refresh.began]))
+    _count(refresh, len([one for one in ready if one.instance_id not in refresh.earlier]))
     if not old and not _in_transit(group, refresh) and units(ready) >= (group.desired_capacity or 0):
         return _complete(group, refresh, now)
     able = [one for one in old if _blocked(refresh, one) is None]
@@ -107,7 +108,7 @@ def _is_ready(group: Group, refresh: Refresh, member: Member, now: float) -> boo
     """Whether a member is in service and healthy, and warmed up if it is new."""
     if member.in_service is None or member.lifecycle_state != "InService" or member.health_status != "Healthy":
         return False
-    return member.launched < refresh.began or now >= member.in_service + group.lasts(_warmup(group, refresh))
+    return member.instance_id in refresh.earlier or now >= member.in_service + group.lasts(_warmup(group, refresh))
 
 
 def _warmup(group: Group, refresh: Refresh) -> float:
@@ -137,7 +138,7 @@ def _count(refresh: Refresh, ready: int) -> None:
 
 def _reason(group: Group, refresh: Refresh, old: list[Member], ready: list[Member]) -> str | None:
     for member in group.live:
-        if member.launched >= refresh.began and member not in ready:
+        if member.instance_id not in refresh.earlier and member not in ready:
             return (NO_DATA if member.in_service is None else WARMS).format(member.instance_id)
     for member in old:
         why = _blocked(refresh, member)
@@ -157,7 +158,7 @@ def _stuck(group: Group, refresh: Refresh, ready: list[Member], now: float) -> b
 
 def _in_transit(group: Group, refresh: Refresh) -> bool:
     """Whether old instances are on their way out."""
-    return any(one.leaves == "end" and one.launched < refresh.began for one in _members(group))
+    return any(one.leaves == "end" and one.instance_id in refresh.earlier for one in _members(group))
 
 
 def _paused(group: Group, refresh: Refresh, now: float) -> bool:

@@ -59,11 +59,13 @@ class LivingGroupsResponse(AutoScalingResponse):
         given = self._given()
         name, ids = given.get("AutoScalingGroupName"), given.get("ActivityIds")
         backend = self.autoscaling_backend
-        groups = backend.autoscaling_groups.values() if name is None else [backend.group(name)]
         found: list[Activity] = [*backend.past] if given.get("IncludeDeletedGroups") else []
-        for group in groups:
+        for group in backend.autoscaling_groups.values():
             found += group.activities
-        chosen = [one for one in reversed(found) if not ids or one.activity_id in ids]
+        of_group = [one for one in reversed(found) if name in (None, one.auto_scaling_group_name)]
+        if name is not None and not of_group:
+            backend.group(name)
+        chosen = [one for one in of_group if not ids or one.activity_id in ids]
         chosen.sort(key=lambda one: one.start_time, reverse=True)
         chosen.sort(key=lambda one: one.status_code in OVER)
         return self._page("Activities", chosen)
