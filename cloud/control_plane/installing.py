@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from werkzeug.serving import BaseWSGIServer
 from werkzeug.wrappers import Request
 
-from cloud.control_plane import inventory, machines, unknown, world
+from cloud.control_plane import groups, inventory, machines, unknown, world
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.data_plane import DataPlane
 from cloud.control_plane.lacking import account, api, balancing, functions, logs, network, scaling
@@ -42,6 +42,7 @@ def running(
     data_plane.add("GET", "/cloud/functions", lambda _: functions.listed())
     data_plane.add("GET", "/cloud/functions/<region>/<name>/code", lambda _, region, name: functions.code(region, name))
     data_plane.add("GET", "/cloud/resources", lambda _: inventory.since(at_the_start))
+    groups.install(clock, data_plane)
     server = serve(Application(data_plane), port)
     try:
         yield server
