@@ -22,13 +22,13 @@ from cloud.deployment.terraform.outputs import outputs, results
 from cloud.deployment.terraform.translation import camel, configuration, property_of, terraform_type
 from cloud.deployment.terraform.values import Block
 from commands.program_monitor import Refused
-from commands.property_values import UNKNOWN, FileValue, SecretValue, without_secrets_marked
+from commands.property_values import FileValue, SecretValue, without_secrets_marked
 
 STATE = "__terraform"
 _TIMEOUTS = "e2bfb730-ecaa-11e6-8f88-34363bc7c4c0"
 """Where the provider keeps a resource's timeouts in what it calls private (terraform-plugin-sdk, helper/schema)."""
-_HASHES = {"source": "source_hash", "filename": "source_code_hash"}
-"""By the attribute that names a file: the attribute that says whether its contents changed."""
+_FILES = {"code": ("filename", "source_code_hash"), "source": ("source", "source_hash")}
+"""By property: the attribute that names the file, and the one that says whether its contents changed."""
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -127,6 +127,22 @@ class Aws:
             private = _with_timeouts(private, timeouts)
             _refuse(provider.apply(terraform_type(there.type), None, state, None, private).refusals)
 
+    def preview(self, type: str, inputs: Mapping[str, Any], there: Existing | None) -> dict[str, Any]:
+        """The outputs of what would be made, or of what `there` would become; `UNKNOWN` where only that shows."""
+        with self._asked(type, inputs) as (provider, block):
+            state, private = (None, b"") if there is None else _kept(there)
+            planned = provider.plan(terraform_type(type), _config(type, block, inputs, state, {}), state, private)
+            _refuse(planned.refusals)
+            return self._outputs(type, block, inputs, planned.state)
+
+    def read(self, there: Existing) -> Made | None:
+        """What the resource is now; `None`: it is gone."""
+        with self._asked(there.type, there.outputs) as (provider, block):
+            state, private = _kept(there)
+            read = provider.read(terraform_type(there.type), state, private)
+        _refuse(read.refusals)
+        return None if read.state is None else self._made(there.type, block, there.inputs, read)
+
     def call(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What a function of the provider returns."""
         given = {name: value for name, value in arguments.items() if name != "region"}
@@ -155,13 +171,14 @@ class Aws:
 
     def _made(self, type: str, block: Block, inputs: Mapping[str, Any], applied: Applied) -> Made:
         state = dict(applied.state or {})
+        kept = json.dumps({"state": state, "private": base64.b64encode(applied.private).decode()})
+        return Made(str(state["id"]), {**self._outputs(type, block, inputs, state), STATE: SecretValue(kept)})
+
+    def _outputs(self, type: str, block: Block, inputs: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
         made = outputs(type, block, state)
         files = {name: value for name, value in inputs.items() if isinstance(value, FileValue)}
         own = {DEFAULTS: inputs[DEFAULTS]} if DEFAULTS in inputs else {}
-        kept = json.dumps({"state": state, "private": base64.b64encode(applied.private).decode()})
-        region = self._region_of(inputs)
-        rest = newer.outputs(type, made, inputs, region)
-        return Made(str(state["id"]), {**made, **files, **rest, **own, STATE: SecretValue(kept)})
+        return {**made, **files, **newer.outputs(type, made, inputs, self._region_of(inputs)), **own}
 
     def _with_rest(self, type: str, inputs: Mapping[str, Any], made: Made) -> Made:
         try:
@@ -171,35 +188,29 @@ class Aws:
         return made
 
 
-def preview(type: str, inputs: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The outputs before the resource is made; `known`: those that it has now, if it is changed."""
-    from cloud.deployment.terraform.outputs import resource_outputs
-
-    return {**dict.fromkeys(resource_outputs(type), UNKNOWN), **(known or {}), **inputs}
-
-
 def _config(
     type: str, block: Block, inputs: Mapping[str, Any], state: Mapping[str, Any] | None, timeouts: Mapping[str, str]
 ) -> dict[str, Any]:
     """What Terraform would send. A file whose contents are as they were is named as it was."""
     given = {name: value for name, value in newer.understood(type, inputs).items() if name != DEFAULTS}
     config = configuration(type, block, given)
-    for attribute, hashed in _HASHES.items():
-        file = next((value for value in given.values() if isinstance(value, FileValue)), None)
-        if file is None or file.path is None or config.get(attribute) != file.path or hashed not in block.attributes:
-            continue
-        config[hashed] = config[hashed] or _digest(file.path)
-        if state is not None and state.get(hashed) == config[hashed]:
-            config[attribute] = state[attribute]
+    for property, (attribute, hashed) in _FILES.items():
+        file = given.get(property)
+        if isinstance(file, FileValue) and attribute in block.attributes and hashed in block.attributes:
+            config[hashed] = config[hashed] or _digest(file)
+            is_same = state is not None and state.get(hashed) == config[hashed]
+            config[attribute] = state[attribute] if state is not None and is_same else file.path or file.hash
     if timeouts and "timeouts" in block.blocks:
         names = block.blocks["timeouts"].block.attributes
         config["timeouts"] = {name: timeouts.get(name) for name in names}
     return config
 
 
-def _digest(path: str) -> str:
-    """As Lambda gives it: the SHA-256 in Base64."""
-    return base64.b64encode(hashlib.sha256(Path(path).read_bytes()).digest()).decode()
+def _digest(file: FileValue) -> str:
+    """As Lambda gives it: the SHA-256 in Base64. To compare, the engine gives a file's SHA-256 without its path."""
+    if file.path is None:
+        return base64.b64encode(bytes.fromhex(file.hash or "")).decode()
+    return base64.b64encode(hashlib.sha256(Path(file.path).read_bytes()).digest()).decode()
 
 
 def _kept(there: Existing) -> tuple[dict[str, Any], bytes]:

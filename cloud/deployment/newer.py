@@ -11,7 +11,7 @@ from typing import Any
 
 from cloud.deployment.terraform.translation import is_newer
 from commands.program_monitor import Refused
-from commands.property_values import UnknownValue
+from commands.property_values import UNKNOWN, UnknownValue
 
 INTEGRATION = "aws:apigateway/integration:Integration"
 FUNCTION = "aws:lambda/function:Function"
@@ -56,7 +56,8 @@ def outputs(type: str, made: Mapping[str, Any], inputs: Mapping[str, Any], regio
     if type == FUNCTION:
         # As 6.x writes it: internal/service/lambda/function.go, responseStreamingInvokeARN.
         path = f"2021-11-15/functions/{made['arn']}/response-streaming-invocations"
-        newer["responseStreamingInvokeArn"] = f"arn:aws:apigateway:{region}:lambda:path/{path}"
+        arn = f"arn:aws:apigateway:{region}:lambda:path/{path}"
+        newer["responseStreamingInvokeArn"] = UNKNOWN if made["arn"] == UNKNOWN else arn
     if type == "aws:s3/bucket:Bucket":
         newer["bucketRegion"] = region
     return newer

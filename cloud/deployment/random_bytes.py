@@ -9,7 +9,7 @@ from typing import Any
 
 from cloud.deployment.package import Difference, Existing, Made
 from commands.program_monitor import Refused
-from commands.property_values import SecretValue
+from commands.property_values import UNKNOWN, SecretValue
 
 TYPE = "random:index/randomBytes:RandomBytes"
 
@@ -30,6 +30,12 @@ class RandomBytes:
         names = there.inputs.keys() | inputs.keys()
         changed = tuple(sorted(name for name in names if there.inputs.get(name) != inputs.get(name)))
         return Difference(changed, changed)
+
+    def preview(self, type: str, inputs: Mapping[str, Any], there: Existing | None) -> dict[str, Any]:
+        return {**inputs, "base64": UNKNOWN, "hex": UNKNOWN}
+
+    def read(self, there: Existing) -> Made:
+        return Made(there.id, there.outputs)
 
     def create(self, type: str, inputs: Mapping[str, Any], timeouts: Mapping[str, str]) -> Made:
         value = secrets.token_bytes(int(inputs["length"]))

@@ -11,6 +11,7 @@ import functools
 import importlib
 import inspect
 import sys
+import threading
 import typing
 import warnings
 from collections.abc import Mapping
@@ -20,10 +21,12 @@ from pulumi import _types as generated  # pyright: ignore[reportPrivateUsage]
 
 from cloud.deployment.terraform.translation import camel, is_newer, terraform_name
 from cloud.deployment.terraform.values import LISTS, Block, Type
-from commands.property_values import SecretValue
+from commands.property_values import SecretValue, UnknownValue
 
 _PYTHON = {"lambda": "lambda_", "index": ""}
 """Modules of Pulumi whose name in Python differs."""
+_IMPORTING = threading.Lock()
+"""The SDK loads its modules when they are read, and two threads that do so at once see half of one."""
 _LISTS = (list, collections.abc.Sequence)
 _MAPS = (dict, collections.abc.Mapping)
 
@@ -57,7 +60,7 @@ def _of_function(token: str) -> Mapping[str, Any]:
 
 def _member(token: str, name: str) -> Any:
     """A class or a function of the SDK, whose modules warn of their own deprecated parts while they load."""
-    with warnings.catch_warnings():
+    with _IMPORTING, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return getattr(importlib.import_module(".".join(filter(None, ("pulumi_aws", _module(token))))), name)
 
@@ -107,8 +110,8 @@ def _shaped(declared: Any, value: Any, read: Any) -> Any:
     """`value` as `declared` has it; `read` translates objects."""
     shape = generated.unwrap_type(declared)
     origin = typing.get_origin(shape)
-    if value is None:
-        return None
+    if value is None or isinstance(value, UnknownValue):
+        return value
     if origin in _LISTS:
         of = typing.get_args(shape)[0]
         return [_shaped(of, one, read) for one in (value if isinstance(value, list) else [value])]

@@ -66,8 +66,8 @@ def whole(block: Block, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def proposed(block: Block, config: Mapping[str, Any], prior: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What Terraform proposes to the provider: `config`, and for what is computed the prior value, or null. The provider
-    itself says what is not known yet (terraform internal/plans/objchange, ProposedNew).
+    """What Terraform proposes to the provider: `config`, and for what is computed the prior value, or null. What is not
+    known yet, the provider says itself (terraform internal/plans/objchange, ProposedNew).
 
     In a block within a list, the prior value is that of the same position. In a set, it is that of a block with the
     same settings.
