@@ -5,8 +5,8 @@ from an `Answers`; `make plan` and the tests bring their own. What the program r
 after every registration has been answered and every `apply` has run.
 
 The runtime of pulumi 3.272 keeps its settings in context variables, so a run has a thread and a context to itself,
-and runs one after the other do not see each other. Registrations are answered one at a time, in the order in which
-the program gets to them.
+and runs one after the other do not see each other. Unless a caller wants several at once, registrations are answered
+one at a time, in the order in which the program gets to them.
 """
 
 from __future__ import annotations
@@ -68,11 +68,13 @@ def run(
     project: str = PROJECT,
     organization: str = "organization",
     preview: bool = False,
+    at_once: int = 1,
 ) -> Run:
     """Run `program` to its end and say what it did; it never raises what the program raised.
 
     `secret_keys`: which keys of `config` are secret, spelled as in `config`. `preview`: outputs that only a
-    deployment finds out are unknown, so code that waits for them in `apply` does not run.
+    deployment finds out are unknown, so code that waits for them in `apply` does not run. `at_once`: registrations
+    that are answered at the same time, where the answers take long and their order does not matter.
     """
     monitor = ProgramMonitor(answers, project, stack)
     engine = SilentEngine()
@@ -95,7 +97,7 @@ def run(
             [_full(key, project) for key in secret_keys],
         )
         try:
-            _to_its_end(program)
+            _to_its_end(program, at_once)
         except BaseException as failure:
             raised.append((f"{type(failure).__name__}: {failure}", "".join(traceback.format_exception(failure))))
 
@@ -117,11 +119,11 @@ def run(
     )
 
 
-def _to_its_end(program: Program) -> None:
-    """One thread answers registrations, so that they keep their order; what is left at the end is cancelled."""
+def _to_its_end(program: Program, threads: int) -> None:
+    """One thread that answers registrations keeps their order; what is left at the end is cancelled."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    executor = ThreadPoolExecutor(max_workers=1)
+    executor = ThreadPoolExecutor(max_workers=threads)
     loop.set_default_executor(executor)
     # Every task of the program is awaited, and raises here; asyncio would tell of its copies again.
     loop.set_exception_handler(lambda _, __: None)

@@ -6,11 +6,10 @@ on what; here whatever is held is tried again after the rest, and an order that 
 
 from __future__ import annotations
 
-import copy
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
+from cloud.deployment.options import with_ignored
 from commands.program_monitor import Registration
 from commands.property_values import Properties
 from tests.aws.standin import Cloud, Difference, NotAccepted, Record
@@ -45,7 +44,7 @@ class Steps:
         if there is None:
             self.taken[urn] = "create"
             return self._create(type, urn, self._cloud.checked(type, urn, asked, tags=tags), region)
-        given = _with_ignored(asked, there.inputs, registration.ignore_changes)
+        given = with_ignored(asked, there.inputs, registration.ignore_changes)
         old = _with_own_name(there)
         inputs = self._cloud.checked(type, urn, given, old, tags=tags)
         found = self._cloud.difference(type, old, inputs)
@@ -105,22 +104,6 @@ class Steps:
         else:
             self._going.append(there)
         return self._create(there.type, there.urn, inputs, region)
-
-
-def _with_ignored(asked: Mapping[str, Any], there: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
-    """What is asked for, with each property that a path (`a[0].b`) leads to as it is there already."""
-    given = copy.deepcopy(dict(asked))
-    for path in paths:
-        *way, last = [int(key) if key.isdigit() else key for key in re.findall(r"\w+", path)]
-        old: Any = there
-        new: Any = given
-        try:
-            for key in way:
-                old, new = old[key], new[key]
-            new[last] = old[last]
-        except (KeyError, IndexError):
-            continue  # nothing is there that could stay
-    return given
 
 
 def _with_own_name(there: Record) -> dict[str, Any]:

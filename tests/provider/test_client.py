@@ -24,19 +24,19 @@ def test_an_object_has_all_its_attributes_and_the_unknown_is_an_extension() -> N
     assert decoded(encoded(config)) == config
 
 
-def test_what_is_computed_is_unknown_before_the_resource_is_made_and_stays_afterwards() -> None:
+def test_what_is_computed_is_null_before_the_resource_is_made_and_stays_afterwards() -> None:
     config = whole(BLOCK, {"name": "x", "rule": [{"name": "a"}, {"name": "b"}]})
     new = proposed(BLOCK, config, None)
     assert new == {
         "name": "x",
-        "arn": UNKNOWN,
-        "rule": [{"name": "a", "arn": UNKNOWN}, {"name": "b", "arn": UNKNOWN}],
+        "arn": None,
+        "rule": [{"name": "a", "arn": None}, {"name": "b", "arn": None}],
     }
     prior = {"name": "y", "arn": "arn:1", "rule": [{"name": "a", "arn": "arn:2"}]}
     assert proposed(BLOCK, config, prior) == {
         "name": "x",
         "arn": "arn:1",
-        "rule": [{"name": "a", "arn": "arn:2"}, {"name": "b", "arn": UNKNOWN}],
+        "rule": [{"name": "a", "arn": "arn:2"}, {"name": "b", "arn": None}],
     }
 
 

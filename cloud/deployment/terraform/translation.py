@@ -106,7 +106,7 @@ def _value(type: Type, value: Any) -> Any:
         return [_value(of, one) for one in (value if isinstance(value, list) else [value])]
     if kind == "map":
         return {key: _value(of, one) for key, one in value.items()}
-    names = {_camel(name): name for name in of}
+    names = {camel(name): name for name in of}
     return {names[property]: _value(of[names[property]], one) for property, one in value.items()}
 
 
@@ -126,13 +126,13 @@ def _scalar(type: str, value: Any) -> Any:
 
 
 def _names(block: Block, name: str) -> Iterator[str]:
-    yield _camel(name)
+    yield camel(name)
     type = block.attributes[name].type if name in block.attributes else ["list"]
     if not isinstance(type, str) and type[0] in LISTS:
-        yield _camel(_plural(name))
+        yield camel(_plural(name))
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
     return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
 
 

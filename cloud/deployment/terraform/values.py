@@ -66,7 +66,8 @@ def whole(block: Block, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def proposed(block: Block, config: Mapping[str, Any], prior: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What Terraform proposes to the provider: `config`, and for what is computed the prior value, or unknown.
+    """What Terraform proposes to the provider: `config`, and for what is computed the prior value, or null. What is not
+    known yet, the provider says itself (terraform internal/plans/objchange, ProposedNew).
 
     In a block within a list, the prior value is that of the same position. In a set, it is that of a block with the
     same settings.
@@ -75,7 +76,7 @@ def proposed(block: Block, config: Mapping[str, Any], prior: Mapping[str, Any] |
     for name, one in block.attributes.items():
         set_here = config[name]
         if set_here is None and one.computed:
-            set_here = UNKNOWN if prior is None else prior.get(name)
+            set_here = None if prior is None else prior.get(name)
         value[name] = set_here
     for name, nested in block.blocks.items():
         before = None if prior is None else prior.get(name)

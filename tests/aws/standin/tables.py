@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cloud.deployment.own_names import own_names
+
 FOLDER = Path(__file__).parent
 
 
@@ -33,9 +35,9 @@ def rows(name: str) -> tuple[Mapping[str, str], ...]:
 
 @functools.cache
 def types() -> Mapping[str, KnownType]:
-    return {
-        row["type"]: KnownType(row["type"], row["sdk"], row["named"], int(row["longest"] or 0)) for row in rows("types")
-    }
+    named = own_names()
+    none = ("", 0)
+    return {row["type"]: KnownType(row["type"], row["sdk"], *named.get(row["type"], none)) for row in rows("types")}
 
 
 @functools.cache

@@ -1,0 +1,252 @@
+"""AWS's resources, made by HashiCorp's provider: Pulumi's inputs in, Pulumi's outputs out.
+
+Terraform's own state of a resource is kept among its outputs, as JSON under `__terraform`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cloud.deployment import newer
+from cloud.deployment.own_names import DEFAULTS, has_fixed_name, with_own_name
+from cloud.deployment.package import Difference, Existing, Made, PartlyMade
+from cloud.deployment.terraform.client import Applied, Planned, Provider, Refusal
+from cloud.deployment.terraform.outputs import outputs, results
+from cloud.deployment.terraform.translation import camel, configuration, property_of, terraform_type
+from cloud.deployment.terraform.values import Block
+from commands.program_monitor import Refused
+from commands.property_values import FileValue, SecretValue, without_secrets_marked
+
+STATE = "__terraform"
+_TIMEOUTS = "e2bfb730-ecaa-11e6-8f88-34363bc7c4c0"
+"""Where the provider keeps a resource's timeouts in what it calls private (terraform-plugin-sdk, helper/schema)."""
+_FILES = {"code": ("filename", "source_code_hash"), "source": ("source", "source_hash")}
+"""By property: the attribute that names the file, and the one that says whether its contents changed."""
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+class Turn:
+    """The provider has one region and one set of default tags at a time: those that want others wait."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self._free = threading.Condition()
+        self._users = 0
+        self._settings: tuple[str, Mapping[str, str]] | None = None
+
+    @contextmanager
+    def taken(self, region: str, tags: Mapping[str, str]) -> Iterator[Provider]:
+        """The provider with these settings, for the time of the block."""
+        with self._free:
+            self._free.wait_for(lambda: self._users == 0 or self._settings == (region, tags))
+            if self._settings != (region, tags):
+                self.provider.configure(region, tags)
+                self._settings = (region, tags)
+            self._users += 1
+        try:
+            yield self.provider
+        finally:
+            with self._free:
+                self._users -= 1
+                self._free.notify_all()
+
+
+class Aws:
+    """A `Package`: the resources of one region, with the default tags of one of the program's providers."""
+
+    def __init__(self, turn: Turn, region: str, tags: Mapping[str, str]) -> None:
+        self._turn = turn
+        self._region = region
+        self._tags = tags
+
+    def check(
+        self, type: str, logical: str, inputs: Mapping[str, Any], old: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        newer.refuse_unknown(type, inputs)
+        named = with_own_name(type, logical, inputs, old)
+        with self._asked(type, named) as (provider, block):
+            config = _config(type, block, named, None, {})
+            _refuse(provider.validate(terraform_type(type), config))
+        return named
+
+    def difference(self, there: Existing, inputs: Mapping[str, Any]) -> Difference:
+        type = there.type
+        before, after = self._region_of(there.outputs), self._region_of(inputs)
+        with self._asked(type, there.outputs) as (provider, block):
+            state, private = _kept(there)
+            planned = provider.plan(terraform_type(type), _config(type, block, inputs, state, {}), state, private)
+        _refuse(planned.refusals)
+        names = [name for name in (*block.attributes, *block.blocks) if _differs(block, name, state, planned)]
+        both = {**there.inputs, **inputs}
+        changed = {name: property_of(type, block, name, both) or camel(name) for name in names}
+        replaced = {path.partition(".")[0] for path in planned.replacing}
+        replacing = tuple(sorted(property for name, property in changed.items() if name in replaced))
+        if before != after:
+            replacing = (*replacing, "region")
+        everything = sorted({*changed.values(), *newer.changed(type, there.inputs, inputs), *replacing})
+        delete_first = bool(replacing) and has_fixed_name(type, there.inputs, inputs)
+        return Difference(tuple(everything), replacing, delete_first)
+
+    def create(self, type: str, inputs: Mapping[str, Any], timeouts: Mapping[str, str]) -> Made:
+        with self._asked(type, inputs) as (provider, block):
+            config = _config(type, block, inputs, None, timeouts)
+            planned = provider.plan(terraform_type(type), config)
+            _refuse(planned.refusals)
+            applied = provider.apply(terraform_type(type), config, None, planned.state, planned.private)
+        if applied.state is None:
+            _refuse(applied.refusals)
+            raise Refused(f"the provider made no {type}, and says nothing of it")
+        made = self._made(type, block, inputs, applied)
+        if applied.refusals:
+            raise PartlyMade("; ".join(map(str, applied.refusals)), made)
+        return self._with_rest(type, inputs, made)
+
+    def update(self, there: Existing, inputs: Mapping[str, Any], timeouts: Mapping[str, str]) -> Made:
+        type = there.type
+        with self._asked(type, inputs) as (provider, block):
+            state, private = _kept(there)
+            config = _config(type, block, inputs, state, timeouts)
+            planned = provider.plan(terraform_type(type), config, state, private)
+            _refuse(planned.refusals)
+            applied = Applied(state, (), private)
+            if planned.state != state:
+                applied = provider.apply(terraform_type(type), config, state, planned.state, planned.private)
+        _refuse(applied.refusals)
+        return self._with_rest(type, inputs, self._made(type, block, inputs, applied))
+
+    def delete(self, there: Existing, timeouts: Mapping[str, str]) -> None:
+        with self._asked(there.type, there.outputs) as (provider, _):
+            state, private = _kept(there)
+            private = _with_timeouts(private, timeouts)
+            _refuse(provider.apply(terraform_type(there.type), None, state, None, private).refusals)
+
+    def preview(self, type: str, inputs: Mapping[str, Any], there: Existing | None) -> dict[str, Any]:
+        """The outputs of what would be made, or of what `there` would become; `UNKNOWN` where only that shows."""
+        with self._asked(type, inputs) as (provider, block):
+            state, private = (None, b"") if there is None else _kept(there)
+            planned = provider.plan(terraform_type(type), _config(type, block, inputs, state, {}), state, private)
+            _refuse(planned.refusals)
+            return self._outputs(type, block, inputs, planned.state)
+
+    def read(self, there: Existing) -> Made | None:
+        """What the resource is now; `None`: it is gone."""
+        with self._asked(there.type, there.outputs) as (provider, block):
+            state, private = _kept(there)
+            read = provider.read(terraform_type(there.type), state, private)
+        _refuse(read.refusals)
+        return None if read.state is None else self._made(there.type, block, there.inputs, read)
+
+    def call(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """What a function of the provider returns."""
+        given = {name: value for name, value in arguments.items() if name != "region"}
+        region = self._region_of(arguments)
+        with self._turn.taken(region, self._tags) as provider:
+            name = terraform_type(token)
+            block = provider.data_block(name)
+            read = provider.read_data(name, configuration(token, block, given))
+        _refuse(read.refusals)
+        return {**results(token, block, read.state or {}), "region": region}
+
+    def _region_of(self, properties: Mapping[str, Any]) -> str:
+        """A resource can name a region of its own."""
+        return str(properties.get("region") or self._region)
+
+    @contextmanager
+    def _asked(self, type: str, inputs: Mapping[str, Any]) -> Iterator[tuple[Provider, Block]]:
+        """The provider of the resource's region, and the type's schema."""
+        with self._turn.taken(self._region_of(inputs), self._tags) as provider:
+            try:
+                yield provider, provider.block(terraform_type(type))
+            except LookupError as unknown:
+                if unknown.__class__ is not LookupError:
+                    raise
+                raise Refused(str(unknown)) from unknown
+
+    def _made(self, type: str, block: Block, inputs: Mapping[str, Any], applied: Applied) -> Made:
+        state = dict(applied.state or {})
+        kept = json.dumps({"state": state, "private": base64.b64encode(applied.private).decode()})
+        return Made(str(state["id"]), {**self._outputs(type, block, inputs, state), STATE: SecretValue(kept)})
+
+    def _outputs(self, type: str, block: Block, inputs: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+        made = outputs(type, block, state)
+        files = {name: value for name, value in inputs.items() if isinstance(value, FileValue)}
+        own = {DEFAULTS: inputs[DEFAULTS]} if DEFAULTS in inputs else {}
+        return {**made, **files, **newer.outputs(type, made, inputs, self._region_of(inputs)), **own}
+
+    def _with_rest(self, type: str, inputs: Mapping[str, Any], made: Made) -> Made:
+        try:
+            newer.set_rest(type, inputs, self._region_of(inputs))
+        except Exception as error:  # of boto3, whose errors have no common type
+            raise PartlyMade(str(error), made) from error
+        return made
+
+
+def _config(
+    type: str, block: Block, inputs: Mapping[str, Any], state: Mapping[str, Any] | None, timeouts: Mapping[str, str]
+) -> dict[str, Any]:
+    """What Terraform would send. A file whose contents are as they were is named as it was."""
+    given = {name: value for name, value in newer.understood(type, inputs).items() if name != DEFAULTS}
+    config = configuration(type, block, given)
+    for property, (attribute, hashed) in _FILES.items():
+        file = given.get(property)
+        if isinstance(file, FileValue) and attribute in block.attributes and hashed in block.attributes:
+            config[hashed] = config[hashed] or _digest(file)
+            is_same = state is not None and state.get(hashed) == config[hashed]
+            config[attribute] = state[attribute] if state is not None and is_same else file.path or file.hash
+    if timeouts and "timeouts" in block.blocks:
+        names = block.blocks["timeouts"].block.attributes
+        config["timeouts"] = {name: timeouts.get(name) for name in names}
+    return config
+
+
+def _digest(file: FileValue) -> str:
+    """As Lambda gives it: the SHA-256 in Base64. To compare, the engine gives a file's SHA-256 without its path."""
+    if file.path is None:
+        return base64.b64encode(bytes.fromhex(file.hash or "")).decode()
+    return base64.b64encode(hashlib.sha256(Path(file.path).read_bytes()).digest()).decode()
+
+
+def _kept(there: Existing) -> tuple[dict[str, Any], bytes]:
+    """(state, private) of a resource."""
+    kept = json.loads(str(without_secrets_marked(there.outputs[STATE])))
+    return kept["state"], base64.b64decode(kept["private"])
+
+
+def _differs(block: Block, name: str, state: Mapping[str, Any], planned: Planned) -> bool:
+    before, after = state.get(name), (planned.state or {}).get(name)
+    if name == "timeouts" or before == after:
+        return False
+    if _is_set(block, name) and isinstance(before, list) and isinstance(after, list):
+        return sorted(map(repr, before)) != sorted(map(repr, after))
+    return True
+
+
+def _is_set(block: Block, name: str) -> bool:
+    if name in block.blocks:
+        return block.blocks[name].nesting == "set"
+    return block.attributes[name].type[0] == "set"
+
+
+def _with_timeouts(private: bytes, timeouts: Mapping[str, str]) -> bytes:
+    """What the provider reads when it deletes: nanoseconds by kind of change."""
+    if not timeouts:
+        return private
+    read = json.loads(private) if private else {}
+    own = {name: int(_seconds(value) * 1e9) for name, value in timeouts.items()}
+    return json.dumps({**read, _TIMEOUTS: {**read.get(_TIMEOUTS, {}), **own}}).encode()
+
+
+def _seconds(text: str) -> float:
+    return float(text[:-1]) * _UNITS[text[-1]]
+
+
+def _refuse(refusals: tuple[Refusal, ...]) -> None:
+    if refusals:
+        raise Refused("; ".join(map(str, refusals)))

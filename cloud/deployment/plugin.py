@@ -1,0 +1,226 @@
+"""The packages as resource plugins of the real engine: `python -m cloud.deployment.plugin aws|random`.
+
+Where Pulumi's own plugins are missing, `pulumi` finds these on PATH as `pulumi-resource-aws` and
+`pulumi-resource-random` (`found.py` writes them). It starts one for each of a program's providers, reads a port from
+standard output, and speaks the resource provider protocol (provider.proto).
+
+Secrets are not accepted. So the engine marks outputs as their inputs are, and what is `SecretValue` besides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+
+from cloud.deployment.aws import Aws, Turn
+from cloud.deployment.package import Existing, Made, Package, PartlyMade
+from cloud.deployment.packages import default_tags
+from cloud.deployment.random_bytes import RandomBytes
+from cloud.deployment.terraform import finding
+from cloud.deployment.terraform.client import ONLINE, provider
+from commands.program_monitor import Refused
+from commands.property_values import decode, encode, without_secrets_marked
+
+_SDK = {"aws": "pulumi_aws", "random": "pulumi_random"}
+_AT_ONCE = 16
+
+
+class Served(Package, Protocol):
+    """A package with what only the engine asks."""
+
+    def preview(self, type: str, inputs: Mapping[str, Any], there: Existing | None) -> dict[str, Any]: ...
+    def read(self, there: Existing) -> Made | None: ...
+
+
+class Plugin(provider_pb2_grpc.ResourceProviderServicer):
+    """One provider of a program. `configured`: its package, for its settings."""
+
+    def __init__(self, name: str, configured: Callable[[Mapping[str, Any]], Served]) -> None:
+        self._name = name
+        self._configured = configured
+        self._package: Served | None = None
+
+    def Handshake(self, request: Any, context: Any) -> provider_pb2.ProviderHandshakeResponse:
+        return provider_pb2.ProviderHandshakeResponse()
+
+    def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
+        return plugin_pb2.PluginInfo(version=version(_SDK[self._name]))
+
+    def GetSchema(self, request: Any, context: Any) -> provider_pb2.GetSchemaResponse:
+        schema = {"name": self._name, "version": version(_SDK[self._name])}
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
+
+    def CheckConfig(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
+        old, new = decode(request.old_inputs), decode(request.news)
+        changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+        return provider_pb2.DiffResponse(
+            changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
+            diffs=changed,
+            replaces=[name for name in changed if name == "region"],
+        )
+
+    def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:
+        with _spoken(context):
+            self._package = self._configured(_plain(request.args))
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    def Invoke(self, request: Any, context: Any) -> provider_pb2.InvokeResponse:
+        response = provider_pb2.InvokeResponse()
+        with _spoken(context):
+            package = self._its_package()
+            if not isinstance(package, Aws):
+                raise Refused(f"nothing here answers {request.tok}")
+            getattr(response, "return").CopyFrom(encode(package.call(request.tok, _plain(request.args))))
+        return response
+
+    def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
+        old = _plain(request.olds) if request.HasField("olds") else None
+        logical = request.urn.rpartition("::")[2]
+        try:
+            inputs = self._its_package().check(request.type, logical, _plain(request.news), old or None)
+        except Refused as refused:
+            return provider_pb2.CheckResponse(failures=[provider_pb2.CheckFailure(reason=str(refused))])
+        return provider_pb2.CheckResponse(inputs=encode(inputs))
+
+    def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
+        with _spoken(context):
+            found = self._its_package().difference(_existing(request, request.olds), _plain(request.news))
+        kinds = provider_pb2.PropertyDiff
+        return provider_pb2.DiffResponse(
+            changes=provider_pb2.DiffResponse.DIFF_SOME if found.changed else provider_pb2.DiffResponse.DIFF_NONE,
+            diffs=found.changed,
+            replaces=found.replacing,
+            deleteBeforeReplace=found.delete_first,
+            detailedDiff={
+                name: kinds(kind=kinds.UPDATE_REPLACE if name in found.replacing else kinds.UPDATE, inputDiff=True)
+                for name in found.changed
+            },
+            hasDetailedDiff=True,
+        )
+
+    def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
+        inputs = _plain(request.properties)
+        with _spoken(context):
+            package = self._its_package()
+            if request.preview:
+                return provider_pb2.CreateResponse(properties=encode(package.preview(request.type, inputs, None)))
+            made = package.create(request.type, inputs, _timeout("create", request))
+        return provider_pb2.CreateResponse(id=made.id, properties=encode(made.outputs))
+
+    def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:
+        with _spoken(context):
+            if not request.properties.fields:
+                raise Refused("resources that exist already cannot be imported here")
+            there = Existing(request.type, request.id, _plain(request.inputs), _plain(request.properties))
+            read = self._its_package().read(there)
+        if read is None:
+            return provider_pb2.ReadResponse()
+        return provider_pb2.ReadResponse(id=read.id, properties=encode(read.outputs), inputs=request.inputs)
+
+    def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
+        inputs = _plain(request.news)
+        there = _existing(request, request.olds)
+        with _spoken(context):
+            package = self._its_package()
+            if request.preview:
+                return provider_pb2.UpdateResponse(properties=encode(package.preview(request.type, inputs, there)))
+            made = package.update(there, inputs, _timeout("update", request))
+        return provider_pb2.UpdateResponse(properties=encode(made.outputs))
+
+    def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
+        with _spoken(context):
+            self._its_package().delete(_existing(request, request.properties), _timeout("delete", request))
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
+        return empty_pb2.Empty()
+
+    def _its_package(self) -> Served:
+        if self._package is None:
+            raise Refused(f"the provider {self._name} is not configured yet")
+        return self._package
+
+
+def main(name: str) -> None:
+    """Serve for as long as the engine is there, which ends its plugins itself."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with contextlib.ExitStack() as stack:
+        configured = _random if name == "random" else _aws(stack)
+        server = grpc.server(
+            ThreadPoolExecutor(max_workers=_AT_ONCE), options=[("grpc.max_receive_message_length", -1)]
+        )
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(name, configured), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        print(port, flush=True)
+        engine = os.getppid()
+        while os.getppid() == engine:
+            server.wait_for_termination(timeout=1)
+
+
+def _random(settings: Mapping[str, Any]) -> Served:
+    return RandomBytes()
+
+
+def _aws(stack: contextlib.ExitStack) -> Callable[[Mapping[str, Any]], Served]:
+    """HashiCorp's provider starts when the engine configures this plugin: some it starts only to ask for a version. The
+    provider ends with the thread that starts it, and threads of the server's pool live as long as the plugin."""
+    environment = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "TF_"))}
+
+    def configured(settings: Mapping[str, Any]) -> Served:
+        if (binary := finding.binary()) is None:
+            raise Refused(str(finding.problem()))
+        region = settings.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        if region is None:
+            raise Refused("the AWS provider has no region: neither the program nor aws:region nor AWS_REGION names one")
+        turn = Turn(stack.enter_context(provider(binary, environment, ONLINE)))
+        return Aws(turn, str(region), default_tags(settings))
+
+    return configured
+
+
+@contextlib.contextmanager
+def _spoken(context: Any) -> Generator[None]:
+    """A refusal becomes the error that the engine shows; if something is partly made, the engine keeps that."""
+    try:
+        yield
+    except PartlyMade as partly:
+        failed = provider_pb2.ErrorResourceInitFailed(
+            id=partly.made.id, properties=encode(partly.made.outputs), reasons=[str(partly)]
+        )
+        status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(partly))
+        status.details.add().Pack(failed)
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.UNKNOWN, str(partly))
+    except Refused as refused:
+        context.abort(grpc.StatusCode.UNKNOWN, str(refused))
+
+
+def _existing(request: Any, outputs: Any) -> Existing:
+    return Existing(request.type, request.id, _plain(request.old_inputs), _plain(outputs))
+
+
+def _timeout(kind: str, request: Any) -> Mapping[str, str]:
+    return {kind: f"{request.timeout:.0f}s"} if request.timeout else {}
+
+
+def _plain(properties: Any) -> dict[str, Any]:
+    return {key: without_secrets_marked(value) for key, value in decode(properties).items()}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
