@@ -15,8 +15,8 @@ from infra.planning.model_server import server_of_image
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 STAND_INS = "/opt/stand-ins"
 """The folder of a container whose programs stand in for those of the image. It comes first on PATH."""
-LAYER_MB = 2500
-"""Megabytes of a layer of an image, so that an image of a model server has four or five."""
+LAYER_MB = 5000
+"""Megabytes of a layer of an image, so that the progress of a model server has a few steps."""
 _FOLDER = Path(__file__).parent
 
 

@@ -22,7 +22,6 @@ import socket
 import struct
 import sys
 import termios
-import threading
 
 NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
@@ -209,21 +208,16 @@ async def accompany(spec, pid):
     """Forward the published port until the container has ended; returns its status."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    statuses = []
+    end = os.pidfd_open(pid)
+    loop.add_reader(end, ended.set)
 
-    def wait() -> None:
-        statuses.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-        loop.call_soon_threadsafe(ended.set)
+    def kill_at_the_end_of_input() -> None:
+        if not os.read(0, 1):
+            loop.remove_reader(0)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
-    def watch() -> None:
-        with contextlib.suppress(OSError):
-            while os.read(0, 1):
-                pass
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-    for function in (wait, watch):
-        threading.Thread(target=function, daemon=True).start()
+    loop.add_reader(0, kill_at_the_end_of_input)  # no threads: a process whose children are in another PID namespace has none
     forwarder = Forwarder(spec)
     servers = [
         await asyncio.start_server(
@@ -233,11 +227,13 @@ async def accompany(spec, pid):
         for descriptor, outside in spec["listeners"]
     ]
     await ended.wait()
+    loop.remove_reader(end)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     for server in servers:
         server.close()
     if forwarder.tasks:
         await asyncio.wait(forwarder.tasks, timeout=DRAIN)
-    return statuses[0] if statuses[0] >= 0 else 128 - statuses[0]
+    return status if status >= 0 else 128 - status
 
 
 class Forwarder:
