@@ -128,22 +128,18 @@ class Engine:
 
     def _make(self, call: Call, options: Options) -> Container | int:
         if not self._registries.has(options.image):
-            return call.fail(f"docker: Error response from daemon: No such image: {options.image}", 125)
+            return _refuse(call, f"No such image: {options.image}")
         for mount in options.mounts:
             if not Path(mount.source).exists():
-                return call.fail(
-                    "docker: Error response from daemon: invalid mount config for type \"bind\": bind source path does "
-                    f"not exist: {mount.source}",
-                    125,
-                )
+                problem = 'invalid mount config for type "bind": bind source path does not exist'
+                return _refuse(call, f"{problem}: {mount.source}")
         with self._lock:
             taken = next((one for one in self._containers.values() if one.name == options.name), None)
             if taken is not None:
-                return call.fail(
-                    f'docker: Error response from daemon: Conflict. The container name "/{taken.name}" is already in '
-                    f'use by container "{taken.id}". You have to remove (or rename) that container to be able to '
-                    "reuse that name.",
-                    125,
+                return _refuse(
+                    call,
+                    f'Conflict. The container name "/{taken.name}" is already in use by container "{taken.id}". You '
+                    "have to remove (or rename) that container to be able to reuse that name.",
                 )
             container = Container(options, image_named(options.image, self._registries.tables), self._place)
             self._containers[container.id] = container
@@ -279,15 +275,15 @@ def _no_container(call: Call, name: str) -> int:
 def _not_started(call: Call, error: Exception) -> int:
     if isinstance(error, NotStarted):
         is_program = str(error).startswith("exec: ")
-        return call.fail(
-            f"docker: Error response from daemon: {_START_FAILED if is_program else ''}{error}"
-            f"{': unknown' if is_program else ''}\n\nRun 'docker run --help' for more information",
-            error.status,
-        )
+        text = f"{_START_FAILED}{error}: unknown" if is_program else str(error)
+        return _refuse(call, text, error.status)
+    return _refuse(call, f"failed to initialize logging driver: failed to create Cloudwatch log stream: {error}")
+
+
+def _refuse(call: Call, text: str, status: int = 125) -> int:
+    """Say why `docker run` starts nothing."""
     return call.fail(
-        f"docker: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: "
-        f"{error}\n\nRun 'docker run --help' for more information",
-        125,
+        f"docker: Error response from daemon: {text}\n\nRun 'docker run --help' for more information", status
     )
 
 

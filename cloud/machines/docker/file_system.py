@@ -19,8 +19,11 @@ _OF_THE_MACHINE = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32
 _OF_ETC = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/mime.types")
 _OWN_FOLDERS = ("etc", "home", "opt", "root", "run", "srv", "tmp", "var/tmp", "var/log", "app", "dstack")
 _STAND_IN = """\
-#!/bin/sh
-exec {python} -I -c 'import sys; sys.path.insert(0, "{project}"); from cloud.machines.stand_ins import run; run("{name}")' "$@"
+#!{python} -I
+import sys
+sys.path.insert(0, {project!r})
+from cloud.machines.stand_ins import run
+run({name!r})
 """
 SETTINGS = "run/stand-in"
 """The folder of a container from which its stand-ins learn what they stand in for."""
@@ -83,5 +86,5 @@ def _write_stand_in(root: Path, program: str) -> None:
     place = root / program.lstrip("/") if "/" in program else root / STAND_INS.lstrip("/") / "bin" / program
     place.parent.mkdir(parents=True, exist_ok=True)
     name = place.name
-    place.write_text(_STAND_IN.format(python=sys.executable, project=PROJECT, name=name))
+    place.write_text(_STAND_IN.format(python=sys.executable, project=str(PROJECT), name=name))
     place.chmod(0o755)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cloud.machines.calls import Call
@@ -34,10 +34,10 @@ class Registries:
         if not password or password == WRONG_PASSWORD:
             where = "https://registry-1.docker.io/v2/" if host == DOCKER_HUB else f"https://{host}/v2/"
             return call.fail(f'Error response from daemon: Get "{where}": unauthorized: incorrect username or password')
-        file = (config or Path(call.environment.get("HOME", "/root"), ".docker")) / "config.json"
+        file = _config(call, config)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(0o600)
-        file.write_text(json.dumps({"auths": {host: {}}}))
+        file.write_text(json.dumps({"auths": {**_logins(file), host: {}}}))
         call.say("Login Succeeded\n")
         return 0
 
@@ -50,7 +50,7 @@ class Registries:
         repository, colon, tag = name.rpartition(":")
         if not colon or "/" in tag:
             repository, tag = name, "latest"
-        logged_in = config is not None and (config / "config.json").exists()
+        logged_in = (registry(name) or DOCKER_HUB) in _logins(_config(call, config))
         refusals = {
             "not found": f"manifest for {repository}:{tag} not found: manifest unknown: manifest unknown",
             "denied": _denied(repository),
@@ -66,12 +66,22 @@ class Registries:
         for text in ("Pulling fs layer", "Verifying Checksum", "Download complete", "Pull complete"):
             call.say("".join(f"{layer}: {text}\n" for layer in layers))
         digest = hashlib.sha256(name.encode()).hexdigest()
-        call.say(f"Digest: sha256:{digest}\nStatus: Downloaded newer image for {name}\n{registry(name) or 'docker.io/'}\n")
+        whole = name if registry(name) else f"docker.io/{name}"
+        call.say(f"Digest: sha256:{digest}\nStatus: Downloaded newer image for {name}\n{whole}\n")
         self._file(name).write_text(name)
         return 0
 
     def _file(self, image: str) -> Path:
         return self._folder / hashlib.sha256(image.encode()).hexdigest()
+
+
+def _config(call: Call, config: Path | None) -> Path:
+    return (config or Path(call.environment.get("HOME", "/root"), ".docker")) / "config.json"
+
+
+def _logins(file: Path) -> Mapping[str, object]:
+    """Return the registries that a file of docker's configuration has logins for. The passwords are not kept."""
+    return json.loads(file.read_text())["auths"] if file.exists() else {}
 
 
 def _denied(repository: str) -> str:
