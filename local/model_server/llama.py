@@ -1,4 +1,4 @@
-"""llama.cpp in this process: asked over its loopback HTTP.
+"""llama.cpp, in this process or in another one: asked over its loopback HTTP.
 
 llama.cpp's own port is an address of 127.0.0.1 that the system chooses, closed by a key made for this process.
 """
@@ -40,27 +40,37 @@ class LlamaRefused(LlamaError):
 class Llama:
     """The running llama.cpp. Closing ends its open requests; the thread of the model ends with the process."""
 
-    def __init__(
-        self,
+    def __init__(self, address: str, key: str, *, socket: Path | None = None, server: object = None) -> None:
+        """Use a llama.cpp that runs at this base URL, or behind a Unix socket. `server` is kept as long as this is."""
+        self.address = address
+        self.key = key
+        self._socket = socket
+        self._server = server
+        self._headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    def load(
+        cls,
         path: Path,
         *,
         use: Use = "repeatable",
         context: int = CONTEXT,
         template: str | None = None,
+        key: str | None = None,
         verbose: bool = False,
-    ) -> None:
-        """Load the weights; takes about half a second.
+    ) -> Llama:
+        """Load the weights into this process; takes about half a second.
 
-        `context`: tokens of a slot. `template`: a chat template in place of the one in the file.
+        `context`: tokens of a slot. `template`: a chat template in place of the one in the file. `key`: closes its
+        port; `None`: a new one.
 
         Raises:
             RuntimeError: they cannot be loaded.
         """
-        key = secrets.token_hex(16)
-        self._server = XLLAMACPP.Server(llama_settings(path, key, use, context, template, verbose=verbose))
-        self._address: str = self._server.listening_address
-        self._headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-        self._session: aiohttp.ClientSession | None = None
+        key = key or secrets.token_hex(16)
+        server = XLLAMACPP.Server(llama_settings(path, key, use, context, template, verbose=verbose))
+        return cls(server.listening_address, key, server=server)
 
     async def tokenize(self, text: str) -> list[int]:
         """Ids of the tokens of `text`, special tokens in it recognised and those added that the tokenizer adds."""
@@ -128,7 +138,7 @@ class Llama:
             LlamaError: it broke off.
         """
         try:
-            async with self._open().post(self._address + path, data=body, headers=self._headers) as response:
+            async with self._open().post(self.address + path, data=body, headers=self._headers) as response:
                 if response.status != 200:
                     raise LlamaRefused(response.status, await response.read())
                 held = b""
@@ -163,7 +173,7 @@ class Llama:
     async def healthy(self) -> bool:
         """Whether it answers within five seconds."""
         try:
-            async with asyncio.timeout(5), self._open().get(f"{self._address}/health") as response:
+            async with asyncio.timeout(5), self._open().get(f"{self.address}/health") as response:
                 return response.status == 200
         except (aiohttp.ClientError, OSError):
             return False
@@ -178,12 +188,14 @@ class Llama:
 
     async def _send(self, path: str, body: bytes | None) -> tuple[int, bytes]:
         method = "GET" if body is None else "POST"
-        async with self._open().request(method, self._address + path, data=body, headers=self._headers) as response:
+        async with self._open().request(method, self.address + path, data=body, headers=self._headers) as response:
             return response.status, await response.read()
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=_IDLE_CONNECTION)
+            options: Mapping[str, Any] = {"limit": CONNECTIONS, "keepalive_timeout": _IDLE_CONNECTION}
+            path = None if self._socket is None else str(self._socket)
+            connector = aiohttp.TCPConnector(**options) if path is None else aiohttp.UnixConnector(path, **options)
             self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
         return self._session
 

@@ -73,15 +73,15 @@ def serve(
         unasked = LONGEST_UNASKED if weights is None else context
         template = TEMPLATE.read_text(encoding="utf-8") if weights is None else None
         llama = _load(
-            lambda: Llama(model.path, use=use, context=context, template=template, verbose=verbose), model.path
+            lambda: Llama.load(model.path, use=use, context=context, template=template, verbose=verbose), model.path
         )
         loaded.append(llama)
-        apps |= _generating(llama, ports, model, default_limits(max_concurrent_requests, context, unasked))
+        apps |= generating(llama, ports, model, default_limits(max_concurrent_requests, context, unasked))
     if any(service.api == "tei" for service in services):
         path = minilm_path(cache)
-        llama = _load(lambda: Llama(path, use="embeddings", verbose=verbose), path)
+        llama = _load(lambda: Llama.load(path, use="embeddings", verbose=verbose), path)
         loaded.append(llama)
-        apps |= _embedding(llama, ports)
+        apps |= embedding(llama, ports)
     _let_signals_end()
 
     async def run() -> None:
@@ -131,20 +131,7 @@ def describe(stands_in_for: str | None, limits: Limits, model_id: str) -> Mappin
     }
 
 
-def _note(model_id: str, stands_in_for: str | None) -> str:
-    return f"{model_id} on llama.cpp stands in for {stands_in_for or 'the configured model'} on this machine"
-
-
-def _load(load: Callable[[], Llama], path: Path) -> Llama:
-    try:
-        return load()
-    except RuntimeError as error:
-        raise StandInMissing(
-            f"llama.cpp cannot load {path}: {error} Give another GGUF file, or go back with {GO_BACK}"
-        ) from error
-
-
-def _generating(
+def generating(
     llama: Llama, ports: Mapping[int, Service], model: StandIn, limits: Limits
 ) -> Mapping[int, Application]:
     """Return the applications of services that write text, by port."""
@@ -170,7 +157,7 @@ def _generating(
     return apps
 
 
-def _embedding(llama: Llama, ports: Mapping[int, Service]) -> Mapping[int, Application]:
+def embedding(llama: Llama, ports: Mapping[int, Service]) -> Mapping[int, Application]:
     """Return the applications of services that embed texts, by port."""
     embedder = Embedder(llama)
     dimensions = f"its embeddings have {DIMENSIONS} dimensions"
@@ -179,6 +166,19 @@ def _embedding(llama: Llama, ports: Mapping[int, Service]) -> Mapping[int, Appli
         for port, one in ports.items()
         if one.api == "tei"
     }
+
+
+def _note(model_id: str, stands_in_for: str | None) -> str:
+    return f"{model_id} on llama.cpp stands in for {stands_in_for or 'the configured model'} on this machine"
+
+
+def _load(load: Callable[[], Llama], path: Path) -> Llama:
+    try:
+        return load()
+    except RuntimeError as error:
+        raise StandInMissing(
+            f"llama.cpp cannot load {path}: {error} Give another GGUF file, or go back with {GO_BACK}"
+        ) from error
 
 
 class _Server(uvicorn.Server):

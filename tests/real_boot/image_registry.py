@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 
 from tests.real_boot.container_image import Image
-from tests.real_boot.serving import Server
+from cloud.machines.http_server import Server
 
 CHUNK = 1 << 20
 

@@ -27,7 +27,7 @@ from tests.real_boot.guest import (
 )
 from tests.real_boot.image_registry import ImageRegistry
 from tests.real_boot.machine import Machine
-from tests.real_boot.metadata import Metadata
+from cloud.machines.metadata import Metadata
 from tests.real_boot.namespace import NetworkNamespace
 from tests.real_boot.waiting import wait_until
 

@@ -73,6 +73,14 @@ def _boot() -> str | None:
     return None
 
 
+def _machines() -> str | None:
+    from cloud.machines.__main__ import cannot_run
+
+    if importlib.util.find_spec("awscli") is None:
+        return "there is no AWS CLI in this Python; make cloud installs it"
+    return cannot_run()
+
+
 def _checkov() -> str | None:
     done = CHECKOV.parents[1] / ".installed"
     return None if done.exists() else "it is not installed; make check installs it, and needs the network to do so"
@@ -124,6 +132,7 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "docker": Requirement("a docker engine", _docker),
     "lambda-adapter": Requirement("the Lambda Web Adapter's binary, as lambda-adapter", _lambda_adapter),
     "linux": Requirement("/proc, to read memory and processor time from", _linux),
+    "machines": Requirement("the AWS CLI and namespaces of the kernel, for the machines of make cloud", _machines),
     "outlines-core": Requirement("TGI's compiler of schemas", _outlines_core),
     "provider-aws": Requirement(f"Terraform's AWS provider {finding.VERSION}", finding.problem),
     "pulumi": Requirement("the pulumi command", _pulumi),

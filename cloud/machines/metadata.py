@@ -1,7 +1,7 @@
 """The instance metadata service of EC2, version 2: a token first, then data.
 
-cloud-init alone gets data without a token. It asks for one only if the machine's firmware says that it is on EC2, and a
-container has no firmware.
+cloud-init alone gets data without a token. It asks for one only if the machine's firmware says that it is on EC2, and
+the machines here have no firmware.
 """
 
 from __future__ import annotations
@@ -11,33 +11,49 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 
-from tests.real_boot.serving import Server
+from cloud.machines.http_server import Server
 
-TOKEN = "the-token"
+TOKEN = "the-token"  # noqa: S105 (one is as good as another: the address is the machine's own)
 ROLE = "replica"
 
 
 class Metadata(Server):
     """The service of one instance."""
 
-    def __init__(self, *, address: str, instance: str, region: str, user_data: bytes) -> None:
-        """`user_data` is what EC2 gives: decoded from base64."""
+    def __init__(
+        self,
+        *,
+        address: str,
+        port: int = 80,
+        instance: str,
+        region: str,
+        user_data: bytes,
+        type: str = "g6.xlarge",
+        zone: str | None = None,
+        image: str = "ami-0123456789abcdef0",
+        role: str | None = ROLE,
+    ) -> None:
+        """`user_data` is what EC2 gives: decoded from base64. `port`: 0 for a free one. `role`: `None` for no role."""
+        roles: Mapping[str, bytes] = {} if role is None else {
+            "meta-data/iam/": b"security-credentials/",
+            "meta-data/iam/security-credentials/": role.encode(),
+        }
+        self._credentials = f"meta-data/iam/security-credentials/{role}"
         self._data: Mapping[str, bytes] = {
             "user-data": user_data,
-            "meta-data/": b"ami-id\nhostname\niam/\ninstance-id\ninstance-type\nplacement/",
-            "meta-data/ami-id": b"ami-0123456789abcdef0",
+            "meta-data/": b"ami-id\nhostname\niam/\ninstance-id\ninstance-type\nplacement/\nservices/",
+            "meta-data/ami-id": image.encode(),
             "meta-data/hostname": b"replica",
             "meta-data/instance-id": instance.encode(),
-            "meta-data/instance-type": b"g6.xlarge",
-            "meta-data/iam/": b"security-credentials/",
-            "meta-data/iam/security-credentials/": ROLE.encode(),
-            f"meta-data/iam/security-credentials/{ROLE}": _credentials(),
+            "meta-data/instance-type": type.encode(),
+            "meta-data/services/domain": b"amazonaws.com",
+            **roles,
             "meta-data/placement/": b"availability-zone\nregion",
-            "meta-data/placement/availability-zone": f"{region}a".encode(),
+            "meta-data/placement/availability-zone": (zone or f"{region}a").encode(),
             "meta-data/placement/region": region.encode(),
             "dynamic/instance-identity/document": json.dumps({"instanceId": instance, "region": region}).encode(),
         }
-        super().__init__(address, 80)
+        super().__init__(address, port)
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         if request.command == "PUT":
@@ -48,20 +64,23 @@ class Metadata(Server):
             self.send(request, 401, b"")
             return
         _, _, path = request.path.lstrip("/").partition("/")  # the version comes first: `latest`, or a date
-        data = self._data.get(path)
+        data = _new_credentials() if path == self._credentials else self._data.get(path)
         self.send(request, 404 if data is None else 200, data or b"")
 
 
-def _credentials() -> bytes:
+def _new_credentials() -> bytes:
+    """Return credentials in the form that EC2 has: a member a line."""
     now = datetime.now(UTC)
     return json.dumps(
         {
             "Code": "Success",
-            "Type": "AWS-HMAC",
             "LastUpdated": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            "Type": "AWS-HMAC",
             "AccessKeyId": "ASIAEXAMPLE",
             "SecretAccessKey": "secret",
             "Token": "session",
             "Expiration": f"{now + timedelta(hours=6):%Y-%m-%dT%H:%M:%SZ}",
-        }
+        },
+        indent=2,
+        separators=(",", " : "),
     ).encode()

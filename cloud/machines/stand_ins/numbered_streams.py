@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The server in the test images. It has only Python's standard library.
+"""A server of numbered lines, for tests. It has only Python's standard library.
 
 GET /health                 200; /health/slow answers after 3 s
 GET /environment            the variables, as JSON, with their bytes in hexadecimal
@@ -90,10 +90,10 @@ class Server(ThreadingHTTPServer):
     daemon_threads = False  # the process waits for answers that are being sent
 
 
-def main() -> None:
+def main(port: int = 80) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--host", default="0.0.0.0")
-    parser.add_argument("--port", type=int, default=80)
+    parser.add_argument("--port", type=int, default=port)
     parser.add_argument("--says", default="listening")
     parser.add_argument("--exit", type=int, help="say it, and end with this status instead of serving")
     options = parser.parse_args()

@@ -1,0 +1,114 @@
+"""`python -m cloud.machines --control-plane URL --folder F`: the machines of the cloud.
+
+It prints `ready` when it looks for instances, and then a line for each machine that came on or ended. SIGTERM, SIGINT
+or the end of standard input end it with all machines. Status 1: this machine cannot run them; standard error says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from cloud.control_plane.client import ControlPlane
+from cloud.machines.leftovers import kill_marked
+from cloud.machines.machine import MARK
+from cloud.machines.programs import needed_programs
+from cloud.machines.watcher import PROJECT, Watcher
+
+TABLES = Path(__file__).parent / "docker"
+
+
+def main() -> int:
+    """Run until the end; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m cloud.machines", allow_abbrev=False)
+    parser.add_argument("--control-plane", required=True, metavar="URL")
+    parser.add_argument("--folder", required=True, type=Path, help="where the machines are; it can have older ones")
+    parser.add_argument("--tables", type=Path, default=TABLES, help="the folder with images.csv and programs.csv")
+    given = parser.parse_args()
+    if problem := cannot_run():
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    folder = given.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    kill_marked(MARK, str(folder))
+    shared = folder / "shared"
+    shared.mkdir(exist_ok=True)
+    servers = [
+        _server(folder, "cloud.machines.aws_cli", str(shared / "aws")),
+        _server(folder, "cloud.machines.shared_model", str(shared)),
+    ]
+    ended = threading.Event()
+    try:
+        for server in servers:
+            if server.stdout is None or server.stdout.readline() != b"ready\n":
+                return 1
+        watcher = Watcher(
+            ControlPlane(given.control_plane),
+            folder,
+            shared={
+                "endpoint": given.control_plane,
+                "aws": str(shared / "aws"),
+                "model": str(shared),
+                "tables": str(given.tables.resolve()),
+            },
+            say=_say,
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+        threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
+        threading.Thread(target=watcher.watch, daemon=True).start()
+        _say("ready")
+        ended.wait()
+        watcher.close()
+    finally:
+        for server in servers:
+            server.kill()
+            server.wait()
+    os._exit(0)  # a thread can wait for the control plane
+
+
+def cannot_run() -> str | None:
+    """Return why this machine cannot run machines, and what to do; `None`: it can."""
+    if missing := needed_programs():
+        return f"make cloud needs {', '.join(missing)}: install them with the package manager of this system"
+    separate = ["unshare", "--mount", "--net", "--pid", "--fork", "true"]
+    if os.geteuid() != 0:
+        separate[1:1] = ["--user", "--map-root-user"]
+    done = subprocess.run(separate, capture_output=True, text=True)
+    if done.returncode == 0:
+        return None
+    return (
+        "make cloud runs containers, which need namespaces of the kernel, and this user cannot make them "
+        f"({done.stderr.strip()}): run it as root, or allow user namespaces "
+        "(sysctl kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu; --privileged in a container of docker)"
+    )
+
+
+def _server(folder: Path, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=PROJECT,
+        env={**os.environ, MARK: str(folder), "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def _wait_for_end(ended: threading.Event) -> None:
+    while sys.stdin.buffer.read1(1):
+        pass
+    ended.set()
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cloud.machines.docker_host import DockerHost
+from tests.cloud.machines.models import Models
+from tests.cloud.machines.world import World
+from tests.support.requirements import require
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    require("machines")
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the shared models, which are loaded once."""
+    require("machines")
+    made = Models(tmp_path_factory.mktemp("models"))
+    yield made.folder
+    made.close()
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> Iterator[Callable[..., DockerHost]]:
+    """A function that makes a machine with nothing but docker."""
+    require("machines")
+    hosts: list[DockerHost] = []
+
+    def made(models: Path | None = None) -> DockerHost:
+        hosts.append(DockerHost(tmp_path, models or tmp_path))
+        return hosts[-1]
+
+    yield made
+    for one in hosts:
+        one.close()
