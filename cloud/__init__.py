@@ -1,0 +1,1 @@
+"""`make cloud`: the whole deployment on one machine, without an account."""

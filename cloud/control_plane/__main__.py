@@ -1,0 +1,65 @@
+"""`python -m cloud.control_plane`: serves AWS's API on 127.0.0.1 until its parent ends."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from cloud.control_plane.clock import Clock
+from cloud.control_plane.environment import prepare
+
+
+def main() -> None:
+    """Serve until standard input ends, the parent ends, or SIGTERM."""
+    options = _options()
+    _end_with_the_parent()
+    prepare(options.port)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=options.folder / "control_plane.log", format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    from cloud.control_plane.installing import running  # it imports moto
+
+    with running(
+        port=options.port,
+        clock=Clock(options.speed),
+        zones=options.zone or ["models.localhost"],
+        first_load_balancer_port=options.load_balancer_ports,
+        instances_by_themselves=options.instances_by_themselves,
+    ) as server:
+        (options.folder / "port").write_text(str(server.server_port))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        print("ready", flush=True)
+        sys.stdin.buffer.read()
+        server.shutdown()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m cloud.control_plane", description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="0: any; the file `port` in the folder has its number")
+    parser.add_argument("--folder", type=Path, required=True, help="where control_plane.log is written")
+    parser.add_argument("--speed", type=float, default=1.0, help="how many of AWS's seconds pass in a second")
+    parser.add_argument("--zone", action="append", help="a hosted zone that exists at the start (models.localhost)")
+    parser.add_argument("--load-balancer-ports", type=int, default=4601, help="the first; one a load balancer")
+    parser.add_argument(
+        "--instances-by-themselves", action="store_true", help="instances boot and end at once, without machines"
+    )
+    return parser.parse_args()
+
+
+def _end_with_the_parent() -> None:
+    """On Linux the kernel ends this process with its parent, even by SIGKILL; elsewhere the end of stdin does."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+if __name__ == "__main__":
+    main()

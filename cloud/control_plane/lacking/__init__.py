@@ -1,0 +1,1 @@
+"""What moto lacks, a module for each service. Each function says why it is needed."""

@@ -1,0 +1,87 @@
+"""The HTTP server: routes under `/cloud/` for the data planes, everything else is AWS's API."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask
+from moto.backends import list_of_moto_modules
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from cloud.control_plane import unknown
+from cloud.control_plane.changes import WORLD
+from cloud.control_plane.data_plane import DataPlane
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+
+class Application:
+    """AWS's API and the routes under `/cloud/`, as one WSGI application."""
+
+    def __init__(self, data_plane: DataPlane) -> None:
+        self._data_plane = data_plane
+        self._aws = _Dispatcher(_backend_app)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        body = _body(environ)
+        if environ["PATH_INFO"].startswith("/cloud/"):
+            return self._data_plane(environ, body)(environ, start_response)
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        with WORLD:
+            try:
+                return list(self._aws(environ, start_response))
+            except Exception as error:
+                return unknown.refusal(environ, body, error)(environ, start_response)
+
+
+def serve(application: Application, port: int) -> BaseWSGIServer:
+    """A server that listens on 127.0.0.1. `serve_forever` runs it."""
+    return make_server("127.0.0.1", port, application, threaded=True, request_handler=_Handler)
+
+
+class _Dispatcher(DomainDispatcherApplication):
+    """Refuses services that moto does not have."""
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        if host is None or host.endswith("_api") or host == "instance_metadata":
+            return super().get_backend_for_host(host)
+        known = any(pattern.match(f"http://{host}") for _, pattern in self.backend_url_patterns)
+        if not known and host not in list_of_moto_modules():
+            raise unknown.UnknownCall
+        return super().get_backend_for_host(host)
+
+
+class _Handler(MotoRequestHandler):
+    """Says nothing of requests: thousands of data planes' polls hide what matters."""
+
+    disable_nagle_algorithm = True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        del code, size
+
+
+def _body(environ: Environ) -> bytes:
+    """The whole body, read before anything is locked."""
+    if environ.get("wsgi.input_terminated"):
+        return environ["wsgi.input"].read()
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    return environ["wsgi.input"].read(length) if length else b""
+
+
+def _backend_app(service: Any) -> Flask:
+    """moto's application for a service. What it does not know is raised; its own answers stay."""
+    app = create_backend_app(service)
+
+    def raised(error: Exception) -> Any:
+        if isinstance(error, HTTPException) and type(error) not in (NotFound, MethodNotAllowed):
+            return error
+        raise error
+
+    app.register_error_handler(Exception, raised)
+    return app
