@@ -64,7 +64,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--proxy-port", type=int, required=True, help="where the proxy for HTTPS_PROXY is served")
     parser.add_argument("--folder", type=Path, required=True, help="where ca.pem, api.log and unpacked functions are")
     parser.add_argument("--adapter", help="the Lambda Web Adapter's program (lambda-adapter on PATH, else a stand-in)")
-    parser.add_argument("--speed", type=float, default=1.0, help="how many of AWS's seconds pass in a second, for metrics")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="how many of AWS's seconds pass in a second, for metrics"
+    )
     parser.add_argument("--instances", type=int, default=MOST, help="how many instances a function has at most")
     return parser.parse_args()
 

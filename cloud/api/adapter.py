@@ -43,7 +43,9 @@ class Adapter:
         """Answer events, one after the other, until this is cancelled."""
         await self._ready()
         timeouts = aiohttp.ClientTimeout(total=None)
-        async with aiohttp.ClientSession(timeout=timeouts, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()) as web:
+        async with aiohttp.ClientSession(
+            timeout=timeouts, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+        ) as web:
             while True:
                 invocation = await self._runtime.next()
                 try:

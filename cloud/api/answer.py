@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Iterable, Iterator, Mapping
+import binascii
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 DELIMITER = b"\0" * 8
 """Between the metadata of a streamed answer and its payload."""
@@ -51,54 +52,59 @@ class Metadata:
 
 def streamed_head(text: bytes) -> Head:
     """Read the metadata of a streamed answer. Raises `Unreadable`."""
-    return _head(_object(text))
+    return _head(_read(text))
 
 
 def whole_answer(text: bytes) -> tuple[Head, bytes]:
     """Read an answer that is not streamed. Raises `Unreadable`."""
-    members = _object(text)
-    body = members.get("body") or ""
-    if not isinstance(body, str):
-        raise Unreadable("body is no text")
-    return _head(members), base64.b64decode(body) if members.get("isBase64Encoded") else body.encode()
-
-
-def _object(text: bytes) -> Mapping[str, Any]:
+    answer = _read(text)
+    body = answer.body or ""
     try:
-        members = json.loads(text)
-    except ValueError:
-        raise Unreadable("the answer is no JSON") from None
-    if not isinstance(members, dict):
-        raise Unreadable("the answer is no object")
-    return members
+        return _head(answer), base64.b64decode(body) if answer.isBase64Encoded else body.encode()
+    except binascii.Error:
+        raise Unreadable("body is no base64") from None
 
 
-def _head(members: Mapping[str, Any]) -> Head:
+_Value = str | int | float | bool
+
+
+class _Answer(msgspec.Struct):
+    statusCode: int | str
+    headers: dict[str, _Value] | None = None
+    multiValueHeaders: dict[str, list[_Value]] | None = None
+    cookies: list[str] | None = None
+    body: str | None = None
+    isBase64Encoded: bool = False
+
+
+def _read(text: bytes) -> _Answer:
     try:
-        status = int(members["statusCode"])
-    except (KeyError, TypeError, ValueError):
-        raise Unreadable("statusCode is missing or no number") from None
-    if not 200 <= status <= 599:
+        return msgspec.json.decode(text, type=_Answer)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+        raise Unreadable(str(problem)) from None
+
+
+def _head(answer: _Answer) -> Head:
+    status = str(answer.statusCode)
+    if not (len(status) == 3 and status.isdigit() and 200 <= int(status) <= 599):
         raise Unreadable(f"statusCode {status} is none of a response")
-    return Head(status, tuple(_headers(members)))
+    return Head(int(status), tuple(_headers(answer)))
 
 
-def _headers(members: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    several: Mapping[str, Iterable[object]] = members.get("multiValueHeaders") or {}
+def _headers(answer: _Answer) -> Iterator[tuple[str, str]]:
+    several = answer.multiValueHeaders or {}
     given = {name.lower() for name in several}
-    for name, value in (members.get("headers") or {}).items():
-        if isinstance(value, (list, dict)):
-            raise Unreadable(f"header {name} is no text")
+    for name, value in (answer.headers or {}).items():
         if name.lower() not in given:
             yield from _passed(name, value)
     for name, values in several.items():
         for value in values:
             yield from _passed(name, value)
-    for cookie in members.get("cookies") or ():
-        yield "set-cookie", str(cookie)
+    for cookie in answer.cookies or ():
+        yield "set-cookie", cookie
 
 
-def _passed(name: str, value: object) -> Iterator[tuple[str, str]]:
+def _passed(name: str, value: _Value) -> Iterator[tuple[str, str]]:
     lower = name.lower()
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if lower not in LEFT_OUT:

@@ -6,13 +6,12 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
+from cloud.api.accounts import Accounts, Sent
 from cloud.api.answer import Head, Metadata, Unreadable, whole_answer
-from cloud.api.context import filled
 from cloud.api.deployed import NOTHING, Names, Route, Stage, route_of
 from cloud.api.event import forwarded, proxy_event, queried
 from cloud.api.functions import Functions
@@ -37,19 +36,6 @@ class Refused(Exception):
     """The API answers by itself, with the type that the message names (`own_responses.csv`)."""
 
 
-@dataclass
-class _Sent:
-    """What has become of a response."""
-
-    status: int = 0
-    bytes: int = 0
-    whole: bool = False
-    first_byte: float | None = None
-    """Seconds from the function's event to the first byte of its payload."""
-    integration: float | None = None
-    """Seconds from the function's event to its head."""
-
-
 class Front:
     """An ASGI application."""
 
@@ -59,8 +45,7 @@ class Front:
         self.names: Names = NOTHING
         """What is deployed; whoever reads the control plane sets it."""
         self._functions = functions
-        self._lines = lines
-        self._metrics = metrics
+        self._accounts = Accounts(lines, metrics)
         self._port = port
         self._idle = idle
         self._buckets: dict[tuple[str, str, float, float], Bucket] = {}
@@ -76,7 +61,7 @@ class Front:
             client=scope["client"][0] if scope["client"] else "127.0.0.1",
             protocol=f"HTTP/{scope['http_version']}",
         )
-        sent = _Sent()
+        sent = Sent()
         found = self.names.find(request.host, request.path)
         stage = None if found is None else found.stage
         try:
@@ -95,7 +80,7 @@ class Front:
         except Refused as refused:
             await self._refuse(str(refused), request, stage, send, sent)
         if stage is not None:
-            self._account(request, stage, sent)
+            self._accounts.write(request, stage, sent)
 
     def _event(
         self,
@@ -124,9 +109,7 @@ class Front:
         )
         return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
-    async def _answer(
-        self, request: Request, stage: Stage, route: Route, event: bytes, send: Send, sent: _Sent
-    ) -> None:
+    async def _answer(self, request: Request, stage: Stage, route: Route, event: bytes, send: Send, sent: Sent) -> None:
         """Raises `Refused` if nothing was sent yet."""
         integration = route.integration
         began = time.monotonic()
@@ -146,7 +129,6 @@ class Front:
                             sent.bytes += len(part)
                             await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
-            sent.whole = True
         except (TimeoutError, Unreadable, FunctionFailed, Throttled, EventTooLarge) as problem:
             if invocation is not None:
                 invocation.leave()
@@ -155,40 +137,14 @@ class Front:
                 raise Refused(_KINDS[type(problem)]) from None
             # The status is with the client already: the connection ends in the middle of the response.
 
-    async def _refuse(self, kind: str, request: Request, stage: Stage | None, send: Send, sent: _Sent) -> None:
+    async def _refuse(self, kind: str, request: Request, stage: Stage | None, send: Send, sent: Sent) -> None:
         context = {"requestId": request.id, "extendedRequestId": request.extended_id, **request.context}
         answer = own_response(kind, None if stage is None else stage.deployment, context)
         request.context |= answer.context
-        sent.status, sent.bytes, sent.whole = answer.status, len(answer.body), True
+        sent.status, sent.bytes = answer.status, len(answer.body)
         length = ("content-length", str(len(answer.body)))
         await _start(send, answer.status, [*request.response_headers(), *answer.headers.items(), length])
         await send({"type": "http.response.body", "body": answer.body})
-
-    def _account(self, request: Request, stage: Stage, sent: _Sent) -> None:
-        """Write the access log and the metrics."""
-        milliseconds = (time.monotonic() - request.began) * 1000
-        names = {"ApiName": stage.api_name, "Stage": stage.name}
-        values = [("Count", 1.0, "Count"), ("Latency", milliseconds, "Milliseconds")]
-        values += [("4XXError", float(400 <= sent.status < 500), "Count"), ("5XXError", float(sent.status >= 500), "Count")]
-        if sent.integration is not None:
-            values.append(("IntegrationLatency", sent.integration * 1000, "Milliseconds"))
-        for name, value, unit in values:
-            self._metrics.add(stage.region, "AWS/ApiGateway", name, value, unit=unit, dimensions=names)
-        if stage.log_group is None:
-            return
-        context: dict[str, object] = {
-            **flat(request.event_context({"api": stage.api, "stage": stage.name, "resource": "-", "path": "-"})),
-            **request.context,
-            "status": sent.status,
-            "responseLength": sent.bytes,
-            "responseLatency": int(milliseconds),
-        }
-        if sent.integration is not None:
-            context |= {"integration.latency": int(sent.integration * 1000), "integrationLatency": int(sent.integration * 1000)}
-        if sent.first_byte is not None:
-            context["integration.timeToFirstContent"] = int(sent.first_byte * 1000)
-        stream = f"{stage.api}_{stage.name}"
-        self._lines.add((stage.region, stage.log_group, stream), filled(stage.log_format, context))
 
     def _bucket(self, stage: Stage) -> Bucket:
         key = stage.api, stage.name, stage.rate, stage.burst
@@ -206,14 +162,13 @@ _KINDS: Mapping[type[Exception], str] = {
 }
 
 
-async def _parts(invocation: Invocation, streamed: bool, idle: float) -> AsyncIterator[Head | bytes]:
+async def _parts(invocation: Invocation, streamed: bool, idle: float) -> AsyncGenerator[Head | bytes]:
     """The head of a function's answer, then its payload as it comes. Raises `Unreadable`, `FunctionFailed`, and
     `TimeoutError` after a silence."""
     metadata = Metadata() if streamed else None
     whole = b""
-    async with asyncio.timeout(idle) as silence, aclosing(invocation.pieces()) as pieces:
+    async with aclosing(invocation.pieces(idle)) as pieces:
         async for piece in pieces:
-            silence.reschedule(asyncio.get_running_loop().time() + idle)
             if not streamed:
                 whole += piece
             elif metadata is None:

@@ -14,7 +14,7 @@ from typing import Any
 from cloud.api.instance import FunctionFailed, Surroundings
 from cloud.api.log_lines import LogLines
 from cloud.api.metrics import Metrics
-from cloud.api.runtime_api import LARGEST_EVENT, EventTooLarge, Invocation
+from cloud.api.runtime_api import Invocation, check_size
 from cloud.api.task_root import lay_out
 from cloud.api.version import Version
 
@@ -78,8 +78,7 @@ class Functions:
         version = self._versions.get(arn)
         if version is None:
             raise FunctionFailed(f"there is no function {arn}")
-        if len(event) > LARGEST_EVENT:
-            raise EventTooLarge(f"the event has {len(event)} bytes, Lambda takes {LARGEST_EVENT}")
+        check_size(event)
         return await version.invoke(event)
 
     async def tidy(self) -> None:

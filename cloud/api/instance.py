@@ -68,7 +68,9 @@ class Instance:
         self._around = around
         self._owner = owner
         self._stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{secrets.token_hex(16)}"
-        self._runtime = RuntimeApi({**function, "function_name": function["name"], "version": "$LATEST"}, idle=self._asks)
+        self._runtime = RuntimeApi(
+            {**function, "function_name": function["name"], "version": "$LATEST"}, idle=self._asks
+        )
         self._programs: list[Program] = []
         self._tasks: list[asyncio.Task[Any]] = []
         self._current: Invocation | None = None
@@ -173,7 +175,9 @@ class Instance:
 
     def _program_ended(self, name: str, ended: asyncio.Task[int]) -> None:
         if not self._ending and not ended.cancelled():
-            self._say(f"RequestId: {'' if self._current is None else self._current.id} Error: Runtime exited with error")
+            self._say(
+                f"RequestId: {'' if self._current is None else self._current.id} Error: Runtime exited with error"
+            )
             self._failed(f"{Path(name).name} ended with status {ended.result()}")
 
     def _failed(self, reason: str) -> None:

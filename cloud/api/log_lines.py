@@ -9,7 +9,7 @@ from collections import defaultdict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cloud.api.reading import Accounts
+from cloud.api.reading import Clients
 
 _EVERY = 0.5
 """Seconds between two calls for a log stream."""
@@ -25,7 +25,7 @@ class LogLines:
     """Keeps lines until they are written. A group that does not exist gets none, as on AWS."""
 
     def __init__(self, url: str) -> None:
-        self._accounts = Accounts(url)
+        self._clients = Clients(url)
         self._lines: dict[Stream, list[dict[str, object]]] = defaultdict(list)
         self._made: set[Stream] = set()
         self._task: asyncio.Task[None] | None = None
@@ -33,7 +33,7 @@ class LogLines:
     def add(self, stream: Stream, line: str) -> None:
         """Add a line to a log stream, with the time of now. An empty line is none."""
         if line.strip():
-            event = {"timestamp": int(time.time() * 1000), "message": line[:_LONGEST]}
+            event: dict[str, object] = {"timestamp": int(time.time() * 1000), "message": line[:_LONGEST]}
             self._lines[stream].append(event)
 
     def start(self) -> None:
@@ -60,7 +60,7 @@ class LogLines:
 
     def _put(self, lines: dict[Stream, list[dict[str, object]]]) -> None:
         for (region, group, stream), events in lines.items():
-            client = self._accounts.client("logs", region)
+            client = self._clients.client("logs", region)
             names = {"logGroupName": group, "logStreamName": stream}
             with contextlib.suppress(BotoCoreError, ClientError):
                 if (region, group, stream) not in self._made:

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cloud.api.reading import Accounts
+from cloud.api.reading import Clients
 
 PERIOD = 60.0
 """Seconds between two points."""
@@ -26,7 +26,7 @@ class Metrics:
     """Collects values, and writes them once a period."""
 
     def __init__(self, url: str, period: float = PERIOD) -> None:
-        self._accounts = Accounts(url)
+        self._clients = Clients(url)
         self._period = period
         self._values: dict[tuple[str, str, str, str, Dimensions], Counter[float]] = defaultdict(Counter)
         self._task: asyncio.Task[None] | None = None
@@ -77,7 +77,7 @@ class Metrics:
                 }
                 calls[region, namespace].append(point)
         for (region, namespace), points in calls.items():
-            client = self._accounts.client("cloudwatch", region)
+            client = self._clients.client("cloudwatch", region)
             for first in range(0, len(points), _MOST_METRICS):
                 with contextlib.suppress(BotoCoreError, ClientError):
                     client.put_metric_data(Namespace=namespace, MetricData=points[first : first + _MOST_METRICS])

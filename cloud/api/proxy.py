@@ -49,7 +49,9 @@ class Proxy:
         method, _, rest = head.partition(b" ")
         host, _, port = rest.partition(b" ")[0].decode("latin-1").rpartition(":")
         if method != b"CONNECT" or not port.isdigit():
-            await _refuse(writer, "405 Method Not Allowed", "this proxy connects (CONNECT host:port) and does nothing else")
+            await _refuse(
+                writer, "405 Method Not Allowed", "this proxy connects (CONNECT host:port) and does nothing else"
+            )
             return
         host = host.strip("[]").lower()
         ours = self._is_ours(host)

@@ -11,7 +11,8 @@ from botocore.config import Config
 
 from cloud.api.deployed import CustomResponse, Deployment, Integration, Names, Route, Stage
 
-ACCOUNT = "123456789012"
+KEY = "cloud"
+"""Credentials that nobody checks."""
 _SETTINGS = Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=30)
 _FUNCTION = re.compile(r":lambda:path/[^/]+/functions/(arn:[^/]+)/(response-streaming-invocations|invocations)$")
 _UNSET = 29_000
@@ -19,12 +20,12 @@ _UNSET = 29_000
 _HEADER = "gatewayresponse.header."
 
 
-class Accounts:
+class Clients:
     """Clients of the control plane for each service and region."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._session = boto3.Session(aws_access_key_id="cloud", aws_secret_access_key="cloud")
+        self._session: Any = boto3.Session(aws_access_key_id=KEY, aws_secret_access_key=KEY)
         self._clients: dict[tuple[str, str], Any] = {}
 
     def client(self, service: str, region: str) -> Any:
@@ -32,10 +33,7 @@ class Accounts:
         key = service, region
         if key not in self._clients:
             self._clients[key] = self._session.client(
-                service,  # pyright: ignore[reportArgumentType]
-                region_name=region,
-                endpoint_url=self._url,
-                config=_SETTINGS,
+                service, region_name=region, endpoint_url=self._url, config=_SETTINGS
             )
         return self._clients[key]
 
@@ -44,8 +42,8 @@ class Reader:
     """Reads names and stages. It reads an API itself only when a stage gets another deployment, which is a copy of the
     API as it was then."""
 
-    def __init__(self, accounts: Accounts) -> None:
-        self._accounts = accounts
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
         self._deployments: dict[tuple[str, str, str], Deployment] = {}
 
     def read(self, regions: Iterable[str]) -> Names:
@@ -54,7 +52,7 @@ class Reader:
         own: dict[str, Mapping[str, Stage]] = {}
         used: set[tuple[str, str, str]] = set()
         for region in sorted(set(regions)):
-            client = self._accounts.client("apigateway", region)
+            client = self._clients.client("apigateway", region)
             stages: dict[tuple[str, str], Stage] = {}
             for api in _all(client, "get_rest_apis", "items"):
                 for found in client.get_stages(restApiId=api["id"])["item"]:
@@ -77,7 +75,7 @@ class Reader:
         return Names(domains, own)
 
 
-def _all(client: Any, call: str, member: str, **given: str) -> list[Mapping[str, Any]]:
+def _all(client: Any, call: str, member: str, **given: Any) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     for page in client.get_paginator(call).paginate(**given):
         found += page.get(member, [])
@@ -87,20 +85,12 @@ def _all(client: Any, call: str, member: str, **given: str) -> list[Mapping[str,
 def _deployment(client: Any, api: Mapping[str, Any]) -> Deployment:
     routes = [
         Route(resource["id"], resource["path"], method, integration)
-        for resource in _all(client, "get_resources", "items", restApiId=api["id"], embed="methods")
+        for resource in _all(client, "get_resources", "items", restApiId=api["id"], embed=["methods"])
         for method in resource.get("resourceMethods", {})
         if (integration := _integration(client, api["id"], resource, method)) is not None
     ]
     responses = {
-        each["responseType"]: CustomResponse(
-            each.get("statusCode") or None,
-            each.get("responseTemplates") or {},
-            {
-                name.removeprefix(_HEADER): value.strip("'")
-                for name, value in (each.get("responseParameters") or {}).items()
-                if name.startswith(_HEADER)
-            },
-        )
+        each["responseType"]: _custom(each)
         for each in client.get_gateway_responses(restApiId=api["id"])["items"]
         if not each.get("defaultResponse")
     }
@@ -108,12 +98,19 @@ def _deployment(client: Any, api: Mapping[str, Any]) -> Deployment:
     return Deployment(routes, api.get("binaryMediaTypes") or [], responses, own_address)
 
 
+def _custom(found: Mapping[str, Any]) -> CustomResponse:
+    parameters: Mapping[str, str] = found.get("responseParameters") or {}
+    headers = {
+        name.removeprefix(_HEADER): value.strip("'") for name, value in parameters.items() if name.startswith(_HEADER)
+    }
+    return CustomResponse(found.get("statusCode") or None, found.get("responseTemplates") or {}, headers)
+
+
 def _integration(client: Any, api: str, resource: Mapping[str, Any], method: str) -> Integration | None:
     """`None`: the method has none, or it is not a function's."""
-    given = resource["resourceMethods"][method] or {}
-    found = given.get("methodIntegration")
-    if found is None:
-        found = client.get_integration(restApiId=api, resourceId=resource["id"], httpMethod=method)
+    given: Mapping[str, Any] = resource["resourceMethods"][method] or {}
+    where = {"restApiId": api, "resourceId": resource["id"], "httpMethod": method}
+    found: Mapping[str, Any] = given.get("methodIntegration") or client.get_integration(**where)
     function = _FUNCTION.search(found.get("uri") or "")
     if found.get("type") != "AWS_PROXY" or function is None:
         return None
@@ -123,8 +120,10 @@ def _integration(client: Any, api: str, resource: Mapping[str, Any], method: str
 
 
 def _stage(region: str, api: Mapping[str, Any], found: Mapping[str, Any], deployment: Deployment) -> Stage:
-    settings = (found.get("methodSettings") or {}).get("*/*", {})
-    log = found.get("accessLogSettings") or {}
+    methods: Mapping[str, Mapping[str, Any]] = found.get("methodSettings") or {}
+    settings: Mapping[str, Any] = methods.get("*/*", {})
+    log: Mapping[str, str] = found.get("accessLogSettings") or {}
+    group = log.get("destinationArn")
     return Stage(
         api["id"],
         api["name"],
@@ -134,6 +133,6 @@ def _stage(region: str, api: Mapping[str, Any], found: Mapping[str, Any], deploy
         found.get("variables") or {},
         settings.get("throttlingRateLimit", Stage.rate),
         settings.get("throttlingBurstLimit", Stage.burst),
-        log["destinationArn"].split(":")[6] if log.get("destinationArn") else None,
+        group.split(":")[6] if group else None,
         log.get("format") or "",
     )

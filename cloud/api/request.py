@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import Any
+from typing import Any, cast
 
 from cloud.api.event import Headers
 
@@ -66,12 +66,12 @@ class Request:
         ]
 
 
-def flat(context: Mapping[str, Any], before: str = "") -> dict[str, object]:
+def flat(context: Mapping[str, object], before: str = "") -> dict[str, object]:
     """Return the variables `$context.…` of an event's `requestContext`."""
     found: dict[str, object] = {}
     for name, value in context.items():
         if isinstance(value, dict):
-            found |= flat(value, f"{before}{name}.")
+            found |= flat(cast("Mapping[str, object]", value), f"{before}{name}.")
         elif value is not None:
             found[f"{before}{name}"] = value
     return found

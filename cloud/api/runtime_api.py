@@ -9,7 +9,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from cloud.api.serving import Message, Receive, Send, bound, listen
@@ -24,6 +24,12 @@ _WAITING_PIECES = 64
 
 class EventTooLarge(ValueError):
     """Lambda does not take the event."""
+
+
+def check_size(event: bytes) -> None:
+    """Raises `EventTooLarge`."""
+    if len(event) > LARGEST_EVENT:
+        raise EventTooLarge(f"the event has {len(event)} bytes, Lambda takes {LARGEST_EVENT}")
 
 
 class Invocation:
@@ -51,9 +57,13 @@ class Invocation:
         """Whether the function streams its answer."""
         return self.headers.get("lambda-runtime-function-response-mode") == "streaming"
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """What comes of the answer, as it comes."""
-        while (piece := await self._pieces.get()) is not None:
+    async def pieces(self, silence: float | None = None) -> AsyncGenerator[bytes]:
+        """What comes of the answer, as it comes. Raises `TimeoutError` after so many seconds without anything."""
+        while True:
+            async with asyncio.timeout(silence):
+                piece = await self._pieces.get()
+            if piece is None:
+                return
             yield piece
 
     def leave(self) -> None:
@@ -163,7 +173,9 @@ class RuntimeApi:
         invocation = self._running.get(id)
         if invocation is None:
             await _drain(receive)
-            await _answer(send, 400, {"errorMessage": f"no event {id} is being answered", "errorType": "InvalidRequestID"})
+            await _answer(
+                send, 400, {"errorMessage": f"no event {id} is being answered", "errorType": "InvalidRequestID"}
+            )
             return
         invocation.begin(headers)
         while True:

@@ -29,7 +29,9 @@ async def listen(application: Application, where: socket.socket, tls: ssl.SSLCon
     """
     config = uvicorn.Config(
         application,  # pyright: ignore[reportArgumentType]
+        interface="asgi3",
         http=_Connection,
+        proxy_headers=False,
         ws="none",
         lifespan="off",
         access_log=False,

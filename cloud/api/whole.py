@@ -7,7 +7,7 @@ import contextlib
 import logging
 import shutil
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from cloud.api.instance import Surroundings
 from cloud.api.log_lines import LogLines
 from cloud.api.metrics import PERIOD, Metrics
 from cloud.api.proxy import Proxy
-from cloud.api.reading import Accounts, Reader
+from cloud.api.reading import Clients, Reader
 from cloud.api.serving import bound, listen
 from cloud.api.task_root import python_in
 from cloud.control_plane.client import ControlPlane, Refused
@@ -63,7 +63,7 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Served]:
+async def serving(settings: Settings) -> AsyncGenerator[Served]:
     """The API, for the time of the block. It has read what is deployed once when the block begins. Raises `OSError`."""
     unpacked = settings.folder / "functions"
     shutil.rmtree(unpacked, ignore_errors=True)
@@ -71,9 +71,7 @@ async def serving(settings: Settings) -> AsyncIterator[Served]:
     plane = ControlPlane(settings.control_plane)
     lines = LogLines(settings.control_plane)
     metrics = Metrics(settings.control_plane, PERIOD / settings.speed)
-    around = Surroundings(
-        settings.control_plane, f"{tools}:{_PATH}", settings.adapter, {**settings.marks}
-    )
+    around = Surroundings(settings.control_plane, f"{tools}:{_PATH}", settings.adapter, {**settings.marks})
     functions = Functions(
         code=plane.code,
         folder=unpacked,
@@ -88,7 +86,7 @@ async def serving(settings: Settings) -> AsyncIterator[Served]:
     port: int = where.getsockname()[1]
     front = Front(functions, lines, metrics, port=port, idle=settings.idle)
     proxy = Proxy(is_ours=lambda host: front.names.knows(host), port=port)
-    watcher = _Watcher(plane, Accounts(settings.control_plane), front, functions)
+    watcher = _Watcher(plane, Clients(settings.control_plane), front, functions)
     await watcher.look()
     tls = await listen(front, where, authority.context(lambda host: front.names.certified(host)))
     proxied = await proxy.listen(settings.proxy_port)
@@ -111,9 +109,9 @@ async def serving(settings: Settings) -> AsyncIterator[Served]:
 class _Watcher:
     """Reads again what is deployed when something has changed."""
 
-    def __init__(self, plane: ControlPlane, accounts: Accounts, front: Front, functions: Functions) -> None:
+    def __init__(self, plane: ControlPlane, clients: Clients, front: Front, functions: Functions) -> None:
         self._plane = plane
-        self._reader = Reader(accounts)
+        self._reader = Reader(clients)
         self._front = front
         self._functions = functions
         self._version = -1
