@@ -1,23 +1,16 @@
-"""What a REST API with a Lambda proxy integration does on either side of a function: from a request to its event, and
-from the function's metadata and payload to a response."""
+"""The API of `make cloud` without a server: requests as events, and answers of a function as responses."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from typing import Any
 
+from cloud.api.answer import streamed_head
+from cloud.api.event import Headers, proxy_event
+from infra.components.api import BINARY_TYPES
 from tests.lambda_function.runtime_api import Invocation
 
-Headers = Iterable[tuple[str, str]]
-
-BINARY = ("multipart/form-data", "application/octet-stream", "image/*", "audio/*")
-"""Types whose bodies the API sends in base64: its `binaryMediaTypes`."""
-_REMAPPED = "x-amzn-remapped-"
-_RENAMED = ("www-authenticate",)
-"""Response headers that a REST API renames (docs/aws.md#limits)."""
 CLIENT = "203.0.113.7"
 
 
@@ -34,21 +27,18 @@ def event(
     """A proxy event, payload format 1.0, of a request to a custom domain or to the API's own address, whose paths begin
     with the stage. `path` is percent-encoded, as it stays in an event."""
     sent = [("Host", host), ("X-Forwarded-For", CLIENT), ("X-Forwarded-Port", "443"), ("X-Forwarded-Proto", "https")]
-    given = [*headers, *sent]
-    kind = next((value for name, value in given if name.lower() == "content-type"), "")
-    binary = any(fnmatch(kind.partition(";")[0].strip().lower(), pattern) for pattern in BINARY)
-    several = _several(query)
-    return {
-        "resource": "/" if path == "/" else "/{proxy+}",
-        "path": path,
-        "httpMethod": method,
-        "headers": dict(given),
-        "multiValueHeaders": _several(given),
-        "queryStringParameters": {name: values[-1] for name, values in several.items()} or None,
-        "multiValueQueryStringParameters": several or None,
-        "pathParameters": None if path == "/" else {"proxy": path.lstrip("/")},
-        "stageVariables": None,
-        "requestContext": {
+    resource = "/" if path == "/" else "/{proxy+}"
+    return proxy_event(
+        method=method,
+        path=path,
+        headers=[*headers, *sent],
+        query=query,
+        body=body,
+        binary_types=BINARY_TYPES,
+        resource=resource,
+        parameters={} if path == "/" else {"proxy": path.lstrip("/")},
+        variables=None,
+        context={
             "accountId": "000000000000",
             "apiId": "a1b2c3",
             "domainName": host,
@@ -62,12 +52,10 @@ def event(
             "requestTime": "01/Oct/2026:00:00:00 +0000",
             "requestTimeEpoch": 1790812800000,
             "resourceId": "r",
-            "resourcePath": "/" if path == "/" else "/{proxy+}",
+            "resourcePath": resource,
             "stage": stage,
         },
-        "body": None if not body else (base64.b64encode(body) if binary else body).decode(),
-        "isBase64Encoded": binary and bool(body),
-    }
+    )
 
 
 @dataclass(frozen=True)
@@ -83,22 +71,16 @@ class Response:
 def response(invocation: Invocation) -> Response:
     """The whole response to an event, once it has ended."""
     body = invocation.payload()
-    metadata = invocation.metadata()
+    head = streamed_head(invocation.head)
     found: dict[str, tuple[str, ...]] = {}
-    for name, value in metadata["headers"].items():
+    for name, value in head.headers:
+        found[name] = (*found.get(name, ()), value)
+    for name, value in invocation.metadata()["headers"].items():
         if not isinstance(value, str):
             raise AssertionError(
                 f"{name}: {value!r}: a header of the metadata is one text, and several are no response"
             )
-        lower = name.lower()
-        found[_REMAPPED + lower if lower in _RENAMED else lower] = (value,)
-    if metadata.get("cookies"):
-        found["set-cookie"] = tuple(metadata["cookies"])
-    return Response(metadata["statusCode"], found, body)
-
-
-def _several(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name, value in pairs:
-        found.setdefault(name, []).append(value)
-    return found
+        # The API writes the length of a body by itself. What the function says must still be true.
+        if name.lower() == "content-length":
+            found["content-length"] = (value,)
+    return Response(head.status, found, body)

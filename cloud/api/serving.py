@@ -1,0 +1,66 @@
+"""HTTP on sockets of this process: uvicorn's protocol without its server, so that one process has many listeners."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
+_KEEP_ALIVE = 75
+"""Seconds that a connection may wait for its next request."""
+
+
+async def listen(application: Application, where: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+    """Serve an ASGI application on a bound socket.
+
+    An application that returns in the middle of a response breaks it off: the client does not take it for whole.
+    """
+    config = uvicorn.Config(
+        application,  # pyright: ignore[reportArgumentType]
+        interface="asgi3",
+        http=_Connection,
+        proxy_headers=False,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=_KEEP_ALIVE,
+    )
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(
+        lambda: _Connection(config, state, {}, loop), sock=where, ssl=tls, backlog=512, start_serving=True
+    )
+
+
+def bound(port: int = 0, host: str = "127.0.0.1") -> socket.socket:
+    """Return a socket that is bound to a port, 0 for any. Raises `OSError`."""
+    return socket.create_server((host, port), backlog=512)
+
+
+class _Connection(HttpToolsProtocol):
+    def data_received(self, data: bytes) -> None:
+        # Whoever sends small pieces and waits until each was acknowledged would wait up to 40 ms.
+        if sys.platform == "linux" and self.scheme == "http":
+            self.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        super().data_received(data)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "returned without completing response" not in record.getMessage()
+
+
+logging.getLogger("uvicorn.error").addFilter(_is_news)
