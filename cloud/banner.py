@@ -42,7 +42,7 @@ def _lines(addresses: Addresses, folder: Path, project: Path, domain: str, speed
     yield "In another terminal, paste these lines:"
     yield ""
     for name, value in exports(addresses, folder, domain).items():
-        yield f"export {name}={shlex.quote(value)}"
+        yield f"export {name}={_quoted(value)}"
     yield f"cd {shlex.quote(str(project))}"
     yield ""
     yield f"Then deploy as on AWS. The domain is {domain}:"
@@ -60,3 +60,8 @@ def _lines(addresses: Addresses, folder: Path, project: Path, domain: str, speed
     yield ""
     yield f"The cloud's certificates are in {folder / 'ca.pem'}. Its logs are in {folder / 'logs'}."
     yield "Ctrl-C ends everything, and nothing of it stays."
+
+
+def _quoted(value: str) -> str:
+    """`$PATH` is for the shell; everything else is as it is."""
+    return f'"{value}"' if "$" in value else shlex.quote(value)

@@ -27,8 +27,8 @@ PYTHONPATH={root} exec {python} -m cloud.pulumi_command "$@"
 
 
 def exports(addresses: Addresses, folder: Path, domain: str) -> Mapping[str, str]:
-    """Return the variables."""
-    own = {} if has_pulumi() else {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    """Return the variables. PATH has `$PATH` in it, for a shell."""
+    own = {} if has_pulumi() else {"PATH": f"{folder / 'bin'}{os.pathsep}$PATH"}
     return {**environment(addresses, folder), **_proxy(addresses, domain), **own}
 
 

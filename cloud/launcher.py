@@ -90,8 +90,8 @@ async def _demonstrate(
     Raises:
         DemoFailed: a step failed.
     """
-    given = {**os.environ, **exports(addresses, folder, arguments.domain)}
-    asked = run_steps(steps(arguments.domain), folder=project, environment=given, say=say)
+    given = {name: os.path.expandvars(value) for name, value in exports(addresses, folder, arguments.domain).items()}
+    asked = run_steps(steps(arguments.domain), folder=project, environment={**os.environ, **given}, say=say)
     taken = await processes.unless_ended(asked)
     say(f"\n{table(taken)}")
     if taken[-1].failed:
