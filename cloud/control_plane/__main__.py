@@ -24,7 +24,8 @@ def main() -> None:
     logging.basicConfig(
         filename=options.folder / "control_plane.log", format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    from cloud.control_plane.groups import Keeper  # it imports moto
+    from cloud.control_plane.alarms import Evaluator  # it imports moto
+    from cloud.control_plane.groups import Keeper
     from cloud.control_plane.installing import running
 
     clock = Clock(options.speed)
@@ -35,13 +36,15 @@ def main() -> None:
         first_load_balancer_port=options.load_balancer_ports,
         instances_by_themselves=options.instances_by_themselves,
     ) as server:
-        keeper = Keeper(clock)
+        keeper, evaluator = Keeper(clock), Evaluator(clock)
         keeper.start()
+        evaluator.start()
         (options.folder / "port").write_text(str(server.server_port))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print("ready", flush=True)
         sys.stdin.buffer.read()
         server.shutdown()
+        evaluator.close()
         keeper.close()
 
 

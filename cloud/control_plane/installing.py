@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from werkzeug.serving import BaseWSGIServer
 from werkzeug.wrappers import Request
 
-from cloud.control_plane import groups, inventory, machines, unknown, world
+from cloud.control_plane import alarms, groups, inventory, machines, unknown, world
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.data_plane import DataPlane
 from cloud.control_plane.lacking import account, api, balancing, functions, network, scaling
@@ -37,11 +37,13 @@ def running(
     world.make(zones)
     at_the_start = inventory.resources()
     data_plane = DataPlane()
+    data_plane.add("GET", "/cloud/load-balancers", lambda _: balancing.listed())
     data_plane.add("PUT", "/cloud/target-health", _report_targets)
     data_plane.add("GET", "/cloud/functions", lambda _: functions.listed())
     data_plane.add("GET", "/cloud/functions/<region>/<name>/code", lambda _, region, name: functions.code(region, name))
     data_plane.add("GET", "/cloud/resources", lambda _: inventory.since(at_the_start))
     groups.install(clock, data_plane)
+    alarms.install()
     server = serve(Application(data_plane), port)
     try:
         yield server
