@@ -31,6 +31,7 @@ def running(
     world.make(zones)
     at_the_start = inventory.resources()
     data_plane.add("GET", "/cloud/resources", lambda _: inventory.since(at_the_start))
+    data_plane.add("GET", "/cloud/load-balancers", lambda _: balancing.listed())
     data_plane.add("PUT", "/cloud/target-health", _report_targets)
     data_plane.add("GET", "/cloud/functions", lambda _: functions.listed())
     data_plane.add("GET", "/cloud/functions/<region>/<name>/code", lambda _, region, name: functions.code(region, name))

@@ -17,6 +17,7 @@ from cloud.control_plane.alarms.queries import Answers, of_alarm
 from cloud.control_plane.alarms.series import series_of
 from cloud.control_plane.alarms.states import MORE, Judged, Rule, judge
 from cloud.control_plane.alarms.telling import tell
+from cloud.control_plane.alarms.tracking import MADE
 from cloud.control_plane.changes import CHANGES, WORLD
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.groups import metrics
@@ -145,7 +146,7 @@ def _wanted() -> list[tuple[str, int | None]]:
 
 def _is_orphan(alarm: Any) -> bool:
     """Whether AWS made it for a policy that is gone with its group."""
-    return alarm.name.startswith("TargetTracking-") and all(find(arn) is None for arn in alarm.alarm_actions)
+    return alarm.name.startswith(MADE) and all(find(arn) is None for arn in alarm.alarm_actions)
 
 
 def _data(alarm: Any, judged: Judged, now: float) -> str:
