@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -180,13 +180,16 @@ class World:
         """Wait until EC2 says this of an instance."""
         self.wait_until(lambda: self.instances()[instance]["state"] == state, what=f"{instance} is {state}")
 
+    @contextlib.contextmanager
     def ask(
         self, instance: str, path: str, *, method: str = "GET", body: bytes | None = None, timeout: float = 60
-    ) -> http.client.HTTPResponse:
-        """Return the answer of a replica, as soon as it has its headers."""
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Give the answer of a replica, as soon as it has its headers."""
         connection = http.client.HTTPConnection(self.instances()[instance]["address"], REPLICA_PORT, timeout=timeout)
-        connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
-        return connection.getresponse()
+        with contextlib.closing(connection):
+            connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            with connection.getresponse() as answer:
+                yield answer
 
     def get(self, instance: str, path: str) -> bytes:
         with self.ask(instance, path) as answer:
