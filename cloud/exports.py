@@ -11,12 +11,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import certifi
+
 from cloud.addresses import HTTPS_PORTS, REGION, Addresses
 from cloud.project import ROOT
 
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIACLOUD", "AWS_SECRET_ACCESS_KEY": "nothing-is-secret-here"}
 CERTIFICATES = "certificates.pem"
 """In the cloud's folder: who is trusted, the cloud's own authority among them."""
+_TRUST = ("SSL_CERT_FILE", "CURL_CA_BUNDLE")
+"""OpenSSL's variable, and curl's, which has precedence for curl."""
 _PASSPHRASE = "cloud"  # noqa: S105 - the state that it encrypts ends with the cloud
 
 _PULUMI = """\
@@ -29,7 +33,15 @@ PYTHONPATH={root} exec {python} -m cloud.pulumi_command "$@"
 def exports(addresses: Addresses, folder: Path, domain: str) -> Mapping[str, str]:
     """Return the variables. PATH has `$PATH` in it, for a shell."""
     own = {} if has_pulumi() else {"PATH": f"{folder / 'bin'}{os.pathsep}$PATH"}
-    return {**environment(addresses, folder), **_proxy(addresses, domain), **own}
+    trusted = dict.fromkeys(_TRUST, str((folder / CERTIFICATES).absolute()))
+    return {**environment(addresses, folder), **trusted, **_proxy(addresses, domain), **own}
+
+
+def write_certificates(folder: Path, own: str) -> None:
+    """Write whom programs trust here: the authorities that they trust already, and the cloud's own, in PEM."""
+    files = [os.environ[name] for name in _TRUST if os.environ.get(name)]
+    already = [Path(file) for file in files if Path(file).is_file()] or [Path(certifi.where())]
+    (folder / CERTIFICATES).write_text(already[0].read_text() + own)
 
 
 def has_pulumi() -> bool:
@@ -45,14 +57,13 @@ def write_pulumi(folder: Path) -> None:
 
 
 def environment(addresses: Addresses, folder: Path) -> Mapping[str, str]:
-    """Return the variables by which pulumi, its providers, boto3, curl and the SDKs of models use this cloud."""
+    """Return the variables by which pulumi, its providers and boto3 use this cloud."""
     return {
         "AWS_ENDPOINT_URL": addresses.endpoint,
         "AWS_REGION": REGION,
         **_CREDENTIALS,
         "PULUMI_BACKEND_URL": (folder / "pulumi").absolute().as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
-        "SSL_CERT_FILE": str((folder / CERTIFICATES).absolute()),
     }
 
 

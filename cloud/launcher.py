@@ -10,14 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-import certifi
-
 from cloud.addresses import Addresses, chosen_addresses
 from cloud.arguments import Arguments
 from cloud.banner import banner
 from cloud.demo.running import run_steps, table
 from cloud.demo.steps import steps
-from cloud.exports import CERTIFICATES, environment, exports, has_pulumi, write_pulumi
+from cloud.exports import CERTIFICATES, environment, exports, has_pulumi, write_certificates, write_pulumi
 from cloud.leftovers import MARK, end_leftovers
 from cloud.project import ROOT, make_project
 from local.serving import Processes
@@ -104,7 +102,6 @@ async def start_parts(
     """Start the parts of a cloud, and wait until all of them can be used."""
     given = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     own = {**given, **environment(addresses, folder), MARK: str(folder), "PYTHONUNBUFFERED": "1", "NO_PROXY": "*"}
-    del own["SSL_CERT_FILE"]  # it is written when the API has made its authority
     plane = ("--control-plane", addresses.endpoint)
     await _start(
         processes,
@@ -127,14 +124,9 @@ async def start_parts(
         "machines": ("cloud.machines", *plane, "--folder", str(folder / "machines")),
     }
     await asyncio.gather(*(_start(processes, name, words, own) for name, words in parts.items()))
-    _trust(folder)
-
-
-def _trust(folder: Path) -> None:
-    """Write whom programs trust here: the usual authorities, and the cloud's own."""
-    own = (folder / "api" / "ca.pem").read_text()
-    (folder / "ca.pem").write_text(own)
-    (folder / CERTIFICATES).write_text(Path(certifi.where()).read_text() + own)
+    authority = (folder / "api" / "ca.pem").read_text()
+    (folder / "ca.pem").write_text(authority)
+    write_certificates(folder, authority)
 
 
 async def _start(processes: Processes, name: str, module: Sequence[str], environment: Mapping[str, str]) -> None:

@@ -30,7 +30,7 @@ class StackSettings:
         return self._selected.read_text() if self._selected.exists() else None
 
     def chosen(self, name: str | None) -> str:
-        """Return `name` or the selected stack.
+        """Return `name`, which can be `organization/project/stack`, or the selected stack.
 
         Raises:
             StackProblem: there is no such stack, or none is selected.
@@ -38,6 +38,7 @@ class StackSettings:
         chosen = name or self.selected
         if chosen is None:
             raise StackProblem("no stack is selected: run `pulumi stack select NAME`, or add --stack NAME")
+        chosen = chosen.rpartition("/")[2]
         if chosen not in self.names:
             raise StackProblem(f"no stack named {chosen!r} found: run `pulumi stack init {chosen}`")
         return chosen
