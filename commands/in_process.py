@@ -69,15 +69,17 @@ def run(
     organization: str = "organization",
     preview: bool = False,
     at_once: int = 1,
+    hear: Callable[[str], None] | None = None,
 ) -> Run:
     """Run `program` to its end and say what it did; it never raises what the program raised.
 
     `secret_keys`: which keys of `config` are secret, spelled as in `config`. `preview`: outputs that only a
     deployment finds out are unknown, so code that waits for them in `apply` does not run. `at_once`: registrations
-    that are answered at the same time, where the answers take long and their order does not matter.
+    that are answered at the same time, where the answers take long and their order does not matter. `hear`: gets what
+    the program logs, when it does.
     """
     monitor = ProgramMonitor(answers, project, stack)
-    engine = SilentEngine()
+    engine = SilentEngine(hear)
     raised: list[tuple[str, str]] = []
 
     def in_context() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -175,15 +175,18 @@ class _AsFromEngine(grpc.RpcError):
 
 
 class SilentEngine:
-    """Takes the program's log, but for debugging of the SDK itself; nothing is printed."""
+    """Takes the program's log, but for debugging of the SDK itself; nothing is printed. `hear`: gets each message."""
 
-    def __init__(self) -> None:
+    def __init__(self, hear: Callable[[str], None] | None = None) -> None:
+        self._hear = hear
         self.messages: list[tuple[str, str]] = []
         """(severity, message), severity being `info`, `warning` or `error`."""
 
     def Log(self, request: engine_pb2.LogRequest) -> empty_pb2.Empty:
         if request.severity != engine_pb2.LogSeverity.DEBUG:
             self.messages.append((engine_pb2.LogSeverity.Name(request.severity).lower(), request.message))
+            if self._hear is not None:
+                self._hear(request.message)
         return empty_pb2.Empty()
 
 

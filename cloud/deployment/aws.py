@@ -85,7 +85,8 @@ class Aws:
         _refuse(planned.refusals)
         names = [name for name in (*block.attributes, *block.blocks) if _differs(block, name, state, planned)]
         both = {**there.inputs, **inputs}
-        changed = {name: property_of(type, block, name, both) or camel(name) for name in names}
+        files = {hashed: name for name, (_, hashed) in _FILES.items() if isinstance(both.get(name), FileValue)}
+        changed = {name: files.get(name) or property_of(type, block, name, both) or camel(name) for name in names}
         replaced = {path.partition(".")[0] for path in planned.replacing}
         replacing = tuple(sorted(property for name, property in changed.items() if name in replaced))
         if before != after:

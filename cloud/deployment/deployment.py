@@ -22,9 +22,9 @@ from cloud.deployment.state import State
 from cloud.deployment.steps import Steps
 from cloud.deployment.terraform import finding
 from cloud.deployment.terraform.client import ONLINE, provider
-from commands.in_process import run
+from commands.in_process import Program, run
 from commands.program_monitor import STACK_REFERENCE, Call, Refused, Registration
-from commands.property_values import Properties, SecretValue, holds, without_secrets_marked
+from commands.property_values import Properties, SecretValue, UnknownValue, holds, without_secrets_marked
 from infra.program import Means, deploy
 
 AT_ONCE = 8
@@ -32,6 +32,10 @@ AT_ONCE = 8
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_EC2_METADATA_DISABLED": "true"}
 
 Say = Callable[[str], None]
+
+
+def _program() -> None:
+    pulumi.run(lambda: deploy(Means()))
 
 
 class DeploymentFailed(Exception):
@@ -43,10 +47,12 @@ class DeploymentFailed(Exception):
 
 
 class Deployment:
-    """The stacks of a folder. `environment`: of the program and the provider, AWS_ENDPOINT_URL among it."""
+    """The stacks of a folder. `environment`: of the program and the provider, with AWS_ENDPOINT_URL. `program`: what
+    is deployed."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], program: Program = _program) -> None:
         self._folder = folder
+        self._program = program
         self._environment = {**_CREDENTIALS, **environment}
 
     def up(
@@ -66,17 +72,17 @@ class Deployment:
         hidden = dict(secrets or {})
         with self._held(stack) as state, self._steps(state, on_event, config) as (steps, packages):
             done = run(
-                lambda: pulumi.run(lambda: deploy(Means())),
+                self._program,
                 _Answers(steps, packages, self),
                 stack=stack,
                 config={**config, **hidden},
                 secret_keys=frozenset(hidden),
                 at_once=AT_ONCE,
+                hear=on_event,
             )
-            for _, message in done.messages:
-                on_event(message)
             errors = done.errors or tuple(steps.finish())
-            state.export(done.exports)
+            if done.exports or not done.errors:
+                state.export({name: value for name, value in done.exports.items() if not holds(value, UnknownValue)})
         if errors:
             raise DeploymentFailed(tuple(dict.fromkeys(errors)))
         return _open(done.exports)

@@ -18,6 +18,8 @@ Way = Literal["pulumi", "pulumi with our plugins", "in process", "none"]
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"aws": "pulumi_aws", "random": "pulumi_random"}
 
+_OURS = "cloud.deployment.plugin"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -49,13 +51,14 @@ def write_plugins(folder: Path) -> None:
     for name in PACKAGES:
         path = folder / f"pulumi-resource-{name}"
         python, root = shlex.quote(sys.executable), shlex.quote(str(ROOT))
-        path.write_text(f"#!/bin/sh\nPYTHONPATH={root} exec {python} -m cloud.deployment.plugin {name}\n")
+        path.write_text(f"#!/bin/sh\nPYTHONPATH={root} exec {python} -m {_OURS} {name}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
 def _has_plugin(name: str) -> bool:
-    """As `pulumi` looks: on PATH, then in its home, in the version that the SDK asks for."""
-    if shutil.which(f"pulumi-resource-{name}"):
+    """As `pulumi` looks: on PATH, then in its home, in the version that the SDK asks for. Ours are not meant."""
+    on_path = shutil.which(f"pulumi-resource-{name}")
+    if on_path and _OURS.encode() not in Path(on_path).read_bytes()[:1000]:
         return True
     home = Path(os.environ.get("PULUMI_HOME", Path.home() / ".pulumi"))
     return (home / "plugins" / f"resource-{name}-v{version(PACKAGES[name])}").is_dir()

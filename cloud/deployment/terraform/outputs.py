@@ -41,7 +41,7 @@ def outputs(type: str, block: Block, state: Mapping[str, Any]) -> dict[str, Any]
 
 def results(token: str, block: Block, state: Mapping[str, Any]) -> dict[str, Any]:
     """What a function returns, `aws:ec2/getSubnets:getSubnets`."""
-    return _object(token, "", block, state, _of_function(token))
+    return _object(token, "", block, state, function_outputs(token))
 
 
 @functools.cache
@@ -51,7 +51,7 @@ def resource_outputs(type: str) -> Mapping[str, Any]:
 
 
 @functools.cache
-def _of_function(token: str) -> Mapping[str, Any]:
+def function_outputs(token: str) -> Mapping[str, Any]:
     kind = token.rpartition(":")[2]
     _member(token, function := _python_name(kind))
     module = sys.modules[".".join(filter(None, ("pulumi_aws", _module(token), function)))]
