@@ -24,28 +24,20 @@ def main() -> None:
     logging.basicConfig(
         filename=options.folder / "control_plane.log", format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    from cloud.control_plane.alarms import Evaluator  # it imports moto
-    from cloud.control_plane.groups import Keeper
-    from cloud.control_plane.installing import running
+    from cloud.control_plane.installing import running  # it imports moto
 
-    clock = Clock(options.speed)
     with running(
         port=options.port,
-        clock=clock,
+        clock=Clock(options.speed),
         zones=options.zone or ["models.localhost"],
         first_load_balancer_port=options.load_balancer_ports,
         instances_by_themselves=options.instances_by_themselves,
     ) as server:
-        keeper, evaluator = Keeper(clock), Evaluator(clock)
-        keeper.start()
-        evaluator.start()
         (options.folder / "port").write_text(str(server.server_port))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print("ready", flush=True)
         sys.stdin.buffer.read()
         server.shutdown()
-        evaluator.close()
-        keeper.close()
 
 
 def _options() -> argparse.Namespace:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 from cloud.control_plane import alarms, groups, inventory, machines, unknown, world
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.data_plane import DataPlane
-from cloud.control_plane.lacking import account, api, balancing, functions, network, scaling
+from cloud.control_plane.lacking import account, api, balancing, functions, logs, network, scaling
 from cloud.control_plane.server import Application, serve
 
 
@@ -24,31 +24,47 @@ def running(
     zones: Sequence[str],
     first_load_balancer_port: int,
     instances_by_themselves: bool = False,
+    stands_still: bool = False,
 ) -> Iterator[BaseWSGIServer]:
-    """The control plane in this process, with a server that listens on `port` (0: any) and is not served yet."""
-    unknown.install()
-    account.install()
-    api.install()
-    balancing.install(clock, first_load_balancer_port)
-    functions.install()
-    network.install()
-    scaling.install()
-    machines.install(by_themselves=instances_by_themselves)
+    """The control plane in this process, with a server that listens on `port` (0: any) and is not served yet.
+
+    `stands_still`: groups and alarms do not move on by themselves, because a test moves them.
+    """
+    data_plane = DataPlane()
+    _patch_moto(clock, data_plane, first_load_balancer_port, instances_by_themselves=instances_by_themselves)
     world.make(zones)
     at_the_start = inventory.resources()
-    data_plane = DataPlane()
+    data_plane.add("GET", "/cloud/resources", lambda _: inventory.since(at_the_start))
     data_plane.add("GET", "/cloud/load-balancers", lambda _: balancing.listed())
     data_plane.add("PUT", "/cloud/target-health", _report_targets)
     data_plane.add("GET", "/cloud/functions", lambda _: functions.listed())
     data_plane.add("GET", "/cloud/functions/<region>/<name>/code", lambda _, region, name: functions.code(region, name))
-    data_plane.add("GET", "/cloud/resources", lambda _: inventory.since(at_the_start))
-    groups.install(clock, data_plane)
-    alarms.install()
     server = serve(Application(data_plane), port)
-    try:
-        yield server
-    finally:
-        server.server_close()
+    with contextlib.closing(groups.Keeper(clock)) as keeper, contextlib.closing(alarms.Evaluator(clock)) as evaluator:
+        if not stands_still:
+            keeper.start()
+            evaluator.start()
+        try:
+            yield server
+        finally:
+            server.server_close()
+
+
+def _patch_moto(
+    clock: Clock, data_plane: DataPlane, first_load_balancer_port: int, *, instances_by_themselves: bool
+) -> None:
+    """In this order: groups stand in place of moto's before anything patches them."""
+    unknown.install()
+    groups.install(clock, data_plane)
+    machines.install(by_themselves=instances_by_themselves)
+    account.install()
+    api.install()
+    balancing.install(clock, first_load_balancer_port)
+    functions.install()
+    logs.install()
+    network.install()
+    scaling.install()
+    alarms.install()
 
 
 def _report_targets(request: Request) -> None:

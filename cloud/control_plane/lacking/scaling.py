@@ -18,11 +18,8 @@ def install() -> None:
     @instead(FakeScalingPolicy, "__init__")
     def policy(init: Any, self: Any, *arguments: Any, **named: Any) -> None:
         """moto shows every policy as predictive and as switched off, and the provider would change both each time."""
-        init(
-            self,
-            *arguments,
-            **{**named, "predictive_scaling_configuration": named["predictive_scaling_configuration"] or None},
-        )
+        predictive = named.pop("predictive_scaling_configuration") or None
+        init(self, *arguments, predictive_scaling_configuration=predictive, **named)
         self.enabled = True
 
     @instead(AutoScalingResponse, "put_scaling_policy")
