@@ -15,7 +15,7 @@ from cloud.arguments import Arguments
 from cloud.banner import banner
 from cloud.demo.running import run_steps, table
 from cloud.demo.steps import steps
-from cloud.exports import CERTIFICATES, environment, exports, has_pulumi, write_certificates, write_pulumi
+from cloud.exports import environment, exports, has_pulumi, write_certificates, write_pulumi
 from cloud.leftovers import MARK, end_leftovers
 from cloud.project import ROOT, make_project
 from local.serving import Processes

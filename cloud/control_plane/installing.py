@@ -24,8 +24,12 @@ def running(
     zones: Sequence[str],
     first_load_balancer_port: int,
     by_themselves: bool = False,
+    stands_still: bool = False,
 ) -> Iterator[BaseWSGIServer]:
-    """The control plane in this process, with a server that listens on `port` (0: any) and is not served yet."""
+    """The control plane in this process, with a server that listens on `port` (0: any) and is not served yet.
+
+    `stands_still`: groups and alarms do not move on by themselves, because a test moves them.
+    """
     data_plane = DataPlane()
     _patch_moto(clock, data_plane, first_load_balancer_port, by_themselves=by_themselves)
     world.make(zones)
@@ -37,8 +41,9 @@ def running(
     data_plane.add("GET", "/cloud/functions/<region>/<name>/code", lambda _, region, name: functions.code(region, name))
     server = serve(Application(data_plane), port)
     with contextlib.closing(groups.Keeper(clock)) as keeper, contextlib.closing(alarms.Evaluator(clock)) as evaluator:
-        keeper.start()
-        evaluator.start()
+        if not stands_still:
+            keeper.start()
+            evaluator.start()
         try:
             yield server
         finally:

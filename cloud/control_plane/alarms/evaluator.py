@@ -49,7 +49,8 @@ class Evaluator:
     def close(self) -> None:
         """End, and wait for it."""
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def tick(self, now: float | None = None) -> None:
         """Evaluate, if a minute has ended since the last time. `now`: seconds since 1970."""

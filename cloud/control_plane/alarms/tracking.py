@@ -75,7 +75,8 @@ def alarms_of(policy: Any) -> list[Mapping[str, str]]:
 
 def configured(policy: Any) -> Mapping[str, Any]:
     """Return a policy's `TargetTrackingConfiguration`."""
-    return vars(policy.target_tracking_configuration)
+    members: Mapping[str, Any] = vars(policy.target_tracking_configuration)
+    return members
 
 
 def _metric(policy: Any, configuration: Mapping[str, Any]) -> _Metric:
