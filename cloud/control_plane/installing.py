@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from werkzeug.serving import BaseWSGIServer
 from werkzeug.wrappers import Request
 
-from cloud.control_plane import inventory, machines, unknown, world
+from cloud.control_plane import alarms, groups, inventory, machines, unknown, world
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.data_plane import DataPlane
-from cloud.control_plane.lacking import account, api, balancing, functions, network
+from cloud.control_plane.lacking import account, api, balancing, functions, logs, network, scaling
 from cloud.control_plane.server import Application, serve
 
 
@@ -26,25 +26,39 @@ def running(
     instances_by_themselves: bool = False,
 ) -> Iterator[BaseWSGIServer]:
     """The control plane in this process, with a server that listens on `port` (0: any) and is not served yet."""
+    data_plane = DataPlane()
+    _patch_moto(clock, data_plane, first_load_balancer_port, instances_by_themselves=instances_by_themselves)
+    world.make(zones)
+    at_the_start = inventory.resources()
+    data_plane.add("GET", "/cloud/resources", lambda _: inventory.since(at_the_start))
+    data_plane.add("PUT", "/cloud/target-health", _report_targets)
+    data_plane.add("GET", "/cloud/functions", lambda _: functions.listed())
+    data_plane.add("GET", "/cloud/functions/<region>/<name>/code", lambda _, region, name: functions.code(region, name))
+    server = serve(Application(data_plane), port)
+    with contextlib.closing(groups.Keeper(clock)) as keeper, contextlib.closing(alarms.Evaluator(clock)) as evaluator:
+        keeper.start()
+        evaluator.start()
+        try:
+            yield server
+        finally:
+            server.server_close()
+
+
+def _patch_moto(
+    clock: Clock, data_plane: DataPlane, first_load_balancer_port: int, *, instances_by_themselves: bool
+) -> None:
+    """In this order: groups stand in place of moto's before anything patches them."""
     unknown.install()
+    groups.install(clock, data_plane)
+    machines.install(by_themselves=instances_by_themselves)
     account.install()
     api.install()
     balancing.install(clock, first_load_balancer_port)
     functions.install()
+    logs.install()
     network.install()
-    machines.install(by_themselves=instances_by_themselves)
-    world.make(zones)
-    at_the_start = inventory.resources()
-    data_plane = DataPlane()
-    data_plane.add("PUT", "/cloud/target-health", _report_targets)
-    data_plane.add("GET", "/cloud/functions", lambda _: functions.listed())
-    data_plane.add("GET", "/cloud/functions/<region>/<name>/code", lambda _, region, name: functions.code(region, name))
-    data_plane.add("GET", "/cloud/resources", lambda _: inventory.since(at_the_start))
-    server = serve(Application(data_plane), port)
-    try:
-        yield server
-    finally:
-        server.server_close()
+    scaling.install()
+    alarms.install()
 
 
 def _report_targets(request: Request) -> None:

@@ -65,6 +65,11 @@ def _everybodys(one: Resource) -> bool:
     return one.id in known
 
 
+def _living(endpoints: Mapping[str, Any]) -> list[str]:
+    """moto keeps those that were deleted."""
+    return [id for id, endpoint in endpoints.items() if endpoint.state not in ("deleted", "deleting")]
+
+
 def _rules(backend: Any) -> Iterator[str]:
     for balancer in backend.load_balancers.values():
         for listener in balancer.listeners.values():
@@ -116,7 +121,7 @@ KINDS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "aws_subnet": (ec2_backends, lambda one: [id for zone in one.subnets.values() for id in zone]),
     "aws_ebs_volume": (ec2_backends, lambda one: list(one.volumes)),
     "aws_vpc": (ec2_backends, lambda one: list(one.vpcs)),
-    "aws_vpc_endpoint": (ec2_backends, lambda one: list(one.vpc_end_points)),
+    "aws_vpc_endpoint": (ec2_backends, lambda one: _living(one.vpc_end_points)),
     "aws_lb": (elbv2_backends, lambda one: list(one.load_balancers)),
     "aws_lb_listener_rule": (elbv2_backends, _rules),
     "aws_lb_target_group": (elbv2_backends, lambda one: list(one.target_groups)),

@@ -31,8 +31,11 @@ def install(clock: Clock, first_port: int) -> None:
 
     @instead(FakeLoadBalancer, "__init__")
     def balancer(init: Any, self: Any, **named: Any) -> None:
-        """moto's name resolves nowhere. Whoever calls a load balancer pastes its name into a URL."""
-        init(self, **{**named, "dns_name": f"127.0.0.1:{next(ports)}"})
+        """moto's name resolves nowhere. Whoever calls a load balancer pastes its name into a URL.
+
+        It is active at once, for HashiCorp's provider waits half a minute before it looks a second time.
+        """
+        init(self, **{**named, "dns_name": f"127.0.0.1:{next(ports)}", "state": "active"})
 
     @instead(FakeTargetGroup, "__init__")
     def group(init: Any, self: Any, *arguments: Any, **named: Any) -> None:

@@ -1,0 +1,11 @@
+"""CloudWatch's side of scaling: metrics out of log lines, alarms on a clock, and what they set off.
+
+moto keeps metrics and alarms and does nothing with them. `install` makes CloudWatch read the embedded metric format,
+answer GetMetricData with percentiles and metric math, and give target tracking policies their alarms. `Evaluator`
+evaluates alarms and publishes the metrics of Auto Scaling groups, each of AWS's minutes.
+"""
+
+from cloud.control_plane.alarms.evaluator import Evaluator
+from cloud.control_plane.alarms.installing import install
+
+__all__ = ["Evaluator", "install"]

@@ -1,0 +1,28 @@
+"""Putting the groups that live in place of moto's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.autoscaling import urls
+from moto.autoscaling.models import autoscaling_backends
+
+from cloud.control_plane.clock import Clock
+from cloud.control_plane.data_plane import DataPlane
+from cloud.control_plane.groups import capacity
+from cloud.control_plane.groups.backend import LivingGroups
+from cloud.control_plane.groups.responses import LivingGroupsResponse
+
+
+def install(clock: Clock, data_plane: DataPlane | None = None) -> None:
+    """Let moto's Auto Scaling be this one, before anything has called it. `Keeper` moves the groups on.
+
+    data_plane: gets the routes `GET` and `PUT /cloud/capacity`.
+    """
+    LivingGroups.clock = clock
+    backends: Any = autoscaling_backends
+    backends.backend = LivingGroups
+    urls.url_paths["{0}/$"] = LivingGroupsResponse.dispatch
+    if data_plane is not None:
+        data_plane.add("GET", "/cloud/capacity", lambda request: {"missing": capacity.listed()})
+        data_plane.add("PUT", "/cloud/capacity", capacity.put)
