@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -40,14 +41,13 @@ class Adapter:
         self._port = port
 
     async def run(self) -> None:
-        """Answer events, one after the other, until this is cancelled."""
+        """Answer events, one after the other, until the Runtime API closes."""
         await self._ready()
         timeouts = aiohttp.ClientTimeout(total=None)
         async with aiohttp.ClientSession(
             timeout=timeouts, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
         ) as web:
-            while True:
-                invocation = await self._runtime.next()
+            while (invocation := await self._runtime.next()) is not None:
                 try:
                     await self._answer(web, invocation)
                 except (aiohttp.ClientError, OSError) as error:
@@ -124,11 +124,11 @@ def _headers(event: Mapping[str, Any], invocation: Invocation) -> CIMultiDict[st
     return headers
 
 
-def _body(event: Mapping[str, Any]) -> bytes | None:
+def _body(event: Mapping[str, Any]) -> io.BytesIO | None:
     body = event["body"]
     if body is None:
         return None
-    return base64.b64decode(body) if event["isBase64Encoded"] else body.encode()
+    return io.BytesIO(base64.b64decode(body) if event["isBase64Encoded"] else body.encode())
 
 
 def _metadata(response: aiohttp.ClientResponse) -> bytes:

@@ -10,8 +10,10 @@ from urllib.parse import parse_qsl
 
 Headers = Iterable[tuple[str, str]]
 
-DROPPED = frozenset(("connection", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"))
-"""Request headers that end at the API (api-gateway-known-issues.html)."""
+DROPPED = frozenset(
+    ("connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding")
+)
+"""Request headers that end at the API (api-gateway-known-issues.html). A body in an event says its length itself."""
 
 
 def proxy_event(

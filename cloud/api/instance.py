@@ -96,7 +96,9 @@ class Instance:
             environment = self._environment(port)
             await self._run([str(self._task_root / self._function["handler"])], environment, self._task_root)
             if self._around.adapter is None:
-                self._tasks.append(asyncio.create_task(Adapter(self._runtime, port).run()))
+                beside = asyncio.create_task(Adapter(self._runtime, port).run())
+                beside.add_done_callback(self._adapter_ended)
+                self._tasks.append(beside)
             else:
                 await self._run([self._around.adapter], environment, Path("/"))
         except OSError as problem:
@@ -179,6 +181,10 @@ class Instance:
                 f"RequestId: {'' if self._current is None else self._current.id} Error: Runtime exited with error"
             )
             self._failed(f"{Path(name).name} ended with status {ended.result()}")
+
+    def _adapter_ended(self, ended: asyncio.Task[None]) -> None:
+        if not self._ending and not ended.cancelled():
+            self._failed(f"the stand-in for the web adapter failed: {ended.exception()!r}")
 
     def _failed(self, reason: str) -> None:
         invocation = self._current

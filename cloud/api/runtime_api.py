@@ -104,7 +104,7 @@ class RuntimeApi:
         self.user_agent = ""
         """How the instance's runtime client calls itself."""
         self.closing = asyncio.Event()
-        self._events: asyncio.Queue[Invocation] = asyncio.Queue()
+        self._events: asyncio.Queue[Invocation | None] = asyncio.Queue()
         self._running: dict[str, Invocation] = {}
         self._server: asyncio.Server | None = None
         self.address = ""
@@ -116,6 +116,7 @@ class RuntimeApi:
 
     async def close(self) -> None:
         self.closing.set()
+        self._events.put_nowait(None)
         if self._server is not None:
             self._server.close()
         for invocation in list(self._running.values()):
@@ -125,12 +126,13 @@ class RuntimeApi:
         """Give the instance an event. It gets it when it asks for the next one."""
         self._events.put_nowait(invocation)
 
-    async def next(self) -> Invocation:
-        """Wait for the next event."""
+    async def next(self) -> Invocation | None:
+        """Wait for the next event; `None`: this closes."""
         self.waiting.set()
         self._idle()
         invocation = await self._events.get()
-        self._running[invocation.id] = invocation
+        if invocation is not None:
+            self._running[invocation.id] = invocation
         return invocation
 
     def done(self, invocation: Invocation) -> None:
@@ -142,7 +144,7 @@ class RuntimeApi:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if scope["method"] == "GET" and path == _NEXT:
             self.user_agent = headers.get("user-agent", "")
-            await self._give_next(receive, send)
+            await self._give_next(send)
         elif scope["method"] == "GET" and path == "/2020-01-01/extension/event/next":
             await self.closing.wait()
             await _answer(send, 200, {"eventType": "SHUTDOWN", "shutdownReason": "spindown", "deadlineMs": 0})
@@ -159,8 +161,11 @@ class RuntimeApi:
             await _drain(receive)
             await _answer(send, 202 if path == "/2018-06-01/runtime/init/error" else 404, {})
 
-    async def _give_next(self, receive: Receive, send: Send) -> None:
+    async def _give_next(self, send: Send) -> None:
         invocation = await self.next()
+        if invocation is None:
+            await _answer(send, 500, {"errorMessage": "the instance ends", "errorType": "InvalidStateTransition"})
+            return
         headers = {
             "lambda-runtime-aws-request-id": invocation.id,
             "lambda-runtime-deadline-ms": str(int(invocation.deadline * 1000)),
