@@ -31,19 +31,20 @@ def steps(domain: str) -> Sequence[Step]:
             answered=_resources,
         ),
         Step(
-            title="deploy a service of TGI",
-            command=_up(TGI, "examples/llama-2/serve.dstack.yml", "gpu 24GB"),
+            title="deploy two services at once: TGI and vLLM",
+            command=_at_once(
+                _up(TGI, "examples/llama-2/serve.dstack.yml", "gpu 24GB"), _up(VLLM, "examples/vllm/serve.dstack.yml")
+            ),
             answered=_resources,
         ),
-        Step(title="its own curl command", command=_curl(TGI), answered=_any_text),
-        Step(title="OpenAI's SDK, streamed", command=f"{sdk} {TGI}", answered=_any_text),
-        Step(
-            title="deploy a service of vLLM",
-            command=_up(VLLM, "examples/vllm/serve.dstack.yml"),
-            answered=_resources,
+        *(
+            step
+            for stack in (TGI, VLLM)
+            for step in (
+                Step(title=f"{stack}: its own curl command", command=_curl(stack), answered=_any_text),
+                Step(title=f"{stack}: OpenAI's SDK, streamed", command=f"{sdk} {stack}", answered=_any_text),
+            )
         ),
-        Step(title="its own curl command", command=_curl(VLLM), answered=_any_text),
-        Step(title="OpenAI's SDK, streamed", command=f"{sdk} {VLLM}", answered=_any_text),
         Step(title="make status", command="make --no-print-directory status", answered=_last_line),
         Step(
             title="make smoke",
@@ -69,6 +70,12 @@ def _up(stack: str, configuration: str, *settings: str) -> str:
         f"pulumi up --yes --skip-preview --stack {stack}",
     ]
     return " && ".join(lines)
+
+
+def _at_once(*commands: str) -> str:
+    """All of them are over before it ends, with the status of the first that failed."""
+    begun = " ".join(f"{{ {command}; }} & begun+=($!);" for command in commands)
+    return f'begun=(); {begun} for one in "${{begun[@]}}"; do wait "$one" || exit $?; done'
 
 
 def _curl(stack: str) -> str:
