@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from cloud.deployment.package import Difference, Existing, Made, PartlyMade
 from cloud.deployment.terraform.client import Applied, Planned, Provider, Refusal
 from cloud.deployment.terraform.outputs import outputs, results
 from cloud.deployment.terraform.translation import camel, configuration, property_of, terraform_type
-from cloud.deployment.terraform.values import Block
+from cloud.deployment.terraform.values import Block, is_list
 from commands.program_monitor import Refused
 from commands.property_values import FileValue, SecretValue, without_secrets_marked
 
@@ -42,7 +42,7 @@ class Turn:
         self._settings: tuple[str, Mapping[str, str]] | None = None
 
     @contextmanager
-    def taken(self, region: str, tags: Mapping[str, str]) -> Iterator[Provider]:
+    def taken(self, region: str, tags: Mapping[str, str]) -> Generator[Provider]:
         """The provider with these settings, for the time of the block."""
         with self._free:
             self._free.wait_for(lambda: self._users == 0 or self._settings == (region, tags))
@@ -160,7 +160,7 @@ class Aws:
         return str(properties.get("region") or self._region)
 
     @contextmanager
-    def _asked(self, type: str, inputs: Mapping[str, Any]) -> Iterator[tuple[Provider, Block]]:
+    def _asked(self, type: str, inputs: Mapping[str, Any]) -> Generator[tuple[Provider, Block]]:
         """The provider of the resource's region, and the type's schema."""
         with self._turn.taken(self._region_of(inputs), self._tags) as provider:
             try:
@@ -221,10 +221,11 @@ def _kept(there: Existing) -> tuple[dict[str, Any], bytes]:
 
 
 def _differs(block: Block, name: str, state: Mapping[str, Any], planned: Planned) -> bool:
-    before, after = state.get(name), (planned.state or {}).get(name)
+    will_be: Mapping[str, Any] = planned.state or {}
+    before, after = state.get(name), will_be.get(name)
     if name == "timeouts" or before == after:
         return False
-    if _is_set(block, name) and isinstance(before, list) and isinstance(after, list):
+    if _is_set(block, name) and is_list(before) and is_list(after):
         return sorted(map(repr, before)) != sorted(map(repr, after))
     return True
 
@@ -239,7 +240,7 @@ def _with_timeouts(private: bytes, timeouts: Mapping[str, str]) -> bytes:
     """What the provider reads when it deletes: nanoseconds by kind of change."""
     if not timeouts:
         return private
-    read = json.loads(private) if private else {}
+    read: dict[str, Any] = (json.loads(private) if private else None) or {}
     own = {name: int(_seconds(value) * 1e9) for name, value in timeouts.items()}
     return json.dumps({**read, _TIMEOUTS: {**read.get(_TIMEOUTS, {}), **own}}).encode()
 

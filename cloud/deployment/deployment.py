@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ class Deployment:
         return self._folder / f"{stack}.json"
 
     @contextlib.contextmanager
-    def _held(self, stack: str) -> Iterator[State]:
+    def _held(self, stack: str) -> Generator[State]:
         """The stack's state, for one command at a time."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._file(stack).with_suffix(".lock").open("w") as lock:
@@ -173,7 +173,7 @@ def _open(properties: Properties) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _environment(added: Mapping[str, str]) -> Iterator[None]:
+def _environment(added: Mapping[str, str]) -> Generator[None]:
     """The process's environment with `added`: the program's clients of AWS read it."""
     before = {name: os.environ.get(name) for name in added}
     os.environ.update(added)

@@ -6,7 +6,7 @@ import base64
 import contextlib
 import io
 import pickle
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from pulumi import dynamic
@@ -60,7 +60,7 @@ class Dynamic:
             provider.delete(there.id, dict(there.outputs))
 
     @contextlib.contextmanager
-    def _asked(self, properties: Mapping[str, Any]) -> Iterator[dynamic.ResourceProvider]:
+    def _asked(self, properties: Mapping[str, Any]) -> Generator[dynamic.ResourceProvider]:
         """The resource's provider; what it raises is a refusal."""
         provider = pickle.loads(base64.b64decode(properties[PROVIDER]))  # noqa: S301 - the program of this project made it
         with contextlib.redirect_stderr(_Lines(self._say)):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloud.deployment.terraform.translation import is_newer
+from cloud.deployment.terraform.values import is_list, is_object
 from commands.program_monitor import Refused
 from commands.property_values import UNKNOWN, UnknownValue
 
@@ -67,7 +68,7 @@ def _integration(inputs: Mapping[str, Any], region: str) -> None:
     """PutIntegration replaces what is there. So it gets all that the program set, and not only what is newer."""
     import boto3
 
-    client: Any = boto3.Session(region_name=region).client("apigateway")
+    session: Any = boto3.Session(region_name=region)
     asked = {
         "restApiId": inputs["restApi"],
         "resourceId": inputs["resourceId"],
@@ -88,7 +89,7 @@ def _integration(inputs: Mapping[str, Any], region: str) -> None:
         "timeoutInMillis": inputs.get("timeoutMilliseconds"),
         "responseTransferMode": inputs.get("responseTransferMode"),
     }
-    client.put_integration(**{name: value for name, value in asked.items() if value is not None})
+    session.client("apigateway").put_integration(**{name: value for name, value in asked.items() if value is not None})
 
 
 def _is_longer(inputs: Mapping[str, Any]) -> bool:
@@ -99,10 +100,10 @@ def _is_longer(inputs: Mapping[str, Any]) -> bool:
 def _paths(value: Any, where: str = "") -> list[str]:
     if isinstance(value, UnknownValue):
         return []
-    if isinstance(value, dict):
+    if is_object(value):
         found: list[str] = []
         for name, one in value.items():
             path = f"{where}.{name}" if where else name
             found += [path, *_paths(one, path)]
         return found
-    return [path for one in value for path in _paths(one, where)] if isinstance(value, list) else []
+    return [path for one in value for path in _paths(one, where)] if is_list(value) else []

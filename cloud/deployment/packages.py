@@ -10,6 +10,7 @@ from cloud.deployment import dynamic
 from cloud.deployment.aws import Aws, Turn
 from cloud.deployment.package import Package
 from cloud.deployment.random_bytes import RandomBytes
+from cloud.deployment.terraform.values import is_object
 from commands.program_monitor import Refused
 
 PROVIDERS = "pulumi:providers:"
@@ -43,5 +44,5 @@ class Packages:
 def default_tags(settings: Mapping[str, Any]) -> Mapping[str, str]:
     """A provider's tags for everything; on the wire, what is no string is JSON."""
     given = settings.get("defaultTags")
-    read = json.loads(given) if isinstance(given, str) else given
-    return read.get("tags") or {} if isinstance(read, dict) else {}
+    read: Any = json.loads(given) if isinstance(given, str) else given
+    return read.get("tags") or {} if is_object(read) else {}

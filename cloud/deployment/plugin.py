@@ -157,7 +157,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
 def main(name: str) -> None:
     """Serve for as long as the engine is there, which ends its plugins itself."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
     with contextlib.ExitStack() as stack:
         configured = _random if name == "random" else _aws(stack)
         server = grpc.server(

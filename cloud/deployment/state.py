@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from google.protobuf import json_format, struct_pb2
 
 from commands.property_values import Properties, decode, encode
@@ -120,9 +121,9 @@ def _plain(held: Held) -> dict[str, Any]:
 
 
 def _held(read: Mapping[str, Any]) -> Held:
-    values = {name: _values(value) if name in _VALUES else value for name, value in read.items()}
-    dependencies = {name: tuple(urns) for name, urns in read["property_dependencies"].items()}
-    return Held(**{**values, "dependencies": tuple(read["dependencies"]), "property_dependencies": dependencies})
+    held = msgspec.convert(read, Held)
+    held.inputs, held.outputs = _values(held.inputs), _values(held.outputs)
+    return held
 
 
 def _json(values: Mapping[str, Any]) -> dict[str, Any]:

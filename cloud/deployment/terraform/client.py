@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,7 +190,7 @@ class Provider:
 @contextmanager
 def provider(
     binary: Path, environment: Mapping[str, str] | None = None, settings: Mapping[str, Any] = OFFLINE
-) -> Iterator[Provider]:
+) -> Generator[Provider]:
     """A provider for the time of the block. `environment`: what it finds there besides."""
     with running(binary, environment) as (pid, channel):
         yield Provider(pid, channel, settings)

@@ -14,17 +14,19 @@ import sys
 import threading
 import typing
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pulumi import _types as generated  # pyright: ignore[reportPrivateUsage]
 
 from cloud.deployment.terraform.translation import camel, is_newer, terraform_name
-from cloud.deployment.terraform.values import LISTS, Block, Type
+from cloud.deployment.terraform.values import Block, is_list, is_object
 from commands.property_values import SecretValue, UnknownValue
 
 _PYTHON = {"lambda": "lambda_", "index": ""}
 """Modules of Pulumi whose name in Python differs."""
+Read = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
+"""Translates an object of Terraform's: its value, and the shapes of its properties."""
 _IMPORTING = threading.Lock()
 """The SDK loads its modules when they are read, and two threads that do so at once see half of one."""
 _LISTS = (list, collections.abc.Sequence)
@@ -84,9 +86,9 @@ def _object(type: str, where: str, block: Block, state: Mapping[str, Any], shape
         value = state.get(name)
         if name in block.blocks:
             of = block.blocks[name].block
-            one = _shaped(shape, value, lambda item, inner, at=path, of=of: _object(type, at, of, item, inner))
+            one = _shaped(shape, value, _of_block(type, path, of))
         else:
-            one = _shaped(shape, value, _of_attribute(block.attributes[name].type))
+            one = _shaped(shape, value, _of_attribute)
             if one is not None and block.attributes[name].sensitive:
                 one = SecretValue(one)
         if one is not None:
@@ -94,19 +96,22 @@ def _object(type: str, where: str, block: Block, state: Mapping[str, Any], shape
     return made
 
 
-def _of_attribute(type: Type) -> Any:
-    """Objects within an attribute have no schema of their own: their names are Terraform's in camel case."""
-
+def _of_block(type: str, where: str, block: Block) -> Read:
     def read(item: Mapping[str, Any], shapes: Mapping[str, Any]) -> dict[str, Any]:
-        names = {camel(name): name for name in item}
-        there = {property: (shape, item.get(names.get(property, ""))) for property, shape in shapes.items()}
-        made = {property: _shaped(shape, value, read) for property, (shape, value) in there.items()}
-        return {property: value for property, value in made.items() if value is not None}
+        return _object(type, where, block, item, shapes)
 
     return read
 
 
-def _shaped(declared: Any, value: Any, read: Any) -> Any:
+def _of_attribute(item: Mapping[str, Any], shapes: Mapping[str, Any]) -> dict[str, Any]:
+    """Objects within an attribute have no schema of their own: their names are Terraform's in camel case."""
+    names = {camel(name): name for name in item}
+    there = {property: (shape, item.get(names.get(property, ""))) for property, shape in shapes.items()}
+    made = {property: _shaped(shape, value, _of_attribute) for property, (shape, value) in there.items()}
+    return {property: value for property, value in made.items() if value is not None}
+
+
+def _shaped(declared: Any, value: Any, read: Read) -> Any:
     """`value` as `declared` has it; `read` translates objects."""
     shape = generated.unwrap_type(declared)
     origin = typing.get_origin(shape)
@@ -114,11 +119,11 @@ def _shaped(declared: Any, value: Any, read: Any) -> Any:
         return value
     if origin in _LISTS:
         of = typing.get_args(shape)[0]
-        return [_shaped(of, one, read) for one in (value if isinstance(value, list) else [value])]
+        return [_shaped(of, one, read) for one in (value if is_list(value) else [value])]
     if origin in _MAPS:
         of = typing.get_args(shape)[1]
-        return {key: _shaped(of, one, read) for key, one in value.items()} if isinstance(value, dict) else None
-    if isinstance(value, list):  # Terraform's list with at most one item
+        return {key: _shaped(of, one, read) for key, one in value.items()} if is_object(value) else None
+    if is_list(value):  # Terraform's list with at most one item
         return _shaped(declared, value[0], read) if value else None
     if inspect.isclass(shape) and generated.is_output_type(shape):
         return read(value, generated.output_type_types(shape))
@@ -135,6 +140,3 @@ def _scalar(shape: Any, value: Any) -> Any:
     if shape is bool and value in ("true", "false"):
         return value == "true"
     return value
-
-
-__all__ = ["LISTS", "outputs", "resource_outputs", "results"]

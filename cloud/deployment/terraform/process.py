@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,7 @@ _HANDED_ON = ("SERVESTACK_",)
 
 
 @contextmanager
-def running(binary: Path, environment: Mapping[str, str] | None = None) -> Iterator[tuple[int, grpc.Channel]]:
+def running(binary: Path, environment: Mapping[str, str] | None = None) -> Generator[tuple[int, grpc.Channel]]:
     """The process id and an open channel, for the time of the block.
 
     The provider has an environment of its own, so that it finds no account but one that `environment` names. It ends

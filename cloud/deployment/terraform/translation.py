@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud.deployment.terraform.types import snake, terraform_type
-from cloud.deployment.terraform.values import LISTS, Block, Nested, Type, whole
+from cloud.deployment.terraform.values import LISTS, Block, Nested, Type, is_list, whole
 from commands.property_values import FileValue, UnknownValue
 
 __all__ = ["configuration", "is_newer", "property_of", "terraform_name", "terraform_path", "terraform_type"]
@@ -92,7 +92,7 @@ def _blocks(type: str, path: str, nested: Nested, value: Any) -> Any:
         return _object(type, path, nested.block, value)
     return [
         one if isinstance(one, UnknownValue) else _object(type, path, nested.block, one)
-        for one in (value if isinstance(value, list) else [value])
+        for one in (value if is_list(value) else [value])
     ]
 
 
@@ -103,7 +103,7 @@ def _value(type: Type, value: Any) -> Any:
         return _scalar(type, value)
     kind, of = type
     if kind in LISTS:
-        return [_value(of, one) for one in (value if isinstance(value, list) else [value])]
+        return [_value(of, one) for one in (value if is_list(value) else [value])]
     if kind == "map":
         return {key: _value(of, one) for key, one in value.items()}
     names = {camel(name): name for name in of}

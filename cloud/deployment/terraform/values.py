@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from msgspec import msgpack
 
@@ -51,6 +51,14 @@ class Block:
     blocks: Mapping[str, Nested]
 
 
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def is_object(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
 def encoded(value: Any) -> bytes:
     return msgpack.encode(_marked(value))
 
@@ -89,7 +97,7 @@ def _proposed_blocks(nested: Nested, config: Any, prior: Any) -> Any:
         return config
     if nested.nesting == "single":
         return proposed(nested.block, config, prior)
-    there = [one for one in prior if isinstance(one, dict)] if isinstance(prior, list) else []
+    there = [one for one in prior if is_object(one)] if is_list(prior) else []
     if nested.nesting == "set":
         return [proposed(nested.block, one, _same(nested.block, one, there)) for one in config]
     return [
@@ -97,7 +105,7 @@ def _proposed_blocks(nested: Nested, config: Any, prior: Any) -> Any:
     ]
 
 
-def _same(block: Block, config: Any, there: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _same(block: Block, config: Any, there: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The one of `there` that has all that `config` sets."""
     set_here = {name: config[name] for name in block.attributes if config[name] is not None}
     return next((one for one in there if all(one.get(name) == value for name, value in set_here.items())), None)
@@ -125,8 +133,8 @@ def _whole_blocks(nested: Nested, value: Any) -> Any:
 def _marked(value: Any) -> Any:
     if isinstance(value, UnknownValue):
         return _UNKNOWN
-    if isinstance(value, list):
+    if is_list(value):
         return [_marked(one) for one in value]
-    if isinstance(value, dict):
+    if is_object(value):
         return {key: _marked(one) for key, one in value.items()}
     return value

@@ -76,7 +76,7 @@ def test_a_gateway_and_a_service_are_deployed_changed_and_destroyed(stacks: Stac
     stacks.up("cat", SERVICE, wait="false")
     assert stacks.done() == []
     stacks.up("cat", SERVICE.replace("1..3", "2..4"), wait="false")
-    assert stacks.done() == ["updating Group cat-replicas"]
+    assert stacks.done() == ["updating Group cat-replicas", "updating TableItem cat-run"]
     assert _sizes(stacks) == [(2, 4)]
     with pytest.raises(DeploymentFailed, match="the gateway still has the runs cat"):
         stacks.destroy("gateway")
