@@ -58,8 +58,12 @@ def main() -> int:
             },
             say=_say,
         )
+
+        def end(*_: object) -> None:
+            ended.set()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: ended.set())
+            signal.signal(number, end)
         threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
         threading.Thread(target=watcher.watch, daemon=True).start()
         _say("ready")
@@ -101,7 +105,7 @@ def _server(folder: Path, module: str, *arguments: str) -> subprocess.Popen[byte
 
 
 def _wait_for_end(ended: threading.Event) -> None:
-    while sys.stdin.buffer.read1(1):
+    while os.read(sys.stdin.fileno(), 1):
         pass
     ended.set()
 

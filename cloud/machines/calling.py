@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 
-SOCKETS = {}  # by program; "" for all others. The copy on the machine has them.
+SOCKETS: dict[str, str] = {}  # by program; "" for all others. The copy on the machine has them.
 
 
 def main() -> int:

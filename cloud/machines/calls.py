@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROGRAM = Path(__file__).with_name("calling.py")
-_NO_SOCKETS = "SOCKETS = {}"
+BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
+"""Python without the packages of this project, which starts faster."""
+_NO_SOCKETS = "SOCKETS: dict[str, str] = {}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +126,6 @@ class CallServer:
 def write_program(path: Path, sockets: Mapping[str, Path]) -> None:
     """Write the program that hands its calls on. `sockets`: by the name of the program; empty: all others."""
     text = _PROGRAM.read_text(encoding="ascii")
-    written = f"SOCKETS = {json.dumps({name: str(place) for name, place in sockets.items()})}"
-    python = getattr(sys, "_base_executable", sys.executable)
-    path.write_text(f"#!{python} -IS\n{text.replace(_NO_SOCKETS, written)}")
+    written = f"SOCKETS: dict[str, str] = {json.dumps({name: str(place) for name, place in sockets.items()})}"
+    path.write_text(f"#!{BASE_PYTHON} -IS\n{text.replace(_NO_SOCKETS, written)}")
     path.chmod(0o755)

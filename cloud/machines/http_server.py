@@ -28,6 +28,7 @@ class Server:
 
         self._server = ThreadingHTTPServer((address, port), Handler)
         self._server.daemon_threads = True
+        self.address = address
         self.port = int(self._server.server_address[1])
         """The port itself, if 0 was asked for."""
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()

@@ -177,7 +177,7 @@ class Machine:
             )
 
     def _logs(self, region: str) -> Any:
-        session = botocore.session.Session()
+        session: Any = botocore.session.Session()
         session.set_credentials("ASIAEXAMPLE", "secret", "session")  # those of the machine's role
         config = Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 2, "mode": "standard"})
         return session.create_client("logs", region_name=region, endpoint_url=self._spec.endpoint, config=config)
@@ -212,7 +212,9 @@ class Machine:
         process = call.arguments[0].removeprefix("--net=/proc/").removesuffix("/ns/net")
         container = self._docker.at_process(int(process)) if process.isdigit() else None
         if container is None:
-            return call.fail(f"nsenter: cannot open {call.arguments[0].removeprefix('--net=')}: No such file or directory")
+            return call.fail(
+                f"nsenter: cannot open {call.arguments[0].removeprefix('--net=')}: No such file or directory"
+            )
         if call.arguments[1] == "iptables":
             (container.folder / "local").touch()
         return 0

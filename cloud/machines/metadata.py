@@ -34,10 +34,14 @@ class Metadata(Server):
         role: str | None = ROLE,
     ) -> None:
         """`user_data` is what EC2 gives: decoded from base64. `port`: 0 for a free one. `role`: `None` for no role."""
-        roles: Mapping[str, bytes] = {} if role is None else {
-            "meta-data/iam/": b"security-credentials/",
-            "meta-data/iam/security-credentials/": role.encode(),
-        }
+        roles: Mapping[str, bytes] = (
+            {}
+            if role is None
+            else {
+                "meta-data/iam/": b"security-credentials/",
+                "meta-data/iam/security-credentials/": role.encode(),
+            }
+        )
         self._credentials = f"meta-data/iam/security-credentials/{role}"
         self._data: Mapping[str, bytes] = {
             "user-data": user_data,

@@ -8,20 +8,24 @@ import glob
 import sys
 import time
 
-GPUS = []  # (name, MiB of memory). The copy on the machine has them.
+GPUS: list[tuple[str, int]] = []  # (name, MiB of memory). The copy on the machine has them.
 RUNNING = ""  # a pattern of files with the number of requests that a stand-in works on
 USE_OF_A_REQUEST = 45  # percent
 WEIGHTS = 0.9  # the share of the memory that is taken while a stand-in runs: what vLLM takes
 
 
 def main() -> int:
-    options = dict(word.partition("=")[::2] for word in sys.argv[1:])
+    options = {name: value for name, _, value in (word.partition("=") for word in sys.argv[1:])}
     if "--list-gpus" in options or "-L" in options:
         for index, (name, _) in enumerate(GPUS):
             print(f"GPU {index}: {name} (UUID: {_uuid(index)})")
         return 0
     if "--query-gpu" not in options:
-        print("\n".join(f"| {index}  {name}  {_running() and 'in use' or 'idle'} |" for index, (name, _) in enumerate(GPUS)))
+        print(
+            "\n".join(
+                f"| {index}  {name}  {(_running() and 'in use') or 'idle'} |" for index, (name, _) in enumerate(GPUS)
+            )
+        )
         return 0
     fields = [field.strip() for field in options["--query-gpu"].split(",")]
     form = options.get("--format", "csv").split(",")
@@ -32,7 +36,11 @@ def main() -> int:
                 print(f'Field "{field}" is not a valid field to query.')
                 return 2
         if "noheader" not in form:
-            print(", ".join(f"{field} [{_UNITS[field]}]" if field in _UNITS and "nounits" in form else field for field in fields))
+            print(
+                ", ".join(
+                    f"{field} [{_UNITS[field]}]" if field in _UNITS and "nounits" in form else field for field in fields
+                )
+            )
         for row in rows:
             units = {} if "nounits" in form else _UNITS
             print(", ".join(f"{row[field]} {units[field]}" if field in units else row[field] for field in fields))
@@ -51,7 +59,7 @@ _UNITS = {
 }
 
 
-def _row(index):
+def _row(index: int) -> dict[str, str]:
     name, total = GPUS[index]
     running = _running()
     used = int(total * WEIGHTS) if running is not None else 4
@@ -70,9 +78,9 @@ def _row(index):
     }
 
 
-def _running():
+def _running() -> int | None:
     """The requests that the stand-ins work on; None while none of them serves."""
-    counts = []
+    counts: list[str] = []
     for file in glob.glob(RUNNING):
         try:
             with open(file) as text:
@@ -83,7 +91,7 @@ def _running():
     return sum(served) if served else None
 
 
-def _uuid(index):
+def _uuid(index: int) -> str:
     return f"GPU-00000000-0000-0000-0000-{index:012d}"
 
 

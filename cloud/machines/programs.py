@@ -9,11 +9,10 @@ import csv
 import json
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cloud.machines.calls import write_program
+from cloud.machines.calls import BASE_PYTHON, write_program
 from infra.planning.boot import REPLICA_PORT
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -63,9 +62,10 @@ def write_nvidia_smi(path: Path, type: str, running: str) -> None:
     """Write `nvidia-smi` of an instance type. `running`: a pattern of files with the number of running requests."""
     text = _NVIDIA_SMI.read_text(encoding="utf-8")
     gpus = json.dumps([[name, memory] for name, memory in gpus_of(type)])
-    python = getattr(sys, "_base_executable", sys.executable)
-    text = text.replace("GPUS = []", f"GPUS = {gpus}").replace('RUNNING = ""', f"RUNNING = {json.dumps(running)}")
-    path.write_text(f"#!{python} -IS\n{text}", encoding="utf-8")
+    text = text.replace("GPUS: list[tuple[str, int]] = []", f"GPUS: list[tuple[str, int]] = {gpus}").replace(
+        'RUNNING = ""', f"RUNNING = {json.dumps(running)}"
+    )
+    path.write_text(f"#!{BASE_PYTHON} -IS\n{text}", encoding="utf-8")
     path.chmod(0o755)
 
 

@@ -67,7 +67,7 @@ class Unit:
             self._thread.start()
 
     def stop(self) -> None:
-        """Stop it: SIGTERM to its first process, and SIGKILL to what is left after that has ended, or after its time."""
+        """Stop it: SIGTERM to its first process, then SIGKILL to what is left when that has ended, or is late."""
         self._stopping.set()
         process = self._process
         if process is not None and process.poll() is None:
@@ -157,7 +157,7 @@ class Systemd:
             return 0 if active else 3
         if verb not in ("enable", "start", "stop", "restart"):
             return call.fail(f"Unknown command verb '{verb}'.")
-        for name in ours:
+        for name in ours if not self._off else ():
             if verb == "enable":
                 wants = self._root / "etc/systemd/system/multi-user.target.wants" / name
                 wants.parent.mkdir(parents=True, exist_ok=True)

@@ -105,8 +105,6 @@ class Watcher:
             self._tell(id, "running")
         machine.wait_until_off()
         kill_marked("SERVESTACK_ROOT", str(machine.folder / "root"))  # if the machine itself was killed
-        with self._lock:
-            self._machines.pop(id, None)
         machine.ended.set()
         if self._closed.is_set():
             return
@@ -115,6 +113,8 @@ class Watcher:
             shutil.rmtree(machine.folder, ignore_errors=True)
         self._say(f"{id} is {became}")
         self._tell(id, became)
+        with self._lock:  # not before it was told, or the machine would be switched on again
+            self._machines.pop(id, None)
 
     def _tell(self, id: str, state: str) -> None:
         try:

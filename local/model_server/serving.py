@@ -131,9 +131,7 @@ def describe(stands_in_for: str | None, limits: Limits, model_id: str) -> Mappin
     }
 
 
-def generating(
-    llama: Llama, ports: Mapping[int, Service], model: StandIn, limits: Limits
-) -> Mapping[int, Application]:
+def generating(llama: Llama, ports: Mapping[int, Service], model: StandIn, limits: Limits) -> Mapping[int, Application]:
     """Return the applications of services that write text, by port."""
     slots = Slots(SLOTS)
     apps: dict[int, Application] = {}

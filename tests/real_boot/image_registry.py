@@ -7,8 +7,8 @@ import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 
-from tests.real_boot.container_image import Image
 from cloud.machines.http_server import Server
+from tests.real_boot.container_image import Image
 
 CHUNK = 1 << 20
 

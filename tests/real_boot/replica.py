@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cloud.machines.metadata import Metadata
 from infra.planning import ServicePlan
 from infra.planning.boot import REPLICA_PORT, object_key, objects, parameter_prefix, parameters, user_data
 from tests.real_boot.container_image import Image
@@ -27,7 +28,6 @@ from tests.real_boot.guest import (
 )
 from tests.real_boot.image_registry import ImageRegistry
 from tests.real_boot.machine import Machine
-from cloud.machines.metadata import Metadata
 from tests.real_boot.namespace import NetworkNamespace
 from tests.real_boot.waiting import wait_until
 

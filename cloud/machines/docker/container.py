@@ -11,19 +11,20 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from cloud.machines.docker.file_system import Mount, binds, make_root
+from cloud.machines.calls import BASE_PYTHON
+from cloud.machines.docker.file_system import PROJECT, binds, make_root
 from cloud.machines.docker.images import Image
+from cloud.machines.docker.options import Options
+from cloud.machines.docker.shim import Spec
 
-SHIM = Path(__file__).with_name("shim.py")
-SHM_BYTES = 64 << 20
-"""docker's own size of /dev/shm."""
+_SHIM = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); from cloud.machines.docker.shim import main; main()"
 
 
 class NotStarted(Exception):
@@ -32,30 +33,6 @@ class NotStarted(Exception):
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text)
         self.status = status
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What `docker run` and `docker create` were told."""
-
-    image: str
-    arguments: tuple[str, ...] = ()
-    name: str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    entrypoint: str | None = None
-    directory: str = "/"
-    user: str = ""
-    terminal: bool = False
-    gpus: bool = False
-    shm_bytes: int = SHM_BYTES
-    mounts: tuple[Mount, ...] = ()
-    published: tuple[int, int] | None = None
-    """The port of the machine and the port of the container."""
-    awslogs: Mapping[str, str] | None = None
-    """The options of the log driver awslogs; `None`: another driver."""
-    remove: bool = False
-    attach: bool = False
-    input: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,12 +153,14 @@ class Container:
         if self.options.published is None:
             return ()
         ports = {self.options.published[0]: True, self._place.inside_port: False}
-        listeners = {closing.enter_context(_listen(self._place.address, port)): outside for port, outside in ports.items()}
+        listeners = {
+            closing.enter_context(_listen(self._place.address, port)): outside for port, outside in ports.items()
+        }
         return tuple((listener.fileno(), outside) for listener, outside in listeners.items())
 
     def _launch(self, stdio: Sequence[int], listeners: Sequence[tuple[int, bool]]) -> None:
         port = 0 if self.options.published is None else self.options.published[1]
-        spec = {
+        spec: Spec = {
             "root": str(self.root),
             "command": list(self.command),
             "environment": dict(self.environment),
@@ -189,9 +168,9 @@ class Container:
             "user": self.options.user,
             "as_root": os.geteuid() == 0,
             "hostname": self.id[:12],
-            "tty": self.options.terminal,
+            "terminal": self.options.terminal,
             "stdio": list(stdio),
-            "listeners": [list(one) for one in listeners],
+            "listeners": list(listeners),
             "port": port,
             "binds": binds(self._place.model, self.options.mounts),
             "shm_bytes": self.options.shm_bytes,
@@ -199,7 +178,7 @@ class Container:
             "local": str(self.folder / "local"),
         }
         self._process = subprocess.Popen(
-            [getattr(sys, "_base_executable", sys.executable), "-I", "-S", str(SHIM)],
+            [BASE_PYTHON, "-I", "-S", "-c", _SHIM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=sorted({*stdio, *(descriptor for descriptor, _ in listeners)}),
@@ -221,7 +200,7 @@ class Container:
         said = self._said()
         self._finish(int(said.get("status", 137)))
 
-    def _said(self) -> dict[str, object]:
+    def _said(self) -> Mapping[str, Any]:
         if self._process is None or self._process.stdout is None:
             return {}
         try:
@@ -239,11 +218,10 @@ class Container:
         self.ended.set()
 
     def _read(self, descriptor: int, hear: Callable[[bytes], None]) -> None:
-        with self.log.open("ab", buffering=0) as log:
-            with contextlib.suppress(OSError):  # a terminal whose last program ended gives an error
-                while data := os.read(descriptor, 65536):
-                    log.write(data)
-                    hear(data)
+        with self.log.open("ab", buffering=0) as log, contextlib.suppress(OSError):  # a terminal ends with an error
+            while data := os.read(descriptor, 65536):
+                log.write(data)
+                hear(data)
         os.close(descriptor)
         hear(b"")
         self._written.set()
@@ -260,7 +238,9 @@ def _listen(address: str, port: int, *, seconds: float = 10) -> socket.socket:
         except OSError:
             listener.close()
             if time.monotonic() > end:
-                raise NotStarted(f"failed to bind host port for {address}:{port}: address already in use", 125) from None
+                raise NotStarted(
+                    f"failed to bind host port for {address}:{port}: address already in use", 125
+                ) from None
             time.sleep(0.05)
         else:
             listener.listen(128)

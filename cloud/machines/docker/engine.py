@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
-import re
-import select
 import shutil
 import signal
-import tarfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,12 +14,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cloud.machines.calls import Call
-from cloud.machines.docker.arguments import WrongArguments, read_options
 from cloud.machines.docker.awslogs import LogStream
-from cloud.machines.docker.container import Container, NotStarted, Options, Place
-from cloud.machines.docker.file_system import in_container
+from cloud.machines.docker.container import Container, NotStarted, Place
 from cloud.machines.docker.images import image_named
+from cloud.machines.docker.options import Options, WrongArguments, read_options
 from cloud.machines.docker.pulling import Registries
+from cloud.machines.docker.showing import copy_files, inspect, no_container, show_logs
 
 _START_FAILED = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
@@ -53,9 +48,7 @@ class Engine:
     def container(self, name: str) -> Container | None:
         """Return the container with this name or id."""
         with self._lock:
-            return next(
-                (one for one in self._containers.values() if name == one.name or one.id.startswith(name)), None
-            )
+            return next((one for one in self._containers.values() if name == one.name or one.id.startswith(name)), None)
 
     def at_process(self, pid: int) -> Container | None:
         """Return the container whose first process this is."""
@@ -75,9 +68,9 @@ class Engine:
             "stop": self._stop,
             "kill": self._kill,
             "rm": self._remove,
-            "logs": self._show_logs,
-            "inspect": self._inspect,
-            "cp": self._copy,
+            "logs": lambda call, rest: show_logs(call, rest, self.container(rest[-1])),
+            "inspect": lambda call, rest: inspect(call, rest, self.container(rest[-1])),
+            "cp": lambda call, rest: copy_files(call, rest, self.container(rest[-2].partition(":")[0])),
             "image inspect": self._inspect_image,
             "login": lambda call, rest: self._registries.log_in(call, rest, config),
             "pull": lambda call, rest: self._registries.pull(call, rest, config),
@@ -108,7 +101,7 @@ class Engine:
     def _run_attached(self, call: Call, container: Container) -> int:
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
-            container.start(bytes, (call.files[0] if container.options.input else nothing, *call.files[1:]))
+            container.start(_hear_nothing, (call.files[0] if container.options.input else nothing, *call.files[1:]))
         finally:
             os.close(nothing)
         while not container.ended.wait(0.25):
@@ -148,13 +141,13 @@ class Engine:
     def _log_driver(self, container: Container) -> Callable[[bytes], None]:
         options = container.options.awslogs
         if options is None:
-            return bytes
+            return _hear_nothing
         return LogStream(self._logs(options["awslogs-region"]), options, container.id).hear
 
     def _wait(self, call: Call, words: Sequence[str]) -> int:
         container = self.container(words[0])
         if container is None:
-            return _no_container(call, words[0])
+            return no_container(call, words[0])
         while container.pid and not container.ended.wait(0.25):
             if call.gone:
                 return 1
@@ -173,7 +166,7 @@ class Engine:
         for name in names:
             container = self.container(name)
             if container is None:
-                return _no_container(call, name)
+                return no_container(call, name)
             act(container)
             call.say(f"{name}\n")
         return 0
@@ -186,7 +179,7 @@ class Engine:
                 if force:  # docker says it and succeeds
                     call.fail(f"Error response from daemon: No such container: {name}")
                     continue
-                return _no_container(call, name)
+                return no_container(call, name)
             if container.running and not force:
                 return call.fail(
                     f'Error response from daemon: cannot remove container "/{container.name}": container is running: '
@@ -201,44 +194,6 @@ class Engine:
         with self._lock:
             self._containers.pop(container.id, None)
 
-    def _show_logs(self, call: Call, words: Sequence[str]) -> int:
-        container = self.container(words[-1])
-        if container is None:
-            return _no_container(call, words[-1])
-        data = container.log.read_bytes() if container.log.exists() else b""
-        if words[0] == "--tail":
-            data = b"".join(data.splitlines(keepends=True)[-int(words[1]) :])
-        call.say(data.decode(errors="surrogateescape"))
-        return 0
-
-    def _inspect(self, call: Call, words: Sequence[str]) -> int:
-        container = self.container(words[-1])
-        if container is None:
-            call.say("\n")
-            return call.fail(f"Error: No such object: {words[-1]}")
-        described = {
-            "Id": container.id,
-            "Name": f"/{container.name}",
-            "State": {
-                "Status": "running" if container.running else "exited" if container.pid else "created",
-                "Running": container.running,
-                "Pid": container.pid if container.running else 0,
-                "ExitCode": container.status or 0,
-            },
-            "Config": {
-                "Image": container.image.name,
-                "Env": [f"{name}={value}" for name, value in container.environment.items()],
-            },
-        }
-        if words[0] != "--format":
-            call.say(json.dumps([described], indent=4) + "\n")
-            return 0
-        try:
-            call.say(_format(words[1], described) + "\n")
-        except KeyError:
-            return call.fail(f"template parsing error: this cloud's docker does not know the format {words[1]}")
-        return 0
-
     def _inspect_image(self, call: Call, words: Sequence[str]) -> int:
         if not self._registries.has(words[0]):
             call.say("[]\n")
@@ -246,30 +201,9 @@ class Engine:
         call.say(json.dumps([{"RepoTags": [words[0]], "Architecture": "amd64", "Os": "linux"}], indent=4) + "\n")
         return 0
 
-    def _copy(self, call: Call, words: Sequence[str]) -> int:
-        source, target = words[-2:]
-        name, _, path = source.partition(":")
-        container = self.container(name)
-        if container is None:
-            return _no_container(call, name)
-        found = in_container(container.root, path)
-        if not found.exists():
-            return call.fail(f"Error response from daemon: Could not find the file {path} in container {name}")
-        if target != "-":
-            shutil.copytree(found, target, symlinks=True, dirs_exist_ok=True)
-            return 0
-        data = io.BytesIO()
-        with tarfile.open(fileobj=data, mode="w") as archive:
-            archive.add(found, arcname=".")
-        with contextlib.suppress(OSError):
-            view = memoryview(data.getvalue())
-            while view and select.select([], [call.files[1]], [])[1]:
-                view = view[os.write(call.files[1], view) :]
-        return 0
 
-
-def _no_container(call: Call, name: str) -> int:
-    return call.fail(f"Error response from daemon: No such container: {name}")
+def _hear_nothing(_: bytes) -> None:
+    """For output that goes nowhere else."""
 
 
 def _not_started(call: Call, error: Exception) -> int:
@@ -285,20 +219,3 @@ def _refuse(call: Call, text: str, status: int = 125) -> int:
     return call.fail(
         f"docker: Error response from daemon: {text}\n\nRun 'docker run --help' for more information", status
     )
-
-
-def _format(template: str, described: Mapping[str, Any]) -> str:
-    """Return what docker makes of the templates that the boot script has.
-
-    Raises:
-        KeyError: another template.
-    """
-    if template == '{{range .Config.Env}}{{.}}{{printf "%c" 0}}{{end}}':
-        return "".join(f"{one}\0" for one in described["Config"]["Env"])
-    path = re.fullmatch(r"\{\{((?:\.[A-Za-z]+)+)\}\}", template)
-    if path is None:
-        raise KeyError(template)
-    found: Any = described
-    for name in path[1].lstrip(".").split("."):
-        found = found[name]
-    return str(found).lower() if isinstance(found, bool) else str(found)

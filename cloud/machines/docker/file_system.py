@@ -40,7 +40,7 @@ class Mount:
 
 
 def make_root(root: Path, image: Image, *, port: int, nvidia_smi: Path | None) -> None:
-    """Make the folders and files that are the container's own. `nvidia_smi`: this program too, as NVIDIA's toolkit adds it."""
+    """Make the folders and files that are the container's own. `nvidia_smi`: a program that NVIDIA's toolkit adds."""
     for name in _OWN_FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
     for name in ("tmp", "var/tmp"):

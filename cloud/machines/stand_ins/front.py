@@ -1,4 +1,4 @@
-"""What a model server has around its API: its own path for health checks, its metrics, and the count of its requests."""
+"""What a model server has around its API: its own path for health checks, its metrics, its count of requests."""
 
 from __future__ import annotations
 

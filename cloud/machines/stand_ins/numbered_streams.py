@@ -92,7 +92,7 @@ class Server(ThreadingHTTPServer):
 
 def main(port: int = 80) -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--host", default="0.0.0.0")
+    parser.add_argument("--host", default="0.0.0.0")  # noqa: S104 (the container's own network)
     parser.add_argument("--port", type=int, default=port)
     parser.add_argument("--says", default="listening")
     parser.add_argument("--exit", type=int, help="say it, and end with this status instead of serving")
@@ -101,7 +101,11 @@ def main(port: int = 80) -> None:
     if options.exit is not None:
         raise SystemExit(options.exit)
     server = Server((options.host, options.port), Handler)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+
+    def end(*_: object) -> None:
+        threading.Thread(target=server.shutdown).start()
+
+    signal.signal(signal.SIGTERM, end)
     server.serve_forever(0.05)
     server.server_close()  # waits for the threads
     print("ended", flush=True)

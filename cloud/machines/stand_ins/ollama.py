@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -84,5 +83,5 @@ def _ask(path: str, body: object = None) -> Any:
     name, _, port = host.partition(":")
     address = f"http://{'127.0.0.1' if name in ('', '0.0.0.0') else name}:{port or 11434}{path}"  # noqa: S104
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(address, data=data), timeout=60) as answer:  # noqa: S310
+    with urllib.request.urlopen(urllib.request.Request(address, data=data), timeout=60) as answer:
         return json.load(answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -19,9 +20,11 @@ def serve_page(name: str, arguments: Sequence[str]) -> None:
         port = 80
     if name == "whoami":
         port = int(os.environ.get("WHOAMI_PORT_NUMBER", "80"))
-        for option, value in zip(arguments, arguments[1:], strict=False):
+        for option, value in itertools.pairwise(arguments):
             port = int(value) if option in ("--port", "-port") else port
-    text = _TEXTS.get(name, "This page stands in for the image {image}.\n").format(image=(SETTINGS / "image").read_text())
+    text = _TEXTS.get(name, "This page stands in for the image {image}.\n").format(
+        image=(SETTINGS / "image").read_text()
+    )
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -45,7 +48,11 @@ def serve_page(name: str, arguments: Sequence[str]) -> None:
             """Write no line for a request."""
 
     server = ThreadingHTTPServer(("0.0.0.0", port), Handler)  # noqa: S104 (the container's own network)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+
+    def end(*_: object) -> None:
+        threading.Thread(target=server.shutdown).start()
+
+    signal.signal(signal.SIGTERM, end)
     print(f"{name} listens on port {port}", flush=True)
     server.serve_forever(0.05)
 

@@ -7,14 +7,22 @@ import pytest
 
 from tests.cloud.machines.docker_host import DockerHost
 from tests.cloud.machines.models import Models
-from tests.cloud.machines.world import World
+from tests.cloud.machines.world import Cloud, World
 from tests.support.requirements import require
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     require("machines")
-    made = World(tmp_path)
+    made = Cloud(tmp_path_factory.mktemp("cloud"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def world(cloud: Cloud) -> Iterator[World]:
+    """A service of one test, in the cloud of all tests."""
+    made = World(cloud)
     yield made
     made.close()
 

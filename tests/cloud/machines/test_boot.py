@@ -12,7 +12,7 @@ import pytest
 
 from infra.planning import ServicePlan
 from tests.boot.planned import planned
-from tests.cloud.machines.world import GROUP, LOG_GROUP, REGION, TABLE, State, World
+from tests.cloud.machines.world import State, World
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -56,17 +56,17 @@ def test_a_replica_serves_a_real_model_and_ends_with_its_instance(world: World) 
     line = json.loads(world.wait_until(lambda: world.log(instance, "figures"), what="figures")[0])
     assert line.pop("_aws")["CloudWatchMetrics"][0]["Dimensions"] == [["Table", "Run"]]
     assert {name: line[name] for name in ("Table", "Run", "instance", "type", "GpuUse", "gpu_power")} == {
-        "Table": TABLE,
+        "Table": world.table,
         "Run": "run",
         "instance": instance,
         "type": "g6.xlarge",
         "GpuUse": 0,
         "gpu_power": 30,
     }
-    world.call("autoscaling", "update_auto_scaling_group", AutoScalingGroupName=GROUP, DesiredCapacity=0)
+    world.call("autoscaling", "update_auto_scaling_group", AutoScalingGroupName=world.group, DesiredCapacity=0)
     world.wait_for_state(instance, "terminated")
     assert world.log(instance, "boot")[-1] == "stopped"
-    assert list(world.machines_folder.glob("i-*")) == []
+    assert not (world.machines_folder / instance).exists()
 
 
 def test_a_replicas_secrets_reach_its_container_and_nothing_else(world: World) -> None:
@@ -75,7 +75,9 @@ def test_a_replicas_secrets_reach_its_container_and_nothing_else(world: World) -
     world.deploy(planned(lines, service=STREAMS, SECRET=secret))
     instance = world.instance()
     world.wait_for_step("serving")
-    variables = {name: bytes.fromhex(value).decode() for name, value in json.loads(world.get(instance, "/environment")).items()}
+    variables = {
+        name: bytes.fromhex(value).decode() for name, value in json.loads(world.get(instance, "/environment")).items()
+    }
     for changing in ("HOSTNAME", "LC_CTYPE"):
         variables.pop(changing, None)
     assert variables == {
@@ -88,7 +90,9 @@ def test_a_replicas_secrets_reach_its_container_and_nothing_else(world: World) -
         "PLAIN": "with 'quotes'",
         **{name: variables[name] for name in variables if name.startswith("DSTACK_")},
     }
-    written = [file for file in world.machines_folder.rglob("*") if file.is_file() and not file.is_symlink()]
+    written = [
+        file for file in (world.machines_folder / instance).rglob("*") if file.is_file() and not file.is_symlink()
+    ]
     with_secret = [file for file in written if "/proc/" not in str(file) and b"s3cr3t" in file.read_bytes()]
     assert with_secret == []
 
@@ -117,7 +121,11 @@ def test_a_container_that_ends_is_started_again(world: World) -> None:
         f"is in the log stream {instance}/container"
     )
     world.wait_until(lambda: world.log(instance, "boot").count("serving") == 2, what="serving again")
-    assert [line for line in world.log(instance, "boot") if line in ("serving", failed)] == ["serving", failed, "serving"]
+    assert [line for line in world.log(instance, "boot") if line in ("serving", failed)] == [
+        "serving",
+        failed,
+        "serving",
+    ]
     assert world.get(instance, "/health") == b"ok"
     assert health(world, instance) == "Healthy"
 
@@ -128,11 +136,12 @@ def test_an_image_that_does_not_exist_stops_the_unit_and_the_instance_is_replace
     world.deploy(within(planned(service=service), 30))
     instance = world.instance()
     cause = (
-        f"the image {image} was not found: Error response from daemon: manifest for registry.example.com/team/not-found:1 "
-        "not found: manifest unknown: manifest unknown"
+        f"the image {image} was not found: Error response from daemon: manifest for {image} not found: manifest "
+        "unknown: manifest unknown"
     )
     assert world.wait_for_final() == State("pulling image", cause, True)
-    assert world.log(instance, "boot")[-1] == f"stopped, because another try cannot help: {cause}"
+    said = f"stopped, because another try cannot help: {cause}"
+    world.wait_until(lambda: world.log(instance, "boot")[-1] == said, what="the last line")
     world.wait_until(lambda: instance not in _healthy(world), what="the group replaces it")
     replaced = f"{cause}; another try on this machine cannot help, so the instance is replaced"
     assert replaced in world.log(instance, "boot")
@@ -171,9 +180,7 @@ def test_a_container_out_of_gpu_memory_says_so(world: World) -> None:
 def test_a_machine_that_no_group_has_powers_off_to_be_replaced(world: World) -> None:
     service = STREAMS.replace("numbered-streams:1", "not-found:1")
     world.deploy(within(planned(service=service), 15), count=0)
-    world.call(
-        "ec2", "run_instances", LaunchTemplate={"LaunchTemplateName": "replica"}, MinCount=1, MaxCount=1
-    )
+    world.call("ec2", "run_instances", LaunchTemplate={"LaunchTemplateName": world.group}, MinCount=1, MaxCount=1)
     instance = world.instance()
     world.wait_for_final()
     world.wait_for_state(instance, "terminated")
@@ -183,9 +190,7 @@ def test_a_machine_that_no_group_has_powers_off_to_be_replaced(world: World) -> 
 
 def test_a_stopped_machine_keeps_its_disk_and_boots_without_its_user_data(world: World) -> None:
     world.deploy(planned(service=STREAMS), count=0)
-    world.call(
-        "ec2", "run_instances", LaunchTemplate={"LaunchTemplateName": "replica"}, MinCount=1, MaxCount=1
-    )
+    world.call("ec2", "run_instances", LaunchTemplate={"LaunchTemplateName": world.group}, MinCount=1, MaxCount=1)
     instance = world.instance()
     world.wait_for_step("serving")
     world.call("ec2", "stop_instances", InstanceIds=[instance])
@@ -211,7 +216,7 @@ def test_several_machines_have_an_address_each_and_share_the_model(world: World)
 
 def _memory_mb(world: World) -> float:
     """The memory of the machines and of all that they started; what several have in common counts once."""
-    found, waiting = 0, [world.machines.pid]
+    found, waiting = 0, [world.cloud.machines.pid]
     while waiting:
         process = Path("/proc", str(waiting.pop()))
         waiting += [int(child) for file in process.glob("task/*/children") for child in file.read_text().split()]
@@ -224,11 +229,11 @@ def test_killed_machines_leave_no_process_and_the_next_ones_boot_what_runs(world
     world.deploy(planned(service=STREAMS))
     instance = world.instance()
     world.wait_for_step("serving")
-    os.killpg(world.machines.pid, signal.SIGKILL)
-    world.machines.wait()
+    os.killpg(world.cloud.machines.pid, signal.SIGKILL)
+    world.cloud.machines.wait()
     root = str(world.machines_folder / instance / "root")
     world.wait_until(lambda: not _with_root(root), what="the end of all processes")
-    world.start_machines()
+    world.cloud.start_machines()
     world.wait_until(lambda: world.log(instance, "boot").count("serving") == 2, what="serving again")
     assert world.get(instance, "/health") == b"ok"
 

@@ -103,7 +103,9 @@ def test_a_container_has_files_processes_and_a_network_of_its_own(docker: Hosts)
     (host.folder / "there").mkdir()
     (host.folder / "there/file").write_text("of the machine\n")
     mount = ("--mount", f'type=bind,source={host.folder}/there,"target=/srv/a b"')
-    script = 'cat "/srv/a b/file"; echo $$; pwd; echo /home/* /srv/*; ls /work 2>&1 | head -1; cat /proc/net/tcp | wc -l'
+    script = (
+        'cat "/srv/a b/file"; echo $$; pwd; echo /home/* /srv/*; ls /work 2>&1 | head -1; cat /proc/net/tcp | wc -l'
+    )
     printed = host.says(script, options=(*mount, "--workdir", "/made/for/it"))
     assert printed.splitlines()[:4] == ["of the machine", "1", "/made/for/it", "/home/* /srv/a b"]
     assert printed.splitlines()[-1] == "1", "the header alone: nothing listens in its network"
@@ -155,8 +157,7 @@ def test_a_name_can_be_used_again_after_the_container_was_removed(docker: Hosts)
     assert (status, re.sub("[0-9a-f]{64}", "…", errors)) == (
         125,
         'docker: Error response from daemon: Conflict. The container name "/one" is already in use by container "…". '
-        "You have to remove (or rename) that container to be able to reuse that name."
-        + help_,
+        "You have to remove (or rename) that container to be able to reuse that name." + help_,
     )
     assert host.out("rm", "--force", "one") == "one\n"
     assert host(*again)[0] == 0
@@ -179,7 +180,11 @@ def test_a_container_with_a_terminal_writes_as_to_a_terminal(docker: Hosts) -> N
     options = ("--tty", "--entrypoint", "/bin/bash")
     host.run("python:3", "-i", "-c", "[ -t 1 ] && echo terminal; nvidia-smi --list-gpus", options=options)
     assert host.out("wait", "one") == "0\n"
-    assert host.out("logs", "one").split("\r\n") == ["terminal", "GPU 0: NVIDIA L4 (UUID: GPU-00000000-0000-0000-0000-000000000000)", ""]
+    assert host.out("logs", "one").split("\r\n") == [
+        "terminal",
+        "GPU 0: NVIDIA L4 (UUID: GPU-00000000-0000-0000-0000-000000000000)",
+        "",
+    ]
 
 
 def test_inspect_shows_the_variables_with_nul_between_them(docker: Hosts) -> None:
@@ -207,7 +212,9 @@ def test_a_stopped_container_finishes_its_streams(docker: Hosts) -> None:
 
 def test_a_container_that_ignores_the_signal_is_killed(docker: Hosts) -> None:
     host = docker()
-    script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(99)"
+    script = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(99)"
+    )
     host.run("python:3", "python3", "-c", script)
     host.engine.container("one").stop(0.1)  # pyright: ignore[reportOptionalMemberAccess]
     assert host.out("wait", "one") == "137\n"

@@ -1,4 +1,4 @@
-"""What runs in a container: the command lines of the examples, with stand-ins that serve the API of the real programs."""
+"""What runs in a container: the command lines of the examples, and stand-ins with the API of the real programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ CHAT = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 5
 
 
 def start(
-    host: DockerHost, image: str, command: str | None, *arguments: str, port: int, shell: str = "/bin/sh", **variables: str
+    host: DockerHost,
+    image: str,
+    command: str | None,
+    *arguments: str,
+    port: int,
+    shell: str = "/bin/sh",
+    **variables: str,
 ) -> None:
     """Run a container as the boot script does: `commands` in a shell with a terminal, or the image's own."""
     if command is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import os
 import signal
 import socket
@@ -22,7 +23,8 @@ from cloud.control_plane.client import ControlPlane
 from infra.planning import ServicePlan
 from infra.planning.boot import REPLICA_PORT, object_key, objects, parameter_prefix, parameters, user_data
 
-REGION, TABLE, LOG_GROUP, BUCKET, GROUP = "us-east-1", "registry", "/servestack/run", "files", "replicas"
+REGION = "us-east-1"
+_numbers = itertools.count(1)
 PROJECT = Path(__file__).parents[3]
 FAR_TOO_LONG = 90
 
@@ -39,22 +41,18 @@ class State:
     output: str | None = None
 
 
-class World:
-    """A cloud whose one group has the plan that `deploy` gets."""
+class Cloud:
+    """The control plane and the machines, until `close`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.lines: list[str] = []
         self._open = contextlib.ExitStack()
         with contextlib.ExitStack() as opened:
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
-                self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
-            port = self.url.rpartition(":")[2]
-            self._start(opened, "cloud.control_plane", "--port", port, "--folder", str(folder / "plane"))
-            self.plane = ControlPlane(self.url)
-            self._session = boto3.Session("test", "test", region_name=REGION)
-            self._clients: dict[str, Any] = {}
+                port = free.getsockname()[1]
+            self.url = f"http://127.0.0.1:{port}"
+            self._start(opened, "cloud.control_plane", "--port", str(port), "--folder", str(folder / "plane"))
             self.machines_folder = folder / "machines"
             self.start_machines(opened)
             self._open = opened.pop_all()
@@ -68,53 +66,97 @@ class World:
     def close(self) -> None:
         self._open.close()
 
+    def _start(self, opened: contextlib.ExitStack, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        words: Sequence[str] = [sys.executable, "-m", module, *arguments]
+        with (self.folder / f"{module}.log").open("ab") as errors:
+            process = subprocess.Popen(
+                words,
+                cwd=PROJECT,
+                env={**os.environ, "NO_PROXY": "*"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+            )
+        opened.callback(_end, process)
+        line = process.stdout.readline() if process.stdout else b""
+        assert line == b"ready\n", (self.folder / f"{module}.log").read_text()
+        return process
+
+
+class World:
+    """What one test deploys into a cloud: a service, with names of its own. `close` ends its instances."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.plane = ControlPlane(cloud.url)
+        self._session = boto3.Session("test", "test", region_name=REGION)
+        self._clients: dict[str, Any] = {}
+        number = next(_numbers)
+        self.table, self.log_group = f"registry-{number}", f"/servestack/{number}"
+        self.bucket, self.group = f"files-{number}", f"replicas-{number}"
+        self._user_data = ""
+
+    @property
+    def machines_folder(self) -> Path:
+        return self.cloud.machines_folder
+
+    def close(self) -> None:
+        running = [id for id, instance in self.instances().items() if instance["state"] != "terminated"]
+        if self._user_data:
+            self.call("autoscaling", "delete_auto_scaling_group", AutoScalingGroupName=self.group, ForceDelete=True)
+        if running:
+            self.call("ec2", "terminate_instances", InstanceIds=running)
+        for instance in running:
+            self.wait_for_state(instance, "terminated")
+
     def call(self, service: str, operation: str, **arguments: object) -> Mapping[str, Any]:
         """Return the answer of a call to AWS."""
         if service not in self._clients:
-            self._clients[service] = self._session.client(service, endpoint_url=self.url)
+            self._clients[service] = self._session.client(service, endpoint_url=self.cloud.url)
         return getattr(self._clients[service], operation)(**arguments)
 
-    def deploy(self, plan: ServicePlan, *, count: int = 1, script: bytes | None = None) -> None:
+    def deploy(self, plan: ServicePlan, *, count: int = 1) -> None:
         """Make what a replica of the plan needs, and a group of such replicas."""
         self._plan = plan
         self.call(
             "dynamodb",
             "create_table",
-            TableName=TABLE,
+            TableName=self.table,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         )
-        self.call("logs", "create_log_group", logGroupName=LOG_GROUP)
-        self.call("s3", "create_bucket", Bucket=BUCKET)
+        self.call("logs", "create_log_group", logGroupName=self.log_group)
+        self.call("s3", "create_bucket", Bucket=self.bucket)
         for name, content in objects(plan).items():
-            self.call("s3", "put_object", Bucket=BUCKET, Key=object_key(plan.run, name), Body=content)
-        prefix = parameter_prefix(TABLE, plan.run)
+            self.call("s3", "put_object", Bucket=self.bucket, Key=object_key(plan.run, name), Body=content)
+        prefix = parameter_prefix(self.table, plan.run)
         versions: dict[str, int] = {}
         for one in parameters(plan):
             put = self.call(
                 "ssm", "put_parameter", Name=prefix + one.name, Value=one.value.reveal(), Type="SecureString"
             )
             versions[one.name] = put["Version"]
-        place = {"region": REGION, "table": TABLE, "log_group": LOG_GROUP, "files_bucket": BUCKET}
-        data = user_data(plan, **place, parameter_versions=versions)
-        self.call("iam", "create_role", RoleName="replica", AssumeRolePolicyDocument="{}")
-        self.call("iam", "create_instance_profile", InstanceProfileName="replica")
-        self.call("iam", "add_role_to_instance_profile", InstanceProfileName="replica", RoleName="replica")
+        place = {"region": REGION, "table": self.table, "log_group": self.log_group, "files_bucket": self.bucket}
+        data = self._user_data = user_data(plan, **place, parameter_versions=versions)
+        self.call("iam", "create_role", RoleName=self.group, AssumeRolePolicyDocument="{}")
+        self.call("iam", "create_instance_profile", InstanceProfileName=self.group)
+        self.call("iam", "add_role_to_instance_profile", InstanceProfileName=self.group, RoleName=self.group)
         images = self.call("ec2", "describe_images", Owners=["amazon"])["Images"]
         template = {
             "ImageId": images[0]["ImageId"],
             "InstanceType": "g6.xlarge",
             "UserData": data,
-            "IamInstanceProfile": {"Name": "replica"},
+            "IamInstanceProfile": {"Name": self.group},
             "InstanceInitiatedShutdownBehavior": "terminate",
         }
-        self.call("ec2", "create_launch_template", LaunchTemplateName="replica", LaunchTemplateData=template)
+        self.call("ec2", "create_launch_template", LaunchTemplateName=self.group, LaunchTemplateData=template)
         self.call(
             "autoscaling",
             "create_auto_scaling_group",
-            AutoScalingGroupName=GROUP,
-            LaunchTemplate={"LaunchTemplateName": "replica"},
+            AutoScalingGroupName=self.group,
+            LaunchTemplate={"LaunchTemplateName": self.group},
             AvailabilityZones=[f"{REGION}a"],
             MinSize=0,
             MaxSize=8,
@@ -123,7 +165,7 @@ class World:
 
     def instances(self) -> Mapping[str, Mapping[str, Any]]:
         """Return every instance by its id."""
-        return {instance["id"]: instance for instance in self.plane.instances()}
+        return {one["id"]: one for one in self.plane.instances() if one["user_data"] == self._user_data}
 
     def instance(self) -> str:
         """Return the id of the one instance."""
@@ -140,7 +182,7 @@ class World:
 
     def item(self, instance: str) -> Mapping[str, Any]:
         key = {"pk": {"S": f"state#{self._plan.run}"}, "sk": {"S": instance}}
-        return self.call("dynamodb", "get_item", TableName=TABLE, Key=key).get("Item", {})
+        return self.call("dynamodb", "get_item", TableName=self.table, Key=key).get("Item", {})
 
     def log(self, instance: str, stream: str) -> list[str]:
         """Return the messages of `<instance>/<stream>`."""
@@ -148,7 +190,7 @@ class World:
             found = self.call(
                 "logs",
                 "get_log_events",
-                logGroupName=LOG_GROUP,
+                logGroupName=self.log_group,
                 logStreamName=f"{instance}/{stream}",
                 startFromHead=True,
             )
@@ -204,30 +246,12 @@ class World:
                     id: (self.state(id), self.log(id, "boot"), self.log(id, "container")) for id in self.instances()
                 }
                 journals = [
-                    file.read_text(errors="replace")[-3000:]
-                    for file in self.machines_folder.glob("i-*/root/var/log/*")
+                    file.read_text(errors="replace")[-3000:] for file in self.machines_folder.glob("i-*/root/var/log/*")
                 ]
                 consoles = [file.read_text() for file in self.machines_folder.glob("i-*/console")]
                 raise TimeoutError(f"{what}: not within {within} s; {told}; {journals}; {consoles}")
             time.sleep(0.2)
         return result
-
-    def _start(self, opened: contextlib.ExitStack, module: str, *arguments: str) -> subprocess.Popen[bytes]:
-        words: Sequence[str] = [sys.executable, "-m", module, *arguments]
-        with (self.folder / f"{module}.log").open("ab") as errors:
-            process = subprocess.Popen(
-                words,
-                cwd=PROJECT,
-                env={**os.environ, "NO_PROXY": "*"},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
-        opened.callback(_end, process)
-        line = process.stdout.readline() if process.stdout else b""
-        assert line == b"ready\n", (self.folder / f"{module}.log").read_text()
-        return process
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

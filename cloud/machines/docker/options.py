@@ -1,13 +1,13 @@
-"""The command line of `docker run` and `docker create`, with the options that the boot script uses."""
+"""What `docker run` and `docker create` are told, by the options that the boot script uses."""
 
 from __future__ import annotations
 
 import csv
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from cloud.machines.docker.container import SHM_BYTES, Options
 from cloud.machines.docker.file_system import Mount
 
 _SWITCHES = ("detach", "tty", "privileged", "rm", "interactive")
@@ -15,7 +15,33 @@ _VALUES = (
     "name", "pull", "gpus", "publish", "log-driver", "log-opt", "mount", "env", "shm-size", "workdir", "user",
     "entrypoint",
 )  # fmt: skip
+SHM_BYTES = 64 << 20
+"""docker's own size of /dev/shm."""
 _UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `docker run` and `docker create` were told."""
+
+    image: str
+    arguments: tuple[str, ...] = ()
+    name: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    entrypoint: str | None = None
+    directory: str = "/"
+    user: str = ""
+    terminal: bool = False
+    gpus: bool = False
+    shm_bytes: int = SHM_BYTES
+    mounts: tuple[Mount, ...] = ()
+    published: tuple[int, int] | None = None
+    """The port of the machine and the port of the container."""
+    awslogs: Mapping[str, str] | None = None
+    """The options of the log driver awslogs; `None`: another driver."""
+    remove: bool = False
+    attach: bool = False
+    input: bool = False
 
 
 class WrongArguments(Exception):
@@ -87,7 +113,9 @@ def _mount(text: str) -> Mount:
 def _ports(text: str) -> tuple[int, int]:
     outside, colon, inside = text.partition(":")
     if not colon or not outside.isdigit() or not inside.isdigit():
-        raise WrongArguments(f'invalid argument "{text}" for "-p, --publish" flag: invalid containerPort: {inside or outside}')
+        raise WrongArguments(
+            f'invalid argument "{text}" for "-p, --publish" flag: invalid containerPort: {inside or outside}'
+        )
     return int(outside), int(inside)
 
 
