@@ -21,6 +21,10 @@ _LAST_WORDS = 0.3
 """Seconds between SIGTERM and SIGKILL of a function with an extension (Lambda runtime environment lifecycle)."""
 
 
+_AFTER_FAILURE = 0.1
+"""Seconds until an instance that failed gets another event: that a program of it has ended is noticed a moment later."""
+
+
 class FunctionFailed(Exception):
     """A function did not start, or ended."""
 
@@ -79,6 +83,8 @@ class Instance:
         """Seconds of the initialization, until a report has them."""
         self._timer: asyncio.TimerHandle | None = None
         self._ending = False
+        self._over = False
+        """It gets no more events."""
         self.initialized = asyncio.Event()
         """It asked for an event, or ended before."""
         self.was_ready = False
@@ -117,7 +123,7 @@ class Instance:
         """End its programs as Lambda does."""
         if self._ending:
             return
-        self._ending = True
+        self._ending = self._over = True
         if self._timer is not None:
             self._timer.cancel()
         for program in self._programs:
@@ -134,15 +140,27 @@ class Instance:
 
     def _asks(self) -> None:
         """It asks for an event: it is initialized, or the last event is answered."""
+        if self._over:
+            return
         now = time.monotonic()
+        pause = 0.0
         if self._current is None:
             self._initial = now - self._began
         else:
-            self._report(self._current, now - self._began, failed=self._current.kind != "response")
-        self.since = now
+            failed = self._current.kind != "response"
+            pause = _AFTER_FAILURE if failed else 0.0
+            self._report(self._current, now - self._began, failed=failed)
         self.was_ready = True
         self.initialized.set()
-        self._owner.is_idle(self)
+        if pause:
+            asyncio.get_running_loop().call_later(pause, self._rests)
+        else:
+            self._rests()
+
+    def _rests(self) -> None:
+        if not self._over:
+            self.since = time.monotonic()
+            self._owner.is_idle(self)
 
     def _report(self, invocation: Invocation, seconds: float, *, failed: bool) -> None:
         self._current = None
@@ -187,6 +205,9 @@ class Instance:
             self._failed(f"the stand-in for the web adapter failed: {ended.exception()!r}")
 
     def _failed(self, reason: str) -> None:
+        if self._over:
+            return
+        self._over = True
         invocation = self._current
         if invocation is not None:
             self._report(invocation, time.monotonic() - self._began, failed=True)
