@@ -208,8 +208,8 @@ def _bought(state: StackState, group: Mapping[str, Any]) -> Bought:
     """Return how the instances of a group are bought."""
     mixed: Mapping[str, Any] | None = group.get("mixedInstancesPolicy")
     if not mixed:  # a service with a reservation: the launch template has its one instance type
-        id = (group.get("launchTemplate") or {}).get("id")
-        own = [template for template in state.all_of(LAUNCH_TEMPLATE) if template.get("id") == id]
+        used: Mapping[str, Any] = group.get("launchTemplate") or {}
+        own = [template for template in state.all_of(LAUNCH_TEMPLATE) if template.get("id") == used.get("id")]
         template = own[-1] if own else state.one_of(LAUNCH_TEMPLATE)
         return Bought(types=(template["instanceType"],), spot=False)
     overrides: Sequence[Mapping[str, Any]] = mixed["launchTemplate"].get("overrides") or ()

@@ -35,9 +35,7 @@ def service_outputs(plan: ServicePlan, connection: Connection, *, gateway: str, 
         "url": connection.url(plan.run),
         "model": None if plan.model is None else plan.model.name,
         "openai_base_url": f"{connection.api_target.url}/v1",
-        "instance_types": _in_one_line(
-            list(dict.fromkeys(offer.instance_type for group in plan.groups for offer in group.offers))
-        ),
+        "instance_types": _in_one_line(list(dict.fromkeys(offer.instance_type for offer in plan.every_offer))),
         "hourly_price": _prices(plan),
         "logs": _follow(stack),
         "curl": _curl(plan, connection, gateway),

@@ -184,6 +184,11 @@ class ServicePlan:
         return self.run if self.group == FIRST_GROUP else f"{self.run}-{self.group}"
 
     @property
+    def every_offer(self) -> tuple[Offer, ...]:
+        """The offers of all groups, the cheapest first."""
+        return tuple(sorted((one for plan in self.groups for one in plan.offers), key=lambda offer: offer.price))
+
+    @property
     def fewest(self) -> int:
         """The minimum of all groups together."""
         return sum(plan.replicas.minimum for plan in self.groups)

@@ -20,7 +20,7 @@ def service_record(
         gateway_auth: whether callers need a key if the configuration does not set `auth`.
     """
     model = plan.model
-    offers = sorted((offer for group in plan.groups for offer in group.offers), key=lambda offer: offer.price)
+    offers = plan.every_offer
     if model is not None and plan.upstream_api_key is not None:
         model = msgspec.structs.replace(model, upstream_api_key=plan.upstream_api_key.reveal())
     return record.Service(
