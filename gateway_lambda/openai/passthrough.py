@@ -14,8 +14,8 @@ import msgspec
 from gateway_lambda.bounded_json import JsonRefused, TooMuchJson, decode_bounded
 from gateway_lambda.errors import GatewayError, RequestError, ServiceError, timed_out
 from gateway_lambda.generation.fields import mapping
-from gateway_lambda.openai.passthrough_events import END_WITH_DONE, is_event_stream, pass_events
-from gateway_lambda.routing.proxy import pass_back, request_headers, response_headers
+from gateway_lambda.openai.passthrough_events import END_WITH_DONE, pass_events
+from gateway_lambda.routing.proxy import EVENTS, pass_back, readable_kind, request_headers, response_headers
 from gateway_lambda.routing.runs import Run
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.upstream.client import Upstream
@@ -114,9 +114,9 @@ async def pass_to_model(
             if path in END_WITH_DONE and reply.status in _NOT_THERE:
                 reply.fail()
             await _pass_error_back(exchange, reply)
-        elif _JSON.match(reply.header(b"content-type") or b""):
+        elif _JSON.match(reply.last_headers.get(b"content-type", b"")):
             await _pass_json(exchange, reply, path)
-        elif is_event_stream(reply):
+        elif readable_kind(reply) == EVENTS:
             await pass_events(exchange, reply, path)
         else:
             if path in END_WITH_DONE:
@@ -127,21 +127,31 @@ async def pass_to_model(
 
 
 async def _pass_json(exchange: Exchange, reply: Reply, path: bytes) -> None:
-    """An answer in JSON is there as a whole before its status goes out: one that breaks off is an error."""
-    held = bytearray()
-    while len(held) <= _MOST_HELD:
-        held += await reply.piece()
+    """An answer in JSON is there as a whole before its status goes out: one that breaks off is an error.
+
+    Lists of embeddings say how long they are, and have a megabyte: their pieces are neither joined nor read.
+    """
+    held: list[bytes] = []
+    left = _MOST_HELD
+    while left >= 0:
+        piece = await reply.piece()
+        left -= len(piece)
+        if piece:
+            held.append(piece)
         if reply.ended:
             break
-    if reply.ended and held and _is_cut(held):
-        reply.fail()
-        raise ServiceError(500, "the upstream ended its answer in the middle of it", "upstream_incomplete")
-    if path in END_WITH_DONE and b'"choices"' not in held:
-        reply.fail()
-    await pass_back(exchange, reply, bytes(held))
+    if path in END_WITH_DONE or b"content-length" not in reply.last_headers:
+        text = b"".join(held)
+        held = [text] if text else []
+        if reply.ended and text and _is_cut(text):
+            reply.fail()
+            raise ServiceError(500, "the upstream ended its answer in the middle of it", "upstream_incomplete")
+        if path in END_WITH_DONE and b'"choices"' not in text:
+            reply.fail()
+    await pass_back(exchange, reply, held)
 
 
-def _is_cut(text: bytearray) -> bool:
+def _is_cut(text: bytes) -> bool:
     """The beginning of some JSON, and no more: without a length, a connection that broke looks like the answer's end.
 
     Other faults of the text are its reader's affair: some servers write NaN.

@@ -16,7 +16,7 @@ import msgspec
 
 from gateway_lambda.errors import GatewayError, ServiceError
 from gateway_lambda.routing.passed_usage import usage_in
-from gateway_lambda.routing.proxy import response_headers, with_events
+from gateway_lambda.routing.proxy import response_headers
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.server.recorded import Usage
 from gateway_lambda.upstream.reply import Reply
@@ -37,11 +37,6 @@ _LAST_NAMES: dict[bytes, frozenset[str]] = {
     b"/messages": frozenset(("message_stop", "error")),
 }
 """Routes whose last event has one of these names. Of other routes, a proper end of the response is the end."""
-
-
-def is_event_stream(reply: Reply) -> bool:
-    """It can be looked at, and added to."""
-    return with_events(reply.headers)
 
 
 async def pass_events(exchange: Exchange, reply: Reply, route: bytes) -> None:
