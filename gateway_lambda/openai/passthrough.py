@@ -1,6 +1,7 @@
 """Models that have OpenAI's API themselves: requests pass through unchanged, and responses are copied.
 
-Only the Authorization header and the address change. An error in another form gets OpenAI's form.
+Only the Authorization header and the address change, and what `asked_usage` says. An error in another form gets
+OpenAI's form.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 from gateway_lambda.bounded_json import JsonRefused, TooMuchJson, decode_bounded
 from gateway_lambda.errors import GatewayError, RequestError, ServiceError, timed_out
 from gateway_lambda.generation.fields import mapping
+from gateway_lambda.openai.asked_usage import asking_for_usage
 from gateway_lambda.openai.passthrough_events import END_WITH_DONE, pass_events
 from gateway_lambda.routing.proxy import EVENTS, pass_back, readable_kind, request_headers, response_headers
 from gateway_lambda.routing.runs import Run
@@ -95,9 +97,10 @@ async def pass_to_model(
     query: bytes = exchange.scope["query_string"]
     target = run.prefix + path + (b"?" + query if query else b"")
     headers = request_headers(exchange, b"", own=False, readable=True) + run.upstream_key
+    asking = asking_for_usage(body) if exchange.counts_tokens and path in END_WITH_DONE else None
 
     async def ask(replica: Replica) -> Reply:
-        reply = await upstream.send(replica, exchange.method.encode(), target, headers, body)
+        reply = await upstream.send(replica, exchange.method.encode(), target, headers, asking or body)
         if reply.status in _OF_THE_REPLICA:
             raise await _failure(reply)
         return reply
@@ -117,7 +120,7 @@ async def pass_to_model(
         elif _JSON.match(reply.last_headers.get(b"content-type", b"")):
             await _pass_json(exchange, reply, path)
         elif readable_kind(reply) == EVENTS:
-            await pass_events(exchange, reply, path)
+            await pass_events(exchange, reply, path, with_usage=asking is None)
         else:
             if path in END_WITH_DONE:
                 reply.fail()
