@@ -117,9 +117,9 @@ async def pass_to_model(
             if path in END_WITH_DONE and reply.status in _NOT_THERE:
                 reply.fail()
             await _pass_error_back(exchange, reply)
-        elif _JSON.match(reply.last_headers.get(b"content-type", b"")):
+        elif _JSON.match(reply.header(b"content-type") or b""):
             await _pass_json(exchange, reply, path)
-        elif readable_kind(reply) == EVENTS:
+        elif readable_kind(dict(reply.headers)) == EVENTS:
             await pass_events(exchange, reply, path, with_usage=asking is None)
         else:
             if path in END_WITH_DONE:
@@ -143,7 +143,7 @@ async def _pass_json(exchange: Exchange, reply: Reply, path: bytes) -> None:
             held.append(piece)
         if reply.ended:
             break
-    if path in END_WITH_DONE or b"content-length" not in reply.last_headers:
+    if path in END_WITH_DONE or reply.header(b"content-length") is None:
         text = b"".join(held)
         held = [text] if text else []
         if reply.ended and text and _is_cut(text):
@@ -170,7 +170,8 @@ async def _pass_error_back(exchange: Exchange, reply: Reply) -> None:
     found = await reply.error_body()
     if _shaped(found) is None:
         raise _error(reply, found)
-    headers = [each for each in response_headers(exchange, reply) if each[0] not in _OF_ENCODED]
+    kept = response_headers(exchange, reply, dict(reply.headers))
+    headers = [each for each in kept if each[0] not in _OF_ENCODED]
     await exchange.start_as(reply.status, [*headers, (b"content-length", b"%d" % len(found))])
     await exchange.finish(found)
 

@@ -44,7 +44,8 @@ async def pass_events(exchange: Exchange, reply: Reply, route: bytes, *, with_us
     """The stream as it comes. Errors are events: it raises none. Without `with_usage`, the gateway itself has asked for
     the chunk with the usage, and it goes no further."""
     exchange.stream = True
-    headers = [header for header in response_headers(exchange, reply) if header[0] != b"content-length"]
+    kept = response_headers(exchange, reply, dict(reply.headers))
+    headers = [header for header in kept if header[0] != b"content-length"]
     await exchange.start_as(reply.status, headers)
     passed = PassthroughEvents(route)
     take = passed.take if with_usage else WithoutUsage(passed.take).take

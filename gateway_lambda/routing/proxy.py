@@ -167,8 +167,9 @@ async def pass_back(exchange: Exchange, reply: Reply, held: Sequence[bytes] = ()
     complete. A stream of events says why before that, because a connection behind an adapter cannot be closed. Raises
     `GatewayError`.
     """
-    await exchange.start_as(reply.status, response_headers(exchange, reply))
-    kind = readable_kind(reply)
+    last = dict(reply.headers)
+    await exchange.start_as(reply.status, response_headers(exchange, reply, last))
+    kind = readable_kind(last)
     older = before = b""  # the usage, the end of the events and the end of the body can be pieces of their own
     try:
         *earlier, piece = held or (await reply.piece(),)
@@ -184,36 +185,38 @@ async def pass_back(exchange: Exchange, reply: Reply, held: Sequence[bytes] = ()
             older, before = before, piece
             piece = await reply.piece()
         if kind in (EVENTS, JSON):
-            exchange.usage = usage_at_end(reply.last_headers, older, before, piece)
+            exchange.usage = usage_at_end(last, older, before, piece)
             if before and exchange.usage is None and kind == JSON:
                 exchange.usage = usage_at_start(first)
         await exchange.finish(piece)
     except GatewayError as error:
-        await _say_why(exchange, reply, error)
+        await _say_why(exchange, last, error)
         raise
     except asyncio.CancelledError:
         if not exchange.client_left and not exchange.done:
-            await _say_why(exchange, reply, exchange.last_words)
+            await _say_why(exchange, last, exchange.last_words)
         raise
 
 
-async def _say_why(exchange: Exchange, reply: Reply, error: GatewayError) -> None:
-    if readable_kind(reply) == EVENTS and b"content-length" not in reply.last_headers:
+async def _say_why(exchange: Exchange, last: Mapping[bytes, bytes], error: GatewayError) -> None:
+    if readable_kind(last) == EVENTS and b"content-length" not in last:
         await exchange.write(b"\n\n" + error.event(named=True))
 
 
-def readable_kind(reply: Reply) -> bytes:
-    """Return the content type of a response, without parameters; empty with a content encoding."""
-    found = reply.last_headers
-    coding = found.get(b"content-encoding", b"identity").strip().lower()
-    return found.get(b"content-type", b"").partition(b";")[0].strip().lower() if coding == b"identity" else b""
+def readable_kind(last: Mapping[bytes, bytes]) -> bytes:
+    """Return the content type of a response, without parameters; empty with a content encoding.
 
-
-def response_headers(exchange: Exchange, reply: Reply) -> list[Header]:
-    """Return the headers of a response that is passed back. An `x-request-id` of the upstream stays. What it
-    says of its own limits does not, if the caller's key has limits.
+    `last`: the last header of each name.
     """
-    found, last = reply.headers, reply.last_headers
+    coding = last.get(b"content-encoding", b"identity").strip().lower()
+    return last.get(b"content-type", b"").partition(b";")[0].strip().lower() if coding == b"identity" else b""
+
+
+def response_headers(exchange: Exchange, reply: Reply, last: Mapping[bytes, bytes]) -> list[Header]:
+    """Return the headers of a response that is passed back. An `x-request-id` of the upstream stays. What it
+    says of its own limits does not, if the caller's key has limits. `last`: the last header of each name.
+    """
+    found = reply.headers
     skipped = HOP_BY_HOP
     if b"connection" in last:
         skipped |= _named_in_connection(found)

@@ -96,7 +96,7 @@ class TgiClient:
                 reply = await self._post(replica, b"/generate", body)
                 try:
                     found = await (reply.whole() if reply.status == 200 else reply.error_body())
-                    return self._read(reply, found, grammar), count_in(reply.last_headers.get(b"x-prompt-tokens"))
+                    return self._read(reply, found, grammar), count_in(reply.header(b"x-prompt-tokens"))
                 finally:
                     reply.close()
         except TimeoutError:

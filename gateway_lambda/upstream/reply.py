@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 
 from gateway_lambda.content_coding import NotDecoded, decoded
 from gateway_lambda.errors import GatewayError, Header, ServiceError, timed_out
@@ -35,7 +34,6 @@ class Reply:
         "_response",
         "_sending",
         "_timer",
-        "last_headers",
         "status",
     )
 
@@ -43,8 +41,6 @@ class Reply:
         self, replica: Replica, response: Response, sending: asyncio.Task[None] | None, *, question: bool
     ) -> None:
         self.status = response.status
-        self.last_headers: Mapping[bytes, bytes] = dict(response.headers)
-        """The last header of each lower-case name."""
         self._response = response
         self._replica: Replica | None = replica
         self._sending = sending
