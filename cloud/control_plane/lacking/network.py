@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from moto.core.exceptions import ServiceException
+from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.route_tables import RouteTable
@@ -69,7 +69,7 @@ def install() -> None:
     def deletes(delete: Any, self: Any, vpc_id: str | None, group_id: str) -> Any:
         """moto deletes a group that machines, load balancers or other groups' rules still need."""
         if user := _user(self, group_id):
-            raise ServiceException("DependencyViolation", f"resource {group_id} has a dependent object ({user})")
+            raise DependencyViolationError(f"resource {group_id} has a dependent object ({user})")
         return delete(self, vpc_id, group_id)
 
 
