@@ -52,11 +52,19 @@ def install(*, by_themselves: bool = False) -> None:
             _state(self, "stopping" if previous.name != "stopped" else "stopped")
         return previous
 
+    def ended(self: Any) -> Any:
+        """moto keeps network interfaces that were made with the instance, unless the launch says that they go."""
+        interfaces, previous = list(self.nics.values()), terminate(self)
+        for interface in interfaces:
+            if interface.id in self.ec2_backend.enis and interface.instance is self:
+                interface.delete()
+        return previous
+
     def terminated(self: Any) -> Any:
         if by_themselves or self.state in ("terminated", "stopped"):
-            return terminate(self)
+            return ended(self)
         previous = type(self._state)(self.state, self.state_code)
-        _ended[self.id] = lambda: terminate(self)  # network interfaces and volumes live until the machine is gone
+        _ended[self.id] = lambda: ended(self)  # network interfaces and volumes live until the machine is gone
         _state(self, "shutting-down")
         return previous
 

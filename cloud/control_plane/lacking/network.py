@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from moto.core.exceptions import ServiceException
+from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.route_tables import RouteTable
@@ -54,11 +54,22 @@ def install() -> None:
             return [found for one in self._routes.values() if (found := one.destination_prefix_list_id) is not None]
         return value(self, name, method)
 
+    @instead(EC2Backend, "create_flow_logs")
+    def flow_logs(create: Any, self: Any, **named: Any) -> Any:
+        """moto takes a folder of a bucket for a part of its name."""
+        destination = named.get("log_destination")
+        if named.get("log_destination_type") == "s3":
+            named["log_destination"] = destination.partition("/")[0]
+        made, failed = create(self, **named)
+        for one in made:
+            one.log_destination = destination
+        return made, failed
+
     @instead(EC2Backend, "_delete_security_group")
     def deletes(delete: Any, self: Any, vpc_id: str | None, group_id: str) -> Any:
         """moto deletes a group that machines, load balancers or other groups' rules still need."""
         if user := _user(self, group_id):
-            raise ServiceException("DependencyViolation", f"resource {group_id} has a dependent object ({user})")
+            raise DependencyViolationError(f"resource {group_id} has a dependent object ({user})")
         return delete(self, vpc_id, group_id)
 
 
