@@ -6,17 +6,16 @@ Terraform's own state of a resource is kept among its outputs, as JSON under `__
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from cloud.deployment import newer
 from cloud.deployment.own_names import DEFAULTS, has_fixed_name, with_own_name
 from cloud.deployment.package import Difference, Existing, Made, PartlyMade
+from cloud.deployment.sent import FILES, terraform_config, with_timeouts
 from cloud.deployment.terraform.client import Applied, Planned, Provider, Refusal
 from cloud.deployment.terraform.outputs import outputs, results
 from cloud.deployment.terraform.translation import camel, configuration, property_of, terraform_type
@@ -25,11 +24,6 @@ from commands.program_monitor import Refused
 from commands.property_values import FileValue, SecretValue, without_secrets_marked
 
 STATE = "__terraform"
-_TIMEOUTS = "e2bfb730-ecaa-11e6-8f88-34363bc7c4c0"
-"""Where the provider keeps a resource's timeouts in what it calls private (terraform-plugin-sdk, helper/schema)."""
-_FILES = {"code": ("filename", "source_code_hash"), "source": ("source", "source_hash")}
-"""By property: the attribute that names the file, and the one that says whether its contents changed."""
-_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 class Turn:
@@ -72,7 +66,7 @@ class Aws:
         newer.refuse_unknown(type, inputs)
         named = with_own_name(type, logical, inputs, old)
         with self._asked(type, named) as (provider, block):
-            config = _config(type, block, named, None, {})
+            config = terraform_config(type, block, named, None, {})
             _refuse(provider.validate(terraform_type(type), config))
         return named
 
@@ -81,11 +75,13 @@ class Aws:
         before, after = self._region_of(there.outputs), self._region_of(inputs)
         with self._asked(type, there.outputs) as (provider, block):
             state, private = _kept(there)
-            planned = provider.plan(terraform_type(type), _config(type, block, inputs, state, {}), state, private)
+            planned = provider.plan(
+                terraform_type(type), terraform_config(type, block, inputs, state, {}), state, private
+            )
         _refuse(planned.refusals)
         names = [name for name in (*block.attributes, *block.blocks) if _differs(block, name, state, planned)]
         both = {**there.inputs, **inputs}
-        files = {hashed: name for name, (_, hashed) in _FILES.items() if isinstance(both.get(name), FileValue)}
+        files = {hashed: name for name, (_, hashed) in FILES.items() if isinstance(both.get(name), FileValue)}
         changed = {name: files.get(name) or property_of(type, block, name, both) or camel(name) for name in names}
         replaced = {path.partition(".")[0] for path in planned.replacing}
         replacing = tuple(sorted(property for name, property in changed.items() if name in replaced))
@@ -97,7 +93,7 @@ class Aws:
 
     def create(self, type: str, inputs: Mapping[str, Any], timeouts: Mapping[str, str]) -> Made:
         with self._asked(type, inputs) as (provider, block):
-            config = _config(type, block, inputs, None, timeouts)
+            config = terraform_config(type, block, inputs, None, timeouts)
             planned = provider.plan(terraform_type(type), config)
             _refuse(planned.refusals)
             applied = provider.apply(terraform_type(type), config, None, planned.state, planned.private)
@@ -113,7 +109,7 @@ class Aws:
         type = there.type
         with self._asked(type, inputs) as (provider, block):
             state, private = _kept(there)
-            config = _config(type, block, inputs, state, timeouts)
+            config = terraform_config(type, block, inputs, state, timeouts)
             planned = provider.plan(terraform_type(type), config, state, private)
             _refuse(planned.refusals)
             applied = Applied(state, (), private)
@@ -125,14 +121,16 @@ class Aws:
     def delete(self, there: Existing, timeouts: Mapping[str, str]) -> None:
         with self._asked(there.type, there.outputs) as (provider, _):
             state, private = _kept(there)
-            private = _with_timeouts(private, timeouts)
+            private = with_timeouts(private, timeouts)
             _refuse(provider.apply(terraform_type(there.type), None, state, None, private).refusals)
 
     def preview(self, type: str, inputs: Mapping[str, Any], there: Existing | None) -> dict[str, Any]:
         """The outputs of what would be made, or of what `there` would become; `UNKNOWN` where only that shows."""
         with self._asked(type, inputs) as (provider, block):
             state, private = (None, b"") if there is None else _kept(there)
-            planned = provider.plan(terraform_type(type), _config(type, block, inputs, state, {}), state, private)
+            planned = provider.plan(
+                terraform_type(type), terraform_config(type, block, inputs, state, {}), state, private
+            )
             _refuse(planned.refusals)
             return self._outputs(type, block, inputs, planned.state)
 
@@ -189,31 +187,6 @@ class Aws:
         return made
 
 
-def _config(
-    type: str, block: Block, inputs: Mapping[str, Any], state: Mapping[str, Any] | None, timeouts: Mapping[str, str]
-) -> dict[str, Any]:
-    """What Terraform would send. A file whose contents are as they were is named as it was."""
-    given = {name: value for name, value in newer.understood(type, inputs).items() if name != DEFAULTS}
-    config = configuration(type, block, given)
-    for property, (attribute, hashed) in _FILES.items():
-        file = given.get(property)
-        if isinstance(file, FileValue) and attribute in block.attributes and hashed in block.attributes:
-            config[hashed] = config[hashed] or _digest(file)
-            is_same = state is not None and state.get(hashed) == config[hashed]
-            config[attribute] = state[attribute] if state is not None and is_same else file.path or file.hash
-    if timeouts and "timeouts" in block.blocks:
-        names = block.blocks["timeouts"].block.attributes
-        config["timeouts"] = {name: timeouts.get(name) for name in names}
-    return config
-
-
-def _digest(file: FileValue) -> str:
-    """As Lambda gives it: the SHA-256 in Base64. To compare, the engine gives a file's SHA-256 without its path."""
-    if file.path is None:
-        return base64.b64encode(bytes.fromhex(file.hash or "")).decode()
-    return base64.b64encode(hashlib.sha256(Path(file.path).read_bytes()).digest()).decode()
-
-
 def _kept(there: Existing) -> tuple[dict[str, Any], bytes]:
     """(state, private) of a resource."""
     kept = json.loads(str(without_secrets_marked(there.outputs[STATE])))
@@ -234,19 +207,6 @@ def _is_set(block: Block, name: str) -> bool:
     if name in block.blocks:
         return block.blocks[name].nesting == "set"
     return block.attributes[name].type[0] == "set"
-
-
-def _with_timeouts(private: bytes, timeouts: Mapping[str, str]) -> bytes:
-    """What the provider reads when it deletes: nanoseconds by kind of change."""
-    if not timeouts:
-        return private
-    read: dict[str, Any] = (json.loads(private) if private else None) or {}
-    own = {name: int(_seconds(value) * 1e9) for name, value in timeouts.items()}
-    return json.dumps({**read, _TIMEOUTS: {**read.get(_TIMEOUTS, {}), **own}}).encode()
-
-
-def _seconds(text: str) -> float:
-    return float(text[:-1]) * _UNITS[text[-1]]
 
 
 def _refuse(refusals: tuple[Refusal, ...]) -> None:
