@@ -31,7 +31,7 @@ def main() -> None:
         clock=Clock(options.speed),
         zones=options.zone or ["models.localhost"],
         first_load_balancer_port=options.load_balancer_ports,
-        instances_by_themselves=options.instances_by_themselves,
+        by_themselves=options.by_themselves,
     ) as server:
         (options.folder / "port").write_text(str(server.server_port))
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -48,7 +48,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--zone", action="append", help="a hosted zone that exists at the start (models.localhost)")
     parser.add_argument("--load-balancer-ports", type=int, default=4601, help="the first; one a load balancer")
     parser.add_argument(
-        "--instances-by-themselves", action="store_true", help="instances boot and end at once, without machines"
+        "--by-themselves", action="store_true", help="nobody runs machines and load balancers: all of it is well at once"
     )
     return parser.parse_args()
 

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 from cloud.control_plane import alarms, groups, inventory, machines, unknown, world
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.data_plane import DataPlane
-from cloud.control_plane.lacking import account, api, balancing, functions, logs, network, scaling
+from cloud.control_plane.lacking import account, api, balancing, buckets, functions, logs, network, scaling
 from cloud.control_plane.server import Application, serve
 
 
@@ -23,7 +23,7 @@ def running(
     clock: Clock,
     zones: Sequence[str],
     first_load_balancer_port: int,
-    instances_by_themselves: bool = False,
+    by_themselves: bool = False,
     stands_still: bool = False,
 ) -> Iterator[BaseWSGIServer]:
     """The control plane in this process, with a server that listens on `port` (0: any) and is not served yet.
@@ -31,7 +31,7 @@ def running(
     `stands_still`: groups and alarms do not move on by themselves, because a test moves them.
     """
     data_plane = DataPlane()
-    _patch_moto(clock, data_plane, first_load_balancer_port, instances_by_themselves=instances_by_themselves)
+    _patch_moto(clock, data_plane, first_load_balancer_port, by_themselves=by_themselves)
     world.make(zones)
     at_the_start = inventory.resources()
     data_plane.add("GET", "/cloud/resources", lambda _: inventory.since(at_the_start))
@@ -51,15 +51,16 @@ def running(
 
 
 def _patch_moto(
-    clock: Clock, data_plane: DataPlane, first_load_balancer_port: int, *, instances_by_themselves: bool
+    clock: Clock, data_plane: DataPlane, first_load_balancer_port: int, *, by_themselves: bool
 ) -> None:
     """In this order: groups stand in place of moto's before anything patches them."""
     unknown.install()
     groups.install(clock, data_plane)
-    machines.install(by_themselves=instances_by_themselves)
+    machines.install(by_themselves=by_themselves)
     account.install()
     api.install()
-    balancing.install(clock, first_load_balancer_port)
+    buckets.install()
+    balancing.install(clock, first_load_balancer_port, by_themselves=by_themselves)
     functions.install()
     logs.install()
     network.install()

@@ -13,6 +13,7 @@ from cloud.control_plane.changes import CHANGES
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.lacking.patching import instead
 
+HEALTHY = ("healthy", None, None)
 INITIAL = ("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
 DRAINING = ("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
 NOT_REGISTERED = ("unused", "Target.NotRegistered", "Target is not registered to the target group")
@@ -25,8 +26,11 @@ NOT_IN_USE = (
 
 
 @functools.cache
-def install(clock: Clock, first_port: int) -> None:
-    """Patch moto's load balancers. Each gets the next port of 127.0.0.1."""
+def install(clock: Clock, first_port: int, *, by_themselves: bool = False) -> None:
+    """Patch moto's load balancers. Each gets the next port of 127.0.0.1.
+
+    by_themselves: nobody runs load balancers, so targets are healthy from the start and drain at once.
+    """
     ports = itertools.count(first_port)
 
     @instead(FakeLoadBalancer, "__init__")
@@ -53,12 +57,12 @@ def install(clock: Clock, first_port: int) -> None:
     def deregister(_: Any, self: Any, targets: list[dict[str, Any]]) -> None:
         """moto forgets targets at once, and refuses one that is not there, which AWS does not."""
         for target in targets:
-            _drain(self, target["Id"], clock)
+            _drain(self, target["Id"], clock, by_themselves)
 
     @instead(FakeTargetGroup, "deregister_terminated_instances")
     def terminated(_: Any, self: Any, instances: list[str]) -> None:
         for id in instances:
-            _drain(self, id, clock)
+            _drain(self, id, clock, by_themselves)
 
     @instead(FakeTargetGroup, "health_for")
     def health(_: Any, self: Any, target: dict[str, Any], __: Any) -> FakeHealthStatus:
@@ -72,7 +76,7 @@ def install(clock: Clock, first_port: int) -> None:
         elif not _in_use(self):
             state = NOT_IN_USE
         else:
-            state = self.reported.get(id, INITIAL)
+            state = self.reported.get(id, HEALTHY if by_themselves else INITIAL)
         found = FakeHealthStatus(id, known["Port"] if known else port, self.health_check_port, *state)
         found.health_check_port = self.health_check_port if self.health_check_port != "traffic-port" else found.port
         return found
@@ -113,10 +117,10 @@ def report(target_group: str, targets: Sequence[Mapping[str, Any]]) -> None:
     CHANGES.made()
 
 
-def _drain(group: Any, id: str, clock: Clock) -> None:
+def _drain(group: Any, id: str, clock: Clock, at_once: bool) -> None:
     target = group.targets.pop(id, None)
     group.reported.pop(id, None)
-    if target is not None and _in_use(group):
+    if target is not None and _in_use(group) and not at_once:
         delay = float(group.attributes["deregistration_delay.timeout_seconds"])
         group.draining[id] = {**target, "until": clock.now() + clock.lasts(delay)}
 

@@ -54,6 +54,17 @@ def install() -> None:
             return [found for one in self._routes.values() if (found := one.destination_prefix_list_id) is not None]
         return value(self, name, method)
 
+    @instead(EC2Backend, "create_flow_logs")
+    def flow_logs(create: Any, self: Any, **named: Any) -> Any:
+        """moto takes a folder of a bucket for a part of its name."""
+        destination = named.get("log_destination")
+        if named.get("log_destination_type") == "s3":
+            named["log_destination"] = destination.partition("/")[0]
+        made, failed = create(self, **named)
+        for one in made:
+            one.log_destination = destination
+        return made, failed
+
     @instead(EC2Backend, "_delete_security_group")
     def deletes(delete: Any, self: Any, vpc_id: str | None, group_id: str) -> Any:
         """moto deletes a group that machines, load balancers or other groups' rules still need."""
