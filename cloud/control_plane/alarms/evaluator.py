@@ -71,8 +71,6 @@ class Evaluator:
                 CHANGES.made()
 
     def _evaluate(self, backend: Any, alarm: Any, end: float, now: float) -> None:
-        if alarm.rule:
-            return  # a composite alarm
         if _is_orphan(alarm):
             backend.alarms.pop(alarm.name)
             return

@@ -20,8 +20,9 @@ from cloud.control_plane.alarms import regions
 from cloud.control_plane.alarms.embedded import Malformed, Written, metrics_of
 from cloud.control_plane.alarms.functions import TimeSeries
 from cloud.control_plane.alarms.policies import find
-from cloud.control_plane.alarms.queries import Answers, of_api
+from cloud.control_plane.alarms.queries import Answers, check, of_alarm, of_api
 from cloud.control_plane.alarms.series import series_of
+from cloud.control_plane.alarms.states import COMPARISONS
 from cloud.control_plane.alarms.tracking import alarms_of, delete_alarms, make_alarms
 from cloud.control_plane.lacking.patching import instead
 
@@ -103,10 +104,30 @@ def _install_alarms() -> None:
         """An alarm that is changed keeps its state."""
         before = self.alarms.get(name)
         alarm = put(self, name, *arguments, **named)
+        if problem := _problem(alarm):
+            self.alarms.pop(name)
+            self.alarms |= {} if before is None else {name: before}
+            raise ValidationError(problem)
         if before is not None:
             for kept in ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp", "history"):
                 setattr(alarm, kept, getattr(before, kept))
         return alarm
+
+
+def _problem(alarm: Any) -> str | None:
+    """Why an alarm would never ring here."""
+    if alarm.rule:
+        return "composite alarms are not known to this cloud"
+    if alarm.comparison_operator not in COMPARISONS:
+        return f"the comparison {alarm.comparison_operator} is not known to this cloud"
+    try:
+        queries = of_alarm(alarm)
+        check(queries)
+        if sum(query.returned for query in queries) != 1:
+            return "an alarm needs exactly one query whose ReturnData is true"
+    except ValueError as problem:
+        return str(problem)
+    return None
 
 
 def _install_policies() -> None:

@@ -75,8 +75,7 @@ def alarms_of(policy: Any) -> list[Mapping[str, str]]:
 
 def configured(policy: Any) -> Mapping[str, Any]:
     """Return a policy's `TargetTrackingConfiguration`."""
-    members: Mapping[str, Any] = vars(policy.target_tracking_configuration)
-    return members
+    return dict(policy.target_tracking_configuration.__dict__)
 
 
 def _metric(policy: Any, configuration: Mapping[str, Any]) -> _Metric:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.cloud.alarms.service import Service
+import pytest
+
+from tests.cloud.alarms.service import Process, Service
 
 Deploy = Callable[..., Service]
 MODEL = "type: service\nimage: vllm/vllm-openai\nport: 8000\nmodel: some/model\nresources: {gpu: 24GB}\n"
@@ -93,3 +95,36 @@ def test_an_alarm_that_is_changed_keeps_its_state(service: Deploy) -> None:
     one.minutes(1)
     one.cloudwatch.put_metric_alarm(**new, Threshold=2)
     assert (created, one.alarms()["new"]) == (UNKNOWN, OK)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"Statistic": "TM(10%:90%)"}, "the statistic TM(10%:90%) is not known to this cloud"),
+        (
+            {"ComparisonOperator": "LessThanLowerThreshold"},
+            "the comparison LessThanLowerThreshold is not known to this cloud",
+        ),
+        ({"Expression": "DIFF(m)"}, "DIFF with 1 arguments is not known to this cloud"),
+        ({"Expression": "m + other"}, "no query has the id other"),
+        ({"Expression": "m +"}, "'m +' ends too early"),
+        ({"Returned": "both"}, "an alarm needs exactly one query whose ReturnData is true"),
+    ],
+)
+def test_an_alarm_that_could_never_ring_is_refused(process: Process, change: dict[str, str], problem: str) -> None:
+    cloudwatch = process.client("cloudwatch")
+    given = {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum", "Expression": "m", **change}
+    stat = {"Metric": {"Namespace": "n", "MetricName": "M"}, "Period": 60, "Stat": given["Statistic"]}
+    with pytest.raises(cloudwatch.exceptions.ClientError) as refused:
+        cloudwatch.put_metric_alarm(
+            AlarmName="never",
+            ComparisonOperator=given["ComparisonOperator"],
+            EvaluationPeriods=1,
+            Threshold=1,
+            Metrics=[
+                {"Id": "m", "MetricStat": stat, "ReturnData": "Returned" in change},
+                {"Id": "e", "Expression": given["Expression"]},
+            ],
+        )
+    assert refused.value.response["Error"]["Message"] == problem
+    assert cloudwatch.describe_alarms(AlarmNames=["never"])["MetricAlarms"] == []
