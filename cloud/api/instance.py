@@ -22,7 +22,7 @@ _LAST_WORDS = 0.3
 
 
 _AFTER_FAILURE = 0.1
-"""Seconds until an instance that failed gets another event: that a program of it has ended is noticed a moment later."""
+"""Seconds until an instance that failed gets another event: the end of a program is noticed a moment later."""
 
 
 class FunctionFailed(Exception):

@@ -28,8 +28,14 @@ class TaskRoot:
 
 
 @pytest.fixture(scope="session")
-def task_root(tmp_path_factory: pytest.TempPathFactory) -> TaskRoot:
+def task_root(unpacked: TaskRoot) -> TaskRoot:
+    """For the real web adapter."""
     require("lambda-adapter")
+    return unpacked
+
+
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> TaskRoot:
     folder = tmp_path_factory.mktemp("function") / "task"
     return TaskRoot(folder, lay_out(folder))
 

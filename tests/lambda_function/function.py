@@ -1,4 +1,5 @@
-"""The function as Lambda runs it: its start script from the unpacked zip, and the real web adapter beside it."""
+"""The function as Lambda runs it: its start script from the unpacked zip, and the real web adapter beside it, or what
+`make cloud` has in its place."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ class Function:
 
     api: RuntimeApi
     gateway: Process
-    adapter: Process
+    adapter: Process | None
+    """`None`: the stand-in, which has no process."""
 
     def invoke(self, method: str, path: str, **request: object) -> Invocation:
         """Send a request's event; the parts of the request are those of `rest_api.event`."""
@@ -33,13 +35,16 @@ class Function:
 
 
 @contextlib.contextmanager
-def function(task_root: Path, path: Path, environment: Mapping[str, str]) -> Iterator[Function]:
+def function(
+    task_root: Path, path: Path, environment: Mapping[str, str], *, stand_in: bool = False
+) -> Iterator[Function]:
     """The function in its own environment: nothing of this process's but what Lambda has too.
 
-    `path`: what is on PATH. `environment`: the function's variables and credentials.
+    `path`: what is on PATH. `environment`: the function's variables and credentials. `stand_in`: without the real web
+    adapter.
     """
     adapter = shutil.which("lambda-adapter")
-    if adapter is None:
+    if adapter is None and not stand_in:
         raise AssertionError("require('lambda-adapter') comes before")
     with runtime_api() as api:
         given = {
@@ -56,16 +61,17 @@ def function(task_root: Path, path: Path, environment: Mapping[str, str]) -> Ite
             "PORT": str(free_port()),
             **environment,
         }
-        with (
-            running([str(task_root / START_SCRIPT)], env=given, cwd=task_root) as gateway,
-            running([adapter], env=given, cwd=Path(os.sep)) as beside,
-        ):
-            yield Function(api, gateway, beside)
+        with running([str(task_root / START_SCRIPT)], env=given, cwd=task_root) as gateway:
+            if stand_in or adapter is None:
+                api.play_adapter(int(given["PORT"]))
+                yield Function(api, gateway, None)
+                return
+            with running([adapter], env=given, cwd=Path(os.sep)) as beside:
+                yield Function(api, gateway, beside)
 
 
 def wait_until_ready(running: Function, within: float = 30) -> None:
     """Until the adapter asks for the first event, as Lambda's initialization ends."""
     if not running.api.waiting.wait(within):
-        raise AssertionError(
-            f"no event was asked for; gateway: {running.gateway.output}; adapter: {running.adapter.output}"
-        )
+        adapter = running.adapter and running.adapter.output
+        raise AssertionError(f"no event was asked for; gateway: {running.gateway.output}; adapter: {adapter}")

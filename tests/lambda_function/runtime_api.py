@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloud.api import runtime_api as served
+from cloud.api.adapter import Adapter
 from cloud.api.answer import DELIMITER
 from cloud.api.runtime_api import LARGEST_EVENT, EventTooLarge
 
@@ -128,6 +129,10 @@ class RuntimeApi:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+    def play_adapter(self, port: int) -> None:
+        """Stand in for the web adapter, for a web server on this port."""
+        asyncio.run_coroutine_threadsafe(Adapter(self._api, port).run(), self._loop)
 
     def invoke(self, event: Mapping[str, Any]) -> Invocation:
         """Hand an event to the function. Raises `EventTooLarge`."""

@@ -132,6 +132,7 @@ def test_after_sigterm_a_stream_does_not_end_as_if_it_were_whole(
         assert invocation.piece(0).data == ONE
         running.gateway.signal(signal.SIGTERM)
         if both:
+            assert running.adapter is not None
             running.adapter.signal(signal.SIGTERM)
         found = invocation.payload()
     assert invocation.broken or last_error(found, ONE)["code"] == "service_unavailable"
