@@ -7,6 +7,7 @@ or the end of standard input end it with all machines. Status 1: this machine ca
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import signal
 import subprocess
@@ -80,6 +81,8 @@ def cannot_run() -> str | None:
     """Return why this machine cannot run machines, and what to do; `None`: it can."""
     if missing := needed_programs():
         return f"make cloud needs {', '.join(missing)}: install them with the package manager of this system"
+    if importlib.util.find_spec("awscli") is None:
+        return "make cloud needs the AWS CLI in the same Python: make setup, or pip install --no-deps awscli"
     separate = ["unshare", "--mount", "--net", "--pid", "--fork", "true"]
     if os.geteuid() != 0:
         separate[1:1] = ["--user", "--map-root-user"]

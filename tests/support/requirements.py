@@ -76,8 +76,6 @@ def _boot() -> str | None:
 def _machines() -> str | None:
     from cloud.machines.__main__ import cannot_run
 
-    if importlib.util.find_spec("awscli") is None:
-        return "there is no AWS CLI in this Python; make cloud installs it"
     return cannot_run()
 
 

@@ -9,10 +9,8 @@ import pty
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,17 +20,10 @@ from cloud.machines.calls import BASE_PYTHON
 from cloud.machines.docker.file_system import PROJECT, Mount, binds, make_root
 from cloud.machines.docker.images import Image
 from cloud.machines.docker.options import Options
+from cloud.machines.docker.publishing import NotStarted, listen
 from cloud.machines.docker.shim import Spec
 
 _SHIM = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); from cloud.machines.docker.shim import main; main()"
-
-
-class NotStarted(Exception):
-    """The container could not start. `str()` is what the container runtime says."""
-
-    def __init__(self, text: str, status: int) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +157,7 @@ class Container:
             return ()
         ports = {self.options.published[0]: True, self._place.inside_port: False}
         listeners = {
-            closing.enter_context(_listen(self._place.address, port)): outside for port, outside in ports.items()
+            closing.enter_context(listen(self._place.address, port)): outside for port, outside in ports.items()
         }
         return tuple((listener.fileno(), outside) for listener, outside in listeners.items())
 
@@ -237,23 +228,3 @@ class Container:
         os.close(descriptor)
         hear(b"")
         self._written.set()
-
-
-def _listen(address: str, port: int, *, seconds: float = 10) -> socket.socket:
-    """Listen on the published port. The container before can still have connections, but not this port."""
-    end = time.monotonic() + seconds
-    while True:
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((address, port))
-        except OSError:
-            listener.close()
-            if time.monotonic() > end:
-                raise NotStarted(
-                    f"failed to bind host port for {address}:{port}: address already in use", 125
-                ) from None
-            time.sleep(0.05)
-        else:
-            listener.listen(128)
-            return listener

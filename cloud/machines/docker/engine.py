@@ -15,9 +15,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cloud.machines.calls import Call
 from cloud.machines.docker.awslogs import LogStream
-from cloud.machines.docker.container import Container, NotStarted, Place
+from cloud.machines.docker.container import Container, Place
 from cloud.machines.docker.images import image_named
 from cloud.machines.docker.options import Options, WrongArguments, read_options
+from cloud.machines.docker.publishing import NotStarted
 from cloud.machines.docker.pulling import Registries
 from cloud.machines.docker.showing import copy_files, inspect, no_container, show_logs
 

@@ -206,10 +206,11 @@ def test_a_stopped_machine_keeps_its_disk_and_boots_without_its_user_data(world:
 
 def test_several_machines_have_an_address_each_and_share_the_model(world: World) -> None:
     world.deploy(planned(service=VLLM), count=3)
-    for instance in world.instances():
+    launched = world.launched(3)
+    for instance in launched:
         world.wait_for_step("serving", instance=instance)
-    assert len({world.instances()[instance]["address"] for instance in world.instances()}) == 3
-    for instance in world.instances():
+    assert len({world.instances()[instance]["address"] for instance in launched}) == 3
+    for instance in launched:
         assert json.loads(world.get(instance, "/v1/models"))["data"][0]["id"] == "Qwen/Qwen2.5-7B-Instruct"
     assert _memory_mb(world) < 1500
 

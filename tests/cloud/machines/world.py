@@ -168,9 +168,14 @@ class World:
         return {one["id"]: one for one in self.plane.instances() if one["user_data"] == self._user_data}
 
     def instance(self) -> str:
-        """Return the id of the one instance."""
-        (found,) = self.instances()
+        """Return the id of the one instance, as soon as it was launched."""
+        (found,) = self.launched(1)
         return found
+
+    def launched(self, count: int) -> list[str]:
+        """Return the ids of the instances, as soon as there are so many."""
+        self.wait_until(lambda: len(self.instances()) == count, what=f"{count} instances")
+        return list(self.instances())
 
     def state(self, instance: str) -> State | None:
         """Return the state item of a replica."""
