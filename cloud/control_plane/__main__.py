@@ -48,7 +48,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--zone", action="append", help="a hosted zone that exists at the start (models.localhost)")
     parser.add_argument("--load-balancer-ports", type=int, default=4601, help="the first; one a load balancer")
     parser.add_argument(
-        "--by-themselves", action="store_true", help="nobody runs machines and load balancers: all of it is well at once"
+        "--by-themselves",
+        action="store_true",
+        help="nobody runs machines and load balancers: all of it is well at once",
     )
     return parser.parse_args()
 

@@ -92,7 +92,7 @@ def _groups(backend: Any) -> Iterator[str]:
 
 def _items(backend: Any) -> Iterator[str]:
     return (
-        f"{name}/{item.hash_key}/{item.range_key}"
+        f"{name}/{item.hash_key.value}/{item.range_key and item.range_key.value}"
         for name, table in backend.tables.items()
         for item in table.all_items()
     )
