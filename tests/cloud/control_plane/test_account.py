@@ -46,9 +46,7 @@ def test_preflight_of_a_service_finds_everything_well(plane: Running) -> None:
     dynamodb, name = plane.client("dynamodb"), "gateway-table"
     keys = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
     kinds = [{"AttributeName": one["AttributeName"], "AttributeType": "S"} for one in keys]
-    dynamodb.create_table(
-        TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=keys, AttributeDefinitions=kinds
-    )
+    dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=keys, AttributeDefinitions=kinds)
     subnets = tuple(one["SubnetId"] for one in plane.client("ec2").describe_subnets()["Subnets"])
     place = Place(region=REGION, account="123456789012", table=name, subnet_ids=subnets, owner=OWNER)
     plan = service_plan(f"{WEB}resources: {{gpu: H100:8}}\nspot_policy: auto\n")

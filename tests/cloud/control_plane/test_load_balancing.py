@@ -95,5 +95,5 @@ def test_the_load_balancer_says_how_its_targets_are(plane: Running) -> None:
 
 def test_a_report_of_an_unknown_group_is_refused(plane: Running) -> None:
     arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/none/0"
-    with pytest.raises(Refused, match="400.*targetgroup/none/0"):
+    with pytest.raises(Refused, match=r"400.*targetgroup/none/0"):
         plane.cloud.report_targets(arn, [])

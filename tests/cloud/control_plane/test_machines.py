@@ -91,9 +91,12 @@ def test_an_instance_ends_when_its_machine_has(plane: Running, template: str) ->
     plane.cloud.instance_became(id, "terminated")
     seen.append(state(plane, id))
     assert seen == ["pending", "running", "shutting-down", "terminated"]
-    assert ec2.describe_network_interfaces(Filters=[{"Name": "attachment.instance-id", "Values": [id]}])[
-        "NetworkInterfaces"
-    ] == []
+    assert (
+        ec2.describe_network_interfaces(Filters=[{"Name": "attachment.instance-id", "Values": [id]}])[
+            "NetworkInterfaces"
+        ]
+        == []
+    )
 
 
 def test_a_machine_that_turns_itself_off_says_so(plane: Running, template: str) -> None:
@@ -118,5 +121,5 @@ def test_an_instance_stops_and_starts(plane: Running, template: str) -> None:
 
 
 def test_no_machine_speaks_for_an_instance_that_does_not_exist(plane: Running) -> None:
-    with pytest.raises(Refused, match="400.*i-0"):
+    with pytest.raises(Refused, match=r"400.*i-0"):
         plane.cloud.instance_became("i-0", "running")
