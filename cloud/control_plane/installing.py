@@ -24,8 +24,12 @@ def running(
     zones: Sequence[str],
     first_load_balancer_port: int,
     by_themselves: bool = False,
+    stands_still: bool = False,
 ) -> Generator[BaseWSGIServer]:
-    """The control plane in this process, with a server that listens on `port` (0: any) and is not served yet."""
+    """The control plane in this process, with a server that listens on `port` (0: any) and is not served yet.
+
+    `stands_still`: groups and alarms do not move on by themselves, because a test moves them.
+    """
     data_plane = DataPlane()
     _patch_moto(clock, data_plane, first_load_balancer_port, by_themselves=by_themselves)
     world.make(zones)
@@ -35,13 +39,15 @@ def running(
         return inventory.since(at_the_start)
 
     data_plane.add("GET", "/cloud/resources", resources)
+    data_plane.add("GET", "/cloud/load-balancers", _load_balancers)
     data_plane.add("PUT", "/cloud/target-health", _report_targets)
     data_plane.add("GET", "/cloud/functions", _functions)
     data_plane.add("GET", "/cloud/functions/<region>/<name>/code", _code)
     server = serve(Application(data_plane), port)
     with contextlib.closing(groups.Keeper(clock)) as keeper, contextlib.closing(alarms.Evaluator(clock)) as evaluator:
-        keeper.start()
-        evaluator.start()
+        if not stands_still:
+            keeper.start()
+            evaluator.start()
         try:
             yield server
         finally:
@@ -67,6 +73,10 @@ def _patch_moto(clock: Clock, data_plane: DataPlane, first_load_balancer_port: i
 def _report_targets(request: Request) -> None:
     reported = members(request)
     balancing.report(reported["target_group"], reported["targets"])
+
+
+def _load_balancers(_: Request) -> Sequence[Mapping[str, Any]]:
+    return balancing.listed()
 
 
 def _functions(_: Request) -> Sequence[Mapping[str, Any]]:

@@ -26,6 +26,7 @@ class ControlPlane:
         self._url = url
         self._session = session
         self._clients: dict[tuple[str, str], Any] = {}
+        self._said: set[str] = set()
 
     async def changed(self, after: int) -> int:
         """Return the version, as soon as it is higher than `after`, at the latest after 5 seconds."""
@@ -44,7 +45,7 @@ class ControlPlane:
                 elbv2 = self._client("elbv2", one["region"])
                 found.append(await asyncio.to_thread(read, elbv2, one["arn"], one["address"]))
             except UnplayedRule as problem:
-                print(f"load balancer {one['arn']}: {problem}", file=sys.stderr, flush=True)
+                self._say(f"load balancer {one['arn']}: {problem}")
         return found
 
     async def tell_health(self, report: Mapping[str, Any]) -> None:
@@ -56,6 +57,12 @@ class ControlPlane:
         """Send metrics to CloudWatch."""
         client = self._client("cloudwatch", region)
         await asyncio.to_thread(client.put_metric_data, Namespace=namespace, MetricData=data)
+
+    def _say(self, problem: str) -> None:
+        """Say it once."""
+        if problem not in self._said:
+            self._said.add(problem)
+            print(problem, file=sys.stderr, flush=True)
 
     async def _get(self, path: str) -> Any:
         timeout = aiohttp.ClientTimeout(total=_LONGER_THAN_A_POLL)

@@ -56,7 +56,9 @@ class Playing:
             self.left.append(pool.report(in_use=False))
             pool.cut()
         for arn, group in balancer.groups.items():
-            self.pools.setdefault(arn, Pool(group)).update(group, instances)
+            if arn not in self.pools:
+                self.pools[arn] = Pool(group)
+            self.pools[arn].update(group, instances)
         self._check()
         if balancer.rules and self._runner is None:
             await self._listen(balancer)

@@ -60,7 +60,9 @@ class Serving:
         for arn in [arn for arn in self._playing if arn not in found]:
             await self._playing.pop(arn).close()
         for arn, balancer in found.items():
-            await self._playing.setdefault(arn, Playing(self._changed.set)).update(balancer, instances)
+            if arn not in self._playing:
+                self._playing[arn] = Playing(self._changed.set)
+            await self._playing[arn].update(balancer, instances)
         self._changed.set()
 
     async def _report(self) -> None:

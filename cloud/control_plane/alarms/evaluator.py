@@ -17,6 +17,7 @@ from cloud.control_plane.alarms.queries import Answers, of_alarm
 from cloud.control_plane.alarms.series import series_of
 from cloud.control_plane.alarms.states import MORE, Judged, Rule, judge
 from cloud.control_plane.alarms.telling import tell
+from cloud.control_plane.alarms.tracking import MADE
 from cloud.control_plane.changes import CHANGES, WORLD
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.groups import metrics
@@ -48,7 +49,8 @@ class Evaluator:
     def close(self) -> None:
         """End, and wait for it."""
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def tick(self, now: float | None = None) -> None:
         """Evaluate, if a minute has ended since the last time. `now`: seconds since 1970."""
@@ -69,8 +71,6 @@ class Evaluator:
                 CHANGES.made()
 
     def _evaluate(self, backend: Any, alarm: Any, end: float, now: float) -> None:
-        if alarm.rule:
-            return  # a composite alarm
         if _is_orphan(alarm):
             backend.alarms.pop(alarm.name)
             return
@@ -145,7 +145,7 @@ def _wanted() -> list[tuple[str, int | None]]:
 
 def _is_orphan(alarm: Any) -> bool:
     """Whether AWS made it for a policy that is gone with its group."""
-    return alarm.name.startswith("TargetTracking-") and all(find(arn) is None for arn in alarm.alarm_actions)
+    return alarm.name.startswith(MADE) and all(find(arn) is None for arn in alarm.alarm_actions)
 
 
 def _data(alarm: Any, judged: Judged, now: float) -> str:

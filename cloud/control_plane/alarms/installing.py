@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from moto.autoscaling.models import AutoScalingBackend
+from moto.autoscaling.models import AutoScalingBackend, FakeScalingPolicy
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, Statistics
@@ -20,9 +20,10 @@ from cloud.control_plane.alarms import regions
 from cloud.control_plane.alarms.embedded import Malformed, Written, metrics_of
 from cloud.control_plane.alarms.functions import TimeSeries
 from cloud.control_plane.alarms.policies import find
-from cloud.control_plane.alarms.queries import Answers, of_api
+from cloud.control_plane.alarms.queries import Answers, check, of_alarm, of_api
 from cloud.control_plane.alarms.series import series_of
-from cloud.control_plane.alarms.tracking import delete_alarms, make_alarms
+from cloud.control_plane.alarms.states import COMPARISONS
+from cloud.control_plane.alarms.tracking import alarms_of, delete_alarms, make_alarms
 from cloud.control_plane.lacking.patching import instead
 
 OLDEST, NEWEST = timedelta(days=14), timedelta(hours=2)
@@ -71,7 +72,9 @@ def _install_metrics() -> None:
         for start in _periods(start_time, end_time, period):
             points = [one for one in data.between(start, start + period) if unit in (None, one.unit)]
             if points:
-                one = Statistics(stats, datetime.fromtimestamp(start, UTC).replace(tzinfo=None), points[0].unit)
+                one = Statistics(
+                    stats, datetime.fromtimestamp(start, UTC).replace(tzinfo=None), points[0].unit or "None"
+                )
                 one.metric_data = points
                 found.append(one)
         return found
@@ -101,13 +104,35 @@ def _install_alarms() -> None:
         """An alarm that is changed keeps its state."""
         before = self.alarms.get(name)
         alarm = put(self, name, *arguments, **named)
+        if problem := _problem(alarm):
+            self.alarms.pop(name)
+            self.alarms |= {} if before is None else {name: before}
+            raise ValidationError(problem)
         if before is not None:
             for kept in ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp", "history"):
                 setattr(alarm, kept, getattr(before, kept))
         return alarm
 
 
+def _problem(alarm: Any) -> str | None:
+    """Why an alarm would never ring here."""
+    if alarm.rule:
+        return "composite alarms are not known to this cloud"
+    if alarm.comparison_operator not in COMPARISONS:
+        return f"the comparison {alarm.comparison_operator} is not known to this cloud"
+    try:
+        queries = of_alarm(alarm)
+        check(queries)
+        if sum(query.returned for query in queries) != 1:
+            return "an alarm needs exactly one query whose ReturnData is true"
+    except ValueError as problem:
+        return str(problem)
+    return None
+
+
 def _install_policies() -> None:
+    FakeScalingPolicy.alarms = property(alarms_of)  # pyright: ignore[reportAttributeAccessIssue]
+
     @instead(AutoScalingBackend, "put_scaling_policy")
     def put(put: Any, self: Any, name: str, *arguments: Any, **named: Any) -> Any:
         """moto's target tracking policies have no alarms."""
@@ -123,7 +148,7 @@ def _install_policies() -> None:
     def answer(put: Any, self: Any) -> ActionResult:
         """moto writes PolicyArn, which is not the member's name, and leaves the alarms out."""
         arn: str = put(self).result["PolicyArn"]
-        return ActionResult({"PolicyARN": arn, "Alarms": getattr(find(arn), "alarms", [])})
+        return ActionResult({"PolicyARN": arn, "Alarms": alarms_of(find(arn))})
 
     @instead(AutoScalingBackend, "delete_policy")
     def delete(delete: Any, self: Any, group_name: str) -> None:
@@ -142,7 +167,7 @@ def _put_all(backend: Any, metrics: Sequence[Written]) -> None:
                 "MetricName": one.name,
                 "Dimensions": [{"Name": name, "Value": value} for name, value in one.dimensions],
                 "Timestamp": moment.replace(tzinfo=None),
-                "Unit": one.unit,
+                "Unit": one.unit or "None",
                 "Values": list(one.values),
             }
             backend.put_metric_data(one.namespace, [datum])

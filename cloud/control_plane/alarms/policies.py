@@ -39,10 +39,13 @@ class Policies:
         self._clock = clock
         self._cooldowns: dict[str, Cooldown] = {}
         """By the ARN of a group."""
+        self._growths: dict[str, list[tuple[float, float]]] = {}
+        """When policies added instances, and how long those warm up in AWS's seconds, by the ARN of a group."""
 
     def tick(self, now: float) -> None:
         """Begin the cooldowns of activities that are over."""
         groups = {group.arn: group for group in regions.groups()}
+        self._growths = {arn: growths for arn, growths in self._growths.items() if arn in groups}
         for arn, cooldown in list(self._cooldowns.items()):
             if arn not in groups:
                 del self._cooldowns[arn]
@@ -53,7 +56,7 @@ class Policies:
         """An alarm in state ALARM calls a policy. `value`: the newest of what the alarm watches."""
         policy = find(arn)
         group = None if policy is None else _group(policy)
-        if policy is None or group is None or group.suspended(SUSPENDED):
+        if policy is None or not getattr(policy, "enabled", True) or group is None or group.suspended(SUSPENDED):
             return
         because = f"a monitor alarm {alarm.name} in state ALARM triggered policy {policy.name}"
         wanted = self._wanted(policy, group, value, float(alarm.threshold), now, low=alarm.name.rfind("AlarmLow-") > 0)
@@ -71,7 +74,7 @@ class Policies:
             if not cold or not _is_steady(group):
                 return None
             return adjusted(policy.adjustment_type, desired, int(policy.scaling_adjustment), _least(policy))
-        warming = self._warming(policy, group, now)
+        warming = self._warming(group, now)
         if policy.policy_type == "StepScaling":
             adjustment = step(policy.step_adjustments or [], (value or 0.0) - threshold)
             if adjustment is None:
@@ -81,18 +84,27 @@ class Policies:
             return None if wanted < desired and warming else wanted
         return None if value is None else _tracking(policy, group, value, warming, low=low)
 
-    def _warming(self, policy: Any, group: Group, now: float) -> list[Member]:
-        """The instances that are starting or warm up."""
-        seconds = policy.estimated_instance_warmup or group.default_instance_warmup or group.default_cooldown or GRACE
-        since = now - self._clock.lasts(float(seconds))
-        return [one for one in group.live if one.in_service is None or one.in_service > since]
+    def _warming(self, group: Group, now: float) -> list[Member]:
+        """The instances that a policy has added and that start or warm up. Others do not warm up."""
+
+        def ready(one: Member, seconds: float) -> bool:
+            return one.in_service is not None and one.in_service + self._clock.lasts(seconds) <= now
+
+        growths = self._growths.get(group.arn, [])
+        return [
+            one for one in group.live if any(one.launched >= since and not ready(one, long) for since, long in growths)
+        ]
 
     def _scale(self, policy: Any, group: Group, wanted: int, because: str, now: float) -> None:
-        before = group.desired_capacity
+        before = group.desired_capacity or 0
         group.scale(wanted, because, now)
-        if group.desired_capacity != before and policy.policy_type == "SimpleScaling":
+        after = group.desired_capacity or 0
+        if after != before and policy.policy_type == "SimpleScaling":
             seconds = GRACE if policy.cooldown is None else float(policy.cooldown)
             self._cooldowns[group.arn] = Cooldown(seconds)
+        elif after > before:
+            long = policy.estimated_instance_warmup or group.default_instance_warmup or group.default_cooldown or GRACE
+            self._growths.setdefault(group.arn, []).append((now, float(long)))
 
 
 def find(arn: str) -> Any:
@@ -104,7 +116,7 @@ def find(arn: str) -> Any:
 def _tracking(policy: Any, group: Group, value: float, warming: list[Member], *, low: bool) -> int | None:
     """Up at once, down by one instance at a time, and not while one warms up."""
     configuration = configured(policy)
-    serving = units([one for one in group.live if one not in warming])
+    serving = units([one for one in group.live if one.in_service is not None and one not in warming])
     if not serving or (low and (warming or configuration.get("DisableScaleIn"))):
         return None
     desired = group.desired_capacity or 0

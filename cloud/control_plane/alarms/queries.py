@@ -65,7 +65,7 @@ def of_alarm(alarm: Any) -> list[Query]:
 
 
 def _of_moto(query: Any) -> Query:
-    returned = str(query.return_data).lower() == "true"
+    returned = str(query.return_data).lower() != "false"
     if query.expression is not None:
         period = None if query.period is None else float(query.period)
         return Query(id=query.id, period=period, label=query.label, returned=returned, expression=query.expression)
@@ -80,6 +80,19 @@ def _of_moto(query: Any) -> Query:
         dimensions={one.name: one.value for one in stat.metric.dimensions},
         stat=stat.stat,
     )
+
+
+def check(queries: Sequence[Query]) -> None:
+    """Refuse queries that can never have a value.
+
+    Raises:
+        ValueError: a statistic or an expression is not known.
+    """
+    empty = Answers(queries, Series(), lambda _: (), lambda seconds: seconds)
+    for query in queries:
+        empty.of(query.id)
+        if query.expression is None:
+            statistic(query.stat, ())
 
 
 class Answers:

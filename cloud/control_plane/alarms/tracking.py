@@ -20,6 +20,8 @@ HIGH, LOW = 3, 15
 BELOW = 0.9
 """Of the target: where scaling in begins."""
 MINUTE = 60
+MADE = "TargetTracking-"
+"""How the names of such alarms begin."""
 _MADE_BY_AWS = "DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {}."
 
 
@@ -32,7 +34,7 @@ class _Metric:
 
 
 def make_alarms(policy: Any) -> None:
-    """Make the alarms of a policy, and note them in it.
+    """Make the alarms of a policy.
 
     Raises:
         ValidationError: the policy tracks a metric that this cloud does not have.
@@ -40,13 +42,12 @@ def make_alarms(policy: Any) -> None:
     configuration = configured(policy)
     metric, target = _metric(policy, configuration), float(configuration["TargetValue"])
     backend = regions.cloudwatch_beside(policy.autoscaling_backend)
-    made: list[Mapping[str, str]] = []
     for side, comparison, threshold, periods in (
         ("AlarmHigh", "GreaterThanThreshold", target, HIGH),
         ("AlarmLow", "LessThanThreshold", target * BELOW, LOW),
     ):
-        alarm = backend.put_metric_alarm(
-            name=f"TargetTracking-{policy.auto_scaling_group_name}-{side}-{uuid4()}",
+        backend.put_metric_alarm(
+            name=f"{MADE}{policy.auto_scaling_group_name}-{side}-{uuid4()}",
             namespace=metric.namespace,
             metric_name=metric.name,
             comparison_operator=comparison,
@@ -58,20 +59,23 @@ def make_alarms(policy: Any) -> None:
             dimensions=[{"Name": name, "Value": value} for name, value in metric.dimensions.items()],
             alarm_actions=[policy.arn],
         )
-        made.append({"AlarmName": alarm.name, "AlarmARN": alarm.alarm_arn})
-    policy.alarms = made
 
 
 def delete_alarms(policy: Any) -> None:
-    """Delete the alarms of a policy that goes."""
-    regions.cloudwatch_beside(policy.autoscaling_backend).delete_alarms(
-        [one["AlarmName"] for one in getattr(policy, "alarms", [])]
-    )
+    """Delete the alarms that were made for a policy that goes."""
+    made = [one["AlarmName"] for one in alarms_of(policy) if one["AlarmName"].startswith(MADE)]
+    regions.cloudwatch_beside(policy.autoscaling_backend).delete_alarms(made)
+
+
+def alarms_of(policy: Any) -> list[Mapping[str, str]]:
+    """Return name and ARN of the alarms that call a policy, as DescribePolicies shows them."""
+    all = regions.cloudwatch_beside(policy.autoscaling_backend).alarms.values()
+    return [{"AlarmName": one.name, "AlarmARN": one.alarm_arn} for one in all if policy.arn in one.alarm_actions]
 
 
 def configured(policy: Any) -> Mapping[str, Any]:
     """Return a policy's `TargetTrackingConfiguration`."""
-    return vars(policy.target_tracking_configuration)
+    return dict(policy.target_tracking_configuration.__dict__)
 
 
 def _metric(policy: Any, configuration: Mapping[str, Any]) -> _Metric:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from moto.autoscaling import urls
 from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
-from moto.autoscaling.models import AutoScalingBackend, FakeScalingPolicy
+from moto.autoscaling.models import AutoScalingBackend
 
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.groups import hooks, targets, wording
@@ -83,9 +83,10 @@ class LivingGroups(AutoScalingBackend):
         desired = given.get("DesiredCapacity")
         check_sizes(minimum, maximum, minimum if desired is None else int(desired))
         check_policies(given.get("TerminationPolicies") or [])
-        for hook in given.get("LifecycleHookSpecificationList") or []:
+        specified: list[Mapping[str, Any]] = given.get("LifecycleHookSpecificationList") or []
+        for hook in specified:
             hooks.check(hook.get("LifecycleTransition"), hook.get("DefaultResult"), hook.get("NotificationTargetARN"))
-        group = Group(
+        group: Any = Group(
             now=self.clock.now(),
             because=wording.CREATED,
             name=name,
@@ -112,8 +113,8 @@ class LivingGroups(AutoScalingBackend):
         )
         group.default_instance_warmup = given.get("DefaultInstanceWarmup")
         self.autoscaling_groups[name] = group
-        for hook in given.get("LifecycleHookSpecificationList") or []:
-            self.put_hook(group.name, hook)
+        for hook in specified:
+            self.put_hook(name, hook)
 
     def update(self, given: Mapping[str, Any]) -> None:
         """Change what is given of a group, and nothing else."""
@@ -126,10 +127,8 @@ class LivingGroups(AutoScalingBackend):
         check_policies(given.get("TerminationPolicies") or [])
         if group.status == DELETING:
             raise AutoscalingClientError("ScalingActivityInProgress", f"AutoScalingGroup {group.name} is being deleted")
-        sizes = [None if given.get(key) is None else int(given[key]) for key in ("MinSize", "MaxSize")]
-        desired = given.get("DesiredCapacity")
-        group.resize(*sizes, None if desired is None else int(desired), USER, self.clock.now())
-        group._set_azs_and_vpcs(given.get("AvailabilityZones") or [], given.get("VPCZoneIdentifier"), update=True)
+        group.resize(given.get("MinSize"), given.get("MaxSize"), given.get("DesiredCapacity"), USER, self.clock.now())
+        group.places(given.get("AvailabilityZones") or [], given.get("VPCZoneIdentifier"))
         group.configure(given.get("LaunchTemplate"), given.get("MixedInstancesPolicy"))
         for key, attribute in _PLAIN.items():
             if given.get(key) is not None:
@@ -138,14 +137,11 @@ class LivingGroups(AutoScalingBackend):
     def set_desired_capacity(self, group_name: str, desired_capacity: int | None) -> None:
         """SetDesiredCapacity. A policy uses `Group.scale`."""
         group, wanted = self.group(group_name), int(desired_capacity or 0)
-        for beyond, limit, word in (
-            (wanted < (group.min_size or 0), group.min_size, "below min"),
-            (wanted > (group.max_size or 0), group.max_size, "above max"),
-        ):
-            if beyond:
-                raise ValidationError(
-                    f"New SetDesiredCapacity value {wanted} is {word} value {limit} for the AutoScalingGroup."
-                )
+        refused = "New SetDesiredCapacity value {} is {} value {} for the AutoScalingGroup."
+        if wanted < group.min_size:
+            raise ValidationError(refused.format(wanted, "below min", group.min_size))
+        if wanted > group.max_size:
+            raise ValidationError(refused.format(wanted, "above max", group.max_size))
         group.scale(wanted, wording.SET, self.clock.now())
 
     def delete(self, name: str, *, force: bool) -> None:
@@ -169,12 +165,10 @@ class LivingGroups(AutoScalingBackend):
     def _forget(self, group: Group) -> None:
         del self.autoscaling_groups[group.name]
         self.past += group.activities
-        self.scheduled_actions = {
-            key: one for key, one in self.scheduled_actions.items() if one.auto_scaling_group_name != group.name
-        }
-        self.policies: dict[str, FakeScalingPolicy] = {
-            key: one for key, one in self.policies.items() if one.auto_scaling_group_name != group.name
-        }
+        for kept in (self.scheduled_actions, self.policies):
+            for key, one in list(kept.items()):
+                if one.auto_scaling_group_name == group.name:
+                    del kept[key]
 
     def put_hook(self, group_name: str, given: Mapping[str, Any]) -> None:
         """Create a hook, or change what is given of it."""
@@ -184,15 +178,15 @@ class LivingGroups(AutoScalingBackend):
         result = given.get("DefaultResult") or (known and known.default_result)
         hooks.check(transition, result, given.get("NotificationTargetARN"))
         timeout = timeout or (known.heartbeat_timeout if known else None)
-        self.lifecycle_hooks[f"{self.group(group_name).name}_{name}"] = hooks.Hook(
-            name, group_name, str(transition), timeout, result
-        )
+        hook: Any = hooks.Hook(name, self.group(group_name).name, str(transition), timeout, result)
+        self.lifecycle_hooks[f"{group_name}_{name}"] = hook
 
     def put_action(self, group_name: str, given: Mapping[str, Any]) -> None:
         """Create a scheduled action, or replace it. moto mixes up those of two groups."""
         group = self.group(group_name)
         key = f"{group.name}/{given['ScheduledActionName']}"
-        self.scheduled_actions[key] = ScheduledAction(group, given, self.clock.now())
+        action: Any = ScheduledAction(group, given, self.clock.now())
+        self.scheduled_actions[key] = action
 
     def delete_scheduled_action(self, auto_scaling_group_name: str, scheduled_action_name: str) -> None:
         if self.scheduled_actions.pop(f"{auto_scaling_group_name}/{scheduled_action_name}", None) is None:

@@ -12,15 +12,20 @@ _missing: dict[tuple[str, str | None, str | None], str | None] = {}
 one."""
 
 
+def get(_: Any) -> Mapping[str, Any]:
+    """`GET /cloud/capacity`: what is missing."""
+    return {"missing": listed()}
+
+
 def put(request: Any) -> Mapping[str, Any]:
     """`PUT /cloud/capacity`: `{"type", "available": bool, "zone"?, "purchase"?: "spot" | "on-demand", "message"?}`.
 
     `message` is a failure of AWS's own, as `infra/readiness/launch_failures.csv` knows them. Raises ValueError for
     another body.
     """
-    body = json.loads(request.data)
     known = {"type", "available", "zone", "purchase", "message"}
-    if not isinstance(body, dict) or not isinstance(body.get("type"), str) or set(body) - known:
+    body: dict[str, Any] = dict(json.loads(request.data))
+    if not isinstance(body.get("type"), str) or set(body) - known:
         raise ValueError(f"capacity needs a type and available, and may have {', '.join(sorted(known))}")
     if not isinstance(body.get("available"), bool) or body.get("purchase") not in (None, "spot", "on-demand"):
         raise ValueError("available must be true or false, purchase must be spot or on-demand")
@@ -31,7 +36,7 @@ def put(request: Any) -> Mapping[str, Any]:
         purchase=body.get("purchase"),
         message=body.get("message"),
     )
-    return {"missing": listed()}
+    return get(request)
 
 
 def set_available(

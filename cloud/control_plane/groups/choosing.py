@@ -62,7 +62,7 @@ def _misplaced(group: Group, live: Sequence[Member], able: list[Member]) -> list
     if not group.configuration.mixed:
         return able
     on_demand = units([member for member in live if not member.spot])
-    wanted = group.configuration.on_demand(group.desired_capacity or 0)
+    wanted = group.configuration.on_demand(group.desired_capacity)
     return [member for member in able if member.spot != (on_demand > wanted)] or able
 
 

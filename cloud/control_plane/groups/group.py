@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
@@ -22,6 +22,11 @@ class Group(FakeAutoScalingGroup):
     """One Auto Scaling group. `life` moves it on."""
 
     instance_states: list[Member]  # pyright: ignore[reportIncompatibleVariableOverride]
+    min_size: int  # pyright: ignore[reportIncompatibleVariableOverride]
+    max_size: int  # pyright: ignore[reportIncompatibleVariableOverride]
+    desired_capacity: int  # pyright: ignore[reportIncompatibleVariableOverride]
+    autoscaling_backend: Any
+    ec2_backend: Any
 
     def __init__(self, *, now: float, because: str, **given: Any) -> None:
         self.activities: list[Activity] = []
@@ -40,16 +45,21 @@ class Group(FakeAutoScalingGroup):
         self.default_instance_warmup: int | None = None
         super().__init__(**given)
         self.health_check_grace_period = given["health_check_period"]
-        self._change(0, self.desired_capacity or 0, because, now)
+        self._change(0, self.desired_capacity, because, now)
+
+    @property
+    def id(self) -> str:
+        """The part of its ARN that no other group has."""
+        return self._id
 
     @property
     def now(self) -> float:
         """Seconds since 1970."""
-        return float(self.autoscaling_backend.clock.now())  # pyright: ignore[reportAttributeAccessIssue]
+        return float(self.autoscaling_backend.clock.now())
 
     def lasts(self, seconds: float) -> float:
         """How long AWS's seconds last here."""
-        return float(self.autoscaling_backend.clock.lasts(seconds))  # pyright: ignore[reportAttributeAccessIssue]
+        return float(self.autoscaling_backend.clock.lasts(seconds))
 
     @property
     def launch_template(self) -> dict[str, Any] | None:
@@ -89,17 +99,17 @@ class Group(FakeAutoScalingGroup):
     def scale(self, to: int, because: str, now: float) -> None:
         """Set the desired capacity within the sizes, as a policy or a scheduled action does; because: as `a monitor
         alarm … in state ALARM triggered policy …`."""
-        self._change(self.desired_capacity or 0, max(self.min_size or 0, min(to, self.max_size or 0)), because, now)
+        self._change(self.desired_capacity, max(self.min_size, min(to, self.max_size)), because, now)
 
     def resize(self, minimum: int | None, maximum: int | None, desired: int | None, who: str, now: float) -> None:
         """Set the sizes. A desired capacity that is not given moves only as far as it must. Raises AWS's errors."""
         minimum = self.min_size if minimum is None else minimum
         maximum = self.max_size if maximum is None else maximum
-        before = self.desired_capacity or 0
-        after = max(minimum or 0, min(before, maximum or 0)) if desired is None else desired
-        check_sizes(minimum or 0, maximum or 0, after)
+        before = self.desired_capacity
+        after = max(minimum, min(before, maximum)) if desired is None else desired
+        check_sizes(minimum, maximum, after)
         self.min_size, self.max_size = minimum, maximum
-        self._change(before, after, wording.constraints(who, minimum or 0, maximum or 0, after), now)
+        self._change(before, after, wording.constraints(who, minimum, maximum, after), now)
 
     def begin(self, description: str, cause: str, now: float, subnet: str | None, zone: str) -> Activity:
         """Begin an activity."""
@@ -113,6 +123,10 @@ class Group(FakeAutoScalingGroup):
         )
         self.activities.append(activity)
         return activity
+
+    def places(self, zones: Sequence[str], subnets: str | None) -> None:
+        """Start instances elsewhere from now on; subnets: their ids with commas."""
+        self._set_azs_and_vpcs(list(zones), subnets, update=True)
 
     def _change(self, before: int, after: int, because: str, now: float) -> None:
         self.desired_capacity = after

@@ -24,5 +24,5 @@ def install(clock: Clock, data_plane: DataPlane | None = None) -> None:
     backends.backend = LivingGroups
     urls.url_paths["{0}/$"] = LivingGroupsResponse.dispatch
     if data_plane is not None:
-        data_plane.add("GET", "/cloud/capacity", lambda request: {"missing": capacity.listed()})
+        data_plane.add("GET", "/cloud/capacity", capacity.get)
         data_plane.add("PUT", "/cloud/capacity", capacity.put)

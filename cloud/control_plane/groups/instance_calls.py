@@ -56,9 +56,9 @@ def enter_standby(group: Group, instances: Sequence[str], *, decrement: bool) ->
 def exit_standby(group: Group, instances: Sequence[str]) -> list[Activity]:
     """ExitStandby: they serve again, and the desired capacity grows by them."""
     members = _in_service(group, instances, ("Standby",), "Standby")
-    before = group.desired_capacity or 0
+    before = group.desired_capacity
     after = before + len(members)
-    if after > (group.max_size or 0):
+    if after > group.max_size:
         raise ValidationError(
             f"Exiting standby with {len(members)} instances would exceed the group's max size of {group.max_size}"
         )
@@ -115,8 +115,8 @@ def _decremented(group: Group, count: int, doing: str, *, decrement: bool) -> tu
     """Lower the desired capacity if asked to. Returns what it was and is; `None`: it stays."""
     if not decrement:
         return None
-    before = group.desired_capacity or 0
-    if before - count < (group.min_size or 0):
+    before = group.desired_capacity
+    if before - count < group.min_size:
         raise ValidationError(TOO_FEW.format(group.min_size, doing))
     group.desired_capacity = before - count
     return before, before - count

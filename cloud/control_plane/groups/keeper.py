@@ -32,7 +32,8 @@ class Keeper:
     def close(self) -> None:
         """End, and wait for it."""
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def tick(self, now: float | None = None) -> None:
         """Move the groups on once; now: in seconds since 1970."""

@@ -73,7 +73,8 @@ def put_off(group: Group, now: float) -> None:
 def resolved(group: Group, template: Mapping[str, Any]) -> Any:
     """moto's version of a launch template, with `$Latest` and `$Default` resolved now."""
     wanted = {key: value for key, value in template.items() if value is not None}
-    return group.ec2_backend._get_template_from_args({"Version": "$Default", **wanted})
+    backend: Any = group.ec2_backend
+    return backend._get_template_from_args({"Version": "$Default", **wanted})  # pyright: ignore[reportPrivateUsage]
 
 
 def _named(group: Group, template: Mapping[str, Any]) -> dict[str, str]:
@@ -84,7 +85,7 @@ def _named(group: Group, template: Mapping[str, Any]) -> dict[str, str]:
 def _spot_next(group: Group, configuration: Configuration, staying: Sequence[Member]) -> bool:
     """Whether the next instance is spot: when enough of those that stay are on demand."""
     on_demand = units([member for member in staying if not member.spot])
-    capacity = max(group.desired_capacity or 0, units(staying) + 1)
+    capacity = max(group.desired_capacity, units(staying) + 1)
     return configuration.mixed and on_demand >= configuration.on_demand(capacity)
 
 
@@ -122,9 +123,10 @@ def _run(group: Group, offer: Offer, place: _Place, places: Sequence[_Place], *,
 def _run_instance(group: Group, version: Any, type: str, place: _Place, *, spot: bool) -> Any:
     """Tell EC2 what moto's own groups leave out of the template: profile, network interface, disks, tags."""
     data: dict[str, Any] = version.data
-    first = next((nic for nic in data.get("NetworkInterfaces") or () if nic.get("DeviceIndex", 0) == 0), {})
+    interfaces: list[dict[str, Any]] = data.get("NetworkInterfaces") or []
+    first: dict[str, Any] = interfaces[0] if interfaces else {}
     tags = convert_tag_spec(data.get("TagSpecifications") or [])
-    profile = data.get("IamInstanceProfile") or {}
+    profile: dict[str, str] = data.get("IamInstanceProfile") or {}
     backend = group.ec2_backend
     if profile:
         _check_profile(group, profile)

@@ -24,7 +24,7 @@ def step(group: Group, now: float) -> None:
 
 def _balance(group: Group, more: int, now: float) -> None:
     """Start or end instances until the group has its capacity; more: units that a refresh needs besides."""
-    wanted = (group.desired_capacity or 0) + more
+    wanted = group.desired_capacity + more
     have = units(group.live)
     if have < wanted and now >= group.retry_at and not group.suspended("Launch"):
         _grow(group, have, wanted, now)

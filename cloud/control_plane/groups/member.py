@@ -32,6 +32,8 @@ class Member(InstanceState):
 
     lifecycle_state: str
     health_status: str
+    availability_zone: str
+    instance: Any
 
     def __init__(
         self,

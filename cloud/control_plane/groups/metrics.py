@@ -25,9 +25,9 @@ def values(group: Group) -> Mapping[str, int]:
     }
     by_state["Total"] = list(group.instance_states)
     found = {
-        "GroupMinSize": group.min_size or 0,
-        "GroupMaxSize": group.max_size or 0,
-        "GroupDesiredCapacity": group.desired_capacity or 0,
+        "GroupMinSize": group.min_size,
+        "GroupMaxSize": group.max_size,
+        "GroupDesiredCapacity": group.desired_capacity,
         **{f"Group{state}Instances": len(members) for state, members in by_state.items()},
         **{f"Group{state}Capacity": units(members) for state, members in by_state.items()},
     }

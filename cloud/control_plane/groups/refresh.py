@@ -103,7 +103,7 @@ def checked(strategy: str | None, preferences: Mapping[str, Any]) -> dict[str, A
         raise ValidationError(
             "The difference between MaxHealthyPercentage and MinHealthyPercentage cannot be greater than 100."
         )
-    points = preferences.get("CheckpointPercentages") or []
+    points: list[int] = preferences.get("CheckpointPercentages") or []
     if sorted(set(points)) != list(points):
         raise ValidationError("CheckpointPercentages must be unique and in ascending order.")
     if preferences.get("CheckpointDelay") is not None and not points:

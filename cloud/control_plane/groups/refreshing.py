@@ -76,13 +76,13 @@ def _replace(group: Group, refresh: Refresh, now: float) -> int:
     old = [one for one in _members(group) if one.instance_id in refresh.old and not one.leaves]
     ready = [one for one in group.live if _is_ready(group, refresh, one, now)]
     _count(refresh, len([one for one in ready if one.instance_id not in refresh.earlier]))
-    if not old and not _in_transit(group, refresh) and units(ready) >= (group.desired_capacity or 0):
+    if not old and not _in_transit(group, refresh) and units(ready) >= group.desired_capacity:
         return _complete(group, refresh, now)
     able = [one for one in old if _blocked(refresh, one) is None]
     paused = _paused(group, refresh, now)
     if refresh.status != "InProgress" and refresh.status != "RollbackInProgress":
         return 0
-    capacity = group.desired_capacity or 0
+    capacity = group.desired_capacity
     least, most = refresh.bounds(capacity)
     if not paused and not group.suspended("Terminate"):
         _end_old(group, able, ready, units(ready) - least, now)
@@ -163,7 +163,7 @@ def _in_transit(group: Group, refresh: Refresh) -> bool:
 
 def _paused(group: Group, refresh: Refresh, now: float) -> bool:
     """Whether it waits at a checkpoint. It ends at the last one if that is below 100 %."""
-    points = refresh.preferences.get("CheckpointPercentages") or []
+    points: list[int] = refresh.preferences.get("CheckpointPercentages") or []
     if refresh.status != "InProgress":
         return False
     if refresh.until is not None:
@@ -220,7 +220,8 @@ def _finish(refresh: Refresh, status: str, reason: str | None, now: float) -> No
 
 def _alarm(group: Group, refresh: Refresh) -> str | None:
     """The first of its alarms that is in alarm. A rollback does not look at them."""
-    names = (refresh.preferences.get("AlarmSpecification") or {}).get("Alarms") or []
+    specification: dict[str, list[str]] = refresh.preferences.get("AlarmSpecification") or {}
+    names = specification.get("Alarms") or []
     if not names or refresh.status == "RollbackInProgress":
         return None
     alarms = cloudwatch_backends[group.account_id][group.region].alarms

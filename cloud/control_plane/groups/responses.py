@@ -106,7 +106,7 @@ class LivingGroupsResponse(AutoScalingResponse):
         return self._taken(instance_calls.enter_standby)
 
     def exit_standby(self) -> ActionResult:
-        ids = self._given().get("InstanceIds") or []
+        ids: list[str] = self._given().get("InstanceIds") or []
         return ActionResult({"Activities": instance_calls.exit_standby(self._group(), ids)})
 
     def set_instance_protection(self) -> ActionResult:

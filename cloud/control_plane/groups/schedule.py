@@ -22,19 +22,26 @@ class ScheduledAction(FakeScheduledAction):
     """A scheduled action, with its next time."""
 
     def __init__(self, group: Group, given: Mapping[str, Any], now: float) -> None:
-        sizes = [given.get(key) for key in ("DesiredCapacity", "MaxSize", "MinSize")]
-        if all(size is None for size in sizes):
+        if all(given.get(key) is None for key in ("DesiredCapacity", "MaxSize", "MinSize")):
             raise ValidationError("At least one of MinSize, MaxSize or DesiredCapacity must be specified")
         begins, recurrence = _seconds(given.get("StartTime")), given.get("Recurrence")
         if begins is not None and begins < now:
             raise ValidationError("Given start time is in the past")
         self.ends = _seconds(given.get("EndTime"))
         super().__init__(
-            group.name, *sizes, given["ScheduledActionName"], None, None, recurrence, given.get("TimeZone")
+            group.name,
+            given.get("DesiredCapacity"),
+            given.get("MaxSize"),
+            given.get("MinSize"),
+            given["ScheduledActionName"],
+            None,
+            None,
+            recurrence,
+            given.get("TimeZone"),
         )
         self.scheduled_action_arn = (
             f"arn:aws:autoscaling:{group.region}:{group.account_id}:scheduledUpdateGroupAction:"
-            f"{group._id}:autoScalingGroupName/{group.name}:scheduledActionName/{self.scheduled_action_name}"
+            f"{group.id}:autoScalingGroupName/{group.name}:scheduledActionName/{self.scheduled_action_name}"
         )
         self.next = begins
         if recurrence is not None:

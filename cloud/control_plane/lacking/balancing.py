@@ -96,6 +96,16 @@ def install(clock: Clock, first_port: int, *, by_themselves: bool = False) -> No
         return describe(self, arn, targets)
 
 
+def listed() -> Sequence[Mapping[str, str]]:
+    """Every application load balancer, and the address that is its own."""
+    return [
+        {"arn": one.arn, "region": region, "address": one.dns_name}
+        for _, region, backend in elbv2_backends.iter_backends()
+        for one in backend.load_balancers.values()
+        if one.type == "application"
+    ]
+
+
 def report(target_group: str, targets: Sequence[Mapping[str, Any]]) -> None:
     """What the load balancer says of targets. Raises KeyError for a group that does not exist."""
     region = target_group.split(":")[3]

@@ -21,7 +21,8 @@ def process() -> Iterator[Process]:
     """One control plane for all tests of this folder."""
     command = [sys.executable, "-m", "tests.cloud.alarms.stepping"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
-        assert running.stdin is not None and running.stdout is not None
+        assert running.stdin is not None
+        assert running.stdout is not None
         port, now = running.stdout.readline().split()
         yield Process(f"http://127.0.0.1:{port}", float(now), running.stdin, running.stdout)
         running.stdin.close()

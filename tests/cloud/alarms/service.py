@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -48,13 +48,15 @@ class Service:
         self._process = process
         self._plane = ControlPlane(process.url)
         self.name = f"run-{next(_numbers)}"
-        self.autoscaling, self.cloudwatch, self._ec2, self._elbv2, self._logs, self.sns = map(
-            process.client, ("autoscaling", "cloudwatch", "ec2", "elbv2", "logs", "sns")
+        self.autoscaling, self.cloudwatch, self._ec2, self._elbv2, self._logs, self.sns, self._sqs = map(
+            process.client, ("autoscaling", "cloudwatch", "ec2", "elbv2", "logs", "sns", "sqs")
         )
         self.serves = True
         """Whether replicas become healthy."""
         self.load = 0
         """Requests a minute."""
+        self.writes: Callable[[], None] | None = None
+        """Called each minute."""
         self.history: list[tuple[int, int]] = []
         """Minute and desired capacity, each time it changed."""
         self._minute = 0
@@ -67,6 +69,8 @@ class Service:
         for _ in range(count):
             self._machines()
             self._balancer()
+            if self.writes is not None:
+                self.writes()
             self._process.passes(60)
             self._minute += 1
             desired = self.group()["DesiredCapacity"]
@@ -92,6 +96,16 @@ class Service:
         """The state of each alarm, by the end of its name."""
         found = self.cloudwatch.describe_alarms(AlarmNamePrefix=self.name)["MetricAlarms"]
         return {one["AlarmName"].removeprefix(f"{self.name}-run-"): one["StateValue"] for one in found}
+
+    def state(self, alarm: str) -> str:
+        """The state of an alarm."""
+        return self.cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["StateValue"]
+
+    def tracking(self) -> tuple[str, str]:
+        """The names of the two alarms of target tracking: high, low."""
+        found = self.cloudwatch.describe_alarms(AlarmNamePrefix=f"TargetTracking-{self.name}-")["MetricAlarms"]
+        high, low = sorted(one["AlarmName"] for one in found)
+        return high, low
 
     def causes(self) -> list[str]:
         """Why its capacity changed, without the time, the oldest first."""
@@ -145,13 +159,33 @@ class Service:
             next(recorded.cloud.records.of("aws:dynamodb/table:Table")).outputs["name"]: self.name,
         }
         for policy in recorded.of("aws:autoscaling/policy:Policy"):
-            arn = self.autoscaling.put_scaling_policy(**_policy(_here(policy.inputs, there)))["PolicyARN"]
+            arn = self.autoscaling.put_scaling_policy(**_policy(policy.name, _here(policy.inputs, there)))["PolicyARN"]
             there[recorded.made(policy).outputs["arn"]] = arn
         for topic in recorded.of("aws:sns/topic:Topic"):
-            there[recorded.made(topic).outputs["arn"]] = self.sns.create_topic(Name=self.name)["TopicArn"]
+            there[recorded.made(topic).outputs["arn"]] = self._topic()
         for alarm in recorded.of("aws:cloudwatch/metricAlarm:MetricAlarm"):
             given = _alarm(_here(alarm.inputs, there))
             self.cloudwatch.put_metric_alarm(AlarmName=f"{self.name}-{alarm.name}", **given)
+
+    def mails(self) -> list[Any]:
+        """What the topic was told: subject, old and new state and reason, the oldest first."""
+        found = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages", [])
+        told = [json.loads(one["Body"]) for one in found]
+        changes = [(one["Subject"], json.loads(one["Message"])) for one in told]
+        return [
+            (subject, *(change[name] for name in ("OldStateValue", "NewStateValue", "AlarmDescription")))
+            for subject, change in changes
+        ]
+
+    def _topic(self) -> str:
+        """A topic, with a queue that keeps what it is told."""
+        topic = self.sns.create_topic(Name=self.name)["TopicArn"]
+        self._queue = self._sqs.create_queue(QueueName=self.name)["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
+        self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        return topic
 
     @property
     def _group_suffix(self) -> str:
@@ -194,15 +228,15 @@ class Service:
 def _here(inputs: Mapping[str, Any], there: Mapping[str, str]) -> dict[str, Any]:
     """The inputs with the names of this control plane."""
     text = json.dumps(dict(inputs))
-    for recorded, real in there.items():
+    for recorded, real in sorted(there.items(), key=lambda one: -len(one[0])):  # an ARN has the name of a group
         text = text.replace(recorded, real)
     return json.loads(text)
 
 
-def _policy(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _policy(name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {
         "AutoScalingGroupName": inputs["autoscalingGroupName"],
-        "PolicyName": f"{inputs['autoscalingGroupName']}-{inputs['policyType']}",
+        "PolicyName": f"{inputs['autoscalingGroupName']}-{name}",
         "PolicyType": inputs["policyType"],
     }
     plain = {"adjustmentType": "AdjustmentType", "scalingAdjustment": "ScalingAdjustment", "cooldown": "Cooldown"}

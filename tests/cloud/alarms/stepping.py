@@ -37,9 +37,8 @@ def main() -> None:
     from cloud.control_plane.installing import running
 
     clock = Standing(SPEED)
-    alarms.install()
     keeper, evaluator = groups.Keeper(clock), alarms.Evaluator(clock)
-    with running(port=0, clock=clock, zones=[], first_load_balancer_port=4601) as server:
+    with running(port=0, clock=clock, zones=[], first_load_balancer_port=4601, stands_still=True) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print(server.server_port, clock.now(), flush=True)
         for line in sys.stdin:

@@ -77,8 +77,9 @@ def test_the_reason_is_worded_as_on_aws() -> None:
         "greater than the threshold (0.5) (minimum 2 datapoints for OK -> ALARM transition)."
     )
     assert judge(two, values("- - 0 -"), "ALARM").reason == (
-        "Threshold Crossed: 1 out of the last 2 datapoints [0.0 (29/11/25 13:58:00)] was not greater than the threshold "
-        "(0.5) and 1 missing datapoint was treated as [NonBreaching] (minimum 2 datapoints for ALARM -> OK transition)."
+        "Threshold Crossed: 1 out of the last 2 datapoints [0.0 (29/11/25 13:58:00)] was not greater than the "
+        "threshold (0.5) and 1 missing datapoint was treated as [NonBreaching] (minimum 2 datapoints for ALARM -> OK "
+        "transition)."
     )
     assert judge(two, values("- - - -"), "ALARM").reason == (
         "Threshold Crossed: no datapoints were received for 2 periods and 2 missing datapoints were treated as "

@@ -9,7 +9,7 @@ import pytest
 
 from commands.usage.insights import Answer, ask
 from commands.usage.query import query_text
-from infra.readiness.clients import RealClock
+from infra.readiness.clients import WallClock
 from tests.cloud.control_plane.conftest import Running
 
 
@@ -21,7 +21,7 @@ def test_the_lines_of_requests_are_counted_by_run(plane: Running) -> None:
     texts = ["started", *map(json.dumps, lines)]
     events = [{"timestamp": now * 1000, "message": text} for text in texts]
     logs.put_log_events(logGroupName="requests", logStreamName="one", logEvents=events)
-    answer = ask(logs, "requests", query_text("run", []), now - 60, now + 60, RealClock(), lambda _: None)
+    answer = ask(logs, "requests", query_text("run", []), now - 60, now + 60, WallClock(), lambda _: None)
     assert [{cell["field"]: cell["value"] for cell in row} for row in answer.rows] == [
         {"Run": "x", "requests": "2", "errors": "0", "prompt_tokens": "14"},
         {"Run": "y", "requests": "1", "errors": "0", "prompt_tokens": "7"},
@@ -33,6 +33,6 @@ def test_the_lines_of_requests_are_counted_by_run(plane: Running) -> None:
 def test_a_query_that_is_not_known_here_is_refused(plane: Running) -> None:
     logs = plane.client("logs")
     logs.create_log_group(logGroupName="requests")
-    with pytest.raises(logs.exceptions.ClientError, match="UnknownToThisCloud.*logs:StartQuery"):
+    with pytest.raises(logs.exceptions.ClientError, match=r"UnknownToThisCloud.*logs:StartQuery"):
         logs.start_query(logGroupName="requests", startTime=1, endTime=2, queryString="parse @message '*' as a")
     logs.delete_log_group(logGroupName="requests")

@@ -16,7 +16,8 @@ def process() -> Iterator[Process]:
     """One control plane for all tests of this folder: each has its own group, and capacity of its own."""
     command = [sys.executable, "-m", "tests.cloud.groups.stepping"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
-        assert running.stdin is not None and running.stdout is not None
+        assert running.stdin is not None
+        assert running.stdout is not None
         yield Process(f"http://127.0.0.1:{int(running.stdout.readline())}", running.stdin, running.stdout)
         running.stdin.close()
 

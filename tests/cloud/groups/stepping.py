@@ -36,7 +36,7 @@ def main() -> None:
 
     clock = Standing(SPEED)
     keeper = Keeper(clock)
-    with running(port=0, clock=clock, zones=[], first_load_balancer_port=4601) as server:
+    with running(port=0, clock=clock, zones=[], first_load_balancer_port=4601, stands_still=True) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print(server.server_port, flush=True)
         for line in sys.stdin:

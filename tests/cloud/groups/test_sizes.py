@@ -84,7 +84,7 @@ def test_a_schedule_starts_and_ends_replicas_at_its_times(cloud: Cloud) -> None:
     cloud.passes(1 * SPEED)
     assert sizes(cloud) == (1, 2, 1)
     [one] = cloud.boots()
-    assert [without_moment(part) for part in cloud.activities()[0]["Cause"].split("  ")][0] == (
+    assert without_moment(cloud.activities()[0]["Cause"].split("  ")[0]) == (
         "a scheduled action update of AutoScalingGroup constraints to min: 1, max: 2, desired: 1 changing the desired "
         "capacity from 0 to 1."
     )
@@ -117,7 +117,7 @@ def test_scheduled_actions_of_two_groups_may_have_one_name(cloud: Cloud) -> None
 
 def test_a_recurrence_that_is_none_is_refused(cloud: Cloud) -> None:
     cloud.create()
-    with pytest.raises(cloud.autoscaling.exceptions.ClientError, match="Given recurrence string: 0 25 . . . is inval"):
+    with pytest.raises(cloud.autoscaling.exceptions.ClientError, match="Given recurrence string: 0 25 "):
         action(cloud, "never", Recurrence="0 25 * * *", MinSize=0)
 
 

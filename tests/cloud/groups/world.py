@@ -137,7 +137,8 @@ class Cloud:
     def activities(self) -> list[Members]:
         """The group's activities, the oldest first."""
         found = self.autoscaling.describe_scaling_activities(AutoScalingGroupName=self.group, IncludeDeletedGroups=True)
-        return sorted(reversed(found["Activities"]), key=lambda one: one["StartTime"])
+        oldest_first = list(reversed(found["Activities"]))
+        return sorted(oldest_first, key=lambda one: one["StartTime"])
 
     def told(self) -> list[tuple[str, str, str]]:
         """Status, description and cause of each activity, the oldest first."""
