@@ -14,6 +14,11 @@ from cloud.control_plane.groups.configuration import Configuration, from_policy
 from cloud.control_plane.groups.member import Member
 
 DELETING = "Delete in progress"
+DEFAULTS = {
+    "AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "balanced-best-effort"},
+    "CapacityReservationSpecification": {"CapacityReservationPreference": "default"},
+}
+"""What every group has on AWS, so that the provider sends it back. Other values are refused."""
 NOT_KNOWN = "UnknownToThisCloud"
 """The code of an error for what AWS has and this cloud does not."""
 
@@ -43,6 +48,8 @@ class Group(FakeAutoScalingGroup):
         """Unhealthy members that ended and have no successor yet."""
         self.status: str | None = None
         self.default_instance_warmup: int | None = None
+        self.availability_zone_distribution = DEFAULTS["AvailabilityZoneDistribution"]
+        self.capacity_reservation_specification = DEFAULTS["CapacityReservationSpecification"]
         super().__init__(**given)
         self.health_check_grace_period = given["health_check_period"]
         self._change(0, self.desired_capacity, because, now)

@@ -143,6 +143,7 @@ def _run_instance(group: Group, version: Any, type: str, place: _Place, *, spot:
         key_name=data.get("KeyName"),
         security_group_ids=list(first.get("Groups") or data.get("SecurityGroupIds") or ()),
         associate_public_ip=first.get("AssociatePublicIpAddress"),
+        nics=[{"DeviceIndex": 0, "DeleteOnTermination": first.get("DeleteOnTermination", True)}],
         launch_template={"LaunchTemplateId": version.template.id, "Version": str(version.number)},
         instance_initiated_shutdown_behavior=data.get("InstanceInitiatedShutdownBehavior"),
         metadata_options=data.get("MetadataOptions") or {},

@@ -13,7 +13,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from cloud.control_plane.groups import hooks, instance_calls, refresh_calls
 from cloud.control_plane.groups.activity import OVER, Activity
 from cloud.control_plane.groups.backend import LivingGroups
-from cloud.control_plane.groups.group import Group, not_known
+from cloud.control_plane.groups.group import DEFAULTS, Group, not_known
 from cloud.control_plane.groups.member import Member
 from cloud.control_plane.groups.metrics import METRICS
 from cloud.control_plane.groups.moving import abandon
@@ -176,8 +176,8 @@ class LivingGroupsResponse(AutoScalingResponse):
         """The parameters of a call. Raises an error for those that this cloud does not know."""
         given = self._given()
         for name in sorted(set(given) - names):
-            if given[name]:
-                raise not_known(f"{name} of {operation}")
+            if given[name] and given[name] != DEFAULTS.get(name):
+                raise not_known(f"{name} {given[name]} of {operation}")
         return given
 
     def _group(self) -> Group:

@@ -31,9 +31,12 @@ class Standing(Clock):
 
 def main() -> None:
     prepare(0)
+    from cloud.control_plane.alarms import Evaluator
     from cloud.control_plane.groups import Keeper
     from cloud.control_plane.installing import running
 
+    for thread in (Evaluator, Keeper):  # the test moves the groups on, and nobody else
+        thread.start = thread.close = lambda self: None
     clock = Standing(SPEED)
     keeper = Keeper(clock)
     with running(port=0, clock=clock, zones=[], first_load_balancer_port=4601, stands_still=True) as server:

@@ -157,3 +157,21 @@ def test_a_group_with_instances_is_deleted_only_by_force_and_goes_with_the_last(
     assert [instance["state"] for instance in cloud.instances()] == ["shutting-down"], "no hook holds it"
     cloud.ends()
     assert cloud.described() == {}
+
+
+def test_an_instance_that_has_ended_leaves_nothing_that_holds_its_security_group(cloud: Cloud) -> None:
+    vpc = cloud.ec2.describe_subnets(SubnetIds=cloud.subnets)["Subnets"][0]["VpcId"]
+    made = cloud.ec2.create_security_group(GroupName=cloud.group, Description="replicas", VpcId=vpc)["GroupId"]
+    interface = {"DeviceIndex": 0, "AssociatePublicIpAddress": True, "DeleteOnTermination": True, "Groups": [made]}
+    cloud.new_version(NetworkInterfaces=[interface])
+    cloud.create(LaunchTemplate={"LaunchTemplateId": cloud.template, "Version": "2"}, MinSize=1)
+    cloud.boots()
+    mine = {"Filters": [{"Name": "group-id", "Values": [made]}]}
+    [found] = cloud.ec2.describe_network_interfaces(**mine)["NetworkInterfaces"]
+    assert (found["Status"], "PublicIp" in found["Association"]) == ("in-use", True)
+    cloud.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=cloud.group, ForceDelete=True)
+    cloud.passes()
+    cloud.passes(DELAY + 1)
+    cloud.ends()
+    assert cloud.ec2.describe_network_interfaces(**mine)["NetworkInterfaces"] == []
+    cloud.ec2.delete_security_group(GroupId=made)

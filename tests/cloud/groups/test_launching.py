@@ -202,6 +202,6 @@ def test_a_heartbeat_begins_the_time_of_a_hook_again(cloud: Cloud) -> None:
 
 
 def test_what_this_cloud_does_not_know_is_refused(cloud: Cloud) -> None:
-    with pytest.raises(cloud.autoscaling.exceptions.ClientError, match="MaxInstanceLifetime of CreateAutoScalingGrou"):
+    with pytest.raises(cloud.autoscaling.exceptions.ClientError, match="MaxInstanceLifetime 86400 of CreateAutoScal"):
         cloud.create(MaxInstanceLifetime=86400)
     assert cloud.described() == {}

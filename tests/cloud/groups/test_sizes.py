@@ -55,7 +55,7 @@ def test_an_update_changes_nothing_that_it_does_not_name(cloud: Cloud) -> None:
         HealthCheckGracePeriod=7, DefaultInstanceWarmup=9, TerminationPolicies=["OldestInstance"], DefaultCooldown=5
     )
     before = cloud.described()
-    cloud.update(MaxSize=3)
+    cloud.update(MaxSize=3, AvailabilityZoneDistribution=before["AvailabilityZoneDistribution"])
     assert cloud.described() == {**before, "MaxSize": 3}
     assert (before["HealthCheckGracePeriod"], before["DefaultInstanceWarmup"], before["DefaultCooldown"]) == (7, 9, 5)
 
