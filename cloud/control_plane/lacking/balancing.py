@@ -98,9 +98,10 @@ def install(clock: Clock, first_port: int, *, by_themselves: bool = False) -> No
 
 def listed() -> Sequence[Mapping[str, str]]:
     """Every application load balancer, and the address that is its own."""
+    backends: Any = elbv2_backends
     return [
         {"arn": one.arn, "region": region, "address": one.dns_name}
-        for _, region, backend in elbv2_backends.iter_backends()
+        for _, region, backend in backends.iter_backends()
         for one in backend.load_balancers.values()
         if one.type == "application"
     ]
