@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import logging
-import os
 import signal
 import sys
 import threading
@@ -24,6 +23,8 @@ def main() -> None:
     logging.basicConfig(
         filename=options.folder / "control_plane.log", format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    if options.log_calls:
+        logging.getLogger("cloud.control_plane").setLevel(logging.DEBUG)
     from cloud.control_plane.installing import running  # it imports moto
 
     with running(
@@ -48,14 +49,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--zone", action="append", help="a hosted zone that exists at the start (models.localhost)")
     parser.add_argument("--load-balancer-ports", type=int, default=4601, help="the first; one a load balancer")
     parser.add_argument(
-        "--by-themselves", action="store_true", help="nobody runs machines and load balancers: all of it is well at once"
+        "--by-themselves",
+        action="store_true",
+        help="nobody runs machines and load balancers: all of it is well at once",
     )
+    parser.add_argument("--log-calls", action="store_true", help="write down every call, its status and its seconds")
     return parser.parse_args()
 
 
 def _end_with_the_parent() -> None:
     """On Linux the kernel ends this process with its parent, even by SIGKILL; elsewhere the end of stdin does."""
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

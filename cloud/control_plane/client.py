@@ -12,7 +12,7 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class ControlPlane:
-    """The routes of one control plane. Each call raises `OSError` if it does not answer, and `Refused` if it refuses."""
+    """The routes of one control plane. Calls raise `OSError` if it does not answer, and `Refused` if it refuses."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")

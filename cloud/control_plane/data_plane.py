@@ -8,8 +8,8 @@ PUT  /cloud/instances/<id>         {"state": "running" | "stopped" | "terminated
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
@@ -29,8 +29,8 @@ class DataPlane:
         self._map = Map()
         self._handlers: dict[str, Any] = {}
         self.add("GET", "/cloud/changes", self._changes)
-        self.add("GET", "/cloud/instances", lambda request: machines.listed())
-        self.add("PUT", "/cloud/instances/<id>", lambda request, id: machines.became(id, _members(request)["state"]))
+        self.add("GET", "/cloud/instances", _instances)
+        self.add("PUT", "/cloud/instances/<id>", _became)
 
     def add(self, method: str, path: str, handler: Any) -> None:
         """Answer a route: `handler(request, **parts of the path)` returns JSON, bytes or `None`.
@@ -62,11 +62,20 @@ class DataPlane:
         return {"version": CHANGES.after(int(request.args.get("after", 0)), within=POLL)}
 
 
-def _members(request: Request) -> dict[str, Any]:
-    found = json.loads(request.data)
-    if not isinstance(found, dict):
+def _instances(_: Request) -> Sequence[Mapping[str, Any]]:
+    return machines.listed()
+
+
+def _became(request: Request, id: str) -> Mapping[str, Any]:
+    return machines.became(id, members(request)["state"])
+
+
+def members(request: Request) -> Mapping[str, Any]:
+    """The JSON object in a request's body. Raises ValueError if there is none."""
+    found: Any = json.loads(request.data)
+    if not isinstance(found, Mapping):
         raise ValueError("the body must be a JSON object")
-    return found
+    return cast("Mapping[str, Any]", found)
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
 
 from werkzeug.serving import BaseWSGIServer
 from werkzeug.wrappers import Request
 
 from cloud.control_plane import alarms, groups, inventory, machines, unknown, world
 from cloud.control_plane.clock import Clock
-from cloud.control_plane.data_plane import DataPlane
+from cloud.control_plane.data_plane import DataPlane, members
 from cloud.control_plane.lacking import account, api, balancing, buckets, functions, logs, network, scaling
 from cloud.control_plane.server import Application, serve
 
@@ -25,7 +25,7 @@ def running(
     first_load_balancer_port: int,
     by_themselves: bool = False,
     stands_still: bool = False,
-) -> Iterator[BaseWSGIServer]:
+) -> Generator[BaseWSGIServer]:
     """The control plane in this process, with a server that listens on `port` (0: any) and is not served yet.
 
     `stands_still`: groups and alarms do not move on by themselves, because a test moves them.
@@ -34,11 +34,15 @@ def running(
     _patch_moto(clock, data_plane, first_load_balancer_port, by_themselves=by_themselves)
     world.make(zones)
     at_the_start = inventory.resources()
-    data_plane.add("GET", "/cloud/resources", lambda _: inventory.since(at_the_start))
-    data_plane.add("GET", "/cloud/load-balancers", lambda _: balancing.listed())
+
+    def resources(_: Request) -> Sequence[Mapping[str, str]]:
+        return inventory.since(at_the_start)
+
+    data_plane.add("GET", "/cloud/resources", resources)
+    data_plane.add("GET", "/cloud/load-balancers", _load_balancers)
     data_plane.add("PUT", "/cloud/target-health", _report_targets)
-    data_plane.add("GET", "/cloud/functions", lambda _: functions.listed())
-    data_plane.add("GET", "/cloud/functions/<region>/<name>/code", lambda _, region, name: functions.code(region, name))
+    data_plane.add("GET", "/cloud/functions", _functions)
+    data_plane.add("GET", "/cloud/functions/<region>/<name>/code", _code)
     server = serve(Application(data_plane), port)
     with contextlib.closing(groups.Keeper(clock)) as keeper, contextlib.closing(alarms.Evaluator(clock)) as evaluator:
         if not stands_still:
@@ -67,5 +71,17 @@ def _patch_moto(clock: Clock, data_plane: DataPlane, first_load_balancer_port: i
 
 
 def _report_targets(request: Request) -> None:
-    members = json.loads(request.data)
-    balancing.report(members["target_group"], members["targets"])
+    reported = members(request)
+    balancing.report(reported["target_group"], reported["targets"])
+
+
+def _load_balancers(_: Request) -> Sequence[Mapping[str, Any]]:
+    return balancing.listed()
+
+
+def _functions(_: Request) -> Sequence[Mapping[str, Any]]:
+    return functions.listed()
+
+
+def _code(_: Request, region: str, name: str) -> bytes:
+    return functions.code(region, name)

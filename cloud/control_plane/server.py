@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,6 +18,7 @@ from cloud.control_plane import unknown
 from cloud.control_plane.changes import WORLD
 from cloud.control_plane.data_plane import DataPlane
 
+LOG = logging.getLogger("cloud.control_plane")
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
@@ -33,11 +36,18 @@ class Application:
             return self._data_plane(environ, body)(environ, start_response)
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
+        begun = time.monotonic()
+
+        def answered(status: str, *rest: Any) -> Any:
+            if LOG.isEnabledFor(logging.DEBUG):
+                LOG.debug("%s: %s, %.3f s", unknown.called(environ, body), status, time.monotonic() - begun)
+            return start_response(status, *rest)
+
         with WORLD:
             try:
-                return list(self._aws(environ, start_response))
+                return list(self._aws(environ, answered))
             except Exception as error:
-                return unknown.refusal(environ, body, error)(environ, start_response)
+                return unknown.refusal(environ, body, error)(environ, answered)
 
 
 def serve(application: Application, port: int) -> BaseWSGIServer:

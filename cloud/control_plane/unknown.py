@@ -59,12 +59,13 @@ def changes(service: str, operation: str) -> bool:
 
 
 def refusal(environ: Mapping[str, Any], body: bytes, error: Exception) -> Response:
-    """The answer to a call that moto does not know, or that failed in moto; in the form that the service's SDK reads."""
-    service, called = _called(environ, body)
+    """The answer to a call that moto does not know, or that failed in moto, in the form that the SDK reads."""
+    name = called(environ, body)
+    service = name.partition(":")[0]
     if isinstance(error, UnknownCall | NotImplementedError | HTTPException):
-        code, message = CODE, f"{called} is not known to this cloud"
+        code, message = CODE, f"{name} is not known to this cloud"
     else:
-        code, message = BROKEN, f"{called} failed in this cloud: {type(error).__name__}: {error}"
+        code, message = BROKEN, f"{name} failed in this cloud: {type(error).__name__}: {error}"
     LOG.error("%s", message, exc_info=error if code == BROKEN else None)
     content_type = environ.get("CONTENT_TYPE", "")
     if "cbor" in content_type:
@@ -80,19 +81,19 @@ def refusal(environ: Mapping[str, Any], body: bytes, error: Exception) -> Respon
     return Response(members, 501, {"x-amzn-errortype": code}, content_type="application/json")
 
 
-def _called(environ: Mapping[str, Any], body: bytes) -> tuple[str, str]:
-    """The service as signatures name it, and the call: `ec2:DescribeHosts`, else its method and path."""
+def called(environ: Mapping[str, Any], body: bytes) -> str:
+    """The call, with the service as signatures name it: `ec2:DescribeHosts`, else with its method and path."""
     scope = re.search(r"Credential=[^/]*/\d+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
     service = scope[1] if scope else "unsigned"
     operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
     if not operation and environ["REQUEST_METHOD"] == "POST":
         operation = parse_qs(body[:4096].decode(errors="replace")).get("Action", [""])[0]
-    return service, f"{service}:{operation or environ['REQUEST_METHOD'] + ' ' + environ['PATH_INFO']}"
+    return f"{service}:{operation or environ['REQUEST_METHOD'] + ' ' + environ['PATH_INFO']}"
 
 
 def _operation(response: BaseResponse) -> str:
     try:
-        return str(response._get_action() or "")
+        return str(response._get_action() or "")  # pyright: ignore[reportPrivateUsage] (it has no public name)
     except (KeyError, NotImplementedError):
         return ""
 

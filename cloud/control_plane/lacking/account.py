@@ -1,5 +1,8 @@
 """What an account has: quotas, public parameters, certificates that are validated, offers of instance types."""
 
+# pyright: basic
+# What moto says of its types is partial.
+
 from __future__ import annotations
 
 import functools
@@ -87,7 +90,7 @@ def _places(backend: Any, location_type: str | None, filters: dict[str, Any]) ->
     return [place for place in places if place in filters.get("location", [place])]
 
 
-def _parameter(name: str, value: str) -> Parameter:
+def _parameter(name: str, value: str) -> Any:
     return Parameter(
         account_id=ACCOUNT,
         name=name,

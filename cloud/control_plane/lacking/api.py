@@ -1,5 +1,8 @@
 """API Gateway: what the gateway's API needs and moto drops."""
 
+# pyright: basic
+# What moto says of its types is partial.
+
 from __future__ import annotations
 
 import functools

@@ -1,5 +1,8 @@
 """Elastic Load Balancing: addresses that answer, and the health that the load balancer reports."""
 
+# pyright: basic
+# What moto says of its types is partial.
+
 from __future__ import annotations
 
 import functools
@@ -77,7 +80,7 @@ def install(clock: Clock, first_port: int, *, by_themselves: bool = False) -> No
             state = NOT_IN_USE
         else:
             state = self.reported.get(id, HEALTHY if by_themselves else INITIAL)
-        found = FakeHealthStatus(id, known["Port"] if known else port, self.health_check_port, *state)
+        found: Any = FakeHealthStatus(id, known["Port"] if known else port, self.health_check_port, *state)
         found.health_check_port = self.health_check_port if self.health_check_port != "traffic-port" else found.port
         return found
 
@@ -95,9 +98,10 @@ def install(clock: Clock, first_port: int, *, by_themselves: bool = False) -> No
 
 def listed() -> Sequence[Mapping[str, str]]:
     """Every application load balancer, and the address that is its own."""
+    backends: Any = elbv2_backends
     return [
         {"arn": one.arn, "region": region, "address": one.dns_name}
-        for _, region, backend in elbv2_backends.iter_backends()
+        for _, region, backend in backends.iter_backends()
         for one in backend.load_balancers.values()
         if one.type == "application"
     ]

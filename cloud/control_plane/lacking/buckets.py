@@ -1,5 +1,8 @@
 """S3: what bucket policies say."""
 
+# pyright: basic
+# What moto says of its types is partial.
+
 from __future__ import annotations
 
 import functools

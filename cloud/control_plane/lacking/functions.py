@@ -1,5 +1,8 @@
 """Lambda: what the gateway's function needs and moto drops."""
 
+# pyright: basic
+# What moto says of its types is partial.
+
 from __future__ import annotations
 
 import functools
@@ -8,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from moto.awslambda import urls
-from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
+from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.awslambda.responses import LambdaResponse
 from moto.ec2.models import ec2_backends
 from werkzeug.exceptions import NotFound
@@ -62,14 +65,14 @@ def install() -> None:
 
     LambdaFunction.vpc_config = property(network)  # pyright: ignore[reportAttributeAccessIssue]
 
-    # moto's path of a layer asks for a name; an ARN comes as a query on the path of all layers of that version of the API.
+    # moto's path of a layer asks for a name. An ARN comes as a query, on a path that has an API version of its own.
     urls.url_paths["{0}/2016-08-19/account-settings/?$"] = LambdaResponse.dispatch
     urls.url_paths["{0}/2018-10-31/layers$"] = LambdaResponse.dispatch
 
     @beside(LambdaResponse, "get_account_settings")
     def account_settings(self: LambdaResponse) -> Any:
         """moto has no account settings of Lambda."""
-        functions = self.backend.list_functions(None)
+        functions = list(self.backend.list_functions(None))
         reserved = sum(int(one.reserved_concurrency or 0) for one in functions)
         limit = {
             "TotalCodeSize": 80_530_636_800,
@@ -115,7 +118,7 @@ def code(region: str, name: str) -> bytes:
     raise NotFound(f"no function {name} in {region}")
 
 
-def _all(backend: LambdaBackend) -> list[Any]:
+def _all(backend: Any) -> list[Any]:
     return list(backend.list_functions(None))
 
 

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 Event = Mapping[str, Any]
 """The fields of a line."""
@@ -24,7 +24,7 @@ def evaluate(query: str, lines: Sequence[tuple[int, str]]) -> list[dict[str, str
 
     `lines`: time in milliseconds since 1970, and text. Raises NotImplementedError for what is not known here.
     """
-    events: list[Event] = [{"@timestamp": at, "@message": text, **_members(text)} for at, text in lines]
+    events: Sequence[Event] = [{"@timestamp": at, "@message": text, **_members(text)} for at, text in lines]
     for command in query.split("|"):
         name, _, rest = command.strip().partition(" ")
         match name:
@@ -98,10 +98,22 @@ def _bin(event: Event, period: str, _: Any) -> str:
     return f"{day:%Y-%m-%d %H:%M:%S}.000"
 
 
+def _is_present(_: Event, __: str, value: Any) -> bool:
+    return value is not None
+
+
+def _concat(_: Event, __: None, *texts: str | None) -> str | None:
+    return None if None in texts else "".join(map(str, texts))
+
+
+def _contains(_: Event, __: None, text: str | None, part: str) -> int | None:
+    return None if text is None else int(part in text)
+
+
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "ispresent": lambda event, name, value: value is not None,
-    "concat": lambda event, _, *texts: None if None in texts else "".join(texts),
-    "strcontains": lambda event, _, text, part: None if text is None else int(part in text),
+    "ispresent": _is_present,
+    "concat": _concat,
+    "strcontains": _contains,
     "bin": _bin,
 }
 
@@ -144,13 +156,13 @@ def _aliased(text: str) -> Iterator[tuple[str, str]]:
             begin = at + 1
 
 
-def _members(text: str) -> Iterator[tuple[str, Any]] | Mapping[str, Any]:
+def _members(text: str) -> Mapping[str, Any]:
     """The members of a line that is a JSON object, by their names."""
     try:
-        found = json.loads(text)
+        found: Any = json.loads(text)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return cast("Mapping[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def _text(value: Any) -> str:

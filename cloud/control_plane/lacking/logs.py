@@ -1,5 +1,8 @@
 """CloudWatch Logs: queries, and what HashiCorp's provider reads of log groups."""
 
+# pyright: basic
+# What moto says of its types is partial.
+
 from __future__ import annotations
 
 import functools

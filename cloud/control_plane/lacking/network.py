@@ -1,5 +1,8 @@
 """EC2: what networks and launch templates need and moto drops."""
 
+# pyright: basic
+# What moto says of its types is partial.
+
 from __future__ import annotations
 
 import functools
@@ -57,7 +60,7 @@ def install() -> None:
     @instead(EC2Backend, "create_flow_logs")
     def flow_logs(create: Any, self: Any, **named: Any) -> Any:
         """moto takes a folder of a bucket for a part of its name."""
-        destination = named.get("log_destination")
+        destination = named.get("log_destination") or ""
         if named.get("log_destination_type") == "s3":
             named["log_destination"] = destination.partition("/")[0]
         made, failed = create(self, **named)

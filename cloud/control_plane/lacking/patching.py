@@ -1,5 +1,8 @@
 """Puts a function in place of one of moto's."""
 
+# pyright: basic
+# What moto says of its types is partial.
+
 from __future__ import annotations
 
 import functools

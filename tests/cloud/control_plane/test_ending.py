@@ -1,0 +1,49 @@
+"""A control plane ends with whoever started it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cloud.control_plane.conftest import start
+
+PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen(
+    [sys.executable, "-m", "cloud.control_plane", "--port", "0", "--folder", sys.argv[1]],
+    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+)
+child.stdout.readline()
+print(flush=True)
+time.sleep(600)
+"""
+
+
+def test_it_ends_when_its_standard_input_does(tmp_path: Path) -> None:
+    running = start(tmp_path)
+    assert running.process.stdin is not None
+    assert running.process.stdout is not None
+    running.process.stdin.close()
+    assert running.process.wait(30) == 0
+    running.process.stdout.close()
+
+
+def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    parent.stdout.readline()
+    parent.send_signal(signal.SIGKILL)
+    parent.wait(30)
+    parent.stdout.close()
+    port, until = int((tmp_path / "port").read_text()), time.monotonic() + 30
+    with pytest.raises(ConnectionRefusedError):
+        while time.monotonic() < until:
+            with socket.create_connection(("127.0.0.1", port), timeout=30):
+                os.sched_yield()
