@@ -28,8 +28,8 @@ scaling: {metric: rps, target: 4}
 """
 
 RETAINED = ["aws_iam_role", "aws_route53_record"]
-"""What the program leaves in the account on purpose (docs/teardown.md): the role with which all APIs of the region write
-logs, and the record that renews the certificate."""
+"""What the program leaves on purpose (docs/teardown.md): the role with which all APIs of the region write logs, and the
+record that validates the certificate."""
 
 
 class Stacks:
