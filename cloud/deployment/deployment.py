@@ -17,6 +17,7 @@ from typing import Any
 import pulumi
 
 from cloud.deployment.aws import Turn
+from cloud.deployment.endpoint import refuse_other_clouds, without_an_account
 from cloud.deployment.packages import Packages
 from cloud.deployment.state import State
 from cloud.deployment.steps import Steps
@@ -29,7 +30,6 @@ from infra.program import Means, deploy
 
 AT_ONCE = 8
 """Resources that are made at the same time."""
-_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_EC2_METADATA_DISABLED": "true"}
 
 Say = Callable[[str], None]
 
@@ -53,7 +53,7 @@ class Deployment:
     def __init__(self, folder: Path, environment: Mapping[str, str], program: Program = _program) -> None:
         self._folder = folder
         self._program = program
-        self._environment = {**_CREDENTIALS, **environment}
+        self._environment = without_an_account(environment)
 
     def up(
         self,
@@ -109,7 +109,7 @@ class Deployment:
         """The stack's outputs, secret ones marked."""
         file = self._file(stack)
         if not file.exists():
-            raise LookupError(f"unknown stack {stack!r}")
+            raise LookupError(f"unknown stack {stack!r}: nothing was deployed under this name")
         return State(file).outputs
 
     def _file(self, stack: str) -> Path:
@@ -131,6 +131,10 @@ class Deployment:
         binary = finding.binary()
         if binary is None:
             raise DeploymentFailed((str(finding.problem()),))
+        try:
+            refuse_other_clouds(self._environment)
+        except Refused as refused:
+            raise DeploymentFailed((str(refused),)) from None
         with _environment(self._environment), provider(binary, self._of_aws(), ONLINE) as terraform:
             region = config.get("aws:region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
             packages = Packages(Turn(terraform), say, None if region is None else str(region))
@@ -173,15 +177,15 @@ def _open(properties: Properties) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _environment(added: Mapping[str, str]) -> Generator[None]:
-    """The process's environment with `added`: the program's clients of AWS read it."""
-    before = {name: os.environ.get(name) for name in added}
-    os.environ.update(added)
+def _environment(wanted: Mapping[str, str]) -> Generator[None]:
+    """The process's environment with what is wanted, and nothing else of AWS: the program's clients read it."""
+    before = dict(os.environ)
+    for name in [name for name in before if name.startswith("AWS_") and name not in wanted]:
+        del os.environ[name]
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in wanted.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)

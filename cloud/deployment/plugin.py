@@ -24,6 +24,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from cloud.deployment.aws import Aws, Turn
+from cloud.deployment.endpoint import refuse_other_clouds, without_an_account
 from cloud.deployment.package import Existing, Made, Package, PartlyMade
 from cloud.deployment.packages import default_tags
 from cloud.deployment.random_bytes import RandomBytes
@@ -179,11 +180,13 @@ def _random(settings: Mapping[str, Any]) -> Served:
 def _aws(stack: contextlib.ExitStack) -> Callable[[Mapping[str, Any]], Served]:
     """HashiCorp's provider starts when the engine configures this plugin: some it starts only to ask for a version. The
     provider ends with the thread that starts it, and threads of the server's pool live as long as the plugin."""
-    environment = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "TF_"))}
+    whole = without_an_account(os.environ)
+    environment = {name: value for name, value in whole.items() if name.startswith(("AWS_", "TF_"))}
 
     def configured(settings: Mapping[str, Any]) -> Served:
         if (binary := finding.binary()) is None:
             raise Refused(str(finding.problem()))
+        refuse_other_clouds(os.environ)
         region = settings.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if region is None:
             raise Refused("the AWS provider has no region: neither the program nor aws:region nor AWS_REGION names one")

@@ -38,6 +38,6 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A control plane whose instances boot and end by themselves."""
     require("provider-aws")
     folder = tmp_path_factory.mktemp("control_plane")
-    running = start(folder, "--zone", "models.localhost", "--speed", "60", "--instances-by-themselves")
+    running = start(folder, "--zone", "models.localhost", "--speed", "60", "--by-themselves")
     yield running
     end(running)

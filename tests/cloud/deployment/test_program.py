@@ -27,6 +27,10 @@ replicas: 1..3
 scaling: {metric: rps, target: 4}
 """
 
+RETAINED = ["aws_iam_role", "aws_route53_record"]
+"""What the program leaves on purpose (docs/teardown.md): the role with which all APIs of the region write logs, and the
+record that validates the certificate."""
+
 
 class Stacks:
     """Stacks of one folder."""
@@ -85,7 +89,8 @@ def test_a_gateway_and_a_service_are_deployed_changed_and_destroyed(stacks: Stac
 
     stacks.destroy("cat")
     stacks.destroy("gateway")
-    assert stacks.plane.cloud.resources() == before
+    left = [one for one in stacks.plane.cloud.resources() if one not in before]
+    assert [one["kind"] for one in left] == RETAINED
     assert not any(TOKEN in line for line in stacks.said)
 
 
