@@ -52,20 +52,15 @@ class Functions:
     async def update(self, described: Sequence[Mapping[str, Any]]) -> None:
         """Take over what the control plane says of functions. A change of one ends its instances after their events."""
         wanted = {each["arn"]: each for each in described}
-        for arn, version in list(self._versions.items()):
-            if wanted.get(arn) != version.function:
-                self._old.append(self._versions.pop(arn))
-                await version.retire()
-        for arn, function in wanted.items():
-            if arn not in self._versions:
-                self._versions[arn] = Version(
-                    function,
-                    laid_out=self._laid_out,
-                    around=self._around,
-                    lines=self._lines,
-                    metrics=self._metrics,
-                    most=self._most,
-                )
+        before = self._versions
+        # All at once: at no time is a function missing that has only changed.
+        self._versions = {
+            arn: before[arn] if arn in before and before[arn].function == function else self._new(function)
+            for arn, function in wanted.items()
+        }
+        retired = [version for arn, version in before.items() if self._versions.get(arn) is not version]
+        self._old += retired
+        await asyncio.gather(*(version.retire() for version in retired))
 
     async def invoke(self, arn: str, event: bytes) -> Invocation:
         """Give a function an event, and return the invocation as soon as an instance has it.
@@ -90,6 +85,16 @@ class Functions:
     async def close(self) -> None:
         """End every instance, whatever it does."""
         await asyncio.gather(*(version.kill() for version in [*self._old, *self._versions.values()]))
+
+    def _new(self, function: Mapping[str, Any]) -> Version:
+        return Version(
+            function,
+            laid_out=self._laid_out,
+            around=self._around,
+            lines=self._lines,
+            metrics=self._metrics,
+            most=self._most,
+        )
 
     async def _laid_out(self, function: Mapping[str, Any]) -> Path:
         """Return the folder with a function's code, unpacked. Raises `WrongPackages`."""

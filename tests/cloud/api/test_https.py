@@ -100,6 +100,37 @@ def test_the_challenge_of_a_401_arrives_renamed(api: Api, web: Service) -> None:
     assert not {"www-authenticate", "server"} & got.headers.keys()
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_every_method_goes_through(api: Api, web: Service, method: str) -> None:
+    got = api.curl(f"{WEB}/x", "-X", method)
+    assert (got.status, got.body, web.asked[0].method) == (200, b"ok", method)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer", "wanted"),
+    [
+        (["-I"], Answer(body=b"hello"), (200, b"")),
+        ([], Answer(status=204), (204, b"")),
+        ([], Answer(status=304, headers=[("etag", '"1"')]), (304, b"")),
+        ([], Answer(body=b""), (200, b"\n")),
+        ([], Answer(status=302, headers=[("location", "/caf\xe9"), ("set-cookie", "a=1")]), (302, b"\n")),
+        ([], Answer(body=bytes(range(256)) * 48_000), (200, bytes(range(256)) * 48_000)),
+        (["--http2"], Answer(body=b"ok"), (200, b"ok")),
+        (["-H", "Transfer-Encoding: chunked", "-d", "a=1"], Answer(body=b"ok"), (200, b"ok")),
+    ],
+    ids=["HEAD", "204", "304", "empty", "redirect", "12 MB", "HTTP/2", "chunks"],
+)
+def test_a_response_is_whole_whatever_it_is(
+    api: Api, web: Service, arguments: list[str], answer: Answer, wanted: tuple[int, bytes]
+) -> None:
+    web.answers = lambda asked: answer
+    got = api.curl(f"{WEB}/", *arguments)
+    assert (got.ended, got.status, got.headers.get("location", "/caf%E9")) == (0, wanted[0], "/caf%E9")
+    # curl writes the head of a response to HEAD where its body would go.
+    assert (b"" if arguments == ["-I"] else got.body) == wanted[1]
+    assert web.asked[0].body == (b"a=1" if "-d" in arguments else b"")
+
+
 @pytest.mark.parametrize("kind", ["application/octet-stream", "image/png", "multipart/form-data; boundary=b"])
 def test_bytes_of_any_value_travel_both_ways(api: Api, web: Service, kind: str) -> None:
     data = bytes(range(256)) * 40
