@@ -48,7 +48,7 @@ class Addresses:
 def free_addresses() -> Addresses:
     """Return ports that are free now, for tests and for a second cloud. The system gives none of them to a program that
     asks for any."""
-    for first in random.sample(range(10_000, 30_000, _A_CLOUD), 500):
+    for first in random.sample(range(10_000, 30_000, _A_CLOUD), 100):
         if all(_problem(port) is None for port in range(first, first + _A_CLOUD)):
             return Addresses(
                 control_plane=first, https=first + 2, proxy=first + 1, first_load_balancer=first + _LOAD_BALANCERS
