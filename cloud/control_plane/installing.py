@@ -50,9 +50,7 @@ def running(
             server.server_close()
 
 
-def _patch_moto(
-    clock: Clock, data_plane: DataPlane, first_load_balancer_port: int, *, by_themselves: bool
-) -> None:
+def _patch_moto(clock: Clock, data_plane: DataPlane, first_load_balancer_port: int, *, by_themselves: bool) -> None:
     """In this order: groups stand in place of moto's before anything patches them."""
     unknown.install()
     groups.install(clock, data_plane)

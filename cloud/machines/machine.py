@@ -92,6 +92,7 @@ class Machine:
         nvidia_smi = self._folder / "nvidia-smi"
         place = Place(
             folder=self._folder / "containers",
+            root=self._root,
             address=spec.address,
             inside_port=self._inside_port,
             door=self._door,

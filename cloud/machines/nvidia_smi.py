@@ -36,11 +36,7 @@ def main() -> int:
                 print(f'Field "{field}" is not a valid field to query.')
                 return 2
         if "noheader" not in form:
-            print(
-                ", ".join(
-                    f"{field} [{_UNITS[field]}]" if field in _UNITS and "nounits" in form else field for field in fields
-                )
-            )
+            print(", ".join(f"{field} [{_UNITS[field]}]" if field in _UNITS else field for field in fields))
         for row in rows:
             units = {} if "nounits" in form else _UNITS
             print(", ".join(f"{row[field]} {units[field]}" if field in units else row[field] for field in fields))

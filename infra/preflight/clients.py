@@ -13,9 +13,11 @@ from infra.preflight.aws_errors import aws_failures
 
 AwsClient = Callable[[str, str], Any]
 """A boto3 client, by the service's name and the region."""
-NameServers = Callable[[str], Sequence[str] | Literal["failed"] | None]
-"""The name servers that DNS has for a domain, in lower case and without a final dot; empty: none; `failed`: no server
-answers for it; `None`: DNS did not answer."""
+SeenServers = Sequence[str] | Literal["failed", "elsewhere"] | None
+"""Name servers in lower case and without a final dot; empty: none; `failed`: no server answers for the domain;
+`elsewhere`: DNS says nothing about this AWS; `None`: DNS did not answer."""
+NameServers = Callable[[str], SeenServers]
+"""The name servers that DNS has for a domain."""
 CaaRecords = Callable[[str], Sequence[tuple[str, str]] | None]
 """The CAA records that DNS has for a domain, as (tag, value); empty: none; `None`: DNS did not answer."""
 CheckAccess = Callable[[ModelRepository], None]
@@ -47,7 +49,7 @@ def real_clients(environment: Mapping[str, str], *, profile: str | None = None) 
     public = not environment.get("AWS_ENDPOINT_URL")
     return Clients(
         aws=aws_client(profile),
-        name_servers=ask_name_servers if public else lambda _: None,
+        name_servers=ask_name_servers if public else lambda _: "elsewhere",
         caa=ask_caa if public else lambda _: None,
         check_access=access_on_hub(environment),
     )

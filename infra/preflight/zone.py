@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from infra.planning import GatewayPlan
 from infra.preflight.aws_errors import aws_failures, collected, error_code
-from infra.preflight.clients import AwsClient, NameServers
+from infra.preflight.clients import AwsClient, NameServers, SeenServers
 from infra.preflight.finding import Finding, ok, refusal, warning
 
 TOPIC = "hosted zone"
@@ -29,7 +29,7 @@ def check_zone(aws: AwsClient, name_servers: NameServers, plan: GatewayPlan) -> 
     id, name = _id(zone["HostedZone"]), _name(zone["HostedZone"])
     servers = _plain(zone.get("DelegationSet", {}).get("NameServers", []))
     seen = name_servers(name)
-    if seen and seen != "failed" and not set(_plain(seen)) & set(servers):
+    if seen and not isinstance(seen, str) and not set(_plain(seen)) & set(servers):
         servers = _own_servers(route53, id, name) or servers
     delegated = _delegated(plan, name, id, servers, seen)
     away = _led_away(plan, domain, name, servers, name_servers)
@@ -88,14 +88,14 @@ def _given(route53: Any, domain: str, zone_id: str) -> dict[str, Any] | Finding:
     return zone
 
 
-def _delegated(
-    plan: GatewayPlan, name: str, id: str, servers: Sequence[str], seen: Sequence[str] | Literal["failed"] | None
-) -> Finding:
+def _delegated(plan: GatewayPlan, name: str, id: str, servers: Sequence[str], seen: SeenServers) -> Finding:
     """Compares what DNS says with what the zone says."""
     remedy = f"set the name servers of {name} at its registrar, or in the zone above it, to {', '.join(servers)}"
     if seen is None:
         return warning(DELEGATION, f"not checked: DNS does not answer. If not done yet, {remedy}")
-    if seen == "failed":
+    if seen == "elsewhere":
+        return ok(DELEGATION, "not asked: AWS_ENDPOINT_URL names an AWS whose zones are in no public DNS")
+    if isinstance(seen, str):
         return warning(
             DELEGATION,
             f"no server answers for {name} (SERVFAIL). Most often its name servers are those of a deleted zone: "
@@ -135,7 +135,7 @@ def _led_away(
     """Whether a delegation inside the zone points away from it, so that DNS does not see the gateway's records."""
     for inside in suffixes(domain)[: domain.count(".") - name.count(".")]:
         seen = name_servers(inside)
-        shown = [] if seen is None or seen == "failed" else _plain(seen)
+        shown = [] if seen is None or isinstance(seen, str) else _plain(seen)
         if shown and not set(shown) & set(servers):
             remedy = f"set zone_id to the zone of {inside}, or remove its NS records from {name}"
             message = f"the name servers of {inside} are {', '.join(shown)}, not those of the zone {name}: {remedy}"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError, SSOTokenLoadError
 
-from infra.preflight import Finding, function, refuses, report, run_preflight
+from infra.preflight import Finding, function, real_clients, refuses, report, run_preflight
+from infra.preflight.finding import ok
 from tests.preflight.canned import ACCOUNT, Answers, CannedAws, Refused
 from tests.preflight.plans import clients, gateway_plan, one
 
@@ -48,6 +49,13 @@ def asked(
     """With the name servers that the world sees for the zone, and for every domain inside it."""
     given = clients(CannedAws({**GOOD, **answers}), name_servers=lambda domain: servers if domain == zone else inside)
     return run_preflight(gateway_plan(**said), given)
+
+
+def test_dns_is_not_asked_about_the_zones_of_another_aws() -> None:
+    real = real_clients({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"})
+    assert (real.name_servers("example.com"), real.caa("example.com")) == ("elsewhere", None)
+    (found,) = [one for one in asked({}, servers="elsewhere", inside="elsewhere") if one.topic == "delegation"]
+    assert found == ok("delegation", "not asked: AWS_ENDPOINT_URL names an AWS whose zones are in no public DNS")
 
 
 def test_everything_is_well() -> None:

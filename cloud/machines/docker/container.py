@@ -14,12 +14,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cloud.machines.calls import BASE_PYTHON
-from cloud.machines.docker.file_system import PROJECT, binds, make_root
+from cloud.machines.docker.file_system import PROJECT, Mount, binds, make_root
 from cloud.machines.docker.images import Image
 from cloud.machines.docker.options import Options
 from cloud.machines.docker.shim import Spec
@@ -40,6 +40,8 @@ class Place:
     """What the containers of a machine share."""
 
     folder: Path
+    root: Path
+    """The machine's file system."""
     address: str
     inside_port: int
     """Where the machine itself reaches the published port. Probes can close the port for everyone else."""
@@ -80,6 +82,16 @@ class Container:
         if self.options.entrypoint is not None:
             return (self.options.entrypoint, *self.options.arguments)
         return (*self.image.entrypoint, *(self.options.arguments or self.image.command))
+
+    @property
+    def mounts(self) -> Sequence[Mount]:
+        """The mounts of `docker run`. A path that does not lie in the machine's file system begins at its root."""
+        root = self._place.root
+        inside = [
+            mount if Path(mount.source).is_relative_to(root) else replace(mount, source=f"{root}{mount.source}")
+            for mount in self.options.mounts
+        ]
+        return tuple(inside)
 
     @property
     def log(self) -> Path:
@@ -172,7 +184,7 @@ class Container:
             "stdio": list(stdio),
             "listeners": list(listeners),
             "port": port,
-            "binds": binds(self._place.model, self.options.mounts),
+            "binds": binds(self._place.model, self.mounts),
             "shm_bytes": self.options.shm_bytes,
             "closed": str(self._place.door),
             "local": str(self.folder / "local"),

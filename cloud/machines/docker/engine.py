@@ -122,10 +122,6 @@ class Engine:
     def _make(self, call: Call, options: Options) -> Container | int:
         if not self._registries.has(options.image):
             return _refuse(call, f"No such image: {options.image}")
-        for mount in options.mounts:
-            if not Path(mount.source).exists():
-                problem = 'invalid mount config for type "bind": bind source path does not exist'
-                return _refuse(call, f"{problem}: {mount.source}")
         with self._lock:
             taken = next((one for one in self._containers.values() if one.name == options.name), None)
             if taken is not None:
@@ -135,6 +131,11 @@ class Engine:
                     "have to remove (or rename) that container to be able to reuse that name.",
                 )
             container = Container(options, image_named(options.image, self._registries.tables), self._place)
+            for given, mount in zip(options.mounts, container.mounts, strict=True):
+                if not Path(mount.source).exists():
+                    container.remove()
+                    problem = 'invalid mount config for type "bind": bind source path does not exist'
+                    return _refuse(call, f"{problem}: {given.source}")
             self._containers[container.id] = container
             return container
 

@@ -36,8 +36,9 @@ class Registries:
             return call.fail(f'Error response from daemon: Get "{where}": unauthorized: incorrect username or password')
         file = _config(call, config)
         file.parent.mkdir(parents=True, exist_ok=True)
+        logins = json.dumps({"auths": {**_logins(file), host: {}}})
         file.touch(0o600)
-        file.write_text(json.dumps({"auths": {**_logins(file), host: {}}}))
+        file.write_text(logins)
         call.say("Login Succeeded\n")
         return 0
 

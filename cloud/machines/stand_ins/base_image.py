@@ -12,7 +12,9 @@ def run_tool(name: str, arguments: Sequence[str]) -> int:
     if name == "sudo":
         os.execvp(arguments[0], list(arguments))  # noqa: S606
     if arguments[:1] == ["venv"]:
-        folder = Path(arguments[-1])
+        options = {index for index, word in enumerate(arguments) if word in ("--prompt", "--python")}
+        words = [word for index, word in enumerate(arguments) if index - 1 not in options and not word.startswith("-")]
+        folder = Path(words[-1])
         (folder / "bin").mkdir(parents=True, exist_ok=True)
         (folder / "bin/activate").write_text(f'export VIRTUAL_ENV="{folder}" PATH="{folder}/bin:$PATH"\n')
         return 0

@@ -29,6 +29,7 @@ class DockerHost:
         write_nvidia_smi(nvidia_smi, "g6.xlarge", "/run/stand-in/running")
         place = Place(
             folder=folder / "containers",
+            root=folder / "root",
             address=ADDRESS,
             inside_port=INSIDE,
             door=self.door,

@@ -100,9 +100,9 @@ def test_a_container_has_exactly_the_variables_that_docker_gives_it(docker: Host
 
 def test_a_container_has_files_processes_and_a_network_of_its_own(docker: Hosts) -> None:
     host = docker()
-    (host.folder / "there").mkdir()
-    (host.folder / "there/file").write_text("of the machine\n")
-    mount = ("--mount", f'type=bind,source={host.folder}/there,"target=/srv/a b"')
+    (host.folder / "root/there").mkdir(parents=True)
+    (host.folder / "root/there/file").write_text("of the machine\n")
+    mount = ("--mount", 'type=bind,source=/there,"target=/srv/a b"')
     script = (
         'cat "/srv/a b/file"; echo $$; pwd; echo /home/* /srv/*; ls /work 2>&1 | head -1; cat /proc/net/tcp | wc -l'
     )
@@ -129,12 +129,17 @@ def test_a_container_has_files_processes_and_a_network_of_its_own(docker: Hosts)
             "denied: unknown",
         ),
         (
+            ("--mount", "type=bind,source=/missing,target=/srv", "python:3"),
+            125,
+            'invalid mount config for type "bind": bind source path does not exist: /missing',
+        ),
+        (
             ("--user", "somebody", "python:3"),
             125,
             "unable to find user somebody: no matching entries in passwd file",
         ),
     ],
-    ids=["no such program", "no program", "no such user"],
+    ids=["no such program", "no program", "no such folder", "no such user"],
 )  # fmt: skip
 def test_what_cannot_run_is_refused_as_docker_does(
     docker: Hosts, words: tuple[str, ...], status: int, says: str
@@ -277,3 +282,14 @@ def test_an_option_that_this_docker_does_not_know_is_refused(docker: Hosts) -> N
         "docker: unknown flag: --restart\n\nRun 'docker run --help' for more information\n",
     )
     assert host("compose", "up") == (1, "", "docker: 'compose' is not a docker command of this cloud's machines\n")
+
+
+def test_nvidia_smi_in_a_container_shows_the_gpus_of_the_instance_type(docker: Hosts) -> None:
+    host = docker()
+    query = "nvidia-smi --query-gpu=name,memory.total,utilization.gpu --format=csv"
+    assert host.says(f"{query}; {query},noheader,nounits", options=("--gpus", "all")).splitlines() == [
+        "name, memory.total [MiB], utilization.gpu [%]",
+        "NVIDIA L4, 22888 MiB, 0 %",
+        "NVIDIA L4, 22888, 0",
+    ]
+    assert host.says("nvidia-smi || echo none").splitlines()[-1] == "none"

@@ -140,7 +140,8 @@ def test_dstacks_base_image_makes_its_environment_and_runs_the_server(docker: Ho
     host = docker(models)
     commands = (
         "export DSTACK_VENV_DIR=/dstack/venv && sudo install --directory --owner $(id -u) --group $(id -g) "
-        "$DSTACK_VENV_DIR && uv venv --quiet --seed --prompt dstack --python 3.12 $DSTACK_VENV_DIR && "
+        "$DSTACK_VENV_DIR && UV_PYTHON_INSTALL_DIR=/opt/uv/python uv venv --quiet --seed --prompt dstack --python 3.12 "
+        "$DSTACK_VENV_DIR --no-python-downloads && "
         ". $DSTACK_VENV_DIR/bin/activate && uv pip install vllm==0.11.0 && vllm serve m --port 8000"
     )
     start(host, "dstackai/base:0.16-base-ubuntu24.04", commands, port=8000, shell="/bin/bash")
