@@ -8,7 +8,10 @@ The states move only when the machines say so (`became`), and each instance has 
 
 from __future__ import annotations
 
+import errno
+import functools
 import itertools
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -22,8 +25,10 @@ from cloud.control_plane.environment import ACCOUNT
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 """EC2's own (API reference, InstanceState)."""
 _DIED = ("Client.InstanceInitiatedShutdown: Instance initiated shutdown", "Client.InstanceInitiatedShutdown")
-_FIRST, _ADDRESSES = 127 << 24 | 64 << 16, 1 << 22
-"""127.64.0.0/10: Linux answers on all of 127.0.0.0/8 without set-up."""
+_BLOCKS = range(64, 128)
+"""127.64.0.0/10: Linux answers on all of 127.0.0.0/8 without set-up. Each cloud has one 127.<block>.0.0/16."""
+_CLAIM = 4566
+"""The UDP port of a block's first address, which the cloud that has the block holds. The kernel lets go of it."""
 _numbers = itertools.count(1)
 _ended: dict[str, Callable[[], Any]] = {}
 """What is left to do once the machine has ended, by instance."""
@@ -161,6 +166,21 @@ def _reason(instance: Any, message: str, code: str) -> None:
 
 
 def _address(number: int) -> str:
-    if number >= _ADDRESSES:
-        raise RuntimeError("this cloud has started more than four million instances: start it again")
-    return ".".join(str((_FIRST + number) >> shift & 255) for shift in (24, 16, 8, 0))
+    if number >= 1 << 16:
+        raise RuntimeError("this cloud has started more than 65,000 instances: start it again")
+    return f"127.{_block()[0]}.{number >> 8}.{number & 255}"
+
+
+@functools.cache
+def _block() -> tuple[int, socket.socket]:
+    """A block that no other cloud of this machine has, and the socket that keeps it."""
+    for block in _BLOCKS:
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind((f"127.{block}.0.0", _CLAIM))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                claim.close()
+                continue
+        return block, claim
+    raise RuntimeError(f"{len(_BLOCKS)} clouds run on this machine already: end one of them")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from google.protobuf import json_format
+
 from cloud.deployment.state import Held, State
 from commands.program_monitor import STACK_TYPE
-from commands.property_values import SecretValue
+from commands.property_values import FileValue, SecretValue, encode
 from infra.configuration.names import PROJECT
 
 HIDDEN = "[secret]"
@@ -38,6 +40,8 @@ def _shown(value: Any, *, show_secrets: bool) -> Any:
         return {name: _shown(one, show_secrets=show_secrets) for name, one in value.items()}  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, list):
         return [_shown(one, show_secrets=show_secrets) for one in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, FileValue):
+        return json_format.MessageToDict(encode({"file": value}))["file"]
     return value
 
 
