@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import random
 import socket
 from dataclasses import dataclass
 
@@ -12,6 +13,10 @@ DOMAIN = "models.localhost"
 REGION = "us-east-1"
 HTTPS_PORTS = (443, 8443)
 """The first one that this user may listen on."""
+_LOAD_BALANCERS = 34
+"""From the port of the control plane to that of the first load balancer."""
+_A_CLOUD = 50
+"""Ports of one cloud."""
 
 
 class PortTaken(Exception):
@@ -41,13 +46,14 @@ class Addresses:
 
 
 def free_addresses() -> Addresses:
-    """Return ports that are free now, for tests and for a second cloud."""
-    with socket.socket() as first, socket.socket() as second, socket.socket() as third, socket.socket() as fourth:
-        ports: list[int] = []
-        for listener in (first, second, third, fourth):
-            listener.bind((HOST, 0))
-            ports.append(listener.getsockname()[1])
-    return Addresses(control_plane=ports[0], https=ports[1], proxy=ports[2], first_load_balancer=ports[3])
+    """Return ports that are free now, for tests and for a second cloud. The system gives none of them to a program that
+    asks for any."""
+    for first in random.sample(range(10_000, 30_000, _A_CLOUD), 400):
+        if all(_problem(port) is None for port in range(first, first + _A_CLOUD)):
+            return Addresses(
+                control_plane=first, https=first + 2, proxy=first + 1, first_load_balancer=first + _LOAD_BALANCERS
+            )
+    raise PortTaken(f"no {_A_CLOUD} ports of {HOST} in a row are free")
 
 
 def chosen_addresses(first: int, https: int | None) -> Addresses:
@@ -64,9 +70,9 @@ def chosen_addresses(first: int, https: int | None) -> Addresses:
         control_plane=first,
         https=wanted[-1] if chosen is None else chosen,
         proxy=first + 1,
-        first_load_balancer=first + 34,
+        first_load_balancer=first + _LOAD_BALANCERS,
     )
-    for port in (first, first + 1, first + 34, addresses.https):
+    for port in (first, first + 1, first + _LOAD_BALANCERS, addresses.https):
         if why := _problem(port):
             raise PortTaken(
                 f"port {port} of {HOST} {why}. End the program that uses it, or choose others: "

@@ -31,7 +31,7 @@ def running(
     `stands_still`: groups and alarms do not move on by themselves, because a test moves them.
     """
     data_plane = DataPlane()
-    _patch_moto(clock, data_plane, first_load_balancer_port, by_themselves=by_themselves)
+    _patch_moto(port, clock, data_plane, first_load_balancer_port, by_themselves=by_themselves)
     world.make(zones)
     at_the_start = inventory.resources()
     data_plane.add("GET", "/cloud/resources", lambda _: inventory.since(at_the_start))
@@ -51,12 +51,12 @@ def running(
 
 
 def _patch_moto(
-    clock: Clock, data_plane: DataPlane, first_load_balancer_port: int, *, by_themselves: bool
+    port: int, clock: Clock, data_plane: DataPlane, first_load_balancer_port: int, *, by_themselves: bool
 ) -> None:
     """In this order: groups stand in place of moto's before anything patches them."""
     unknown.install()
     groups.install(clock, data_plane)
-    machines.install(by_themselves=by_themselves)
+    machines.install(port=port, by_themselves=by_themselves)
     account.install()
     api.install()
     buckets.install()

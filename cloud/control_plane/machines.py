@@ -21,21 +21,25 @@ CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "st
 _DIED = ("Client.InstanceInitiatedShutdown: Instance initiated shutdown", "Client.InstanceInitiatedShutdown")
 _FIRST, _ADDRESSES = 127 << 24 | 64 << 16, 1 << 22
 """127.64.0.0/10: Linux answers on all of 127.0.0.0/8 without set-up."""
+_A_CLOUD = _ADDRESSES >> 16
+"""Addresses for each port that a cloud can have, so that clouds beside each other share none. One that starts more
+instances goes on with those of the next port."""
 _numbers = itertools.count(1)
 _ended: dict[str, Callable[[], Any]] = {}
 """What is left to do once the machine has ended, by instance."""
 
 
-def install(*, by_themselves: bool = False) -> None:
+def install(*, port: int = 0, by_themselves: bool = False) -> None:
     """Patch moto's instances.
 
+    port: the cloud's own, which decides where its addresses begin.
     by_themselves: they boot and end at once, as moto has it, where nobody runs machines.
     """
     made, start, stop, terminate = Instance.__init__, Instance.start, Instance.stop, Instance.terminate
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         made(self, *args, **kwargs)
-        self.address = _address(next(_numbers))
+        self.address = _address(port * _A_CLOUD + next(_numbers))
         _state(self, "pending")
         if by_themselves:
             _state(self, "running")
@@ -157,6 +161,4 @@ def _reason(instance: Any, message: str, code: str) -> None:
 
 
 def _address(number: int) -> str:
-    if number >= _ADDRESSES:
-        raise RuntimeError("this cloud has started more than four million instances: start it again")
-    return ".".join(str((_FIRST + number) >> shift & 255) for shift in (24, 16, 8, 0))
+    return ".".join(str((_FIRST + number % _ADDRESSES) >> shift & 255) for shift in (24, 16, 8, 0))
