@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from cloud.deployment.deployment import Deployment, DeploymentFailed
 from cloud.deployment.state import State
 from cloud.pulumi_command.arguments import read_arguments
 from cloud.pulumi_command.exported import HIDDEN, exported, outputs
 from cloud.pulumi_command.stack_settings import StackProblem, StackSettings
 from infra.configuration.names import PROJECT
+
+if TYPE_CHECKING:
+    from cloud.deployment.deployment import Deployment
 
 BACKEND = "PULUMI_BACKEND_URL"
 _DONE = re.compile(r"(created|updated|deleted) ")
@@ -32,7 +35,7 @@ def main(line: list[str]) -> int:
     try:
         folder = _folder()
         _Command(given, StackSettings(folder), folder / "state").run()
-    except (DeploymentFailed, StackProblem) as problem:
+    except StackProblem as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -70,12 +73,13 @@ class _Command:
         stack = self._chosen()
         values, secret = self._stacks.values(stack), self._stacks.secret_keys(stack)
         said = _Said()
-        found = self._deployment().up(
-            stack,
-            {key: value for key, value in values.items() if key not in secret},
-            {key: value for key, value in values.items() if key in secret},
-            on_event=said,
-        )
+        with self._deployment() as deployment:
+            found = deployment.up(
+                stack,
+                {key: value for key, value in values.items() if key not in secret},
+                {key: value for key, value in values.items() if key in secret},
+                on_event=said,
+            )
         shown = outputs(self._state(stack), show_secrets=False)
         print("Outputs:")
         for name in sorted(found):
@@ -84,7 +88,8 @@ class _Command:
 
     def _destroy(self) -> None:
         said = _Said()
-        self._deployment().destroy(self._chosen(), on_event=said)
+        with self._deployment() as deployment:
+            deployment.destroy(self._chosen(), on_event=said)
         said.summarize()
 
     def _config(self) -> None:
@@ -151,8 +156,15 @@ class _Command:
             for one, value in sorted(found.items()):
                 print(f"{one}  {_text(value)}")
 
-    def _deployment(self) -> Deployment:
-        return Deployment(self._states, dict(os.environ))
+    @contextlib.contextmanager
+    def _deployment(self) -> Iterator[Deployment]:
+        """Its module has the whole program in it, and most commands need nothing of that."""
+        from cloud.deployment.deployment import Deployment, DeploymentFailed
+
+        try:
+            yield Deployment(self._states, dict(os.environ))
+        except DeploymentFailed as problem:
+            raise StackProblem(str(problem)) from None
 
     def _state(self, stack: str) -> State:
         return State(self._states / f"{stack}.json")
