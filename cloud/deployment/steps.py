@@ -99,6 +99,7 @@ class Steps:
             return self._replace(registration, package, there, given, found.delete_first)
         made = Made(there.id, there.outputs)
         if found.changed or there.failed:
+            began = time.monotonic()
             self._say(f"updating {short(there.urn)} ({', '.join(found.changed)})")
             try:
                 made = package.update(existing(there), inputs, registration.timeouts)
@@ -108,6 +109,7 @@ class Steps:
             except Refused:
                 self._state.keep(_held(registration, made, there.inputs, failed=True))
                 raise
+            self._say(f"updated {short(there.urn)} ({time.monotonic() - began:.1f} s)")
         self._state.keep(_held(registration, made, inputs))
         return made
 
