@@ -42,8 +42,12 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     parent.send_signal(signal.SIGKILL)
     parent.wait(30)
     parent.stdout.close()
-    port, until = int((tmp_path / "port").read_text()), time.monotonic() + 30
     with pytest.raises(ConnectionRefusedError):
-        while time.monotonic() < until:
-            with socket.create_connection(("127.0.0.1", port), timeout=30):
-                os.sched_yield()
+        connect_for(30, int((tmp_path / "port").read_text()))
+
+
+def connect_for(seconds: float, port: int) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with socket.create_connection(("127.0.0.1", port), timeout=seconds):
+            os.sched_yield()
