@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from commands.aws_access import ClientMaker, explained
 from commands.pulumi_cli import Pulumi, PulumiError, run_pulumi
-from commands.stack_state import StackError, read_stack, service_of
+from commands.stack_state import StackError, groups_of, read_stack
 from infra.configuration.options import parse
 from infra.preflight.aws_errors import aws_failures
 from infra.readiness import client_maker, clients_from
@@ -55,9 +55,10 @@ def main(
         state = read_stack(given.stack, pulumi)
         if state.is_gateway:
             raise StackError(f"{state.name} is the stack of a gateway, which has no replicas: name a service's stack")
-        service = service_of(state)
-        looker = Looker(service, clients_from(clients(service.region, state.profile)))
-        replicas = [replica.instance for replica in looker.group().replicas]
+        groups = [group.awaited for group in groups_of(state)]
+        service = groups[0]
+        made = clients_from(clients(service.region, state.profile))
+        replicas = [replica.instance for group in groups for replica in Looker(group, made).group().replicas]
         instance = _chosen(given.stack, given.replica, replicas)
     except GroupGone:
         print(f"{given.stack} has no Auto Scaling group any more: run pulumi up --refresh", file=sys.stderr)

@@ -15,7 +15,7 @@ from typing import Any
 from commands.pulumi_cli import Pulumi
 from infra.configuration.names import PROJECT
 from infra.planning.operation import DECIDED
-from infra.planning.plan import Roll
+from infra.planning.plan import FIRST_GROUP, Roll
 from infra.planning.table_items import CLAIM, PARTITION_KEY, REGISTRY, SORT_KEY
 from infra.readiness import Awaited
 
@@ -88,8 +88,16 @@ class StackState:
 
     def all_of(self, kind: str) -> list[Mapping[str, Any]]:
         """Return the outputs of all resources of a type that exist and stay."""
+        return [outputs for _, outputs in self.named(kind)]
+
+    def named(self, kind: str) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return the outputs of all resources of a type that exist and stay, each with its name in Pulumi."""
         there = [resource for resource in self.resources if resource.get("outputs") and not resource.get("delete")]
-        return [resource["outputs"] for resource in there if resource["type"] == kind]
+        return [
+            (str(resource.get("urn", "")).rpartition("::")[2], resource["outputs"])
+            for resource in there
+            if resource["type"] == kind
+        ]
 
     def one_of(self, kind: str) -> Mapping[str, Any]:
         """Return the outputs of the resource of a type that a service has once. Raises `StackError`."""
@@ -139,10 +147,40 @@ def function_log(state: StackState) -> FunctionLog:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class DeployedGroup:
+    """A group of a service's replicas. Most services have one."""
+
+    awaited: Awaited
+    bought: Bought
+
+
 def service_of(state: StackState) -> Awaited:
-    """Return the service of a stack. Raises `StackError`: the stack is not of a service, or is not deployed yet."""
-    group = state.one_of(GROUP)
+    """Return the service of a stack, with its first group. Raises `StackError`: the stack is not of a service, or is
+    not deployed yet."""
+    return groups_of(state)[0].awaited
+
+
+def groups_of(state: StackState) -> tuple[DeployedGroup, ...]:
+    """Return the groups of a service's replicas. Raises what `service_of` raises."""
+    state.one_of(GROUP)  # a stack without a group has a better error than one without a claim
     run, table = _claim(state)
+    found = [(_group_name(name, run), outputs) for name, outputs in state.named(GROUP)]
+    return tuple(
+        DeployedGroup(
+            awaited=_awaited(state, outputs, run, table, name if len(found) > 1 else None),
+            bought=_bought(state, outputs),
+        )
+        for name, outputs in sorted(found, key=lambda one: one[0])
+    )
+
+
+def _group_name(name: str, run: str) -> str:
+    """Return the name of a group of replicas, from the name of its Auto Scaling group in Pulumi."""
+    return name.removeprefix(run).removesuffix("-replicas").removeprefix("-") or FIRST_GROUP
+
+
+def _awaited(state: StackState, group: Mapping[str, Any], run: str, table: str, replica_group: str | None) -> Awaited:
     preferences = group["instanceRefresh"]["preferences"]
     return Awaited(
         run=run,
@@ -162,14 +200,18 @@ def service_of(state: StackState) -> Awaited:
         port=None,
         boot_timeout=int(preferences["instanceWarmup"]) - DECIDED,
         on_failure="keep" if state.setting(f"{PROJECT}:on_failure") == "keep" else "stop",
+        replica_group=replica_group,
     )
 
 
-def bought_of(state: StackState) -> Bought:
-    """Return how a service's instances are bought. Raises `StackError`: the stack is not of a service."""
-    mixed: Mapping[str, Any] | None = state.one_of(GROUP).get("mixedInstancesPolicy")
+def _bought(state: StackState, group: Mapping[str, Any]) -> Bought:
+    """Return how the instances of a group are bought."""
+    mixed: Mapping[str, Any] | None = group.get("mixedInstancesPolicy")
     if not mixed:  # a service with a reservation: the launch template has its one instance type
-        return Bought(types=(state.one_of(LAUNCH_TEMPLATE)["instanceType"],), spot=False)
+        used: Mapping[str, Any] = group.get("launchTemplate") or {}
+        own = [template for template in state.all_of(LAUNCH_TEMPLATE) if template.get("id") == used.get("id")]
+        template = own[-1] if own else state.one_of(LAUNCH_TEMPLATE)
+        return Bought(types=(template["instanceType"],), spot=False)
     overrides: Sequence[Mapping[str, Any]] = mixed["launchTemplate"].get("overrides") or ()
     distribution: Mapping[str, Any] = mixed.get("instancesDistribution") or {}
     on_demand = distribution.get("onDemandPercentageAboveBaseCapacity", 100) == 100  # AWS's default

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from commands.pulumi_cli import Pulumi, PulumiError, run_pulumi
-from commands.stack_state import StackError, StackState, read_stack, service_of
+from commands.stack_state import StackError, StackState, groups_of, read_stack
 from infra.readiness import Awaited, Clients, Clock, NotServingError, WallClock, aws_clients, wait_until_serving
 
 
@@ -28,9 +28,9 @@ def main(
     try:
         _say(f"Asking pulumi for the stack {stack} …")
         state = read_stack(stack, ask)
-        awaited = awaited_of(state)
-        made = clients(awaited.region, state.profile)
-        wait_until_serving(awaited, made, clock=clock or WallClock(), say=_say)
+        for awaited in awaited_of(state):
+            made = clients(awaited.region, state.profile)
+            wait_until_serving(awaited, made, clock=clock or WallClock(), say=_say)
     except (StackError, PulumiError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -42,8 +42,8 @@ def main(
     return 0
 
 
-def awaited_of(state: StackState) -> Awaited:
-    """Return what to wait for.
+def awaited_of(state: StackState) -> tuple[Awaited, ...]:
+    """Return what to wait for: each group of replicas that always has some.
 
     Raises:
         StackError: the stack is not of a service, or is not deployed yet, or has no replicas to wait for.
@@ -52,8 +52,8 @@ def awaited_of(state: StackState) -> Awaited:
         raise StackError(
             f"{state.name} is the stack of a gateway, which has no replicas to wait for: name the stack of a service"
         )
-    awaited = service_of(state)
-    if awaited.minimum == 0:
+    awaited = tuple(group.awaited for group in groups_of(state) if group.awaited.minimum)
+    if not awaited:
         raise StackError(
             f"{state.name} can have no replica at all (replicas: 0.., or a schedule that has not started it), so there "
             "is nothing to wait for. If its configuration has more, its group was stopped and pulumi refresh has noted "

@@ -35,8 +35,8 @@ def service_outputs(plan: ServicePlan, connection: Connection, *, gateway: str, 
         "url": connection.url(plan.run),
         "model": None if plan.model is None else plan.model.name,
         "openai_base_url": f"{connection.api_target.url}/v1",
-        "instance_types": _in_one_line([offer.instance_type for offer in plan.offers]),
-        "hourly_price": _price(plan),
+        "instance_types": _in_one_line(list(dict.fromkeys(offer.instance_type for offer in plan.every_offer))),
+        "hourly_price": _prices(plan),
         "logs": _follow(stack),
         "curl": _curl(plan, connection, gateway),
         "what_next": {
@@ -63,6 +63,12 @@ def gateway_next(plan: GatewayPlan, *, stack: str) -> Mapping[str, str]:
         "see the API keys": f"{_output(stack, 'api_keys')} --show-secrets",
         "take it down, after its services": " && ".join([*unprotect, _pulumi(stack, "destroy")]),
     }
+
+
+def _prices(plan: ServicePlan) -> str:
+    if not plan.others:
+        return _price(plan)
+    return "; ".join(f"group {group.group}: {_price(group)}" for group in plan.groups)
 
 
 def _price(plan: ServicePlan) -> str:

@@ -87,9 +87,11 @@ def _broken(line: str, columns: int | None) -> list[str]:
 
 def _described(run: Run, port: int) -> Iterator[str]:
     yield f"{run.plan.run}  ({run.configuration})"
-    yield f"  on AWS   {run.plan.container.image}, on {_offers(run.plan.offers)}"
+    for group in run.plan.groups:
+        which = f"group {group.group}: " if run.plan.others else ""
+        yield f"  on AWS   {which}{group.container.image}, on {_offers(group.offers)}"
     yield f"           (list prices in {PRICES_REGION} on {PRICES_AS_OF})"
-    yield f"  here     {run.server}"
+    yield f"  here     {run.server}{f', for group {run.plan.group}' if run.plan.others else ''}"
     yield f"  run      http://127.0.0.1:{port}/services/{run.plan.run}/ and http://{run.plan.run}.localhost:{port}/"
     if run.plan.model is not None:
         yield f"  model    {run.plan.model.name}"

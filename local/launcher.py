@@ -18,7 +18,7 @@ import msgspec
 from gateway_lambda.registry.record import Key, Model, Registry, Service
 from infra.planning.chat_template import ChatTemplate
 from infra.planning.repository import HubError
-from infra.planning.service import service_record
+from infra.planning.routing_record import service_record
 from local import stand_in
 from local.arguments import Arguments
 from local.banner import Run, banner

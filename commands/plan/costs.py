@@ -88,19 +88,21 @@ def _instances(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration
     """The cost of the replicas at the price of the cheapest offer."""
     if isinstance(plan, GatewayPlan):
         return
-    offer = plan.offers[0]
-    what = f"{_range(plan)} x {offer.instance_type}"
-    if plan.purchase.spot_policy != "on-demand":
-        what += ", spot at the on-demand price"
-    yield _replicas(plan, what, f"${number(offer.price)} an hour", offer.price * HOURS)
+    for group in plan.groups:
+        offer = group.offers[0]
+        what = f"{_range(group)} x {offer.instance_type}"
+        if group.purchase.spot_policy != "on-demand":
+            what += ", spot at the on-demand price"
+        yield _replicas(group, what, f"${number(offer.price)} an hour", offer.price * HOURS)
 
 
 def _volumes(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
     if isinstance(plan, GatewayPlan):
         return
     price = read_prices()["root volume"]
-    what = f"{_range(plan)} x {price.what}"
-    yield _replicas(plan, what, f"{plan.disk_gb} GB at ${price.usd:g} a GB-month", plan.disk_gb * price.usd)
+    for group in plan.groups:
+        what = f"{_range(group)} x {price.what}"
+        yield _replicas(group, what, f"{group.disk_gb} GB at ${price.usd:g} a GB-month", group.disk_gb * price.usd)
 
 
 def _addresses(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
@@ -149,7 +151,7 @@ def _custom_metrics(plan: ServicePlan | GatewayPlan, resources: Sequence[Registr
         at_rest=0,
         full_size=by_requests * price.usd,
     )
-    if isinstance(plan, ServicePlan) and plan.replicas.maximum:
+    if isinstance(plan, ServicePlan) and plan.most:
         written = len(REPLICA_METRICS) * price.usd
         yield Cost(
             what=f"{len(REPLICA_METRICS)} x {price.what} of replicas",
@@ -163,7 +165,7 @@ def _request_metrics(plan: ServicePlan | GatewayPlan) -> Sequence[str]:
     if isinstance(plan, GatewayPlan):
         return (*REQUEST_METRICS, *MODEL_METRICS)
     of_model = () if plan.model is None else MODEL_METRICS
-    return (*REQUEST_METRICS, *of_model, *((ARRIVALS,) if plan.replicas.minimum == 0 else ()))
+    return (*REQUEST_METRICS, *of_model, *((ARRIVALS,) if plan.fewest == 0 else ()))
 
 
 _COUNTS: Mapping[str, Callable[[ServicePlan | GatewayPlan, Sequence[Registration]], Iterable[Cost]]] = {
@@ -198,12 +200,12 @@ def _metrics(alarm: Registration) -> list[Mapping[str, PropertyValue]]:
 
 
 def _range(plan: ServicePlan) -> str:
-    low, high = plan.resting, plan.replicas.maximum
+    low, high = plan.resting, plan.most
     return str(low) if low == high else f"{low} to {high}"
 
 
 def _replicas(plan: ServicePlan, what: str, how: str, each: float) -> Cost:
-    return Cost(what=what, how=how, at_rest=plan.resting * each, full_size=plan.replicas.maximum * each)
+    return Cost(what=what, how=how, at_rest=plan.resting * each, full_size=plan.most * each)
 
 
 def _always(what: str, how: str, cost: float) -> Cost:

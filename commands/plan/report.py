@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from commands.columns import table
 from commands.plan.assumptions import assumed_region
@@ -59,19 +59,27 @@ def _of_gateway(plan: GatewayPlan, stack: str) -> Iterator[tuple[str, str]]:
 def _of_service(plan: ServicePlan, stack: str) -> Iterator[tuple[str, str]]:
     yield "Stack", f"{stack}, a service"
     yield "Run name", plan.run
-    yield "Image", plan.container.image
+    yield "Image", ", ".join(dict.fromkeys(group.container.image for group in plan.groups))
     if plan.model is not None:
         yield "Model", f"{plan.model.name} ({plan.model.type}, {plan.model.format})"
     check = plan.health_check
     yield "Health check", f"GET {check.path} answers {check.matcher} ({check.origin})"
     auth = {None: "as the gateway says", True: "callers need a key", False: "open to everyone"}[plan.auth]
     yield "Auth", auth
-    low, high = plan.replicas.minimum, plan.replicas.maximum
-    yield "Replicas", str(low) if low == high else f"{low} to {high}"
-    yield "Spot policy", plan.purchase.spot_policy
+    yield "Replicas", _each(plan, lambda group: _range(group.replicas.minimum, group.replicas.maximum))
+    yield "Spot policy", _each(plan, lambda group: group.purchase.spot_policy)
     ceiling = plan.purchase.spot_max_price
     if ceiling is not None:
         yield "Max price", f"${number(ceiling)}"
+
+
+def _each(plan: ServicePlan, say: Callable[[ServicePlan], str]) -> str:
+    """Return what is said of each group of replicas: once, if there is one group."""
+    return ", ".join(f"{say(group)} in group {group.group}" if plan.others else say(group) for group in plan.groups)
+
+
+def _range(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _created(resources: Sequence[Registration]) -> str:
@@ -102,8 +110,9 @@ def _explained(planned: Planned) -> str:
         said += f" Prices in {region} differ."
     if isinstance(plan, GatewayPlan):
         return f"{said} The hosted zone of the domain exists already, so it is not included."
-    if len(plan.offers) > 1:
-        dearest = number(plan.offers[-1].price)
+    dearest_of = [group.offers[-1].price for group in plan.groups if len(group.offers) > 1]
+    if dearest_of:
+        dearest = number(max(dearest_of))
         said += f" If the cheapest offer is not available, AWS provides the next one, up to ${dearest} an hour."
     return f"{said} The gateway, which all services share, is not included: plan it too."
 

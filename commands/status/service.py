@@ -1,15 +1,16 @@
-"""The status of a service: one look at its group, its load balancer and its state items."""
+"""The status of a service: one look at its groups, its load balancer and its state items."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Literal
 
 from commands.aws_access import Client, ClientMaker
 from commands.lifetimes import Lifetime, ended_since, living
-from commands.stack_state import StackError, StackState, bought_of, service_of
+from commands.stack_state import DeployedGroup, StackError, StackState, groups_of
 from commands.status.replicas import (
     Costs,
     EndedReplica,
@@ -20,11 +21,11 @@ from commands.status.replicas import (
     replica_statuses,
 )
 from infra.preflight.aws_errors import answer_or
-from infra.readiness import Awaited, clients_from
+from infra.readiness import Awaited, Clients, clients_from
 from infra.readiness.launch_failures import explain_launch_failure
 from infra.readiness.looking import GroupGone, Looker
 from infra.readiness.progress import state_text
-from infra.readiness.seen import Seen
+from infra.readiness.seen import Seen, together
 from infra.readiness.verdict import healthy_replicas
 
 StateOfService = Literal["serving", "starting", "failed", "asleep", "stopped"]
@@ -64,20 +65,17 @@ class ServiceStatus:
 
 def look_at_service(state: StackState, clients: ClientMaker, now: datetime) -> ServiceStatus:
     """Return the status of a service's stack. Raises `StackError`, and what boto3 raises."""
-    awaited = service_of(state)
+    groups = groups_of(state)
+    awaited = groups[0].awaited
     client = clients(awaited.region, state.profile)
     made = clients_from(client)
-    try:
-        seen = Looker(awaited, made).look()
-    except GroupGone:
-        raise StackError(
-            f"the Auto Scaling group {awaited.group} of {state.name} does not exist in {awaited.region}: run pulumi up "
-            "--refresh"
-        ) from None
+    looks = [_look(group.awaited, made) for group in groups]
+    seen = together(looks)
     unanswered = list(seen.unanswered)
     known = answer_or(lambda: living(made.ec2, seen.group.replicas), (), "ec2:DescribeInstances", unanswered)
     replicas = replica_statuses(seen, {one.instance: one for one in known}, now)
-    ended = ended_replicas(_ended(client, state, awaited, now, unanswered), now)
+    gone = [one for group in groups for one in _ended(client, group, now, unanswered)]
+    ended = ended_replicas(sorted(gone, key=lambda one: (one.began, one.instance)), now)
     refresh = seen.refresh
     return ServiceStatus(
         stack=state.name,
@@ -85,37 +83,45 @@ def look_at_service(state: StackState, clients: ClientMaker, now: datetime) -> S
         region=awaited.region,
         url=state.outputs.get("url"),
         model=state.outputs.get("model"),
-        state=_state(awaited, seen),
+        state=_state(sum(group.awaited.minimum for group in groups), seen),
         healthy=len(healthy_replicas(seen)),
         desired=seen.group.desired,
         minimum=seen.group.minimum,
         maximum=seen.group.maximum,
         replicas=replicas,
         roll=f"{refresh.status}, {refresh.percent} %" if refresh is not None and refresh.going else None,
-        problem=next(_problems(seen), None),
+        problem=next(chain.from_iterable(map(_problems, looks)), None),
         ended=ended,
         list_price=added([one.list_price for one in (*replicas, *ended) if one.list_price is not None]),
         unanswered=tuple(dict.fromkeys(unanswered)),
     )
 
 
-def _ended(
-    client: Client, state: StackState, awaited: Awaited, now: datetime, unanswered: list[str]
-) -> tuple[Lifetime, ...]:
+def _look(awaited: Awaited, clients: Clients) -> Seen:
+    try:
+        return Looker(awaited, clients).look()
+    except GroupGone:
+        raise StackError(
+            f"the Auto Scaling group {awaited.group} of {awaited.stack} does not exist in {awaited.region}: run pulumi "
+            "up --refresh"
+        ) from None
+
+
+def _ended(client: Client, deployed: DeployedGroup, now: datetime, unanswered: list[str]) -> tuple[Lifetime, ...]:
     def ask() -> tuple[Lifetime, ...]:
         return ended_since(
             month_begin(now),
             client("autoscaling"),
             client("logs"),
-            group=awaited.group,
-            log_group=awaited.log_group,
-            bought=bought_of(state),
+            group=deployed.awaited.group,
+            log_group=deployed.awaited.log_group,
+            bought=deployed.bought,
         )
 
     return answer_or(ask, (), "autoscaling:DescribeScalingActivities", unanswered)
 
 
-def _state(awaited: Awaited, seen: Seen) -> StateOfService:
+def _state(minimum: int, seen: Seen) -> StateOfService:
     if healthy_replicas(seen):
         return "serving"
     final = {state.instance for state in seen.states if state.final}
@@ -124,7 +130,7 @@ def _state(awaited: Awaited, seen: Seen) -> StateOfService:
         return "failed" if final.issuperset(live) else "starting"
     if seen.group.desired > 0:
         return "starting"
-    return "asleep" if awaited.minimum == 0 else "stopped"
+    return "asleep" if minimum == 0 else "stopped"
 
 
 def _problems(seen: Seen) -> Iterator[str]:

@@ -10,7 +10,7 @@ from commands.gateway_keys import gateway_table
 from commands.lifetimes import Lifetime, ended_since, living
 from commands.pulumi_cli import Pulumi, PulumiError
 from commands.spending import instance_type
-from commands.stack_state import StackError, StackState, bought_of, read_stack, service_of, stack_names
+from commands.stack_state import DeployedGroup, StackError, StackState, groups_of, read_stack, service_of, stack_names
 from commands.usage.costs import Runs
 from infra.preflight.aws_errors import aws_failures
 from infra.readiness import clients_from
@@ -55,7 +55,13 @@ def find_runs(gateway: StackState, pulumi: Pulumi, clients: ClientMaker, begin: 
 
 
 def _replicas(state: StackState, clients: ClientMaker, begin: datetime) -> tuple[Lifetime, ...]:
-    service = service_of(state)
+    return tuple(one for group in groups_of(state) for one in _of_group(group, state, clients, begin))
+
+
+def _of_group(
+    deployed: DeployedGroup, state: StackState, clients: ClientMaker, begin: datetime
+) -> tuple[Lifetime, ...]:
+    service = deployed.awaited
     client = clients(service.region, state.profile)
     asked = clients_from(client)
     try:
@@ -70,6 +76,6 @@ def _replicas(state: StackState, clients: ClientMaker, begin: datetime) -> tuple
         client("logs"),
         group=service.group,
         log_group=service.log_group,
-        bought=bought_of(state),
+        bought=deployed.bought,
     )
     return (*ended, *living(asked.ec2, group.replicas))

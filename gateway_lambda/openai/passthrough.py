@@ -1,6 +1,7 @@
 """Models that have OpenAI's API themselves: requests pass through unchanged, and responses are copied.
 
-Only the Authorization header and the address change. An error in another form gets OpenAI's form.
+Only the Authorization header and the address change, and what `asked_usage` says. An error in another form gets
+OpenAI's form.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import msgspec
 from gateway_lambda.bounded_json import JsonRefused, TooMuchJson, decode_bounded
 from gateway_lambda.errors import GatewayError, RequestError, ServiceError, timed_out
 from gateway_lambda.generation.fields import mapping
-from gateway_lambda.openai.passthrough_events import END_WITH_DONE, is_event_stream, pass_events
-from gateway_lambda.routing.proxy import pass_back, request_headers, response_headers
+from gateway_lambda.openai.asked_usage import asking_for_usage
+from gateway_lambda.openai.passthrough_events import END_WITH_DONE, pass_events
+from gateway_lambda.routing.proxy import EVENTS, pass_back, readable_kind, request_headers, response_headers
 from gateway_lambda.routing.runs import Run
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.upstream.client import Upstream
@@ -95,9 +97,10 @@ async def pass_to_model(
     query: bytes = exchange.scope["query_string"]
     target = run.prefix + path + (b"?" + query if query else b"")
     headers = request_headers(exchange, b"", own=False, readable=True) + run.upstream_key
+    asking = asking_for_usage(body) if exchange.counts_tokens and path in END_WITH_DONE else None
 
     async def ask(replica: Replica) -> Reply:
-        reply = await upstream.send(replica, exchange.method.encode(), target, headers, body)
+        reply = await upstream.send(replica, exchange.method.encode(), target, headers, asking or body)
         if reply.status in _OF_THE_REPLICA:
             raise await _failure(reply)
         return reply
@@ -116,8 +119,8 @@ async def pass_to_model(
             await _pass_error_back(exchange, reply)
         elif _JSON.match(reply.header(b"content-type") or b""):
             await _pass_json(exchange, reply, path)
-        elif is_event_stream(reply):
-            await pass_events(exchange, reply, path)
+        elif readable_kind(dict(reply.headers)) == EVENTS:
+            await pass_events(exchange, reply, path, with_usage=asking is None)
         else:
             if path in END_WITH_DONE:
                 reply.fail()
@@ -127,21 +130,31 @@ async def pass_to_model(
 
 
 async def _pass_json(exchange: Exchange, reply: Reply, path: bytes) -> None:
-    """An answer in JSON is there as a whole before its status goes out: one that breaks off is an error."""
-    held = bytearray()
-    while len(held) <= _MOST_HELD:
-        held += await reply.piece()
+    """An answer in JSON is there as a whole before its status goes out: one that breaks off is an error.
+
+    Lists of embeddings say how long they are, and have a megabyte: their pieces are neither joined nor read.
+    """
+    held: list[bytes] = []
+    left = _MOST_HELD
+    while left >= 0:
+        piece = await reply.piece()
+        left -= len(piece)
+        if piece:
+            held.append(piece)
         if reply.ended:
             break
-    if reply.ended and held and _is_cut(held):
-        reply.fail()
-        raise ServiceError(500, "the upstream ended its answer in the middle of it", "upstream_incomplete")
-    if path in END_WITH_DONE and b'"choices"' not in held:
-        reply.fail()
-    await pass_back(exchange, reply, bytes(held))
+    if path in END_WITH_DONE or reply.header(b"content-length") is None:
+        text = b"".join(held)
+        held = [text] if text else []
+        if reply.ended and text and _is_cut(text):
+            reply.fail()
+            raise ServiceError(500, "the upstream ended its answer in the middle of it", "upstream_incomplete")
+        if path in END_WITH_DONE and b'"choices"' not in text:
+            reply.fail()
+    await pass_back(exchange, reply, held)
 
 
-def _is_cut(text: bytearray) -> bool:
+def _is_cut(text: bytes) -> bool:
     """The beginning of some JSON, and no more: without a length, a connection that broke looks like the answer's end.
 
     Other faults of the text are its reader's affair: some servers write NaN.
@@ -157,7 +170,8 @@ async def _pass_error_back(exchange: Exchange, reply: Reply) -> None:
     found = await reply.error_body()
     if _shaped(found) is None:
         raise _error(reply, found)
-    headers = [each for each in response_headers(exchange, reply) if each[0] not in _OF_ENCODED]
+    kept = response_headers(exchange, reply, dict(reply.headers))
+    headers = [each for each in kept if each[0] not in _OF_ENCODED]
     await exchange.start_as(reply.status, [*headers, (b"content-length", b"%d" % len(found))])
     await exchange.finish(found)
 

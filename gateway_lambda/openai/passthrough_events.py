@@ -15,8 +15,9 @@ from typing import Any, cast
 import msgspec
 
 from gateway_lambda.errors import GatewayError, ServiceError
+from gateway_lambda.openai.asked_usage import WithoutUsage
 from gateway_lambda.routing.passed_usage import usage_in
-from gateway_lambda.routing.proxy import response_headers, with_events
+from gateway_lambda.routing.proxy import response_headers
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.server.recorded import Usage
 from gateway_lambda.upstream.reply import Reply
@@ -39,22 +40,20 @@ _LAST_NAMES: dict[bytes, frozenset[str]] = {
 """Routes whose last event has one of these names. Of other routes, a proper end of the response is the end."""
 
 
-def is_event_stream(reply: Reply) -> bool:
-    """It can be looked at, and added to."""
-    return with_events(reply.headers)
-
-
-async def pass_events(exchange: Exchange, reply: Reply, route: bytes) -> None:
-    """The stream as it comes. Errors are events: it raises none."""
+async def pass_events(exchange: Exchange, reply: Reply, route: bytes, *, with_usage: bool = True) -> None:
+    """The stream as it comes. Errors are events: it raises none. Without `with_usage`, the gateway itself has asked for
+    the chunk with the usage, and it goes no further."""
     exchange.stream = True
-    headers = [header for header in response_headers(exchange, reply) if header[0] != b"content-length"]
+    kept = response_headers(exchange, reply, dict(reply.headers))
+    headers = [header for header in kept if header[0] != b"content-length"]
     await exchange.start_as(reply.status, headers)
     passed = PassthroughEvents(route)
+    take = passed.take if with_usage else WithoutUsage(passed.take).take
     last = b""
     try:
         while piece := await reply.piece():
             exchange.first_token = exchange.first_token or time.monotonic()
-            data = passed.take(piece)
+            data = take(piece)
             if reply.ended:
                 last = data
                 break

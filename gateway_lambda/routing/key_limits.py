@@ -61,6 +61,7 @@ class KeyLimits:
         others = exchange.listeners
         if limits.tokens_per_day is not None or limits.max_concurrent is not None:
             exchange.listeners = (partial(self._end, entry), *others)
+        exchange.counts_tokens = limits.tokens_per_day is not None
         verdict = await self._counters.begin(entry)
         if verdict is None:
             return

@@ -1,16 +1,16 @@
-"""The usage of an answer that passes through, which its server wrote at the answer's end.
+"""The usage of an answer that passes through, which its server wrote at the answer's end, or at its beginning.
 
-Nothing is decoded, and of a long answer only the end is looked at. The names are those of OpenAI's API, of its
-Responses API and of Anthropic's (`usage`), and of TGI (`details`, and headers of a whole answer). A stream without them
-has no usage: servers write several tokens in one event, and events without a token, so the number of events is not it.
+Nothing is decoded, and of a long answer only the end and the beginning are looked at. The names are those of OpenAI's
+API, of its Responses API and of Anthropic's (`usage`), and of TGI (`details`, and headers of a whole answer). A stream
+without them has no usage: servers write several tokens in one event, and events without a token, so the number of
+events is not it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 
-from gateway_lambda.errors import Header
 from gateway_lambda.server.recorded import Usage
 
 _OBJECTS = (b'"usage"', b'"details"')
@@ -24,15 +24,22 @@ _LONGEST = 2048
 _MOST_LOOKS = 4
 """A text or a token can be the word as well."""
 _END = 4096
-"""Bytes of the end that are looked at, where the last piece is short."""
+"""Bytes of the end that are looked at, where the last piece is short, and of the beginning."""
 
 
-def usage_at_end(headers: Iterable[Header], before: bytes, last: bytes) -> Usage | None:
-    """Return the usage of an answer. `headers`: those of the response. `before`, `last`: its last three pieces."""
-    found = dict(headers)
-    if _GENERATED in found:
-        return Usage(_count(found.get(_PROMPTED)), _count(found[_GENERATED]))
-    return usage_in(last if len(last) >= _END else before[-_END:] + last)
+def usage_at_end(headers: Mapping[bytes, bytes], older: bytes, before: bytes, last: bytes) -> Usage | None:
+    """Return the usage of an answer. `headers`: those of the response. `older`, `before`, `last`: its last pieces."""
+    if _GENERATED in headers:
+        return Usage(_count(headers.get(_PROMPTED)), _count(headers[_GENERATED]))
+    return usage_in(last if len(last) >= _END else older[-_END:] + before[-_END:] + last)
+
+
+def usage_at_start(first: bytes) -> Usage | None:
+    """Return the usage that stands before the rest of an answer: llama.cpp writes it before a list of embeddings.
+
+    `first`: its first piece.
+    """
+    return usage_in(first[:_END])
 
 
 def usage_in(end: bytes) -> Usage | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 
 from gateway_lambda.errors import GatewayError, Header, timed_out
-from gateway_lambda.routing.passed_usage import usage_at_end
+from gateway_lambda.routing.passed_usage import usage_at_end, usage_at_start
 from gateway_lambda.routing.runs import Run
 from gateway_lambda.server.exchange import KEY_HEADERS, Exchange
 from gateway_lambda.server.request_body import ClientLeft
@@ -160,61 +160,63 @@ async def _pieces(exchange: Exchange, first: bytes, limit: asyncio.Timeout, pati
             return
 
 
-async def pass_back(exchange: Exchange, reply: Reply, first: bytes = b"") -> None:
-    """Pass a response back as it comes. `first` is what was read of it before.
+async def pass_back(exchange: Exchange, reply: Reply, held: Sequence[bytes] = ()) -> None:
+    """Pass a response back as it comes. `held` has the pieces that were read of it before.
 
     A response that breaks off, falls silent or has to end closes the client's connection, so that it does not look
     complete. A stream of events says why before that, because a connection behind an adapter cannot be closed. Raises
     `GatewayError`.
     """
-    headers = response_headers(exchange, reply)
-    await exchange.start_as(reply.status, headers)
-    kind = readable_kind(headers)
+    last = dict(reply.headers)
+    await exchange.start_as(reply.status, response_headers(exchange, reply, last))
+    kind = readable_kind(last)
     older = before = b""  # the usage, the end of the events and the end of the body can be pieces of their own
     try:
-        piece = first or await reply.piece()
+        *earlier, piece = held or (await reply.piece(),)
         exchange.stream = kind == EVENTS
         if exchange.stream:
             exchange.first_token = time.monotonic()
+        first = earlier[0] if earlier else piece
+        for each in earlier:
+            await exchange.write(each)
+            older, before = before, each
         while piece and not reply.ended:
             await exchange.write(piece)
             older, before = before, piece
             piece = await reply.piece()
         if kind in (EVENTS, JSON):
-            exchange.usage = usage_at_end(headers, older + before, piece)
+            exchange.usage = usage_at_end(last, older, before, piece)
+            if before and exchange.usage is None and kind == JSON:
+                exchange.usage = usage_at_start(first)
         await exchange.finish(piece)
     except GatewayError as error:
-        await _say_why(exchange, headers, error)
+        await _say_why(exchange, last, error)
         raise
     except asyncio.CancelledError:
         if not exchange.client_left and not exchange.done:
-            await _say_why(exchange, headers, exchange.last_words)
+            await _say_why(exchange, last, exchange.last_words)
         raise
 
 
-async def _say_why(exchange: Exchange, headers: Iterable[Header], error: GatewayError) -> None:
-    if with_events(headers) and all(name != b"content-length" for name, _ in headers):
+async def _say_why(exchange: Exchange, last: Mapping[bytes, bytes], error: GatewayError) -> None:
+    if readable_kind(last) == EVENTS and b"content-length" not in last:
         await exchange.write(b"\n\n" + error.event(named=True))
 
 
-def with_events(headers: Iterable[Header]) -> bool:
-    """Return whether these are the headers of a stream of events without a content encoding."""
-    return readable_kind(headers) == EVENTS
+def readable_kind(last: Mapping[bytes, bytes]) -> bytes:
+    """Return the content type of a response, without parameters; empty with a content encoding.
+
+    `last`: the last header of each name.
+    """
+    coding = last.get(b"content-encoding", b"identity").strip().lower()
+    return last.get(b"content-type", b"").partition(b";")[0].strip().lower() if coding == b"identity" else b""
 
 
-def readable_kind(headers: Iterable[Header]) -> bytes:
-    """Return the content type that these headers say, without parameters; empty with a content encoding."""
-    found = dict(headers)
-    coding = found.get(b"content-encoding", b"identity").strip().lower()
-    return found.get(b"content-type", b"").partition(b";")[0].strip().lower() if coding == b"identity" else b""
-
-
-def response_headers(exchange: Exchange, reply: Reply) -> list[Header]:
+def response_headers(exchange: Exchange, reply: Reply, last: Mapping[bytes, bytes]) -> list[Header]:
     """Return the headers of a response that is passed back. An `x-request-id` of the upstream stays. What it
-    says of its own limits does not, if the caller's key has limits.
+    says of its own limits does not, if the caller's key has limits. `last`: the last header of each name.
     """
     found = reply.headers
-    last = dict(found)
     skipped = HOP_BY_HOP
     if b"connection" in last:
         skipped |= _named_in_connection(found)

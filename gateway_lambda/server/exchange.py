@@ -48,6 +48,7 @@ class Exchange(Recorded):
         "authorization",
         "coding",
         "content_length",
+        "counts_tokens",
         "cross_origin",
         "done",
         "form",
@@ -67,7 +68,7 @@ class Exchange(Recorded):
         self.error = self.key = self.run = self.model = self.usage = None
         self.stream = self.others = self.client_left = self.failed = False
         self.route = OTHER
-        self.status = 0
+        self.status = self._held = 0
         self.scope = scope
         self.receive = receive
         self._send = send
@@ -94,14 +95,13 @@ class Exchange(Recorded):
         self.form: AnswerForm | None = None  # None: OpenAI's
         self.limits: tuple[Header, ...] = ()
         """Headers with the rest of the limit of the caller's key."""
+        self.counts_tokens = False  # the answer's tokens count for a limit of the caller's key
         self.started = False
         """The status has been sent."""
         self.listeners = listeners
         """They are told of the end of this request, in this order."""
-        self.done = False
-        self._out_of_time = False
+        self.done = self._out_of_time = False
         self._open_bodies: OpenBodies | None = None
-        self._held = 0
         self._timer: asyncio.TimerHandle | None = None
         self._task = cast("asyncio.Task[Any]", asyncio.current_task())
 

@@ -64,10 +64,12 @@ def _problems(plan: ServicePlan, found: aws.ec2.GetAmiResult) -> Iterator[Proble
             yield Problem(where=AMI, found=f"{plan.ami}, {name} {has}", rule=rule, remedy=remedy)
     for mapping in found.block_device_mappings:
         size = int(mapping.ebs.get("volume_size") or 0)
-        if mapping.device_name == found.root_device_name and size > plan.disk_gb:
+        if mapping.device_name == found.root_device_name and size > (
+            disk := min(group.disk_gb for group in plan.groups)
+        ):
             rule = f"the disk must be at least as large as the volume of the image {plan.ami}, which has {size}GB"
             remedy = f"write disk: {size}GB.. under resources, or run pulumi config set disk {size}GB.."
-            yield Problem(where="resources.disk", found=f"{plan.disk_gb}GB", rule=rule, remedy=remedy)
+            yield Problem(where="resources.disk", found=f"{disk}GB", rule=rule, remedy=remedy)
 
 
 def _refusal(problems: list[Problem]) -> pulumi.RunError:

@@ -69,12 +69,12 @@ def replace_instance(group_arn: str, *, may_end: bool) -> Sequence[Statement]:
     return replace, _allow(["autoscaling:UpdateAutoScalingGroup"], group_arn, shrinks)
 
 
-def pull_image(repository_arn: str) -> Sequence[Statement]:
-    """The replicas of a run pull their image from one repository of ECR, and nothing else. The password for `docker
-    login` belongs to no repository (service-authorization: ecr)."""
+def pull_images(repository_arns: Sequence[str]) -> Sequence[Statement]:
+    """The replicas of a run pull their images from these repositories of ECR, and nothing else. The password for
+    `docker login` belongs to no repository (service-authorization: ecr)."""
     return (
         {"Sid": "EcrLoginKnowsNoRepository", **_allow(["ecr:GetAuthorizationToken"], "*")},
-        _allow(["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], repository_arn),
+        *(_allow(["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], arn) for arn in repository_arns),
     )
 
 

@@ -88,6 +88,8 @@ class ReadinessArgs:
     version: pulumi.Input[str]
     profile: str | None
     """The AWS profile to ask with; `None`: the caller's own credentials."""
+    alone: bool = True
+    """Whether these are all replicas of the run, and not one group of several."""
 
 
 class Readiness(dynamic.Resource):
@@ -111,6 +113,7 @@ class Readiness(dynamic.Resource):
             "boot_timeout": plan.boot_timeout,
             "on_failure": plan.on_failure,
             **({} if plan.capacity_timeout is None else {"capacity_timeout": plan.capacity_timeout}),
+            **({} if args.alone else {"replica_group": plan.group}),
             **({} if args.profile is None else {"profile": args.profile}),
         }
         super().__init__(ReadinessProvider(), name, inputs, opts)

@@ -22,8 +22,8 @@ class ReplicaRoleArgs:
     log_group_arn: pulumi.Input[str]
     table: pulumi.Input[str]
     """Name of the registry's table."""
-    pulls: EcrRepository | None
-    """Where they pull their image from by this role; `None`: they do not need the role for it."""
+    pulls: Sequence[EcrRepository]
+    """Where they pull their images from by this role."""
     files_bucket: pulumi.Input[str | None]
     """The bucket that they read their files from; `None`: they have none."""
     after: pulumi.Resource
@@ -103,14 +103,12 @@ class Secrets(pulumi.ComponentResource):
 
 
 def replica_policy(
-    run: str, *, log_group_arn: str, table: str, pulls: EcrRepository | None = None, files_bucket: str | None = None
+    run: str, *, log_group_arn: str, table: str, pulls: Sequence[EcrRepository] = (), files_bucket: str | None = None
 ) -> str:
     """What a replica of `run` may do."""
     partition = log_group_arn.split(":")[1]
-    image: Sequence[policies.Statement] = ()
-    if pulls is not None:
-        repository = f"arn:{partition}:ecr:{pulls.region}:{pulls.account}:repository/{pulls.name}"
-        image = policies.pull_image(repository)
+    repositories = [f"arn:{partition}:ecr:{one.region}:{one.account}:repository/{one.name}" for one in pulls]
+    image = policies.pull_images(repositories) if repositories else ()
     files: Sequence[policies.Statement] = ()
     if files_bucket is not None:
         files = (policies.read_files(f"arn:{partition}:s3:::{files_bucket}/{boot.object_key(run, '*')}"),)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.components.tracking import requests_a_replica, requests_a_target
 from infra.planning.metrics import ARRIVALS, MINUTE, NAMESPACE
 from infra.planning.plan import Replicas, Scaling
 from infra.planning.text import decimal
@@ -19,6 +20,10 @@ class ScalerArgs:
 
     run: str
     replicas: Replicas
+    alone: bool = True
+    """Whether these are all replicas of the run. Otherwise they are one group of several behind one target group."""
+    counted_by_gateway: bool = True
+    """Whether the gateway counts requests as they come, because the run can have no replica at all."""
     boot_timeout: int
     """Seconds that a replica has to become healthy."""
     group: pulumi.Input[str]
@@ -49,7 +54,7 @@ class Scaler(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _add(self, name: str, args: ScalerArgs, scaling: Scaling) -> None:
-        label = pulumi.Output.concat(args.balancer_arn_suffix, "/", args.target_group_arn_suffix)
+        balanced = (args.balancer_arn_suffix, args.target_group_arn_suffix)
         aws.autoscaling.Policy(
             f"{name}-add",
             autoscaling_group_name=args.group,
@@ -58,9 +63,8 @@ class Scaler(pulumi.ComponentResource):
             target_tracking_configuration=aws.autoscaling.PolicyTargetTrackingConfigurationArgs(
                 target_value=_a_minute(scaling),
                 disable_scale_in=True,
-                predefined_metric_specification=aws.autoscaling.PolicyTargetTrackingConfigurationPredefinedMetricSpecificationArgs(
-                    predefined_metric_type="ALBRequestCountPerTarget", resource_label=label
-                ),
+                predefined_metric_specification=requests_a_target(*balanced) if args.alone else None,
+                customized_metric_specification=None if args.alone else requests_a_replica(args.group, *balanced),
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
         )
@@ -76,13 +80,7 @@ class Scaler(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         target = decimal(_a_minute(scaling))
-        each = aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
-            namespace="AWS/ApplicationELB",
-            metric_name="RequestCountPerTarget",
-            dimensions={"TargetGroup": args.target_group_arn_suffix},
-            period=MINUTE,
-            stat="Sum",
-        )
+        requests = "FILL(each, 0) * running" if args.alone else "FILL(all, 0)"
         aws.cloudwatch.MetricAlarm(
             f"{name}-remove",
             alarm_description=f"One replica less is enough for {args.run}",
@@ -91,7 +89,9 @@ class Scaler(pulumi.ComponentResource):
             evaluation_periods=max(1, math.ceil(scaling.scale_down_delay / MINUTE)),
             treat_missing_data="notBreaching",
             metric_queries=[
-                aws.cloudwatch.MetricAlarmMetricQueryArgs(id="each", metric=each),
+                aws.cloudwatch.MetricAlarmMetricQueryArgs(id="each", metric=_each(args))
+                if args.alone
+                else aws.cloudwatch.MetricAlarmMetricQueryArgs(id="all", metric=_all(args)),
                 aws.cloudwatch.MetricAlarmMetricQueryArgs(
                     id="running", metric=_of_group(args.group, "GroupInServiceInstances")
                 ),
@@ -100,7 +100,7 @@ class Scaler(pulumi.ComponentResource):
                 aws.cloudwatch.MetricAlarmMetricQueryArgs(
                     id="missing",
                     label="Requests a minute that one replica less could not take",
-                    expression=f"IF(FILL(healthy, 0) > 0, FILL(each, 0) * running - (running - 1) * {target}, 1)",
+                    expression=f"IF(FILL(healthy, 0) > 0, {requests} - (running - 1) * {target}, 1)",
                     return_data=True,
                 ),
             ],
@@ -120,13 +120,7 @@ class Scaler(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        arrivals = aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
-            namespace=NAMESPACE,
-            metric_name=ARRIVALS,
-            dimensions={"Table": args.table, "Run": args.run},
-            period=MINUTE,
-            stat="Sum",
-        )
+        arrivals = _arrivals(args) if args.counted_by_gateway else _all(args)
         aws.cloudwatch.MetricAlarm(
             f"{name}-wake",
             alarm_description=f"{args.run} has requests and no replica",
@@ -181,26 +175,51 @@ def _a_minute(scaling: Scaling) -> float:
     return round(scaling.target * MINUTE, 6)
 
 
-def _healthy(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
-    """Healthy replicas, as the load balancer's node that has most of them sees it."""
+def _each(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
+    """Requests a minute for each healthy replica."""
     return aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
         namespace="AWS/ApplicationELB",
-        metric_name="HealthyHostCount",
-        dimensions={"LoadBalancer": args.balancer_arn_suffix, "TargetGroup": args.target_group_arn_suffix},
+        metric_name="RequestCountPerTarget",
+        dimensions={"TargetGroup": args.target_group_arn_suffix},
         period=MINUTE,
-        stat="Maximum",
+        stat="Sum",
     )
+
+
+def _all(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
+    """Requests a minute for all replicas of the run. dstack scales each group by them."""
+    return _balanced(args, "RequestCount", "Sum")
+
+
+def _arrivals(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
+    """Requests a minute that have come to the gateway."""
+    return aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
+        namespace=NAMESPACE,
+        metric_name=ARRIVALS,
+        dimensions={"Table": args.table, "Run": args.run},
+        period=MINUTE,
+        stat="Sum",
+    )
+
+
+def _healthy(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
+    """Healthy replicas of the run, as the load balancer's node that has most of them sees it."""
+    return _balanced(args, "HealthyHostCount", "Maximum")
 
 
 def _answered(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
     """Good answers of replicas. The load balancer sends requests even if it finds no replica healthy, so replicas that
     are too busy for its check still have some."""
+    return _balanced(args, "HTTPCode_Target_2XX_Count", "Sum")
+
+
+def _balanced(args: ScalerArgs, metric: str, stat: str) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
     return aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
         namespace="AWS/ApplicationELB",
-        metric_name="HTTPCode_Target_2XX_Count",
+        metric_name=metric,
         dimensions={"LoadBalancer": args.balancer_arn_suffix, "TargetGroup": args.target_group_arn_suffix},
         period=MINUTE,
-        stat="Sum",
+        stat=stat,
     )
 
 

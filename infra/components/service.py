@@ -13,20 +13,18 @@ from infra.components.alarms import Alarms, AlarmsArgs
 from infra.components.connection import Connection
 from infra.components.dashboard import Dashboard, DashboardArgs
 from infra.components.files import StoredFilesArgs, store_files
-from infra.components.launch_template import LaunchTemplate, LaunchTemplateArgs
 from infra.components.machine_image import MachineImage
 from infra.components.model_claim import ModelClaimArgs, ModelNameClaim
-from infra.components.readiness import Readiness, ReadinessArgs
+from infra.components.replica_group import SharedByGroups, make_replica_group
 from infra.components.replica_role import ReplicaRole, ReplicaRoleArgs, Secrets, SecretsArgs
-from infra.components.replicas import Replicas, ReplicasArgs
 from infra.components.route import Claim, ClaimArgs, Route, RouteArgs
 from infra.components.run_name import RunName, RunNameArgs
-from infra.components.scaling import Scaler, ScalerArgs
 from infra.components.target_group import TargetGroup, TargetGroupArgs
 from infra.planning import ServicePlan, boot
 from infra.planning.alarms import service_alarms
 from infra.planning.dashboard import service_widgets
-from infra.planning.private_ecr import pulled_by_role
+from infra.planning.metrics import group_key
+from infra.planning.private_ecr import pulled
 
 RETENTION_DAYS = 30
 
@@ -67,8 +65,6 @@ class Service(pulumi.ComponentResource):
         plan, connection = args.plan, args.connection
         inside = pulumi.ResourceOptions(parent=self)
         table = connection.apply(lambda one: one.table)
-        vpc_id = connection.apply(lambda one: one.vpc_id)
-        listener_arn = connection.apply(lambda one: one.listener_arn)
         claim = self._claim(name, args, table)
         logs = aws.cloudwatch.LogGroup(
             f"{name}-replicas",
@@ -88,7 +84,7 @@ class Service(pulumi.ComponentResource):
                 run=plan.run,
                 log_group_arn=logs.arn,
                 table=table,
-                pulls=pulled_by_role(plan.container),
+                pulls=pulled(plan),
                 files_bucket=bucket,
                 after=claim,
             ),
@@ -100,52 +96,34 @@ class Service(pulumi.ComponentResource):
                 host=connection.apply(lambda one: one.host(plan.run)),
                 health_check=plan.health_check,
                 draining=plan.draining,
-                vpc_id=vpc_id,
-                listener_arn=listener_arn,
+                vpc_id=connection.apply(lambda one: one.vpc_id),
+                listener_arn=connection.apply(lambda one: one.listener_arn),
                 after=claim,
             ),
             inside,
         )
-        template = LaunchTemplate(
-            name,
-            LaunchTemplateArgs(
-                plan=plan,
-                image=args.image,
-                region=connection.apply(lambda one: one.region),
-                vpc_id=vpc_id,
-                balancer_security_group=connection.apply(lambda one: one.alb_security_group),
-                profile_arn=role.profile_arn,
-                table=table,
-                log_group=logs.name,
-                parameter_versions=secrets.versions,
-                files_bucket=bucket,
-                tags=args.tags,
-                after=claim,
-            ),
-            inside,
+        shared = SharedByGroups(
+            plan=plan,
+            connection=connection,
+            subnet_ids=args.subnet_ids,
+            image=args.image,
+            stack=args.owner.rpartition("/")[2],
+            tags=args.tags,
+            profile=args.profile,
+            log_group=logs.name,
+            parameter_versions=secrets.versions,
+            files_bucket=bucket,
+            files=files,
+            role=role,
+            targets=targets,
+            after=claim,
         )
-        replicas = Replicas(
-            name,
-            ReplicasArgs(
-                plan=plan,
-                template_id=template.id,
-                template_version=template.version,
-                target_group_arn=targets.arn,
-                listener_arn=listener_arn,
-                subnet_ids=args.subnet_ids,
-                table=table,
-                role=role.name,
-                tags=args.tags,
-                after=[targets.rule, role.policy, *files],
-            ),
-            inside,
-        )
-        serving = self._serving(name, args, template, targets, replicas, logs)
-        after = [*serving, *self._scale(name, args, targets, replicas)]
+        groups = [make_replica_group(group, shared, self) for group in plan.groups]
+        after = list(dict.fromkeys(one for group in groups for one in (*group.serving, *group.scaling)))
         route = Route(
             name, RouteArgs(plan=plan, connection=connection, has_domain=args.has_domain, after=after), inside
         )
-        self.dashboard = self._watch(name, args, claim, targets, replicas)
+        self.dashboard = self._watch(name, args, claim, targets, [group.name for group in groups])
         self.serves = route.item
         self.register_outputs({"dashboard": self.dashboard})
 
@@ -177,14 +155,19 @@ class Service(pulumi.ComponentResource):
         )
 
     def _watch(
-        self, name: str, args: ServiceArgs, claim: pulumi.Resource, targets: TargetGroup, replicas: Replicas
+        self,
+        name: str,
+        args: ServiceArgs,
+        claim: pulumi.Resource,
+        targets: TargetGroup,
+        groups: Sequence[pulumi.Output[str]],
     ) -> pulumi.Output[str]:
         """The dashboard, whose address is returned, and the alarms, if someone is told."""
         plan, connection = args.plan, args.connection
         names: Mapping[str, pulumi.Input[str]] = {
             "table": connection.apply(lambda one: one.table),
             "run": plan.run,
-            "group": replicas.group,
+            **{group_key(number): group for number, group in enumerate(groups)},
             "balancer": connection.apply(lambda one: one.alb_arn_suffix),
             "target_group": targets.arn_suffix,
         }
@@ -194,56 +177,3 @@ class Service(pulumi.ComponentResource):
             Alarms(name, alarms, inside)
         region = connection.apply(lambda one: one.region)
         return Dashboard(name, DashboardArgs(widgets=service_widgets(plan), names=names, region=region), inside).url
-
-    def _serving(
-        self,
-        name: str,
-        args: ServiceArgs,
-        template: LaunchTemplate,
-        targets: TargetGroup,
-        replicas: Replicas,
-        logs: aws.cloudwatch.LogGroup,
-    ) -> Sequence[pulumi.Resource]:
-        """What the route waits for: replicas, and that one serves, where that is waited for."""
-        if not args.plan.waits:
-            return [targets.rule, replicas.resource, replicas.permission]
-        readiness = Readiness(
-            f"{name}-readiness",
-            ReadinessArgs(
-                plan=args.plan,
-                stack=args.owner.rpartition("/")[2],
-                region=args.connection.apply(lambda one: one.region),
-                group=replicas.group,
-                target_group=targets.arn,
-                table=args.connection.apply(lambda one: one.table),
-                log_group=logs.name,
-                version=template.version,
-                profile=args.profile,
-            ),
-            pulumi.ResourceOptions(parent=self, depends_on=[targets.rule, replicas.resource]),
-        )
-        return [targets.rule, replicas.resource, replicas.permission, readiness]
-
-    def _scale(
-        self, name: str, args: ServiceArgs, targets: TargetGroup, replicas: Replicas
-    ) -> Sequence[pulumi.Resource]:
-        """What adds and takes away replicas, where something does. The route waits for it too."""
-        scaling = args.plan.replicas.scaling
-        if scaling is None:
-            return []
-        scaler = Scaler(
-            name,
-            ScalerArgs(
-                run=args.plan.run,
-                replicas=args.plan.replicas,
-                boot_timeout=args.plan.boot_timeout,
-                group=replicas.group,
-                table=args.connection.apply(lambda one: one.table),
-                balancer_arn_suffix=args.connection.apply(lambda one: one.alb_arn_suffix),
-                target_group_arn_suffix=targets.arn_suffix,
-                after=targets.rule,
-            ),
-            scaling,
-            pulumi.ResourceOptions(parent=self),
-        )
-        return [scaler]

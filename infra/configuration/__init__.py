@@ -14,6 +14,7 @@ from infra.configuration.model import Limits, ModelConfiguration
 from infra.configuration.names import check_run_name
 from infra.configuration.problem import ConfigurationError, Problem, Source
 from infra.configuration.reading import load, loads
+from infra.configuration.replica_groups import ReplicaGroup
 from infra.configuration.resources import Cpu, Disk, Gpu, Resources
 from infra.configuration.secret import Secret
 from infra.configuration.service import ServiceConfiguration
@@ -39,6 +40,7 @@ __all__ = [
     "Range",
     "RateLimit",
     "RegistryAuth",
+    "ReplicaGroup",
     "Resources",
     "Scaling",
     "Secret",

@@ -23,6 +23,15 @@ _INSTEAD_OF_IMAGE: Mapping[str, str] = {
 
 def image_conflicts(given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
     """Return the conflicts between `image`, the keys of dstack's own images, `commands` and `entrypoint`."""
+    yield from source_conflicts(given)
+    in_groups = given.get("groups") is not None or isinstance(given.get("replicas"), list)
+    if given.get("image") is None and not given.get("commands") and not in_groups:
+        rule = "without `image`, the base image runs, and it has nothing to run without `commands`"
+        yield "commands", problem(rule, "add `commands:`, or `image: …`", found=NOTHING)
+
+
+def source_conflicts(given: Mapping[str, object]) -> Iterator[tuple[str, PydanticCustomError]]:
+    """Return the conflicts between `image`, the keys of dstack's own images, and `entrypoint`."""
     image, docker = given.get("image"), given.get("docker") is True
     asked = [key for key in _INSTEAD_OF_IMAGE if given.get(key) not in (None, False)]
     for key in asked:
@@ -44,9 +53,6 @@ def image_conflicts(given: Mapping[str, object]) -> Iterator[tuple[str, Pydantic
         yield "shell", problem(rule, "remove `shell` or `entrypoint`")
     if docker and given.get("privileged") is False:
         yield "privileged", problem("docker in a container needs a privileged container", "remove `privileged: false`")
-    if image is None and not given.get("commands") and not isinstance(given.get("replicas"), list):
-        rule = "without `image`, the base image runs, and it has nothing to run without `commands`"
-        yield "commands", problem(rule, "add `commands:`, or `image: …`", found=NOTHING)
 
 
 def _read_python(value: object) -> object:

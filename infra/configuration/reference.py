@@ -22,6 +22,7 @@ from infra.configuration.keys import KeyOptions
 from infra.configuration.lasting import Retry, UtilizationPolicy
 from infra.configuration.model import Limits, ModelConfiguration
 from infra.configuration.refusals import TYPES
+from infra.configuration.replica_groups import ReplicaGroup
 from infra.configuration.resources import Cpu, Disk, Gpu, Resources
 from infra.configuration.schedule import Schedule
 from infra.configuration.schema import configuration_schema
@@ -42,6 +43,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "resources.gpu": Gpu,
     "resources.disk": Disk,
     "scaling": Scaling,
+    "replicas": ReplicaGroup,
     "probes": Probe,
     "probes.headers": Header,
     "rate_limits": RateLimit,

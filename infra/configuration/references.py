@@ -72,6 +72,8 @@ def _env_names(data: object) -> set[str]:
 def _is_read(path: KeyPath) -> bool:
     if path[:1] == ("probes",):
         return path[2:] in (("url",), ("body",)) or (path[2:3] == ("headers",) and path[-1] == "value")
+    if path[:1] in (("replicas",), ("groups",)):
+        return path[2:3] in (("image",), ("commands",))
     return path in CREDENTIALS or path == ("image",) or path[:1] in (("env",), ("commands",))
 
 

@@ -14,7 +14,6 @@ _ROUTED = "the load balancer sends each request to the replica with the fewest o
 
 SERVICE: Mapping[str, Refusal] = {
     "https": Refusal("a service always uses HTTPS", "remove it, or write `https: true`", (None, True, "auto")),
-    "groups": Refusal("all replicas of a service are the same", "write `replicas: 2`, and one service for each kind"),
     "router": Refusal(_ROUTED, _REMOVE),
     "setup": Refusal("dstack ignores it for services since 0.18.31", "move its lines to commands", ([],)),
     "home_dir": Refusal("dstack ignores it since 0.18.31", _REMOVE, ("/root",)),

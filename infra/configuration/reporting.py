@@ -57,10 +57,14 @@ def problems_of(error: ValidationError, document: Document, place: Callable[[Key
     problems: dict[Problem, None] = {}
     for line in lines:
         path = line["loc"]
-        emptied = line["type"] == "too_short" and any(other["loc"][:-1] == path for other in lines)
+        emptied = line["type"] == "too_short" and any(_is_below(other["loc"], path) for other in lines)
         if path not in document.unread and not emptied:
             problems[_problem(line, document, place)] = None
     return sorted(problems, key=lambda problem: problem.line or 0)
+
+
+def _is_below(path: KeyPath, outer: KeyPath) -> bool:
+    return len(path) > len(outer) and path[: len(outer)] == outer
 
 
 def shown(value: object, written: str | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from infra.configuration.amounts import CountRange
@@ -37,6 +37,13 @@ from infra.configuration.placement import (
     purchase_conflicts,
 )
 from infra.configuration.refusals import SERVICE
+from infra.configuration.replica_groups import (
+    Groups,
+    ReplicaGroup,
+    Replicas,
+    group_conflicts,
+    scaling_conflicts,
+)
 from infra.configuration.resources import Resources
 from infra.configuration.schedule import Schedule
 from infra.configuration.section import Refusal, Written, problem
@@ -105,8 +112,11 @@ class ServiceConfiguration(Written, frozen=True):
         default=True, description="Whether the gateway removes /services/<run name> from a path before it forwards it"
     )
     resources: Resources = Field(default=Resources(), description="The resources that one replica needs")
-    replicas: CountRange = Field(
-        default=CountRange(min=1, max=1), description="The number of replicas, such as 2 or 1..4"
+    replicas: Replicas = Field(
+        default=CountRange(min=1, max=1), description="The number of replicas, such as 2 or 1..4; or a list of groups"
+    )
+    groups: Groups | None = Field(
+        default=None, description="Groups of replicas that differ from each other. A list in `replicas` means the same"
     )
     scaling: Scaling | None = Field(default=None, description="When replicas are added and removed")
     probes: tuple[Probe, ...] | None = Field(
@@ -164,17 +174,24 @@ class ServiceConfiguration(Written, frozen=True):
         if given.get("max_duration") not in (None, "off", True, False) and given.get("schedule") is None:
             rule = "`max_duration` needs a `schedule`: without one, a service runs until you destroy its stack"
             yield "max_duration", problem(rule, "remove it, and run `pulumi destroy`; or add `schedule:`")
-        try:
-            replicas = CountRange.model_validate(given.get("replicas") or 1)
-        except ValidationError:
-            return
-        varies = replicas.min != replicas.max
-        if varies and given.get("scaling") is None:
-            remedy = "add `scaling:` with `metric: rps` and `target: …`, or write a single number"
-            yield "replicas", problem("a range of replicas needs `scaling`", remedy)
-        if not varies and given.get("scaling") is not None:
-            rule = "`scaling` needs a range of replicas"
-            yield "scaling", problem(rule, "write a range such as `replicas: 1..4`, or remove `scaling`")
+        yield from group_conflicts(given)
+        if given.get("groups") is None and not isinstance(given.get("replicas"), list):
+            yield from scaling_conflicts(given, "replicas")
+
+    @property
+    def replica_groups(self) -> tuple[ReplicaGroup, ...]:
+        """The groups, each with a name; empty: all replicas are the same."""
+        if self.groups is not None:
+            return self.groups
+        return self.replicas if isinstance(self.replicas, tuple) else ()
+
+    @property
+    def count(self) -> CountRange:
+        """How many replicas there are, those of all groups together."""
+        counts = [group.count for group in self.replica_groups]
+        if isinstance(self.replicas, CountRange) and not counts:
+            return self.replicas
+        return CountRange(min=sum(one.min or 0 for one in counts), max=sum(one.max or 0 for one in counts))
 
     @field_validator("name")
     @classmethod
@@ -182,21 +199,6 @@ class ServiceConfiguration(Written, frozen=True):
         if value is not None and (wrong := run_name_rule(value)):
             raise problem(*wrong)
         return value
-
-    @field_validator("replicas", mode="before")
-    @classmethod
-    def _read_replicas(cls, value: object) -> object:
-        if isinstance(value, list):
-            refusal = SERVICE["groups"]
-            raise problem(f"replica groups are not supported: {refusal.reason}", refusal.remedy)
-        return CountRange(min=1, max=1) if value is None else value
-
-    @field_validator("replicas")
-    @classmethod
-    def _is_bounded(cls, value: CountRange) -> CountRange:
-        if value.max is None:
-            raise problem("a range of replicas must have an upper bound", "write a range such as 1..4")
-        return CountRange(min=value.min or 0, max=value.max)
 
     @field_validator("nvcc", "docker", mode="before")
     @classmethod

@@ -19,8 +19,9 @@ from infra.planning.gateway import plan_gateway
 from infra.planning.gateway_plan import GatewayPlan
 from infra.planning.plan import Container, HealthCheck, Offer, PlanError, ServicePlan
 from infra.planning.repository import HubError, HubOutOfReachError, OpenRepository, RepositoryFiles
+from infra.planning.routing_record import service_record
 from infra.planning.run_names import generated_run_name
-from infra.planning.service import plan_service, service_record
+from infra.planning.service import plan_service
 from infra.planning.special_tokens import Tokens
 from infra.planning.table import offers_table
 from infra.planning.weights import Weigh, Weights, unweighed, unweighed_out_of_reach

@@ -70,7 +70,7 @@ def service_alarms(plan: ServicePlan) -> tuple[Alarm, ...]:
     if plan.alarms is None:
         return ()
     return (
-        *([_no_replica(plan)] if plan.replicas.maximum else []),
+        *([_no_replica(plan)] if plan.most else []),
         _errors(plan),
         *([_slow(plan)] if plan.model is not None else []),
         _full(plan),
@@ -125,16 +125,19 @@ def _no_replica(plan: ServicePlan) -> Alarm:
     """A machine that ends is replaced, and its successor can take as long to serve as a roll gives a new replica. A
     replica that a request starts has only boot_timeout: then scaling takes it away, and the group wants none
     (infra/components/scaling.py). Callers of a run that always runs get errors, which tell sooner."""
-    given = plan.roll.warmup if plan.replicas.minimum else plan.boot_timeout
+    given = plan.roll.warmup if plan.fewest else plan.boot_timeout
+    wanted = [
+        of_group("wanted", "GroupDesiredCapacity", "Average", number=number) for number in range(len(plan.groups))
+    ]
     periods = min(LONGEST, math.ceil(given / MINUTE))
     # The load balancer has no value without a replica. The group has one, also if it wants none, since it exists.
-    told = "wanted + 1" if plan.always else "wanted"
+    told = " + ".join([*(metric.id for metric in wanted), *(["1"] if plan.always else [])])
     return Alarm(
         name="no-replica",
         says=f"{plan.run} has had no healthy replica for {periods} minutes. Run make status and make logs.",
         metrics=(
             of_targets("healthy", "HealthyHostCount", "Maximum"),
-            of_group("wanted", "GroupDesiredCapacity", "Average"),
+            *wanted,
         ),
         expression=f"IF(FILL(healthy, 0) < 1, {told}, 0)",
         threshold=1,

@@ -23,7 +23,7 @@ def plan_purchase(configuration: ServiceConfiguration) -> Purchase:
     policy = configuration.spot_policy
     if policy == "on-demand":
         return Purchase(spot_policy=policy, on_demand_base=0, on_demand_percentage_above_base=100, spot_max_price=None)
-    base = 0 if policy == "spot" else max(1, configuration.replicas.min or 0)
+    base = 0 if policy == "spot" else max(1, configuration.count.min or 0)
     return Purchase(
         spot_policy=policy,
         on_demand_base=base,
@@ -79,11 +79,11 @@ def plan_disk(configuration: ServiceConfiguration, problems: list[Problem]) -> i
 
 def plan_replicas(configuration: ServiceConfiguration) -> Replicas:
     """Return how many replicas run, and when that changes."""
-    low = configuration.replicas.min or 0
+    low = configuration.count.min or 0
     scaling = configuration.scaling
     return Replicas(
         minimum=low,
-        maximum=low if configuration.replicas.max is None else configuration.replicas.max,
+        maximum=low if configuration.count.max is None else configuration.count.max,
         scaling=None
         if scaling is None
         else Scaling(

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from infra.configuration import Problem, Secret, ServiceConfiguration, ServiceSettings
 from infra.configuration.problem import NOTHING
 from infra.planning.base_image import image_of, start_commands
-from infra.planning.plan import Container, Mount, RegistryLogin
+from infra.planning.container_plan import Container, Mount, RegistryLogin
 
 SHELL = "/bin/sh"
 """dstack's shell for every image except its base image."""

@@ -34,9 +34,7 @@ def service_widgets(plan: ServicePlan) -> tuple[Widget, ...]:
         Widget(
             title="Replicas",
             graphs=(
-                of_group("wanted", "GroupDesiredCapacity", "Average", "wanted"),
-                of_group("running", "GroupInServiceInstances", "Average", "in service"),
-                of_group("starting", "GroupPendingInstances", "Average", "being started"),
+                *(graph for number, group in enumerate(plan.groups) for graph in _of_replicas(plan, group, number)),
                 of_targets("healthy", "HealthyHostCount", "Maximum", "healthy"),
             ),
             axis="replicas",
@@ -65,7 +63,7 @@ def service_widgets(plan: ServicePlan) -> tuple[Widget, ...]:
             axis="percent",
             highest=PERCENT,
         ),
-        _cost(service_spending(plan), f"replicas, as {plan.offers[0].instance_type} on demand"),
+        _cost(service_spending(plan), f"replicas, as {_types(plan)} on demand"),
     )
 
 
@@ -151,6 +149,19 @@ def dashboard_url(name: str, region: str) -> str:
     """Return the address of a dashboard in AWS's console."""
     host = next((host for begin, host in CONSOLES.items() if region.startswith(begin)), "console.aws.amazon.com")
     return f"https://{region}.{host}/cloudwatch/home?region={region}#dashboards/dashboard/{name}"
+
+
+def _of_replicas(plan: ServicePlan, group: ServicePlan, number: int) -> tuple[Metric, ...]:
+    which = f", group {group.group}" if plan.others else ""
+    return (
+        of_group("wanted", "GroupDesiredCapacity", "Average", f"wanted{which}", number=number),
+        of_group("running", "GroupInServiceInstances", "Average", f"in service{which}", number=number),
+        of_group("starting", "GroupPendingInstances", "Average", f"being started{which}", number=number),
+    )
+
+
+def _types(plan: ServicePlan) -> str:
+    return " and ".join(dict.fromkeys(group.offers[0].instance_type for group in plan.groups))
 
 
 def _requests(of: OfAll, *, with_model: bool) -> tuple[Widget, ...]:

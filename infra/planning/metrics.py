@@ -21,8 +21,8 @@ ARRIVALS = "Arrivals"
 
 MINUTE = 60
 Names = Mapping[str, str]
-"""The names of deployed resources, by what they are: `table`, `run`, `group`, `balancer`, `target_group`, `function`,
-`api`, `stage`. `Metric.dimensions` refers to these keys."""
+"""The names of deployed resources, by what they are: `table`, `run`, `group` (`group_1`, … of the other groups of
+replicas), `balancer`, `target_group`, `function`, `api`, `stage`. `Metric.dimensions` refers to these keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +51,15 @@ def of_run(id: str, name: str, stat: str, label: str = "") -> Metric:
     return Metric(id=id, namespace=NAMESPACE, name=name, dimensions=dimensions, stat=stat, label=label)
 
 
-def of_group(id: str, name: str, stat: str, label: str = "") -> Metric:
-    """Return a metric of an Auto Scaling group, which has one value a minute."""
-    dimensions = {"AutoScalingGroupName": "group"}
+def group_key(number: int) -> str:
+    """Return the key in `Names` of a service's Auto Scaling group. Numbers count from 0."""
+    return f"group_{number}" if number else "group"
+
+
+def of_group(id: str, name: str, stat: str, label: str = "", *, number: int = 0) -> Metric:
+    """Return a metric of an Auto Scaling group, which has one value a minute. The id of a second one has its number."""
+    dimensions = {"AutoScalingGroupName": group_key(number)}
+    id = f"{id}_{number}" if number else id
     return Metric(id=id, namespace="AWS/AutoScaling", name=name, dimensions=dimensions, stat=stat, label=label)
 
 

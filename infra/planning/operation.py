@@ -48,10 +48,19 @@ def plan_roll(replicas: Replicas, *, boot_timeout: int) -> Roll:
     )
 
 
-def operation_notes(replicas: Replicas, settings: ServiceSettings, schedule: Schedule | None) -> list[str]:
-    """Return notes on starting and scaling that a user of dstack does not expect."""
+def operation_notes(
+    replicas: Replicas, settings: ServiceSettings, schedule: Schedule | None, *, backed: bool = False
+) -> list[str]:
+    """Return notes on starting and scaling that a user of dstack does not expect. `backed`: another group of replicas
+    always has some."""
     notes: list[str] = []
-    if replicas.maximum == 0:
+    if backed and replicas.minimum == 0:
+        if replicas.maximum:
+            notes.append(
+                "The group can scale to 0 replicas: then the first request starts a replica, and the other groups "
+                "answer until it serves. pulumi up does not wait for it."
+            )
+    elif replicas.maximum == 0:
         notes.append("replicas is 0: no replica runs, and the gateway answers requests with 503.")
     elif replicas.minimum == 0:
         notes.append(

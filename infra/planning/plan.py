@@ -6,19 +6,22 @@ A plan has no behaviour. Environment variables and tags are tuples of (name, val
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gateway_lambda.registry.record import Model
 from infra.configuration import ConfigurationError, Problem, Secret, Source
 from infra.planning.alarm_plan import AlarmPlan
 from infra.planning.checks import HealthCheck, ReplicaProbe
+from infra.planning.container_plan import Container
 from infra.planning.local_files.archive import Archive
 from infra.planning.local_files.laid import ClonedRepository, LaidFile
 from infra.planning.running import Reservation, Roll, Schedule, Utilization
 from infra.planning.servers import ServerMetrics
 
 SpotPolicy = Literal["on-demand", "spot", "auto"]
+FIRST_GROUP = "0"
+"""dstack's name for the first group of replicas, and for the replicas of a service without groups."""
 
 
 class PlanError(ConfigurationError):
@@ -87,57 +90,6 @@ class Replicas:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mount:
-    """A path of the instance that is mounted into the container."""
-
-    instance_path: str
-    path: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegistryLogin:
-    """The login for the image registry."""
-
-    username: str
-    password: Secret
-
-
-@dataclass(frozen=True, kw_only=True)
-class Container:
-    """The container of a replica. `docker run` gets it as: options, `--entrypoint`, image, arguments."""
-
-    image: str
-    entrypoint: str | None
-    """The program that replaces the image's entrypoint; `None`: the image's own entrypoint and command run."""
-    arguments: tuple[str, ...]
-    """The arguments that follow the image on the command line."""
-    environment: tuple[tuple[str, str | Secret], ...] = field(repr=False)
-    """Variables with their values: dstack's own that the plan knows (`DSTACK_RUN_NAME`, …), then the configuration's
-    variables."""
-    port: int
-    """The port that the container listens on."""
-    shm_size_mb: int | None
-    """Size of /dev/shm in MiB; `None`: docker's own 64."""
-    working_dir: str | None
-    user: str | None
-    """`user` or `user:group`, names or numbers."""
-    privileged: bool
-    terminal: bool = False
-    """Whether the process has a terminal, as dstack gives it to commands."""
-    registry_login: RegistryLogin | None
-    mounts: tuple[Mount, ...]
-    hub_cache_paths: tuple[str, ...]
-    """Paths of the machine's Hub cache in the container, so that each machine fetches weights only once."""
-    gpu_count_variables: tuple[str, ...]
-    """Variables that the machine sets to the number of its GPUs."""
-
-    @property
-    def command(self) -> tuple[str, ...]:
-        """The whole argument vector of the process; empty: the image's own."""
-        return () if self.entrypoint is None else (self.entrypoint, *self.arguments)
-
-
-@dataclass(frozen=True, kw_only=True)
 class RateLimit:
     """How many requests a client can make for paths with one prefix."""
 
@@ -152,9 +104,17 @@ class RateLimit:
 
 @dataclass(frozen=True, kw_only=True)
 class ServicePlan:
-    """A service: its run name, what runs, where, how many, and how the gateway routes to it."""
+    """A service: its run name, what runs, where, how many, and how the gateway routes to it.
+
+    The replicas of a service can be in groups that differ from each other. Then this is the plan of the first group,
+    and `others` has those of the others: each as if the service had only that group."""
 
     run: str
+    group: str = FIRST_GROUP
+    """The name of this group of replicas."""
+    others: tuple[ServicePlan, ...] = ()
+    """The other groups. They differ from this one in group, container, offers, purchase, disk_gb, replicas,
+    reservation, roll, listening, metrics, and what follows from these."""
     gateway: str | None
     """The gateway that the configuration names; `None`: the default one."""
     auth: bool | None
@@ -214,6 +174,31 @@ class ServicePlan:
     """Notes for the user: differences from dstack, and things that are still unknown."""
 
     @property
+    def groups(self) -> tuple[ServicePlan, ...]:
+        """The plan of each group of replicas; of a service without groups, only its own."""
+        return (replace(self, others=()), *self.others)
+
+    @property
+    def title(self) -> str:
+        """The run name, and the group if its name says more than that there are replicas."""
+        return self.run if self.group == FIRST_GROUP else f"{self.run}-{self.group}"
+
+    @property
+    def every_offer(self) -> tuple[Offer, ...]:
+        """The offers of all groups, the cheapest first."""
+        return tuple(sorted((one for plan in self.groups for one in plan.offers), key=lambda offer: offer.price))
+
+    @property
+    def fewest(self) -> int:
+        """The minimum of all groups together."""
+        return sum(plan.replicas.minimum for plan in self.groups)
+
+    @property
+    def most(self) -> int:
+        """The maximum of all groups together."""
+        return sum(plan.replicas.maximum for plan in self.groups)
+
+    @property
     def lays(self) -> bool:
         """Whether something is copied or cloned into the container."""
         return bool(self.files) or self.repository is not None
@@ -228,14 +213,15 @@ class ServicePlan:
     @property
     def always(self) -> bool:
         """Whether a replica should run at every moment: nothing but a person ends the last one."""
-        return self.replicas.minimum > 0 and self.schedule is None and self.utilization is None
+        return self.fewest > 0 and self.schedule is None and self.utilization is None
 
     @property
     def resting(self) -> int:
         """The number of replicas that run without a single request, and outside of a schedule."""
-        return self.replicas.minimum if self.always else 0
+        return self.fewest if self.always else 0
 
     @property
     def waits(self) -> bool:
-        """Whether `pulumi up` waits until a replica serves: not if there can be none, now or before a schedule."""
+        """Whether `pulumi up` waits until a replica of this group serves: not if there can be none, now or before a
+        schedule."""
         return self.wait and self.replicas.minimum > 0 and self.schedule is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from infra.planning.plan import Container
+from infra.planning.plan import Container, ServicePlan
 
 _HOST = re.compile(
     r"(?P<account>\d{12})\.(?:dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.(?:com(?:\.cn)?|eu)"
@@ -28,6 +28,12 @@ def pulled_by_role(container: Container) -> EcrRepository | None:
     """Return the repository that a replica pulls from by its role. `None`: the image is elsewhere, or the configuration
     has a login for it."""
     return None if container.registry_login is not None else ecr_repository(container.image)
+
+
+def pulled(plan: ServicePlan) -> tuple[EcrRepository, ...]:
+    """Return the repositories that the replicas of a service pull from by their role, those of all its groups."""
+    found = [pulled_by_role(group.container) for group in plan.groups]
+    return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
 def ecr_repository(image: str) -> EcrRepository | None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-import msgspec
-
-from gateway_lambda.registry import record
 from infra.configuration import Problem, ServiceConfiguration, ServiceSettings, fill_references
 from infra.configuration.names import run_name_rule
 from infra.planning.alarms import alarm_notes, alarm_plan
@@ -19,6 +16,7 @@ from infra.planning.chat_model import plan_model
 from infra.planning.chat_template import ResolveChatTemplate
 from infra.planning.container import plan_container
 from infra.planning.environment import resolve_environment
+from infra.planning.groups import Group, asked_once, check_health, groups_of, joined, stack_config_problems
 from infra.planning.health import check_probes, plan_health_check, plan_probes, probe_notes
 from infra.planning.isolation import isolation_notes
 from infra.planning.liveness import plan_hung_after
@@ -45,7 +43,7 @@ from infra.planning.reservation import plan_reservation, reservation_notes, rese
 from infra.planning.schedule import plan_schedule, schedule_notes
 from infra.planning.server_notes import how_to_listen, server_notes
 from infra.planning.shared_memory import shared_memory_notes
-from infra.planning.weights import Weigh, unweighed
+from infra.planning.weights import Weigh, remembered, unweighed
 
 
 def plan_service(
@@ -74,17 +72,55 @@ def plan_service(
     Raises:
         PlanError: the configuration cannot be deployed. The error has every problem, with its place and remedy.
     """
-    problems: list[Problem] = []
     settings = settings or ServiceSettings(configuration=configuration.source.name)
-    name = _run_name(configuration, run, problems)
-    values = resolve_environment(configuration, environment, settings.secrets, problems)
+    given = _Given(
+        run=run,
+        environment=environment,
+        resolve=asked_once(resolve),
+        settings=settings,
+        catalog=read_catalog() if catalog is None else catalog,
+        weigh=remembered(weigh),
+    )
+    problems = list(stack_config_problems(configuration))
+    plans: list[ServicePlan] = []
+    groups = groups_of(configuration, settings)
+    for group in groups:
+        try:
+            plans.append(_plan_group(group, given))
+        except PlanError as error:
+            problems += map(group.placed, error.problems)
+    problems += check_health(plans, groups[0].where)
+    if problems:
+        raise PlanError(configuration.source, dict.fromkeys(problems))
+    plan = joined(plans)
+    at_rest = sum(group.resting * replica_hour(group.offers[0]) * HOURS for group in plan.groups)
+    return replace(plan, notes=(*plan.notes, *alarm_notes(plan.alarms, at_rest)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """What all groups of a service share."""
+
+    run: str
+    environment: Mapping[str, str]
+    resolve: ResolveChatTemplate
+    settings: ServiceSettings
+    catalog: Sequence[InstanceType]
+    weigh: Weigh
+
+
+def _plan_group(group: Group, given: _Given) -> ServicePlan:
+    problems: list[Problem] = []
+    configuration, settings = group.configuration, given.settings
+    name = _run_name(configuration, given.run, problems)
+    values = resolve_environment(configuration, given.environment, settings.secrets, problems)
     configuration = fill_references(configuration, values, settings.secrets, problems)
     check_base_image(configuration, settings, problems)
     container = plan_container(configuration, settings, run=name, values=values, problems=problems)
     files = lay_files(configuration, problems)
     repository = lay_repository(configuration, settings, problems)
     disk_gb = plan_disk(configuration, problems)
-    found = _offers(configuration, read_catalog() if catalog is None else catalog, disk_gb, problems)
+    found = _offers(configuration, given.catalog, disk_gb, problems)
     purchase = plan_purchase(configuration)
     replicas = plan_replicas(configuration)
     schedule = plan_schedule(configuration, problems)
@@ -93,14 +129,14 @@ def plan_service(
     loaded = loaded_model(container)
     health_check, probes = plan_health_check(configuration, loaded), plan_probes(configuration)
     check_probes(configuration, health_check, probes, settings.boot_timeout, problems)
-    model = plan_model(configuration, values=values, resolve=resolve, problems=problems)
+    model = plan_model(configuration, values=values, resolve=given.resolve, problems=problems)
     fitting = fit_model(
         configuration,
         found,
         model=model,
         container=container,
         values=values,
-        weigh=weigh,
+        weigh=given.weigh,
         preflight=settings.preflight,
         problems=problems,
     )
@@ -108,9 +144,9 @@ def plan_service(
     found = reserved_offers(fitting.offers, reservation)
     if problems:
         raise PlanError(configuration.source, problems)
-    alarms = alarm_plan(settings)
     plan = ServicePlan(
         run=name,
+        group=group.name,
         gateway=configuration.gateway or None,
         auth=configuration.auth,
         model=model,
@@ -146,7 +182,7 @@ def plan_service(
         boot_timeout=settings.boot_timeout,
         on_failure=settings.on_failure,
         wait=settings.wait,
-        alarms=alarms,
+        alarms=alarm_plan(settings),
         preflight=settings.preflight,
         notes=(
             *fitting.notes,
@@ -154,7 +190,7 @@ def plan_service(
             *purchase_notes(purchase, replicas),
             *backend_notes(configuration),
             *reservation_notes(reservation),
-            *operation_notes(replicas, settings, schedule),
+            *operation_notes(replicas, settings, schedule, backed=group.backed),
             *schedule_notes(schedule, configuration),
             *retry_notes(configuration),
             *utilization_notes(configuration, replicas),
@@ -169,48 +205,8 @@ def plan_service(
             *weight_notes(model, settings.weight),
         ),
     )
-    at_rest = plan.resting * replica_hour(plan.offers[0]) * HOURS
-    plan = replace(plan, notes=(*plan.notes, *alarm_notes(alarms, at_rest)))
     _check_user_data(configuration, plan)
     return plan
-
-
-def service_record(
-    plan: ServicePlan, *, url: str | None = None, host: str | None = None, gateway_auth: bool = True
-) -> record.Service:
-    """Return the routing record of a planned service for the gateway's registry.
-
-    Args:
-        url: base URL of the service, which then does not run on the plan's offers; `None`: the gateway's own upstream,
-            with `host`.
-        host: the Host header to send upstream.
-        gateway_auth: whether callers need a key if the configuration does not set `auth`.
-    """
-    model = plan.model
-    if model is not None and plan.upstream_api_key is not None:
-        model = msgspec.structs.replace(model, upstream_api_key=plan.upstream_api_key.reveal())
-    return record.Service(
-        run=plan.run,
-        url=url,
-        host=host,
-        auth=gateway_auth if plan.auth is None else plan.auth,
-        min_replicas=plan.replicas.minimum,
-        strip_prefix=plan.strip_prefix,
-        model=model,
-        weight=plan.weight,
-        rate_limits=[
-            record.RateLimit(prefix=limit.prefix, header=limit.header, rps=limit.rps, burst=limit.burst)
-            for limit in plan.rate_limits
-        ],
-        instance_types=[] if url else [offer.instance_type for offer in plan.offers],
-        hourly_price=None if url else plan.offers[0].price,
-        spot=url is None and _can_be_spot(plan),
-    )
-
-
-def _can_be_spot(plan: ServicePlan) -> bool:
-    purchase = plan.purchase
-    return purchase.on_demand_percentage_above_base == 0 and purchase.on_demand_base < plan.replicas.maximum
 
 
 def _run_name(configuration: ServiceConfiguration, default: str, problems: list[Problem]) -> str:

@@ -34,10 +34,13 @@ class Spending:
 
 
 def service_spending(plan: ServicePlan) -> Spending:
-    """Return what the replicas of a run cost, at the price of the cheapest offer."""
-    # The group has one value a minute, so the sum counts the minutes of all replicas.
-    replicas = of_group("minutes", "GroupInServiceInstances", "Sum")
-    return Spending(an_hour=0, metrics=(replicas,), rates={"minutes": replica_hour(plan.offers[0]) / 60})
+    """Return what the replicas of a run cost, at the price of the cheapest offer of their group."""
+    # A group has one value a minute, so the sum counts the minutes of all replicas.
+    minutes = [
+        of_group("minutes", "GroupInServiceInstances", "Sum", number=number) for number in range(len(plan.groups))
+    ]
+    rates = {metric.id: replica_hour(group.offers[0]) / 60 for metric, group in zip(minutes, plan.groups, strict=True)}
+    return Spending(an_hour=0, metrics=tuple(minutes), rates=rates)
 
 
 def gateway_spending(plan: GatewayPlan) -> Spending:

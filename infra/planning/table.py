@@ -12,26 +12,32 @@ SHOWN = 3
 
 
 def offers_table(plan: ServicePlan, *, shown: int = SHOWN) -> str:
-    """Return the cheapest offers, one a line, the number of the others, and the origin of the prices. No final newline.
+    """Return the cheapest offers of each group, one a line, the number of the others, and the origin of the prices. No
+    final newline.
 
     Prices are on-demand list prices. Spot prices are lower, change, and are not known here, so the table shows `<`.
     """
-    offers = plan.offers[:shown]
-    rows = [HEADER, *(_row(index, offer, plan) for index, offer in enumerate(offers, 1))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    if len(plan.offers) > len(offers):
-        lines.append(
-            f"   … {len(plan.offers) - len(offers)} more offers, up to ${number(plan.offers[-1].price)} an hour"
-        )
-    lines.append(f"Prices are on-demand list prices per hour, in {PRICES_REGION} on {PRICES_AS_OF}.")
-    return "\n".join(lines)
+    tables = [_table(group, shown, f"Group {group.group}:" if plan.others else None) for group in plan.groups]
+    return "\n".join([*tables, f"Prices are on-demand list prices per hour, in {PRICES_REGION} on {PRICES_AS_OF}."])
 
 
 def resources(offer: Offer) -> str:
     """Return the resources of an offer as dstack writes them."""
     gpu = f"{offer.gpu_count}xGPU {offer.gpu} ({number(offer.gpu_memory_gb)}GB)"
     return f"{offer.vcpus}xCPU, {number(offer.memory_gb)}GB, {gpu}, {offer.disk_gb}GB (disk)"
+
+
+def _table(plan: ServicePlan, shown: int, title: str | None) -> str:
+    offers = plan.offers[:shown]
+    rows = [HEADER, *(_row(index, offer, plan) for index, offer in enumerate(offers, 1))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    lines = [] if title is None else [title]
+    lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if len(plan.offers) > len(offers):
+        lines.append(
+            f"   … {len(plan.offers) - len(offers)} more offers, up to ${number(plan.offers[-1].price)} an hour"
+        )
+    return "\n".join(lines)
 
 
 def _row(index: int, offer: Offer, plan: ServicePlan) -> tuple[str, ...]:

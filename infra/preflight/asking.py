@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Thread
 
 from infra.planning import GatewayPlan, ServicePlan
@@ -101,13 +101,28 @@ def _about_service(
     aws, region, owner = clients.aws, place.region, place.owner
     questions = [
         _Question(run_name.TOPIC, lambda: run_name.check_registry(aws, region, place.table, plan, owner)),
-        _Question(offerings.TOPIC, lambda: offerings.check_offerings(aws, plan, region, place.subnet_ids)),
+        _Question(
+            offerings.TOPIC,
+            lambda: of_groups(plan, lambda group: offerings.check_offerings(aws, group, region, place.subnet_ids)),
+        ),
         _Question(quotas.TOPIC, lambda: quotas.check_quotas(aws, plan, region, owner)),
-        _Question(isolation.TOPIC, lambda: isolation.check_isolation(plan)),
+        _Question(isolation.TOPIC, lambda: of_groups(plan, isolation.check_isolation)),
         _Question(alarms.TOPIC, lambda: alarms.check_topic(aws, plan.alarms, region)),
     ]
     who = _Question(account.TOPIC, lambda: account.check_account(aws, region, place.account))
-    return who, questions, [_Question(model.TOPIC, lambda: model.check_model(clients, plan))]
+    return (
+        who,
+        questions,
+        [_Question(model.TOPIC, lambda: of_groups(plan, lambda group: model.check_model(clients, group)))],
+    )
+
+
+def of_groups(plan: ServicePlan, check: Callable[[ServicePlan], list[Finding]]) -> list[Finding]:
+    """Return the findings about each group of replicas. Those that not all groups have name their group."""
+    found = [(group.group, check(group)) for group in plan.groups]
+    shared = [finding for finding in found[0][1] if all(finding in findings for _, findings in found)]
+    own = [(name, finding) for name, findings in found for finding in findings if finding not in shared]
+    return [*shared, *(replace(finding, message=f"group {name}: {finding.message}") for name, finding in own)]
 
 
 def _start(questions: Sequence[_Question]) -> Callable[[float], list[Finding]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -29,10 +30,18 @@ class Room:
     limit: int
     used: int
     """By instances of others than this service."""
+    first: int = 0
+    """vCPUs for the first replicas of the service's groups before this one."""
+    full: int = 0
+    """vCPUs for these groups at full size."""
 
     @property
-    def free(self) -> int:
-        return max(0, self.limit - self.used)
+    def free_at_first(self) -> int:
+        return max(0, self.limit - self.used - self.first)
+
+    @property
+    def free_at_full(self) -> int:
+        return max(0, self.limit - self.used - self.full)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,18 +55,29 @@ class Running:
 
 
 def check_quotas(aws: AwsClient, plan: ServicePlan, region: str, owner: str) -> list[Finding]:
-    """Return a finding for each way of buying that the plan uses. Raises what boto3 raises when AWS does not answer.
+    """Return a finding for each way of buying that the plan uses, of each group. Groups before it count as if they were
+    bought already. Raises what boto3 raises when AWS does not answer.
 
     `owner`: full name of the service's stack.
     """
-    wanted = needs(plan)
+    wanted = [(group, need) for group in plan.groups for need in needs(group)]
     if not wanted:
         return []
     client, running = aws("service-quotas", region), _running(aws("ec2", region), plan.run, owner)
-    return [
-        _finding(plan, region, list(alternatives), lambda quota: _room(client, quota, running))
-        for _, alternatives in groupby(wanted, key=lambda need: need.quota.bought)
-    ]
+    first, full = Counter[str](), Counter[str]()
+
+    def room(quota: Quota) -> Room:
+        return replace(_room(client, quota, running), first=first[quota.code], full=full[quota.code])
+
+    findings: list[Finding] = []
+    for _, found in groupby(wanted, key=lambda one: (one[0].group, one[1].quota.bought)):
+        alternatives = list(found)
+        group, cheapest = alternatives[0]
+        finding = _finding(group, region, [need for _, need in alternatives], room)
+        findings.append(replace(finding, message=f"group {group.group}: {finding.message}") if plan.others else finding)
+        first[cheapest.quota.code] += cheapest.least
+        full[cheapest.quota.code] += cheapest.most
+    return findings
 
 
 def _finding(plan: ServicePlan, region: str, alternatives: Sequence[Need], room: Callable[[Quota], Room]) -> Finding:
@@ -65,11 +85,13 @@ def _finding(plan: ServicePlan, region: str, alternatives: Sequence[Need], room:
     the cheapest offer."""
     first, rooms = alternatives[0], [room(need.quota) for need in alternatives]
     state = f"{rooms[0].name} ({rooms[0].code}) in {region}: {rooms[0].limit} vCPUs, {rooms[0].used} in use by others"
-    if rooms[0].free >= first.most:
+    if rooms[0].full:
+        state += f", {rooms[0].full} for the groups before"
+    if rooms[0].free_at_full >= first.most:
         return ok(TOPIC, f"{state}; {_full(plan, first)}")
     ask = _ask(first, rooms[0], region)
     for need, found in zip(alternatives, rooms, strict=True):
-        if found.free >= need.least:
+        if found.free_at_first >= need.least:
             other = "" if need is first else f" ({need.offer.instance_type} of {found.name} can start)"
             return warning(TOPIC, f"{state}, which is too few{other}: {_full(plan, first)}; {ask}")
     return refusal(TOPIC, f"{state}, so no replica can start: {_first(first)}, and {_full(plan, first)}; {ask}")
@@ -89,7 +111,7 @@ def _full(plan: ServicePlan, need: Need) -> str:
 
 
 def _ask(need: Need, room: Room, region: str) -> str:
-    wanted = room.used + need.most
+    wanted = room.used + room.full + need.most
     return (
         f"ask for {wanted}: aws service-quotas request-service-quota-increase --service-code ec2 --quota-code "
         f"{room.code} --desired-value {wanted} --region {region}"

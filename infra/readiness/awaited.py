@@ -37,6 +37,13 @@ class Awaited:
     on_failure: Literal["stop", "keep"]
     capacity_timeout: int | None = None
     """Seconds that the first instance has to start; `None`: `boot_timeout`."""
+    replica_group: str | None = None
+    """Which group of replicas this is, if the service has several, each with an Auto Scaling group of its own."""
+
+    @property
+    def title(self) -> str:
+        """The run, and the group of its replicas that is waited for, if there are several."""
+        return self.run if self.replica_group is None else f"{self.run}, group {self.replica_group},"
 
 
 @dataclass(frozen=True, kw_only=True)

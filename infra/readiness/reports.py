@@ -10,15 +10,17 @@ from infra.preflight.aws_errors import in_words, kind_of
 from infra.readiness.awaited import Awaited
 from infra.readiness.verdict import Failure
 
+_OTHERS = " The replicas of the other groups are left as they are. Those that run are billed; pulumi destroy ends them."
+
 
 def not_serving(awaited: Awaited, failure: Failure, billed: str, written: Sequence[str] = ()) -> str:
     """The report of a service that does not serve. `billed`: what is billed now. `written`: what the container wrote,
     with which the report ends."""
-    lines = [f"{awaited.run} does not serve: {failure.what}"]
+    lines = [f"{awaited.title} does not serve: {failure.what}"]
     if failure.instance is not None:
         step = f", last step: {failure.step}" if failure.step else ""
         lines.append(f"  replica: {failure.instance}{step}")
-    lines.append(f"  billing: {billed}")
+    lines.append(f"  billing: {billed}{_OTHERS if awaited.replica_group else ''}")
     if failure.remedy is not None:
         lines.append(f"  remedy: {failure.remedy}")
     if failure.instance is not None:
@@ -45,7 +47,7 @@ def kept(awaited: Awaited, failure: Failure) -> str:
 def gone(awaited: Awaited) -> str:
     """The report of a service whose group does not exist."""
     return (
-        f"{awaited.run} does not serve: its Auto Scaling group {awaited.group} does not exist in {awaited.region}\n"
+        f"{awaited.title} does not serve: its Auto Scaling group {awaited.group} does not exist in {awaited.region}\n"
         "  remedy: run pulumi up --refresh"
     )
 
@@ -62,7 +64,7 @@ def unknown(awaited: Awaited, error: Exception) -> str:
             what, remedy = f"AWS does not answer ({in_words(error)})", "run pulumi up again later"
         case "other":
             what, remedy = f"AWS refuses ({in_words(error)})", "run pulumi up --refresh"
-    return f"it is not known whether {awaited.run} serves: {what}\n  billing: {going_on(awaited)}\n  remedy: {remedy}"
+    return f"it is not known whether {awaited.title} serves: {what}\n  billing: {going_on(awaited)}\n  remedy: {remedy}"
 
 
 def going_on(awaited: Awaited) -> str:

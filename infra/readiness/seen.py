@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.readiness.figures import Figures
@@ -111,3 +112,28 @@ class Seen:
     states: tuple[State, ...]
     unanswered: tuple[str, ...]
     """The questions that AWS did not answer this time, each with the reason."""
+
+
+def together(looks: Sequence[Seen]) -> Seen:
+    """Return looks at all groups of a service's replicas as one. They have the same load balancer and table. A refresh
+    that has not ended counts first."""
+    first, groups = looks[0], [look.group for look in looks]
+    if len(looks) == 1:
+        return first
+    versions = {group.version for group in groups}
+    refreshes = [look.refresh for look in looks if look.refresh is not None]
+    return Seen(
+        group=Group(
+            minimum=sum(group.minimum for group in groups),
+            desired=sum(group.desired for group in groups),
+            maximum=sum(group.maximum for group in groups),
+            suspended=any(group.suspended for group in groups),
+            version=versions.pop() if len(versions) == 1 else None,
+            replicas=tuple(replica for group in groups for replica in group.replicas),
+        ),
+        targets=first.targets,
+        activities=tuple(activity for look in looks for activity in look.activities),
+        refresh=next((one for one in refreshes if one.going), refreshes[-1] if refreshes else None),
+        states=first.states,
+        unanswered=tuple(dict.fromkeys(one for look in looks for one in look.unanswered)),
+    )

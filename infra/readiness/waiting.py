@@ -77,7 +77,7 @@ class _Wait:
 
     def _run(self) -> Served:
         awaited = self._awaited
-        self._say(f"waiting until {awaited.run} serves; a replica has {in_time(awaited.boot_timeout)} to start")
+        self._say(f"waiting until {awaited.title} serves; a replica has {in_time(awaited.boot_timeout)} to start")
         last: Seen | None = None
         prepared = False
         missing: float | None = None
@@ -119,7 +119,7 @@ class _Wait:
         failure = self._judge.failure(seen, now)
         instance = self._judge.serving(seen)
         if instance is not None:
-            self._say(f"{self._awaited.run} serves")
+            self._say(f"{self._awaited.title} serves")
             return Served(instance=instance, seconds=now - self._began)
         if failure is None and self._judge.is_late(now):
             failure = self._judge.lateness(seen, self._looker.health_check())
@@ -172,7 +172,7 @@ class _Wait:
         awaited, written = self._awaited, self._lines.report(failure.instance)
         if awaited.on_failure == "keep":
             return not_serving(awaited, failure, kept(awaited, failure), written)
-        self._say(f"{awaited.run} does not serve: {failure.what}; stopping the instances that do not serve")
+        self._say(f"{awaited.title} does not serve: {failure.what}; stopping the instances that do not serve")
         self._stopping = True
         return not_serving(awaited, failure, stop(awaited, self._clients, self._clock, seen), written)
 

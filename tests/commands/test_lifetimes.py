@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from commands.lifetimes import Lifetime, ended_since
-from commands.stack_state import GROUP, Bought, bought_of, stack_state
+from commands.stack_state import GROUP, Bought, groups_of, stack_state
 from tests.commands.stacks import REGION, reserved, service_state
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -134,12 +134,13 @@ def test_the_log_is_asked_once_for_what_never_changes(logs: Any) -> None:
 )
 def test_the_state_says_which_types_are_bought_and_how(distribution: Any, spot: bool | None) -> None:
     template = {"overrides": [{"instanceType": "g6.xlarge"}, {"instanceType": "g5.xlarge"}]}
+    template["launchTemplateSpecification"] = {"version": "2"}
     mixed = {"launchTemplate": template, "instancesDistribution": distribution}
     state = stack_state("cat", service_state(changed={GROUP: {"mixedInstancesPolicy": mixed}}), {})
-    assert bought_of(state) == Bought(types=("g6.xlarge", "g5.xlarge"), spot=spot)
+    assert groups_of(state)[0].bought == Bought(types=("g6.xlarge", "g5.xlarge"), spot=spot)
 
 
 @pytest.mark.parametrize("null", [{}, {"mixedInstancesPolicy": None}])
 def test_a_reservation_buys_the_one_type_of_the_launch_template(null: dict[str, None]) -> None:
     state = stack_state("cat", reserved(service_state(), "p5.48xlarge", **null), {})
-    assert bought_of(state) == Bought(types=("p5.48xlarge",), spot=False)
+    assert groups_of(state)[0].bought == Bought(types=("p5.48xlarge",), spot=False)

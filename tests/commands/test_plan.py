@@ -52,6 +52,12 @@ EXAMPLES = {
         "--budget=100",
     ],
     "python": ["examples/python/serve.dstack.yml"],
+    "replica-groups": [
+        "examples/replica-groups/serve.dstack.yml",
+        "--offers=2",
+        "--alarm-email=ops@example.com",
+        "--budget=500",
+    ],
     "files": ["examples/files/serve.dstack.yml", "--offers", "1"],
     "mistral": ["examples/mistral/serve.dstack.yml", "--gpu", "24GB", "--env", "HUGGING_FACE_HUB_TOKEN=hf_unspeakable"],
     "llama-2": ["examples/llama-2/serve.dstack.yml", "--gpu", "24GB", "--spot-policy=spot", "--stack", "quantized"],

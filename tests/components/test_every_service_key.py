@@ -104,6 +104,7 @@ scaling: {metric: rps, target: 1}
 schedule: {cron: ['30 20 * * fri,sat', '0 0 1 jan *']}
 """
 ENDS = WITHOUT_IMAGE.replace("name: base", "name: ends").replace(", '0 0 1 jan *'", "") + "max_duration: 10h\n"
+GROUPED = "type: service\nname: of\nimage: nginx\nport: 80\ngateway: other\ngroups: [{name: part, replicas: 3}]\n"
 DOCKER = "type: service\nname: dind\ndocker: true\ncommands: [docker ps]\nport: 80\ngateway: other\n"
 LAID = (
     "type: service\nname: laid\nimage: nginx\nport: 80\ngateway: other\n"
@@ -124,6 +125,7 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
     ending = account.up("ends", {"configuration": account.written("ends.yml", ENDS)}, secrets=secrets)
     dind = account.up("dind", {"configuration": account.written("dind.yml", DOCKER)})
     laid = account.up("laid", {"configuration": account.written("laid.yml", LAID)})
+    grouped = account.up("of", {"configuration": account.written("of.yml", GROUPED)})
     record = item(made.one("aws:dynamodb/tableItem:TableItem", "sg-9--x-run"))["record"]
     boot, group = _Boot(made), _group(made)
     waits = made.one("pulumi-python:dynamic:Resource", "sg-9--x-readiness").inputs
@@ -141,6 +143,7 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
         "entrypoint, resources.shm_size, working_dir, user, privileged, volumes, env": boot["RUN_OPTIONS"],
         "volumes": (boot["INSTANCE_PATHS"], boot["HUB_CACHE_PATHS"]),
         "replicas": (group["minSize"], group["maxSize"], record["min_replicas"]),
+        "groups": (grouped.one("aws:autoscaling/group:Group").name, *_sizes(grouped)[:2]),
         "scaling": _scaling(made),
         "probes": made.one("aws:lb/targetGroup:TargetGroup").inputs["healthCheck"],
         "rate_limits": record["rate_limits"],
@@ -206,6 +209,7 @@ def test_every_key_of_a_service_ends_where_it_is_meant(tmp_path: Path) -> None:
         ],
         "volumes": (["/in st,", "/c:d"], ["/data"]),
         "replicas": (2, 5, 2),
+        "groups": ("of-part-replicas", 3, 3),
         "scaling": {"target": 9, "up": 77, "down": 420, "minutes": 7},
         "probes": {
             "enabled": True,

@@ -14,7 +14,7 @@ _LINES = (Path(__file__).parent / "dstack_examples.csv").read_text(encoding="utf
 ROWS = list(csv.DictReader(line for line in _LINES if not line.startswith("#")))
 READ = [row for row in ROWS if not row["refused"]]
 REFUSED = [row for row in ROWS if row["refused"]]
-MOST_READ = 59
+MOST_READ = 60
 """How many are read today. A change that reads fewer must say why."""
 
 

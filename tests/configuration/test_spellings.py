@@ -55,6 +55,7 @@ def test_a_service_has_dstacks_defaults() -> None:
             "disk": {"size": {"min": 100.0, "max": None}},
         },
         "replicas": {"min": 1, "max": 1},
+        "groups": None,
         "scaling": None,
         "probes": None,
         "rate_limits": (),

@@ -40,6 +40,7 @@ class Exchange:
         self.limits: tuple[tuple[bytes, bytes], ...] = ()
         self.listeners: Any = ()
         self.usage: Usage | None = None
+        self.counts_tokens = False
 
 
 class Asking:
@@ -151,6 +152,9 @@ class Caller:
     def ask(self, path: str = CHAT, **more: Any) -> httpx.Response:
         body = {"model": "m", "messages": HI, **more}
         return self._bench.http.post(self._bench.url + path, json=body, headers=self.headers)
+
+    def send(self, body: bytes, path: str = CHAT) -> httpx.Response:
+        return self._bench.http.post(self._bench.url + path, content=body, headers=self.headers)
 
     def get(self, path: str) -> httpx.Response:
         return self._bench.http.get(self._bench.url + path, headers=self.headers)

@@ -231,11 +231,23 @@ def test_another_answer_that_breaks_off_ends_the_clients_connection(served: Benc
         served.post()
 
 
-@pytest.mark.parametrize("size", [0, 10, 2_000_000])
-def test_an_answer_in_json_of_any_size_passes_whole(served: Bench, size: int) -> None:
-    served.tgi.usual = reply(200, b"x" * size)
-    response = served.post()
-    assert (response.content, response.headers["content-length"]) == (b"x" * size, str(size))
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings"])
+@pytest.mark.parametrize("size", [0, 10, 700_000, 2_000_000])
+def test_an_answer_in_json_of_any_size_passes_whole(served: Bench, size: int, path: str) -> None:
+    body = bytes(range(97, 123)) * (size // 26) + b"x" * (size % 26)
+    served.tgi.usual = reply(200, body)
+    response = served.post(path=path)
+    assert (response.content, response.headers["content-length"]) == (body, str(size))
+
+
+def test_a_list_of_embeddings_is_read_only_where_its_length_is_unknown(served: Bench) -> None:
+    """A length says where it ends. Without one, a list that a broken connection has cut looks like a whole one."""
+    cut = b'{"object": "list", "data": [{"embedding": [0.5'
+    served.tgi.usual = reply(200, cut)
+    assert served.post(path="/v1/embeddings").content == cut
+    served.tgi.usual = breaks(head("application/json", "connection: close"), cut)
+    response = served.post(path="/v1/embeddings")
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "upstream_incomplete")
 
 
 @pytest.mark.parametrize("start", [STREAM_HEAD, head("text/event-stream", "content-length: 5000")])

@@ -132,6 +132,20 @@ def test_models_of_openai_s_api_say_their_usage_themselves(
     assert written.new() == [expected(CHAT, Run="run", **found)]
 
 
+@pytest.mark.parametrize("size", [100, 900_000, 2_000_000])
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/services/run/v1/embeddings"])
+def test_a_list_of_embeddings_has_its_usage_before_or_behind_it(
+    bench: Bench, lines: Callable[..., Lines], path: str, size: int
+) -> None:
+    bench.register(bench.service(format="openai"))
+    written = lines()
+    members = [("data", "A" * size), ("usage", {"prompt_tokens": 3, "total_tokens": 3})]
+    for order in (members, members[::-1]):
+        bench.tgi.usual = reply(200, json.dumps(dict(order)))
+        assert bench.post({"model": "m", "input": "Hi"}, path=path).json() == dict(order)
+        assert written.new() == [expected(f"POST {path}", Run="run", PromptTokens=3)]
+
+
 @pytest.mark.parametrize(
     ("path", "last", "tokens"),
     [
@@ -315,7 +329,7 @@ def test_who_waits_for_a_replica_is_held(bench: Bench, lines: Callable[..., Line
         for count in range(1, 5):
             stack.enter_context(Caller(bench.port)).send(request)
             bench.loop.run(until(lambda count=count: [each.method for each in bench.tgi.asked].count("POST") == count))
-        # The fourth request had the first replica asked. An answer to that question would let the next one pass at once.
+        # The fourth request had the first replica asked. An answer to that would let the next one pass at once.
         bench.loop.run(until(lambda: "GET" in [each.method for each in bench.tgi.asked]))
         bench.tgi.usual = reply(200, json.dumps(COMPLETION))
         assert bench.post().status_code == 200

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.configuration import Secret
-from infra.planning.plan import Container, Mount
+from infra.planning.container_plan import Container, Mount
 from local.container import Docker, DockerMissing, find_docker, remove_command, run_command, run_environment
 
 CONTAINER = Container(

@@ -13,7 +13,7 @@ import pytest
 from infra.configuration import Secret
 from infra.planning import PlanError, ServicePlan
 from infra.planning.container import join_commands
-from infra.planning.plan import Container, Mount, RegistryLogin
+from infra.planning.container_plan import Container, Mount, RegistryLogin
 from tests.planning.conftest import service
 
 Plan = Callable[..., ServicePlan]

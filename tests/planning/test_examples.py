@@ -89,6 +89,7 @@ def test_the_document_s_first_configuration_has_the_document_s_run_name() -> Non
 def test_the_examples_cover_what_users_need() -> None:
     servers = {"mistral", "llama-2", "vllm", "sglang", "tei", "ollama", "llama.cpp", "multi-gpu", "python"}
     cases = {"awq", "llama-3.1", "ecr", "web", "autoscaling", "scale-to-zero", "spot", "canary/stable", "canary/new"}
+    cases |= {"replica-groups"}
     assert {name_of(file) for file in SERVICES} >= servers | cases
     assert len(GATEWAYS) >= 2
 

@@ -25,8 +25,9 @@ from infra.planning import (
     unresolved,
 )
 from infra.planning.api_key import ApiKey
+from infra.planning.container_plan import RegistryLogin
 from infra.planning.gateway_plan import GatewayPlan
-from infra.planning.plan import Purchase, RateLimit, RegistryLogin, Replicas, Scaling
+from infra.planning.plan import Purchase, RateLimit, Replicas, Scaling
 from infra.planning.run_names import ADJECTIVES, ANIMALS
 from infra.planning.table_items import model_item
 

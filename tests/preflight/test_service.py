@@ -278,6 +278,49 @@ def test_what_is_not_bought_by_the_hour_counts_towards_neither_quota() -> None:
     assert ": 64 vCPUs, 0 in use" in one(asked({"ec2.DescribeInstances": running(block)}), "GPU quota")[1]
 
 
+GROUPS = """type: service
+image: nginx
+port: 80
+instance_types: [g5.xlarge, g5.12xlarge]
+replicas:
+- {count: 1, resources: {gpu: A10G}}
+- {name: big, count: 1..2, scaling: {metric: rps, target: 1}, resources: {gpu: 'A10G:4'}}
+"""
+
+
+def test_groups_of_replicas_share_the_quota_and_the_first_count_before_the_later() -> None:
+    kinds = {"ec2.DescribeInstanceTypeOfferings": sold("g5.xlarge", "g5.12xlarge")}
+
+    def found(limit: int) -> list[tuple[str, str, str]]:
+        findings = asked({**kinds, "service-quotas.GetServiceQuota": quota(limit)}, service_plan(GROUPS))
+        return [
+            (finding.level, *finding.message.split(": ")[:2]) for finding in findings if finding.topic == "GPU quota"
+        ]
+
+    name = "Running On-Demand G and VT instances (L-DB2E81BA) in us-east-1"
+    assert found(192 + 8) == [("ok", "group 0", name), ("ok", "group big", name)]
+    assert found(192 + 7) == [("ok", "group 0", name), ("warning", "group big", name)]
+    assert found(48 + 4) == [("ok", "group 0", name), ("warning", "group big", name)]
+    assert found(48 + 3) == [("ok", "group 0", name), ("refusal", "group big", name)]
+    big = asked({**kinds, "service-quotas.GetServiceQuota": quota(51)}, service_plan(GROUPS))[-1].message
+    assert ": 51 vCPUs, 0 in use by others, 8 for the groups before, so no replica can start: the first g5.12x" in big
+    assert "--desired-value 200 " in big
+
+
+def test_a_finding_that_only_one_group_has_names_the_group() -> None:
+    findings = asked({"ec2.DescribeInstanceTypeOfferings": sold("g5.xlarge")}, service_plan(GROUPS))
+    found = [(finding.level, finding.message) for finding in findings if finding.topic == "offers"]
+    assert [(level, message.partition(",")[0]) for level, message in found] == [
+        ("ok", "group 0: AWS sells 1 of 2 here: g5.xlarge in us-east-1a"),
+        ("refusal", "group big: AWS sells none of the offers in us-east-1a"),
+    ]
+    same = service_plan(GROUPS.replace("'A10G:4'", "A10G"))
+    both = {"ec2.DescribeInstanceTypeOfferings": sold("g5.xlarge", "g5.12xlarge")}
+    assert [finding.message for finding in asked(both, same) if finding.topic == "offers"] == [
+        "AWS sells all 2 here: g5.xlarge, g5.12xlarge in us-east-1a, us-east-1b"
+    ]
+
+
 def test_a_capacity_block_needs_no_quota() -> None:
     reserved = "reservation: cr-0123456789abcdef0\ninstance_types: [p5.48xlarge]\navailability_zones: [us-east-1a]\n"
     block = dataclasses.replace(

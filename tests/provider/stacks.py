@@ -28,11 +28,14 @@ BASE = (
 )
 UNUSED = "utilization_policy: {min_gpu_utilization: 10, time_window: 1h}\n"
 RESERVED = "reservation: cr-0123456789abcdef0\ninstance_types: [g6.xlarge]\navailability_zones: [us-east-1a]\n"
+GROUPS = "type: service\nimage: nginx\nport: 80\nreplicas:\n- {count: 1, resources: {gpu: 24GB}}\n"
+SCALED_GROUP = f"- {{name: {'g' * 40}, count: 0..4, scaling: {{metric: rps, target: 2.5}}, resources: {{gpu: 48GB}}}}\n"
+RESERVED_GROUP = "- {count: 2, reservation: cr-0123456789abcdef0, resources: {gpu: L4}}\ninstance_types: [g6.xlarge]\n"
 FILES = f"files: ['{EXAMPLES}/files/app:/srv/app']\nrepos: ['https://git.example.com/org/app']\n"
 SCALED = "replicas: 0..4\nscaling: {metric: rps, target: 2.5}\n"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000"
 IMAGE = ExistingImage(id="ami-0123456789abcdef0")
-EDGES = 26
+EDGES = 28
 """The fewest stacks beside the examples."""
 
 
@@ -135,6 +138,8 @@ def _services() -> Iterator[Stack]:
     yield service("with a schedule that ends", f"{WEB}{SCALED}schedule: {{cron: '30 22 * * *'}}\nmax_duration: 10h\n")
     yield service("in a reservation", f"{WEB}{RESERVED}stop_duration: 1h\nretry: true\n{UNUSED}")
     yield service("in a Capacity Block", f"{WEB}{RESERVED}", config={"capacity_block": "true"})
+    yield service("with replica groups", f"{GROUPS}{SCALED_GROUP}", config={"alarm_topic": _TOPIC, "budget": "50.5"})
+    yield service("with groups in reservations", f"{GROUPS}{RESERVED_GROUP}availability_zones: [us-east-1a]\n")
     yield service("with files", f"{WEB}{FILES}", secrets={"git_token": TOKEN})
     yield service("at preview", f"{TGI}{SCALED}", secrets=secret, preview=True)
 

@@ -1,0 +1,107 @@
+"""Streams of models of format openai, asked for by keys whose tokens have a limit."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gateway_lambda.openai.asked_usage import asking_for_usage
+from tests.gateway.keys import ALL, record
+from tests.gateway.scripted_tgi import stream
+from tests.gateway.serving import Bench
+from tests.gateway.test_key_limits import CHAT, Caller
+
+LIMITED = {**record("three"), "tokens_per_day": 50}
+ONE, LAST, TALLY, DONE = (
+    b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}],"usage":null}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}\n\n',
+    b'data: {"choices":[],"usage":{"prompt_tokens":40,"completion_tokens":2}}\n\n',
+    b"data: [DONE]\n\n",
+)
+STREAMED = ONE + LAST + DONE
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (ONE, LAST, TALLY, DONE),
+        (STREAMED.replace(DONE, TALLY + DONE),),
+        (ONE, LAST + TALLY[:30], TALLY[30:-2], b"\n", b"\n", DONE),
+        (ONE + LAST + TALLY[:-1], TALLY[-1:] + DONE),
+    ],
+    ids=["usual", "in one piece", "split", "split before the blank line"],
+)
+def test_tokens_of_a_stream_count_though_its_caller_did_not_ask_for_them(
+    bench: Bench, path: str, pieces: tuple[bytes, ...]
+) -> None:
+    """The gateway asks for them, and the caller gets what is the answer to its own request."""
+    upstream = bench.upstream()
+    upstream.usual = stream(*pieces)
+    bench.register(
+        bench.service("o", auth=True, format="openai", url=upstream.url),
+        keys=(LIMITED, ALL),
+    )
+    caller = Caller(bench)
+    body = b'{"model": "m", "top_p": 1.0e0, "stream": true, "stream_options": {"own": 1}, "n": 123456789012345678901}'
+    found = [caller.send(body, path) for _ in range(2)]
+    assert [(answer.content, answer.headers["x-ratelimit-remaining-tokens"]) for answer in found] == [
+        (STREAMED, "50"),
+        (STREAMED, "8"),
+    ]
+    assert caller.send(body, path).status_code == 429
+    sent = b'{"model":"m","top_p":1.0e0,"stream":true,"stream_options":{"own":1,"include_usage":true},'
+    assert [asked.body for asked in upstream.asked] == [sent + b'"n":123456789012345678901}'] * 2
+
+
+@pytest.mark.parametrize(
+    ("key", "body"),
+    [
+        ("three", b'{"model": "m", "stream": true, "stream_options": {"include_usage": true}}'),
+        ("three", b'{"model": "m", "stream": true, "stream_options": [1]}'),
+        ("three", b'{"model": "m", "stream": false}'),
+        ("three", b'{"model": "m"}'),
+        ("all", b'{"model": "m", "stream": true}'),
+    ],
+    ids=["asked", "refused by its server", "no stream", "not said", "no limit"],
+)
+def test_other_requests_and_their_answers_pass_byte_for_byte(bench: Bench, key: str, body: bytes) -> None:
+    upstream = bench.upstream()
+    upstream.usual = stream(ONE, LAST, TALLY, DONE)
+    bench.register(
+        bench.service("o", auth=True, format="openai", url=upstream.url),
+        keys=(LIMITED, ALL),
+    )
+    answer = Caller(bench, key).send(body)
+    assert (answer.content, upstream.asked[-1].body) == (ONE + LAST + TALLY + DONE, body)
+
+
+ASKED = b'{"stream":%s,"stream_options":{"include_usage":true},"n":1}'
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (b'{"stream": true, "stream_options": null, "n": 1}', ASKED % b"true"),
+        (b'{"stream": true, "stream_options": {"include_usage": false}, "n": 1}', ASKED % b"true"),
+        (b'{"str\\u0065am": 1, "stream_options": {}, "n": 1}', ASKED % b"1"),
+        (b'{"n": 1, "stream": true}', b'{"n":1,"stream":true,"stream_options":{"include_usage":true}}'),
+        (b'{"n": 1, "stream": null}', None),
+        (b'{"n": 1, "stream": true', None),
+        (b"[true]", None),
+    ],
+)
+def test_each_stream_is_asked_for_its_usage_once(body: bytes, sent: bytes | None) -> None:
+    assert asking_for_usage(body) == sent
+
+
+def test_a_stream_whose_tokens_count_has_a_bounded_request(bench: Bench) -> None:
+    bench.register(bench.service("o", auth=True, format="openai"), keys=(LIMITED,))
+    many = json.dumps({"model": "m", "stream": True, "prompt": [1] * 100_001}).encode()
+    refused = Caller(bench).send(many, "/v1/completions")
+    assert (refused.status_code, refused.json()["error"]["message"]) == (
+        400,
+        "the body has more than 100000 values; send less",
+    )
+    assert bench.tgi.asked == []
