@@ -11,6 +11,8 @@ from pathlib import Path
 from cloud.addresses import DOMAIN, Addresses
 
 FOLDER = Path(__file__).parents[1] / ".cache" / "cloud"
+DEMO_SPEED = 30.0
+"""A stream whose client has left keeps its replica from ending for 15 minutes, which are 30 seconds then."""
 _LABELS = re.compile(r"(?=.{1,200}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -49,8 +51,8 @@ def read_arguments(line: Sequence[str]) -> Arguments:
     parser.add_argument(
         "--speed",
         type=_speed,
-        default=1.0,
-        help="how many times faster AWS's own waiting times run: periods of alarms, warm-ups, draining (default: 1)",
+        help=f"how many times faster AWS's own waiting times run: periods of alarms, warm-ups, draining (default: 1; "
+        f"with --demo {DEMO_SPEED:g})",
     )
     parser.add_argument(
         "--folder", type=Path, default=FOLDER, help="where the cloud keeps its files (default: .cache/cloud)"
@@ -61,7 +63,7 @@ def read_arguments(line: Sequence[str]) -> Arguments:
         domain=given.domain,
         port=given.port,
         https_port=given.https_port,
-        speed=given.speed,
+        speed=given.speed or (DEMO_SPEED if given.demo else 1.0),
         folder=given.folder,
     )
 

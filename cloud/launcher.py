@@ -119,7 +119,7 @@ async def start_parts(
         "load balancer": ("cloud.load_balancer", *plane, "--speed", str(speed)),
         "API": (
             *("cloud.api", *plane, "--port", str(addresses.https), "--proxy-port", str(addresses.proxy)),
-            *("--folder", str(folder / "api")),
+            *("--folder", str(folder / "api"), "--speed", str(speed)),
         ),
         "machines": ("cloud.machines", *plane, "--folder", str(folder / "machines")),
     }

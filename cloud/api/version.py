@@ -43,7 +43,7 @@ class Version:
         self._lines = lines
         self._metrics = metrics
         limit = function.get("concurrency")
-        self._most: int = most if limit is None else min(most, limit)
+        self._most = most if limit is None else min(most, int(limit))
         self._instances: set[Instance] = set()
         self._idle: list[Instance] = []
         self._waiting: deque[asyncio.Future[Instance]] = deque()

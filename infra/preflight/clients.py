@@ -39,8 +39,8 @@ def real_clients(environment: Mapping[str, str], *, profile: str | None = None) 
     """Return the real clients, with the caller's own AWS credentials.
 
     Args:
-        environment: the caller's environment, for `HF_ENDPOINT` and the like. With `AWS_ENDPOINT_URL`, AWS is another one
-            (`make cloud`), whose hosted zones are in no DNS. So DNS is not asked.
+        environment: the caller's environment, for `HF_ENDPOINT` and the like. With `AWS_ENDPOINT_URL`, AWS is another
+            one (`make cloud`), whose hosted zones are in no DNS. So DNS is not asked.
         profile: the AWS profile of the stack (`aws:profile`); `None`: the caller's profile.
     """
     from infra.planning.hub_weights import access_on_hub

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("infra", "gateway_lambda", "local", "commands")
+PACKAGES = ("infra", "gateway_lambda", "local", "commands", "cloud")
 
 
 @dataclass(frozen=True)

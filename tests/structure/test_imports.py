@@ -21,10 +21,10 @@ NETWORK = ("aiohttp", "httpx", "http.client", "huggingface_hub", "requests", "so
     [
         ("infra/configuration", (*CLOUD, *NETWORK), "reads text and nothing else"),
         ("infra/planning", CLOUD, "plans are made, and tested, without an account"),
-        ("gateway_lambda", (*CLOUD, "infra", "local", "commands"), "the function ships alone, and starts fast"),
-        ("infra", ("local", "commands"), "what is deployed does not know that it can run on a laptop"),
-        ("commands", ("local",), "only local is local"),
-        ("local", CLOUD, "`make local` needs no Pulumi and no AWS"),
+        ("gateway_lambda", (*CLOUD, "infra", "local", "commands", "cloud"), "the function ships alone, and starts fast"),
+        ("infra", ("local", "commands", "cloud"), "what is deployed does not know that it can run on a laptop"),
+        ("commands", ("local", "cloud"), "only local is local, and only cloud is the cloud of this machine"),
+        ("local", (*CLOUD, "cloud"), "`make local` needs no Pulumi and no AWS"),
     ],
 )
 def test_a_part_imports_nothing_of_what_it_must_not_know(folder: str, forbidden: tuple[str, ...], reason: str) -> None:
@@ -92,3 +92,17 @@ def test_every_import_is_pinned_where_the_part_is_installed_from(folders: tuple[
         and not any(normal(name) in there for name in distributions.get(top, [top]))
     }
     assert sorted(missing) == []
+
+
+def test_the_parts_of_the_cloud_know_each_other_only_by_aws_s_api() -> None:
+    allowed = {"pulumi_command": ("cloud.deployment",)}
+    parts = sorted({module.name.split(".")[1] for module in modules("cloud") if module.name.count(".") > 1})
+    found = [
+        f"{module.name} imports {name}"
+        for part in parts
+        for module in modules(f"cloud/{part}")
+        for name in module.imports()
+        if lies_under(name, *(f"cloud.{other}" for other in parts if other != part))
+        and not lies_under(name, "cloud.control_plane.client", *allowed.get(part, ()))
+    ]
+    assert (len(parts), found) == (7, [])
