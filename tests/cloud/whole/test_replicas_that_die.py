@@ -68,8 +68,7 @@ def logged(service: Service) -> list[str]:
     logs = service.cloud.client("logs")
     [group] = [
         one["logGroupName"]
-        for one in logs.describe_log_groups()["logGroups"]
-        if one["logGroupName"].endswith(f"/{service.name}")
+        for one in logs.describe_log_groups(logGroupNamePrefix=f"/servestack/{service.name}/")["logGroups"]
     ]
     streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
     return [
