@@ -128,7 +128,7 @@ def _alarms(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) 
         for one in _of("aws:autoscaling/policy:Policy", resources)
         if one.inputs.get("policyType") == "TargetTrackingScaling"
     ]
-    count = looked_at + TRACKING_ALARMS * len(tracking)
+    count = looked_at + TRACKING_ALARMS * sum(_tracked(one) for one in tracking)
     if count:
         yield _always(f"{count} x metric of a {price.what}", f"${price.usd:.2f} a month", count * price.usd)
 
@@ -197,6 +197,15 @@ def _metrics(alarm: Registration) -> list[Mapping[str, PropertyValue]]:
     queries = alarm.inputs.get("metricQueries")
     found = [query.get("metric") for query in queries if isinstance(query, dict)] if isinstance(queries, list) else []
     return [metric for metric in found if isinstance(metric, dict)]
+
+
+def _tracked(policy: Registration) -> int:
+    """Return how many metrics each alarm of a target tracking policy reads."""
+    tracking = policy.inputs.get("targetTrackingConfiguration")
+    customized = tracking.get("customizedMetricSpecification") if isinstance(tracking, dict) else None
+    queries = customized.get("metrics") if isinstance(customized, dict) else None
+    found = [query for query in queries if isinstance(query, dict)] if isinstance(queries, list) else []
+    return max(1, sum("metricStat" in query for query in found))
 
 
 def _range(plan: ServicePlan) -> str:

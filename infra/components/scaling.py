@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.components.tracking import requests_a_replica, requests_a_target
+from infra.components.tracking import requests_a_replica
 from infra.planning.metrics import ARRIVALS, MINUTE, NAMESPACE
 from infra.planning.plan import Replicas, Scaling
 from infra.planning.text import decimal
@@ -54,7 +54,6 @@ class Scaler(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _add(self, name: str, args: ScalerArgs, scaling: Scaling) -> None:
-        balanced = (args.balancer_arn_suffix, args.target_group_arn_suffix)
         aws.autoscaling.Policy(
             f"{name}-add",
             autoscaling_group_name=args.group,
@@ -63,8 +62,9 @@ class Scaler(pulumi.ComponentResource):
             target_tracking_configuration=aws.autoscaling.PolicyTargetTrackingConfigurationArgs(
                 target_value=_a_minute(scaling),
                 disable_scale_in=True,
-                predefined_metric_specification=requests_a_target(*balanced) if args.alone else None,
-                customized_metric_specification=None if args.alone else requests_a_replica(args.group, *balanced),
+                customized_metric_specification=requests_a_replica(
+                    args.group, args.balancer_arn_suffix, args.target_group_arn_suffix
+                ),
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
         )

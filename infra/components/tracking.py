@@ -20,15 +20,6 @@ from pulumi_aws.autoscaling import (
 from pulumi_aws.autoscaling import (
     PolicyTargetTrackingConfigurationCustomizedMetricSpecificationMetricMetricStatMetricDimensionArgs as Dimension,
 )
-from pulumi_aws.autoscaling import (
-    PolicyTargetTrackingConfigurationPredefinedMetricSpecificationArgs as Predefined,
-)
-
-
-def requests_a_target(balancer: pulumi.Input[str], target_group: pulumi.Input[str]) -> Predefined:
-    """Return requests for each replica of a target group, whose replicas are all in one Auto Scaling group."""
-    label = pulumi.Output.concat(balancer, "/", target_group)
-    return Predefined(predefined_metric_type="ALBRequestCountPerTarget", resource_label=label)
 
 
 def requests_a_replica(
@@ -36,8 +27,10 @@ def requests_a_replica(
 ) -> Customized:
     """Return the requests of a target group for each replica of one of its Auto Scaling groups.
 
-    dstack scales each group of replicas by all requests of the run. EC2 Auto Scaling looks at such a metric every
-    minute (autoscaling/ec2/userguide/ec2-auto-scaling-target-tracking-metric-math.html).
+    dstack scales each group of replicas by all requests of the run. Replicas that start count too: AWS's own metric,
+    ALBRequestCountPerTarget, is for healthy ones alone, so if starting took longer than the warm-up, the group would
+    add replicas again and again for the same load. EC2 Auto Scaling looks at such a metric every minute
+    (autoscaling/ec2/userguide/ec2-auto-scaling-target-tracking-metric-math.html).
     """
     balanced = {"LoadBalancer": balancer, "TargetGroup": target_group}
     return Customized(

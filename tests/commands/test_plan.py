@@ -165,7 +165,7 @@ def test_zero_replicas_at_rest_cost_nothing_but_their_alarms_and_their_dashboard
         ("0 to 2 x g6.xlarge", 0, round(2 * hour * 730, 2)),
         ("0 to 2 x EBS gp3 volume", 0, 16),
         ("0 to 2 x public IPv4 address", 0, 7.3),
-        ("10 x metric of a CloudWatch alarm of standard resolution", 1.0, 1.0),
+        ("12 x metric of a CloudWatch alarm of standard resolution", 1.2, 1.2),
         ("1 x CloudWatch dashboard", 3.0, 3.0),
         ("8 x CloudWatch custom metric of requests", 0, 2.4),
         ("5 x CloudWatch custom metric of replicas", 0, 1.5),

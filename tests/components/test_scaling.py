@@ -15,19 +15,38 @@ SCALED = f"{WEB}replicas: 1..4\nscaling: {{metric: rps, target: 2.5, scale_up_de
 
 
 def test_replicas_are_added_by_requests_a_minute_and_replica(deploy: Deploy) -> None:
+    """Replicas that start count too, or slow starts would add more of them for the same load."""
     service = deploy(SCALED)
     add = service.one("aws:autoscaling/policy:Policy", "run-add")
     target = service.made(service.one("aws:lb/targetGroup:TargetGroup")).outputs["arnSuffix"]
     balancer = next(service.cloud.records.of("aws:lb/loadBalancer:LoadBalancer")).outputs["arnSuffix"]
+    requests = {
+        "namespace": "AWS/ApplicationELB",
+        "metricName": "RequestCount",
+        "dimensions": [{"name": "LoadBalancer", "value": balancer}, {"name": "TargetGroup", "value": target}],
+    }
+    running = {
+        "namespace": "AWS/AutoScaling",
+        "metricName": "GroupInServiceInstances",
+        "dimensions": [{"name": "AutoScalingGroupName", "value": service.made(service.one(GROUP)).outputs["name"]}],
+    }
     assert {name: add.inputs[name] for name in add.inputs if name not in ("name", "autoscalingGroupName")} == {
         "policyType": "TargetTrackingScaling",
         "estimatedInstanceWarmup": 120,
         "targetTrackingConfiguration": {
             "targetValue": 150,
             "disableScaleIn": True,
-            "predefinedMetricSpecification": {
-                "predefinedMetricType": "ALBRequestCountPerTarget",
-                "resourceLabel": f"{balancer}/{target}",
+            "customizedMetricSpecification": {
+                "metrics": [
+                    {"id": "requests", "metricStat": {"metric": requests, "stat": "Sum"}, "returnData": False},
+                    {"id": "running", "metricStat": {"metric": running, "stat": "Average"}, "returnData": False},
+                    {
+                        "id": "each",
+                        "label": "Requests a minute a replica",
+                        "expression": "requests / running",
+                        "returnData": True,
+                    },
+                ]
             },
         },
     }

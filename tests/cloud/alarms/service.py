@@ -53,6 +53,8 @@ class Service:
         )
         self.serves = True
         """Whether replicas become healthy."""
+        self.most_healthy = 1000
+        """The others still start."""
         self.load = 0
         """Requests a minute."""
         self.writes: Callable[[], None] | None = None
@@ -214,7 +216,7 @@ class Service:
 
     def _balancer(self) -> None:
         running = sum(one["LifecycleState"] == "InService" for one in self.group()["Instances"])
-        healthy = running if self.serves else 0
+        healthy = min(running, self.most_healthy) if self.serves else 0
         both = self.dimensions
         counted: list[tuple[str, float, list[dict[str, str]]]] = []
         if running:
@@ -222,7 +224,7 @@ class Service:
         if self.load and healthy:
             each = self.load / healthy
             counted += [("RequestCountPerTarget", each, both), ("RequestCountPerTarget", each, both[1:])]
-            counted.append(("HTTPCode_Target_2XX_Count", self.load, both))
+            counted += [("RequestCount", self.load, both), ("HTTPCode_Target_2XX_Count", self.load, both)]
         if counted:
             self.cloudwatch.put_metric_data(
                 Namespace="AWS/ApplicationELB",
@@ -260,16 +262,23 @@ def _policy(name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
             for one in inputs["stepAdjustments"]
         ]
     if tracking := inputs.get("targetTrackingConfiguration"):
-        metric = tracking["predefinedMetricSpecification"]
+        queries = tracking["customizedMetricSpecification"]["metrics"]
         given["TargetTrackingConfiguration"] = {
             "TargetValue": tracking["targetValue"],
             "DisableScaleIn": tracking["disableScaleIn"],
-            "PredefinedMetricSpecification": {
-                "PredefinedMetricType": metric["predefinedMetricType"],
-                "ResourceLabel": metric["resourceLabel"],
-            },
+            "CustomizedMetricSpecification": {"Metrics": [_tracked(query) for query in queries]},
         }
     return given
+
+
+def _tracked(query: Mapping[str, Any]) -> dict[str, Any]:
+    returned = {"Id": query["id"], "ReturnData": query["returnData"]}
+    if "expression" in query:
+        return {**returned, "Expression": query["expression"]}
+    metric = query["metricStat"]["metric"]
+    named = [{"Name": one["name"], "Value": one["value"]} for one in metric["dimensions"]]
+    found = {"Namespace": metric["namespace"], "MetricName": metric["metricName"], "Dimensions": named}
+    return {**returned, "MetricStat": {"Metric": found, "Stat": query["metricStat"]["stat"]}}
 
 
 def _alarm(inputs: Mapping[str, Any]) -> dict[str, Any]:
