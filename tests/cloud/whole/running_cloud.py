@@ -6,8 +6,8 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 import ssl
+import subprocess
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
