@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from cloud.deployment.deployment import Deployment
 
 BACKEND = "PULUMI_BACKEND_URL"
-_DONE = re.compile(r"(created|updated|deleted) ")
-_SIGNS = {"created": "+", "updated": "~", "deleted": "-"}
+_DONE = re.compile(r"(created|updating|deleting) ")
+_SIGNS = {"created": ("+", "created"), "updating": ("~", "updated"), "deleting": ("-", "deleted")}
 
 
 def main(line: list[str]) -> int:
@@ -194,9 +194,9 @@ class _Said:
 
     def summarize(self) -> None:
         print("Resources:")
-        for what, sign in _SIGNS.items():
-            if self._counts[what]:
-                print(f"    {sign} {self._counts[what]} {what}")
+        for event, (sign, what) in _SIGNS.items():
+            if self._counts[event]:
+                print(f"    {sign} {self._counts[event]} {what}")
         print(f"Duration: {time.monotonic() - self._began:.0f}s")
 
 
