@@ -77,6 +77,7 @@ def _delete(state: State, held: Held, going: Sequence[Held], package_of: Package
     if package is not None and not held.retain_on_delete and not goes_with:
         say(f"deleting {short(held.urn)}")
         package.delete(existing(held), held.timeouts)
+        say(f"deleted {short(held.urn)}")
     state.forget(held)
 
 
