@@ -27,7 +27,6 @@ class _Chunk(msgspec.Struct):
     usage: dict[str, Any] | None = None
 
 
-_NO_STREAM = (b"false", b"null")
 _STREAM = msgspec.json.Decoder(_Stream)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _CHUNK = msgspec.json.Decoder(_Chunk)
@@ -41,7 +40,7 @@ def asking_for_usage(body: bytes) -> bytes | None:
     """
     try:
         found = _STREAM.decode(body)
-        if bytes(found.stream) in _NO_STREAM:
+        if not decode_bounded(bytes(found.stream)):  # some servers read 0 as false, and refuse options without a stream
             return None
         said = decode_bounded(bytes(found.stream_options))
         options = cast("dict[str, Any]", said if isinstance(said, dict) else {})

@@ -88,6 +88,7 @@ ASKED = b'{"stream":%s,"stream_options":{"include_usage":true},"n":1}'
         (b'{"str\\u0065am": 1, "stream_options": {}, "n": 1}', ASKED % b"1"),
         (b'{"n": 1, "stream": true}', b'{"n":1,"stream":true,"stream_options":{"include_usage":true}}'),
         (b'{"n": 1, "stream": null}', None),
+        (b'{"n": 1, "stream": 0}', None),
         (b'{"n": 1, "stream": true', None),
         (b"[true]", None),
     ],
