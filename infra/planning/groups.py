@@ -55,7 +55,7 @@ def groups_of(configuration: ServiceConfiguration, settings: ServiceSettings) ->
 
 
 def stack_config_problems(configuration: ServiceConfiguration, settings: ServiceSettings) -> Iterator[Problem]:
-    """Yield words of stack config that have no meaning for groups, or for so many of them."""
+    """Yield words of stack config that have no meaning for groups, or for that many of them."""
     groups = configuration.replica_groups
     if not groups:
         return
