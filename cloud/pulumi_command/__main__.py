@@ -190,7 +190,8 @@ class _Said:
     def __call__(self, event: str) -> None:
         if done := _DONE.match(event):
             self._counts[done[1]] += 1
-        print(f"  {event}", flush=True)
+        sys.stdout.write(f"  {event}\n")  # one write: events come from several threads
+        sys.stdout.flush()
 
     def summarize(self) -> None:
         print("Resources:")
