@@ -6,8 +6,8 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 import ssl
+import subprocess
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -149,6 +149,10 @@ class RunningCloud:
     def processes(self) -> Mapping[int, str]:
         """The command lines of the cloud's processes and of all that they started, by id."""
         return {one: line for one in descendants(self.pid) if (line := command_line(one))}
+
+    def wait(self) -> int:
+        """The exit status, after it has ended by itself."""
+        return self._process.wait()
 
     def close(self) -> None:
         self._process.end()

@@ -199,9 +199,7 @@ def told(cloud: RunningCloud, gateway: str, tmp_path_factory: pytest.TempPathFac
 EVERY = [(stack, number) for stack, attempts in STORIES.items() for number in range(len(attempts))]
 
 
-@pytest.mark.parametrize(
-    ("stack", "number"), EVERY, ids=[STORIES[stack][number].what for stack, number in EVERY]
-)
+@pytest.mark.parametrize(("stack", "number"), EVERY, ids=[STORIES[stack][number].what for stack, number in EVERY])
 def test_a_failed_start_is_explained_and_nothing_runs_on(told: Mapping[str, Told], stack: str, number: int) -> None:
     attempt, found = STORIES[stack][number], told[stack].attempts[number]
     assert found.report == expected(stack, attempt)
