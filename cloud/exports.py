@@ -20,7 +20,7 @@ _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIACLOUD", "AWS_SECRET_ACCESS_KEY": "noth
 CERTIFICATES = "certificates.pem"
 """In the cloud's folder: who is trusted, the cloud's own authority among them."""
 _TRUST = ("SSL_CERT_FILE", "CURL_CA_BUNDLE")
-"""OpenSSL's variable, and curl's, which has precedence for curl."""
+"""The variable of OpenSSL, and that of curl, which has precedence for curl."""
 _PASSPHRASE = "cloud"  # noqa: S105 - the state that it encrypts ends with the cloud
 
 _PULUMI = """\

@@ -30,7 +30,7 @@ class DemoFailed(Exception):
 
 
 def serve(arguments: Arguments, out: TextIO) -> None:
-    """Run the cloud until its end: the demo's, or one of these exceptions.
+    """Run the cloud until the demo has ended, or until one of these exceptions.
 
     Raises:
         local.serving.Stopped: the user ended it.

@@ -24,9 +24,9 @@ from tests.support.requirements import require
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        (["--domain", "Models.localhost"], "'Models.localhost' is no domain: write one in lower case"),
-        (["--speed", "0"], "'0' is no speed: write a number from 1 to 600"),
-        (["--port", "70000"], "'70000' is no port: write a number from 1 to 65000"),
+        (["--domain", "Models.localhost"], "'Models.localhost' is not a domain: write one in lower case"),
+        (["--speed", "0"], "'0' is not a speed: write a number from 1 to 600"),
+        (["--port", "70000"], "'70000' is not a port: write a number from 1 to 65000"),
     ],
 )
 def test_a_wrong_command_line_names_the_rule(line: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
