@@ -12,5 +12,4 @@ Played are systemd itself, docker, the GPU, and the programs in an image.
     aws_cli, shared_model  what all machines share: the AWS CLI, and the models.
     docker/                docker of one machine.
     stand_ins/             what runs in a container in place of the image's programs.
-    leftovers              what an earlier cloud left.
 """

@@ -190,7 +190,13 @@ class _Said:
     def __call__(self, event: str) -> None:
         if done := _DONE.match(event):
             self._counts[done[1]] += 1
-        print(f"  {event}", flush=True)
+        with self._speaking:
+            self._said = time.monotonic()
+            print(textwrap.indent(event, "  "), flush=True)
+        if begun := _BEGUN.match(event):
+            self._waiting[begun[1]] = self._said
+        elif ended := _ENDED.match(event):
+            self._waiting.pop(ended[1], None)
 
     def summarize(self) -> None:
         print("Resources:")

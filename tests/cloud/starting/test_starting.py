@@ -16,7 +16,7 @@ from cloud.banner import banner
 from cloud.demo.running import Taken, run_steps, table
 from cloud.demo.steps import Step
 from cloud.exports import exports, write_certificates
-from cloud.leftovers import MARK, end_leftovers
+from cloud.leftovers import MARK, end_marked
 from cloud.project import ROOT, make_project
 from tests.support.requirements import require
 
@@ -42,8 +42,8 @@ def test_a_port_that_is_taken_is_named_with_the_remedy() -> None:
         with pytest.raises(PortTaken) as refused:
             chosen_addresses(port, None)
     assert str(refused.value) == (
-        f"port {port} of 127.0.0.1 is in use. End the program that uses it, or choose others: "
-        'make cloud ARGS="--port 5566 --https-port 9443"'
+        f"port {port} of 127.0.0.1 is in use. End the program that uses it, or choose another port: "
+        'make cloud ARGS="--port 5566"'
     )
 
 
@@ -65,7 +65,7 @@ def test_the_banner_has_the_lines_to_paste(tmp_path: Path) -> None:
     assert exported[0] == "export AWS_ENDPOINT_URL=http://127.0.0.1:4999"
     assert "export HTTPS_PROXY=http://127.0.0.1:5000" in exported
     assert "AWS's own waiting times run 10 times faster than the clock." in text
-    assert text.endswith("Ctrl-C ends everything, and nothing of it stays.")
+    assert text.endswith("Ctrl-C ends everything. Files stay in that folder until the next start.")
 
 
 def test_certificates_are_those_that_are_trusted_already_and_the_cloud_s_own(
@@ -87,9 +87,9 @@ def test_processes_of_an_earlier_cloud_are_ended_and_no_others(tmp_path: Path) -
         for folder in (str(tmp_path), str(tmp_path / "other"))
     )
     try:
-        assert end_leftovers(tmp_path) == 1
+        assert end_marked(MARK, str(tmp_path)) == 1
         assert (of_cloud.wait(30), other.poll()) == (-9, None)
-        assert end_leftovers(tmp_path) == 0
+        assert end_marked(MARK, str(tmp_path)) == 0
     finally:
         for one in (of_cloud, other):
             one.kill()
