@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-GATEWAY, TGI, VLLM = "gateway", "llama-2", "vllm"
+GATEWAY, TGI, VLLM = "gateway", "tgi", "vllm"
 QUESTION = "What is the capital of France?"
 
 
@@ -32,16 +33,14 @@ def steps(domain: str) -> Sequence[Step]:
         ),
         Step(
             title="deploy two services at once: TGI and vLLM",
-            command=_at_once(
-                _up(TGI, "examples/llama-2/serve.dstack.yml", "gpu 24GB"), _up(VLLM, "examples/vllm/serve.dstack.yml")
-            ),
+            command=_at_once(_up(TGI, "cloud/demo/tgi.dstack.yml"), _up(VLLM, "examples/vllm/serve.dstack.yml")),
             answered=_resources,
         ),
         *(
             step
             for stack in (TGI, VLLM)
             for step in (
-                Step(title=f"{stack}: its own curl command", command=_curl(stack), answered=_any_text),
+                Step(title=f"{stack}: its own curl command", command=_curl(stack), answered=_content),
                 Step(title=f"{stack}: OpenAI's SDK, streamed", command=f"{sdk} {stack}", answered=_any_text),
             )
         ),
@@ -85,6 +84,16 @@ def _curl(stack: str) -> str:
 def _resources(output: str) -> str | None:
     found = re.findall(r"^ *([+~-]) (\d+) (created|updated|deleted)", output, re.MULTILINE)
     return ", ".join(f"{count} resources {what}" for _, count, what in found) or None
+
+
+def _content(output: str) -> str | None:
+    """The text of a chat completion, which is the last line."""
+    lines = output.splitlines()
+    try:
+        text: str = json.loads(lines[-1])["choices"][0]["message"]["content"]
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
+    return " ".join(text.split())[:60] or None
 
 
 def _any_text(output: str) -> str | None:
