@@ -81,7 +81,7 @@ def chosen_addresses(first: int, https: int | None) -> Addresses:
         others = ["--port 5566"] if problems.keys() & set(own) else []
         others += ["--https-port 9443"] if addresses.https in problems else []
         raise PortTaken(
-            f"{found}. End the program that uses it, or choose another port: make cloud ARGS=\"{' '.join(others)}\""
+            f'{found}. End the program that uses it, or choose another port: make cloud ARGS="{" ".join(others)}"'
         )
     return addresses
 

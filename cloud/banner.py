@@ -38,8 +38,8 @@ def _lines(addresses: Addresses, folder: Path, project: Path, domain: str, speed
     if speed != 1:
         yield f"AWS's own waiting times run {speed:g} times faster than the clock."
     if way.way == "in process":
-        yield "The PATH below has a pulumi command that comes with this cloud. It runs the same program, without Pulumi's"
-        yield "engine and its preview."
+        yield "The PATH below has a pulumi command that comes with this cloud. It runs the same program, without"
+        yield "Pulumi's engine and its preview."
     yield ""
     yield "In another terminal, paste these lines:"
     yield ""

@@ -14,7 +14,7 @@ class FolderTaken(Exception):
 
 @contextmanager
 def held(folder: Path) -> Generator[None]:
-    """Have the folder for this cloud alone, for the time of the block. The system gives it back if this process is killed.
+    """Have the folder for this cloud alone, for the time of the block. If this process is killed, it is free again.
 
     Raises:
         FolderTaken: another cloud has it.
@@ -25,7 +25,7 @@ def held(folder: Path) -> Generator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise FolderTaken(
-                f"another make cloud runs in {folder}. End it with Ctrl-C in its terminal, or start one beside it, with "
-                f'another folder and other ports: make cloud ARGS="--folder {folder}-2 --port 5566"'
+                f"another make cloud runs in {folder}. End it with Ctrl-C in its terminal, or start one beside it "
+                f'with another folder and other ports: make cloud ARGS="--folder {folder}-2 --port 5566"'
             ) from None
         yield

@@ -80,7 +80,7 @@ def main() -> int:
 def cannot_run() -> str | None:
     """Return why this machine cannot run machines, and what to do; `None`: it can."""
     if sys.platform != "linux":
-        return "make cloud needs Linux: its machines are namespaces of Linux's kernel. Run it in a virtual machine with Linux"
+        return "make cloud needs Linux, whose namespaces it uses for machines. Run it in a virtual machine with Linux"
     if missing := needed_programs():
         return f"make cloud needs {', '.join(missing)}: install them with the package manager of this system"
     if importlib.util.find_spec("awscli") is None:
