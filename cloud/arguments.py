@@ -11,8 +11,8 @@ from pathlib import Path
 from cloud.addresses import DOMAIN, Addresses
 
 FOLDER = Path(__file__).parents[1] / ".cache" / "cloud"
-DEMO_SPEED = 30.0
-"""A stream whose client has left keeps its replica from ending for 15 minutes, which are 30 seconds then."""
+DEMO_SPEED = 60.0
+"""A stream whose client has left keeps its replica from ending for 15 minutes, which are 15 seconds then."""
 _LABELS = re.compile(r"(?=.{1,200}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 

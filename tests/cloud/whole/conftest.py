@@ -1,4 +1,4 @@
-"""One cloud for all tests of this folder, with a gateway in it."""
+"""One cloud for all tests of this folder, with a gateway in it, and two services behind the gateway."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.whole.running_cloud import DOMAIN, RunningCloud
+from tests.cloud.whole.running_cloud import DOMAIN, RunningCloud, at_once
 from tests.support.requirements import require
+
+LAST = "test_ending.py"
+"""It destroys what the others use."""
+TGI, VLLM = "llama-2", "vllm"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -19,6 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cloud)
             item.add_marker(pytest.mark.xdist_group("cloud"))
             item.add_marker(pytest.mark.timeout(900))
+    items.sort(key=lambda item: item.path == Path(__file__).with_name(LAST))
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +41,14 @@ def gateway(cloud: RunningCloud) -> str:
     """The name of the stack of a gateway that is deployed."""
     cloud.deploy("gateway", "examples/gateway.dstack.yml", f"domain {DOMAIN}", "protect false")
     return "gateway"
+
+
+@pytest.fixture(scope="session")
+def services(cloud: RunningCloud, gateway: str) -> tuple[str, str]:
+    """The names of the stacks of two services of this gateway, which were deployed at the same time: one of TGI, one of
+    vLLM."""
+    at_once(
+        lambda: cloud.deploy(TGI, "examples/llama-2/serve.dstack.yml", "gpu 24GB"),
+        lambda: cloud.deploy(VLLM, "examples/vllm/serve.dstack.yml"),
+    )
+    return TGI, VLLM

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -67,8 +68,7 @@ def logged(service: Service) -> list[str]:
     logs = service.cloud.client("logs")
     [group] = [
         one["logGroupName"]
-        for one in logs.describe_log_groups()["logGroups"]
-        if one["logGroupName"].endswith(f"/{service.name}")
+        for one in logs.describe_log_groups(logGroupNamePrefix=f"/servestack/{service.name}/")["logGroups"]
     ]
     streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
     return [
@@ -79,13 +79,13 @@ def logged(service: Service) -> list[str]:
 
 
 def cut_the_power(cloud: RunningCloud, instance: str) -> None:
-    """Kill the process that is the machine."""
+    """Kill the process that is the machine: the one whose errors go to its console."""
     console = str(cloud.folder / "machines" / instance / "console")
-    [machine] = [
-        int(entry.name)
-        for entry in Path("/proc").glob("[0-9]*")
-        if (entry / "fd/2").is_symlink()
-        and os.readlink(entry / "fd/2") == console
-        and b"cloud.machines.machine" in (entry / "cmdline").read_bytes()
-    ]
+    machines: list[int] = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # of another user, or ended
+            is_machine = b"cloud.machines.machine\0" in (entry / "cmdline").read_bytes()
+            if is_machine and os.readlink(entry / "fd/2") == console:
+                machines.append(int(entry.name))
+    [machine] = machines
     os.kill(machine, signal.SIGKILL)
