@@ -6,8 +6,10 @@ import sys
 
 
 def main(line: list[str]) -> int:
-    """Return 0 if the user ended it or the demo succeeded, 1 if it cannot start, a part died or a step of the demo
-    failed, 2 for a wrong command line, 130 if the user ended it before anything ran."""
+    """Return 0 if the user ended it or the demo succeeded, 130 if the user ended it before anything ran.
+
+    1: it cannot start, a part died, or a step of the demo failed. 2: the command line is wrong.
+    """
     try:
         # Imported here, so that a Ctrl-C while Python still reads modules ends without a traceback too.
         from cloud.arguments import read_arguments
