@@ -26,6 +26,8 @@ READY = "ready"
 """The line that each part prints when it can be used."""
 _INHERITED = ("HOME", "LANG", "PATH", "TMPDIR", "VIRTUAL_ENV", "SERVESTACK_PROVIDER_AWS")
 
+_OF_MAKE = frozenset(("ARGS", "STACK", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"))
+
 
 class CannotDeploy(Exception):
     """Nothing here can create resources. `str()` says why, and what to install."""
@@ -96,12 +98,17 @@ async def _demonstrate(
         DemoFailed: a step failed.
     """
     given = {name: os.path.expandvars(value) for name, value in exports(addresses, folder, arguments.domain).items()}
-    variables = {**os.environ, **given, MARK: str(folder)}
+    variables = {**without_make(os.environ), **given, MARK: str(folder)}
     asked = run_steps(steps(arguments.domain), folder=project, environment=variables, say=say)
     taken = await processes.unless_ended(asked)
     say(f"\n{table(taken)}")
     if taken[-1].failed:
         raise DemoFailed(f"the step {taken[-1].title!r} failed; its output is above. {logs(folder)}")
+
+
+def without_make(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the variables without those by which `make cloud ARGS=--demo` gives its own ARGS to every other make."""
+    return {name: value for name, value in environment.items() if name not in _OF_MAKE}
 
 
 async def start_parts(

@@ -17,6 +17,7 @@ from cloud.demo.running import Taken, run_steps, table
 from cloud.demo.steps import Step
 from cloud.deployment.found import Way
 from cloud.exports import CERTIFICATES, exports, write_certificates, write_programs
+from cloud.launcher import without_make
 from cloud.leftovers import MARK, end_marked
 from cloud.lock import held
 from cloud.project import ROOT, make_project
@@ -200,6 +201,17 @@ def test_processes_of_an_earlier_cloud_are_ended_and_no_others(tmp_path: Path) -
         for one in (of_cloud, other):
             one.kill()
             one.communicate()
+
+
+def test_a_make_of_the_demo_has_arguments_of_its_own(tmp_path: Path) -> None:
+    """As in `make cloud ARGS=--demo`, whose demo runs `make status`."""
+    (tmp_path / "Makefile").write_text("ARGS ?=\ninner:\n\t@echo [$(ARGS)]\nouter:\n\t@env -0\n")
+    outer = subprocess.run(["make", "-C", str(tmp_path), "-s", "outer", "ARGS=--demo"], capture_output=True, text=True)
+    environment = dict(line.split("=", 1) for line in outer.stdout.split("\0") if line)
+    assert environment["ARGS"] == "--demo"
+    command = ["make", "-C", str(tmp_path), "-s", "--no-print-directory", "inner"]
+    inner = subprocess.run(command, env=without_make(environment), capture_output=True, text=True)
+    assert inner.stdout == "[]\n"
 
 
 async def _steps(folder: Path, *steps: Step) -> tuple[list[Taken], list[str]]:
