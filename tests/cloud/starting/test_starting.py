@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -221,6 +222,28 @@ async def _steps(folder: Path, *steps: Step) -> tuple[list[Taken], list[str]]:
 
 def _step(title: str, command: str) -> Step:
     return Step(title=title, command=command, answered=lambda output: output.splitlines()[-1] if output else None)
+
+
+_ONE_STEP = """
+import asyncio, os, pathlib
+from cloud.demo.running import run_steps
+from cloud.demo.steps import Step
+step = Step(title="first", command="echo $$; tail -f /dev/null; echo never", answered=str)
+say = lambda line: print(line, flush=True)
+asyncio.run(run_steps([step], folder=pathlib.Path.cwd(), environment=dict(os.environ), say=say))
+"""
+
+
+def test_a_step_of_the_demo_ends_with_a_launcher_that_is_killed() -> None:
+    require("linux")
+    launcher = subprocess.Popen([sys.executable, "-c", _ONE_STEP], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert launcher.stdout is not None
+    process = next(int(line) for line in launcher.stdout if line.startswith("    "))
+    step = os.pidfd_open(process)
+    launcher.kill()
+    launcher.communicate()
+    assert select.select([step], [], [], 60)[0] == [step]
+    os.close(step)
 
 
 def test_the_demo_ends_at_the_step_that_failed_and_shows_a_table(tmp_path: Path) -> None:
