@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 from cloud.control_plane import alarms, groups, inventory, machines, unknown, world
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.data_plane import DataPlane, members
-from cloud.control_plane.lacking import account, api, balancing, buckets, functions, logs, network, scaling
+from cloud.control_plane.lacking import account, api, balancing, buckets, functions, logs, network, records, scaling
 from cloud.control_plane.server import Application, serve
 
 
@@ -66,6 +66,7 @@ def _patch_moto(clock: Clock, data_plane: DataPlane, first_load_balancer_port: i
     functions.install()
     logs.install()
     network.install()
+    records.install()
     scaling.install()
     alarms.install()
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-GATEWAY, TGI, VLLM = "gateway", "llama-2", "vllm"
+GATEWAY, TGI, VLLM = "gateway", "tgi", "vllm"
+STAYS = ("aws_iam_role", "aws_route53_record")
+"""The role for API Gateway's logs, and the record that validates the certificate."""
 QUESTION = "What is the capital of France?"
 
 
@@ -32,16 +35,14 @@ def steps(domain: str) -> Sequence[Step]:
         ),
         Step(
             title="deploy two services at once: TGI and vLLM",
-            command=_at_once(
-                _up(TGI, "examples/llama-2/serve.dstack.yml", "gpu 24GB"), _up(VLLM, "examples/vllm/serve.dstack.yml")
-            ),
+            command=_at_once(_up(TGI, "cloud/demo/tgi.dstack.yml"), _up(VLLM, "examples/vllm/serve.dstack.yml")),
             answered=_resources,
         ),
         *(
             step
             for stack in (TGI, VLLM)
             for step in (
-                Step(title=f"{stack}: its own curl command", command=_curl(stack), answered=_any_text),
+                Step(title=f"{stack}: its own curl command", command=_curl(stack), answered=_content),
                 Step(title=f"{stack}: OpenAI's SDK, streamed", command=f"{sdk} {stack}", answered=_any_text),
             )
         ),
@@ -51,14 +52,9 @@ def steps(domain: str) -> Sequence[Step]:
             command=f"make --no-print-directory smoke STACK={VLLM} ARGS='--stream-seconds 5'",
             answered=_smoke,
         ),
-        *(
-            Step(
-                title=f"destroy {stack}",
-                command=f"pulumi destroy --yes --skip-preview --stack {stack}",
-                answered=_resources,
-            )
-            for stack in (VLLM, TGI, GATEWAY)
-        ),
+        Step(title="destroy both services", command=_at_once(_destroy(TGI), _destroy(VLLM)), answered=_resources),
+        Step(title="destroy the gateway", command=_destroy(GATEWAY), answered=_resources),
+        Step(title="what is left", command='curl -fsS "$AWS_ENDPOINT_URL/cloud/resources"', answered=_left),
     )
 
 
@@ -70,6 +66,10 @@ def _up(stack: str, configuration: str, *settings: str) -> str:
         f"pulumi up --yes --skip-preview --stack {stack}",
     ]
     return " && ".join(lines)
+
+
+def _destroy(stack: str) -> str:
+    return f"pulumi destroy --yes --skip-preview --stack {stack}"
 
 
 def _at_once(*commands: str) -> str:
@@ -87,6 +87,16 @@ def _resources(output: str) -> str | None:
     return ", ".join(f"{count} resources {what}" for _, count, what in found) or None
 
 
+def _content(output: str) -> str | None:
+    """The text of a chat completion, which is the last line."""
+    lines = output.splitlines()
+    try:
+        text: str = json.loads(lines[-1])["choices"][0]["message"]["content"]
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
+    return " ".join(text.split())[:60] or None
+
+
 def _any_text(output: str) -> str | None:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return lines[-1][:60] if lines else None
@@ -95,6 +105,15 @@ def _any_text(output: str) -> str | None:
 def _last_line(output: str) -> str | None:
     lines = [line for line in output.splitlines() if line.strip()]
     return lines[-1].strip()[:60] if lines else None
+
+
+def _left(output: str) -> str | None:
+    """Only what AWS would keep too (docs/teardown.md)."""
+    try:
+        kinds = sorted(one["kind"] for one in json.loads(output))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return f"only what is meant to stay: {', '.join(kinds)}" if kinds == list(STAYS) else None
 
 
 def _smoke(output: str) -> str | None:

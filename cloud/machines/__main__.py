@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 
 from cloud.control_plane.client import ControlPlane
-from cloud.machines.leftovers import kill_marked
+from cloud.leftovers import end_marked
 from cloud.machines.machine import MARK
 from cloud.machines.programs import needed_programs
 from cloud.machines.watcher import PROJECT, Watcher
@@ -36,7 +36,7 @@ def main() -> int:
         return 1
     folder = given.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    kill_marked(MARK, str(folder))
+    end_marked(MARK, str(folder))
     shared = folder / "shared"
     shared.mkdir(exist_ok=True)
     servers = [
@@ -79,6 +79,8 @@ def main() -> int:
 
 def cannot_run() -> str | None:
     """Return why this machine cannot run machines, and what to do; `None`: it can."""
+    if sys.platform != "linux":
+        return "make cloud needs Linux, whose namespaces it uses for machines. Run it in a virtual machine with Linux"
     if missing := needed_programs():
         return f"make cloud needs {', '.join(missing)}: install them with the package manager of this system"
     if importlib.util.find_spec("awscli") is None:

@@ -64,8 +64,8 @@ def operation_notes(
         notes.append("replicas is 0: no replica runs, and the gateway answers requests with 503.")
     elif replicas.minimum == 0:
         notes.append(
-            "The service can scale to 0 replicas: then the first request starts a replica, and requests get 503 until "
-            "it serves, minutes later. pulumi up does not wait for a replica, so you see only then whether the service "
+            "The service can scale to 0 replicas: then the first request starts a replica, and requests get 502, 503 "
+            "or 504 until it serves, minutes later. pulumi up does not wait for a replica, so you see only then whether the service "
             "serves. A replica that does not serve within boot_timeout is removed."
         )
     elif not settings.wait and schedule is None:

@@ -96,7 +96,7 @@ def test_errors_are_told_from_five_and_from_five_percent(
 @pytest.mark.parametrize("ends", [SLEEPS, SCHEDULED, ENDS_UNUSED])
 @pytest.mark.parametrize("healthy", [None, 0])
 def test_errors_of_a_run_that_sleeps_or_wakes_are_not_told(healthy: float | None, ends: str) -> None:
-    """Its callers get 503 until the first replica serves."""
+    """Its callers get 502, 503 or 504 until the first replica serves."""
     alarm = of_service("errors", TGI + ends)
     assert not breaches(alarm, {"errors": 50, "requests": 50, "healthy": healthy})
     assert alarm.periods == 2, "the period in which the replica becomes healthy has errors of before"

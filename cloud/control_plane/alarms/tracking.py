@@ -7,11 +7,11 @@ fifteen minutes well below it remove one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from moto.autoscaling.exceptions import ValidationError
+from moto.cloudwatch.models import Dimension, Metric, MetricDataQuery, MetricStat
 
 from cloud.control_plane.alarms import regions
 
@@ -22,15 +22,14 @@ BELOW = 0.9
 MINUTE = 60
 MADE = "TargetTracking-"
 """How the names of such alarms begin."""
+_NO_METRIC: Mapping[str, Any] = {
+    "namespace": None,
+    "metric_name": None,
+    "statistic": None,
+    "period": None,
+    "dimensions": [],
+}
 _MADE_BY_AWS = "DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {}."
-
-
-@dataclass(frozen=True)
-class _Metric:
-    namespace: str
-    name: str
-    dimensions: Mapping[str, str]
-    stat: str
 
 
 def make_alarms(policy: Any) -> None:
@@ -40,7 +39,7 @@ def make_alarms(policy: Any) -> None:
         ValidationError: the policy tracks a metric that this cloud does not have.
     """
     configuration = configured(policy)
-    metric, target = _metric(policy, configuration), float(configuration["TargetValue"])
+    watched, target = _watched(policy, configuration), float(configuration["TargetValue"])
     backend = regions.cloudwatch_beside(policy.autoscaling_backend)
     for side, comparison, threshold, periods in (
         ("AlarmHigh", "GreaterThanThreshold", target, HIGH),
@@ -48,16 +47,12 @@ def make_alarms(policy: Any) -> None:
     ):
         backend.put_metric_alarm(
             name=f"{MADE}{policy.auto_scaling_group_name}-{side}-{uuid4()}",
-            namespace=metric.namespace,
-            metric_name=metric.name,
             comparison_operator=comparison,
             evaluation_periods=periods,
-            period=MINUTE,
             threshold=threshold,
-            statistic=metric.stat,
             description=_MADE_BY_AWS.format(policy.arn),
-            dimensions=[{"Name": name, "Value": value} for name, value in metric.dimensions.items()],
             alarm_actions=[policy.arn],
+            **watched,
         )
 
 
@@ -78,14 +73,40 @@ def configured(policy: Any) -> Mapping[str, Any]:
     return dict(policy.target_tracking_configuration.__dict__)
 
 
-def _metric(policy: Any, configuration: Mapping[str, Any]) -> _Metric:
+def _watched(policy: Any, configuration: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the alarms look at, as moto's alarms take it."""
+    customized: Mapping[str, Any] = configuration.get("CustomizedMetricSpecification") or {}
+    if customized.get("Metrics"):
+        queries = [_query(query) for query in customized["Metrics"]]
+        return {**_NO_METRIC, "metric_data_queries": queries}
     predefined: Mapping[str, Any] = configuration.get("PredefinedMetricSpecification") or {}
     kind, label = predefined.get("PredefinedMetricType"), str(predefined.get("ResourceLabel", ""))
     balancer, mark, group = label.partition("/targetgroup/")
     if kind != "ALBRequestCountPerTarget" or not mark:
-        what = kind or "a customized metric"
+        what = kind or "a customized metric without metric math"
         raise ValidationError(
-            f"the policy {policy.name} tracks {what}; this cloud tracks ALBRequestCountPerTarget with a ResourceLabel"
+            f"the policy {policy.name} tracks {what}; this cloud tracks metric math, and ALBRequestCountPerTarget with "
+            "a ResourceLabel"
         )
-    dimensions = {"LoadBalancer": balancer, "TargetGroup": f"targetgroup/{group}"}
-    return _Metric("AWS/ApplicationELB", "RequestCountPerTarget", dimensions, "Sum")
+    return {
+        "namespace": "AWS/ApplicationELB",
+        "metric_name": "RequestCountPerTarget",
+        "statistic": "Sum",
+        "period": MINUTE,
+        "dimensions": [
+            {"Name": "LoadBalancer", "Value": balancer},
+            {"Name": "TargetGroup", "Value": f"targetgroup/{group}"},
+        ],
+    }
+
+
+def _query(query: Mapping[str, Any]) -> MetricDataQuery:
+    """A member of `Metrics`. AWS looks at such a metric every minute."""
+    returned = str(query.get("ReturnData", True)).lower()
+    if "Expression" in query:
+        return MetricDataQuery(query["Id"], query.get("Label", ""), str(MINUTE), returned, query["Expression"])
+    stat = query["MetricStat"]
+    dimensions = [Dimension(one["Name"], one["Value"]) for one in stat["Metric"].get("Dimensions", [])]
+    metric = Metric(stat["Metric"]["MetricName"], stat["Metric"]["Namespace"], dimensions)
+    measured = MetricStat(metric, str(MINUTE), stat["Stat"], stat.get("Unit", ""))
+    return MetricDataQuery(query["Id"], query.get("Label", ""), str(MINUTE), returned, metric_stat=measured)

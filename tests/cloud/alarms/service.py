@@ -188,6 +188,14 @@ class Service:
         return topic
 
     @property
+    def dimensions(self) -> list[dict[str, str]]:
+        """Of the load balancer's metrics for its target group."""
+        return [
+            {"Name": "LoadBalancer", "Value": self._suffix},
+            {"Name": "TargetGroup", "Value": self._group_suffix},
+        ]
+
+    @property
     def _group_suffix(self) -> str:
         return self._target_group.rsplit(":", 1)[1]
 
@@ -207,7 +215,7 @@ class Service:
     def _balancer(self) -> None:
         running = sum(one["LifecycleState"] == "InService" for one in self.group()["Instances"])
         healthy = running if self.serves else 0
-        both = [{"Name": "LoadBalancer", "Value": self._suffix}, {"Name": "TargetGroup", "Value": self._group_suffix}]
+        both = self.dimensions
         counted: list[tuple[str, float, list[dict[str, str]]]] = []
         if running:
             counted.append(("HealthyHostCount", healthy, both))

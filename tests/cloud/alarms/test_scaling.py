@@ -51,6 +51,40 @@ def test_a_load_that_grows_while_replicas_warm_up_adds_no_more_than_it_needs(ser
     assert (first, one.history) == ([(1, 1), (6, 3)], [(1, 1), (6, 3), (16, 8)])
 
 
+def test_target_tracking_follows_metric_math(service: Deploy) -> None:
+    one = service(f"{WEB}replicas: 1..3\nscaling: {{metric: rps, target: 100, scale_down_delay: 1h}}\n")
+    answered = {
+        "Namespace": "AWS/ApplicationELB",
+        "MetricName": "HTTPCode_Target_2XX_Count",
+        "Dimensions": one.dimensions,
+    }
+    running = {
+        "Namespace": "AWS/AutoScaling",
+        "MetricName": "GroupInServiceInstances",
+        "Dimensions": [{"Name": "AutoScalingGroupName", "Value": one.name}],
+    }
+    one.autoscaling.put_scaling_policy(
+        AutoScalingGroupName=one.name,
+        PolicyName="math",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingConfiguration={
+            "TargetValue": 150,
+            "DisableScaleIn": True,
+            "CustomizedMetricSpecification": {
+                "Metrics": [
+                    {"Id": "all", "MetricStat": {"Metric": answered, "Stat": "Sum"}, "ReturnData": False},
+                    {"Id": "running", "MetricStat": {"Metric": running, "Stat": "Average"}, "ReturnData": False},
+                    {"Id": "each", "Expression": "all / running", "ReturnData": True},
+                ]
+            },
+        },
+    )
+    one.minutes(3)
+    one.load = 400
+    one.minutes(12)
+    assert one.history == [(1, 1), (7, 3)]
+
+
 def test_the_alarms_of_target_tracking_belong_to_its_policy(service: Deploy) -> None:
     one = service(SCALED)
     policies = one.autoscaling.describe_policies(AutoScalingGroupName=one.name)["ScalingPolicies"]

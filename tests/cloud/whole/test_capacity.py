@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,11 +30,11 @@ def test_without_any_capacity_the_deployment_fails_and_with_it_the_next_one_serv
     service = Service(cloud, "no-offer", tmp_path)
     try:
         with missing(cloud, FIRST), missing(cloud, SECOND):
-            printed = service.configure(STREAMS + TYPES, "capacity_timeout 1m", status=1)
+            printed = service.configure(STREAMS + TYPES, "boot_timeout 1m", status=1)
         assert NO_CAPACITY in printed
         assert service.size() == (0, 0, 1)
         assert "url" not in cloud.outputs("no-offer")
-        cloud.up("no-offer")
+        service.configure(STREAMS + TYPES)
         service.until_serving(1)
         assert service.types() == [FIRST]
         assert service.size() == (1, 1, 1)
@@ -55,7 +55,7 @@ def test_spot_instances_are_taken_where_on_demand_ones_are_missing(
 
 
 @contextmanager
-def missing(cloud: RunningCloud, type: str, **more: str) -> Iterator[None]:
+def missing(cloud: RunningCloud, type: str, **more: str) -> Generator[None]:
     """An instance type that AWS does not have, for the time of the block."""
     put(cloud, {"type": type, "available": False, **more})
     try:
