@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud.whole.running_cloud import DOMAIN, RunningCloud, at_once
+from tests.cloud.whole.service import BOOT_TIMEOUT
 from tests.support.requirements import require
 
 LAST = "test_ending.py"
@@ -63,6 +64,6 @@ def services(cloud: RunningCloud, gateway: str, tmp_path_factory: pytest.TempPat
         lambda: cloud.deploy(TGI, "examples/llama-2/serve.dstack.yml", "gpu 24GB"),
         lambda: cloud.deploy(VLLM, "examples/vllm/serve.dstack.yml"),
         lambda: cloud.deploy(MOVING, "examples/web/serve.dstack.yml"),
-        lambda: cloud.deploy(CHANGING, changing, "--secret --path env.TOKEN first_'value'_$HOME"),
+        lambda: cloud.deploy(CHANGING, changing, BOOT_TIMEOUT, "--secret --path env.TOKEN pear_'x'_$HOME"),
     )
     return TGI, VLLM, MOVING, CHANGING
