@@ -31,6 +31,10 @@ from tests.support.requirements import require
         (["--domain", "Models.localhost"], "'Models.localhost' is not a domain: write one in lower case"),
         (["--speed", "0"], "'0' is not a speed: write a number from 1 to 600"),
         (["--port", "70000"], "'70000' is not a port: write a number from 1 to 65000"),
+        (
+            ["--folder", "/tmp/my cloud"],
+            "'/tmp/my cloud': machines boot only in a path of letters, digits and any of _ -",
+        ),
     ],
 )
 def test_a_wrong_command_line_names_the_rule(line: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
