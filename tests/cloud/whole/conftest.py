@@ -12,7 +12,14 @@ from tests.support.requirements import require
 
 LAST = "test_ending.py"
 """It destroys what the others use."""
-TGI, VLLM = "llama-2", "vllm"
+TGI, VLLM, MOVING, SECRET, OTHER = "llama-2", "vllm", "moving", "secret", "other"
+SHOWS_ITS_ENVIRONMENT = """\
+type: service
+image: example/numbered-streams:1
+port: 80
+env: [TOKEN]
+resources: {gpu: "24GB:1"}
+"""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -44,11 +51,18 @@ def gateway(cloud: RunningCloud) -> str:
 
 
 @pytest.fixture(scope="session")
-def services(cloud: RunningCloud, gateway: str) -> tuple[str, str]:
-    """The names of the stacks of two services of this gateway, which were deployed at the same time: one of TGI, one of
-    vLLM."""
+def services(cloud: RunningCloud, gateway: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """The names of the stacks of services of this gateway; and beside it there is another gateway. All of them were
+    deployed at the same time."""
+    secret = tmp_path_factory.mktemp("configurations") / "secret.dstack.yml"
+    secret.write_text(SHOWS_ITS_ENVIRONMENT)
+    there = cloud.outputs(gateway)["connection"]
+    network = (f"vpc_id {there['vpc_id']}", f"subnet_ids {','.join(there['subnet_ids'])}", "protect false")
     at_once(
+        lambda: cloud.deploy(OTHER, "examples/gateway-without-domain.dstack.yml", *network),
         lambda: cloud.deploy(TGI, "examples/llama-2/serve.dstack.yml", "gpu 24GB"),
         lambda: cloud.deploy(VLLM, "examples/vllm/serve.dstack.yml"),
+        lambda: cloud.deploy(MOVING, "examples/web/serve.dstack.yml"),
+        lambda: cloud.deploy(SECRET, secret, "--secret --path env.TOKEN first_'secret'_$HOME"),
     )
-    return TGI, VLLM
+    return TGI, VLLM, MOVING, SECRET

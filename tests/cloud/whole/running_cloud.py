@@ -150,6 +150,10 @@ class RunningCloud:
         """The command lines of the cloud's processes and of all that they started, by id."""
         return {one: line for one in descendants(self.pid) if (line := command_line(one))}
 
+    def wait(self) -> int:
+        """The exit status, after it has ended by itself."""
+        return self._process.wait()
+
     def close(self) -> None:
         self._process.end()
 

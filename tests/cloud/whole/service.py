@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ class Service:
 
 
 @contextlib.contextmanager
-def deployed(cloud: RunningCloud, name: str, folder: Path, configuration: str, *settings: str) -> Iterator[Service]:
+def deployed(cloud: RunningCloud, name: str, folder: Path, configuration: str, *settings: str) -> Generator[Service]:
     """A service that serves, for the time of the block."""
     service = Service(cloud, name, folder)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_spot_instances_are_taken_where_on_demand_ones_are_missing(
 
 
 @contextmanager
-def missing(cloud: RunningCloud, type: str, **more: str) -> Iterator[None]:
+def missing(cloud: RunningCloud, type: str, **more: str) -> Generator[None]:
     """An instance type that AWS does not have, for the time of the block."""
     put(cloud, {"type": type, "available": False, **more})
     try:

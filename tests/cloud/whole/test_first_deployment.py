@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import itertools
 import json
 import re
 import time
@@ -12,13 +14,14 @@ import pytest
 
 from tests.cloud.whole.conftest import TGI, VLLM
 from tests.cloud.whole.running_cloud import DOMAIN, RunningCloud
+from tests.support.processes import wait_until
 
 GATEWAY = f"https://gateway.{DOMAIN}"
 MODELS = {TGI: "TheBloke/Llama-2-13B-chat-GPTQ", VLLM: "Qwen/Qwen2.5-7B-Instruct"}
 PIECES = 24
 NO_KEY = "the request has no API key; send it in the header 'Authorization: Bearer <key>'"
 WRONG_KEY = "Incorrect API key provided"
-Services = tuple[str, str]
+Services = tuple[str, ...]
 
 
 def refused(message: str) -> Any:
@@ -42,7 +45,7 @@ def test_the_sdk_gets_the_pieces_of_an_answer_one_by_one(cloud: RunningCloud, se
     pieces = [(chunk.choices[0].delta.content, time.monotonic()) for chunk in stream if chunk.choices]
     arrived = [when for text, when in pieces if text]
     assert len(arrived) > PIECES // 2
-    together = sum(later - earlier < 0.001 for earlier, later in zip(arrived, arrived[1:], strict=False))
+    together = sum(later - earlier < 0.001 for earlier, later in itertools.pairwise(arrived))
     assert together < len(arrived) // 2, "a model needs time for each piece, so something on the way collects them"
 
 
@@ -65,27 +68,70 @@ def test_one_gateway_lists_the_models_of_both_services(cloud: RunningCloud, serv
 
 
 def test_status_shows_what_runs(cloud: RunningCloud, services: Services) -> None:
-    shown = json.loads(cloud.run("make", "--no-print-directory", "status", "ARGS=--json"))
-    print(shown)
+    shown = json.loads(make(cloud, "status", "ARGS=--json").splitlines()[-1])
+    runs = {
+        one["run"]: (
+            one["state"],
+            one["healthy"],
+            one["desired"],
+            [(replica["type"], replica["health"], replica["step"]) for replica in one["replicas"]],
+        )
+        for one in shown["services"]
+        if one["stack"] in (TGI, VLLM)
+    }
+    assert runs == dict.fromkeys((TGI, VLLM), ("serving", 1, 1, [("g6.xlarge", "healthy", "serving")]))
+    [gateway] = [one for one in shown["gateways"] if one["stack"] == "gateway"]
+    assert {TGI, VLLM} <= set(gateway["runs"])
+    assert (gateway["url"], gateway["certificate"]["status"], shown["unknown"]) == (GATEWAY, "ISSUED", [])
 
 
 def test_logs_show_what_a_replica_wrote(cloud: RunningCloud, services: Services) -> None:
-    printed = cloud.run("make", "--no-print-directory", "logs", f"STACK={VLLM}")
-    print(printed)
+    written = re.findall(r"^[-0-9]+ [:0-9]+ i-\w+/(\w+) (.*)$", make(cloud, "logs", f"STACK={VLLM}"), re.MULTILINE)
+    boot = [line for stream, line in written if stream == "boot" and not line.startswith("pulling image")]
+    assert boot == ["machine ready", "GPUs found: 1", "starting container", "waiting for port 8000", "serving"]
+    container = [line for stream, line in written if stream == "container"]
+    assert container[0] == "SmolLM2-135M stands in for Qwen/Qwen2.5-7B-Instruct, on http://0.0.0.0:8000"
 
 
-def test_usage_counts_the_requests_of_each_run(cloud: RunningCloud, services: Services) -> None:
-    printed = cloud.run("make", "--no-print-directory", "usage", "STACK=gateway", "ARGS=--csv")
-    print(printed)
+def test_usage_counts_the_requests_and_tokens_of_each_run(cloud: RunningCloud, services: Services) -> None:
+    def counted() -> dict[str, tuple[int, int]]:
+        """The requests and tokens of each run."""
+        lines = make(cloud, "usage", "STACK=gateway", "ARGS=--csv").splitlines()
+        header = next(number for number, line in enumerate(lines) if line.startswith("run,"))
+        rows = list(csv.DictReader(lines[header:]))
+        return {row["run"]: (int(row["requests"]), int(row["completion_tokens"] or 0)) for row in rows}
+
+    before = counted()
+    client = openai.OpenAI(base_url=f"{GATEWAY}/v1", api_key=cloud.key(), http_client=cloud.http())
+    tokens: dict[str, int] = {}
+    for run, model in MODELS.items():
+        message = {"role": "user", "content": "Count to three."}
+        answer = client.chat.completions.create(model=model, messages=[message], max_tokens=5)  # pyright: ignore[reportArgumentType]
+        tokens[run] = answer.usage.completion_tokens if answer.usage else -1
+    wanted = {run: (before[run][0] + 1, before[run][1] + tokens[run]) for run in MODELS}
+
+    def is_counted() -> bool:
+        return {run: counts for run, counts in counted().items() if run in MODELS} == wanted
+
+    wait_until(is_counted, within=60, what=f"usage of {wanted}")
 
 
 def test_the_key_command_shows_the_key_of_the_outputs(cloud: RunningCloud, services: Services) -> None:
-    printed = cloud.run("make", "--no-print-directory", "key", "STACK=gateway", "ARGS=default")
-    assert printed.splitlines()[-1] == cloud.key()
+    assert make(cloud, "key", "STACK=gateway", "ARGS=default").splitlines()[-1] == cloud.key()
+
+
+CHECKS = (
+    *("health", "curl", "model list", "SDK, plain", "SDK, streaming", "time between chunks", "wrong key: 401"),
+    *("4 MB request", "404", "HEAD", "204", "stream of 5 s"),
+)
 
 
 @pytest.mark.parametrize("stack", [TGI, VLLM])
 def test_smoke_finds_nothing_wrong(cloud: RunningCloud, services: Services, stack: str) -> None:
-    printed = cloud.run("make", "--no-print-directory", "smoke", f"STACK={stack}", "ARGS=--stream-seconds 5")
-    results = dict(re.findall(r"^\| ([\w:,. 0-9]+?) +\| (\w+)", printed, re.MULTILINE))
-    assert results == {}
+    printed = make(cloud, "smoke", f"STACK={stack}", "ARGS=--stream-seconds 5")
+    rows = re.findall(r"^\| ([^|]+?) +\| (\w+) +\|", printed, re.MULTILINE)
+    assert dict(rows[1:]) == dict.fromkeys(CHECKS, "ok")
+
+
+def make(cloud: RunningCloud, *words: str) -> str:
+    return cloud.run("make", "--no-print-directory", *words)

@@ -41,7 +41,8 @@ def test_an_update_that_fails_leaves_what_serves_and_the_next_one_rolls(
         before = service.until_serving(1)
         with Callers(cloud, get(f"{service.url}/health"), count=1, pause=0.2) as callers:
             printed = service.configure(f"{STREAMS}{FAILS}", status=1)
-            assert "numbered-stream: command not found" in printed
+            assert "was not found or cannot be run (status 127)" in printed
+            assert "numbered-stream: not found" in printed.replace("command not found", "not found")
             service.until_serving(1)
             assert service.replicas() == before
             assert service.size() == (1, 1, 1)
