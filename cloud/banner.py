@@ -40,6 +40,8 @@ def _lines(addresses: Addresses, folder: Path, project: Path, domain: str, speed
     if way.way == "in process":
         yield "The PATH below has a pulumi command that comes with this cloud. It runs the same program, without"
         yield "Pulumi's engine and its preview."
+    if way.way == "pulumi with our plugins":
+        yield "pulumi warns that it takes two plugins from $PATH. They are those of this cloud, on the PATH below."
     yield ""
     yield "In another terminal, paste these lines:"
     yield ""

@@ -46,7 +46,7 @@ def steps(domain: str) -> Sequence[Step]:
                 Step(title=f"{stack}: OpenAI's SDK, streamed", command=f"{sdk} {stack}", answered=_any_text),
             )
         ),
-        Step(title="make status", command="make --no-print-directory status", answered=_last_line),
+        Step(title="make status", command="make --no-print-directory status", answered=_status),
         Step(
             title="make smoke",
             command=f"make --no-print-directory smoke STACK={VLLM} ARGS='--stream-seconds 5'",
@@ -102,9 +102,11 @@ def _any_text(output: str) -> str | None:
     return lines[-1][:60] if lines else None
 
 
-def _last_line(output: str) -> str | None:
-    lines = [line for line in output.splitlines() if line.strip()]
-    return lines[-1].strip()[:60] if lines else None
+def _status(output: str) -> str | None:
+    """Both services serve, with all their replicas."""
+    found = re.finditer(r"^(\S+) +(serving: (\d+) of \3 healthy)", output, re.MULTILINE)
+    serving = {each[1]: each[2] for each in found}
+    return "; ".join(f"{name} {text}" for name, text in serving.items()) if serving.keys() >= {TGI, VLLM} else None
 
 
 def _left(output: str) -> str | None:

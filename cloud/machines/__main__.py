@@ -29,7 +29,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cloud.machines", allow_abbrev=False)
     parser.add_argument("--control-plane", required=True, metavar="URL")
     parser.add_argument("--folder", required=True, type=Path, help="where the machines are; it can have older ones")
-    parser.add_argument("--tables", type=Path, default=TABLES, help="the folder with images.csv and programs.csv")
     given = parser.parse_args()
     if problem := cannot_run():
         sys.stderr.write(f"{problem}\n")
@@ -55,7 +54,7 @@ def main() -> int:
                 "endpoint": given.control_plane,
                 "aws": str(shared / "aws"),
                 "model": str(shared),
-                "tables": str(given.tables.resolve()),
+                "tables": str(TABLES),
             },
             say=_say,
         )

@@ -28,10 +28,6 @@ class Attribute:
     computed: bool
     sensitive: bool = False
 
-    @property
-    def settable(self) -> bool:
-        return self.required or self.optional
-
 
 @dataclass(frozen=True)
 class Nested:

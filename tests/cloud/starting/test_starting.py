@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import subprocess
 import sys
@@ -14,11 +13,8 @@ import pytest
 from cloud.addresses import HOST, Addresses, PortTaken, chosen_addresses, free_addresses
 from cloud.arguments import read_arguments
 from cloud.banner import banner
-from cloud.demo.running import Taken, run_steps, table
-from cloud.demo.steps import Step
 from cloud.deployment.found import Way
 from cloud.exports import CERTIFICATES, exports, write_certificates, write_programs
-from cloud.launcher import without_make
 from cloud.leftovers import MARK, end_marked
 from cloud.lock import held
 from cloud.project import ROOT, make_project
@@ -31,6 +27,10 @@ from tests.support.requirements import require
         (["--domain", "Models.localhost"], "'Models.localhost' is not a domain: write one in lower case"),
         (["--speed", "0"], "'0' is not a speed: write a number from 1 to 600"),
         (["--port", "70000"], "'70000' is not a port: write a number from 1 to 65000"),
+        (
+            ["--folder", "/tmp/my cloud"],
+            "'/tmp/my cloud': machines boot only in a path of letters, digits and any of _ -",
+        ),
     ],
 )
 def test_a_wrong_command_line_names_the_rule(line: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,59 +202,3 @@ def test_processes_of_an_earlier_cloud_are_ended_and_no_others(tmp_path: Path) -
         for one in (of_cloud, other):
             one.kill()
             one.communicate()
-
-
-def test_a_make_of_the_demo_has_arguments_of_its_own(tmp_path: Path) -> None:
-    """As in `make cloud ARGS=--demo`, whose demo runs `make status`."""
-    (tmp_path / "Makefile").write_text("ARGS ?=\ninner:\n\t@echo [$(ARGS)]\nouter:\n\t@env -0\n")
-    outer = subprocess.run(["make", "-C", str(tmp_path), "-s", "outer", "ARGS=--demo"], capture_output=True, text=True)
-    environment = dict(line.split("=", 1) for line in outer.stdout.split("\0") if line)
-    assert environment["ARGS"] == "--demo"
-    command = ["make", "-C", str(tmp_path), "-s", "--no-print-directory", "inner"]
-    inner = subprocess.run(command, env=without_make(environment), capture_output=True, text=True)
-    assert inner.stdout == "[]\n"
-
-
-async def _steps(folder: Path, *steps: Step) -> tuple[list[Taken], list[str]]:
-    said: list[str] = []
-    return await run_steps(steps, folder=folder, environment=dict(os.environ), say=said.append), said
-
-
-def _step(title: str, command: str) -> Step:
-    return Step(title=title, command=command, answered=lambda output: output.splitlines()[-1] if output else None)
-
-
-_ONE_STEP = """
-import asyncio, os, pathlib
-from cloud.demo.running import run_steps
-from cloud.demo.steps import Step
-step = Step(title="first", command="echo $$; tail -f /dev/null; echo never", answered=str)
-say = lambda line: print(line, flush=True)
-asyncio.run(run_steps([step], folder=pathlib.Path.cwd(), environment=dict(os.environ), say=say))
-"""
-
-
-def test_a_step_of_the_demo_ends_with_a_launcher_that_is_killed() -> None:
-    require("linux")
-    launcher = subprocess.Popen([sys.executable, "-c", _ONE_STEP], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert launcher.stdout is not None
-    process = next(int(line) for line in launcher.stdout if line.startswith("    "))
-    step = os.pidfd_open(process)
-    launcher.kill()
-    launcher.communicate()
-    assert select.select([step], [], [], 60)[0] == [step]
-    os.close(step)
-
-
-def test_the_demo_ends_at_the_step_that_failed_and_shows_a_table(tmp_path: Path) -> None:
-    import asyncio
-
-    steps = [_step("first", "echo a; echo b"), _step("second", "echo c; exit 3"), _step("third", "echo d")]
-    taken, said = asyncio.run(_steps(tmp_path, *steps))
-    assert [(one.title, one.answered, one.failed) for one in taken] == [
-        ("first", "b", False),
-        ("second", "failed with status 3", True),
-    ]
-    assert [line for line in said if line.startswith("    ")] == ["    a", "    b", "    c"]
-    shown = table([Taken(title="deploy", seconds=61.25, answered="62 resources created")])
-    assert shown == ("step    seconds  what answered\ndeploy     61.2  62 resources created\nall        61.2")
