@@ -6,8 +6,10 @@ import sys
 
 
 def main(line: list[str]) -> int:
-    """Return 0 if the user ended it or the demo succeeded, 1 if a part died or a step of the demo failed, 2 for a wrong
-    command line."""
+    """Return 0 if the user ended it or the demo succeeded, 130 if the user ended it before anything ran.
+
+    1: it cannot start, a part died, or a step of the demo failed. 2: the command line is wrong.
+    """
     try:
         # Imported here, so that a Ctrl-C while Python still reads modules ends without a traceback too.
         from cloud.arguments import read_arguments
@@ -15,7 +17,8 @@ def main(line: list[str]) -> int:
         arguments = read_arguments(line)
         print("Starting AWS's API, the load balancer, the API with its function, and the machines …", flush=True)
         from cloud.addresses import PortTaken
-        from cloud.launcher import DemoFailed, serve
+        from cloud.launcher import CannotDeploy, DemoFailed, serve
+        from cloud.lock import FolderTaken
         from local.children import ChildDied
         from local.serving import Stopped
 
@@ -23,7 +26,7 @@ def main(line: list[str]) -> int:
             serve(arguments, sys.stdout)
         except Stopped:
             print("\nEnded.", flush=True)
-        except (ChildDied, DemoFailed, PortTaken) as error:
+        except (CannotDeploy, ChildDied, DemoFailed, FolderTaken, PortTaken) as error:
             print(error, file=sys.stderr)
             return 1
     except KeyboardInterrupt:

@@ -72,12 +72,17 @@ def chosen_addresses(first: int, https: int | None) -> Addresses:
         proxy=first + 1,
         first_load_balancer=first + _LOAD_BALANCERS,
     )
-    for port in (first, first + 1, first + _LOAD_BALANCERS, addresses.https):
-        if why := _problem(port):
-            raise PortTaken(
-                f"port {port} of {HOST} {why}. End the program that uses it, or choose others: "
-                'make cloud ARGS="--port 5566 --https-port 9443"'
-            )
+    own = (first, first + 1, *range(first + _LOAD_BALANCERS, first + _A_CLOUD))
+    if addresses.https in own:
+        raise PortTaken(f"--https-port {addresses.https}: --port {first} needs this port itself. Choose another one")
+    problems = {port: why for port in (*own, addresses.https) if (why := _problem(port))}
+    if problems:
+        found = "; ".join(f"port {port} of {HOST} {why}" for port, why in problems.items())
+        others = ["--port 5566"] if problems.keys() & set(own) else []
+        others += ["--https-port 9443"] if addresses.https in problems else []
+        raise PortTaken(
+            f'{found}. End the program that uses it, or choose another port: make cloud ARGS="{" ".join(others)}"'
+        )
     return addresses
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from cloud.addresses import DOMAIN, Addresses
 
 FOLDER = Path(__file__).parents[1] / ".cache" / "cloud"
-DEMO_SPEED = 30.0
-"""A stream whose client has left keeps its replica from ending for 15 minutes, which are 30 seconds then."""
+DEMO_SPEED = 60.0
+"""A stream whose client has left keeps its replica from ending for 15 minutes, which are 15 seconds then."""
+_WORD = re.compile(r"[\w./@+-]+")
 _LABELS = re.compile(r"(?=.{1,200}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -55,7 +56,7 @@ def read_arguments(line: Sequence[str]) -> Arguments:
         f"with --demo {DEMO_SPEED:g})",
     )
     parser.add_argument(
-        "--folder", type=Path, default=FOLDER, help="where the cloud keeps its files (default: .cache/cloud)"
+        "--folder", type=_folder, default=str(FOLDER), help="where the cloud keeps its files (default: .cache/cloud)"
     )
     given = parser.parse_args(line)
     return Arguments(
@@ -70,14 +71,25 @@ def read_arguments(line: Sequence[str]) -> Arguments:
 
 def _domain(text: str) -> str:
     if not _LABELS.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no domain: write one in lower case, such as {DOMAIN}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a domain: write one in lower case, such as {DOMAIN}")
     return text
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: write a number from 1 to 65000")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: write a number from 1 to 65000")
     return int(text)
+
+
+def _folder(text: str) -> Path:
+    """The boot script of a machine, its unit file and its PATH have the folder's path as one plain word."""
+    folder = Path(text).absolute()
+    if not _WORD.fullmatch(str(folder)):
+        raise argparse.ArgumentTypeError(
+            f"{str(folder)!r}: machines boot only in a path of letters, digits and any of _ - . / @ +: choose another "
+            "folder, such as --folder /tmp/cloud"
+        )
+    return folder
 
 
 def _speed(text: str) -> float:
@@ -86,5 +98,5 @@ def _speed(text: str) -> float:
     except ValueError:
         speed = 0.0
     if not 1 <= speed <= 600:
-        raise argparse.ArgumentTypeError(f"{text!r} is no speed: write a number from 1 to 600")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed: write a number from 1 to 600")
     return speed

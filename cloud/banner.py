@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cloud.addresses import Addresses
-from cloud.exports import exports, has_pulumi
+from cloud.deployment.found import found
+from cloud.exports import exports
 
 PARTS = (
     ("real", "the Pulumi program, its plan and its resources"),
-    ("real", "HashiCorp's AWS provider, which creates them, or Pulumi's own AWS plugin if it is installed"),
     ("real", "the boot script of each instance in bash, curl, and AWS's CLI"),
     ("real", "the function's own zip with its start script; the packages in it are those of this machine"),
-    ("real", "the model that answers: SmolLM2 with 135 million parameters, in place of yours"),
+    ("real", "the model that answers: SmolLM2 with 135 million parameters, in place of the one that you configure"),
     ("played", "AWS's API: moto, with what it lacks added"),
     (
         "played",
@@ -31,13 +31,17 @@ def banner(addresses: Addresses, *, folder: Path, project: Path, domain: str, sp
 
 
 def _lines(addresses: Addresses, folder: Path, project: Path, domain: str, speed: float) -> Iterator[str]:
-    for kind, what in PARTS:
+    way = found()
+    first, *others = PARTS
+    for kind, what in (first, ("real", f"the provider that creates them: {way.why}"), *others):
         yield f"{kind:9} {what}"
     if speed != 1:
         yield f"AWS's own waiting times run {speed:g} times faster than the clock."
-    if not has_pulumi():
-        yield "This machine has no pulumi command. One that comes with this cloud is on the PATH below. It runs the"
-        yield "same program, without Pulumi's engine: the resources are created by HashiCorp's provider."
+    if way.way == "in process":
+        yield "The PATH below has a pulumi command that comes with this cloud. It runs the same program, without"
+        yield "Pulumi's engine and its preview."
+    if way.way == "pulumi with our plugins":
+        yield "pulumi warns that it takes two plugins from $PATH. They are those of this cloud, on the PATH below."
     yield ""
     yield "In another terminal, paste these lines:"
     yield ""
@@ -58,8 +62,14 @@ def _lines(addresses: Addresses, folder: Path, project: Path, domain: str, speed
     yield "pulumi up"
     yield "pulumi stack output curl"
     yield ""
-    yield f"The cloud's certificates are in {folder / 'ca.pem'}. Its logs are in {folder / 'logs'}."
-    yield "Ctrl-C ends everything, and nothing of it stays."
+    yield f"The certificate of the cloud's own authority is {folder / 'ca.pem'}."
+    yield logs(folder)
+    yield "Ctrl-C ends everything. Files stay in that folder until the next start."
+
+
+def logs(folder: Path) -> str:
+    """Say where the parts of the cloud write what they do."""
+    return f"The logs are control-plane/control_plane.log, api/api.log and machines/*/root/var/log in {folder}."
 
 
 def _quoted(value: str) -> str:

@@ -12,11 +12,13 @@ from typing import TextIO
 
 from cloud.addresses import Addresses, chosen_addresses
 from cloud.arguments import Arguments
-from cloud.banner import banner
+from cloud.banner import banner, logs
 from cloud.demo.running import run_steps, table
 from cloud.demo.steps import steps
-from cloud.exports import environment, exports, has_pulumi, write_certificates, write_pulumi
-from cloud.leftovers import MARK, end_leftovers
+from cloud.deployment.found import found
+from cloud.exports import environment, exports, write_certificates, write_programs
+from cloud.leftovers import MARK, end_marked
+from cloud.lock import held
 from cloud.project import ROOT, make_project
 from local.serving import Processes
 
@@ -24,18 +26,24 @@ READY = "ready"
 """The line that each part prints when it can be used."""
 _INHERITED = ("HOME", "LANG", "PATH", "TMPDIR", "VIRTUAL_ENV", "SERVESTACK_PROVIDER_AWS")
 
+_OF_MAKE = frozenset(("ARGS", "STACK", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"))
+
+
+class CannotDeploy(Exception):
+    """Nothing here can create resources. `str()` says why, and what to install."""
+
 
 class DemoFailed(Exception):
     """A step of the demo failed. `str()` names it."""
 
 
 def serve(arguments: Arguments, out: TextIO) -> None:
-    """Run the cloud until its end: the demo's, or one of these exceptions.
+    """Run the cloud until the demo has ended, or until one of these exceptions.
 
     Raises:
         local.serving.Stopped: the user ended it.
         local.children.ChildDied: a part ended that must not end.
-        PortTaken: nothing was started.
+        CannotDeploy, FolderTaken, PortTaken: nothing was started.
         DemoFailed: a step of the demo failed.
     """
 
@@ -43,20 +51,22 @@ def serve(arguments: Arguments, out: TextIO) -> None:
         out.write(f"{text}\n")
         out.flush()
 
+    way = found()
+    if way.way == "none":
+        raise CannotDeploy(f"{way.why}. Or install Pulumi: curl -fsSL https://get.pulumi.com | sh")
     folder = arguments.folder.absolute()
-    if ended := end_leftovers(folder):
-        say(f"Ended {ended} processes that an earlier cloud left.")
-    addresses = chosen_addresses(arguments.port, arguments.https_port)
-    prepare(folder)
-    project = make_project(folder)
-    if not has_pulumi():
-        write_pulumi(folder)
-    asyncio.run(_serve(arguments, addresses, folder, project, say))
+    with held(folder):
+        if ended := end_marked(MARK, str(folder)):
+            say(f"Ended {ended} processes that an earlier cloud left.")
+        addresses = chosen_addresses(arguments.port, arguments.https_port)
+        prepare(folder)
+        write_programs(folder, way.way)
+        asyncio.run(_serve(arguments, addresses, folder, make_project(folder), say))
 
 
 def prepare(folder: Path) -> None:
-    """Make the cloud's folder without what an earlier cloud wrote there. What was downloaded stays."""
-    for name in ("api", "control-plane", "logs", "machines"):
+    """Make the cloud's folder without what an earlier cloud wrote there."""
+    for name in ("api", "control-plane", "machines"):
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
 
@@ -67,12 +77,11 @@ async def _serve(
     async with Processes(say) as processes:
         await start_parts(processes, addresses, folder, domain=arguments.domain, speed=arguments.speed)
         say("")
-        if not arguments.demo:
-            say(banner(addresses, folder=folder, project=project, domain=arguments.domain, speed=arguments.speed))
-        if not arguments.demo:
-            await processes.until_ended()
+        if arguments.demo:
+            await _demonstrate(processes, arguments, addresses, folder, project, say)
             return
-        await _demonstrate(processes, arguments, addresses, folder, project, say)
+        say(banner(addresses, folder=folder, project=project, domain=arguments.domain, speed=arguments.speed))
+        await processes.until_ended()
 
 
 async def _demonstrate(
@@ -89,11 +98,17 @@ async def _demonstrate(
         DemoFailed: a step failed.
     """
     given = {name: os.path.expandvars(value) for name, value in exports(addresses, folder, arguments.domain).items()}
-    asked = run_steps(steps(arguments.domain), folder=project, environment={**os.environ, **given}, say=say)
+    variables = {**without_make(os.environ), **given, MARK: str(folder)}
+    asked = run_steps(steps(arguments.domain), folder=project, environment=variables, say=say)
     taken = await processes.unless_ended(asked)
     say(f"\n{table(taken)}")
     if taken[-1].failed:
-        raise DemoFailed(f"the step {taken[-1].title!r} failed; its output is above, the logs are in {folder / 'logs'}")
+        raise DemoFailed(f"the step {taken[-1].title!r} failed; its output is above. {logs(folder)}")
+
+
+def without_make(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the variables without those by which `make cloud ARGS=--demo` gives its own ARGS to every other make."""
+    return {name: value for name, value in environment.items() if name not in _OF_MAKE}
 
 
 async def start_parts(

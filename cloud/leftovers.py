@@ -1,4 +1,4 @@
-"""What a cloud leaves that was killed: processes, by the mark in their environment."""
+"""What a cloud leaves that was killed: processes, by a mark in their environment."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ _LONGEST = 10.0
 """Seconds that the kernel may take to end them."""
 
 
-def end_leftovers(folder: Path) -> int:
-    """End the processes of an earlier cloud in `folder`, and return how many there were.
+def end_marked(variable: str, value: str) -> int:
+    """Kill the processes that have this variable with this value, and return how many there were. This process and its
+    parent are not among them.
 
     Linux alone shows the environment of processes. Elsewhere each part ends by itself when its parent has gone.
     """
-    found = _marked(folder)
-    for process in found:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-    end = time.monotonic() + _LONGEST
-    while found and _marked(folder) and time.monotonic() < end:
+    entry = f"{variable}={value}".encode()
+    ended: set[int] = set()
+    late = time.monotonic() + _LONGEST
+    while (found := _marked(entry)) and time.monotonic() < late:  # a process can start another one meanwhile
+        for process in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        ended.update(found)
         time.sleep(0.05)
-    return len(found)
+    return len(ended)
 
 
-def _marked(folder: Path) -> list[int]:
-    wanted = f"{MARK}={folder.absolute()}".encode()
+def _marked(wanted: bytes) -> list[int]:
     found: list[int] = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

@@ -10,10 +10,12 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+_PACKAGES = Path(".cache") / "function"
+"""What was downloaded for the function. With a folder of its own, each cloud would download it again."""
 
 
 def make_project(folder: Path) -> Path:
-    """Make the folder anew, and return it."""
+    """Make the folder again from nothing, and return it."""
     project = folder / "project"
     if project.exists():
         shutil.rmtree(project)
@@ -23,6 +25,9 @@ def make_project(folder: Path) -> Path:
         stack_config = entry.name.startswith("Pulumi.") and entry.name != "Pulumi.yaml"
         if not hidden and not stack_config and entry.name != "__pycache__":
             (project / entry.name).symlink_to(entry)
+    (ROOT / _PACKAGES).mkdir(parents=True, exist_ok=True)
+    (project / _PACKAGES).parent.mkdir()
+    (project / _PACKAGES).symlink_to(ROOT / _PACKAGES)
     state = folder / "pulumi"
     if state.exists():
         shutil.rmtree(state)

@@ -15,8 +15,8 @@ from pathlib import Path
 import uvloop
 
 from cloud.api.functions import MOST
-from cloud.api.processes import end_with_the_parent
 from cloud.api.whole import Settings, serving
+from cloud.ending import end_with_the_parent
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ LEFT_OUT = frozenset(("content-length", "host", "keep-alive", "te", "trailer", "
 
 
 class Unreadable(ValueError):
-    """A function's answer is none that the API can pass on."""
+    """The API cannot pass on this answer of a function."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def whole_answer(text: bytes) -> tuple[Head, bytes]:
     try:
         return _head(answer), base64.b64decode(body) if answer.isBase64Encoded else body.encode()
     except binascii.Error:
-        raise Unreadable("body is no base64") from None
+        raise Unreadable("body is not base64") from None
 
 
 _Value = str | int | float | bool

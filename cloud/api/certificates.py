@@ -17,7 +17,7 @@ _VALID = timedelta(days=365)
 _BEFORE = timedelta(hours=1)
 """A certificate is valid from an hour ago: a clock can be late."""
 UNKNOWN = "*.execute-api.amazonaws.com"
-"""The certificate of names that are none of the cloud's. A client sees that it is for others, as on AWS."""
+"""The certificate for names that the cloud does not have. A client sees that it is for other names, as on AWS."""
 
 
 class Authority:
@@ -36,7 +36,7 @@ class Authority:
             self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         key = serialization.load_pem_private_key(private.read_bytes(), None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise OSError(f"{private} is no key of this program; remove it")
+            raise OSError(f"{private} is not a key that this program wrote. Remove it, and start again")
         self._key = key
         self._certificate = x509.load_pem_x509_certificate(self.file.read_bytes())
         self._contexts: dict[str, ssl.SSLContext] = {}

@@ -93,11 +93,11 @@ class Names:
     """By an API's own address, and by the stage's name."""
 
     def knows(self, host: str) -> bool:
-        """Whether a name is one of the cloud's, whatever answers there."""
+        """Whether the cloud has this name, also if nothing answers there."""
         return self.certified(host) is not None
 
     def certified(self, host: str) -> str | None:
-        """Return the name on the certificate for `host`; `None`: it is no name of the cloud's."""
+        """Return the name on the certificate for `host`; `None`: the cloud does not have this name."""
         if OWN in host and host.endswith(".amazonaws.com"):
             return f"*{host[host.index(OWN) :]}"
         return self._domain(host)

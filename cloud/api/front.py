@@ -43,7 +43,7 @@ class Front:
         self, functions: Functions, lines: LogLines, metrics: Metrics, *, port: int = 443, idle: float = IDLE
     ) -> None:
         self.names: Names = NOTHING
-        """What is deployed; whoever reads the control plane sets it."""
+        """What is deployed. The part that reads the control plane sets it."""
         self._functions = functions
         self._accounts = Accounts(lines, metrics)
         self._port = port

@@ -83,7 +83,7 @@ class Functions:
         await asyncio.gather(*(version.end_idle(before) for version in self._versions.values()))
 
     async def close(self) -> None:
-        """End every instance, whatever it does."""
+        """End every instance, also one that has a request."""
         await asyncio.gather(*(version.kill() for version in [*self._old, *self._versions.values()]))
 
     def _new(self, function: Mapping[str, Any]) -> Version:

@@ -31,7 +31,7 @@ class LogLines:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, stream: Stream, line: str) -> None:
-        """Add a line to a log stream, with the time of now. An empty line is none."""
+        """Add a line to a log stream, with the time of now. An empty line is left out."""
         if line.strip():
             event: dict[str, object] = {"timestamp": int(time.time() * 1000), "message": line[:_LONGEST]}
             self._lines[stream].append(event)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from cloud.ending import end_with_the_parent
+
 _LINE = 262_144
 """Bytes of a line at which it is cut (quota of CloudWatch Logs)."""
-_PDEATHSIG = 1
-"""prctl(2): PR_SET_PDEATHSIG."""
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Program:
@@ -66,12 +63,6 @@ async def started(
         preexec_fn=end_with_the_parent,
     )
     return Program(process, said)
-
-
-def end_with_the_parent() -> None:
-    """On Linux the kernel ends this process with its parent, even if that is killed."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PDEATHSIG, signal.SIGKILL)
 
 
 def peak_memory(pid: int) -> int:

@@ -88,7 +88,7 @@ class Version:
         await self.end_idle()
 
     async def kill(self) -> None:
-        """End every instance, whatever it does."""
+        """End every instance, also one that has a request."""
         self._retired = True
         for task in list(self._tasks):
             task.cancel()

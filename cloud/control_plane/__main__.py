@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import logging
 import signal
 import sys
@@ -12,12 +11,15 @@ from pathlib import Path
 
 from cloud.control_plane.clock import Clock
 from cloud.control_plane.environment import prepare
+from cloud.ending import end_with_the_parent
 
 
 def main() -> None:
     """Serve until standard input ends, the parent ends, or SIGTERM."""
     options = _options()
-    _end_with_the_parent()
+    end_with_the_parent()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     prepare(options.port)
     options.folder.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
@@ -55,14 +57,6 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--log-calls", action="store_true", help="write down every call, its status and its seconds")
     return parser.parse_args()
-
-
-def _end_with_the_parent() -> None:
-    """On Linux the kernel ends this process with its parent, even by SIGKILL; elsewhere the end of stdin does."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 if __name__ == "__main__":

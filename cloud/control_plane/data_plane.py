@@ -71,7 +71,7 @@ def _became(request: Request, id: str) -> Mapping[str, Any]:
 
 
 def members(request: Request) -> Mapping[str, Any]:
-    """The JSON object in a request's body. Raises ValueError if there is none."""
+    """The JSON object in a request's body. Raises `ValueError` if the body is anything else."""
     found: Any = json.loads(request.data)
     if not isinstance(found, Mapping):
         raise ValueError("the body must be a JSON object")

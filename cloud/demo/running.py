@@ -15,8 +15,8 @@ from cloud.demo.steps import Step
 
 LONGEST = 600.0
 """Seconds that one step may take."""
-SHOWN = 400
-"""Lines of a failed step's output."""
+_GUARD = "exec 3<&0 </dev/null; { read -r -u 3; kill -KILL 0; } >/dev/null 2>&1 & exec 3<&-; "
+"""Standard input is the line to this process, as for local/child.py: when it ends, so does the whole step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +48,10 @@ async def _run(step: Step, folder: Path, environment: Mapping[str, str], say: Ca
     process = await asyncio.create_subprocess_exec(
         "/bin/bash",
         "-c",
-        step.command,
+        _GUARD + step.command,
         cwd=folder,
         env=dict(environment),
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,

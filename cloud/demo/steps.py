@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 GATEWAY, TGI, VLLM = "gateway", "tgi", "vllm"
+STAYS = ("aws_iam_role", "aws_route53_record")
+"""The role for API Gateway's logs, and the record that validates the certificate."""
 QUESTION = "What is the capital of France?"
 
 
@@ -44,20 +46,15 @@ def steps(domain: str) -> Sequence[Step]:
                 Step(title=f"{stack}: OpenAI's SDK, streamed", command=f"{sdk} {stack}", answered=_any_text),
             )
         ),
-        Step(title="make status", command="make --no-print-directory status", answered=_last_line),
+        Step(title="make status", command="make --no-print-directory status", answered=_status),
         Step(
             title="make smoke",
             command=f"make --no-print-directory smoke STACK={VLLM} ARGS='--stream-seconds 5'",
             answered=_smoke,
         ),
-        *(
-            Step(
-                title=f"destroy {stack}",
-                command=f"pulumi destroy --yes --skip-preview --stack {stack}",
-                answered=_resources,
-            )
-            for stack in (VLLM, TGI, GATEWAY)
-        ),
+        Step(title="destroy both services", command=_at_once(_destroy(TGI), _destroy(VLLM)), answered=_resources),
+        Step(title="destroy the gateway", command=_destroy(GATEWAY), answered=_resources),
+        Step(title="what is left", command='curl -fsS "$AWS_ENDPOINT_URL/cloud/resources"', answered=_left),
     )
 
 
@@ -69,6 +66,10 @@ def _up(stack: str, configuration: str, *settings: str) -> str:
         f"pulumi up --yes --skip-preview --stack {stack}",
     ]
     return " && ".join(lines)
+
+
+def _destroy(stack: str) -> str:
+    return f"pulumi destroy --yes --skip-preview --stack {stack}"
 
 
 def _at_once(*commands: str) -> str:
@@ -101,9 +102,20 @@ def _any_text(output: str) -> str | None:
     return lines[-1][:60] if lines else None
 
 
-def _last_line(output: str) -> str | None:
-    lines = [line for line in output.splitlines() if line.strip()]
-    return lines[-1].strip()[:60] if lines else None
+def _status(output: str) -> str | None:
+    """Both services serve, with all their replicas."""
+    found = re.finditer(r"^(\S+) +(serving: (\d+) of \3 healthy)", output, re.MULTILINE)
+    serving = {each[1]: each[2] for each in found}
+    return "; ".join(f"{name} {text}" for name, text in serving.items()) if serving.keys() >= {TGI, VLLM} else None
+
+
+def _left(output: str) -> str | None:
+    """Only what AWS would keep too (docs/teardown.md)."""
+    try:
+        kinds = sorted(one["kind"] for one in json.loads(output))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return f"only what is meant to stay: {', '.join(kinds)}" if kinds == list(STAYS) else None
 
 
 def _smoke(output: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from cloud.deployment.package import Existing, Package
@@ -36,6 +37,7 @@ def delete(state: State, going: Sequence[Held], package_of: PackageOf, say: Call
                 if (error := future.exception()) is not None:
                     if not isinstance(error, Refused):
                         raise error
+                    say(f"failed {short(held.urn)}")
                     stuck.append(held)
                     errors.append(f"{held.urn}: deleting: {error}")
     return errors
@@ -75,8 +77,10 @@ def _delete(state: State, held: Held, going: Sequence[Held], package_of: Package
     package = package_of(held)
     goes_with = held.deleted_with in {one.urn for one in going}
     if package is not None and not held.retain_on_delete and not goes_with:
+        began = time.monotonic()
         say(f"deleting {short(held.urn)}")
         package.delete(existing(held), held.timeouts)
+        say(f"deleted {short(held.urn)} ({time.monotonic() - began:.1f} s)")
     state.forget(held)
 
 

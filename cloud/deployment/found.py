@@ -32,7 +32,8 @@ class Found:
 
 def found() -> Found:
     """What there is: the `pulumi` command with Pulumi's own plugins, the same with ours in their place (HashiCorp's
-    provider makes the resources), HashiCorp's provider alone, or nothing."""
+    provider makes the resources), HashiCorp's provider alone, or nothing. A `pulumi` that finds no plugin downloads its
+    own."""
     command = shutil.which("pulumi") is not None and shutil.which("pulumi-language-python") is not None
     missing = [name for name in PACKAGES if not _has_plugin(name)]
     if command and not missing:
@@ -40,7 +41,8 @@ def found() -> Found:
     problem = finding.problem()
     reason = f"Pulumi's plugin {missing[0]} is not installed" if command else "the pulumi command is not on PATH"
     if problem is not None:
-        return Found("none", f"{reason}, and {problem}")
+        without = Found("none", f"{reason}, and {problem}")
+        return Found("pulumi", f"{reason}: pulumi downloads it at the first `pulumi up`") if command else without
     provider = f"HashiCorp's AWS provider {finding.VERSION} makes the resources"
     return Found("pulumi with our plugins" if command else "in process", f"{reason}: {provider}")
 

@@ -42,7 +42,7 @@ class Packages:
 
 
 def default_tags(settings: Mapping[str, Any]) -> Mapping[str, str]:
-    """A provider's tags for everything; on the wire, what is no string is JSON."""
+    """The tags that a provider gives to everything. On the wire, a value that is not a string is JSON."""
     given = settings.get("defaultTags")
     read: Any = json.loads(given) if isinstance(given, str) else given
     return read.get("tags") or {} if is_object(read) else {}

@@ -35,6 +35,26 @@ class Steps:
 
     def register(self, registration: Registration) -> tuple[str, Properties]:
         """(id, outputs) of a resource that is as the program wants it; `Refused` says why it is not."""
+        try:
+            return self._registered(registration)
+        except Refused:
+            self._say(f"failed {short(registration.urn)}")
+            raise
+
+    def finish(self) -> list[str]:
+        """Let go of what was replaced and of what the program no longer asks for; what went wrong."""
+        return self._delete([one for one in self._state.resources if one.going or one.urn not in self._asked_for])
+
+    def destroy(self) -> list[str]:
+        """Delete everything; what went wrong."""
+        return self._delete(list(self._state.resources))
+
+    def settings(self, provider: str) -> Mapping[str, Any]:
+        """The inputs of an explicit provider, `URN::id`; none, for the default one."""
+        held = self._state.of(provider.rpartition("::")[0])
+        return {} if held is None else held.inputs
+
+    def _registered(self, registration: Registration) -> tuple[str, Properties]:
         there = self._there(registration)
         asked = {name: without_secrets_marked(value) for name, value in registration.inputs.items()}
         if registration.type.startswith(PROVIDERS):
@@ -49,19 +69,6 @@ class Steps:
         else:
             made = self._change(registration, package, there, asked)
         return made.id, unmarked(made.outputs)
-
-    def finish(self) -> list[str]:
-        """Let go of what was replaced and of what the program no longer asks for; what went wrong."""
-        return self._delete([one for one in self._state.resources if one.going or one.urn not in self._asked_for])
-
-    def destroy(self) -> list[str]:
-        """Delete everything; what went wrong."""
-        return self._delete(list(self._state.resources))
-
-    def settings(self, provider: str) -> Mapping[str, Any]:
-        """The inputs of an explicit provider, `URN::id`; none, for the default one."""
-        held = self._state.of(provider.rpartition("::")[0])
-        return {} if held is None else held.inputs
 
     def _there(self, registration: Registration) -> Held | None:
         with self._lock:

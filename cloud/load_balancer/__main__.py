@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import ctypes
-import signal
 import sys
 
 import aiohttp
 
+from cloud.ending import end_with_the_parent
 from cloud.load_balancer.following import ControlPlane
 from cloud.load_balancer.serving import Serving
 
@@ -43,6 +42,5 @@ if __name__ == "__main__":
     parser.add_argument("--control-plane", required=True, metavar="URL")
     parser.add_argument("--speed", type=float, default=1.0, help="how many of AWS's seconds pass in a second")
     arguments = parser.parse_args()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: ends with its parent, even by SIGKILL
+    end_with_the_parent()
     asyncio.run(main(arguments.control_plane, arguments.speed))

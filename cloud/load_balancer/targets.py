@@ -106,7 +106,7 @@ class Pool:
             target.gone = over or not target.outstanding
 
     def choose(self) -> Target | None:
-        """Return who gets the next request. Without a healthy target, all are tried. `None`: there is none at all."""
+        """Return the target of the next request. Without a healthy one, all are tried. `None`: there are no targets."""
         there = [one for one in self.targets.values() if one.health.state in ("healthy", "unhealthy", "initial")]
         able = [one for one in there if one.health.state == "healthy"] or there
         if not able:

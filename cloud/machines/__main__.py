@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 
 from cloud.control_plane.client import ControlPlane
-from cloud.machines.leftovers import kill_marked
+from cloud.leftovers import end_marked
 from cloud.machines.machine import MARK
 from cloud.machines.programs import needed_programs
 from cloud.machines.watcher import PROJECT, Watcher
@@ -29,14 +29,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cloud.machines", allow_abbrev=False)
     parser.add_argument("--control-plane", required=True, metavar="URL")
     parser.add_argument("--folder", required=True, type=Path, help="where the machines are; it can have older ones")
-    parser.add_argument("--tables", type=Path, default=TABLES, help="the folder with images.csv and programs.csv")
     given = parser.parse_args()
     if problem := cannot_run():
         sys.stderr.write(f"{problem}\n")
         return 1
     folder = given.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    kill_marked(MARK, str(folder))
+    end_marked(MARK, str(folder))
     shared = folder / "shared"
     shared.mkdir(exist_ok=True)
     servers = [
@@ -55,7 +54,7 @@ def main() -> int:
                 "endpoint": given.control_plane,
                 "aws": str(shared / "aws"),
                 "model": str(shared),
-                "tables": str(given.tables.resolve()),
+                "tables": str(TABLES),
             },
             say=_say,
         )
@@ -79,6 +78,8 @@ def main() -> int:
 
 def cannot_run() -> str | None:
     """Return why this machine cannot run machines, and what to do; `None`: it can."""
+    if sys.platform != "linux":
+        return "make cloud needs Linux, whose namespaces it uses for machines. Run it in a virtual machine with Linux"
     if missing := needed_programs():
         return f"make cloud needs {', '.join(missing)}: install them with the package manager of this system"
     if importlib.util.find_spec("awscli") is None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cloud.machines.calls import listen
+from cloud.machines.docker.forwarder import copy
 from local.cache import cache_folder
 from local.model_server.llama import Llama
 from local.model_server.llama_settings import CONTEXT
@@ -49,7 +50,7 @@ class SharedModel:
             writer.close()
             return
         try:
-            await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
+            await asyncio.gather(copy(reader, inner_writer), copy(inner_reader, writer))
         finally:
             inner_writer.close()
             writer.close()
@@ -76,17 +77,6 @@ async def serve(folder: Path) -> None:
     loop.add_reader(sys.stdin, ended.set)
     print("ready", flush=True)
     await ended.wait()
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
-    except OSError:
-        writer.transport.abort()
 
 
 if __name__ == "__main__":

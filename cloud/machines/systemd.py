@@ -123,23 +123,11 @@ class Systemd:
 
     def stop_all(self) -> None:
         """Stop everything, as a machine does that powers off."""
-        self._off = True
-        for timer in self._timers:
-            timer.cancel()
-        for unit in self._units.values():
-            unit.stop()
-        for command in self._commands:
-            _kill_session(command.pid)
+        self._end(Unit.stop)
 
     def kill_all(self) -> None:
         """Kill everything, as a cut of the power does."""
-        self._off = True
-        for timer in self._timers:
-            timer.cancel()
-        for unit in self._units.values():
-            unit.kill()
-        for command in self._commands:
-            _kill_session(command.pid)
+        self._end(Unit.kill)
 
     def systemctl(self, call: Call) -> int:
         """Answer a call of `systemctl`."""
@@ -185,6 +173,15 @@ class Systemd:
         self._timers.append(timer)
         timer.start()
         return 0
+
+    def _end(self, end: Callable[[Unit], None]) -> None:
+        self._off = True
+        for timer in self._timers:
+            timer.cancel()
+        for unit in self._units.values():
+            end(unit)
+        for command in self._commands:
+            _kill_session(command.pid)
 
     def _run(self, words: Sequence[str]) -> None:
         if self._off:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from cloud.machines.leftovers import kill_marked
+from cloud.leftovers import end_marked
 from cloud.machines.machine import MARK
 
 PAUSE = 1
@@ -104,7 +104,7 @@ class Watcher:
             self._say(f"{id} is on, at {machine.instance['address']}")
             self._tell(id, "running")
         machine.wait_until_off()
-        kill_marked("SERVESTACK_ROOT", str(machine.folder / "root"))  # if the machine itself was killed
+        end_marked("SERVESTACK_ROOT", str(machine.folder / "root"))  # if the machine itself was killed
         machine.ended.set()
         if self._closed.is_set():
             return

@@ -6,10 +6,7 @@ import argparse
 import contextlib
 import json
 import os
-import re
 import sys
-import time
-from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +15,7 @@ from urllib.parse import urlsplit
 from cloud.deployment.state import State
 from cloud.pulumi_command.arguments import read_arguments
 from cloud.pulumi_command.exported import HIDDEN, exported, outputs
+from cloud.pulumi_command.progress import Progress
 from cloud.pulumi_command.stack_settings import StackProblem, StackSettings
 from infra.configuration.names import PROJECT
 
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
     from cloud.deployment.deployment import Deployment
 
 BACKEND = "PULUMI_BACKEND_URL"
-_DONE = re.compile(r"(created|updated|deleted) ")
-_SIGNS = {"created": "+", "updated": "~", "deleted": "-"}
 
 
 def main(line: list[str]) -> int:
@@ -72,25 +68,24 @@ class _Command:
     def _up(self) -> None:
         stack = self._chosen()
         values, secret = self._stacks.values(stack), self._stacks.secret_keys(stack)
-        said = _Said()
-        with self._deployment() as deployment:
+        with Progress(f"Updating ({stack})") as progress, self._deployment() as deployment:
             found = deployment.up(
                 stack,
                 {key: value for key, value in values.items() if key not in secret},
                 {key: value for key, value in values.items() if key in secret},
-                on_event=said,
+                on_event=progress,
             )
         shown = outputs(self._state(stack), show_secrets=False)
         print("Outputs:")
         for name in sorted(found):
             print(f"    {name}: {_text(shown[name])}")
-        said.summarize()
+        progress.summarize()
 
     def _destroy(self) -> None:
-        said = _Said()
-        with self._deployment() as deployment:
-            deployment.destroy(self._chosen(), on_event=said)
-        said.summarize()
+        stack = self._chosen()
+        with Progress(f"Destroying ({stack})") as progress, self._deployment() as deployment:
+            deployment.destroy(stack, on_event=progress)
+        progress.summarize()
 
     def _config(self) -> None:
         stack = self._chosen()
@@ -178,26 +173,6 @@ class _Command:
         if name is None:
             raise StackProblem("name a stack")
         return name
-
-
-class _Said:
-    """Prints each event, and counts what was done."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._counts: Counter[str] = Counter()
-
-    def __call__(self, event: str) -> None:
-        if done := _DONE.match(event):
-            self._counts[done[1]] += 1
-        print(f"  {event}", flush=True)
-
-    def summarize(self) -> None:
-        print("Resources:")
-        for what, sign in _SIGNS.items():
-            if self._counts[what]:
-                print(f"    {sign} {self._counts[what]} {what}")
-        print(f"Duration: {time.monotonic() - self._began:.0f}s")
 
 
 def _folder() -> Path:

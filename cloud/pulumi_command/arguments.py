@@ -17,7 +17,7 @@ def read_arguments(line: Sequence[str]) -> argparse.Namespace:
     A wrong one ends the process with status 2 and a usage message, as argparse does.
     """
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("-s", "--stack", help="the stack; default: the selected one")
+    common.add_argument("-s", "--stack", help="the stack. Default: the selected one")
     common.add_argument("--non-interactive", action="store_true", help="nothing is asked for here in any case")
     common.add_argument("--color", help="has no effect here")
     parser = argparse.ArgumentParser(prog="pulumi", allow_abbrev=False, epilog=_NOT_HERE)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import Literal
 
 from commands.aws_access import Client, ClientMaker
@@ -90,7 +89,7 @@ def look_at_service(state: StackState, clients: ClientMaker, now: datetime) -> S
         maximum=seen.group.maximum,
         replicas=replicas,
         roll=f"{refresh.status}, {refresh.percent} %" if refresh is not None and refresh.going else None,
-        problem=next(chain.from_iterable(map(_problems, looks)), None),
+        problem=next(_problems(looks), None),
         ended=ended,
         list_price=added([one.list_price for one in (*replicas, *ended) if one.list_price is not None]),
         unanswered=tuple(dict.fromkeys(unanswered)),
@@ -133,22 +132,25 @@ def _state(minimum: int, seen: Seen) -> StateOfService:
     return "asleep" if minimum == 0 else "stopped"
 
 
-def _problems(seen: Seen) -> Iterator[str]:
-    """Yield problems: those of the present first, the newest of each kind first."""
+def _problems(looks: Sequence[Seen]) -> Iterator[str]:
+    """Yield problems of all groups: those of the present first, the newest of each kind first."""
+    seen = together(looks)
     here = [replica.instance for replica in seen.group.replicas]
     causes = {state.instance: state for state in seen.states if state.cause is not None}
     for instance in reversed(here):
         if instance in causes:
             yield f"{instance}: {state_text(causes[instance])}"
-    launches = [activity for activity in seen.activities if activity.ends is None]
-    if launches and launches[-1].failed:
-        failure = explain_launch_failure(launches[-1].message)
-        yield failure.sentence if failure.remedy is None else f"{failure.sentence}; {failure.remedy}"
+    for look in looks:
+        launches = [activity for activity in look.activities if activity.ends is None]
+        if launches and launches[-1].failed:
+            failure = explain_launch_failure(launches[-1].message)
+            yield failure.sentence if failure.remedy is None else f"{failure.sentence}; {failure.remedy}"
     for target in seen.targets:
         if target.state == "unhealthy" and target.instance in here:
             yield f"{target.instance}: the health check does not succeed ({target.description})"
-    if seen.refresh is not None and seen.refresh.status in ("Failed", "RollbackFailed", "RollbackSuccessful"):
-        reason = f": {seen.refresh.reason}" if seen.refresh.reason else ""
-        yield f"the last roll ended with the status {seen.refresh.status} at {seen.refresh.percent} %{reason}"
+    for refresh in (look.refresh for look in looks):
+        if refresh is not None and refresh.status in ("Failed", "RollbackFailed", "RollbackSuccessful"):
+            reason = f": {refresh.reason}" if refresh.reason else ""
+            yield f"the last roll ended with the status {refresh.status} at {refresh.percent} %{reason}"
     for instance, state in reversed(causes.items()):
         yield f"{instance}, which has ended: {state_text(state)}"

@@ -19,7 +19,7 @@ class _Stream(msgspec.Struct):
     """What a request says of its stream, undecoded."""
 
     stream: msgspec.Raw = msgspec.Raw(b"false")
-    stream_options: msgspec.Raw = msgspec.Raw(b"{}")
+    stream_options: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Chunk(msgspec.Struct):
@@ -27,7 +27,6 @@ class _Chunk(msgspec.Struct):
     usage: dict[str, Any] | None = None
 
 
-_NO_STREAM = (b"false", b"null")
 _STREAM = msgspec.json.Decoder(_Stream)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _CHUNK = msgspec.json.Decoder(_Chunk)
@@ -37,13 +36,16 @@ def asking_for_usage(body: bytes) -> bytes | None:
     """Return the body of a request for a stream, made to ask for the usage; its other fields stay as they are.
 
     `None`: it is no such request, it asks already, or its server will refuse it. Raises `RequestError` for too many
-    values.
+    values, if it has `stream_options` without it.
     """
     try:
         found = _STREAM.decode(body)
-        if bytes(found.stream) in _NO_STREAM:
+        if not decode_bounded(bytes(found.stream)):  # some servers read 0 as false, and refuse options without a stream
             return None
-        said = decode_bounded(bytes(found.stream_options))
+        written = bytes(found.stream_options)
+        if not written:
+            return body.rstrip()[:-1] + b',"stream_options":{"include_usage":true}}'
+        said = decode_bounded(written)
         options = cast("dict[str, Any]", said if isinstance(said, dict) else {})
         if (said is not None and said is not options) or options.get("include_usage") is True:
             return None

@@ -39,6 +39,7 @@ _OF_ENCODED = (b"content-encoding", b"content-length")
 _JSON = re.compile(rb"\s*application/([^\s;]+\+)?json\s*(;|$)", re.IGNORECASE)
 _TRUNCATED = "Input data was truncated"
 """What the decoder says then, and only then."""
+_EMBEDDINGS = b"/embeddings"
 _MOST_HELD = 1024 * 1024
 """Bytes of an answer that wait for its end. More than an answer of a chat has; lists of embeddings can have it."""
 
@@ -132,7 +133,8 @@ async def pass_to_model(
 async def _pass_json(exchange: Exchange, reply: Reply, path: bytes) -> None:
     """An answer in JSON is there as a whole before its status goes out: one that breaks off is an error.
 
-    Lists of embeddings say how long they are, and have a megabyte: their pieces are neither joined nor read.
+    Lists of embeddings say how long they are, and have a megabyte: their pieces are neither joined nor read. Other
+    answers are joined, because their usage can be anywhere in them.
     """
     held: list[bytes] = []
     left = _MOST_HELD
@@ -143,7 +145,7 @@ async def _pass_json(exchange: Exchange, reply: Reply, path: bytes) -> None:
             held.append(piece)
         if reply.ended:
             break
-    if path in END_WITH_DONE or reply.header(b"content-length") is None:
+    if path != _EMBEDDINGS or reply.header(b"content-length") is None:
         text = b"".join(held)
         held = [text] if text else []
         if reply.ended and text and _is_cut(text):

@@ -62,14 +62,14 @@ def _problems(plan: ServicePlan, found: aws.ec2.GetAmiResult) -> Iterator[Proble
             rule = f"instances with GPUs need an image whose {name} is {needed}"
             remedy = "name such an image, or remove ami to use the newest Deep Learning Base AMI"
             yield Problem(where=AMI, found=f"{plan.ami}, {name} {has}", rule=rule, remedy=remedy)
+    smallest = min(plan.groups, key=lambda group: group.disk_gb)
     for mapping in found.block_device_mappings:
         size = int(mapping.ebs.get("volume_size") or 0)
-        if mapping.device_name == found.root_device_name and size > (
-            disk := min(group.disk_gb for group in plan.groups)
-        ):
+        if mapping.device_name == found.root_device_name and size > smallest.disk_gb:
+            where = f"resources.disk of group {smallest.group}" if plan.others else "resources.disk"
             rule = f"the disk must be at least as large as the volume of the image {plan.ami}, which has {size}GB"
-            remedy = f"write disk: {size}GB.. under resources, or run pulumi config set disk {size}GB.."
-            yield Problem(where="resources.disk", found=f"{disk}GB", rule=rule, remedy=remedy)
+            remedy = f"write disk: {size}GB.. under resources"
+            yield Problem(where=where, found=f"{smallest.disk_gb}GB", rule=rule, remedy=remedy)
 
 
 def _refusal(problems: list[Problem]) -> pulumi.RunError:

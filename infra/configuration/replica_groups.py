@@ -184,9 +184,19 @@ def group_conflicts(given: Mapping[str, object]) -> Iterator[tuple[str, Pydantic
     for name in INHERITED:
         if given.get(name) not in (None, False) and any(_contradicts(name, group) for group in groups):
             yield name, problem(f"`{name}` contradicts what a group sets", f"set it in groups, or remove `{name}`")
+    if any(_locks_docker_out(given, group) for group in groups):
+        where = "docker" if given.get("docker") is True else "privileged"
+        yield where, problem("docker in a container needs a privileged container", "remove `privileged: false`")
     if given.get("image") is None and any(not group.get("commands") and not group.get("image") for group in groups):
         rule = "without `image`, the base image runs, and it has nothing to run without `commands`"
         yield key, problem(rule, "add `commands:` or `image: …` to each group")
+
+
+def _locks_docker_out(given: Mapping[str, object], group: Mapping[str, object]) -> bool:
+    """Whether the service or a group has docker, and the other one says that its container is not privileged."""
+    return (given.get("docker") is True and group.get("privileged") is False) or (
+        given.get("privileged") is False and group.get("docker") is True and group.get("privileged") is None
+    )
 
 
 def _contradicts(name: str, group: Mapping[str, object]) -> bool:

@@ -16,6 +16,11 @@ _ALWAYS_ITS_OWN = frozenset(("commands", "resources", "scaling"))
 """The keys that a service with groups cannot have."""
 
 
+MOST_WATCHED = 9
+"""Groups of a service with alarms: an alarm reads at most 10 metrics, and one is of the load balancer
+(AmazonCloudWatch/latest/monitoring/alarm-limits.html)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Group:
     """One group, as a configuration whose replicas are all the same."""
@@ -28,6 +33,8 @@ class Group:
     """The keys of the configuration that come from the group."""
     backed: bool = False
     """Whether another group always has a replica."""
+    others_reserved: bool = False
+    """Whether another group has a reservation."""
 
     def placed(self, problem: Problem) -> Problem:
         """Return a problem of the group with the path at which the user wrote the value."""
@@ -47,14 +54,21 @@ def groups_of(configuration: ServiceConfiguration, settings: ServiceSettings) ->
     return tuple(_group(configuration, index, (key, index), settings) for index in range(len(groups)))
 
 
-def stack_config_problems(configuration: ServiceConfiguration) -> Iterator[Problem]:
-    """Yield words of stack config that have no meaning for groups."""
-    if not configuration.replica_groups:
+def stack_config_problems(configuration: ServiceConfiguration, settings: ServiceSettings) -> Iterator[Problem]:
+    """Yield words of stack config that have no meaning for groups, or for that many of them."""
+    groups = configuration.replica_groups
+    if not groups:
         return
     for path in configuration.source.elsewhere:
         if path.startswith("resources.") and not path.endswith("."):
             rule = "each group has resources of its own, so there is no value that it could replace"
             yield Problem(where=path, rule=rule, remedy="remove it, and write it under the resources of each group")
+    if len(groups) > MOST_WATCHED and (settings.alarm_email or settings.alarm_topic):
+        key = "replicas" if configuration.groups is None else "groups"
+        rule = f"with alarms, a service has at most {MOST_WATCHED} groups: an alarm of CloudWatch reads 10 metrics"
+        remedy = "deploy some groups as another service, or remove alarm_email and alarm_topic from stack config"
+        line = configuration.source.line((key,))
+        yield Problem(where=key, line=line, found=f"{len(groups)} groups", rule=rule, remedy=remedy)
 
 
 def check_health(plans: Sequence[ServicePlan], where: str) -> Iterator[Problem]:
@@ -102,6 +116,7 @@ def _group(configuration: ServiceConfiguration, index: int, place: KeyPath, sett
         where=spell(place),
         keys=_ALWAYS_ITS_OWN | {str(path[0]) for path in lines},
         backed=any(other.count.min for other in others),
+        others_reserved=any(other.reservation for other in others),
     )
 
 

@@ -65,8 +65,8 @@ def operation_notes(
     elif replicas.minimum == 0:
         notes.append(
             "The service can scale to 0 replicas: then the first request starts a replica, and requests get 502, 503 "
-            "or 504 until it serves, minutes later. pulumi up does not wait for a replica, so you see only then whether "
-            "the service serves. A replica that does not serve within boot_timeout is removed."
+            "or 504 until it serves, minutes later. pulumi up does not wait for a replica, so you see only then "
+            "whether the service serves. A replica that does not serve within boot_timeout is removed."
         )
     elif not settings.wait and schedule is None:
         notes.append("wait is false: pulumi up ends before the service serves. `make wait STACK=…` waits for it.")

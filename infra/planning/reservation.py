@@ -11,22 +11,31 @@ from infra.planning.running import Reservation
 
 
 def plan_reservation(
-    configuration: ServiceConfiguration, settings: ServiceSettings, offers: Sequence[Offer], problems: list[Problem]
+    configuration: ServiceConfiguration,
+    settings: ServiceSettings,
+    offers: Sequence[Offer],
+    problems: list[Problem],
+    *,
+    elsewhere: bool = False,
 ) -> Reservation | None:
     """Return the reservation that instances run in; `None`: in none. Problems are added to `problems`.
 
     A reservation is for one instance type in one availability zone, and the program does not ask AWS which.
+    `elsewhere`: another group of replicas has a reservation.
     """
 
     def refuse(where: str, found: str, rule: str, remedy: str) -> None:
-        line = configuration.source.line((where,)) if where in ("reservation", "availability_zones") else None
+        line = None if where.startswith("stack config") else configuration.source.line((where,))
         problems.append(Problem(where=where, line=line, found=found, rule=rule, remedy=remedy))
 
     if configuration.reservation is None:
-        if settings.capacity_block:
+        if settings.capacity_block and not elsewhere:
             rule, remedy = "a Capacity Block needs its id", "write `reservation: cr-…` into the configuration"
             refuse("stack config capacity_block", "true", rule, remedy)
         return None
+    if configuration.spot_policy != "on-demand":
+        rule, remedy = "a spot instance cannot run in a reservation", "write on-demand, or remove `reservation`"
+        refuse("spot_policy", configuration.spot_policy, rule, remedy)
     if len(offers) > 1:
         rule = "a reservation is for one instance type"
         remedy = "write the type of the reservation: `instance_types: [p5.48xlarge]`"

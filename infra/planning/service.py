@@ -81,7 +81,7 @@ def plan_service(
         catalog=read_catalog() if catalog is None else catalog,
         weigh=remembered(weigh),
     )
-    problems = list(stack_config_problems(configuration))
+    problems = list(stack_config_problems(configuration, settings))
     plans: list[ServicePlan] = []
     groups = groups_of(configuration, settings)
     for group in groups:
@@ -140,7 +140,7 @@ def _plan_group(group: Group, given: _Given) -> ServicePlan:
         preflight=settings.preflight,
         problems=problems,
     )
-    reservation = plan_reservation(configuration, settings, fitting.offers, problems)
+    reservation = plan_reservation(configuration, settings, fitting.offers, problems, elsewhere=group.others_reserved)
     found = reserved_offers(fitting.offers, reservation)
     if problems:
         raise PlanError(configuration.source, problems)

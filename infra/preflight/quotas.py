@@ -75,7 +75,8 @@ def check_quotas(aws: AwsClient, plan: ServicePlan, region: str, owner: str) -> 
         group, cheapest = alternatives[0]
         finding = _finding(group, region, [need for _, need in alternatives], room)
         findings.append(replace(finding, message=f"group {group.group}: {finding.message}") if plan.others else finding)
-        first[cheapest.quota.code] += cheapest.least
+        if group.replicas.minimum:
+            first[cheapest.quota.code] += cheapest.least
         full[cheapest.quota.code] += cheapest.most
     return findings
 

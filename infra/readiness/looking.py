@@ -106,7 +106,8 @@ class Looker:
             ExpressionAttributeValues={":run": {"S": state_partition(self._awaited.run)}},
             ConsistentRead=True,
         )
-        return tuple(_state(item) for item in found.get("Items", ()))  # a proxy can answer with another object
+        items: Sequence[Any] = found.get("Items", ())  # a proxy can answer with another object
+        return tuple(_state(item) for item in sorted(items, key=_said_at))
 
 
 def _replica(instance: Mapping[str, Any]) -> Replica:
@@ -150,6 +151,11 @@ def _activity(activity: Mapping[str, Any]) -> Activity:
         ends=ends[1] if ends else None,
         message=activity.get("StatusMessage", "") if failed else activity.get("Cause", ""),
     )
+
+
+def _said_at(item: Mapping[str, Any]) -> float:
+    """When a replica said its state. DynamoDB has the items in the order of the instances' ids."""
+    return float(item.get("at", {}).get("N", 0))
 
 
 def _state(item: Mapping[str, Any]) -> State:

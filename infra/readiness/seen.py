@@ -110,6 +110,7 @@ class Seen:
     refresh: Refresh | None
     """The newest instance refresh; `None`: the group never had one."""
     states: tuple[State, ...]
+    """In the order in which the replicas said them."""
     unanswered: tuple[str, ...]
     """The questions that AWS did not answer this time, each with the reason."""
 

@@ -135,7 +135,9 @@ class Judge:
             return None
         if refresh.id != self._followed or refresh.status == "Successful":
             return None
-        return _refresh_failure(refresh)
+        # AWS says of a roll for which no instance started only that it took too long.
+        failed = [] if self._started else [one for one in self._new(seen) if one.failed and one.ends is None]
+        return _launch_failure(explain_launch_failure(failed[-1].message)) if failed else _refresh_failure(refresh)
 
     def _launch_failing(self, seen: Seen, live: list[Replica], now: float) -> Failure | None:
         """Return the failure when every cause of failed launches counts as permanent. Launches that failed before this

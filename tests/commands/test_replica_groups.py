@@ -123,6 +123,14 @@ def test_the_status_counts_the_replicas_of_both_groups() -> None:
     assert round(status.list_price.an_hour, 3) == round(1.006 + 1.861, 3)
 
 
+def test_a_replica_that_is_there_has_not_ended_for_the_groups_that_do_not_have_it() -> None:
+    cause = says(B, "starting container", cause="no memory is left")
+    both = Both([starts(A), HEALTHY, cause], [starts(B)])
+    both.clients()
+    status = look_at_service(stack_state("cat", two_groups(), {}), lambda region, profile: lambda name: both, NOW)
+    assert status.problem == f"{B}: starting container: no memory is left"
+
+
 def waited(both: Both, state: Any, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str], str]:
     ended = wait.main(
         ["cat"],

@@ -255,6 +255,14 @@ yellow-cat-1                      $1.006  $3.22  $27.37
             "starting: 0 of 1 healthy",
             f"{B}, which has ended: stopped: the GPU has too little memory",
         ),
+        (
+            [
+                says(A, "loading", cause="the second one", final=True, at=1795400020),
+                says(B, "loading", cause="the first one", final=True, at=1795400010),
+            ],
+            "starting: 0 of 1 healthy",
+            f"{A}, which has ended: stopped: the second one",
+        ),
         ([launch_fails("Something new.")], "starting: 0 of 1 healthy", "no instance started: Something new."),
         ([launch_fails("Something new."), starts(A), health(A, "healthy")], "serving: 1 of 1 healthy", "…"),
         (

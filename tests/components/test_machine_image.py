@@ -81,3 +81,13 @@ def test_a_machine_image_that_replicas_cannot_start_from(
     recording = account.attempt("run", config)
     assert re.search(message, "\n".join(recording.errors))
     assert [one.urn for one in recording.resources if not one.type.startswith("pulumi:")] == []
+
+
+def test_a_disk_of_a_group_that_is_too_small_is_found_in_that_group(tmp_path: Path) -> None:
+    world = World(images=(ExistingImage(id="ami-0123456789abcdef0", volume_size=200),))
+    account = Account(tmp_path, Cloud(world)).with_gateway(GATEWAY)
+    groups = "type: service\nimage: nginx\nport: 80\nreplicas:\n- {count: 1, resources: {gpu: L4, disk: 200GB..}}\n"
+    text = f"{groups}- {{name: small, count: 1, resources: {{gpu: L4}}}}\n"
+    config = {"configuration": account.written("serve.yml", text), "ami": "ami-0123456789abcdef0"}
+    found = r"resources.disk of group small\n  found:  100GB\n(.*)\n  remedy: write disk: 200GB.. under resources$"
+    assert re.search(found, "\n".join(account.attempt("run", config).errors), re.MULTILINE)

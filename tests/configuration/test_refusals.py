@@ -169,6 +169,16 @@ def test_other_certificates(certificate: str) -> None:
             "`nvcc` is for the base image, and `docker: true` runs another image",
         ),
         (
+            "replicas: [{count: 1, commands: [x], privileged: false}]\ndocker: true",
+            "docker",
+            "docker in a container needs a privileged container",
+        ),
+        (
+            "replicas: [{count: 1, commands: [x], docker: true}]\nprivileged: false",
+            "privileged",
+            "docker in a container needs a privileged container",
+        ),
+        (
             "commands: [x]\ndocker: true\nprivileged: false",
             "privileged",
             "docker in a container needs a privileged container",

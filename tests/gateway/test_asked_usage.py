@@ -86,8 +86,9 @@ ASKED = b'{"stream":%s,"stream_options":{"include_usage":true},"n":1}'
         (b'{"stream": true, "stream_options": null, "n": 1}', ASKED % b"true"),
         (b'{"stream": true, "stream_options": {"include_usage": false}, "n": 1}', ASKED % b"true"),
         (b'{"str\\u0065am": 1, "stream_options": {}, "n": 1}', ASKED % b"1"),
-        (b'{"n": 1, "stream": true}', b'{"n":1,"stream":true,"stream_options":{"include_usage":true}}'),
+        (b'{"n": 1, "stream": true }\r\n', b'{"n": 1, "stream": true ,"stream_options":{"include_usage":true}}'),
         (b'{"n": 1, "stream": null}', None),
+        (b'{"n": 1, "stream": 0}', None),
         (b'{"n": 1, "stream": true', None),
         (b"[true]", None),
     ],
@@ -96,12 +97,16 @@ def test_each_stream_is_asked_for_its_usage_once(body: bytes, sent: bytes | None
     assert asking_for_usage(body) == sent
 
 
-def test_a_stream_whose_tokens_count_has_a_bounded_request(bench: Bench) -> None:
+def test_a_prompt_of_any_length_can_be_streamed_where_its_tokens_count(bench: Bench) -> None:
+    """A prompt can be a list of tokens. Only options that are there already need all fields of the body."""
+    bench.tgi.usual = stream(STREAMED)
     bench.register(bench.service("o", auth=True, format="openai"), keys=(LIMITED,))
-    many = json.dumps({"model": "m", "stream": True, "prompt": [1] * 100_001}).encode()
-    refused = Caller(bench).send(many, "/v1/completions")
+    body = {"model": "m", "stream": True, "prompt": [1] * 100_001}
+    assert Caller(bench).send(json.dumps(body).encode(), "/v1/completions").content == STREAMED
+    assert json.loads(bench.tgi.asked[0].body) == {**body, "stream_options": {"include_usage": True}}
+    refused = Caller(bench).send(json.dumps({**body, "stream_options": {}}).encode(), "/v1/completions")
     assert (refused.status_code, refused.json()["error"]["message"]) == (
         400,
         "the body has more than 100000 values; send less",
     )
-    assert bench.tgi.asked == []
+    assert len(bench.tgi.asked) == 1

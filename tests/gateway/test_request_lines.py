@@ -146,6 +146,18 @@ def test_a_list_of_embeddings_has_its_usage_before_or_behind_it(
         assert written.new() == [expected(f"POST {path}", Run="run", PromptTokens=3)]
 
 
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/messages"])
+def test_an_answer_of_a_model_has_its_usage_anywhere(bench: Bench, lines: Callable[..., Lines], path: str) -> None:
+    """vLLM can write the messages of the prompt and of the answer behind it."""
+    bench.register(bench.service(format="openai"))
+    written = lines()
+    usage = {"input_tokens": 3, "output_tokens": 5}
+    answer = json.dumps({"output": "A" * 300_000, "usage": usage, "output_messages": "A" * 300_000})
+    bench.tgi.usual = reply(200, answer)
+    assert bench.post({"model": "m", "input": "Hi"}, path=path).text == answer
+    assert written.new() == [expected(f"POST {path}", Run="run", PromptTokens=3, CompletionTokens=5)]
+
+
 @pytest.mark.parametrize(
     ("path", "last", "tokens"),
     [

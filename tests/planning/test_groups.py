@@ -175,6 +175,49 @@ def test_stack_config_cannot_say_the_gpu_of_several_groups_at_once() -> None:
     ]
 
 
+def test_alarms_can_watch_nine_groups() -> None:
+    text = "type: service\nimage: nginx\nport: 80\ngroups:\n" + "- {count: 1, resources: {gpu: L4}}\n" * 10
+    rule = "with alarms, a service has at most 9 groups: an alarm of CloudWatch reads 10 metrics"
+    assert problems(text, alarm_email="ops@example.com") == [("groups", 4, rule)]
+    assert len(planned(text).groups) == 10
+    nine = text.removesuffix("- {count: 1, resources: {gpu: L4}}\n")
+    watched = planned(nine, alarm_email="ops@example.com", budget="500")
+    assert max(len(alarm.metrics) for alarm in service_alarms(watched)) == 10
+
+
+RESERVED = """\
+type: service
+image: nginx
+port: 80
+instance_types: [g6.xlarge, g6e.xlarge]
+availability_zones: [us-east-1a]
+replicas:
+- count: 1
+  resources: {gpu: L4}
+  reservation: cr-0123456789abcdef0
+- {count: 1, resources: {gpu: L40S}}
+"""
+
+
+def test_one_group_can_be_in_a_capacity_block_and_another_on_demand() -> None:
+    assert [(group.reservation, group.offers[0].price) for group in planned(RESERVED, capacity_block=True).groups] == [
+        (Reservation(id="cr-0123456789abcdef0", capacity_block=True), 0),
+        (None, 1.861),
+    ]
+    assert problems(RESERVED.replace("  reservation: cr-0123456789abcdef0\n", ""), capacity_block=True) == [
+        ("stack config capacity_block", None, "a Capacity Block needs its id")
+    ]
+
+
+def test_no_spot_instance_runs_in_a_reservation_wherever_the_two_are_written() -> None:
+    rule = "a spot instance cannot run in a reservation"
+    assert problems(f"{RESERVED}spot_policy: spot\n") == [("spot_policy", 11, rule)]
+    assert problems(RESERVED, spot_policy="auto") == [("stack config spot_policy", None, rule)]
+    everywhere = RESERVED.replace("  reservation: cr-0123456789abcdef0", "  spot_policy: spot")
+    everywhere = everywhere.replace("gpu: L40S}", "gpu: L40S}, spot_policy: on-demand")
+    assert ("replicas[0].spot_policy", 9, rule) in problems(f"{everywhere}reservation: cr-0123456789abcdef0\n")
+
+
 def test_a_spot_policy_in_stack_config_is_for_all_groups() -> None:
     plan = planned(spot_policy="auto")
     assert [group.purchase.spot_policy for group in plan.groups] == ["auto", "auto"]

@@ -307,6 +307,15 @@ def test_groups_of_replicas_share_the_quota_and_the_first_count_before_the_later
     assert "--desired-value 200 " in big
 
 
+def test_a_group_that_can_sleep_takes_no_room_from_the_first_replicas_of_others() -> None:
+    """A request starts its first replica, so a later group that always has one starts before."""
+    kinds = {"ec2.DescribeInstanceTypeOfferings": sold("g5.xlarge", "g5.12xlarge")}
+    text = GROUPS.replace("{count: 1,", "{count: 0..1, scaling: {metric: rps, target: 1},")
+    findings = asked({**kinds, "service-quotas.GetServiceQuota": quota(48)}, service_plan(text))
+    found = [(one.level, one.message.split(": ")[0]) for one in findings if one.topic == "GPU quota"]
+    assert found == [("ok", "group 0"), ("warning", "group big")]
+
+
 def test_a_finding_that_only_one_group_has_names_the_group() -> None:
     findings = asked({"ec2.DescribeInstanceTypeOfferings": sold("g5.xlarge")}, service_plan(GROUPS))
     found = [(finding.level, finding.message) for finding in findings if finding.topic == "offers"]

@@ -243,6 +243,7 @@ def says(
     *,
     final: bool = False,
     output: str | None = None,
+    at: int = 1795400000,
 ) -> Event:
     def event(cloud: Cloud) -> None:
         item: dict[str, Any] = {
@@ -250,7 +251,7 @@ def says(
             "sk": {"S": instance},
             "step": {"S": step},
             "final": {"BOOL": final},
-            "at": {"N": "1795400000"},
+            "at": {"N": str(at)},
             "ttl": {"N": "1795407200"},
         }
         if percent is not None:

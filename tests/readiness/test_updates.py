@@ -7,7 +7,19 @@ from collections.abc import Sequence
 import pytest
 
 from infra.readiness import Served
-from tests.readiness.cloud import Cloud, Event, fails, health, leaves, refreshes, refusal, says, starts, together
+from tests.readiness.cloud import (
+    Cloud,
+    Event,
+    fails,
+    health,
+    launch_fails,
+    leaves,
+    refreshes,
+    refusal,
+    says,
+    starts,
+    together,
+)
 from tests.readiness.outcomes import FIRST, LOGS, OLD, STARTED, TAKEN, A, B, waits
 
 FROZEN = " The group starts and ends no instances by itself until you run pulumi up or make wait again."
@@ -192,6 +204,24 @@ def test_a_refresh_that_fails_at_once_is_told_though_nobody_saw_it_going() -> No
         "yellow-cat-1 does not serve: the roll ended with the status Failed at 0 %: No instance type fits.\n"
     )
     assert cloud.time == 10
+
+
+def test_a_refresh_that_fails_because_no_instance_starts_names_why() -> None:
+    message = "InsufficientInstanceCapacity - We currently do not have sufficient g5.xlarge capacity"
+    cloud = Cloud(
+        [
+            (0, together(starts(OLD, version=1), health(OLD, "healthy"), refreshes("InProgress"))),
+            (60, launch_fails(f"{message}. Launching EC2 instance failed.")),
+            (300, refreshes("Failed", 0, "Instances did not become healthy in time.")),
+        ]
+    )
+    assert waits(cloud)[0] == (
+        "yellow-cat-1 does not serve: no instance started: AWS has no capacity for these instance types in these zones "
+        f"now (AWS: {message})\n"
+        "  billing: 1 replica of the previous version still serves and is billed as before. The other replicas are "
+        f"ended.{FROZEN}\n"
+        "  remedy: allow more instance types (a wider resources.gpu) or more zones, or try again later"
+    )
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,11 @@ NETWORK = ("aiohttp", "httpx", "http.client", "huggingface_hub", "requests", "so
     [
         ("infra/configuration", (*CLOUD, *NETWORK), "reads text and nothing else"),
         ("infra/planning", CLOUD, "plans are made, and tested, without an account"),
-        ("gateway_lambda", (*CLOUD, "infra", "local", "commands", "cloud"), "the function ships alone, and starts fast"),
+        (
+            "gateway_lambda",
+            (*CLOUD, "infra", "local", "commands", "cloud"),
+            "the function ships alone, and starts fast",
+        ),
         ("infra", ("local", "commands", "cloud"), "what is deployed does not know that it can run on a laptop"),
         ("commands", ("local", "cloud"), "only local is local, and only cloud is the cloud of this machine"),
         ("local", (*CLOUD, "cloud"), "`make local` needs no Pulumi and no AWS"),

@@ -56,7 +56,7 @@ def parse(text: str) -> Tree:
     """Return the tree of an expression.
 
     Raises:
-        NotUnderstood: it is none, or has what this cloud does not compute.
+        NotUnderstood: the text is not an expression, or this cloud cannot compute it.
     """
     tokens = _tokens(text)
     reader = _Reader(text, tokens)

@@ -27,7 +27,7 @@ class Cooldown:
     """The time after an activity of a simple policy."""
 
     seconds: float
-    """AWS's."""
+    """Of AWS, before `--speed`."""
     over: float | None = None
     """When, in seconds since 1970; `None`: the activity is still in progress."""
 

@@ -26,7 +26,7 @@ class Data:
     times: list[float] = field(default_factory=list)
     """Seconds since 1970."""
     points: list[Any] = field(default_factory=list)
-    """moto's, in the same order."""
+    """As moto keeps them, in the same order."""
 
     def between(self, start: float, end: float) -> Sequence[Any]:
         """Return the points from `start` on and before `end`."""
@@ -57,7 +57,7 @@ class Series:
 
 
 def statistic(stat: str, points: Sequence[Any]) -> float | None:
-    """Return a statistic of data points; `None` if there is none. `stat`: `Sum`, `Average`, `Minimum`, `Maximum`,
+    """Return a statistic of data points; `None` without data points. `stat`: `Sum`, `Average`, `Minimum`, `Maximum`,
     `SampleCount` or a percentile as `p95`.
 
     Raises:
@@ -75,7 +75,7 @@ def statistic(stat: str, points: Sequence[Any]) -> float | None:
 
 
 def percentile(percent: float, values: Sequence[float]) -> float | None:
-    """Return the smallest value that is not below `percent` of 100 of all values; `None` if there is none."""
+    """Return the smallest value that is not below `percent` of 100 of all values; `None` without values."""
     if not values:
         return None
     ordered = sorted(values)

@@ -1,6 +1,6 @@
 """The life of Auto Scaling groups. moto starts and ends instances at once and lacks refreshes, activities and hooks.
 
-`install` puts these groups in place of moto's, `Keeper` is the thread that moves them on. `responses` reads the calls,
+`install` replaces moto's groups with these. `Keeper` is the thread that moves them on. `responses` reads the calls,
 `backend` keeps the groups, `life` is what a group does by itself; it uses `moving` (one instance on its way), `health`,
 `launching` and `choosing` (which instance starts and which ends), `hooks`, `targets` (target groups) and `refreshing`.
 `schedule` and `cron` have scheduled actions, `capacity` what a test has made unavailable, `wording` AWS's own words.

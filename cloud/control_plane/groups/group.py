@@ -1,4 +1,4 @@
-"""A group: moto's, with members that live, the reason for its size, activities and refreshes."""
+"""A group of moto with members that live, the reason for its size, activities and refreshes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting the groups that live in place of moto's."""
+"""Replaces moto's groups with those that live."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from cloud.control_plane.groups.configuration import Configuration
 from cloud.control_plane.groups.group import not_known
 
 GOING = ("Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress")
-REPLACES = ("InProgress", "RollbackInProgress")
 DEFAULTS: Mapping[str, Any] = {
     "MinHealthyPercentage": 90,
     "MaxHealthyPercentage": 100,

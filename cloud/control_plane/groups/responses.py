@@ -29,7 +29,7 @@ _PAGE = 100
 
 
 class LivingGroupsResponse(AutoScalingResponse):
-    """moto's, for `LivingGroups`."""
+    """The calls of Auto Scaling, for `LivingGroups`."""
 
     @property
     def autoscaling_backend(self) -> LivingGroups:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from moto.apigateway import urls
-from moto.apigateway.models import DomainName, Integration, RestAPI
+from moto.apigateway.models import APIGatewayBackend, DomainName, Integration, RestAPI
 from moto.apigateway.responses import APIGatewayResponse
 
 from cloud.control_plane.lacking.patching import beside, instead, json_answer
@@ -28,6 +28,13 @@ def install() -> None:
         setup(self, *arguments, **named)
         if self.path.startswith(("/domainnames/", "/v2/domainnames/")):
             self.path = self.path.replace("%2A", "*")
+
+    @instead(APIGatewayBackend, "create_domain_name")
+    def no_mappings_yet(create: Any, self: Any, domain_name: str, *arguments: Any, **named: Any) -> Any:
+        """Until the first mapping, moto fails when it is asked for them. After a deletion it still has the old ones."""
+        made = create(self, domain_name, *arguments, **named)
+        self.base_path_mappings[domain_name] = {}
+        return made
 
     @instead(APIGatewayResponse, "create_rest_api")
     def binary_types(create: Any, self: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Puts a function in place of one of moto's."""
+"""Replaces a function of moto."""
 
 # pyright: basic
 # What moto says of its types is partial.

@@ -38,7 +38,7 @@ class Refusal:
     """An error of the provider."""
 
     path: str
-    """Terraform's, dotted; may be empty."""
+    """As Terraform writes it, with dots; can be empty."""
     says: str
 
     def __str__(self) -> str:

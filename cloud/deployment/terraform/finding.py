@@ -34,7 +34,7 @@ def machine() -> str:
 
 
 def problem() -> str | None:
-    """Why there is none, or `None` if there is one."""
+    """Why the provider cannot be used; `None` if it can."""
     if binary() is not None:
         return None
     if named := os.environ.get(VARIABLE):

@@ -26,7 +26,7 @@ from commands.property_values import SecretValue, UnknownValue
 _PYTHON = {"lambda": "lambda_", "index": ""}
 """Modules of Pulumi whose name in Python differs."""
 Read = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
-"""Translates an object of Terraform's: its value, and the shapes of its properties."""
+"""Translates an object of Terraform, from its value and the shapes of its properties."""
 _IMPORTING = threading.Lock()
 """The SDK loads its modules when they are read, and two threads that do so at once see half of one."""
 _LISTS = (list, collections.abc.Sequence)

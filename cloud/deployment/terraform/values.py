@@ -28,10 +28,6 @@ class Attribute:
     computed: bool
     sensitive: bool = False
 
-    @property
-    def settable(self) -> bool:
-        return self.required or self.optional
-
 
 @dataclass(frozen=True)
 class Nested:
@@ -68,7 +64,7 @@ def decoded(data: bytes) -> Any:
 
 
 def whole(block: Block, given: Mapping[str, Any]) -> dict[str, Any]:
-    """`given` with null for each attribute that is not set, and no blocks where there are none."""
+    """`given` with null for each attribute that is not set, and the empty value for blocks that are not set."""
     value = {name: _whole_attribute(one.type, given.get(name)) for name, one in block.attributes.items()}
     return value | {name: _whole_blocks(one, given.get(name)) for name, one in block.blocks.items()}
 

@@ -1,4 +1,4 @@
-"""The published port of a container: connections from the machine's network, led into the container's."""
+"""The published port of a container: connections from the machine's network, led into the network of the container."""
 
 import asyncio
 import os

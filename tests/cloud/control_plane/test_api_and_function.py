@@ -60,6 +60,7 @@ def test_a_domain_name_may_begin_with_a_star(plane: Running) -> None:
     api, name = plane.client("apigateway"), "*.models.localhost"
     rest = api.create_rest_api(name="api")["id"]
     made = api.create_domain_name(domainName=name, regionalCertificateArn="arn", securityPolicy="TLS_1_2")
+    assert api.get_base_path_mappings(domainName=name).get("items", []) == []
     api.create_base_path_mapping(domainName=name, restApiId=rest)
     patch = {"op": "replace", "path": "/regionalCertificateArn", "value": "other"}
     api.update_domain_name(domainName=name, patchOperations=[patch])

@@ -58,6 +58,13 @@ def test_the_pulumi_command_is_used_with_our_plugins_or_with_its_own(
     assert found() == Found("pulumi", "the pulumi command and its own plugins are installed")
 
 
+def test_pulumi_without_plugins_downloads_its_own_where_there_is_no_other_provider(machine: Path) -> None:
+    for name in ("pulumi", "pulumi-language-python"):
+        _program(machine / "bin" / name)
+    says = "Pulumi's plugin aws is not installed: pulumi downloads it at the first `pulumi up`"
+    assert found() == Found("pulumi", says)
+
+
 def test_our_plugins_are_programs(tmp_path: Path) -> None:
     write_plugins(tmp_path / "plugins")
     written = sorted(path.name for path in (tmp_path / "plugins").iterdir())

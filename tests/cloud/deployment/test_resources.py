@@ -90,7 +90,7 @@ class Stack:
 
     def done(self) -> list[str]:
         """What was done, without the seconds and in no order."""
-        return sorted(line for line in self.said if not line.startswith(("created", "updated")))
+        return sorted(line for line in self.said if not line.startswith(("created", "updated", "deleted")))
 
     def outputs(self) -> dict[str, Any]:
         return dict(self._deployment(lambda: None).outputs("small"))

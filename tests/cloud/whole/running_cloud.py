@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import ssl
 import subprocess
-from collections.abc import Mapping, Sequence
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from cloud.addresses import free_addresses
 from tests.support.processes import ROOT, Process, python
@@ -99,6 +105,16 @@ class RunningCloud:
         """The outputs of a stack, secrets in the open."""
         return json.loads(self.run("pulumi", "stack", "output", "--json", "--show-secrets", "--stack", stack))
 
+    def key(self, gateway: str = "gateway") -> str:
+        """The first API key of a gateway."""
+        return next(iter(self.outputs(gateway)["api_keys"].values()))
+
+    def http(self, **options: Any) -> httpx.Client:
+        """A client that reaches the names of this cloud, and trusts their certificates."""
+        trusted = ssl.create_default_context(cafile=self.environment["SSL_CERT_FILE"])
+        proxy = self.environment.get("HTTPS_PROXY")
+        return httpx.Client(verify=trusted, proxy=proxy, trust_env=False, timeout=120, **options)
+
     def client(self, service: str, region: str = "us-east-1") -> Any:
         """A client of boto3."""
         import boto3
@@ -113,22 +129,58 @@ class RunningCloud:
 
     def resources(self) -> list[Mapping[str, str]]:
         """What exists in AWS that was not there at the start."""
-        import urllib.request
+        return self._own("GET", "resources")
 
-        with urllib.request.urlopen(f"{self.endpoint}/cloud/resources", timeout=60) as answer:
+    def machines(self, group: str | None = None) -> Mapping[str, str]:
+        """The state of each instance that has not ended, of a group or of all, by its id."""
+        there = [one for one in self._own("GET", "instances") if one["state"] != "terminated"]
+        return {one["id"]: one["state"] for one in there if group in (None, one["group"])}
+
+    def capacity(self, type: str, *, available: bool, message: str | None = None) -> None:
+        """Let EC2 have instances of a type or not. `message`: what EC2 says then, in place of the usual."""
+        self._own("PUT", "capacity", {"type": type, "available": available, "message": message})
+
+    def _own(self, method: str, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.endpoint}/cloud/{path}", data, method=method)
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
 
-    def processes(self) -> list[str]:
-        """The command lines of all processes of the cloud, this one's parts and what they started."""
-        mark = f"SERVESTACK_CLOUD={self.folder.absolute()}".encode()
-        found: list[str] = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip())
-            except OSError:
-                continue
-        return [line for line in found if line]
+    def processes(self) -> Mapping[int, str]:
+        """The command lines of the cloud's processes and of all that they started, by id."""
+        return {one: line for one in descendants(self.pid) if (line := command_line(one))}
+
+    def wait(self) -> int:
+        """The exit status, after it has ended by itself."""
+        return self._process.wait()
 
     def close(self) -> None:
         self._process.end()
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """What several calls return that are made at the same time. All of them have ended before an error is raised."""
+    with ThreadPoolExecutor(len(calls)) as threads:
+        made = [threads.submit(call) for call in calls]
+    return [one.result() for one in made]
+
+
+def descendants(process: int) -> list[int]:
+    """A process, and all that it started and that these started."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.name))
+    found = [process]
+    for one in found:
+        found += children.get(one, [])
+    return found
+
+
+def command_line(process: int) -> str:
+    """A running process's command line; nothing for one that has ended."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""

@@ -59,7 +59,8 @@ def _alarm_measures(inputs: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _alarm_reads(inputs: Mapping[str, Any]) -> Iterator[Problem]:
-    """AmazonCloudWatch API: PutMetricAlarm (Metrics): one query returns data, and no alarm reads a search."""
+    """AmazonCloudWatch API: PutMetricAlarm (Metrics): one query returns data, and no alarm reads a search. The user
+    guide (alarm-limits.html): an alarm reads at most 10 metrics."""
     if given(inputs, "metricName"):
         yield from _metric("metricName", inputs.get("namespace"), inputs["metricName"], inputs.get("dimensions"))
     queries = inputs.get("metricQueries")
@@ -73,6 +74,8 @@ def _alarm_reads(inputs: Mapping[str, Any]) -> Iterator[Problem]:
             yield from _metric(where, metric.get("namespace"), metric.get("metricName"), metric.get("dimensions"))
         if "SEARCH" in str(query.get("expression")):
             yield Problem(where, "ValidationError: SEARCH is not supported on Metric Alarms")
+    if sum(is_object(query.get("metric")) for query in queries) > 10:
+        yield Problem("metricQueries", "ValidationError: The metrics list has more than 10 metrics")
     if sum(query.get("returnData") is True for query in queries) != 1:
         yield Problem("metricQueries", "ValidationError: Exactly one element of the metrics list should return data")
     yield from _math(graphs)
