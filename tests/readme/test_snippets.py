@@ -31,9 +31,11 @@ DRY = {
     "make logs": "commands.logs",
     "make shell": "commands.shell",
     "make key": "commands.key",
+    "make cloud": "-m cloud",
     "make usage": "commands.usage",
 }
-"""Commands that only `make -n` shows, and what make would run: they install, test, or need an account."""
+"""Commands that only `make -n` shows, and what make would run: they install, test, or need an account. tests/cloud runs
+`make cloud`."""
 ELSEWHERE = ("pulumi ", "export ", "aws ")
 """Commands of a deployment, which tests/readme/test_deploying.py tests."""
 INSTALLS = "curl -fsSL https://get.pulumi.com | sh"

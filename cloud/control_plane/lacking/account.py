@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.acm.models import CertBundle
 from moto.ec2.models.instance_types import InstanceTypeOfferingBackend
-from moto.route53.models import Route53Backend, route53_backends
+from moto.route53.models import route53_backends
 from moto.servicequotas.models import ServiceQuotasBackend
 from moto.servicequotas.responses import ServiceQuotasResponse
 from moto.ssm.models import Parameter, ParameterDict
@@ -28,16 +28,7 @@ VCPUS = 4096.0
 
 @functools.cache
 def install() -> None:
-    """Patch moto's service quotas, SSM, ACM, Route 53 and EC2's offerings."""
-
-    @instead(Route53Backend, "change_resource_record_sets")
-    def change_records(change: Any, self: Any, zoneid: str, changes: list[dict[str, Any]]) -> None:
-        """moto refuses to make a record again that was deleted: it looks into the list of past changes."""
-        zone = self.get_hosted_zone(zoneid)
-        there = {(record.name.strip("."), record.type) for record in zone.rrsets}
-        records = ((one, one["ResourceRecordSet"]) for one in zone.rr_changes)
-        zone.rr_changes[:] = [one for one, record in records if (record["Name"], record["Type"]) in there]
-        change(self, zoneid, changes)
+    """Patch moto's service quotas, SSM, ACM and EC2's offerings."""
 
     @instead(ServiceQuotasBackend, "get_service_quota")
     def quota(get: Any, self: Any, service_code: str, quota_code: str) -> dict[str, Any]:

@@ -120,30 +120,3 @@ def test_a_bucket_that_wants_tls_takes_files(plane: Running) -> None:
     assert s3.get_object(Bucket="files", Key="a")["Body"].read() == b"b"
     s3.delete_object(Bucket="files", Key="a")
     s3.delete_bucket(Bucket="files")
-
-
-def test_a_record_that_was_deleted_can_be_made_again(plane: Running) -> None:
-    route53 = plane.client("route53")
-    [zone] = route53.list_hosted_zones()["HostedZones"]
-    names = [f"{run}.models.localhost." for run in ("again", "beside")]
-
-    def records() -> list[str]:
-        found = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
-        return [record["Name"] for record in found if record["Type"] == "A"]
-
-    def change(action: str, name: str) -> None:
-        alias = {"HostedZoneId": "Z2FDTNDATAQYW2", "DNSName": "d-1.example.com", "EvaluateTargetHealth": False}
-        record = {"Name": name, "Type": "A", "AliasTarget": alias}
-        changes = [{"Action": action, "ResourceRecordSet": record}]
-        route53.change_resource_record_sets(HostedZoneId=zone["Id"], ChangeBatch={"Changes": changes})
-
-    for name in names:
-        change("CREATE", name)
-    change("DELETE", names[0])
-    change("CREATE", names[0])
-    assert records() == names
-    with pytest.raises(route53.exceptions.InvalidChangeBatch, match="already exists"):
-        change("CREATE", names[0])
-    for name in names:
-        change("DELETE", name)
-    assert records() == []

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.cloud.whole.running_cloud import DOMAIN, RunningCloud, at_once
+from tests.cloud.whole.service import BOOT_TIMEOUT
 from tests.support.requirements import require
 
 LAST = "test_ending.py"
 """It destroys what the others use."""
-TGI, VLLM, MOVING, SECRET, OTHER = "llama-2", "vllm", "moving", "secret", "other"
+TGI, VLLM, MOVING, CHANGING, OTHER = "llama-2", "vllm", "moving", "changing", "other"
 SHOWS_ITS_ENVIRONMENT = """\
 type: service
 image: example/numbered-streams:1
@@ -54,8 +55,8 @@ def gateway(cloud: RunningCloud) -> str:
 def services(cloud: RunningCloud, gateway: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """The names of the stacks of services of this gateway; and beside it there is another gateway. All of them were
     deployed at the same time."""
-    secret = tmp_path_factory.mktemp("configurations") / "secret.dstack.yml"
-    secret.write_text(SHOWS_ITS_ENVIRONMENT)
+    changing = tmp_path_factory.mktemp("configurations") / "changing.dstack.yml"
+    changing.write_text(SHOWS_ITS_ENVIRONMENT)
     there = cloud.outputs(gateway)["connection"]
     network = (f"vpc_id {there['vpc_id']}", f"subnet_ids {','.join(there['subnet_ids'])}", "protect false")
     at_once(
@@ -63,6 +64,6 @@ def services(cloud: RunningCloud, gateway: str, tmp_path_factory: pytest.TempPat
         lambda: cloud.deploy(TGI, "examples/llama-2/serve.dstack.yml", "gpu 24GB"),
         lambda: cloud.deploy(VLLM, "examples/vllm/serve.dstack.yml"),
         lambda: cloud.deploy(MOVING, "examples/web/serve.dstack.yml"),
-        lambda: cloud.deploy(SECRET, secret, "--secret --path env.TOKEN first_'secret'_$HOME"),
+        lambda: cloud.deploy(CHANGING, changing, BOOT_TIMEOUT, "--secret --path env.TOKEN pear_'x'_$HOME"),
     )
-    return TGI, VLLM, MOVING, SECRET
+    return TGI, VLLM, MOVING, CHANGING
