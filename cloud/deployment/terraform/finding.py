@@ -46,7 +46,7 @@ def _folders() -> Iterator[Path]:
     """Mirrors and the cache of Terraform's settings, its own folders, and those of the programs in /opt."""
     home = Path.home()
     settings = Path(os.environ.get("TF_CLI_CONFIG_FILE", home / ".terraformrc"))
-    if settings.is_file():
+    if os.access(settings, os.R_OK) and settings.is_file():
         text = settings.read_text(errors="replace")
         yield from map(Path, re.findall(r'(?:path|plugin_cache_dir)\s*=\s*"([^"]+)"', text))
     if cache := os.environ.get("TF_PLUGIN_CACHE_DIR"):
