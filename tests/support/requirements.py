@@ -73,6 +73,12 @@ def _boot() -> str | None:
     return None
 
 
+def _cloud() -> str | None:
+    if "cloud" not in insisted_on(os.environ):
+        return 'it takes half an hour; SERVESTACK_REQUIRE=cloud make test ARGS="-m cloud" runs it'
+    return finding.problem() or _linux() or _machines()
+
+
 def _machines() -> str | None:
     from cloud.machines.__main__ import cannot_run
 
@@ -127,6 +133,7 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "boot": Requirement("root, debootstrap, systemd-nspawn and apt, to boot machines", _boot),
     "checkov": Requirement("checkov, which make check installs", _checkov),
     "chromium": Requirement("a Chromium or Chrome, which needs no display", _chromium),
+    "cloud": Requirement("the whole cloud of make cloud, and half an hour", _cloud),
     "docker": Requirement("a docker engine", _docker),
     "lambda-adapter": Requirement("the Lambda Web Adapter's binary, as lambda-adapter", _lambda_adapter),
     "linux": Requirement("/proc, to read memory and processor time from", _linux),

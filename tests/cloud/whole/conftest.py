@@ -37,8 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     """The cloud."""
-    for name in ("linux", "machines", "provider-aws"):
-        require(name)
+    require("cloud")
     running = RunningCloud(tmp_path_factory.mktemp("cloud"))
     yield running
     running.close()

@@ -13,6 +13,7 @@ from cloud.control_plane.environment import IMAGE
 from tests.cloud.whole.conftest import OTHER
 from tests.cloud.whole.running_cloud import DOMAIN, RunningCloud, at_once, command_line
 from tests.support.processes import wait_until
+from tests.support.requirements import require
 
 STAYS = {("aws_iam_role", "gateway-api-logs"), ("aws_route53_record", f".{DOMAIN}./CNAME")}
 """What docs/teardown.md says that stays: the role of the account's setting, and the record of the certificate."""
@@ -30,6 +31,8 @@ def test_destroy_leaves_no_resource_no_machine_and_no_container(cloud: RunningCl
 
 
 def test_a_killed_cloud_leaves_nothing_after_the_next_start_and_ctrl_c_ends_everything(tmp_path: Path) -> None:
+    for name in ("linux", "machines"):
+        require(name)
     killed = RunningCloud(tmp_path / "cloud")
     killed.client("ec2").run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, UserData=CONTAINER)
     wait_until(lambda: any("numbered-streams" in one for one in killed.processes().values()), within=60)
