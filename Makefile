@@ -54,7 +54,7 @@ cloud: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-clo
 plan: $(VENV)/.installed-deploy ## show what CONFIG, one or several, would create and cost, without account and network (ARGS="--gpu 24GB …")
 	@exec $(BIN)/python -m commands.plan $(CONFIG) $(ARGS)
 
-smoke: setup ## test a deployed service, STACK, from outside, and print a table to paste (ARGS="--url … --key …": any service)
+smoke: $(VENV)/.installed-deploy ## test a deployed service, STACK, from outside, and print a table to paste (ARGS="--url … --key …": any service)
 	@exec $(BIN)/python -m commands.smoke $(STACK) $(ARGS)
 
 wait: $(VENV)/.installed-deploy ## wait until a service, STACK, serves, or say why it does not

@@ -13,6 +13,7 @@ FILES: Mapping[str, str] = {
     "lambda": "requirements-lambda.txt",
     "local": "requirements-local.txt",
     "deploy": "requirements.txt",
+    "cloud": "requirements-cloud.txt",
     "dev": "requirements-dev.txt",
 }
 """Dependency group of pyproject.toml -> the file that `make pins` writes it to."""
