@@ -38,11 +38,16 @@ def test_the_curl_command_that_a_stack_prints_is_answered(cloud: RunningCloud, s
 
 @pytest.mark.parametrize("address", [GATEWAY, f"https://{VLLM}.{DOMAIN}"])
 def test_the_sdk_gets_the_pieces_of_an_answer_one_by_one(cloud: RunningCloud, services: Services, address: str) -> None:
-    client = openai.OpenAI(base_url=f"{address}/v1", api_key=cloud.key(), http_client=cloud.http())
-    stream = client.chat.completions.create(
-        model=MODELS[VLLM], messages=[{"role": "user", "content": "Count."}], max_tokens=PIECES, stream=True
-    )
-    pieces = [(chunk.choices[0].delta.content, time.monotonic()) for chunk in stream if chunk.choices]
+    message: Any = {"role": "user", "content": "What is Deep Learning?"}
+    with sdk(cloud, address) as client:
+        stream = client.chat.completions.create(
+            model=MODELS[VLLM],
+            messages=[message],
+            max_tokens=PIECES,
+            temperature=0,
+            stream=True,
+        )
+        pieces = [(chunk.choices[0].delta.content, time.monotonic()) for chunk in stream if chunk.choices]
     arrived = [when for text, when in pieces if text]
     assert len(arrived) > PIECES // 2
     together = sum(later - earlier < 0.001 for earlier, later in itertools.pairwise(arrived))
@@ -102,12 +107,12 @@ def test_usage_counts_the_requests_and_tokens_of_each_run(cloud: RunningCloud, s
         return {row["run"]: (int(row["requests"]), int(row["completion_tokens"] or 0)) for row in rows}
 
     before = counted()
-    client = openai.OpenAI(base_url=f"{GATEWAY}/v1", api_key=cloud.key(), http_client=cloud.http())
+    message: Any = {"role": "user", "content": "Count to three."}
     tokens: dict[str, int] = {}
-    for run, model in MODELS.items():
-        message = {"role": "user", "content": "Count to three."}
-        answer = client.chat.completions.create(model=model, messages=[message], max_tokens=5)  # pyright: ignore[reportArgumentType]
-        tokens[run] = answer.usage.completion_tokens if answer.usage else -1
+    with sdk(cloud, GATEWAY) as client:
+        for run, model in MODELS.items():
+            answer = client.chat.completions.create(model=model, messages=[message], max_tokens=5)
+            tokens[run] = answer.usage.completion_tokens if answer.usage else -1
     wanted = {run: (before[run][0] + 1, before[run][1] + tokens[run]) for run in MODELS}
 
     def is_counted() -> bool:
@@ -135,3 +140,8 @@ def test_smoke_finds_nothing_wrong(cloud: RunningCloud, services: Services, stac
 
 def make(cloud: RunningCloud, *words: str) -> str:
     return cloud.run("make", "--no-print-directory", *words)
+
+
+def sdk(cloud: RunningCloud, address: str) -> openai.OpenAI:
+    http: Any = cloud.http()
+    return openai.OpenAI(base_url=f"{address}/v1", api_key=cloud.key(), http_client=http)
