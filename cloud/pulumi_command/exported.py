@@ -29,7 +29,8 @@ def exported(stack: str, state: State, *, show_secrets: bool) -> Mapping[str, An
 
 
 def outputs(state: State, *, show_secrets: bool) -> Mapping[str, Any]:
-    """Return the outputs of a stack, each secret one as `[secret]` if it is not to be shown."""
+    """Return the outputs of a stack, each secret one as `[secret]` if it is not to be shown. Keys are sorted in all of
+    them, as the engine's are."""
     return {name: _shown(value, show_secrets=show_secrets) for name, value in state.outputs.items()}
 
 
@@ -37,7 +38,7 @@ def _shown(value: Any, *, show_secrets: bool) -> Any:
     if isinstance(value, SecretValue):
         return _shown(value.value, show_secrets=True) if show_secrets else HIDDEN
     if isinstance(value, Mapping):
-        return {name: _shown(one, show_secrets=show_secrets) for name, one in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {name: _shown(one, show_secrets=show_secrets) for name, one in sorted(value.items())}  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, list):
         return [_shown(one, show_secrets=show_secrets) for one in value]  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, FileValue):
