@@ -8,6 +8,11 @@ from typing import Any
 from cloud.control_plane.lacking.insights import evaluate
 
 
+def results(query: str, lines: Sequence[tuple[int, str]]) -> list[list[dict[str, str]]]:
+    """The rows that a query answers, as GetQueryResults has them."""
+    return [[{"field": name, "value": value} for name, value in row.items()] for row in evaluate(query, lines)]
+
+
 class Insights:
     """boto3's own client of `logs`, with queries that are evaluated over `lines`.
 
@@ -39,9 +44,8 @@ class Insights:
         if self._running:
             self._running -= 1
             return {"status": "Running", "results": [], "statistics": statistics}
-        found = evaluate(self._query["queryString"], read) if self._status == "Complete" else []
-        results = [[{"field": name, "value": value} for name, value in row.items()] for row in found]
-        return {"status": self._status, "results": results, "statistics": statistics}
+        found = results(self._query["queryString"], read) if self._status == "Complete" else []
+        return {"status": self._status, "results": found, "statistics": statistics}
 
     def stop_query(self, *, queryId: str) -> Any:
         self.stopped.append(queryId)

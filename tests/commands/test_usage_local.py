@@ -20,7 +20,7 @@ from commands.usage.__main__ import Means, main
 from commands.usage.local_lines import grouped, read_lines
 from commands.usage.query import query_text, read_rows
 from commands.usage.requests import GROUPS
-from tests.commands.insights import evaluate
+from tests.commands.insights import results
 from tests.commands.request_lines import request_line
 from tests.commands.stacks import FakePulumi
 from tests.support.local_service import MISTRAL, MISTRAL_MODEL, serving
@@ -171,8 +171,8 @@ def test_what_make_local_answered_is_counted(
         *(["MODEL", *header], [MISTRAL_MODEL, *answered], refused, total),
     ]
     for by in GROUPS:  # the query of AWS finds the same in the real lines
-        of_aws = read_rows(evaluate(query_text(by, []), lines), by, [])
+        of_aws = read_rows(results(query_text(by, []), lines), by, [])
         assert {one.name: one for one in of_aws} == {one.name: one for one in grouped(read.lines, by)}
-    of_runs = read_rows(evaluate(query_text("key", ["yellow-cat-1"]), lines), "key", ["yellow-cat-1"])
+    of_runs = read_rows(results(query_text("key", ["yellow-cat-1"]), lines), "key", ["yellow-cat-1"])
     durations = [json.loads(line)["Duration"] for _, line in lines if '"Run":"yellow-cat-1"' in line]
     assert [one.durations for one in of_runs] == [{"yellow-cat-1": pytest.approx(sum(durations))}, {}]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from commands.usage.local_lines import grouped, percentile, read_lines
 from commands.usage.query import LONGEST, QueryTooLong, query_text, read_rows
 from commands.usage.requests import GROUPS, By
-from tests.commands.insights import evaluate
+from tests.commands.insights import results
 from tests.commands.request_lines import request_line
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_a_query_that_is_too_long_names_what_works() -> None:
 def test_files_and_the_query_give_the_same_figures(made: list[tuple[int, dict[str, Any]]], by: By) -> None:
     lines = [request_line(NOON - timedelta(seconds=seconds), **figures) for seconds, figures in made]
     runs = ["cat", "dog", "cat-2"]
-    asked = read_rows(evaluate(query_text(by, runs), lines), by, runs)
+    asked = read_rows(results(query_text(by, runs), lines), by, runs)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "requests"
         file.write_text("".join(f"{text}\n" for _, text in lines))
@@ -79,7 +79,7 @@ def test_the_durations_of_a_key_are_those_of_its_requests_to_each_run(made: list
         if "Run" in figures and figures["Duration"]:
             durations = expected[figures.get("key")]
             durations[figures["Run"]] = durations.get(figures["Run"], 0) + figures["Duration"]
-    asked = read_rows(evaluate(query_text("key", runs), lines), "key", runs)
+    asked = read_rows(results(query_text("key", runs), lines), "key", runs)
     assert {one.name: one.durations for one in asked} == expected
 
 

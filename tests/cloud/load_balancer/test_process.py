@@ -124,7 +124,7 @@ def test_a_service_is_reached_through_its_load_balancer_until_it_is_taken_away(
     served = 4 + asked.count(200)  # the load balancer hears of a deregistration a moment later
     _until(lambda: counted("RequestCount") == served)
     assert (counted("HTTPCode_Target_2XX_Count"), counted("RequestCountPerTarget")) == (served, served)
-    assert counted("HealthyHostCount") > 0
+    _until(lambda: counted("HealthyHostCount") > 0)
     elbv2.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])
     _until(lambda: _status(url) is None)
     ec2.terminate_instances(InstanceIds=[id])

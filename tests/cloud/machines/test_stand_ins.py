@@ -13,7 +13,7 @@ from tests.cloud.machines.docker_host import DockerHost
 
 Hosts = Callable[..., DockerHost]
 
-CHAT = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 5}
+CHAT = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 5, "ignore_eos": True}
 
 
 def start(

@@ -47,7 +47,7 @@ def test_a_killed_cloud_leaves_nothing_after_the_next_start_and_ctrl_c_ends_ever
         there = cloud.processes()
         os.kill(cloud.pid, signal.SIGINT)
         assert cloud.wait() == 0
-        assert _alive(there) == {}
+        wait_until(lambda: _alive(there) == {}, within=30, what="the end of every process")
         chosen_addresses(cloud.addresses.control_plane, cloud.addresses.https)
     finally:
         cloud.close()
