@@ -38,7 +38,7 @@ def _shown(value: Any, *, show_secrets: bool) -> Any:
     if isinstance(value, SecretValue):
         return _shown(value.value, show_secrets=True) if show_secrets else HIDDEN
     if isinstance(value, Mapping):
-        return {name: _shown(one, show_secrets=show_secrets) for name, one in sorted(value.items())}  # pyright: ignore[reportUnknownVariableType]
+        return {name: _shown(one, show_secrets=show_secrets) for name, one in sorted(value.items())}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if isinstance(value, list):
         return [_shown(one, show_secrets=show_secrets) for one in value]  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, FileValue):
