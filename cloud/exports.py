@@ -65,7 +65,7 @@ def environment(addresses: Addresses, folder: Path) -> Mapping[str, str]:
     """Return the variables by which pulumi, its providers and boto3 use this cloud."""
     return {
         "AWS_ENDPOINT_URL": addresses.endpoint,
-        "AWS_REGION": REGION,
+        **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), REGION),  # boto3 reads the second one
         **_CREDENTIALS,
         "PULUMI_BACKEND_URL": (folder / "pulumi").absolute().as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
