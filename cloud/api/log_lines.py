@@ -10,6 +10,7 @@ from collections import defaultdict
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cloud.api.reading import Clients
+from cloud.api.regular import RegularWriter
 
 _EVERY = 0.5
 """Seconds between two calls for a log stream."""
@@ -21,14 +22,14 @@ Stream = tuple[str, str, str]
 """Region, log group and log stream."""
 
 
-class LogLines:
+class LogLines(RegularWriter):
     """Keeps lines until they are written. A group that does not exist gets none, as on AWS."""
 
     def __init__(self, url: str) -> None:
+        super().__init__(_EVERY)
         self._clients = Clients(url)
         self._lines: dict[Stream, list[dict[str, object]]] = defaultdict(list)
         self._made: set[Stream] = set()
-        self._task: asyncio.Task[None] | None = None
 
     def add(self, stream: Stream, line: str) -> None:
         """Add a line to a log stream, with the time of now. An empty line is left out."""
@@ -36,24 +37,8 @@ class LogLines:
             event: dict[str, object] = {"timestamp": int(time.time() * 1000), "message": line[:_LONGEST]}
             self._lines[stream].append(event)
 
-    def start(self) -> None:
-        """Write every half second, from now on."""
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """Write what is left."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        await self._write()
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(_EVERY)
-            await asyncio.shield(self._write())
-
-    async def _write(self) -> None:
+    async def write(self) -> None:
+        """Write what there is."""
         lines, self._lines = self._lines, defaultdict(list)
         if lines:
             await asyncio.to_thread(self._put, lines)

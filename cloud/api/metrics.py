@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cloud.api.reading import Clients
+from cloud.api.regular import RegularWriter
 
 PERIOD = 60.0
 """Seconds between two points."""
@@ -22,14 +23,13 @@ _MOST_METRICS = 500
 Dimensions = tuple[tuple[str, str], ...]
 
 
-class Metrics:
+class Metrics(RegularWriter):
     """Collects values, and writes them once a period."""
 
     def __init__(self, url: str, period: float = PERIOD) -> None:
+        super().__init__(period)
         self._clients = Clients(url)
-        self._period = period
         self._values: dict[tuple[str, str, str, str, Dimensions], Counter[float]] = defaultdict(Counter)
-        self._task: asyncio.Task[None] | None = None
 
     def add(
         self, region: str, namespace: str, name: str, value: float, *, unit: str, dimensions: Mapping[str, str]
@@ -38,28 +38,11 @@ class Metrics:
         kept = float(round(value)) if unit == "Milliseconds" else value
         self._values[region, namespace, name, unit, tuple(dimensions.items())][kept] += 1
 
-    def start(self) -> None:
-        """Write every period, from now on."""
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """Write what is left."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        await self.write()
-
     async def write(self) -> None:
         """Write what there is."""
         values, self._values = self._values, defaultdict(Counter)
         if values:
             await asyncio.to_thread(self._put, values, time.time())
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._period)
-            await asyncio.shield(self.write())
 
     def _put(self, values: Mapping[tuple[str, str, str, str, Dimensions], Counter[float]], at: float) -> None:
         calls: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)

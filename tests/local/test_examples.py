@@ -54,7 +54,9 @@ def test_every_service_answers_at_its_own_address_and_through_the_gateway(
             assert len(found["embedding"]) == 384
         else:
             found = post(f"{base}/chat/completions", {"model": model.name, **CHAT})
-            assert found["usage"]["completion_tokens"] in range(1, 5)  # the small model can say nothing but its end
+            (choice,) = found["choices"]
+            assert choice["message"]["content"] or choice["finish_reason"] == "stop"  # a small model can end at once
+            assert found["usage"]["completion_tokens"] in range(1, 5)
 
 
 def test_the_list_of_models_shows_which_of_them_share_a_name(everything: LocalService) -> None:

@@ -1,0 +1,36 @@
+"""Writing what has been collected, again and again, off the event loop's way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+
+class RegularWriter:
+    """Calls `write` once a period, from `start` until `close`."""
+
+    def __init__(self, period: float) -> None:
+        """`period`: seconds."""
+        self._period = period
+        self._task: asyncio.Task[None] | None = None
+
+    async def write(self) -> None:
+        """Write what there is."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Write every period, from now on."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Write what is left."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self.write()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._period)
+            await asyncio.shield(self.write())
