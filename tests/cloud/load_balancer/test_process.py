@@ -84,11 +84,30 @@ def test_a_service_is_reached_through_its_load_balancer_until_it_is_taken_away(
         )
         elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": id}])
 
+        suffix = balancer["LoadBalancerArn"].split(":loadbalancer/")[1]
+
+        def counted(name: str) -> float:
+            now = datetime.now(UTC)
+            found = cloudwatch.get_metric_statistics(
+                Namespace="AWS/ApplicationELB",
+                MetricName=name,
+                Dimensions=[
+                    {"Name": "LoadBalancer", "Value": suffix},
+                    {"Name": "TargetGroup", "Value": group.rsplit(":", 1)[1]},
+                ],
+                StartTime=now - timedelta(hours=1),
+                EndTime=now + timedelta(hours=1),
+                Period=7200,
+                Statistics=["Sum"],
+            )
+            return sum(point["Sum"] for point in found["Datapoints"])
+
         def health() -> list[str]:
             described = elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
             return [one["TargetHealth"]["State"] for one in described]
 
         _until(lambda: health() == ["healthy"])
+        _until(lambda: counted("HealthyHostCount") > 0)
         answered = [httpx.get(url, headers={"Host": "run.internal"}).text for _ in range(3)]
         pieces: list[str] = []
         with httpx.stream("GET", f"{url}held", headers={"Host": "run.internal"}, timeout=20) as stream:
@@ -103,28 +122,9 @@ def test_a_service_is_reached_through_its_load_balancer_until_it_is_taken_away(
         _until(lambda: health() == [])
     assert (answered, pieces, draining) == ([f"{address} run.internal"] * 3, ["first,", "last"], ["draining"])
 
-    suffix = balancer["LoadBalancerArn"].split(":loadbalancer/")[1]
-
-    def counted(name: str) -> float:
-        now = datetime.now(UTC)
-        found = cloudwatch.get_metric_statistics(
-            Namespace="AWS/ApplicationELB",
-            MetricName=name,
-            Dimensions=[
-                {"Name": "LoadBalancer", "Value": suffix},
-                {"Name": "TargetGroup", "Value": group.rsplit(":", 1)[1]},
-            ],
-            StartTime=now - timedelta(hours=1),
-            EndTime=now + timedelta(hours=1),
-            Period=7200,
-            Statistics=["Sum"],
-        )
-        return sum(point["Sum"] for point in found["Datapoints"])
-
     served = 4 + asked.count(200)  # the load balancer hears of a deregistration a moment later
     _until(lambda: counted("RequestCount") == served)
     assert (counted("HTTPCode_Target_2XX_Count"), counted("RequestCountPerTarget")) == (served, served)
-    _until(lambda: counted("HealthyHostCount") > 0)
     elbv2.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])
     _until(lambda: _status(url) is None)
     ec2.terminate_instances(InstanceIds=[id])
