@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gateway_lambda.errors import unavailable
+from gateway_lambda.errors import ServiceError, unavailable
 from gateway_lambda.registry.items import Item, items_in, read_items
 from gateway_lambda.registry.table import StateItem, Table
 from gateway_lambda.registry.table_client import NO_ANSWER, TableClient
@@ -30,7 +30,7 @@ USABLE_FOR = 300.0
 PATIENCE = 0.3
 """Seconds that a request waits for a new copy while the old one can still be used."""
 PATIENCE_WITHOUT = 3.0
-"""The same without a usable copy. After it, the answer is 503."""
+"""The same without a usable copy, and for something that the copy does not have. After it, the answer is 503."""
 APART = 1.0
 """Seconds between two readings for something that a copy does not have, and after a failed reading."""
 
@@ -54,20 +54,29 @@ class DynamoRegistry:
         self._problems: frozenset[str] = frozenset()
         self._read_at = self._forced_at = self._failed_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
+        self._forcing = False
 
     async def table(self) -> Table:
         """Return a copy of the last 30 s, else a new one, else one of the last 5 min. Raises `ServiceError` (503)."""
         if self._table is not None and self._within(FRESH_FOR, self._read_at):
             return self._table
-        if self._usable() and self._within(APART, self._failed_at):
+        if self._usable() and (self._within(APART, self._failed_at) or self._forcing):
             return self._copy()
-        return await self._look(consistent=False)
+        await self._look(consistent=False)
+        return self._copy()
 
     async def refreshed(self) -> Table:
-        """Return a copy with everything that was written before this call, or such a copy of the last second."""
-        if self._usable() and (self._within(APART, self._forced_at) or self._within(APART, self._failed_at)):
-            return self._copy()
-        return await self._look(consistent=True)
+        """Return a copy with everything that was written before this call, or such a copy of the last second.
+
+        Raises `ServiceError` (503) if the table was not read: what the last good copy does not have can be in it.
+        """
+        if self._looking is not None:
+            await self._look(consistent=False)
+        if not self._within(APART, self._forced_at):
+            await self._look(consistent=True)
+        if self._read_at < self._forced_at:
+            raise _unreadable()
+        return self._copy()
 
     async def state_items(self, run: str) -> Sequence[StateItem]:
         """Return what the table has now, or nothing if it does not answer in time."""
@@ -80,7 +89,7 @@ class DynamoRegistry:
 
     def _copy(self) -> Table:
         if self._table is None or not self._usable():
-            raise unavailable("the gateway cannot read its registry now; try again shortly")
+            raise _unreadable()
         return self._table
 
     def _usable(self) -> bool:
@@ -90,22 +99,24 @@ class DynamoRegistry:
         """Whether so little time has passed; not where the clock was set back."""
         return 0 <= self._clock() - since < seconds
 
-    async def _look(self, *, consistent: bool) -> Table:
+    async def _look(self, *, consistent: bool) -> None:
+        """Read the table, or wait for the reading that is under way."""
         if self._looking is None:
+            self._forcing = consistent
             self._looking = asyncio.create_task(self._try(consistent))
             self._looking.add_done_callback(self._looked)
         await asyncio.shield(self._looking)
-        return self._copy()
 
     def _looked(self, task: asyncio.Task[None]) -> None:
         self._looking = None
+        self._forcing = False
 
     async def _try(self, consistent: bool) -> None:
         began = self._clock()
         if consistent:
             self._forced_at = began
         try:
-            async with asyncio.timeout(PATIENCE if self._usable() else PATIENCE_WITHOUT):
+            async with asyncio.timeout(PATIENCE if self._usable() and not consistent else PATIENCE_WITHOUT):
                 pages = await self._client.query("registry", consistent=consistent)
             if self._table is None or pages != self._pages:
                 self._take(items_in(pages))
@@ -127,3 +138,7 @@ class DynamoRegistry:
                 _LOG.error("registry table %s: the gateway ignores an item: %s", self._client.name, problem)
         self._problems = frozenset(problems)
         self._table = Table(registry, self._table)
+
+
+def _unreadable() -> ServiceError:
+    return unavailable("the gateway cannot read its registry now; try again shortly")

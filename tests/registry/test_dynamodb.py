@@ -128,16 +128,20 @@ def test_what_is_unknown_forces_one_look_a_second_which_sees_what_was_just_writt
     run(work())
 
 
-def test_a_look_that_failed_is_not_forced_again_within_a_second(
+def test_a_forced_look_that_failed_is_503_and_is_not_repeated_within_a_second(
     table: scripted_dynamodb.Table, registry: DynamoRegistry, clock: Clock
 ) -> None:
     async def work() -> None:
-        await registry.table()
+        before = await registry.table()
         table.refusal = (400, {"__type": "x#ThrottlingException"})
         clock.now += 31
-        before = await registry.table()
-        assert await registry.refreshed() is before
-        assert len(table.asked) == 2
+        assert await registry.table() is before
+        for _ in range(3):
+            with pytest.raises(ServiceError) as told:
+                await registry.refreshed()
+            assert told.value.status == 503, "what the copy does not have can be in the table"
+        assert [asked["ConsistentRead"] for asked in table.asked] == [False, False, True]
+        assert await registry.table() is before, "the copy still serves what it has"
         clock.now += 1.1
         table.refusal = None
         table.put_run("b")
@@ -146,11 +150,35 @@ def test_a_look_that_failed_is_not_forced_again_within_a_second(
     run(work())
 
 
-def test_requests_that_come_together_share_one_look(table: scripted_dynamodb.Table, registry: DynamoRegistry) -> None:
+def test_what_is_unknown_waits_longer_than_what_a_copy_has(
+    table: scripted_dynamodb.Table, registry: DynamoRegistry, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb, "PATIENCE_WITHOUT", 60)
+
+    async def work() -> None:
+        before = await registry.table()
+        table.put_run("b")
+        table.go.clear()
+        clock.now += 31
+        assert await registry.table() is before
+        clock.now += 1.1
+        asking = asyncio.create_task(registry.refreshed())
+        await asyncio.to_thread(_wait_for_queries, table, 3)
+        assert await registry.table() is before, "it does not wait for what another request needs"
+        await asyncio.sleep(2 * dynamodb.PATIENCE)
+        assert not asking.done()
+        table.go.set()
+        assert names(await asking) == ["a", "b"]
+
+    run(work())
+
+
+def test_requests_that_come_together_share_looks(table: scripted_dynamodb.Table, registry: DynamoRegistry) -> None:
     async def work() -> None:
         found = await asyncio.gather(*(registry.table() for _ in range(20)), *(registry.refreshed() for _ in range(20)))
         assert {id(each) for each in found} == {id(found[0])}
-        assert len(table.asked) == 1
+        looks = [asked["ConsistentRead"] for asked in table.asked]
+        assert looks == [False, True], "a look that is not consistent can miss what was just written"
 
     run(work())
 
