@@ -1,4 +1,4 @@
-"""The tokens of a stream, as a server of models gives them. Its own objects have these attributes."""
+"""The tokens of a stream, as a model server gives them. Its own objects have these attributes."""
 
 from __future__ import annotations
 
