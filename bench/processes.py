@@ -24,14 +24,6 @@ class BenchError(RuntimeError):
     """A part of the bench failed. The message has what it printed."""
 
 
-def free_port() -> int:
-    """A port of the loopback interface that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def running(
     command: Sequence[str], log: Path, env: Mapping[str, str] | None = None

@@ -19,8 +19,9 @@ from bench.accounting import resident_bytes
 from bench.cold_start import cold_start
 from bench.contenders import Contender
 from bench.measures import Effort, Entry, Measuring, Samples, import_cpu, percentile, ratio
-from bench.processes import Generator, canned_upstream, free_port, load_generator, running, wait_for_answer
+from bench.processes import Generator, canned_upstream, load_generator, running, wait_for_answer
 from bench.report import Row, Target, medians
+from local.serving import free_port
 
 GATEWAY: Final = "gateway"
 COPY: Final = "byte copy"

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.faults.asking import Ends, ask_all
-from bench.processes import ROOT, BenchError, free_port, running
+from bench.processes import ROOT, BenchError, running
+from local.serving import free_port
 
 FORMATS = ("tgi", "openai")
 REPLICAS = 4

@@ -46,9 +46,9 @@ async def listen(application: Application, where: socket.socket, tls: ssl.SSLCon
     )
 
 
-def bound(port: int = 0, host: str = "127.0.0.1") -> socket.socket:
-    """Return a socket that is bound to a port, 0 for any. Raises `OSError`."""
-    return socket.create_server((host, port), backlog=512)
+def bound(port: int = 0) -> socket.socket:
+    """Return a socket that is bound to a port of 127.0.0.1; 0: any port. Raises `OSError`."""
+    return socket.create_server(("127.0.0.1", port), backlog=512)
 
 
 class _Connection(HttpToolsProtocol):

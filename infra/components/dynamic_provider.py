@@ -8,6 +8,14 @@ from typing import Any
 from pulumi import dynamic
 
 
+def dynamodb(region: str, profile: str | None) -> Any:
+    """Return boto3's `dynamodb`, with the caller's own credentials or with those of a profile."""
+    import boto3
+
+    session: Any = boto3.Session(region_name=region, profile_name=profile)
+    return session.client("dynamodb")
+
+
 class DynamicProvider(dynamic.ResourceProvider):
     """A provider that anybody can make without arguments.
 

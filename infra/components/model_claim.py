@@ -16,7 +16,7 @@ import pulumi
 from pulumi import dynamic
 
 from gateway_lambda.registry.record import ModelClaim
-from infra.components.dynamic_provider import DynamicProvider
+from infra.components.dynamic_provider import DynamicProvider, dynamodb
 from infra.planning.model_names import WantedName, claimed, given_up, read_registered
 from infra.planning.table_items import MODEL, PARTITION_KEY, RECORD, REGISTRY, SORT_KEY, model_item
 from infra.preflight.aws_errors import aws_failures, error_code, in_words
@@ -36,17 +36,10 @@ class Table(Protocol):
     def delete_item(self, **asked: Any) -> object: ...
 
 
-def _client(region: str, profile: str | None) -> Table:
-    import boto3
-
-    session: Any = boto3.Session(region_name=region, profile_name=profile)
-    return session.client("dynamodb")
-
-
 class ModelClaimProvider(DynamicProvider):
     """Claims a model name, or fails and says which run and stack have it."""
 
-    def __init__(self, client: Callable[[str, str | None], Table] = _client) -> None:
+    def __init__(self, client: Callable[[str, str | None], Table] = dynamodb) -> None:
         super().__init__()
         self._client = client
 

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
-from infra.components.dynamic_provider import DynamicProvider
+from infra.components.dynamic_provider import DynamicProvider, dynamodb
 from infra.planning.table_items import CLAIM, OWNER, PARTITION_KEY, REGISTRY, RUN, SORT_KEY
 from infra.preflight.aws_errors import aws_failures, error_code, in_words
 from infra.readiness import Table
@@ -18,17 +18,10 @@ SHOWN = 5
 """Runs that an error lists."""
 
 
-def _client(region: str, profile: str | None) -> Table:
-    import boto3
-
-    session: Any = boto3.Session(region_name=region, profile_name=profile)
-    return session.client("dynamodb")
-
-
 class TeardownProvider(DynamicProvider):
     """Refuses to be deleted while the table has runs, and does nothing else."""
 
-    def __init__(self, client: Callable[[str, str | None], Table] = _client) -> None:
+    def __init__(self, client: Callable[[str, str | None], Table] = dynamodb) -> None:
         super().__init__()
         self._client = client
 
