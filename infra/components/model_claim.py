@@ -1,8 +1,8 @@
-"""A model's name in the gateway's table: whose it is among the services of one gateway.
+"""The claim of a model name in the gateway's table: which runs of the gateway have the name.
 
-A run name is claimed by an item of its own, which is made only if it does not exist. Of a model name that several runs
-share, some may have it together and others may not, which no single condition of such an item says. Therefore this
-resource reads what the table holds, decides, and writes only if the item is still what it read.
+The claim of a run name is an item that is written only if it does not exist. The claim of a model name can have several
+runs, if each of them has a weight, and one condition of DynamoDB cannot say that. So this resource reads the table,
+decides, and writes the item only if it is still the one that it read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Table(Protocol):
 
 
 class ModelClaimProvider(DynamicProvider):
-    """Claims a model name, or fails and says which run and stack have it."""
+    """Claims a model name. If another run has the name, it fails and names the run and its stack."""
 
     def __init__(self, client: Callable[[str, str | None], Table] = dynamodb) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class ModelClaimProvider(DynamicProvider):
     def _until_written(
         self, props: Mapping[str, Any], write: Callable[[Table], bool], *, gone_is_well: bool = False
     ) -> None:
-        """`gone_is_well`: nothing is to be done where there is no table any more."""
+        """`gone_is_well`: if the table no longer exists, there is nothing to do."""
         why = "other stacks change it at the same time"
         try:
             table = self._client(str(props["region"]), props.get("profile"))
@@ -105,7 +105,7 @@ class ModelClaimProvider(DynamicProvider):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelClaimArgs:
-    """Who claims what."""
+    """The run and its model name."""
 
     model: str
     run: str
@@ -143,7 +143,7 @@ def _item_of(items: Sequence[Mapping[str, Any]], props: Mapping[str, Any]) -> Ma
 def _replace(
     table: Table, props: Mapping[str, Any], before: Mapping[str, Any] | None, after: ModelClaim | None
 ) -> bool:
-    """Writes the claim if its item is still `before`; whether it was."""
+    """Write the claim if its item is still `before`, and return whether it was."""
     if before is None:
         condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({PARTITION_KEY})"}
     else:

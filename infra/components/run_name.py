@@ -31,8 +31,8 @@ class RunNameProvider(DynamicProvider):
         self._client = client
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        """A claim of this stack is not its own here: the engine makes this resource before the claim, so the claim was
-        left by a stack whose state was removed."""
+        """Refuse a claim of this stack too. The engine makes this resource before the claim, so an earlier stack of the
+        same name, whose state was removed, left it."""
         if self._check(props) == props["owner"]:
             left = left_behind(str(props["run"]), str(props["owner"]), str(props["table"]), str(props["region"]))
             raise self.refusal(RuntimeError(f"run name: {left}")) from None
@@ -64,7 +64,7 @@ class RunNameProvider(DynamicProvider):
 
 @dataclass(frozen=True, kw_only=True)
 class RunNameArgs:
-    """Which name, for whom."""
+    """The name, and the stack that wants it."""
 
     run: str
     owner: str
