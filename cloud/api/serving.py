@@ -25,7 +25,8 @@ _KEEP_ALIVE = 75
 async def listen(application: Application, where: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
     """Serve an ASGI application on a bound socket.
 
-    An application that returns in the middle of a response breaks it off: the client does not take it for whole.
+    If an application returns in the middle of a response, the connection breaks, so that the client sees that it is not
+    whole.
     """
     config = uvicorn.Config(
         application,  # pyright: ignore[reportArgumentType]
@@ -53,7 +54,7 @@ def bound(port: int = 0) -> socket.socket:
 
 class _Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
-        # Whoever sends small pieces and waits until each was acknowledged would wait up to 40 ms.
+        # A client that sends small pieces and waits for each acknowledgement would otherwise wait up to 40 ms.
         if sys.platform == "linux" and self.scheme == "http":
             self.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         super().data_received(data)
