@@ -1,4 +1,4 @@
-"""Writes what was collected, at regular times, in a thread, so that the event loop does not wait."""
+"""Writes what was collected, at regular times, in a task of the event loop."""
 
 from __future__ import annotations
 
