@@ -69,7 +69,7 @@ class EventStream:
             await self._exchange.finish(data)
 
     def close(self) -> None:
-        """Stop the timer, whatever happened."""
+        """Stop the timer."""
         self._timer.cancel()
         if self._side is not None:
             self._side.cancel()

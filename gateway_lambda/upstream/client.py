@@ -43,7 +43,7 @@ class Upstream:
         return ask(replicas[0]) if alone else self._chooser.on_a_replica(replicas, ask)
 
     def doubt(self, replicas: list[Replica]) -> Doubt:
-        """Return how little a run with these replicas can be counted on. Those that are not well are looked after."""
+        """Return how doubtful a run with these replicas is. Those that are not well are asked whether they answer."""
         return self._chooser.doubt(replicas)
 
     async def send(
@@ -148,9 +148,10 @@ def _no_answer(problem: BrokenOff, *, another: bool) -> ServiceError:
 
 
 def _reached_nobody(response: Response, begun: float, repeatable: bool) -> bool:
-    """AWS's load balancer answers for a target that it did not reach, as far as can be told, or need not be told.
+    """Whether AWS's load balancer answers for a target that it certainly did not reach, or whose request can be
+    repeated.
 
-    502 may also mean that the target took the request and died.
+    502 can also mean that the target took the request and died.
     """
     if not (response.header(b"server") or b"").startswith(_BALANCER):
         return False

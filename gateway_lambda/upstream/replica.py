@@ -19,11 +19,13 @@ from gateway_lambda.upstream.request import Request
 _LOG = logging.getLogger(__name__)
 
 _IDLE_FOR = 60.0
-"""Seconds. A connection that was idle for longer is not used again: whoever stands between may have forgotten it."""
+"""Seconds. A connection that was idle for longer is not used again: a proxy or firewall on the way may have forgotten
+it."""
 
 
 class Replica(Owner):
-    """One base URL. Idle connections are used again, the one used last first, so that the others grow old and go."""
+    """One base URL. Idle connections are used again, the most recent one first, so that the others become old and
+    end."""
 
     __slots__ = ("_idle", "_open", "address", "base", "health", "in_flight", "lost", "question", "tls")
 

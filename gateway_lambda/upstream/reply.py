@@ -103,7 +103,7 @@ class Reply:
     def limit_silence(self, patience: float) -> None:
         """From now on, `piece` raises a timeout when nothing has come for `patience` seconds, or a quarter more.
 
-        A timer looks after it, so that a piece costs nothing, and an answer that is all there already costs nothing.
+        A timer does this, so that a piece costs nothing. It does not start for an answer that has arrived whole.
         """
         if self._response.ended:
             return
@@ -111,13 +111,13 @@ class Reply:
         self._timer = loop.call_later(patience / _LOOKS, self._look, patience / _LOOKS, None, 0)
 
     def fail(self) -> None:
-        """The replica failed: this is not the whole answer. Each reply counts as one failure at most."""
+        """Count a failure of the replica: this is not the whole answer. Each reply counts as one failure at most."""
         if self._replica is not None and not self._failed:
             self._failed = True
             self._replica.fail()
 
     def fail_for(self, error: GatewayError) -> None:
-        """The same where `error`, which the answer means, is not the caller's and does not say that it is busy."""
+        """Count a failure, unless the caller caused `error`, or the replica says that it is busy."""
         if error.status in FAILING:
             self.fail()
 

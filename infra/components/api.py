@@ -53,8 +53,8 @@ class ApiArgs:
     manage_account: bool
     """Whether this stack manages the region's account setting for API Gateway's logs."""
     pages_read_errors: bool
-    """Whether web pages can read the API's own errors, which hold nothing secret: pages of all origins, since API
-    Gateway cannot choose."""
+    """Whether web pages can read the API's own errors, which contain nothing secret. Pages of all origins
+    can, because API Gateway cannot choose."""
 
 
 class Api(pulumi.ComponentResource):

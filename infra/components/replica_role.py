@@ -38,7 +38,7 @@ class ReplicaRole(pulumi.ComponentResource):
     name: pulumi.Output[str]
     profile_arn: pulumi.Output[str]
     policy: pulumi.Resource
-    """Whoever starts instances waits for it."""
+    """What starts instances waits for it."""
 
     def __init__(self, name: str, args: ReplicaRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:replica_role:ReplicaRole", name, None, opts)

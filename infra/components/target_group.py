@@ -36,7 +36,7 @@ class TargetGroup(pulumi.ComponentResource):
     arn: pulumi.Output[str]
     arn_suffix: pulumi.Output[str]
     rule: pulumi.Resource
-    """Whoever registers targets waits for it: without a load balancer they would have no health."""
+    """What registers targets waits for it, because targets without a load balancer have no health."""
 
     def __init__(self, name: str, args: TargetGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:target_group:TargetGroup", name, None, opts)

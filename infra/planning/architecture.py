@@ -55,7 +55,7 @@ class Architecture:
     """Heads of attention, which the number of GPUs must divide."""
     layers: tuple[CachedLayers, ...]
     state_bytes: int = 0
-    """Bytes that layers without a cache keep of a sequence, whatever its length (Mamba and linear attention)."""
+    """Bytes that layers without a cache keep of a sequence of any length (Mamba and linear attention)."""
 
     @property
     def mixed(self) -> bool:
