@@ -38,7 +38,7 @@ class ReplicaChooser:
     """Chooses among replicas, and checks whether those that failed work again."""
 
     def __init__(self, ask_whether_there: Callable[[Replica], Awaitable[None]]) -> None:
-        """`ask_whether_there` asks a replica its question, and tells its health the result. It raises nothing."""
+        """`ask_whether_there` asks a replica its question, and notes the result in its health. It raises nothing."""
         self._ask_whether_there = ask_whether_there
         self._turn = 0
 
@@ -77,7 +77,7 @@ class ReplicaChooser:
         return least
 
     def _best(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica | None:
-        """The replica with the fewest requests in flight, by turns among equals, of those that are well.
+        """Return the replica with the fewest requests in flight, of those that are well. Equal ones take turns.
 
         One that has just said that it is busy comes after the others.
         """
@@ -94,9 +94,9 @@ class ReplicaChooser:
         return best
 
     async def _wait_for_one(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica:
-        """The first replica that shows that it is well; after a moment, the one that most probably is.
+        """Return the first replica that shows that it is well; after `_LONGEST_WAIT`, the most probable one.
 
-        Raises `ServiceError` where there is none at all, and after the moment if another run can have the request.
+        Raises `ServiceError` if there are no replicas, and after the wait if another run can have the request.
         """
         left = [replica for replica in replicas if replica not in tried]
         if not left:

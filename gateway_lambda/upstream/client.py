@@ -1,4 +1,4 @@
-"""Sending requests to a replica, and what its failures mean."""
+"""Sends requests to a replica, and says what its failures mean."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ class Upstream:
     ) -> Reply:
         """Send a request to a replica, and wait for the head of its response.
 
-        `target`, `headers`, `length`: as a `Request` takes them. `repeatable`: one request more changes nothing. Any
-        other one is sent once more only where the replica cannot have seen it: never after it may have begun to work.
-        `question`: the gateway's own, which is repeatable; its answer says that the replica is there, not that it
-        serves.
+        `target`, `headers`, `length`: as in `Request`. `repeatable`: a second request changes nothing. Any other
+        request is sent a second time only if the replica cannot have seen it, and never after it may have begun to
+        work. `question`: a question of the gateway, which is repeatable. Its answer says that the replica answers, and
+        not that it serves.
 
-        Raises `RequestError` for what cannot be sent, and `ServiceError`, whose `another` is true where the request may
-        be sent to another replica.
+        Raises `RequestError` for what cannot be sent, and `ServiceError`, whose `another` is true if another replica
+        can get the request.
         """
         try:
             request = replica.request(method, target, headers, body, length)
@@ -101,7 +101,7 @@ class Upstream:
         except BaseException as problem:
             replica.in_flight -= 1
             if isinstance(problem, ServiceError) and (connection is None or isinstance(body, bytes)):
-                # Otherwise the gateway may have ended the connection itself, where the body was not what it should be.
+                # Otherwise the gateway may have ended the connection itself, because the body was wrong.
                 replica.fail()
             if response is not None:
                 response.close()

@@ -191,8 +191,8 @@ class Generator:
     ) -> tuple[float | None, tuple[Candidate, ...]]:
         """Return the log-probability of `token` after `tokens`, for a token that llama.cpp does not report.
 
-        First, it is searched among the most likely tokens. If it is not there, a bias makes this token and one with a known
-        probability the most likely ones. The ratio of the two probabilities then gives the unknown one.
+        First, it is searched among the most likely tokens. If it is not there, a bias makes this token and one with a
+        known probability the most likely ones. The ratio of the two probabilities then gives the unknown one.
         """
         other = self._vocabulary.harmless
         request = self._request(place, tokens, _LIKELY) | {**_GREEDY, "logit_bias": [[other, _FORCE]]}
