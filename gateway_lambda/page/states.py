@@ -122,8 +122,8 @@ class States:
         return "failing" if failing else "ready", _read(said)
 
     async def _reached(self, run: Run, replica: Replica) -> StateName:
-        """Return the state of a run that has no question: whether it takes connections. A load balancer takes connections
-        for every run, so nothing is known behind it."""
+        """Return the state of a run that has no question: whether it takes connections. Behind a load balancer, which
+        takes connections for every run, nothing is known."""
         if run.service.url is None:
             return "unknown"
         try:
