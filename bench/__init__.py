@@ -1,5 +1,6 @@
-"""`make bench`: what the gateway costs, beside a byte copy and beside other gateways, in one run on one machine.
+"""`make bench`: what the gateway costs, compared with a byte copy and with other gateways, in one run on one machine.
 
-CPU figures come from process accounting, so they hold on a busy machine; figures in wall time (time to first token,
-requests a second) are taken in rounds that take turns, so that their ratios do. The bench needs Linux.
+CPU times come from the system's accounting of each process, so they are right on a busy machine too. Wall times (time
+to first token, requests a second) depend on the machine's load. The contenders take turns in short rounds, so that a
+load falls on all of them, and the ratios stay right. The bench needs Linux.
 """

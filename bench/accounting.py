@@ -1,4 +1,4 @@
-"""What a process and its children have used: CPU time and resident memory, from the kernel's own accounting."""
+"""The CPU time and the resident memory of a process and its children, from the kernel's accounting."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ _CPUCLOCK_SCHED = 2
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of process `pid` and its living descendants, user and system, all threads, ended ones too."""
+    """Return the CPU time of process `pid` and its living descendants: user and system time of all threads, also of
+    those that have ended."""
     return sum(time.clock_gettime((~member << 3) | _CPUCLOCK_SCHED) for member in _family(pid))
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident memory of process `pid` and its living descendants; pages they share count for each."""
+    """Return the resident memory of process `pid` and its living descendants. A page that several share counts for
+    each."""
     return sum(_status_kib(member, "VmRSS") for member in _family(pid)) * 1024
 
 

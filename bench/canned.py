@@ -1,8 +1,8 @@
-"""The upstream everyone is measured against: canned answers of TGI and of an OpenAI-format server.
+"""The upstream of all contenders: fixed answers of TGI and of a server with OpenAI's API.
 
-One process over raw sockets, every byte encoded beforehand, so that it costs next to nothing. What a request may say:
-how many tokens a stream has (`max_new_tokens` or `max_tokens`), and milliseconds between them (`seed`, which every
-gateway passes on). A plain answer is always the same.
+It is one process over raw sockets. All bytes are encoded before the first request, so an answer costs very little. A
+request can set the number of tokens of a stream (`max_new_tokens` or `max_tokens`), and the milliseconds between them
+(`seed`, which every gateway passes on). An answer that is not streamed is always the same.
 """
 
 from __future__ import annotations
@@ -122,14 +122,14 @@ def _tgi_last(tokens: int) -> bytes:
 
 
 class Steps:
-    """The beat of a model server: all streams of one speed get their next token in the same step, as in a batch."""
+    """The steps of a model server: all streams of one speed get their next token in the same step, as in a batch."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._streams: dict[int, list[Canned]] = {}
 
     def add(self, stream: Canned, milliseconds: int) -> None:
-        """Have `stream` get a token each `milliseconds`, from the next step on."""
+        """Send `stream` a token every `milliseconds`, from the next step on."""
         streams = self._streams.setdefault(milliseconds, [])
         streams.append(stream)
         if len(streams) == 1:
@@ -170,7 +170,7 @@ class Canned(Connection):
         self._steps.add(self, _number(_MILLISECONDS, body, 2))
 
     def step(self) -> bool:
-        """Write the stream's next token; says whether it goes on."""
+        """Write the stream's next token, and return whether more tokens follow."""
         if self._transport is None:
             return False
         self._left -= 1

@@ -1,4 +1,4 @@
-"""The function's cold start, through the real Lambda web adapter, where one is on PATH."""
+"""The cold start of the function behind the real Lambda Web Adapter, if one is on PATH."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import statistics
 
 
 def cold_start(rounds: int) -> float | None:
-    """Median seconds from the start of the function's processes to a run's first byte; `None` without the adapter."""
+    """Return the median seconds from the start of the function's processes to the first byte of an answer; `None`:
+    there is no adapter."""
     if shutil.which("lambda-adapter") is None:
         return None
     # The stand-in of Lambda's Runtime API is the one that the tests of the function use.

@@ -1,4 +1,4 @@
-"""Who takes part: how each is started, and what a request to it looks like."""
+"""The contenders: how each one is started, and what a request to it looks like."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEXTS: Final = [f"Document {number}: a sentence of the length that people search
 
 @dataclass(frozen=True)
 class Contender:
-    """One server, and how it is spoken to."""
+    """One server, and the requests that it gets."""
 
     name: str
     command: Sequence[str]
@@ -49,21 +49,21 @@ class Contender:
     """Part of the requests of a round that it gets: a server that costs fifty times as much needs fewer."""
 
     def plain(self, **job: Any) -> Job:
-        """A job of plain requests."""
+        """Return a job of plain requests."""
         return Job(port=self.port, path=self.plain_path, body=self._body(16, None), tokens=16, key=KEY, **job)
 
     def stream(self, tokens: int, milliseconds: int, **job: Any) -> Job:
-        """A job of streams of `tokens`, one every so many milliseconds."""
+        """Return a job of streams with `tokens` each. `milliseconds`: the time between two tokens."""
         body = self._body(tokens, milliseconds)
         return Job(port=self.port, path=self.stream_path, body=body, tokens=tokens, key=KEY, **job)
 
     def embeddings(self, **job: Any) -> Job:
-        """A job of requests for the embeddings of a batch."""
+        """Return a job of requests for the embeddings of a batch."""
         body = json.dumps({"model": self.model, "input": TEXTS, "encoding_format": "base64"})
         return Job(port=self.port, path="/v1/embeddings", body=body, tokens=1, key=KEY, **job)
 
     def _body(self, tokens: int, milliseconds: int | None) -> str:
-        """`milliseconds` between tokens makes it a stream. The upstream reads them out of the seed."""
+        """With `milliseconds` between tokens, it asks for a stream. The upstream reads the number from the seed."""
         if self.format == "tgi":
             inputs = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in MESSAGES)
             sampling: dict[str, Any] = {"do_sample": True, "max_new_tokens": tokens, "temperature": 0.7, "stop": [END]}
@@ -85,7 +85,8 @@ def gateway(
     lines: bool = True,
     limits: bool = False,
 ) -> Contender:
-    """This gateway, all features on, keys checked, serving `services` models in each format; the last one is asked.
+    """The gateway of this project: it checks keys, has all features on, and serves `services` models in each format.
+    Requests go to the last one.
     `lines`: it writes request lines, into a file beside the registry file. `limits`: each key has every limit."""
     records = [
         {
@@ -142,12 +143,12 @@ def copying(upstream: int, port: int, client: str, name: str) -> Contender:
 
 
 def direct(upstream: int) -> Contender:
-    """The canned upstream itself, asked in TGI's own words."""
+    """The upstream itself, by TGI's API."""
     return Contender("direct", [], upstream, plain_path="/generate", stream_path="/generate_stream", format="tgi")
 
 
 def dstack(upstream: int, port: int) -> Contender | None:
-    """dstack's model proxy router, where `make bench-peers` has installed it."""
+    """dstack's model proxy router, if `make bench-peers` has installed it."""
     python = PEERS / "dstack" / "bin" / "python"
     if not python.exists():
         return None
@@ -165,7 +166,7 @@ def dstack(upstream: int, port: int) -> Contender | None:
 
 
 def litellm(upstream: int, port: int, configuration: Path) -> Contender | None:
-    """The LiteLLM proxy, where `make bench-peers` has installed it; it speaks OpenAI's format upstream."""
+    """The LiteLLM proxy, if `make bench-peers` has installed it. It sends OpenAI's format to the upstream."""
     python = PEERS / "litellm" / "bin" / "python"
     if not python.exists():
         return None

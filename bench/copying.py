@@ -1,8 +1,8 @@
-"""The yardsticks: proxies that copy bytes on the gateway's server, and do nothing else.
+"""The byte copies: proxies on the gateway's server that copy bytes and do nothing else.
 
 `python -m bench.copying CLIENT PORT UPSTREAM`. They pass on the path and the body of a POST, and each piece of the
-answer as it comes. CLIENT is `aiohttp`, the cheapest general HTTP client there is, which targets are set against; or
-`own`, the gateway's client, below which nothing built on it can get.
+answer as it comes. CLIENT is `aiohttp` or `own`. aiohttp is the cheapest general HTTP client, and the targets compare
+the gateway with it. `own` is the gateway's client: a gateway over this client cannot cost less.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _KEPT = (b"content-type", b"content-length")
 
 
 class ThroughAiohttp:
-    """Posts through a connection pool of aiohttp."""
+    """Sends POST requests by a connection pool of aiohttp."""
 
     def __init__(self, upstream: str) -> None:
         self._upstream = upstream
@@ -34,7 +34,7 @@ class ThroughAiohttp:
     async def post(
         self, path: bytes, body: bytes, start: Callable[[int, Headers], Awaitable[None]]
     ) -> AsyncIterator[bytes]:
-        """The pieces of the answer; `start` is told its status and headers first."""
+        """Yield the pieces of the answer. Before them, call `start` with its status and headers."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
@@ -49,7 +49,7 @@ class ThroughAiohttp:
 
 
 class ThroughOwn:
-    """Posts through the gateway's own client."""
+    """Sends POST requests by the gateway's own client."""
 
     def __init__(self, upstream: str) -> None:
         self._upstream = Upstream(Settings())
@@ -58,7 +58,7 @@ class ThroughOwn:
     async def post(
         self, path: bytes, body: bytes, start: Callable[[int, Headers], Awaitable[None]]
     ) -> AsyncIterator[bytes]:
-        """The pieces of the answer; `start` is told its status and headers first."""
+        """Yield the pieces of the answer. Before them, call `start` with its status and headers."""
         headers = [(b"content-type", b"application/json")]
         reply = await self._upstream.send(self._replica, b"POST", path, headers, body)
         try:

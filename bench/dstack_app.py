@@ -1,8 +1,8 @@
-"""dstack's model proxy router on its own: run by the Python that `make bench-peers` installed dstack with.
+"""dstack's model proxy router alone. The Python of the environment that `make bench-peers` made runs it.
 
 `python bench/dstack_app.py PORT UPSTREAM`. The router, its TGI client and its authentication are code of dstack. The
-repository is in memory. A pool of kept TCP connections leads to the upstream, instead of SSH tunnels or nginx, which
-makes it only cheaper. It runs on uvloop and httptools, as this gateway does.
+repository is in memory. A pool of TCP connections leads to the upstream, instead of SSH tunnels or nginx, which would
+cost more. It runs on uvloop and httptools, as this gateway does.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class KeyAuth(BaseProxyAuthProvider):
 
 
 class Connection:
-    """A kept connection pool in place of an SSH tunnel."""
+    """A pool of TCP connections in place of an SSH tunnel."""
 
     def __init__(self, upstream: str) -> None:
         self._client = ServiceClient(base_url=upstream, timeout=60)
@@ -64,7 +64,7 @@ class Connection:
 
 
 class Injector(ProxyDependencyInjector):
-    """What the router asks for."""
+    """What the router gets its parts from."""
 
     def __init__(self, repo: BaseProxyRepo, upstream: str) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Injector(ProxyDependencyInjector):
 
 
 def make_app(upstream: str) -> FastAPI:
-    """The router under dstack's own prefix."""
+    """Return an application with the router under dstack's own prefix."""
     spec = TGIChatModelFormat(
         chat_template=os.environ["DSTACK_BENCH_TEMPLATE"], eos_token=os.environ["DSTACK_BENCH_EOS"]
     )

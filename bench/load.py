@@ -1,7 +1,7 @@
-"""The load generator: a process of its own over raw sockets, told what to send by lines of JSON on stdin.
+"""The load generator: a process over raw sockets. Lines of JSON on stdin say what it sends.
 
-A line is a `Job`, the line of its answer an `Outcome`. It checks what it gets: the status, that an answer is whole,
-and how many tokens it holds.
+A line is a `Job`. It answers with a line, an `Outcome`. It checks each answer: the status, the end, and the number of
+tokens.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _CHUNKED_END = b"0\r\n\r\n"
 
 
 class Job(msgspec.Struct):
-    """Requests to send, all alike: `count` of them, or as many as fit into `seconds`."""
+    """Equal requests to send: `count` of them, or as many as fit into `seconds`."""
 
     port: int
     path: str
     body: str
     tokens: int
-    """What every answer must hold."""
+    """What every answer must contain."""
     connections: int = 1
     """Requests in flight at once; each connection sends its next one when it has its answer."""
     count: int = 0
@@ -38,7 +38,7 @@ class Job(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """What came of a job. Times in seconds."""
+    """The result of a job. Times are in seconds."""
 
     seconds: float
     count: int
@@ -49,7 +49,7 @@ class Outcome(msgspec.Struct):
 
 
 class Run:
-    """A job as it runs: connections take from it what is left to send."""
+    """A job that runs: connections take from it what is left to send."""
 
     def __init__(self, job: Job) -> None:
         self.request = (
@@ -66,7 +66,7 @@ class Run:
         self.ended = asyncio.get_running_loop().create_future()
 
     def take(self) -> int | None:
-        """The number of the next request, unless none is left."""
+        """Return the number of the next request; `None`: none is left."""
         if self.problem or (self.job.count and self.sent >= self.job.count):
             return None
         if self.job.seconds and time.perf_counter() - self.begun >= self.job.seconds:
@@ -76,7 +76,7 @@ class Run:
         return self.sent - 1
 
     def close_one(self) -> None:
-        """A connection has nothing left to do."""
+        """Note that a connection has nothing left to do."""
         self.open -= 1
         if not self.open and not self.ended.done():
             self.ended.set_result(None)
@@ -124,7 +124,7 @@ class Client(asyncio.Protocol):
             self._finish()
 
     def _read_head(self) -> bool:
-        """Look at the answer so far until its head is whole; says whether the body is, too."""
+        """Read the head of the answer, if all of it has come, and return whether the body is complete too."""
         received = b"".join(self._pieces)
         end = received.find(b"\r\n\r\n")
         if end < 0:
@@ -159,7 +159,7 @@ class Client(asyncio.Protocol):
 
 
 async def carry_out(job: Job) -> Outcome:
-    """Send what `job` says and wait for all answers, at most five minutes."""
+    """Send what `job` says, and wait for all answers, for at most five minutes."""
     run = Run(job)
     loop = asyncio.get_running_loop()
     clients = [

@@ -1,7 +1,8 @@
-"""What is measured, each in rounds in which all contenders take turns.
+"""The measures. In each round, all contenders take turns.
 
-Every function gives samples: for each contender's name a list with one value a round. A ratio is taken round by round,
-and its median is what counts, so that a disturbance of the machine falls on both sides or is left out.
+Every function returns samples: by the name of a contender, a list with one value for each round. Ratios are calculated
+round by round, and the median counts. So other work on the machine changes both sides of a ratio, or the median leaves
+it out.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is sent. The default run takes some three minutes; tests scale it down."""
+    """How much is sent. The default run takes about three minutes. Tests send less."""
 
     rounds: int = 9
     plain: int = 400
@@ -57,7 +58,7 @@ class Effort:
 
 
 class Measuring:
-    """Takes the measures of the entries with one load generator."""
+    """Measures the entries with one load generator."""
 
     def __init__(self, generator: Generator, effort: Effort, say: Callable[[str], None]) -> None:
         self._generator = generator
@@ -65,21 +66,21 @@ class Measuring:
         self._say = say
 
     def plain_cpu(self, entries: Sequence[Entry]) -> Samples:
-        """CPU seconds a plain request, eight at once."""
+        """Return the CPU seconds of a plain request, with eight at once."""
         jobs = {e.name: self._plain(e, connections=8, count=self._effort.plain) for e in entries}
         return self._rounds("plain requests", entries, lambda e: self._cpu(e, jobs[e.name]))
 
     def embeddings_cpu(self, entries: Sequence[Entry]) -> Samples:
-        """CPU seconds a request for the embeddings of 256 texts, whose answer has 1 MB, four at once."""
+        """Return the CPU seconds of a request for the embeddings of 256 texts, whose answer has 1 MB, with four at
+        once."""
         count = max(4, self._effort.plain // 8)
         jobs = {e.name: e.contender.embeddings(connections=4, count=count) for e in entries}
         return self._rounds("embeddings of 256 texts", entries, lambda e: self._cpu(e, jobs[e.name]))
 
     def token_cpu(self, entries: Sequence[Entry], tokens: int) -> Samples:
-        """CPU seconds a streamed token, its part of the stream's beginning and end included.
+        """Return the CPU seconds of a streamed token, with its part of the stream's beginning and end.
 
-        The upstream writes as fast as it can and every contender works without a pause, so this is what handling a
-        token costs.
+        The upstream writes as fast as it can, and every contender works without a pause.
         """
         count = self._effort.streams * 64 // min(tokens, 64 * 5)
         jobs = {e.name: self._streams(e, tokens, 0, max(2, round(count * e.contender.share))) for e in entries}
@@ -87,10 +88,10 @@ class Measuring:
         return {name: [value / tokens for value in values] for name, values in samples.items()}
 
     def paced_token_cpu(self, entries: Sequence[Entry]) -> Samples:
-        """CPU seconds a streamed token when streams get one each 20 ms, as from a model server.
+        """Return the CPU seconds of a streamed token when streams get one every 20 ms, as from a model server.
 
-        Each token is then a wake-up, a read and a write of its own. That is the same for all contenders, and most of
-        what the byte copy costs, so ratios are small here.
+        Each token then needs its own wake-up, read and write. These cost the same for all contenders, and are most of
+        what the byte copy costs. So the ratios are small here.
         """
         tokens, at_once = self._effort.paced_tokens, 16
         jobs = {e.name: self._streams(e, tokens, 20, at_once, at_once) for e in entries}
@@ -103,7 +104,7 @@ class Measuring:
         return {name: [value / tokens for value in values] for name, values in samples.items()}
 
     def first_token(self, entries: Sequence[Entry]) -> dict[str, list[list[float]]]:
-        """Seconds to the first token of streams, one at a time: all values of each round."""
+        """Return the seconds to the first token of streams, one at a time: all values of each round."""
 
         def measure(entry: Entry) -> list[float]:
             return self._generator.run(entry.contender.stream(2, 1, count=self._effort.first_tokens)).first
@@ -111,7 +112,7 @@ class Measuring:
         return self._rounds("time to first token", entries, measure)
 
     def rate(self, entries: Sequence[Entry], at_once: int) -> Samples:
-        """Plain requests a second."""
+        """Return the plain requests a second."""
 
         def measure(entry: Entry) -> float:
             job = entry.contender.plain(connections=at_once, seconds=self._effort.seconds)
@@ -121,7 +122,7 @@ class Measuring:
         return self._rounds(f"requests a second, {at_once} at once", entries, measure, min(2, self._effort.rounds))
 
     def fairness(self, entry: Entry) -> list[float]:
-        """How many times the median first token the slowest takes, when many streams begin at once."""
+        """Return the slowest time to the first token, divided by the median time, when many streams begin at once."""
         crowd = self._effort.crowd
         job = entry.contender.stream(8, 50, connections=crowd, count=crowd)
 
@@ -132,7 +133,7 @@ class Measuring:
         return self._rounds(f"{crowd} streams at once", [entry], measure, min(3, self._effort.rounds))[entry.name]
 
     def memory_growth(self, entry: Entry) -> tuple[int, float]:
-        """Requests that were sent, and bytes that resident memory grew by meanwhile."""
+        """Return how many requests were sent, and by how many bytes the resident memory grew in that time."""
         self._say(f"memory over {self._effort.memory_requests} requests, at most {self._effort.memory_seconds:g} s")
         warm = self._effort.memory_requests // 20
         self._generator.run(entry.contender.plain(connections=32, count=max(32, warm)))
@@ -170,7 +171,8 @@ class Measuring:
 
 
 def import_cpu(command: Sequence[str], env: Mapping[str, str]) -> float:
-    """CPU seconds of importing an application: of `command`, less those of a Python that does nothing."""
+    """Return the CPU seconds of importing an application: those of `command`, minus those of a Python that does
+    nothing."""
     bare = min(_child_cpu([command[0], "-c", "pass"], env) for _ in range(2))
     first = _child_cpu(command, env)
     return (first if first > _SLOW_IMPORT else min(first, _child_cpu(command, env))) - bare
@@ -186,7 +188,7 @@ def ratio(samples: Mapping[str, Sequence[float]], name: str, to: str) -> float:
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """The value that `part` of `values` do not exceed."""
+    """Return the value that `part` of `values` do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * part) - 1)]
 

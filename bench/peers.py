@@ -1,6 +1,6 @@
-"""`python -m bench.peers`: install what `make bench` compares with, each in an environment of its own.
+"""`python -m bench.peers`: install the programs that `make bench` compares with, each in its own environment.
 
-Into `.cache/peers/`, some 700 MB in all, never into the repository's environment. Removing the folder undoes it.
+The environments are in `.cache/peers/`, about 700 MB in all. To remove them, remove this folder.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REQUIREMENTS = {
 
 
 def main() -> int:
-    """Install what is missing; the exit status."""
+    """Install what is missing, and return the exit status."""
     for name, requirements in REQUIREMENTS.items():
         folder = PEERS / name
         done = folder / ".installed"

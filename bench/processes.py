@@ -1,4 +1,4 @@
-"""Starting and ending what takes part: servers on ports the system chooses, and the load generator."""
+"""Starts and ends the processes of the bench: servers on ports that the system chooses, and the load generator."""
 
 from __future__ import annotations
 
@@ -21,22 +21,14 @@ ROOT = Path(__file__).parent.parent
 
 
 class BenchError(RuntimeError):
-    """A part of the bench did not do what it must; the message shows what it printed."""
-
-
-def free_port() -> int:
-    """A port of the loopback interface that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A part of the bench failed. The message has what it printed."""
 
 
 @contextlib.contextmanager
 def running(
     command: Sequence[str], log: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child in a process group of its own, ended with all its children; it prints into `log`."""
+    """Run a child in its own process group, and end it with all its children. It prints into `log`."""
     with log.open("wb") as output:
         child = subprocess.Popen(
             command,
@@ -55,26 +47,26 @@ def running(
 
 @contextlib.contextmanager
 def canned_upstream() -> Iterator[tuple[int, int]]:
-    """The canned upstream: its port and its process."""
+    """Run the upstream with fixed answers; yields its port and its process."""
     with _talking("bench.canned") as child:
         yield int(_line(child.stdout)), child.pid
 
 
 @contextlib.contextmanager
 def load_generator() -> Iterator[Generator]:
-    """The load generator."""
+    """Run the load generator."""
     with _talking("bench.load") as child:
         yield Generator(child)
 
 
 class Generator:
-    """The load generator's process, to be asked for one job after the other."""
+    """The process of the load generator, which does one job after the other."""
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
 
     def run(self, job: Job) -> Outcome:
-        """Have `job` carried out. Raises `BenchError` when an answer was wrong."""
+        """Let it do `job`, and return the outcome. Raises `BenchError` if an answer was wrong."""
         if self._child.stdin is not None:
             self._child.stdin.write(msgspec.json.encode(job) + b"\n")
             self._child.stdin.flush()
@@ -85,7 +77,7 @@ class Generator:
 
 
 def wait_for_answer(child: subprocess.Popen[bytes], log: Path, job: Job, generator: Generator, within: float) -> None:
-    """Ask until the first right answer. Raises `BenchError` when the child ends, or `within` seconds are over."""
+    """Ask until the first right answer. Raises `BenchError` if the child ends, or after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", job.port), 1):

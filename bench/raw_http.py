@@ -1,4 +1,4 @@
-"""A server's side of HTTP/1.1 over raw sockets, which costs next to nothing: for upstreams whose answers are canned."""
+"""The server's side of HTTP/1.1 over raw sockets, which costs very little: for upstreams with fixed answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def answer(self, path: bytes, body: bytes) -> None:
-        """Answer a request, now or step by step."""
+        """Answer a request, at once or step by step."""
         raise NotImplementedError
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -44,7 +44,7 @@ class Connection(asyncio.Protocol):
         self.answer(path, body)
 
     def write(self, data: bytes) -> None:
-        """Send `data`, if the client is still there."""
+        """Send `data`, if the client is still connected."""
         if self._transport is not None:
             self._transport.write(data)
 
@@ -57,7 +57,7 @@ def plain(value: object, *headers: bytes, status: bytes = b"200 OK") -> bytes:
 
 
 def event(value: object, space: bytes = b" ") -> bytes:
-    """Return an event of a stream, as a chunk. `space` stands after `data:`; bytes are sent as they are."""
+    """Return an event of a stream, as a chunk. `space`: what follows `data:`. Bytes are sent unchanged."""
     text = value if isinstance(value, bytes) else json.dumps(value, separators=(",", ":")).encode()
     data = b"data:%s%s\n\n" % (space, text)
     return b"%x\r\n%s\r\n" % (len(data), data)

@@ -13,7 +13,7 @@ Row = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Measure:
-    """One line of the table."""
+    """A row of the table."""
 
     key: str
     title: str
@@ -25,7 +25,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Target:
-    """What must hold."""
+    """A condition that a run must satisfy."""
 
     title: str
     value: float
@@ -57,12 +57,13 @@ MEASURES: Final = (
 
 
 def medians(samples: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Each contender's median over the rounds."""
+    """Return each contender's median over the rounds."""
     return {name: statistics.median(values) for name, values in samples.items()}
 
 
 def table(rows: Mapping[str, Row], names: Sequence[str], against: str = "gateway") -> str:
-    """A line a measure, a column a contender; in brackets how many times the gateway's value it is."""
+    """Return a table with a row for each measure and a column for each contender. In brackets: how many times the
+    gateway's value it is."""
     lines = [["", *names]]
     for measure in MEASURES:
         row = rows.get(measure.key)
@@ -73,7 +74,7 @@ def table(rows: Mapping[str, Row], names: Sequence[str], against: str = "gateway
 
 
 def target_table(targets: Sequence[Target]) -> str:
-    """A line a target."""
+    """Return a table with a row for each target."""
     lines = [["target", "measured", "at most", ""]]
     for target in targets:
         value, limit = (f"{number:.3g} {target.unit}".rstrip() for number in (target.value, target.at_most))
@@ -84,7 +85,7 @@ def target_table(targets: Sequence[Target]) -> str:
 def as_json(
     rows: Mapping[str, Row], targets: Sequence[Target], samples: Mapping[str, object], machine: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Everything of the run, in seconds and bytes."""
+    """Return the whole run as JSON, in seconds and bytes."""
     return {
         "machine": dict(machine),
         "measures": {key: dict(row) for key, row in rows.items()},

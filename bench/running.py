@@ -1,4 +1,4 @@
-"""A whole run: start everybody, take the measures, compare with the targets."""
+"""A whole run: start all contenders, measure them, compare with the targets."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from bench.accounting import resident_bytes
 from bench.cold_start import cold_start
 from bench.contenders import Contender
 from bench.measures import Effort, Entry, Measuring, Samples, import_cpu, percentile, ratio
-from bench.processes import Generator, canned_upstream, free_port, load_generator, running, wait_for_answer
+from bench.processes import Generator, canned_upstream, load_generator, running, wait_for_answer
 from bench.report import Row, Target, medians
+from local.serving import free_port
 
 GATEWAY: Final = "gateway"
 COPY: Final = "byte copy"
@@ -36,7 +37,7 @@ _MANY_SERVICES: Final = 500
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found. Rows are in seconds, bytes and requests a second."""
+    """The result of a run. Rows are in seconds, bytes and requests a second."""
 
     rows: dict[str, Row]
     targets: list[Target]
@@ -46,7 +47,7 @@ class Result:
 
 
 def run(effort: Effort, *, peers: bool, passthrough: bool, say: Callable[[str], None]) -> Result:
-    """Start all contenders that are installed and measure them. Raises `BenchError` when one answers wrongly."""
+    """Start all contenders that are installed, and measure them. Raises `BenchError` if one answers wrongly."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="servestack-bench-")))
         upstream, _ = stack.enter_context(canned_upstream())
@@ -77,7 +78,7 @@ def run(effort: Effort, *, peers: bool, passthrough: bool, say: Callable[[str], 
 
 
 class _Starting:
-    """Starts servers, and notes how long each took to its first answer."""
+    """Starts servers, and notes how long each one took until its first answer."""
 
     def __init__(
         self, stack: contextlib.ExitStack, folder: Path, generator: Generator, say: Callable[[str], None]
@@ -153,7 +154,7 @@ def _measure(
 
 
 def _openai_entries(by_name: Mapping[str, Entry]) -> list[Entry]:
-    """The running gateway and byte copy once more, asked for a model that speaks OpenAI's format upstream."""
+    """The same gateway and byte copy, with requests for a model whose server has OpenAI's API."""
     gateway, copy = by_name[GATEWAY], by_name[COPY]
     path = gateway.contender.plain_path
     return [
@@ -166,7 +167,7 @@ def _openai_entries(by_name: Mapping[str, Entry]) -> list[Entry]:
 
 
 def _targets(rows: Mapping[str, Row], samples: Mapping[str, Samples], passthrough: bool) -> list[Target]:
-    """Issue-level targets: how the gateway compares. Those of peers that are not installed are left out."""
+    """The targets for the gateway, compared with others. Those of peers that are not installed are left out."""
     plain, token, long = (samples[key] for key in ("plain_cpu", "token_cpu_64", "token_cpu_1024"))
     targets: list[Target] = []
     for peer, plain_part, token_part in (("dstack", 12, 8), ("LiteLLM", 30, 40)):

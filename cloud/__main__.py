@@ -16,11 +16,10 @@ def main(line: list[str]) -> int:
 
         arguments = read_arguments(line)
         print("Starting AWS's API, the load balancer, the API with its function, and the machines …", flush=True)
-        from cloud.addresses import PortTaken
         from cloud.launcher import CannotDeploy, DemoFailed, serve
         from cloud.lock import FolderTaken
         from local.children import ChildDied
-        from local.serving import Stopped
+        from local.serving import PortTaken, Stopped
 
         try:
             serve(arguments, sys.stdout)

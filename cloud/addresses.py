@@ -8,6 +8,8 @@ import random
 import socket
 from dataclasses import dataclass
 
+from local.serving import PortTaken
+
 HOST = "127.0.0.1"
 DOMAIN = "models.localhost"
 REGION = "us-east-1"
@@ -17,10 +19,6 @@ _LOAD_BALANCERS = 34
 """From the port of the control plane to that of the first load balancer."""
 _A_CLOUD = 50
 """Ports of one cloud."""
-
-
-class PortTaken(Exception):
-    """A port is in use. `str()` names the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ def exports(addresses: Addresses, folder: Path, domain: str) -> Mapping[str, str
 
 
 def write_certificates(folder: Path, own: str) -> None:
-    """Write whom programs trust here: the authorities that they trust already, and the cloud's own, in PEM."""
+    """Write the authorities that programs trust here, in PEM: those that they trust already, and the cloud's own."""
     ours = folder / CERTIFICATES
     files = [Path(os.environ[name]) for name in _TRUST if os.environ.get(name)]
     already = [file for file in files if file.is_file() and file.absolute() != ours.absolute()]

@@ -1,4 +1,4 @@
-"""What a cloud leaves that was killed: processes, by a mark in their environment."""
+"""Processes of a cloud that was killed. A mark in their environment shows them."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def _marked(wanted: bytes) -> list[int]:
 
 
 def _lives(entry: Path) -> bool:
-    """A zombie has ended, and only its parent has not asked how."""
+    """Whether a process runs. A zombie has ended, although its parent has not read its status."""
     return (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z"

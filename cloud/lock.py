@@ -1,4 +1,4 @@
-"""One cloud a folder: a second one would write over the files of the first, and end its processes."""
+"""One cloud in each folder: a second one would overwrite the files of the first, and end its processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class FolderTaken(Exception):
 
 @contextmanager
 def held(folder: Path) -> Generator[None]:
-    """Have the folder for this cloud alone, for the time of the block. If this process is killed, it is free again.
+    """Keep the folder for this cloud for the time of the block. If this process is killed, the folder is free again.
 
     Raises:
         FolderTaken: another cloud has it.

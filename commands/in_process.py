@@ -1,12 +1,12 @@
 """Runs a Pulumi program in this process: no CLI, no engine, no account, no network.
 
-The program talks to our own monitor instead of the engine. What each resource and each function answers comes
-from an `Answers`; `make plan` and the tests bring their own. What the program registered comes back as plain data,
-after every registration has been answered and every `apply` has run.
+The program talks to `program_monitor` instead of the engine. An `Answers` says what each resource and each function
+returns; `make plan` and the tests have different ones. `run` returns what the program registered, as plain data, after
+every registration has been answered and every `apply` has run.
 
 The runtime of pulumi 3.272 keeps its settings in context variables, so a run has a thread and a context to itself,
-and runs one after the other do not see each other. Unless a caller wants several at once, registrations are answered
-one at a time, in the order in which the program gets to them.
+and a run does not see an earlier one. By default, registrations are answered one at a time, in the order in which the
+program makes them.
 """
 
 from __future__ import annotations
@@ -71,12 +71,13 @@ def run(
     at_once: int = 1,
     hear: Callable[[str], None] | None = None,
 ) -> Run:
-    """Run `program` to its end and say what it did; it never raises what the program raised.
+    """Run `program` to its end, and return what it did. An exception of the program is in the result, and is not
+        raised.
 
-    `secret_keys`: which keys of `config` are secret, spelled as in `config`. `preview`: outputs that only a
-    deployment finds out are unknown, so code that waits for them in `apply` does not run. `at_once`: registrations
-    that are answered at the same time, where the answers take long and their order does not matter. `hear`: gets what
-    the program logs, when it does.
+        `secret_keys`: the keys of `config` that are secret, spelled as in `config`. `preview`: outputs that only a
+    deployment can know are unknown, so an `apply` that waits for them does not run. `at_once`: how many registrations
+    are answered at the same time, if the answers take long and their order does not matter. `hear`: gets each message
+    that the program logs.
     """
     monitor = ProgramMonitor(answers, project, stack)
     engine = SilentEngine(hear)
@@ -122,12 +123,13 @@ def run(
 
 
 def _to_its_end(program: Program, threads: int) -> None:
-    """One thread that answers registrations keeps their order; what is left at the end is cancelled."""
+    """Await the program. One thread answers the registrations, which keeps their order. Tasks that are left are
+    cancelled."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     executor = ThreadPoolExecutor(max_workers=threads)
     loop.set_default_executor(executor)
-    # Every task of the program is awaited, and raises here; asyncio would tell of its copies again.
+    # Every task of the program is awaited, so its exception is raised here. asyncio would report it a second time.
     loop.set_exception_handler(lambda _, __: None)
     try:
         loop.run_until_complete(run_in_stack(program))
@@ -139,10 +141,10 @@ def _to_its_end(program: Program, threads: int) -> None:
 
 
 def _alone(run_it: Callable[[], None], name: str) -> None:
-    """Run it in a thread and a context of its own, to its end.
+    """Run it to its end, in its own thread and context.
 
-    A program that fails leaves coroutines of the SDK's outputs behind, of which Python would complain now or later.
-    They are looked for among what came into being meanwhile: all else would take a good part of a second.
+    A program that fails leaves coroutines of the SDK's outputs, and Python would warn about them. Only objects that
+    were made during the run are searched for them, because a search of all objects takes much of a second.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"coroutine 'Output\..*' was never awaited", category=RuntimeWarning)

@@ -189,7 +189,8 @@ def _line(log: Log, event: Any) -> str:
 
 
 def _for_terminal(message: str) -> str:
-    """A message without commands to the terminal. A progress bar that wrote over itself shows its last state."""
+    """Return a message without commands to the terminal. Of a progress bar that wrote over itself, the last state
+    stays."""
     last = _SEQUENCE.sub("", message).rstrip().rpartition("\r")[2]
     return "".join(character for character in last if character.isprintable() or character in "\t\n")
 

@@ -1,4 +1,4 @@
-"""What a Pulumi program talks to instead of the engine, and what it said: registrations and calls as plain data."""
+"""The monitor that a Pulumi program talks to instead of the engine. It keeps registrations and calls as plain data."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _Registered = resource_pb2.RegisterResourceRequest
 
 
 class Refused(Exception):
-    """A resource or a call that is not possible; `str()` says why, in the words of who refuses."""
+    """A resource or a call that is not possible. `str()` says why, in the words of the provider or of AWS."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """A resource as the program asked for it. Names of properties are those of the engine (camelCase)."""
+    """A resource that the program registered. The names of properties are those of the engine (camelCase)."""
 
     urn: str
     type: str
@@ -72,23 +72,23 @@ class Call:
 
 
 class Answers(Protocol):
-    """What a provider would say. Each method may raise `Refused`."""
+    """The answers of a provider. Each method can raise `Refused`."""
 
     def create(self, registration: Registration) -> tuple[str | None, Properties]:
-        """(id, all outputs) of a resource; the id is `None` while it is not known."""
+        """Return the id and all outputs of a resource. The id is `None` while it is not known."""
         ...
 
     def read(self, type: str, name: str, id: str, properties: Properties) -> Properties:
-        """The outputs of what exists already, a StackReference among them."""
+        """Return the outputs of something that exists already, such as a StackReference."""
         ...
 
     def call(self, call: Call) -> Properties:
-        """What a function returns."""
+        """Return the result of a function."""
         ...
 
 
 class ProgramMonitor(MockMonitor):
-    """The engine's side of a run. Calls arrive one at a time, from another thread than the thread of the program."""
+    """The engine's side of a run. Calls arrive one at a time, not in the thread of the program."""
 
     def __init__(self, answers: Answers, project: str, stack: str) -> None:
         self._answers = answers
@@ -153,19 +153,21 @@ class ProgramMonitor(MockMonitor):
         return self._answers.read(STACK_REFERENCE, name, name, call.arguments)
 
     def _urn(self, parent: str, type: str, name: str) -> str:
-        """As the engine writes it: the types of the parents, but for the stack, before the type."""
+        """Return the URN as the engine writes it: the types of the parents, without the stack, come before the type."""
         qualified = parent.split("::")[2] if parent else STACK_TYPE
         types = type if qualified == STACK_TYPE else f"{qualified}${type}"
         return f"urn:pulumi:{self._stack}::{self._project}::{types}::{name}"
 
     def _failure(self, urn: str) -> resource_pb2.RegisterResourceResponse:
-        """The program goes on with unknown outputs; what depends on it is skipped, as the engine does."""
+        """Return an answer without outputs. As with the engine, the program continues, and what depends on them is
+        skipped."""
         self._failed.add(urn)
         return resource_pb2.RegisterResourceResponse(urn=urn, result=resource_pb2.Result.FAIL)
 
 
 class _AsFromEngine(grpc.RpcError):
-    """A refusal in the form that the SDK knows from the engine: a program may catch that of a call, and go on."""
+    """A refusal in the form that the SDK gets from the engine. A program can catch the refusal of a call, and
+    continue."""
 
     def code(self) -> grpc.StatusCode:
         return grpc.StatusCode.UNKNOWN
@@ -175,7 +177,7 @@ class _AsFromEngine(grpc.RpcError):
 
 
 class SilentEngine:
-    """Takes the program's log, but for debugging of the SDK itself; nothing is printed. `hear`: gets each message."""
+    """Takes the program's log and prints nothing. `hear`: gets each message, except the SDK's own debug messages."""
 
     def __init__(self, hear: Callable[[str], None] | None = None) -> None:
         self._hear = hear
@@ -227,6 +229,6 @@ def _alias(alias: alias_pb2.Alias) -> str:
 
 
 def _secret_where(key: str, value: PropertyValue, registration: Registration) -> PropertyValue:
-    """An output is secret where the SDK says so, and where the input of its name is."""
+    """Return an output, marked as secret if the SDK names it as secret, or if the input of its name is secret."""
     secret = key in registration.additional_secret_outputs or holds(registration.inputs.get(key), SecretValue)
     return SecretValue(value) if secret and not isinstance(value, (SecretValue, UnknownValue)) else value

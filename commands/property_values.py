@@ -46,7 +46,7 @@ class SecretValue:
 
 @dataclass(frozen=True)
 class UnknownValue:
-    """A value that only a deployment finds out."""
+    """A value that only a deployment can know."""
 
 
 UNKNOWN = UnknownValue()
@@ -67,7 +67,7 @@ class FileValue:
 
 @dataclass(frozen=True)
 class ResourceReference:
-    """A resource handed over as a value."""
+    """A resource that is passed as a value."""
 
     urn: str
     id: str | None
@@ -90,18 +90,18 @@ Properties: TypeAlias = "dict[str, PropertyValue]"
 
 
 def decode(properties: struct_pb2.Struct) -> Properties:
-    """The properties of a request; those that are null are left out, as the SDK does when it reads."""
+    """Return the properties of a request. Those that are null are left out, as the SDK does."""
     values = {key: _decode(value) for key, value in properties.fields.items()}
     return {key: value for key, value in values.items() if value is not None}
 
 
 def encode(properties: Mapping[str, PropertyValue]) -> struct_pb2.Struct:
-    """The wire form of `properties`."""
+    """Return the wire form of `properties`."""
     return struct_pb2.Struct(fields={key: _encode(value) for key, value in properties.items()})
 
 
 def without_secrets_marked(value: PropertyValue) -> PropertyValue:
-    """`value` with what was secret in the open, so that the caller can read it."""
+    """Return `value` with plain values in place of secrets."""
     if isinstance(value, SecretValue):
         return without_secrets_marked(value.value)
     if isinstance(value, list):

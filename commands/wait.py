@@ -43,7 +43,7 @@ def main(
 
 
 def awaited_of(state: StackState) -> tuple[Awaited, ...]:
-    """Return what to wait for: each group of replicas that always has some.
+    """Return what to wait for: each group that always has replicas.
 
     Raises:
         StackError: the stack is not of a service, or is not deployed yet, or has no replicas to wait for.

@@ -33,10 +33,12 @@ if settings.log_requests:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's takes a task's connections away as it cancels it, and looks only every 0.1 s whether it is to end."""
+    """uvicorn's server with another end. uvicorn closes a task's connection when it cancels the task, so the client
+    gets no error. And it checks only every 0.1 s whether it must end."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """At SIGTERM and SIGINT: tasks that outlive the grace are cancelled, and say so to their clients."""
+        """Handle SIGTERM and SIGINT: tasks that run longer than the grace are cancelled, and send an error to their
+        clients."""
         super().handle_exit(sig, frame)
         for task in self.server_state.tasks:
             loop = task.get_loop()

@@ -1,4 +1,4 @@
-"""The gateway: puts server, registry, runs, dialects and the servers of models together."""
+"""The gateway: puts server, registry, runs, dialects and model servers together."""
 
 from __future__ import annotations
 
@@ -101,9 +101,9 @@ class _Gateway:
         await pass_on(exchange, self._runs.of(service, table), path, prefix, self._upstream, patience)
 
     async def _has_own_preflights(self, run: str | None) -> bool:
-        """Whether a preflight goes to the run's own service.
+        """Whether a CORS preflight goes to the run's own service.
 
-        It carries no key, so a run that needs one cannot get it, nor can a run that does not exist. Servers of models
+        It carries no key, so a run that needs one cannot get it, nor can a run that does not exist. Model servers
         answer preflights, but do not allow the headers that their clients send.
         """
         service = None if run is None else (await self._registry.table()).run(run)

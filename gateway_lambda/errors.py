@@ -121,10 +121,10 @@ def invalid_key(message: str) -> RequestError:
 
 
 def model_not_found(name: str) -> RequestError:
-    """The model does not exist, or the caller may not use it."""
+    """The model does not exist, or the caller cannot use it."""
     return RequestError(
-        f"the model {name[:200]!r} does not exist here, or you may not use it; GET /v1/models lists the models that "
-        "you may use",
+        f"the model {name[:200]!r} does not exist here, or you cannot use it; GET /v1/models lists the models that "
+        "you can use",
         "model_not_found",
         status=404,
         param="model",
@@ -147,8 +147,8 @@ def not_allowed(method: str, allowed: bytes) -> RequestError:
 
 
 def run_not_found(name: str) -> RequestError:
-    """The run does not exist, or the caller may not use it."""
-    return not_found(f"the run {name[:80]!r} does not exist here, or you may not use it")
+    """The run does not exist, or the caller cannot use it."""
+    return not_found(f"the run {name[:80]!r} does not exist here, or you cannot use it; check the name and the API key")
 
 
 def too_large(limit: int) -> RequestError:

@@ -72,7 +72,7 @@ def _prices(plan: ServicePlan) -> str:
 
 
 def _price(plan: ServicePlan) -> str:
-    """The price of a replica on the cheapest offer. Prices of spot instances change, and are below that."""
+    """Return the price of a replica on the cheapest offer. Prices of spot instances change, and are lower."""
     offer, spot = plan.offers[0], plan.purchase.spot_policy == "spot"
     each = " for each replica" if plan.replicas.maximum > 1 else ""
     bought = "spot" if spot else "on demand"
@@ -80,7 +80,7 @@ def _price(plan: ServicePlan) -> str:
 
 
 def _in_one_line(names: Sequence[str]) -> str:
-    """As many names as Pulumi shows of a line, and how many more there are."""
+    """Return as many names as Pulumi shows in a line, and how many more there are."""
     for shown in range(len(names), 0, -1):
         more = f" and {len(names) - shown} more" if shown < len(names) else ""
         line = ", ".join(names[:shown]) + more
@@ -90,7 +90,7 @@ def _in_one_line(names: Sequence[str]) -> str:
 
 
 def _curl(plan: ServicePlan, connection: Connection, gateway: str) -> str:
-    """A request to paste. The shell reads the key from the gateway's stack, because a service knows no key."""
+    """Return a request to paste. The shell reads the key from the gateway's stack, because a service knows no key."""
     key = f'-H "Authorization: Bearer $({_first_key(gateway)})"' if _needs_key(plan, connection) else None
     if plan.model is None:
         return _lines(f"curl {shlex.quote(f'{connection.url(plan.run)}/')}", key)
@@ -109,12 +109,12 @@ def _needs_key(plan: ServicePlan, connection: Connection) -> bool:
 
 
 def _lines(*parts: str | None) -> str:
-    """One command of a shell on several lines."""
+    """Return one command of a shell on several lines."""
     return " \\\n  ".join(part for part in parts if part is not None)
 
 
 def _first_key(gateway: str) -> str:
-    """A command that prints the first of the gateway's keys, which Pulumi gives as one line of JSON."""
+    """Return a command that prints the first key of the gateway. Pulumi prints all keys as one line of JSON."""
     return f"{_output(gateway, 'api_keys')} --show-secrets | cut -sd'\"' -f4"
 
 

@@ -221,8 +221,8 @@ async def _deploy_service(plan: ServicePlan, source: Source, means: Means) -> Ou
 
 
 def _once_served(last: pulumi.CustomResource, outputs: Outputs) -> Outputs:
-    """The outputs, known only once the last resource exists: a stack that failed lists nothing as if it served. A
-    preview shows what they will be."""
+    """Return the outputs, which are known only when the last resource exists. So a stack that failed shows no address.
+    A preview shows what they will be."""
     if pulumi.runtime.is_dry_run():
         return outputs
     return {name: pulumi.Output.all(value, last.id).apply(lambda known: known[0]) for name, value in outputs.items()}
@@ -234,7 +234,7 @@ async def _ask(plan: GatewayPlan | ServicePlan, means: Means, place: Place | Non
     if not plan.preflight:
         return
     pulumi.info("preflight: asking AWS and the Hub", ephemeral=True)
-    # In a thread, so that the line above is shown meanwhile: it takes seconds.
+    # It takes seconds. A thread lets Pulumi show the line above in that time.
     findings = await asyncio.to_thread(run_preflight, plan, means.clients(aws_profile()), place, owner=full_name())
     if refuses(findings):
         skip = "to skip preflight: pulumi config set preflight false"

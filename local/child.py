@@ -1,8 +1,8 @@
 """Runs a module as a process that ends with the one that started it: `python -m local.child MODULE [ARGUMENT…]`.
 
-Standard input is the line to the parent, which writes nothing into it: it is closed when the parent ends, however it
-ends, and then so does this process. The module knows nothing of it. Waiting for the end of a pipe costs no processor
-time and works wherever Python does, which cannot be said of asking for the parent's process id or of Linux's prctl.
+Standard input is a pipe from the parent, which writes nothing into it. When the parent ends in any way, the pipe
+closes, and this process ends too. The module does not notice the pipe. Waiting for the end of a pipe costs no processor
+time and works on every system. Checking the parent's process id costs time, and prctl exists only on Linux.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GRACE = 3.0
 
 
 def main() -> None:
-    """Become `python -m MODULE ARGUMENT…`, with the line to the parent watched."""
+    """Become `python -m MODULE ARGUMENT…`, and watch the pipe from the parent."""
     if len(sys.argv) < 2:
         raise SystemExit("usage: python -m local.child MODULE [ARGUMENT…]")
     threading.Thread(target=_end_with_parent, daemon=True, name="line to the parent").start()

@@ -62,7 +62,7 @@ def serve(arguments: Arguments, environment: Mapping[str, str], out: TextIO) -> 
         out.flush()
 
     prepared = _prepare(arguments, environment, say)
-    # Ctrl-C interrupts what is done until here; the event loop takes it as a wish to end.
+    # Until here, Ctrl-C interrupts what is done. From here on, the event loop handles it.
     asyncio.run(_serve(arguments, environment, prepared, out, say))
 
 
@@ -88,7 +88,7 @@ def _prepare(arguments: Arguments, environment: Mapping[str, str], say: Callable
     if docker is None and said is None:
         asked = {**environment, **_given(arguments.env)}
         if arguments.stand_in is not None:
-            # A download can take long. What is wrong with the configurations or the port comes before it.
+            # A download can take a long time, so problems of the configurations and of the port are reported before it.
             small = stand_in.own_template(small_weights())
             plan_runs(arguments, environment=environment, resolve=chat_templates(small, environment, say))
             check_port(arguments.port)

@@ -11,7 +11,7 @@ from gateway_lambda.registry.record import Registry
 
 
 def write_registry(path: Path, registry: Registry) -> None:
-    """Write the file whole, readable by this user alone: a gateway that reads it never sees half of one."""
+    """Write the file in one step, so that a gateway never reads half of it. Only this user can read it."""
     new = path.with_name(f"{path.name}.new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""What `make local` serves, in a file of its temporary folder, which `make status` and `make usage` read."""
+"""What `make local` serves, in a file of its temporary folder. `make status` and `make usage` read this file."""
 
 from __future__ import annotations
 

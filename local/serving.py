@@ -45,7 +45,7 @@ class Processes:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
-                continue  # nohup: it is to live on without its terminal
+                continue  # nohup: it continues without its terminal
             loop.add_signal_handler(number, self._stop.set)
         return self
 

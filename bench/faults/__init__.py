@@ -1,5 +1,5 @@
-"""What callers hear of replicas that fail: `python -m bench.faults` prints a table.
+"""Which errors callers get when replicas fail: `python -m bench.faults` prints a table.
 
-Numbered streams go through a real gateway to four replicas, some of which fail in one way. What arrives where, and how
-each stream ends, is counted.
+It sends numbered streams through a real gateway to four replicas. Some of these fail in one way. It counts how often
+each prompt arrives, and how each stream ends.
 """

@@ -1,6 +1,6 @@
-"""`python -m bench.faults`: a row a fault and format.
+"""`python -m bench.faults`: a row for each fault and format.
 
-Status 1 when a stream is cut in silence, is repeated or has no end.
+The status is 1 if a stream is cut without an error, arrives twice or has no end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bench.processes import BenchError
 
 
 def main(arguments: list[str]) -> int:
-    """Print the table as its rows come; the exit status."""
+    """Print each row when it is known, and return the exit status."""
     options = _parser().parse_args(arguments)
     columns = ["fault", "format", *ENDS, "repeated", "under way", "arrived there since", "slowest, s", "told"]
     _write(columns)

@@ -23,11 +23,12 @@ class Ends:
         self.counts: Counter[str] = Counter()
         self.slowest = 0.0
         self.seen: Counter[str] = Counter()
-        """What the callers who heard of it were told."""
+        """The texts of the errors, and how often callers got each."""
 
 
 async def ask_all(port: int, streams: int, at_once: int, asked: Callable[[int], Awaitable[None]]) -> Ends:
-    """Ask for as many streams, so many at once; `asked` is told the number of each before it is sent."""
+    """Ask for `streams` streams, `at_once` of them at the same time. `asked` gets the number of each before it is
+    sent."""
     ends = Ends()
     numbers = iter(range(streams))
 
@@ -52,7 +53,7 @@ async def ask_all(port: int, streams: int, at_once: int, asked: Callable[[int], 
 
 
 async def _ask(port: int, number: int) -> bytes:
-    """The response to its last byte, however its connection ends."""
+    """Return the response up to its last byte. The connection can end in any way."""
     body = json.dumps(
         {"model": "m", "messages": [{"role": "user", "content": f"number {number}."}], "stream": True}
     ).encode()
@@ -74,7 +75,7 @@ async def _ask(port: int, number: int) -> bytes:
 
 
 def read_end(response: bytes) -> tuple[str, str]:
-    """How a response ended, and what it said where that was an error."""
+    """Return how a response ended, and the text of its error, if it ended with one."""
     head, _, body = response.partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):
         found = body[body.find(b"{") :]

@@ -1,4 +1,4 @@
-"""The faults, and one run of each: a fresh gateway, four fresh replicas, numbered streams."""
+"""The faults, and one run of each: a new gateway, four new replicas, numbered streams."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.faults.asking import Ends, ask_all
-from bench.processes import ROOT, BenchError, free_port, running
+from bench.processes import ROOT, BenchError, running
+from local.serving import free_port
 
 FORMATS = ("tgi", "openai")
 REPLICAS = 4
@@ -28,9 +29,9 @@ _SETTINGS = {"GATEWAY_CONNECT_TIMEOUT": "1", "GATEWAY_IDLE_TIMEOUT": "3", "GATEW
 
 @dataclass(frozen=True)
 class Case:
-    """`way`: how replicas fail, `kill`, `drop` (connections get no answer) or one of a replica's own ways.
+    """`way`: how replicas fail: `kill`, `drop` (connections get no answer) or one of `bench.faults.replica.WAYS`.
 
-    `failing`: how many of them. `late`: they do when a fifth of the streams has been asked for, not from the start.
+    `failing`: how many replicas fail. `late`: they begin to fail after a fifth of the streams, and not at the start.
     """
 
     name: str
@@ -66,9 +67,9 @@ CASES = (
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one case. `repeated`: streams whose prompt arrived more than once, wherever.
+    """The result of one case. `repeated`: streams whose prompt arrived more than once, at any replica.
 
-    `under_way`: streams that the failing replicas had when they began to fail.
+    `under_way`: how many streams the failing replicas had when they began to fail.
     """
 
     ends: Ends
@@ -79,12 +80,12 @@ class Row:
 
     @property
     def heard(self) -> int:
-        """Streams whose callers heard of the fault."""
+        """The number of streams whose callers got an error."""
         return self.ends.counts.total() - self.ends.counts["whole"]
 
 
 def run_case(case: Case, format: str, folder: Path, *, streams: int, at_once: int) -> Row:
-    """Run one case; everything that is started is ended. Raises `BenchError`."""
+    """Run one case, and end everything that it started. Raises `BenchError`."""
     with contextlib.ExitStack() as held:
         replicas = [held.enter_context(_replica(folder / f"arrived-{number}")) for number in range(REPLICAS)]
         failing = replicas[: case.failing]
@@ -129,7 +130,7 @@ class _Running:
         self.port = self._line()
 
     def fail(self, way: str) -> int:
-        """Have it fail; returns how many streams it had under way."""
+        """Let it fail, and return how many streams it had under way."""
         if way == "drop":
             return 0
         under_way = self._tell("well" if way == "kill" else way)
@@ -139,7 +140,7 @@ class _Running:
         return under_way
 
     def arrived(self) -> Counter[int]:
-        """How many times each number arrived."""
+        """Return how many times each number arrived."""
         return Counter(int(line) for line in self._file.read_text().split())
 
     def _tell(self, way: str) -> int:
@@ -168,7 +169,7 @@ def _replica(file: Path) -> Iterator[_Running]:
 
 @contextlib.contextmanager
 def _dropping() -> Iterator[str]:
-    """The address of a socket whose queue is full: connecting gets no answer, as from a machine that is gone."""
+    """Return the address of a socket whose queue is full: connecting gets no answer, as from a machine that is gone."""
     with contextlib.ExitStack() as held:
         listening = held.enter_context(socket.socket())
         listening.bind(("127.0.0.1", 0))

@@ -1,8 +1,8 @@
-"""A replica that fails as it is told: a process of its own, so that it can be killed.
+"""A replica that can fail in several ways. It is a process, so that it can be killed.
 
-A line on stdin is the name of a way to fail (`WAYS`); the line of its answer is how many streams were under way. Each
-generation that arrives is written to the file that the first argument names, before anything else is done about it: the
-number that its prompt holds, a line each.
+A line on stdin is the name of a way to fail (`WAYS`). It answers with a line: how many streams were under way. The
+first argument names a file. When a generation arrives, the replica first writes the number in its prompt as a line of
+this file.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _OTHERS = {
 
 
 class State:
-    """How the process fails, and what it has under way."""
+    """How the process fails, and the streams that are under way."""
 
     def __init__(self, arrived: int) -> None:
         self.arrived = arrived
@@ -64,7 +64,7 @@ class State:
         self.streaming: set[Replica] = set()
 
     def turn(self, way: str) -> int:
-        """From now on it fails in that way. Returns how many streams are under way, which break off or stop with it."""
+        """Fail in that way from now on, and return how many streams are under way. They break off or stop too."""
         self.way = way
         streaming = list(self.streaming)
         if way in ("reset", "break", "hang"):
@@ -119,7 +119,7 @@ class Replica(Connection):
         self._step()
 
     def stop(self, *, reset: bool) -> None:
-        """Send no more; `reset`: end the connection by a reset."""
+        """Send nothing more. `reset`: end the connection by a reset."""
         self._state.streaming.discard(self)
         if self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""What is written down of a request: a line of the stage's access log, and the API's metrics."""
+"""What the API writes about a request: a line of the stage's access log, and metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cloud.api.request import Request, flat
 
 @dataclass
 class Sent:
-    """What has become of a response."""
+    """How a response ended."""
 
     status: int = 0
     """0: nothing was sent."""
@@ -27,7 +27,7 @@ class Sent:
 
 
 class Accounts:
-    """Writes both once a response has ended."""
+    """Writes the line and the metrics when a response has ended."""
 
     def __init__(self, lines: LogLines, metrics: Metrics) -> None:
         self._lines = lines

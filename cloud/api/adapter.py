@@ -1,4 +1,4 @@
-"""Plays the Lambda Web Adapter where the real one is not installed: its contract in `response_stream` mode.
+"""A stand-in for the Lambda Web Adapter, for machines without the real one. It does what `response_stream` mode does.
 
 It takes events from the Runtime API, asks the function's own web server, and writes status, headers and cookies as
 metadata before the payload (aws/aws-lambda-web-adapter, src/lib.rs, and the crate lambda_http).
@@ -93,7 +93,7 @@ class Adapter:
 
 
 def _resolved(path: str) -> str:
-    """The path without `.` and `..`, as the URL of a browser has it."""
+    """Return the path without `.` and `..`, as a browser resolves it."""
     parts: list[str] = []
     given = path.replace("\\", "/").split("/")[1:]
     for number, part in enumerate(given):

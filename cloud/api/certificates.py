@@ -1,4 +1,4 @@
-"""The certificates of the cloud's names, made on the spot by an authority of its own."""
+"""The certificates of the cloud's names. An authority of the cloud makes each one when a client asks for it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Authority:
     """Signs certificates. Its own is in `ca.pem` of the folder, for clients to trust."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the authority of the folder, or make one there. Raises `OSError`."""
+        """Use the authority in the folder, or make one there. Raises `OSError`."""
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "ca.pem"
         private = folder / "ca.key"
@@ -128,7 +128,7 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Only this user can read it."""
+    """Write a file that only this user can read."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)

@@ -35,7 +35,7 @@ class Route:
 
 @dataclass(frozen=True)
 class CustomResponse:
-    """How the API words an error of its own (PutGatewayResponse)."""
+    """The text and status of an error that the API itself answers (PutGatewayResponse)."""
 
     status: str | None
     templates: Mapping[str, str]
@@ -121,7 +121,7 @@ class Names:
         return None
 
     def _domain(self, host: str) -> str | None:
-        """An exact name comes before a wildcard, which stands for exactly one label."""
+        """Return the domain of a host. An exact name comes before a wildcard, which stands for exactly one label."""
         wildcard = f"*.{host.partition('.')[2]}"
         return next((name for name in (host, wildcard) if name in self.domains), None)
 

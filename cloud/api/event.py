@@ -42,7 +42,7 @@ def proxy_event(
     kind = next((value for name, value in given if name.lower() == "content-type"), "")
     binary = is_binary(kind, binary_types)
     several = _several(query)
-    # Bytes that are no UTF-8 do not survive in text: the API replaces them.
+    # The API replaces bytes that are not UTF-8.
     text = base64.b64encode(body).decode() if binary else body.decode(errors="replace")
     return {
         "resource": resource,
@@ -67,7 +67,7 @@ def is_binary(kind: str, patterns: Iterable[str]) -> bool:
 
 
 def forwarded(headers: Headers, *, client: str, port: int) -> list[tuple[str, str]]:
-    """Return the headers of a request as the function gets them: with what the API says of who asked."""
+    """Return the headers of a request as the function gets them, with what the API says about the caller."""
     kept: list[tuple[str, str]] = []
     before: list[str] = []
     for name, value in headers:

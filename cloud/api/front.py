@@ -1,4 +1,4 @@
-"""The API: from a request over HTTPS to a function's event, and from its answer to a response."""
+"""The API: from an HTTPS request to the event for a function, and from the function's answer to the response."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class Front:
             _LOG.info("%s %s%s: %r", request.method, request.host, request.path, problem)
             if not sent.status:
                 raise Refused(_KINDS[type(problem)]) from None
-            # The status is with the client already: the connection ends in the middle of the response.
+            # The client has the status already, so the connection ends in the middle of the response.
 
     async def _refuse(self, kind: str, request: Request, stage: Stage | None, send: Send, sent: Sent) -> None:
         context = {"requestId": request.id, "extendedRequestId": request.extended_id, **request.context}
@@ -163,7 +163,7 @@ _KINDS: Mapping[type[Exception], str] = {
 
 
 async def _parts(invocation: Invocation, streamed: bool, idle: float) -> AsyncGenerator[Head | bytes]:
-    """The head of a function's answer, then its payload as it comes. Raises `Unreadable`, `FunctionFailed`, and
+    """Yield the head of a function's answer, then its payload as it comes. Raises `Unreadable`, `FunctionFailed`, and
     `TimeoutError` after a silence."""
     metadata = Metadata() if streamed else None
     whole = b""
@@ -189,7 +189,7 @@ async def _parts(invocation: Invocation, streamed: bool, idle: float) -> AsyncGe
 
 
 async def _body(receive: Receive, headers: list[tuple[str, str]]) -> bytes | None:
-    """A request's body; `None`: the client left. Raises `Refused`."""
+    """Return the body of a request; `None`: the client left. Raises `Refused`."""
     said = next((value for name, value in headers if name == "content-length"), "0")
     if said.isdigit() and int(said) > LARGEST_BODY:
         raise Refused("REQUEST_TOO_LARGE")
@@ -211,6 +211,6 @@ async def _start(send: Send, status: int, headers: list[tuple[str, str]]) -> Non
 
 
 def _bare(host: str) -> str:
-    """A host without its port."""
+    """Return a host without its port."""
     name, colon, port = host.rpartition(":")
     return (name if colon and port.isdigit() else host).lower().rstrip(".")

@@ -50,10 +50,11 @@ class Functions:
         self._old: list[Version] = []
 
     async def update(self, described: Sequence[Mapping[str, Any]]) -> None:
-        """Take over what the control plane says of functions. A change of one ends its instances after their events."""
+        """Apply what the control plane says about functions. A change of a function ends its instances after their
+        events."""
         wanted = {each["arn"]: each for each in described}
         before = self._versions
-        # All at once: at no time is a function missing that has only changed.
+        # All are replaced in one step, so a function that has changed is never missing.
         self._versions = {
             arn: before[arn] if arn in before and before[arn].function == function else self._new(function)
             for arn, function in wanted.items()
@@ -67,7 +68,7 @@ class Functions:
 
         Raises:
             EventTooLarge: Lambda does not take the event.
-            Throttled: the function has as many events as it may have.
+            Throttled: the function has as many events as it can have.
             FunctionFailed: the function does not exist, or does not start.
         """
         version = self._versions.get(arn)
@@ -77,7 +78,7 @@ class Functions:
         return await version.invoke(event)
 
     async def tidy(self) -> None:
-        """End instances that were idle for long."""
+        """End instances that were idle for a long time."""
         before = time.monotonic() - self._kept
         self._old = [version for version in self._old if not version.is_over]
         await asyncio.gather(*(version.end_idle(before) for version in self._versions.values()))

@@ -31,7 +31,7 @@ class FunctionFailed(Exception):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What every function of this machine gets."""
+    """What all functions of this machine get."""
 
     control_plane: str
     """Its URL."""
@@ -44,22 +44,22 @@ class Surroundings:
 
 
 class Owner(Protocol):
-    """Is told what an instance does."""
+    """What an instance reports to."""
 
     def is_idle(self, instance: Instance) -> None:
-        """It waits for an event."""
+        """The instance waits for an event."""
         ...
 
     def has_ended(self, instance: Instance, reason: str) -> None:
-        """A program of it ended by itself, did not start, or took too long. `end` ends the rest."""
+        """A program of the instance ended by itself, did not start, or took too long. `end` ends the others."""
         ...
 
     def has_answered(self, seconds: float, *, failed: bool) -> None:
-        """It was done with an event, after these seconds."""
+        """The instance has answered an event, after these seconds."""
         ...
 
     def says(self, stream: str, line: str) -> None:
-        """A line for a log stream."""
+        """The instance has written a line for a log stream."""
         ...
 
 
@@ -92,7 +92,7 @@ class Instance:
         """Since when it is idle."""
 
     async def start(self) -> None:
-        """Start its programs. `is_idle` of its owner follows, or `has_ended`."""
+        """Start its programs. Later, its owner's `is_idle` is called, or `has_ended`."""
         self._began = time.monotonic()
         self._say(f"INIT_START Runtime Version: {self._function['runtime']}")
         try:
@@ -139,7 +139,7 @@ class Instance:
         await self._runtime.close()
 
     def _asks(self) -> None:
-        """It asks for an event: it is initialized, or the last event is answered."""
+        """Note that it asks for an event: it is initialized, or has answered the last event."""
         if self._over:
             return
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""Lines on their way to log groups of the control plane, a few times a second."""
+"""Writes lines to log groups of the control plane, a few times a second."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LogLines(RegularWriter):
         self._made: set[Stream] = set()
 
     def add(self, stream: Stream, line: str) -> None:
-        """Add a line to a log stream, with the time of now. An empty line is left out."""
+        """Add a line to a log stream, with the present time. An empty line is left out."""
         if line.strip():
             event: dict[str, object] = {"timestamp": int(time.time() * 1000), "message": line[:_LONGEST]}
             self._lines[stream].append(event)

@@ -1,4 +1,4 @@
-"""Metrics that AWS itself writes of APIs and functions, on their way to CloudWatch."""
+"""The metrics that AWS itself writes about APIs and functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API answers by itself: its gateway responses, as they were customized.
+"""The answers that the API itself gives: its gateway responses, with the deployed texts.
 
 Types and numbers: apigateway/latest/developerguide/supported-gateway-response-types.html. A function that is throttled
 is an INTEGRATION_FAILURE, 500 unless customized. A function that fails, or whose answer cannot be read, is a 502

@@ -16,7 +16,7 @@ _PIECE = 65_536
 
 
 class Proxy:
-    """Answers CONNECT alone: what is not encrypted needs no proxy here."""
+    """Answers only CONNECT. Requests that are not encrypted need no proxy here."""
 
     def __init__(self, *, is_ours: Callable[[str], bool], port: int) -> None:
         """`is_ours`: whether a host is a name of the cloud's. `port`: where these are served."""

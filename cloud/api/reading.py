@@ -29,7 +29,7 @@ class Clients:
         self._clients: dict[tuple[str, str], Any] = {}
 
     def client(self, service: str, region: str) -> Any:
-        """The client. Not for several threads at the same time."""
+        """Return the client. Only one thread at a time can use it."""
         key = service, region
         if key not in self._clients:
             self._clients[key] = self._session.client(
@@ -47,7 +47,7 @@ class Reader:
         self._deployments: dict[tuple[str, str, str], Deployment] = {}
 
     def read(self, regions: Iterable[str]) -> Names:
-        """Everything that is deployed in these regions. Raises what boto3 raises."""
+        """Return everything that is deployed in these regions. Raises what boto3 raises."""
         domains: dict[str, Mapping[str, Stage]] = {}
         own: dict[str, Mapping[str, Stage]] = {}
         used: set[tuple[str, str, str]] = set()
@@ -107,7 +107,7 @@ def _custom(found: Mapping[str, Any]) -> CustomResponse:
 
 
 def _integration(client: Any, api: str, resource: Mapping[str, Any], method: str) -> Integration | None:
-    """`None`: the method has none, or it is not a function's."""
+    """Return the integration of a method; `None`: it has none, or the integration is not a function."""
     given: Mapping[str, Any] = resource["resourceMethods"][method] or {}
     where = {"restApiId": api, "resourceId": resource["id"], "httpMethod": method}
     found: Mapping[str, Any] = given.get("methodIntegration") or client.get_integration(**where)

@@ -1,4 +1,4 @@
-"""Writing what has been collected, again and again, off the event loop's way."""
+"""Writes what was collected, at regular times, in a task of the event loop."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class RegularWriter:
         self._task: asyncio.Task[None] | None = None
 
     async def write(self) -> None:
-        """Write what there is."""
+        """Write what was collected."""
         raise NotImplementedError
 
     def start(self) -> None:
-        """Write every period, from now on."""
+        """Begin to write once in each period."""
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:

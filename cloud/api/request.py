@@ -1,4 +1,4 @@
-"""One request to the API: what is known of it before it reaches a function, and what the access log says of it."""
+"""One request to the API: what is known before a function gets it, and what the access log says about it."""
 
 from __future__ import annotations
 

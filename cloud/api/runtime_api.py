@@ -1,6 +1,6 @@
-"""Lambda's Runtime API and Extensions API for one instance of a function, as much of them as a web adapter asks.
+"""Lambda's Runtime API and Extensions API for one instance of a function: the calls that a web adapter makes.
 
-It hands out events one at a time, and passes each answer on piece by piece while it comes.
+It gives out events one at a time, and passes on the pieces of each answer as they come.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def check_size(event: bytes) -> None:
 
 
 class Invocation:
-    """One event, and what a function answers to it."""
+    """One event, and the answer of the function."""
 
     def __init__(self, event: bytes, *, seconds: float, function: str = "") -> None:
         self.id = str(uuid.uuid4())
@@ -58,7 +58,8 @@ class Invocation:
         return self.headers.get("lambda-runtime-function-response-mode") == "streaming"
 
     async def pieces(self, silence: float | None = None) -> AsyncGenerator[bytes]:
-        """What comes of the answer, as it comes. Raises `TimeoutError` after so many seconds without anything."""
+        """Yield the pieces of the answer as they come. Raises `TimeoutError` after that many seconds without a
+        piece."""
         while True:
             async with asyncio.timeout(silence):
                 piece = await self._pieces.get()
@@ -67,23 +68,23 @@ class Invocation:
             yield piece
 
     def leave(self) -> None:
-        """Nobody reads the answer any more. The function runs on all the same."""
+        """Note that nobody reads the answer any more. The function continues."""
         self._read = False
         while not self._pieces.empty():
             self._pieces.get_nowait()
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """An answer comes."""
+        """Note that an answer has begun."""
         self.headers = headers
         self.come.set()
 
     async def add(self, piece: bytes) -> None:
-        """A piece of the answer came."""
+        """Add a piece of the answer."""
         if self._read and piece:
             await self._pieces.put(piece)
 
     async def end(self, kind: str, *, broken: bool = False) -> None:
-        """Nothing more comes."""
+        """Note that the answer has ended."""
         if self.kind:
             return
         self.kind, self.broken = kind, broken
@@ -123,11 +124,11 @@ class RuntimeApi:
             await invocation.end("closed", broken=True)
 
     def hand(self, invocation: Invocation) -> None:
-        """Give the instance an event. It gets it when it asks for the next one."""
+        """Keep an event for the instance, which gets it when it asks for the next one."""
         self._events.put_nowait(invocation)
 
     async def next(self) -> Invocation | None:
-        """Wait for the next event; `None`: this closes."""
+        """Wait for the next event; `None`: this server closes."""
         self.waiting.set()
         self._idle()
         invocation = await self._events.get()
@@ -136,7 +137,7 @@ class RuntimeApi:
         return invocation
 
     def done(self, invocation: Invocation) -> None:
-        """Its answer is over."""
+        """Note that the answer to an event has ended."""
         self._running.pop(invocation.id, None)
 
     async def _serve(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:

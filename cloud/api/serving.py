@@ -25,7 +25,8 @@ _KEEP_ALIVE = 75
 async def listen(application: Application, where: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
     """Serve an ASGI application on a bound socket.
 
-    An application that returns in the middle of a response breaks it off: the client does not take it for whole.
+    If an application returns in the middle of a response, the connection breaks, so that the client sees that it is not
+    whole.
     """
     config = uvicorn.Config(
         application,  # pyright: ignore[reportArgumentType]
@@ -46,14 +47,14 @@ async def listen(application: Application, where: socket.socket, tls: ssl.SSLCon
     )
 
 
-def bound(port: int = 0, host: str = "127.0.0.1") -> socket.socket:
-    """Return a socket that is bound to a port, 0 for any. Raises `OSError`."""
-    return socket.create_server((host, port), backlog=512)
+def bound(port: int = 0) -> socket.socket:
+    """Return a socket that is bound to a port of 127.0.0.1; 0: any port. Raises `OSError`."""
+    return socket.create_server(("127.0.0.1", port), backlog=512)
 
 
 class _Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
-        # Whoever sends small pieces and waits until each was acknowledged would wait up to 40 ms.
+        # A client that sends small pieces and waits for each acknowledgement would otherwise wait up to 40 ms.
         if sys.platform == "linux" and self.scheme == "http":
             self.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         super().data_received(data)

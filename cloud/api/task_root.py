@@ -20,7 +20,8 @@ _TOOLS = ("sh", "dirname")
 
 
 class WrongPackages(Exception):
-    """This environment does not have what a function is pinned to. The message names it, and the remedy."""
+    """This environment does not have the versions that a function is pinned to. The message names them, and the
+    remedy."""
 
 
 def lay_out(code: bytes, folder: Path) -> None:
@@ -56,7 +57,7 @@ def link(package: Distribution, folder: Path) -> None:
 
 
 def python_in(folder: Path, interpreter: Path = Path(sys.executable)) -> Path:
-    """A folder for PATH with the interpreter, without its packages, as the runtime's `python3`."""
+    """Make a folder for PATH with this Python, without its packages, as the runtime's `python3`."""
     folder.mkdir(parents=True)
     (folder / "python3").symlink_to(interpreter.resolve())
     for tool in _TOOLS:

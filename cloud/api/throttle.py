@@ -1,4 +1,4 @@
-"""How many requests a second a stage takes: a bucket of tokens."""
+"""The limit of requests a second of a stage: a token bucket."""
 
 from __future__ import annotations
 

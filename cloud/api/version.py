@@ -20,7 +20,7 @@ _AT_ONCE = max(2, os.cpu_count() or 2)
 
 
 class Throttled(Exception):
-    """As many events are being answered as may be."""
+    """The function answers as many events as it can have at once."""
 
 
 class Version:
@@ -55,7 +55,7 @@ class Version:
 
     @property
     def is_over(self) -> bool:
-        """Nothing of it runs."""
+        """Whether none of its instances runs."""
         return not self._instances and not self._tasks
 
     async def invoke(self, event: bytes) -> Invocation:
@@ -67,7 +67,7 @@ class Version:
         self._count("Invocations", 1)
         self._count("ConcurrentExecutions", self._answering)
         try:
-            # The one that was used last: the others can be ended.
+            # The instance that was used last gets the event, so that the others can end.
             instance = self._idle.pop() if self._idle else await self._first_idle()
         except BaseException:
             self._answering -= 1
@@ -77,7 +77,7 @@ class Version:
         return invocation
 
     async def end_idle(self, before: float = float("inf")) -> None:
-        """End the instances that are idle since then."""
+        """End the instances that have been idle since that time."""
         old = [instance for instance in self._idle if instance.since < before]
         self._idle = [instance for instance in self._idle if instance not in old]
         await asyncio.gather(*(self._end(instance) for instance in old))
@@ -96,7 +96,7 @@ class Version:
         await asyncio.gather(*(self._end(instance) for instance in list(self._instances)))
 
     def is_idle(self, instance: Instance) -> None:
-        """Give it to the event that waits longest, if one waits."""
+        """Give it the event that has waited the longest, if one waits."""
         while self._waiting:
             waiting = self._waiting.popleft()
             if not waiting.done():
@@ -108,7 +108,7 @@ class Version:
             self._idle.append(instance)
 
     def has_ended(self, instance: Instance, reason: str) -> None:
-        """Forget an instance. If it never was ready, the event that waits longest fails."""
+        """Forget an instance. If it was never ready, the event that has waited the longest fails."""
         if instance in self._idle:
             self._idle.remove(instance)
         elif not instance.was_ready:
@@ -126,7 +126,7 @@ class Version:
         self._lines.add((self.function["region"], self.function["log_group"], stream), line)
 
     async def _first_idle(self) -> Instance:
-        """The first instance that becomes idle, a new one or another."""
+        """Return the first instance that becomes idle, a new one or another."""
         waiting: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         self._go(self._start())
@@ -154,7 +154,7 @@ class Version:
                 self._starting -= 1
 
     def _fail(self, reason: str) -> None:
-        """The event that waits longest fails."""
+        """Let the event fail that has waited the longest."""
         self._count("Errors", 1)
         while self._waiting:
             waiting = self._waiting.popleft()

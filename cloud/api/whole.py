@@ -33,7 +33,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where things are, and how many."""
+    """The ports, folders and limits of the API."""
 
     control_plane: str
     """Its URL."""
@@ -52,7 +52,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Served:
-    """What runs."""
+    """The running API."""
 
     port: int
     proxy_port: int
@@ -64,7 +64,8 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncGenerator[Served]:
-    """The API, for the time of the block. It has read what is deployed once when the block begins. Raises `OSError`."""
+    """Serve the API for the time of the block. When the block begins, it has read once what is deployed. Raises
+    `OSError`."""
     unpacked = settings.folder / "functions"
     shutil.rmtree(unpacked, ignore_errors=True)
     tools = python_in(unpacked / "bin")

@@ -37,7 +37,7 @@ _ended: dict[str, Callable[[], Any]] = {}
 def install(*, by_themselves: bool = False) -> None:
     """Patch moto's instances.
 
-    by_themselves: they boot and end at once, as moto has it, where nobody runs machines.
+    `by_themselves`: nobody runs machines, so instances boot and end at once, as in moto.
     """
     made, start, stop, terminate = Instance.__init__, Instance.start, Instance.stop, Instance.terminate
 

@@ -68,7 +68,7 @@ class _Dispatcher(DomainDispatcherApplication):
 
 
 class _Handler(MotoRequestHandler):
-    """Says nothing of requests: thousands of data planes' polls hide what matters."""
+    """Logs no requests, because thousands of polls would hide what matters."""
 
     disable_nagle_algorithm = True
 
@@ -77,7 +77,7 @@ class _Handler(MotoRequestHandler):
 
 
 def _body(environ: Environ) -> bytes:
-    """The whole body, read before anything is locked."""
+    """Return the whole body. It is read before anything is locked."""
     if environ.get("wsgi.input_terminated"):
         return environ["wsgi.input"].read()
     length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -85,7 +85,7 @@ def _body(environ: Environ) -> bytes:
 
 
 def _backend_app(service: Any) -> Flask:
-    """moto's application for a service. What it does not know is raised; its own answers stay."""
+    """Return moto's application for a service. A call that it does not know raises; its own errors stay answers."""
     app = create_backend_app(service)
 
     def raised(error: Exception) -> Any:

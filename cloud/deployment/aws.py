@@ -1,4 +1,4 @@
-"""AWS's resources, made by HashiCorp's provider: Pulumi's inputs in, Pulumi's outputs out.
+"""The resources of AWS. HashiCorp's provider makes them, from Pulumi's inputs, and the outputs are those of Pulumi.
 
 Terraform's own state of a resource is kept among its outputs, as JSON under `__terraform`.
 """
@@ -27,7 +27,7 @@ STATE = "__terraform"
 
 
 class Turn:
-    """The provider has one region and one set of default tags at a time: those that want others wait."""
+    """The provider has one region and one set of default tags at a time. Resources that need others wait."""
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
@@ -37,7 +37,7 @@ class Turn:
 
     @contextmanager
     def taken(self, region: str, tags: Mapping[str, str]) -> Generator[Provider]:
-        """The provider with these settings, for the time of the block."""
+        """Yield the provider with these settings, for the time of the block."""
         with self._free:
             self._free.wait_for(lambda: self._users == 0 or self._settings == (region, tags))
             if self._settings != (region, tags):
@@ -125,7 +125,8 @@ class Aws:
             _refuse(provider.apply(terraform_type(there.type), None, state, None, private).refusals)
 
     def preview(self, type: str, inputs: Mapping[str, Any], there: Existing | None) -> dict[str, Any]:
-        """The outputs of what would be made, or of what `there` would become; `UNKNOWN` where only that shows."""
+        """Return the outputs of a resource that would be made, or that `there` would become. `UNKNOWN`: only a
+        deployment can know it."""
         with self._asked(type, inputs) as (provider, block):
             state, private = (None, b"") if there is None else _kept(there)
             planned = provider.plan(
@@ -135,7 +136,7 @@ class Aws:
             return self._outputs(type, block, inputs, planned.state)
 
     def read(self, there: Existing) -> Made | None:
-        """What the resource is now; `None`: it is gone."""
+        """Return the resource as it is now; `None`: it no longer exists."""
         with self._asked(there.type, there.outputs) as (provider, block):
             state, private = _kept(there)
             read = provider.read(terraform_type(there.type), state, private)
@@ -143,7 +144,7 @@ class Aws:
         return None if read.state is None else self._made(there.type, block, there.inputs, read)
 
     def call(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """What a function of the provider returns."""
+        """Return the result of a function of the provider."""
         given = {name: value for name, value in arguments.items() if name != "region"}
         region = self._region_of(arguments)
         with self._turn.taken(region, self._tags) as provider:
@@ -154,12 +155,12 @@ class Aws:
         return {**results(token, block, read.state or {}), "region": region}
 
     def _region_of(self, properties: Mapping[str, Any]) -> str:
-        """A resource can name a region of its own."""
+        """Return the region of a resource, which can name its own."""
         return str(properties.get("region") or self._region)
 
     @contextmanager
     def _asked(self, type: str, inputs: Mapping[str, Any]) -> Generator[tuple[Provider, Block]]:
-        """The provider of the resource's region, and the type's schema."""
+        """Return the provider of the resource's region, and the schema of its type."""
         with self._turn.taken(self._region_of(inputs), self._tags) as provider:
             try:
                 yield provider, provider.block(terraform_type(type))
@@ -188,7 +189,7 @@ class Aws:
 
 
 def _kept(there: Existing) -> tuple[dict[str, Any], bytes]:
-    """(state, private) of a resource."""
+    """Return the state and the private data of a resource."""
     kept = json.loads(str(without_secrets_marked(there.outputs[STATE])))
     return kept["state"], base64.b64decode(kept["private"])
 

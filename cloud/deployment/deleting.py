@@ -1,4 +1,4 @@
-"""Deletes resources, what depends on others before those, and as many at once as possible."""
+"""Deletes resources, as many at once as possible. A resource goes before those that it depends on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PackageOf = Callable[[Held], Package | None]
 
 
 def delete(state: State, going: Sequence[Held], package_of: PackageOf, say: Callable[[str], None]) -> list[str]:
-    """Delete them; what went wrong. What a resource that stays depends on stays too."""
+    """Delete them, and return the errors. What a resource that stays depends on stays too."""
     errors: list[str] = []
     waiting = list(going)
     running: dict[concurrent.futures.Future[None], Held] = {}
@@ -44,8 +44,8 @@ def delete(state: State, going: Sequence[Held], package_of: PackageOf, say: Call
 
 
 def replaced_with(state: State, held: Held, package_of: PackageOf) -> list[Held]:
-    """What cannot stay when `held` is deleted before its successor comes: its inputs are made of it, and a change of
-    them needs a new resource."""
+    """Return the resources that cannot stay when `held` is deleted before its successor is made: their inputs come from
+    it, and a change of these inputs needs a new resource."""
     gone = [held]
     for other in state.resources:
         names = [name for name, urns in other.property_dependencies.items() if set(urns) & {one.urn for one in gone}]
@@ -63,7 +63,7 @@ def existing(held: Held) -> Existing:
 
 
 def _is_needed(one: Held, other: Held) -> bool:
-    """Whether `one` has to stay as long as `other` is there."""
+    """Whether `one` must stay as long as `other` exists."""
     return one is not other and one.urn in _needs(other)
 
 
@@ -85,6 +85,6 @@ def _delete(state: State, held: Held, going: Sequence[Held], package_of: Package
 
 
 def short(urn: str) -> str:
-    """`TargetGroup web-replicas` of a URN."""
+    """Return the type and name in a URN: `TargetGroup web-replicas`."""
     types, _, name = urn.rpartition("::")
     return f"{types.rpartition(':')[2]} {name}"

@@ -39,7 +39,7 @@ def _program() -> None:
 
 
 class DeploymentFailed(Exception):
-    """A deployment that did not do all of its work. `errors`: all that went wrong."""
+    """A deployment failed, or a part of it. `errors`: everything that went wrong."""
 
     def __init__(self, errors: tuple[str, ...]) -> None:
         super().__init__("\n".join(errors))
@@ -62,7 +62,7 @@ class Deployment:
         secrets: Mapping[str, object] | None = None,
         on_event: Say = lambda _: None,
     ) -> Mapping[str, Any]:
-        """Make the stack what the program says, and return its outputs, secret ones in the open.
+        """Deploy what the program says, and return the outputs. Secrets are plain values in them.
 
         `config` and `secrets`: stack config by key.
 
@@ -88,7 +88,7 @@ class Deployment:
         return _open(done.exports)
 
     def destroy(self, stack: str, on_event: Say = lambda _: None) -> None:
-        """Delete everything that the stack has.
+        """Delete all resources of the stack.
 
         Raises:
             DeploymentFailed: something is protected, and nothing was deleted; or AWS refuses to delete something.
@@ -102,11 +102,11 @@ class Deployment:
             state.export({})
 
     def outputs(self, stack: str) -> Mapping[str, Any]:
-        """The stack's outputs, secret ones in the open. Raises `LookupError` if there is no such stack."""
+        """Return the stack's outputs, with secrets as plain values. Raises `LookupError` if there is no such stack."""
         return _open(self.marked_outputs(stack))
 
     def marked_outputs(self, stack: str) -> Properties:
-        """The stack's outputs, secret ones marked."""
+        """Return the stack's outputs, with secrets marked."""
         file = self._file(stack)
         if not file.exists():
             raise LookupError(f"unknown stack {stack!r}: nothing was deployed under this name")
@@ -117,7 +117,7 @@ class Deployment:
 
     @contextlib.contextmanager
     def _held(self, stack: str) -> Generator[State]:
-        """The stack's state, for one command at a time."""
+        """Yield the stack's state, for one command at a time."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._file(stack).with_suffix(".lock").open("w") as lock:
             try:
@@ -145,7 +145,7 @@ class Deployment:
 
 
 class _Answers:
-    """A deployment as the answers that a run in process wants."""
+    """A deployment as the answers that a run in this process needs."""
 
     def __init__(self, steps: Steps, packages: Packages, deployment: Deployment) -> None:
         self._steps = steps
@@ -178,7 +178,8 @@ def _open(properties: Properties) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _environment(wanted: Mapping[str, str]) -> Generator[None]:
-    """The process's environment with what is wanted, and nothing else of AWS: the program's clients read it."""
+    """Return the environment of this process with the given variables, and with no others of AWS. The program's clients
+    read it."""
     before = dict(os.environ)
     for name in [name for name in before if name.startswith("AWS_") and name not in wanted]:
         del os.environ[name]

@@ -61,7 +61,7 @@ class Dynamic:
 
     @contextlib.contextmanager
     def _asked(self, properties: Mapping[str, Any]) -> Generator[dynamic.ResourceProvider]:
-        """The resource's provider; what it raises is a refusal."""
+        """Yield the resource's provider. What it raises becomes a refusal."""
         provider = pickle.loads(base64.b64decode(properties[PROVIDER]))  # noqa: S301 - the program of this project made it
         with contextlib.redirect_stderr(_Lines(self._say)):
             try:
@@ -73,7 +73,7 @@ class Dynamic:
 
 
 class _Lines(io.TextIOBase):
-    """Hands on each line that is written."""
+    """Passes on each line that is written to it."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say

@@ -1,4 +1,4 @@
-"""Nothing here reaches an account of AWS: resources are made only where a control plane on this machine answers."""
+"""Keeps deployments away from AWS accounts: resources are made only in a control plane on this machine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 
 
 def without_an_account(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what would lead AWS's SDKs to an account: profiles and their files, and the switch that
-    has them ignore the endpoint. Credentials that say nothing are there, if there are no others."""
+    """Return the environment without what would lead AWS's SDKs to an account: profiles, their files, and the variable
+    that makes SDKs ignore the endpoint. If there are no credentials, it gets some without meaning."""
     kept = {name: value for name, value in environment.items() if name not in _PROFILES}
     nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     local = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}

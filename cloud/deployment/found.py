@@ -1,4 +1,4 @@
-"""Which way of creating resources this machine has: the best that is there, and why not a better one."""
+"""How this machine can create resources: the best way that it has, and why it does not have a better one."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Found:
 
 
 def found() -> Found:
-    """What there is: the `pulumi` command with Pulumi's own plugins, the same with ours in their place (HashiCorp's
-    provider makes the resources), HashiCorp's provider alone, or nothing. A `pulumi` that finds no plugin downloads its
-    own."""
+    """Return the best way: the `pulumi` command with Pulumi's own plugins, the same with ours in their place
+    (HashiCorp's provider makes the resources), HashiCorp's provider alone, or nothing. A `pulumi` that finds no plugin
+    downloads its own."""
     command = shutil.which("pulumi") is not None and shutil.which("pulumi-language-python") is not None
     missing = [name for name in PACKAGES if not _has_plugin(name)]
     if command and not missing:
@@ -58,7 +58,8 @@ def write_plugins(folder: Path) -> None:
 
 
 def _has_plugin(name: str) -> bool:
-    """As `pulumi` looks: on PATH, then in its home, in the version that the SDK asks for. Ours are not meant."""
+    """Whether `pulumi` finds its own plugin: on PATH, then in its home, in the version of the SDK. Ours do not
+    count."""
     on_path = shutil.which(f"pulumi-resource-{name}")
     if on_path and _OURS.encode() not in Path(on_path).read_bytes()[:1000]:
         return True

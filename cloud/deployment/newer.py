@@ -1,6 +1,6 @@
-"""What the program sets that the provider of this version (5.100.0) does not know, and AWS does: set beside it.
+"""Properties of AWS that the program sets and that the provider's version 5.100.0 does not have. This module sets them.
 
-Pulumi's provider is built from 6.x. A property that is newer than 5.100.0 and has no place here is refused, because
+Pulumi's provider is built from 6.x. A property that is newer than 5.100.0 and not in this module is refused, because
 nobody would notice that it is missing.
 """
 
@@ -33,26 +33,26 @@ def refuse_unknown(type: str, inputs: Mapping[str, Any]) -> None:
 
 
 def understood(type: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The inputs with which 5.100.0 can make the resource."""
+    """Return the inputs that 5.100.0 has."""
     if type == INTEGRATION and _is_longer(inputs):
         return {name: value for name, value in inputs.items() if name != "timeoutMilliseconds"}
     return inputs
 
 
 def changed(type: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the properties that the provider does not compare, and that differ."""
+    """Return the names of changed properties that the provider does not compare."""
     names = [*_LEFT_TO_US.get(type, ()), *(["timeoutMilliseconds"] if type == INTEGRATION else [])]
     return tuple(name for name in names if old.get(name) != new.get(name))
 
 
 def set_rest(type: str, inputs: Mapping[str, Any], region: str) -> None:
-    """Set what the provider left out, after it has made or changed the resource."""
+    """Set the newer properties, after the provider has made or changed the resource."""
     if type == INTEGRATION and (inputs.get("responseTransferMode") or _is_longer(inputs)):
         _integration(inputs, region)
 
 
 def outputs(type: str, made: Mapping[str, Any], inputs: Mapping[str, Any], region: str) -> dict[str, Any]:
-    """The outputs that only 6.x has."""
+    """Return the outputs that only 6.x has."""
     newer: dict[str, Any] = {name: inputs[name] for name in changed(type, {}, inputs)} | {"region": region}
     if type == FUNCTION:
         # As 6.x writes it: internal/service/lambda/function.go, responseStreamingInvokeARN.

@@ -1,4 +1,4 @@
-"""What a program can say about a resource beside its inputs, as the engine understands it."""
+"""The options of a resource, with the engine's meaning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from commands.property_values import UNKNOWN
 
 
 def with_ignored(asked: Mapping[str, Any], there: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
-    """What is asked for, with each property that a path (`a[0].b`) leads to as it is there already."""
+    """Return the inputs, with the old value of each property that a path (`a[0].b`) names."""
     given = copy.deepcopy(dict(asked))
     for path in paths:
         *way, last = [int(key) if key.isdigit() else key for key in re.findall(r"\w+", path)]
@@ -28,7 +28,7 @@ def with_ignored(asked: Mapping[str, Any], there: Mapping[str, Any], paths: Sequ
 
 
 def is_replaced_by_options(registration: Registration, changed: Sequence[str], trigger: Any) -> bool:
-    """Whether an option demands a new resource where these properties changed. `trigger`: the one it had until now."""
+    """Whether an option demands a new resource if these properties changed. `trigger`: the old value of the option."""
     tops = {re.split(r"[.\[]", path)[0] for path in registration.replace_on_changes}
     if changed and ("*" in tops or tops & set(changed)):
         return True
@@ -37,7 +37,7 @@ def is_replaced_by_options(registration: Registration, changed: Sequence[str], t
 
 
 def former_urns(registration: Registration) -> Iterator[str]:
-    """The URNs under which the resource may be there already."""
+    """Return the URNs that the resource can have had before."""
     for alias in registration.aliases:
         if alias.startswith("urn:"):
             yield alias
@@ -46,7 +46,7 @@ def former_urns(registration: Registration) -> Iterator[str]:
 
 
 def _aliased(registration: Registration, words: Sequence[str]) -> str:
-    """An alias says what differs: type, name, parent."""
+    """Return the URN of an alias, which has only what differs: type, name, parent."""
     head, project, types, name = registration.urn.split("::", 3)
     type = registration.type
     around = types.removesuffix(type)

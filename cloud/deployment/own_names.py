@@ -18,14 +18,14 @@ _DIGITS = 7
 
 @functools.cache
 def own_names() -> Mapping[str, tuple[str, int]]:
-    """By type: the property, and how long such a name may be."""
+    """Return the property with the name, and the longest name, by type."""
     with Path(__file__).with_name("own_names.csv").open(newline="") as file:
         rows = csv.DictReader(line for line in file if not line.startswith("#"))
         return {row["type"]: (row["property"], int(row["longest"])) for row in rows}
 
 
 def with_own_name(type: str, logical: str, inputs: Mapping[str, Any], old: Mapping[str, Any] | None) -> dict[str, Any]:
-    """`inputs` with a name where they have none. `old`: the inputs of the resource that is there, which keeps its name.
+    """Return `inputs` with a name. `old`: the inputs of the existing resource, which keeps its name.
 
     Raises:
         Refused: the name would be too long.
@@ -43,7 +43,8 @@ def with_own_name(type: str, logical: str, inputs: Mapping[str, Any], old: Mappi
 
 
 def has_fixed_name(type: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether the old resource has to go before the new one comes, because the program gives both the same name."""
+    """Whether the old resource must be deleted before the new one is made, because the program gives both the same
+    name."""
     property, _ = own_names().get(type, ("", 0))
     return (
         bool(property)

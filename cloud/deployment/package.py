@@ -1,4 +1,4 @@
-"""What a package of resource types (aws, random, dynamic resources) does for whoever deploys."""
+"""The interface of a package of resource types: aws, random, dynamic resources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from commands.program_monitor import Refused
 
 @dataclass(frozen=True)
 class Difference:
-    """What changes, and how."""
+    """A change of a resource."""
 
     changed: tuple[str, ...] = ()
     """Names of the properties that differ."""
@@ -31,7 +31,7 @@ class Made:
 
 
 class PartlyMade(Refused):
-    """A resource that exists although its creation failed: it has to be kept, and tried again."""
+    """A resource that exists although its creation failed. The state keeps it, and the next deployment tries again."""
 
     def __init__(self, why: str, made: Made) -> None:
         super().__init__(why)
@@ -49,16 +49,16 @@ class Existing:
 
 
 class Package(Protocol):
-    """Each method may raise `Refused`. Secrets in inputs are in the open; those in outputs are `SecretValue`."""
+    """Each method can raise `Refused`. Secrets are plain values in inputs, and `SecretValue` in outputs."""
 
     def check(
         self, type: str, logical: str, inputs: Mapping[str, Any], old: Mapping[str, Any] | None
     ) -> dict[str, Any]:
-        """The inputs, with what the package fills in. `old`: those of the resource that is there."""
+        """Return the inputs, with what the package adds. `old`: those of the existing resource."""
         ...
 
     def difference(self, there: Existing, inputs: Mapping[str, Any]) -> Difference:
-        """How the resource has to change to have `inputs`, which are checked and may be unknown."""
+        """Return the change that gives the resource these `inputs`, which are checked and can be unknown."""
         ...
 
     def create(self, type: str, inputs: Mapping[str, Any], timeouts: Mapping[str, str]) -> Made: ...
@@ -67,5 +67,5 @@ class Package(Protocol):
 
 
 def unmarked(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The outputs that are a program's business."""
+    """Return the outputs for the program."""
     return {name: value for name, value in outputs.items() if not name.startswith("__")}

@@ -25,7 +25,7 @@ class Packages:
         self._default_region = default_region
 
     def of(self, type: str, settings: Mapping[str, Any]) -> Package:
-        """The package of a type. `settings`: those of the explicit provider, or none."""
+        """Return the package of a type. `settings`: those of the explicit provider; empty: the default one."""
         if type.startswith("aws:"):
             return self.aws(settings)
         if type.startswith("random:"):
@@ -42,7 +42,7 @@ class Packages:
 
 
 def default_tags(settings: Mapping[str, Any]) -> Mapping[str, str]:
-    """The tags that a provider gives to everything. On the wire, a value that is not a string is JSON."""
+    """Return the tags that a provider gives to all resources. On the wire, a value that is not a string is JSON."""
     given = settings.get("defaultTags")
     read: Any = json.loads(given) if isinstance(given, str) else given
     return read.get("tags") or {} if is_object(read) else {}

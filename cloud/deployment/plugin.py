@@ -4,7 +4,7 @@ Where Pulumi's own plugins are missing, `pulumi` finds these on PATH as `pulumi-
 `pulumi-resource-random` (`found.py` writes them). It starts one for each of a program's providers, reads a port from
 standard output, and speaks the resource provider protocol (provider.proto).
 
-Secrets are not accepted. So the engine marks outputs as their inputs are, and what is `SecretValue` besides.
+The plugins do not accept secrets. So the engine marks an output as secret if its input is, or if it is a `SecretValue`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _AT_ONCE = 16
 
 
 class Served(Package, Protocol):
-    """A package with what only the engine asks."""
+    """A package with the methods that only the engine calls."""
 
     def preview(self, type: str, inputs: Mapping[str, Any], there: Existing | None) -> dict[str, Any]: ...
     def read(self, there: Existing) -> Made | None: ...
@@ -157,7 +157,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def main(name: str) -> None:
-    """Serve for as long as the engine is there, which ends its plugins itself."""
+    """Serve until the engine ends this plugin."""
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
     with contextlib.ExitStack() as stack:
         configured = _random if name == "random" else _aws(stack)
@@ -198,7 +198,7 @@ def _aws(stack: contextlib.ExitStack) -> Callable[[Mapping[str, Any]], Served]:
 
 @contextlib.contextmanager
 def _spoken(context: Any) -> Generator[None]:
-    """A refusal becomes the error that the engine shows; if something is partly made, the engine keeps that."""
+    """Turn a refusal into the error that the engine shows. The engine keeps a resource that is partly made."""
     try:
         yield
     except PartlyMade as partly:

@@ -1,4 +1,4 @@
-"""What HashiCorp's provider is sent for Pulumi's inputs: a whole configuration, files by their contents, timeouts."""
+"""From Pulumi's inputs to what HashiCorp's provider gets: a whole configuration, contents of files, timeouts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 def terraform_config(
     type: str, block: Block, inputs: Mapping[str, Any], state: Mapping[str, Any] | None, timeouts: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What Terraform would send. `state`: that of the resource that is there; a file with the same contents keeps its
+    """Return what Terraform would send. `state`: that of the existing resource. A file with the same contents keeps its
     name."""
     given = {name: value for name, value in newer.understood(type, inputs).items() if name != DEFAULTS}
     config = configuration(type, block, given)
@@ -43,7 +43,7 @@ def terraform_config(
 
 
 def with_timeouts(private: bytes, timeouts: Mapping[str, str]) -> bytes:
-    """What the provider reads when it deletes: nanoseconds by kind of change."""
+    """Return the timeouts in the provider's form: nanoseconds by kind of change."""
     if not timeouts:
         return private
     read: dict[str, Any] = (json.loads(private) if private else None) or {}
@@ -52,12 +52,13 @@ def with_timeouts(private: bytes, timeouts: Mapping[str, str]) -> bytes:
 
 
 def _digest(file: FileValue) -> str:
-    """As Lambda gives it: the SHA-256 in Base64. To compare, the engine gives a file's SHA-256 without its path."""
+    """Return the SHA-256 in Base64, as Lambda does. To compare, the engine gives the SHA-256 of a file without its
+    path."""
     if file.path is None:
         return base64.b64encode(bytes.fromhex(file.hash or "")).decode()
     return base64.b64encode(hashlib.sha256(Path(file.path).read_bytes()).digest()).decode()
 
 
 def _seconds(text: str) -> float:
-    """`1h30m` as the engine and Terraform write it."""
+    """Return the seconds of a duration that the engine or Terraform writes: `1h30m`."""
     return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)([smh])", text))

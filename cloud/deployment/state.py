@@ -1,7 +1,7 @@
-"""What a stack has: its resources and outputs, in a JSON file.
+"""The state of a stack: its resources and outputs, in a JSON file.
 
-Secrets are in the file as they are, and among the resources' own state there are others. So only its owner can read
-the file (mode 0600), and it belongs into a folder of this machine alone.
+The file has secrets as plain text, also in the resources' own state. So only its owner can read it (mode 0600). Keep it
+only in a folder of this machine.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ class State:
             self.outputs = _values(read["outputs"])
 
     def of(self, urn: str) -> Held | None:
-        """The resource of that URN, other than one that is going."""
+        """Return the resource of that URN, unless it is being replaced."""
         return next((one for one in self.resources if one.urn == urn and not one.going), None)
 
     def keep(self, held: Held) -> None:
-        """Add a resource, or what it has become."""
+        """Add a resource, or its new state."""
         with self._lock:
             there = [at for at, one in enumerate(self.resources) if one.urn == held.urn and one.going == held.going]
             if there and not held.going:
@@ -87,14 +87,14 @@ class State:
             self._write()
 
     def replace(self, held: Held) -> None:
-        """Note that a resource makes place for another."""
+        """Note that another resource replaces this one."""
         with self._lock:
             held.going = True
             self._forms[id(held)] = _plain(held)
             self._write()
 
     def stay(self, held: Held) -> None:
-        """Note that the other one did not come."""
+        """Note that the other one was not made."""
         with self._lock:
             held.going = False
             self._forms[id(held)] = _plain(held)
@@ -127,7 +127,7 @@ def _held(read: Mapping[str, Any]) -> Held:
 
 
 def _json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Property values in the engine's form: a secret or a file is an object with a reserved key."""
+    """Return property values in the engine's form: a secret or a file is an object with a reserved key."""
     return json_format.MessageToDict(encode(values))
 
 

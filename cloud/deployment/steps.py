@@ -1,4 +1,4 @@
-"""What the engine does with each resource that a program asks for: create, same, update, replace; and delete the rest.
+"""What the engine does with each resource of a program: create, keep, update or replace it; and delete the others.
 
 It follows Pulumi's engine (pkg/resource/deploy): a new resource comes before the old one goes, unless both would have
 one name; what is replaced and what the program no longer asks for goes at the end, and only if nothing went wrong.
@@ -34,7 +34,7 @@ class Steps:
         self._lock = threading.Lock()
 
     def register(self, registration: Registration) -> tuple[str, Properties]:
-        """(id, outputs) of a resource that is as the program wants it; `Refused` says why it is not."""
+        """Make a resource what the program says, and return its id and outputs. Raises `Refused`."""
         try:
             return self._registered(registration)
         except Refused:
@@ -42,15 +42,15 @@ class Steps:
             raise
 
     def finish(self) -> list[str]:
-        """Let go of what was replaced and of what the program no longer asks for; what went wrong."""
+        """Delete what was replaced and what the program no longer has, and return the errors."""
         return self._delete([one for one in self._state.resources if one.going or one.urn not in self._asked_for])
 
     def destroy(self) -> list[str]:
-        """Delete everything; what went wrong."""
+        """Delete everything, and return the errors."""
         return self._delete(list(self._state.resources))
 
     def settings(self, provider: str) -> Mapping[str, Any]:
-        """The inputs of an explicit provider, `URN::id`; none, for the default one."""
+        """Return the inputs of an explicit provider, `URN::id`; empty: the default provider."""
         held = self._state.of(provider.rpartition("::")[0])
         return {} if held is None else held.inputs
 

@@ -9,8 +9,9 @@ import aiohttp
 from yarl import URL
 
 from cloud.load_balancer.configuration import HealthCheck
-from cloud.load_balancer.health import FAILED, HEALTHY, TIMED_OUT, Health, matches, mismatch
+from cloud.load_balancer.health import FAILED, HEALTHY, TIMED_OUT, Health, mismatch
 from cloud.load_balancer.targets import Pool, Target
+from local.asking import status_in
 
 NOT_YET = 0.2
 """Seconds until a target is looked at again that cannot be checked now, because its machine is not there yet."""
@@ -42,7 +43,7 @@ async def check_once(session: aiohttp.ClientSession, target: Target, check: Heal
                 URL(f"http://{at}{check.path}", encoded=True), headers=headers, allow_redirects=False
             ) as answer,
         ):
-            return HEALTHY if matches(check.matcher, answer.status) else mismatch(answer.status)
+            return HEALTHY if status_in(check.matcher)(answer.status) else mismatch(answer.status)
     except TimeoutError:
         return TIMED_OUT
     except (aiohttp.ClientError, OSError, ValueError):

@@ -108,7 +108,7 @@ class Proxy:
             async for piece in answer.content.iter_any():
                 await response.write(piece)
         except (aiohttp.ClientError, TimeoutError, OSError):
-            # The head is out, so only the end of the connection can say that the rest is missing.
+            # The head is sent, so only the end of the connection can show that the rest is missing.
             if request.transport is not None:
                 request.transport.close()
         finally:
@@ -117,7 +117,7 @@ class Proxy:
         return response
 
     def _own(self, status: int) -> web.StreamResponse:
-        """An answer of the load balancer itself, as it reads on AWS."""
+        """Return an answer of the load balancer itself, with AWS's text."""
         title = _NAMES[status]
         heading = f"<center><h1>{title}</h1></center>"
         page = "\r\n".join(
@@ -144,7 +144,7 @@ RECEIVED: web.RequestKey[frozenset[str]] = web.RequestKey("received", frozenset)
 
 
 async def only_what_was_sent(request: web.Request, response: web.StreamResponse) -> None:
-    """Take away the headers that aiohttp adds to a target's answer."""
+    """Remove the headers that aiohttp adds to a target's answer."""
     received = request.get(RECEIVED)
     if received is not None:
         for name in ("Server", "Date", "Content-Type"):

@@ -35,15 +35,6 @@ def mismatch(status: int) -> Health:
     return Health("unhealthy", "Target.ResponseCodeMismatch", f"Health checks failed with these codes: [{status}]")
 
 
-def matches(matcher: str, status: int) -> bool:
-    """Whether a status is one of `200`, `200,204` or `200-499`."""
-    for part in matcher.split(","):
-        first, _, last = part.strip().partition("-")
-        if int(first) <= status <= int(last or first):
-            return True
-    return False
-
-
 class Verdict:
     """Counts checks in a row. The first good check makes a new target healthy; a target that has been unhealthy needs
     as many as the threshold says (user guide: Health checks for Application Load Balancer target groups)."""

@@ -49,7 +49,7 @@ class Playing:
         return self._proxy.balancer
 
     async def update(self, balancer: LoadBalancer, instances: Mapping[str, Any]) -> None:
-        """Take over what the control plane says now."""
+        """Apply what the control plane says now."""
         self._proxy.balancer = balancer
         for arn in [arn for arn in self.pools if arn not in balancer.groups]:
             pool = self.pools.pop(arn)

@@ -1,4 +1,4 @@
-"""Which rule a request meets."""
+"""The rule that applies to a request."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Target:
 
     @property
     def outstanding(self) -> int:
-        """How many requests it has not answered to the end."""
+        """The number of requests that it has not answered to the end."""
         return len(self._open)
 
     @property
@@ -129,7 +129,7 @@ class Pool:
             target.cut()
 
     def report(self, *, in_use: bool = True) -> dict[str, Any]:
-        """Return what `/cloud/target-health` is told."""
+        """Return the report for `/cloud/target-health`."""
         told = [
             {
                 "id": one.id,

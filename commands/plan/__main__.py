@@ -18,7 +18,7 @@ def main(line: list[str]) -> int:
 
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="replace")  # a terminal that knows no … is no reason to fail
+                stream.reconfigure(errors="replace")  # not every terminal has the character …
         arguments = read_arguments(line, os.environ)
         _stage("Loading Pulumi's SDK")
         from commands.plan.planning import plan_all

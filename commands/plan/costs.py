@@ -85,7 +85,7 @@ def read_kinds() -> Mapping[str, tuple[str, ...]]:
 
 
 def _instances(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
-    """The cost of the replicas at the price of the cheapest offer."""
+    """Yield the cost of the replicas at the price of the cheapest offer."""
     if isinstance(plan, GatewayPlan):
         return
     for group in plan.groups:
@@ -120,7 +120,7 @@ def _balancers(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration
 
 
 def _alarms(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
-    """An alarm costs as much as the metrics that it reads."""
+    """Yield the cost of the alarms: each costs as much as the metrics that it reads."""
     price = read_prices()["alarm metric"]
     looked_at = sum(max(1, len(_metrics(one))) for one in _of("aws:cloudwatch/metricAlarm:MetricAlarm", resources))
     tracking = [
@@ -142,7 +142,8 @@ def _dashboards(plan: ServicePlan | GatewayPlan, resources: Sequence[Registratio
 
 
 def _custom_metrics(plan: ServicePlan | GatewayPlan, resources: Sequence[Registration]) -> Iterator[Cost]:
-    """The metrics that the gateway and the replicas write. A metric costs money for the hours with data."""
+    """Yield the cost of the metrics that the gateway and the replicas write. A metric costs money in hours with
+    data."""
     price = read_prices()["custom metric"]
     by_requests = len(_request_metrics(plan))
     yield Cost(

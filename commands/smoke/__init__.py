@@ -1,1 +1,1 @@
-"""`make smoke`: a deployed service tried from outside, as its users will use it."""
+"""`make smoke`: a deployed service tested from outside, as its users use it."""

@@ -1,4 +1,4 @@
-"""`make smoke STACK=…`: try a deployed service from outside, and end in a table to paste."""
+"""`make smoke STACK=…`: test a deployed service from outside, and print a table to paste."""
 
 from __future__ import annotations
 

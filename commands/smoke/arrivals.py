@@ -1,4 +1,4 @@
-"""When the chunks of a stream came."""
+"""The times at which the chunks of a stream arrived."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TELL_EVERY = 15.0
 
 @dataclass
 class Arrivals:
-    """Of one stream, while it is read."""
+    """The times of one stream. They are noted while the stream is read."""
 
     began: float = field(default_factory=time.monotonic)
     times: list[float] = field(default_factory=list[float])
@@ -25,20 +25,20 @@ class Arrivals:
 
     @property
     def seconds(self) -> float:
-        """Until the last chunk."""
+        """The time until the last chunk."""
         return self.times[-1] if self.times else 0.0
 
     def note(self, text: str) -> None:
-        """A chunk has come."""
+        """Note that a chunk has arrived."""
         self.times.append(time.monotonic() - self.began)
         self.text += text
 
     def gaps(self) -> list[float]:
-        """Seconds between chunks."""
+        """Return the seconds between chunks."""
         return [later - earlier for earlier, later in zip(self.times, self.times[1:], strict=False)]
 
     def described(self) -> str:
-        """How they came, in one line; of two chunks and more."""
+        """Return how the chunks arrived, in one line. It needs two chunks or more."""
         gaps = [gap * 1000 for gap in self.gaps()]
         return (
             f"{len(self.times)} chunks, the first after {self.times[0]:.2f} s, then "
@@ -47,7 +47,7 @@ class Arrivals:
 
 
 class Telling:
-    """Says how far a stream is, every few seconds of it."""
+    """Prints how far a stream is, every `TELL_EVERY` seconds."""
 
     def __init__(self, seconds: float, say: Say) -> None:
         self._seconds = seconds

@@ -42,7 +42,7 @@ def checks(
 
 
 def run(target: Target, asked: Sequence[Check], say: Say) -> list[Outcome]:
-    """Run every check, and say each outcome as it comes. No note holds the key."""
+    """Run every check, and print each outcome when it is known. No note contains the key."""
     outcomes: list[Outcome] = []
     for name, check in asked:
         say(f"{name} …")
@@ -74,7 +74,7 @@ def _tried(check: Callable[[], str]) -> tuple[Result, str]:
 
 
 def _without_key(note: str, target: Target) -> str:
-    """Return one line without keys: an answer can repeat what it was sent."""
+    """Return one line without keys, because an answer can repeat its request."""
     for key in (WRONG_KEY, *([] if target.key is None else [target.key.reveal()])):
         note = note.replace(key, "***")
     return " ".join(note.split())[:300]

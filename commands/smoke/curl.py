@@ -13,19 +13,20 @@ PATIENCE = 120
 
 
 def try_curl(target: Target) -> str:
-    """The command that the stack says to paste, else one like it. A key goes in through a pipe, in no process list."""
+    """Run the command in the stack's output `curl`, or else a similar one. curl gets the key through a pipe, so that no
+    process list shows it."""
     if target.curl is not None:
-        # As it is pasted: it reads its key itself. curl's own options may stand in any place.
+        # The pasted command reads its key itself. curl accepts its options in any order.
         pasted = f"curl --silent --show-error --write-out '\\n%{{http_code}}' {target.curl.removeprefix('curl ')}"
         return _answered(["bash", "-c", pasted], "", target, what="the stack's curl")
     if target.url is None:
-        raise CheckSkipped("a gateway alone is tried")
+        raise CheckSkipped("only a gateway is tested")
     command = ["curl", "--silent", "--show-error", "--write-out", "\n%{http_code}", "--config", "-"]
     return _answered(command, _config(target), target, what="curl")
 
 
 def _config(target: Target) -> str:
-    """The request in the form of a curl config file."""
+    """Return the request as a config file of curl."""
     lines = [f"header = {_quoted(f'{name}: {value}')}" for name, value in target.headers.items()]
     if target.model is None:
         return "\n".join([f"url = {_quoted(f'{target.url}/')}", *lines])
@@ -41,7 +42,8 @@ def _config(target: Target) -> str:
 
 
 def _answered(command: list[str], given: str, target: Target, *, what: str) -> str:
-    """A model answers with 200. What a service without one has at `/` is its own affair, but for a server's error."""
+    """Return how a command was answered. A model must answer with 200. A service without a model can answer with any
+    status but 401 and those from 500 on."""
     try:
         done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=PATIENCE, check=False)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The check with a stream that lasts: longer than every limit on the way that was left at its default."""
+"""The check with a long stream: it lasts longer than any limit on the way that has its default value."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from commands.smoke.outcome import CheckFailed, CheckShort, CheckSkipped, Say
 from commands.smoke.target import Target
 
 LONG = 16384
-"""Tokens that are asked for where nothing says how many there may be."""
+"""The tokens to ask for, if the server does not say how many are allowed."""
 ROOM = 128
 """Tokens left for the prompt."""
 ENDLESS = "[0-9, ]*#END#"
-"""A regular expression, for TGI's grammars: what counts in it hardly comes to its end, and may not stop before."""
+"""A regular expression for TGI's grammars. A model that counts almost never writes its end, and cannot stop before
+it."""
 
 _COUNT = (
     "Count upwards from 1 in English words, one number on a line: one, two, three and so on. Never stop, never "
@@ -30,7 +31,7 @@ _COUNTING = "Counting upwards: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, "
 
 
 class LongStream:
-    """A stream through the OpenAI API; where the model ends it, one of TGI's own that it cannot end."""
+    """A stream through the OpenAI API. If the model ends it, a stream of TGI's own API, which the model cannot end."""
 
     def __init__(self, target: Target, seconds: float, say: Say) -> None:
         self._target = target
@@ -38,7 +39,7 @@ class LongStream:
         self._say = say
 
     def lasts(self) -> str:
-        """The stream lasts as long as it should. Then the check leaves it."""
+        """Check that the stream lasts as long as it should. Then close it."""
         if self._seconds == 0:
             raise CheckSkipped("--stream-seconds 0")
         if self._target.model is None or self._target.url is None:
@@ -59,10 +60,10 @@ class LongStream:
         raise CheckShort("; ".join(notes))
 
     def _ways(self, url: str, limit: int | None) -> Iterator[tuple[str, Generator[Arrivals]]]:
-        """Streams to try, one after the other."""
+        """Yield the streams to try, one after the other."""
         chat = Chat(self._target)
         if limit is None:
-            # Other servers than TGI mostly know the field; one that does not says so at once.
+            # Most other servers know this field too. One that does not know it refuses the request at once.
             try:
                 stream = chat.stream(_COUNT, LONG, {"ignore_eos": True})
                 first = next(stream)
@@ -99,7 +100,7 @@ class LongStream:
         yield arrivals
 
     def _tgi_limit(self, url: str) -> int | None:
-        """How many tokens a prompt and its answer may have together; `None`: this is no TGI."""
+        """Return how many tokens a prompt and its answer can have together; `None`: the server is not TGI."""
         try:
             answer = httpx.get(f"{url}/info", headers=self._target.headers, timeout=30)
             return int(answer.raise_for_status().json()["max_total_tokens"])
@@ -113,7 +114,7 @@ def _resumed(first: Arrivals, rest: Generator[Arrivals]) -> Generator[Arrivals]:
 
 
 def _note(arrivals: Arrivals, event: object) -> None:
-    """Takes in an event of TGI's: a token, or the end."""
+    """Note an event of TGI: a token, or the end."""
     given = cast(dict[str, Any], event) if isinstance(event, dict) else {}
     if "error" in given:
         raise CheckFailed(f"/generate_stream: {given['error']} after {arrivals.seconds:.0f} s")

@@ -22,7 +22,7 @@ _PREFLIGHT = {"Origin": "https://servestack.invalid", "Access-Control-Request-Me
 
 
 class Service:
-    """One service, asked as a caller who may use it."""
+    """One service, and a caller who can use it."""
 
     def __init__(self, target: Target, *, health: str | None, no_content: str | None) -> None:
         self._target = target
@@ -31,7 +31,7 @@ class Service:
         self._no_content = no_content
 
     def health(self) -> str:
-        """What a load balancer asks."""
+        """The path of the health check answers."""
         with self._client() as client:
             answer = client.get(self._at(self._health))
         if answer.status_code == 401 and self._target.key is None:
@@ -60,7 +60,7 @@ class Service:
         return f"401 invalid_api_key from {' and '.join(asked)}, with a wrong key and with none"
 
     def large_request(self) -> str:
-        """4 MB of JSON arrive whole: its last bracket is needed to read it."""
+        """4 MB of JSON arrive whole: without its last bracket, the server could not read it."""
         model = self._target.model
         url = self._at("/") if model is None else f"{self._target.openai_base_url}/chat/completions"
         body = _padded(_question(model or NO_MODEL))
@@ -75,7 +75,7 @@ class Service:
         return f"{megabytes} are answered with {answer.status_code}"
 
     def not_found(self) -> str:
-        """A status that is none of the gateway's own comes through, and an unknown model has its own."""
+        """A 404 of the service reaches the client, and an unknown model gets the gateway's own 404."""
         notes: list[str] = []
         with self._client() as client:
             if self._target.url is not None:
@@ -89,7 +89,7 @@ class Service:
             url = f"{self._target.openai_base_url}/chat/completions"
             answer = client.post(url, json=_question(NO_MODEL))
             code = _error(answer).get("code")
-            # A caller without a key does not hear what exists where another service wants one.
+            # If another service needs a key, a caller without one does not learn what exists.
             hidden = self._target.key is None and (answer.status_code, code) == (401, "invalid_api_key")
             if not hidden and (answer.status_code, code) != (404, "model_not_found"):
                 raise CheckFailed(f"an unknown model is answered with {_described(answer)}")
@@ -106,7 +106,7 @@ class Service:
         return f"HEAD {self._health} is {head.status_code}, without a body"
 
     def no_content(self) -> str:
-        """An answer without a body ends. On AWS one byte takes the place of no body, where HTTP allows one."""
+        """An answer without a body ends. On AWS, the body is one byte where HTTP allows a body."""
         with self._client() as client:
             if self._no_content is not None:
                 answer = client.get(self._at(self._no_content))
@@ -123,7 +123,7 @@ class Service:
 
     def _at(self, path: str) -> str:
         if self._target.url is None:
-            raise CheckSkipped("a gateway alone is tried")
+            raise CheckSkipped("only a gateway is tested")
         return f"{self._target.url}{path}"
 
     def _client(self) -> httpx.Client:
@@ -135,13 +135,13 @@ def _question(model: str) -> dict[str, object]:
 
 
 def _padded(question: dict[str, object]) -> bytes:
-    """A question of `LARGE` bytes: spaces between two of its members, which mean nothing in JSON."""
+    """Return a request of `LARGE` bytes. It has spaces between two members, which mean nothing in JSON."""
     text = json.dumps(question)
     return (text[:-1] + " " * (LARGE - len(text)) + text[-1]).encode()
 
 
 def _described(answer: httpx.Response) -> str:
-    """A status, with the error's code and message, or where it leads to."""
+    """Return the status of an answer, with the code and message of its error, or the address that it redirects to."""
     error = _error(answer)
     said = ": ".join(str(error[key]) for key in ("code", "message") if error.get(key))
     if not said and answer.has_redirect_location:
@@ -150,7 +150,7 @@ def _described(answer: httpx.Response) -> str:
 
 
 def _error(answer: httpx.Response) -> dict[str, Any]:
-    """The error of an answer in OpenAI's shape; nothing where it has none."""
+    """Return the error of an answer in OpenAI's shape; empty: it has no error."""
     try:
         body: object = answer.json()
     except ValueError:

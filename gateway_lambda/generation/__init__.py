@@ -1,4 +1,4 @@
-"""What every dialect of clients and every server of models share, as plain data, and the port between the two.
+"""What every dialect of clients and every model server share, as plain data, and the port between the two.
 
 A dialect (`openai/`, `responses/`, `anthropic/`) reads a client's JSON into a `request`: `field_rows` and
 `sampling_fields` read the fields, `turns` collects messages that come in other pieces, `tools/` reads tools and

@@ -1,4 +1,4 @@
-"""What generates: the port between the dialects of clients and the servers of models.
+"""What generates: the port between the dialects of clients and the model servers.
 
 A dialect knows a `Generator` and nothing behind it. `tgi/generator.py` implements it for TGI.
 """

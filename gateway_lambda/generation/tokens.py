@@ -1,4 +1,4 @@
-"""The tokens of a stream, as a server of models gives them. Its own objects have these attributes."""
+"""The tokens of a stream, as a model server gives them. Its own objects have these attributes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway_lambda.server.event_stream import Silent
 
 
 class LastDetails(Protocol):
-    """What the last token of a stream comes with."""
+    """The details that come with the last token of a stream."""
 
     @property
     def finish(self) -> Finish:
@@ -52,7 +52,7 @@ class TokenStream(Silent, Protocol):
         ...
 
     def fail_for(self, error: GatewayError) -> None:
-        """The replica failed, where `error` is of its making."""
+        """Count a failure of the replica, if the replica caused `error`."""
         ...
 
     async def finish(self) -> None:

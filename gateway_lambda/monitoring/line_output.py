@@ -81,7 +81,7 @@ class LineFile(LineOutput):
         self._timer: asyncio.TimerHandle | None = None
 
     def write(self, line: bytes) -> None:
-        """Have a line written soon."""
+        """Keep a line, which is written soon."""
         self._waiting.append(line)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_DELAY, self.flush)
@@ -100,7 +100,7 @@ class LineFile(LineOutput):
         os.close(self._descriptor)
 
     def _make_room(self, line: bytes) -> None:
-        self._size = self._most // 2  # where this fails, it is not tried again for each line
+        self._size = self._most // 2  # if this fails, it is not tried again for each line
         with open(self._path, "rb") as lines:
             lines.seek(max(0, os.fstat(lines.fileno()).st_size - self._most // 2))
             lines.readline()  # the rest of a line

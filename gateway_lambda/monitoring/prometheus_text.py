@@ -1,7 +1,7 @@
 """The tallies in Prometheus' text format (docs/gateway.md#metrics).
 
-Names that begin with `vllm:` mean what they mean in vLLM, as seen from here. Imported at the first question: neither a
-function nor the start of a gateway needs prometheus_client.
+Names that begin with `vllm:` have vLLM's meaning, measured at the gateway. This module is imported at the first request
+for it, because neither a function nor the start of a gateway needs prometheus_client.
 """
 
 from __future__ import annotations

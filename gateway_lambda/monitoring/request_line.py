@@ -25,8 +25,8 @@ _ALWAYS = 3
 
 
 class _Line(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
-    """Members that have their default are left out. Metrics and dimensions have CloudWatch's names, for they are its
-    members; times are in milliseconds."""
+    """Members that have their default are left out. Metrics and dimensions are members with CloudWatch's names. Times
+    are in milliseconds."""
 
     aws: Described = msgspec.field(name="_aws")
     Table: str

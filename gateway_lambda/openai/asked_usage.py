@@ -1,7 +1,7 @@
 """The usage of a stream that the gateway asks for, because the tokens of the caller's key have a limit.
 
-A server of OpenAI's API says the tokens of a stream only where `stream_options.include_usage` asks for them. Where the
-caller does not ask, the gateway does, and the caller does not get the chunk that is the answer to it.
+A server of OpenAI's API says the tokens of a stream only if `stream_options.include_usage` asks for them. If the caller
+does not ask, the gateway asks, and the caller does not get the chunk with the usage.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class WithoutUsage:
         """The blank line that ends the event is still to come."""
 
     def take(self, piece: bytes) -> bytes:
-        """What of a piece goes on now."""
+        """Return what of a piece is passed on now."""
         lines = self._take(piece)
         if not self._ends and b'"usage"' not in lines:
             return lines
@@ -82,7 +82,7 @@ class WithoutUsage:
 
 
 def _has_usage_alone(data: bytes) -> bool:
-    """A chunk that has the usage and no choices: servers write it for those who ask, before `[DONE]`."""
+    """Whether a chunk has the usage and no choices. Servers write such a chunk before `[DONE]`, if the request asks."""
     try:
         chunk = _CHUNK.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -32,7 +32,7 @@ _LONGEST_NAME = 1000
 _LONGEST_MESSAGE = 2000
 """Characters of an upstream's text that are passed on."""
 _OF_THE_REPLICA = frozenset((401, 429, 503))
-"""Statuses that another replica may not give: the gateway's key is wrong for this one, or it is busy."""
+"""Statuses for which another replica is asked: this one refuses the gateway's key, or is busy."""
 _NOT_THERE = frozenset((404, 405, 424, 501, 505))
 """Statuses by which a replica says that it does not have the model or the route that every replica of a run has."""
 _OF_ENCODED = (b"content-encoding", b"content-length")
@@ -45,7 +45,7 @@ _MOST_HELD = 1024 * 1024
 
 
 class _Named(msgspec.Struct):
-    """All that is read of a request."""
+    """The part of a request that is read."""
 
     model: str | None = None
 
@@ -131,10 +131,10 @@ async def pass_to_model(
 
 
 async def _pass_json(exchange: Exchange, reply: Reply, path: bytes) -> None:
-    """An answer in JSON is there as a whole before its status goes out: one that breaks off is an error.
+    """Pass on an answer in JSON. It arrives whole before its status is sent, so an answer that breaks off is an error.
 
-    Lists of embeddings say how long they are, and have a megabyte: their pieces are neither joined nor read. Other
-    answers are joined, because their usage can be anywhere in them.
+    The pieces of lists of embeddings are neither joined nor read: these lists state their length, and have a megabyte.
+    Other answers are joined, because their usage can be anywhere in them.
     """
     held: list[bytes] = []
     left = _MOST_HELD
@@ -157,9 +157,10 @@ async def _pass_json(exchange: Exchange, reply: Reply, path: bytes) -> None:
 
 
 def _is_cut(text: bytes) -> bool:
-    """The beginning of some JSON, and no more: without a length, a connection that broke looks like the answer's end.
+    """Whether the text is only the beginning of JSON. Without a length, a broken connection looks like the end of an
+    answer.
 
-    Other faults of the text are its reader's affair: some servers write NaN.
+    Other faults of the text are ignored, because some servers write NaN.
     """
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
@@ -188,7 +189,7 @@ async def _failure(reply: Reply) -> GatewayError:
 
 
 def _error(reply: Reply, found: bytes) -> GatewayError:
-    """The error of a response that is none of OpenAI's, or of a replica that is busy."""
+    """Return the error for a response that is not an answer of OpenAI's API, or for a replica that is busy."""
     if reply.status == 401:
         return ServiceError(
             502,
@@ -208,14 +209,14 @@ def _error(reply: Reply, found: bytes) -> GatewayError:
 
 
 def _shaped(found: bytes) -> str | None:
-    """The message of an error in OpenAI's shape."""
+    """Return the message of an error in OpenAI's shape."""
     error = _decoded(found).get("error")
     message = cast("dict[str, Any]", error).get("message") if isinstance(error, dict) else None
     return message if isinstance(message, str) else None
 
 
 def _message(found: bytes) -> str:
-    """What an error says, in the shapes that servers use."""
+    """Return the message of an error, in any of the shapes that servers use."""
     shaped = _shaped(found)
     if shaped is not None:
         return shaped

@@ -1,7 +1,7 @@
-"""Event streams of models that speak OpenAI's interface themselves: copied, and never cut in silence.
+"""Event streams of models whose server has OpenAI's API: copied, and never cut without an error.
 
-A stream that breaks, or ends without what its route ends with, gets an error event. For that the end of what passes is
-kept; nothing of it is read before the stream has ended.
+A stream that breaks, or ends without the usual end of its route, gets an error event. The last bytes are kept for this,
+and are read only when the stream has ended.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _LAST_NAMES: dict[bytes, frozenset[str]] = {
 
 
 async def pass_events(exchange: Exchange, reply: Reply, route: bytes, *, with_usage: bool = True) -> None:
-    """The stream as it comes. Errors are events: it raises none. Without `with_usage`, the gateway itself has asked for
-    the chunk with the usage, and it goes no further."""
+    """Yield the stream as it comes. Errors are events, and are not raised. Without `with_usage`, the gateway itself has
+    asked for the chunk with the usage, and removes it."""
     exchange.stream = True
     kept = response_headers(exchange, reply, dict(reply.headers))
     headers = [header for header in kept if header[0] != b"content-length"]
@@ -79,7 +79,7 @@ async def pass_events(exchange: Exchange, reply: Reply, route: bytes, *, with_us
 
 
 class PassthroughEvents:
-    """The events of one stream on their way through. Only whole lines go on, so that no event stops half way."""
+    """The events of one stream. Only whole lines are passed on, so that no event is cut."""
 
     __slots__ = ("_held", "_kept", "_names", "_route", "_seen")
 
@@ -95,21 +95,21 @@ class PassthroughEvents:
 
     @property
     def told_error(self) -> bool:
-        """Near the end, the upstream said that it failed."""
+        """Whether the upstream said, near the end, that it failed."""
         return _ERROR.search(b"".join(self._kept) + self._held) is not None
 
     @property
     def complete(self) -> bool:
-        """The upstream's own end has come."""
+        """Whether the upstream's own end has arrived."""
         return self._ended(self._held) or self._ended()
 
     @property
     def usage(self) -> Usage | None:
-        """What the upstream has said of it near the end."""
+        """The usage that the upstream said near the end."""
         return usage_in(b"".join(self._kept) + self._held)
 
     def take(self, piece: bytes) -> bytes:
-        """What of a piece goes on now, with what was held before it."""
+        """Return what can be passed on now: what was held back, and the whole lines of a piece."""
         if self._held or piece[-1] != _LINE_FEED:
             piece = self._whole_lines(piece)
             if not piece:
@@ -120,7 +120,7 @@ class PassthroughEvents:
         return piece
 
     def end(self) -> bytes:
-        """The last bytes of a stream whose response has ended properly. Raises `ServiceError` where it was cut."""
+        """Return the last bytes of a stream whose response has ended. Raises `ServiceError` if the stream was cut."""
         known = self._names is not None or self._route in END_WITH_DONE
         if known and not self._ended(self._held):
             raise ServiceError(
@@ -132,7 +132,7 @@ class PassthroughEvents:
         return self._held
 
     def fail(self, error: GatewayError) -> bytes:
-        """The last bytes of a stream that is cut: an error event, unless the upstream's own end was there already."""
+        """Return the last bytes of a stream that was cut: an error event, unless the upstream's own end has arrived."""
         if self._ended(self._held):
             return self._held
         return b"" if self.complete else self._between() + error.event(named=self._names is not None)
@@ -158,7 +158,8 @@ class PassthroughEvents:
         return (b"".join(self._kept) + more).splitlines(keepends=True)
 
     def _ended(self, more: bytes = b"") -> bool:
-        """What came last is an end: `[DONE]`, an error, or an event with one of the route's last names, all of it."""
+        """Whether the last event is an end, and is whole: `[DONE]`, an error, or an event with one of the route's last
+        names."""
         lines = self._lines(more)
         last = next((line for line in reversed(lines) if not line.isspace() and line[:1] != b":"), b"")
         if last.startswith(_DONE):
@@ -170,7 +171,7 @@ class PassthroughEvents:
         return self._seen in names and last.endswith((b"\n", b"\r")) and not last.startswith(b"event:")
 
     def _between(self) -> bytes:
-        """What ends an event that has begun to say something, before the next."""
+        """Return what ends an event that has begun, before the next event."""
         lines = self._lines()
         if lines and not lines[-1].endswith((b"\n", b"\r")):
             return b"\n\n"
@@ -183,7 +184,7 @@ class PassthroughEvents:
 
 
 def _last_event(lines: list[bytes]) -> dict[str, Any]:
-    """The data of the last event that has some, where it is an object."""
+    """Return the data of the last event that has data, if it is an object."""
     data: list[bytes] = []
     for line in reversed(lines):
         if line.startswith(b"data:"):

@@ -86,7 +86,7 @@ class States:
             run = self._runs.of(service, table, demand=False)
             known = (now + _KEPT, service, asyncio.create_task(self._look(run)))
             self._asked[service.run] = known
-        # A caller who leaves does not take the answer from the others.
+        # If one caller leaves, the others still get the answer.
         return await asyncio.shield(known[2])
 
     def keep(self, table: Table) -> None:
@@ -122,7 +122,8 @@ class States:
         return "failing" if failing else "ready", _read(said)
 
     async def _reached(self, run: Run, replica: Replica) -> StateName:
-        """A run without a model has no question. A load balancer takes connections for every run."""
+        """Return the state of a run that has no question: whether it takes connections. Behind a load balancer, which
+        takes connections for every run, nothing is known."""
         if run.service.url is None:
             return "unknown"
         try:
@@ -151,7 +152,7 @@ def _state(run: Run, looks: Sequence[_Look], said: Report) -> State:
 
 
 def _corrected(name: StateName, said: Report) -> StateName:
-    """The state of a run, where the replicas themselves know more than who asked them."""
+    """Return the state of a run, corrected by what its replicas say about themselves."""
     if name == "ready":
         return name
     if name == "unknown" and said.ready:

@@ -96,7 +96,7 @@ class DynamoRegistry:
         return self._table is not None and self._within(USABLE_FOR, self._read_at)
 
     def _within(self, seconds: float, since: float) -> bool:
-        """Whether so little time has passed; not where the clock was set back."""
+        """Whether at most that much time has passed. False if the clock was set back."""
         return 0 <= self._clock() - since < seconds
 
     async def _look(self, *, consistent: bool) -> None:
@@ -128,7 +128,7 @@ class DynamoRegistry:
             reason = str(problem) or "no answer in time"
             _LOG.error("the registry table %s cannot be read, and %s: %s", self._client.name, stays, reason)
         finally:
-            # What is open while a function is frozen may be dead after it, and one that is dead costs the whole wait.
+            # A connection can die while a function is frozen, and a request on a dead one costs the whole wait.
             self._client.close()
 
     def _take(self, items: list[Item]) -> None:

@@ -22,7 +22,7 @@ def region_in(environment: Mapping[str, str]) -> str | None:
 
 
 def dynamodb_endpoint(environment: Mapping[str, str], region: str) -> str:
-    """The base URL: of the region, or the one that AWS's own clients would be told by the same variables."""
+    """Return the base URL: that of the region, or the one that AWS's own clients would read from the same variables."""
     if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").strip().lower() != "true":
         for name in ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"):
             if found := environment.get(name, "").strip():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -171,11 +171,6 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
     services: list[Service] = []
     claims: list[ModelClaim] = []
     """At most one a model name. A name without one belongs to the run that was registered first."""
-
-
-def to_plain(value: msgspec.Struct) -> Any:
-    """The JSON-ready form of a record, defaults left out."""
-    return msgspec.to_builtins(value)
 
 
 def _named(field: str, check: Callable[[str], object], value: str) -> None:

@@ -110,7 +110,7 @@ def request_headers(exchange: Exchange, prefix: bytes, *, own: bool, readable: b
 
 
 def _forwarded(exchange: Exchange, last: Mapping[bytes, bytes], prefix: bytes) -> list[Header]:
-    """Who asked, and how: what a proxy before this one said stays, this one adds its part.
+    """Return the headers that say who asked, and how. What an earlier proxy said stays, and the gateway adds its part.
 
     `last`: the last header of each name.
     """
@@ -132,7 +132,7 @@ def _forwarded(exchange: Exchange, last: Mapping[bytes, bytes], prefix: bytes) -
 
 
 async def _request_body(exchange: Exchange, limit: asyncio.Timeout, patience: float) -> bytes | AsyncIterator[bytes]:
-    """The body as one piece where it came as one; else as it comes, each piece of which gives `limit` more time."""
+    """Return the body as one piece, if it arrived so. Otherwise yield its pieces; each gives `limit` more time."""
     message = await exchange.receive()
     if message["type"] != "http.request":
         raise ClientLeft

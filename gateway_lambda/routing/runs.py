@@ -103,7 +103,7 @@ class Runs:
         return run
 
     def wake(self, run: Run) -> None:
-        """Have a run that can be without a replica get one."""
+        """Start the first replica of a run that can be without one."""
         self._demand.note(run.service)
 
     def total_tokens(self, service: Service) -> int | None:

@@ -17,7 +17,8 @@ _HOPEFUL = (429, 503)
 
 
 class Attempts:
-    """The runs that may answer one request, in turn. Their weights and chance decide, among those that seem well."""
+    """The runs that can answer one request, one after the other: a random choice by weight among those that seem
+    well."""
 
     def __init__(
         self, exchange: Exchange, services: Sequence[Service], table: Table, runs: Runs, upstream: Upstream
@@ -40,7 +41,7 @@ class Attempts:
         if self._exchange.started or not error.another:
             self._wake()
             raise error
-        # Its frames have this object, which would be a circle for the garbage collector.
+        # The traceback refers to this object. Together they are a circle, which only the garbage collector would free.
         self._failed.append((self.run, error.with_traceback(None)))
         if self._left:
             self.run = self._next()
@@ -56,7 +57,7 @@ class Attempts:
             self._runs.wake(run)
 
     def _next(self) -> Run:
-        """One of those that can best be counted on."""
+        """Return one of the runs that are least doubtful."""
         doubts = [self._upstream.doubt(run.replicas) for run in self._left]
         least = min(doubts)
         best = [run for run, doubt in zip(self._left, doubts, strict=True) if doubt == least]

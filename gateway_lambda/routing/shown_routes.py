@@ -27,4 +27,4 @@ GATEWAY_ROUTES = {
 }
 """The gateway's own, by their paths without `/v1`."""
 RUN_ROUTES = {path.encode(): path for path in ("/", *_OF_SERVERS, *(f"/v1{path}" for path in _MODELS))}
-"""Those that servers of models have, by their paths below a run's own address."""
+"""Those that model servers have, by their paths below a run's own address."""

@@ -43,7 +43,7 @@ def behind_adapter(application: Application) -> Application:
         kept = [header for header in headers if header[0] not in _ITS_OWN]
         response = _Response(scope["method"] == "HEAD", send)
         context = _context(headers)
-        # The adapter is on this machine; who asked it stands in X-Forwarded-For already.
+        # The adapter is on this machine. X-Forwarded-For has the caller's address already.
         inner = {**scope, "headers": kept, "client": None, "root_path": _before(scope["raw_path"], context)}
         try:
             # The adapter has resolved the path that it passes on.
@@ -59,7 +59,7 @@ def behind_adapter(application: Application) -> Application:
 
 
 class _Said(msgspec.Struct, frozen=True):
-    """What the API says of a request."""
+    """What the API says about a request."""
 
     path: str = ""
     """All of it, as the client sent it."""
@@ -78,10 +78,11 @@ def _context(headers: Iterable[Header]) -> _Said:
 
 
 def _before(path: bytes, said: _Said) -> str:
-    """What stood before the path that the API passes on: at its own address the stage, at a domain nothing."""
+    """Return what the caller's path has before the path that the API passes on: the stage, or nothing at a domain."""
     if _STAGE.fullmatch(said.stage) is None:
         return ""
-    # Compared decoded, for the adapter encodes what the API left as it was. Nothing that was decoded goes further.
+    # Both are decoded before they are compared, because the adapter encodes what the API does not. The decoded text is
+    # not used for anything else.
     stands_there = unquote(said.path) == f"/{said.stage}{unquote(path)}"
     return f"/{said.stage}" if stands_there else ""
 
@@ -95,7 +96,7 @@ class _Response:
         self._head = head
         self._send = send
         self._owes = False
-        """Its payload is empty so far, and may not stay so."""
+        """The payload is empty so far, and must not stay empty."""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -122,7 +123,8 @@ class _Response:
 
 
 def _once(headers: Iterable[Header]) -> list[Header]:
-    """Values of one name in one line, at the place of the first; what is not ASCII percent-encoded, as in URLs."""
+    """Return headers with one line for each name, which has all its values. Cookies come last, each in its own line.
+    Bytes that are not ASCII are percent-encoded, as in URLs."""
     found: dict[bytes, bytes] = {}
     cookies: list[Header] = []
     for name, given in headers:

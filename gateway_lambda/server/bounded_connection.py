@@ -1,4 +1,4 @@
-"""What a client may send on its connection, and how much. uvicorn itself has no such limits.
+"""The limits of what a client can send on its connection. uvicorn itself does not have such limits.
 
 The parser, httptools, gets a head or a trailer in pieces and joins them, so that the cost grows with the square.
 """
@@ -85,7 +85,7 @@ class BoundedConnection(WatchedConnection):
         self._outlet = None
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the connection, as they come."""
+        """Take bytes of the connection, as they come."""
         if self._phase >= DEAF:
             self._drop(len(data))
             return
@@ -98,7 +98,7 @@ class BoundedConnection(WatchedConnection):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
             head, self._declined = self._declined, b""
-            # The old one may take the connection for ended with the request that it ended.
+            # The old parser may have noted that the connection ends with the request that it ended.
             self.parser = httptools.HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             self.data_received(head + data[offer.args[0] :])
@@ -140,14 +140,14 @@ class BoundedConnection(WatchedConnection):
         self.cycle.transport = self._outlet
         if not self.pipeline:
             self._answered = self.cycle
-        # The request has its list; trailers, which the parser gives as headers, go into one that nobody reads.
+        # The request keeps its list. The parser gives trailers as headers, and they go into a list that nobody reads.
         self.headers = []
         if self.scope["http_version"] != "1.1":
             check_version(self.scope["http_version"])
             answer_without_chunks(self.cycle)
 
     def on_chunk_header(self) -> None:
-        """A body in chunks. Raises `GatewayError`."""
+        """Check a body in chunks. Raises `GatewayError`."""
         if not self._in_chunks:
             self._in_chunks = True
             check_chunks(self.scope["http_version"], self.scope["headers"])
@@ -179,7 +179,7 @@ class BoundedConnection(WatchedConnection):
         cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        """Without uvicorn's timer for each response. While requests are queued, nothing more is read."""
+        """Go on with the next request. uvicorn would start a timer here. While requests wait, nothing more is read."""
         self.server_state.total_requests += 1
         self._leaving = None
         if self.transport.is_closing() or self._phase == ENDING:
@@ -215,7 +215,8 @@ class BoundedConnection(WatchedConnection):
         return self._answered is not None and not self.cycle.response_complete
 
     def _judge(self) -> None:
-        """A body is still to come: unless it is short, the connection ends with an answer that comes before it."""
+        """Decide what happens to a body that has not arrived. Unless it is short, an answer before it ends the
+        connection."""
         self._judged = True
         self._stays = self.cycle.keep_alive
         length = length_in(dict(self.scope["headers"]).get(b"content-length"))
@@ -223,7 +224,7 @@ class BoundedConnection(WatchedConnection):
             self.cycle.keep_alive = False
 
     def _refuse(self, error: GatewayError) -> None:
-        """Answer `error` where no other answer is under way, and close."""
+        """Answer with `error` if no other answer is under way, and close."""
         owes, answering = self._phase == BODY, self._is_answering()
         self._phase = DEAF
         if answering and not owes:

@@ -47,11 +47,11 @@ class ClientConnection(BoundedConnection):
         super().connection_lost(exc)
 
     def is_idle(self) -> bool:
-        """Nothing is being answered, and no body is coming."""
+        """Whether no answer and no body is under way."""
         return self._phase != BODY and not self._is_answering() and not self.transport.is_closing()
 
     def _tick(self) -> None:
-        """Look whether what is due is late. One timer a connection; requests and chunks set none."""
+        """Check whether the client is late. Each connection has one timer; requests and chunks set none."""
         if self.transport.is_closing():
             return
         now = self.loop.time()
@@ -70,7 +70,7 @@ class ClientConnection(BoundedConnection):
         self._timer = self.loop.call_later(wait, self._tick)
 
     def _has_stopped_reading(self, now: float) -> bool:
-        """The client takes nothing of an answer that waits for it, for as long as it may be silent in a body."""
+        """Whether the client has read nothing of a waiting answer for the time that it can be silent in a body."""
         size = self.transport.get_write_buffer_size() if self.flow.write_paused else 0
         if not size or size != self._unread:
             self._unread, self._unread_since = size, now
@@ -78,7 +78,7 @@ class ClientConnection(BoundedConnection):
         return now - self._unread_since >= self.settings.body_timeout
 
     def _limit(self) -> float | None:
-        """Seconds that may pass in this phase; None while nothing is due from the client."""
+        """Return the longest time of this phase in seconds; None: the client does not have to send or read anything."""
         if self._phase == ENDING:
             return _LINGER_SECONDS
         if self._phase == HEAD or self._answered is None:
@@ -97,7 +97,7 @@ class ClientConnection(BoundedConnection):
             self.transport.abort()
 
     def _make_room(self) -> bool:
-        """Close the connections from which nothing has come for the longest time; False where all are in use."""
+        """Close the connections from which nothing has come for the longest time. Return False if all are in use."""
         connections = cast("Iterable[ClientConnection]", self.connections)
         idle = [each for each in connections if each.is_idle()]
         oldest = heapq.nsmallest(max(1, len(idle) // 16), idle, key=lambda each: each.since)

@@ -19,7 +19,7 @@ _COMMENT = b": keep-alive\n\n"
 
 
 class Silent(Protocol):
-    """An upstream stream that is given up when it is silent for too long."""
+    """A stream of the upstream that the gateway ends when it is silent for too long."""
 
     waiting_since: float | None
 
@@ -29,10 +29,10 @@ class Silent(Protocol):
 
 
 class EventStream:
-    """Events on their way to the client.
+    """Sends events to the client.
 
     It begins (status 200, the headers and events of `opening()`) with the first write, or by itself after
-    `commit_after`; from then on an error is an event. One timer serves liveness: it costs nothing per event.
+    `commit_after`. From then on, an error is an event. One timer watches for silence, so an event costs nothing more.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class EventStream:
         self._timer = self._loop.call_later(first, self._tick)
 
     async def write(self, data: bytes) -> None:
-        """Whole events. Waits while the client does not read."""
+        """Send whole events. Waits while the client does not read."""
         async with self._lock:
             self._sent = self._loop.time()
             if not self._exchange.started:
@@ -61,7 +61,7 @@ class EventStream:
             await self._exchange.write(data)
 
     async def finish(self, data: bytes) -> None:
-        """The last events, and the end of the response."""
+        """Send the last events, and end the response."""
         self._timer.cancel()
         async with self._lock:
             if not self._exchange.started:
@@ -69,7 +69,7 @@ class EventStream:
             await self._exchange.finish(data)
 
     def close(self) -> None:
-        """Stop the timer, whatever happened."""
+        """Stop the timer."""
         self._timer.cancel()
         if self._side is not None:
             self._side.cancel()
@@ -81,7 +81,7 @@ class EventStream:
         return data
 
     def _tick(self) -> None:
-        """While a write waits for the client, neither comments nor timeouts are due."""
+        """Send a comment or end the stream, if it is time. Not while a write waits for the client."""
         now = self._loop.time()
         due = now + self._keep_alive
         if not self._lock.locked():

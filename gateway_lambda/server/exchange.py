@@ -106,7 +106,7 @@ class Exchange(Recorded):
         self._task = cast("asyncio.Task[Any]", asyncio.current_task())
 
     def header(self, name: bytes) -> bytes | None:
-        """The first header of that lower-case name."""
+        """Return the first header with that lower-case name."""
         for key, value in self.scope["headers"]:
             if key == name:
                 return value
@@ -158,7 +158,7 @@ class Exchange(Recorded):
 
     @property
     def last_words(self) -> GatewayError:
-        """The error for a client that is still there when the task of this exchange is cancelled."""
+        """Return the error for a client that is still connected when the task of this exchange is cancelled."""
         return out_of_time() if self._out_of_time else stopping()
 
     def end_within(self, seconds: float) -> None:
@@ -179,12 +179,12 @@ class Exchange(Recorded):
             self._held = 0
 
     async def respond(self, status: int, headers: Iterable[Header], body: bytes) -> None:
-        """A whole response."""
+        """Send a whole response."""
         await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
         await self.finish(body)
 
     async def respond_json(self, body: bytes, headers: Iterable[Header] = ()) -> None:
-        """A whole response with status 200."""
+        """Send a whole response with status 200."""
         await self.respond(200, (JSON_TYPE, *headers), body)
 
     async def respond_error(self, error: GatewayError) -> None:
@@ -194,7 +194,7 @@ class Exchange(Recorded):
         await self.respond(error.status, (JSON_TYPE, *error.headers), body)
 
     async def start(self, status: int, headers: list[Header]) -> None:
-        """The status and headers of a response whose body follows by `write` and `finish`."""
+        """Send the status and headers of a response. `write` and `finish` send its body."""
         headers.append((b"x-request-id", self.request_id))
         if self.form is not None:
             headers.append((self.form.id_header, self.request_id))
@@ -215,11 +215,11 @@ class Exchange(Recorded):
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, data: bytes) -> None:
-        """A piece of the body. Waits while the client does not read."""
+        """Send a piece of the body. Waits while the client does not read."""
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def finish(self, data: bytes = b"") -> None:
-        """The body's last piece. The listeners are told before: a function may be frozen as soon as it has gone out."""
+        """Send the last piece of the body, after the listeners: a function can be frozen as soon as it has gone out."""
         self.done = True
         if self.listeners:
             await self.end()
@@ -239,7 +239,7 @@ class Exchange(Recorded):
                 _LOG.exception("request %s: what follows its end failed", self.request_id.decode())
 
     def leave(self) -> None:
-        """The client has left: cancel the task that serves it, unless it is done."""
+        """Note that the client has left: cancel the task that serves it, unless it is done."""
         if not self.done:
             self.client_left = True
             self._task.cancel()

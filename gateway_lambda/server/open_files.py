@@ -9,10 +9,10 @@ _OTHERS = 64
 
 
 def connections_for(wanted: int) -> int:
-    """How many clients can have a connection at once, `wanted` at most.
+    """Return how many clients can have a connection at once, at most `wanted`.
 
-    Each may need a second one, to a replica. The process's own limit is raised to what they need, as far as the system
-    allows: it is 1024 in many shells, and a process that meets it can reach no replica any more.
+    Each of them can need a second connection, to a replica. The process's limit of open files is raised for them, as
+    far as the system allows. It is 1024 in many shells, and a process that reaches it cannot connect to a replica.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = 2 * wanted + _OTHERS

@@ -11,7 +11,7 @@ OTHER = "/…"
 
 
 class Usage(msgspec.Struct, gc=False):
-    """The tokens of one request, as the server of the model counts them. `None`: nobody has counted them."""
+    """The tokens of one request, as the model server counts them. `None`: nobody has counted them."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -76,7 +76,7 @@ class Recorded:
     first_byte: float
     """The status was sent."""
     first_token: float
-    """The first token of a stream came from the model's server, or the first event of one that passes through."""
+    """The first token of a stream came from the model server, or the first event of one that passes through."""
     ended: float
     held: float
     """Seconds that the request waited for a replica to be there."""

@@ -16,7 +16,7 @@ MOST_LINES = 100
 def length_in(value: bytes | None) -> int | None:
     """Return the number in a Content-Length, which the parser has checked; None without the header.
 
-    It may have zeros in front, more of them than Python takes for a number.
+    It can begin with zeros, more than Python accepts in a number.
     """
     return int(value.lstrip(b"0") or b"0") if value is not None and value.isdigit() else None
 
@@ -41,7 +41,7 @@ def check_size(target: bytes, headers: Sequence[Header]) -> None:
 
 
 def head_too_large(target: bytes) -> RequestError:
-    """414 where it is the target that is too long, else 431."""
+    """Return the error of a head that is too large: 414 if the target is too long, or else 431."""
     if len(target) > _LONGEST_TARGET:
         message = f"the request's target is longer than {_LONGEST_TARGET} bytes; send a shorter one"
         return RequestError(message, "request_too_large", status=414)
@@ -52,18 +52,18 @@ def head_too_large(target: bytes) -> RequestError:
 
 
 def malformed(problem: str) -> RequestError:
-    """What the parser refuses."""
+    """Return the error of a request that the parser refuses."""
     return RequestError(f"this is not an HTTP request: {problem}", "invalid_http")
 
 
 def check_version(version: str) -> None:
-    """Raises `RequestError` for a version of HTTP that the parser takes and this server does not."""
+    """Raises `RequestError` for a version of HTTP that the parser accepts and this server does not."""
     if version not in ("1.0", "1.1"):
         raise RequestError(f"HTTP/{version} is not supported; use HTTP/1.1", "invalid_http", status=505)
 
 
 def check_chunks(version: str, headers: Iterable[Header]) -> None:
-    """Raises `RequestError` for a body in chunks that another server may read otherwise.
+    """Raises `RequestError` for a body in chunks that another server can read differently.
 
     The parser refuses the rest: two lengths, a length and chunks, folded lines, bare line feeds.
     """
@@ -74,10 +74,10 @@ def check_chunks(version: str, headers: Iterable[Header]) -> None:
 
 
 def without_offer(method: bytes, target: bytes, version: str, headers: Sequence[Header]) -> bytes:
-    """The bytes of a head that offers another protocol (`Upgrade: h2c`, as Java's HttpClient does), without its offer.
+    """Return the bytes of a head without its offer of another protocol (`Upgrade: h2c`, as Java's HttpClient sends).
 
-    An offer may be ignored (RFC 9110 §7.8), but the parser ends a request at one, and its body would be lost. Raises
-    `RequestError` for what makes no sense as a plain request.
+    A server can ignore an offer (RFC 9110 §7.8), but the parser ends the request at it, and the body would be lost.
+    Raises `RequestError` for a head that makes no sense as a plain request.
     """
     if method == b"CONNECT":
         raise RequestError("CONNECT is not allowed here: this is not a proxy", "method_not_allowed", status=405)

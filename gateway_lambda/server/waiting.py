@@ -1,4 +1,4 @@
-"""How long a request waits for a replica. Who waits does not know the request: it is that of the task that waits."""
+"""How long a request waits for a replica. The code that waits does not know the request: the task's context has it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def others_can_answer() -> bool:
 
 
 def note_wait(seconds: float) -> None:
-    """Note that the current request waited for a replica to be there. Of waits at the same time, the longest counts."""
+    """Note that the current request waited for a replica. Of several waits at the same time, the longest counts."""
     recorded = CURRENT.get(None)
     if recorded is not None:
         recorded.held = max(recorded.held, seconds)

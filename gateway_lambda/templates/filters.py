@@ -47,7 +47,8 @@ def tojson(
 
 @pass_environment
 def _sum(environment: SandboxedEnvironment, iterable: Iterable[Any], attribute: Any = None, start: Any = 0) -> Any:
-    """As Jinja's, but lists are joined in one go: added one after the other, each is copied for every one behind it."""
+    """As Jinja's `sum`, but lists are joined in one step. If they are added one by one, each addition copies the
+    sum."""
     if not isinstance(start, list):
         return filters.sync_do_sum(environment, iterable, attribute, start)
     found = iterable if attribute is None else map(filters.make_attrgetter(environment, attribute), iterable)
@@ -55,7 +56,7 @@ def _sum(environment: SandboxedEnvironment, iterable: Iterable[Any], attribute: 
 
 
 def _stepping(lazy: Callable[..., Iterable[Any]]) -> Callable[..., Iterable[Any]]:
-    """A filter that goes through a list as a loop does: each item is a step."""
+    """Return a filter that goes through a list as a loop does: each item is a step."""
 
     @pass_context
     def stepping(context: RenderContext, value: Any, *args: Any, **kwargs: Any) -> Iterable[Any]:
@@ -72,12 +73,12 @@ def _steps(context: RenderContext, items: Iterable[Any]) -> Iterator[Any]:
 
 @pass_context
 def _slice(context: RenderContext, value: Any, slices: int, fill_with: Any = None) -> Iterator[Any]:
-    """As Jinja's, but each slice is a step: a number alone says how many there are."""
+    """As Jinja's `slice`, but each slice is a step, because one number decides how many there are."""
     return _steps(context, filters.sync_do_slice(value, slices, fill_with))
 
 
 def _round(value: float, precision: int = 0, method: Any = "common") -> float:
-    """As Jinja's, which computes a power of ten of any size."""
+    """As Jinja's `round`, but with a limit: Jinja computes a power of ten of any size."""
     if abs(precision) > sys.float_info.max_10_exp:
         raise TemplateLimit(f"the chat template rounds to {precision:.3g} digits")
     return filters.do_round(value, precision, method)

@@ -30,7 +30,7 @@ class TgiGenerator:
         self.model = ReadyModel(model)
         self._client = TgiClient(upstream, settings, model.limits, replicas, key)
         for replica in replicas:
-            # A TGI answers it at once, whatever it is generating.
+            # TGI answers it at once, also while it generates.
             replica.question = (b"/info", key)
 
     @property

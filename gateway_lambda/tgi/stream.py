@@ -57,7 +57,7 @@ class TgiStream:
         return from_event(Failure(event.error or "", event.error_type), grammar=self._grammar)
 
     def fail_for(self, error: GatewayError) -> None:
-        """The replica failed, where `error` is of its making."""
+        """Count a failure of the replica, if the replica caused `error`."""
         self._reply.fail_for(error)
 
     def give_up(self) -> None:

@@ -24,7 +24,7 @@ the most work to a run that has too much of it."""
 
 
 class Doubt(IntEnum):
-    """How little a run can be counted on for one request more."""
+    """How doubtful it is that a run answers one more request."""
 
     NONE = 0
     """One of its replicas is well."""
@@ -38,7 +38,7 @@ class ReplicaChooser:
     """Chooses among replicas, and checks whether those that failed work again."""
 
     def __init__(self, ask_whether_there: Callable[[Replica], Awaitable[None]]) -> None:
-        """`ask_whether_there` asks a replica its question, and tells its health the result. It raises nothing."""
+        """`ask_whether_there` asks a replica its question, and notes the result in its health. It raises nothing."""
         self._ask_whether_there = ask_whether_there
         self._turn = 0
 
@@ -62,7 +62,7 @@ class ReplicaChooser:
                     raise
 
     def doubt(self, replicas: Sequence[Replica]) -> Doubt:
-        """Return how little a run with these replicas can be counted on. Those that are not well are looked after, so
+        """Return how doubtful a run with these replicas is. Those that are not well are asked whether they answer, so
         that a run without requests is found when it is back.
         """
         least = Doubt.GREAT
@@ -77,7 +77,7 @@ class ReplicaChooser:
         return least
 
     def _best(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica | None:
-        """The replica with the fewest requests in flight, by turns among equals, of those that are well.
+        """Return the replica with the fewest requests in flight, of those that are well. Equal ones take turns.
 
         One that has just said that it is busy comes after the others.
         """
@@ -94,9 +94,9 @@ class ReplicaChooser:
         return best
 
     async def _wait_for_one(self, replicas: Sequence[Replica], tried: tuple[Replica, ...]) -> Replica:
-        """The first replica that shows that it is well; after a moment, the one that most probably is.
+        """Return the first replica that shows that it is well; after `_LONGEST_WAIT`, the most probable one.
 
-        Raises `ServiceError` where there is none at all, and after the moment if another run can have the request.
+        Raises `ServiceError` if there are no replicas, and after the wait if another run can have the request.
         """
         left = [replica for replica in replicas if replica not in tried]
         if not left:
@@ -121,7 +121,7 @@ class ReplicaChooser:
         return min(left, key=partial(_doubts, loop.time()))
 
     def _look_after(self, replica: Replica) -> None:
-        """Ask a replica that is not well whether it is there, beside the requests, unless it is too early for that."""
+        """Ask a replica that is not well whether it answers, unless it is too early. Requests do not wait for this."""
         health = replica.health
         if health.probe is None and health.aside_until <= asyncio.get_running_loop().time():
             health.probe = asyncio.create_task(self._probe(replica))
@@ -136,7 +136,8 @@ class ReplicaChooser:
 
 
 def _doubts(now: float, replica: Replica) -> tuple[float, int, bool, int, int]:
-    """The less, the rather it is there: put aside (for longer), failed, does not answer a question, silent, busy."""
+    """Return a sort key. A smaller one is better: until when it is put aside, its failures, whether it does not answer
+    a question, its silent requests, its requests in flight."""
     health = replica.health
     return health.aside_until, health.failures, _gives_no_answer(health, now), health.silent, replica.in_flight
 

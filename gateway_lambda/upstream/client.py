@@ -1,4 +1,4 @@
-"""Sending requests to a replica, and what its failures mean."""
+"""Sends requests to a replica, and says what its failures mean."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Upstream:
         return ask(replicas[0]) if alone else self._chooser.on_a_replica(replicas, ask)
 
     def doubt(self, replicas: list[Replica]) -> Doubt:
-        """Return how little a run with these replicas can be counted on. Those that are not well are looked after."""
+        """Return how doubtful a run with these replicas is. Those that are not well are asked whether they answer."""
         return self._chooser.doubt(replicas)
 
     async def send(
@@ -60,13 +60,13 @@ class Upstream:
     ) -> Reply:
         """Send a request to a replica, and wait for the head of its response.
 
-        `target`, `headers`, `length`: as a `Request` takes them. `repeatable`: one request more changes nothing. Any
-        other one is sent once more only where the replica cannot have seen it: never after it may have begun to work.
-        `question`: the gateway's own, which is repeatable; its answer says that the replica is there, not that it
-        serves.
+        `target`, `headers`, `length`: as in `Request`. `repeatable`: a second request changes nothing. Any other
+        request is sent a second time only if the replica cannot have seen it, and never after it may have begun to
+        work. `question`: a question of the gateway, which is repeatable. Its answer says that the replica answers, and
+        not that it serves.
 
-        Raises `RequestError` for what cannot be sent, and `ServiceError`, whose `another` is true where the request may
-        be sent to another replica.
+        Raises `RequestError` for what cannot be sent, and `ServiceError`, whose `another` is true if another replica
+        can get the request.
         """
         try:
             request = replica.request(method, target, headers, body, length)
@@ -101,7 +101,7 @@ class Upstream:
         except BaseException as problem:
             replica.in_flight -= 1
             if isinstance(problem, ServiceError) and (connection is None or isinstance(body, bytes)):
-                # Otherwise the gateway may have ended the connection itself, where the body was not what it should be.
+                # Otherwise the gateway may have ended the connection itself, because the body was wrong.
                 replica.fail()
             if response is not None:
                 response.close()
@@ -148,9 +148,10 @@ def _no_answer(problem: BrokenOff, *, another: bool) -> ServiceError:
 
 
 def _reached_nobody(response: Response, begun: float, repeatable: bool) -> bool:
-    """AWS's load balancer answers for a target that it did not reach, as far as can be told, or need not be told.
+    """Whether AWS's load balancer answers for a target that it certainly did not reach, or whose request can be
+    repeated.
 
-    502 may also mean that the target took the request and died.
+    502 can also mean that the target took the request and died.
     """
     if not (response.header(b"server") or b"").startswith(_BALANCER):
         return False

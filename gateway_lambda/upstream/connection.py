@@ -27,15 +27,15 @@ class Owner:
     """The owner of a connection. It learns when the connection is free again, and when it is gone."""
 
     def made(self, connection: Connection) -> None:
-        """It is open."""
+        """The connection is open."""
         raise NotImplementedError
 
     def free(self, connection: Connection) -> None:
-        """It may carry another request."""
+        """The connection can carry another request."""
         raise NotImplementedError
 
     def gone(self, connection: Connection, *, by_us: bool) -> None:
-        """It ended; `by_us`: the gateway ended it."""
+        """The connection has ended. `by_us`: the gateway ended it."""
         raise NotImplementedError
 
 
@@ -62,11 +62,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """It is open, as far as is known."""
+        """Whether it is open, as far as is known."""
         return self._transport is not None and not self._transport.is_closing()
 
     def send(self, request: Request) -> Response:
-        """Send a request, without a body that is still to come. Returns its response."""
+        """Send a request, without a body that comes later, and return its response."""
         response = self._response = Response(self.end, self.resume_reading)
         self._bodyless = request.bodyless
         self._beside_body = 0
@@ -108,13 +108,13 @@ class Connection(asyncio.Protocol):
                 self.end()
 
     def end(self) -> None:
-        """Close it."""
+        """Close the connection."""
         self._ended_by_us = True
         if self._transport is not None:
             self._transport.abort()
 
     def resume_reading(self) -> None:
-        """The response's reader has caught up."""
+        """Read on, because the reader of the response has taken everything."""
         if self._reading_paused and self.usable:
             self._reading_paused = False
             cast("asyncio.Transport", self._transport).resume_reading()
@@ -220,10 +220,11 @@ class Connection(asyncio.Protocol):
 
 
 def _has_unconfirmed(transport: asyncio.Transport) -> bool:
-    """Something that was sent has not arrived at the other end, whose end of the connection has arrived here.
+    """Whether something that was sent did not reach the replica before the replica ended the connection.
 
-    The segment that ends a connection confirms all that came before it. So what is unconfirmed behind it came too late
-    to be read, or never. Nothing is known where TLS adds bytes of its own, or where the system does not say it.
+    The segment that ends a connection confirms everything that came before it. So what is not confirmed after it came
+    too late to be read, or never. With TLS, which adds its own bytes, and on systems that do not say it, nothing is
+    known.
     """
     sock: socket.socket | None = transport.get_extra_info("socket")
     if sock is None or transport.get_extra_info("sslcontext") is not None:
@@ -238,5 +239,5 @@ def _has_unconfirmed(transport: asyncio.Transport) -> bool:
 
 
 def _ends_with_connection(response: Response) -> bool:
-    """A body without a length ends with its connection (RFC 9112 §6.3)."""
+    """Whether the body ends with its connection, because it has no length (RFC 9112 §6.3)."""
     return response.header(b"content-length") is None and response.header(b"transfer-encoding") is None

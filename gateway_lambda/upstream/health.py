@@ -28,7 +28,7 @@ _BUSY_FOR = 1.0
 
 
 class News:
-    """What is told to requests that wait for one of a run's replicas to show that it is there."""
+    """Wakes requests that wait until a replica of their run shows that it answers."""
 
     __slots__ = ("_waiting",)
 
@@ -36,13 +36,13 @@ class News:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def wait(self) -> None:
-        """Until the next news that is for this request: those that waited longer come first."""
+        """Wait for the next news for this request. Requests that have waited longer come first."""
         future = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         await future
 
     def tell(self, most: int) -> None:
-        """Have this many requests look again."""
+        """Wake this many requests, which then look at the replicas again."""
         while self._waiting and most > 0:
             future = self._waiting.popleft()
             if not future.done():
@@ -50,12 +50,13 @@ class News:
                 most -= 1
 
     def tell_all(self) -> None:
-        """Have all requests look again."""
+        """Wake all requests."""
         self.tell(len(self._waiting))
 
 
 class Health:
-    """What is known of one replica. Of an address that is `alone` nothing is kept: there is no other one to ask.
+    """What is known of one replica. For an address that is `alone`, nothing is kept, because there is no other one to
+    ask.
 
     A replica is well when `silent < limit and not aside_until`. Times are in seconds, by the clock of the event loop.
     """
@@ -75,7 +76,7 @@ class Health:
     )
 
     def __init__(self, news: News | None = None) -> None:
-        """`news`: what the run's replicas have in common; None where nobody else can have its requests."""
+        """`news`: shared by the run's replicas; None: nobody else can have its requests."""
         self.alone = news is None
         self.news = news or News()
         self.failures = 0
@@ -96,25 +97,25 @@ class Health:
         self.probe_since = 0.0
 
     def given(self, now: float) -> None:
-        """It gets a request. After a pause, that is the only one until it is answered."""
+        """Note that it gets a request. After a pause, this is the only one until it is answered."""
         self.silent += 1
         if self.failures >= _MANY and not self.aside_until:
             self._on_trial = True
             self.aside_until = now + self._pause()
 
     def there(self) -> None:
-        """It answers: a request's status has come."""
+        """Note that it answers: the status of a request has arrived."""
         self.silent = 0
         self.news.tell(self.limit)
 
     def passed(self) -> None:
-        """It answered a question. After a pause, it may have a request."""
+        """Note that it answered a question. After a pause, it can get a request."""
         self.aside_until = 0.0
         self._on_trial = False
         self.there()
 
     def succeeded(self, asked_at: int) -> None:
-        """It answered a request to its end. `asked_at`: its `failed_times` when it was asked."""
+        """Note that it answered a request to the end. `asked_at`: its `failed_times` when it was asked."""
         if asked_at != self.failed_times:
             return
         self.failures = 0
@@ -123,13 +124,13 @@ class Health:
         self._on_trial = False
 
     def busy(self, now: float) -> None:
-        """It answered that it has too much to do."""
+        """Note that it said that it has too much to do."""
         self.busy_until = now + _BUSY_FOR
 
     def failed(self, now: float) -> float:
-        """It failed. Returns the seconds for which it is put aside now, 0 when it is not, or was so before.
+        """Note a failure, and return the seconds for which it is put aside now; 0: it is not, or it was already.
 
-        What it had under way when it was put aside fails with it, and counts no more.
+        The requests that it had under way when it was put aside fail too, and do not count.
         """
         self.failed_times += 1
         if self.alone or (now < self.aside_until and not self._on_trial):

@@ -19,11 +19,13 @@ from gateway_lambda.upstream.request import Request
 _LOG = logging.getLogger(__name__)
 
 _IDLE_FOR = 60.0
-"""Seconds. A connection that was idle for longer is not used again: whoever stands between may have forgotten it."""
+"""Seconds. A connection that was idle for longer is not used again: a proxy or firewall on the way may have forgotten
+it."""
 
 
 class Replica(Owner):
-    """One base URL. Idle connections are used again, the one used last first, so that the others grow old and go."""
+    """One base URL. Idle connections are used again, the most recent one first, so that the others become old and
+    end."""
 
     __slots__ = ("_idle", "_open", "address", "base", "health", "in_flight", "lost", "question", "tls")
 
@@ -53,12 +55,12 @@ class Replica(Owner):
         body: bytes | AsyncIterator[bytes] = b"",
         length: bytes | None = None,
     ) -> Request:
-        """A request to this address; `target` stands below its path. Raises `NotSendable`."""
+        """Return a request to this address. `target` is below its path. Raises `NotSendable`."""
         place = self.address
         return Request(method, place.path + target, place.host, headers, body, length)
 
     def idle_connection(self) -> Connection | None:
-        """A connection that was idle, if there is one that is open."""
+        """Return an idle connection, if one is open."""
         while self._idle:
             connection = self._idle.pop()
             if connection.usable and 0 <= time.time() - connection.free_since <= _IDLE_FOR:
@@ -67,12 +69,12 @@ class Replica(Owner):
         return None
 
     async def new_connection(self, patience: float) -> Connection:
-        """A new connection within `patience` seconds. Raises `OSError`, `TimeoutError`."""
+        """Return a new connection within `patience` seconds. Raises `OSError`, `TimeoutError`."""
         async with asyncio.timeout(patience):
             return await self._connect(patience)
 
     def fail(self) -> None:
-        """It failed at a request, or does not answer."""
+        """Note that it failed at a request, or does not answer."""
         self.lost = True
         pause = self.health.failed(asyncio.get_running_loop().time())
         if pause:
@@ -102,7 +104,7 @@ class Replica(Owner):
             self.lost = True
 
     async def _connect(self, patience: float) -> Connection:
-        """One address of the name after the other, none for longer than its share of `patience`."""
+        """Try the addresses of the name one after the other, each for its share of `patience`."""
         loop = asyncio.get_running_loop()
         place = self.address
         found = await loop.getaddrinfo(place.name, place.port, type=socket.SOCK_STREAM)

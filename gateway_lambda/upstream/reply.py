@@ -1,4 +1,4 @@
-"""A replica's response, for the part of the gateway that sent the request."""
+"""The response of a replica, for the part of the gateway that sent the request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOOKS = 4
 
 
 class Reply:
-    """A replica's response: its head has come, its body still comes.
+    """The response of a replica. Its head has arrived, and its body is still coming.
 
     Its user always calls `close`. This closes the connection of an incomplete body, and so ends the generation.
     """
@@ -57,11 +57,11 @@ class Reply:
 
     @property
     def ended(self) -> bool:
-        """The body's end has arrived."""
+        """Whether the end of the body has arrived."""
         return self._response.ended
 
     def header(self, name: bytes) -> bytes | None:
-        """The first header of that lower-case name."""
+        """Return the first header with that lower-case name."""
         return self._response.header(name)
 
     async def piece(self) -> bytes:
@@ -90,7 +90,7 @@ class Reply:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def error_body(self) -> bytes:
-        """The body of an error, to read it: without its content coding; empty if it cannot be decoded.
+        """Return the body of an error without its content coding; empty: it cannot be decoded.
 
         Raises `ServiceError` when it broke off.
         """
@@ -103,7 +103,7 @@ class Reply:
     def limit_silence(self, patience: float) -> None:
         """From now on, `piece` raises a timeout when nothing has come for `patience` seconds, or a quarter more.
 
-        A timer looks after it, so that a piece costs nothing, and an answer that is all there already costs nothing.
+        A timer does this, so that a piece costs nothing. It does not start for an answer that has arrived whole.
         """
         if self._response.ended:
             return
@@ -111,13 +111,13 @@ class Reply:
         self._timer = loop.call_later(patience / _LOOKS, self._look, patience / _LOOKS, None, 0)
 
     def fail(self) -> None:
-        """The replica failed: this is not the whole answer. Each reply counts as one failure at most."""
+        """Count a failure of the replica: this is not the whole answer. Each reply counts as one failure at most."""
         if self._replica is not None and not self._failed:
             self._failed = True
             self._replica.fail()
 
     def fail_for(self, error: GatewayError) -> None:
-        """The same where `error`, which the answer means, is not the caller's and does not say that it is busy."""
+        """Count a failure, unless the caller caused `error`, or the replica says that it is busy."""
         if error.status in FAILING:
             self.fail()
 

@@ -31,8 +31,8 @@ class NotSendable(ValueError):
 class Request:
     """`head` holds all that goes before the body, and the body as well where it is there as a whole.
 
-    `length`: bytes that follow; None: they follow in chunks. `bodyless`: the response has no body, whatever its headers
-    say.
+    `length`: bytes that follow; None: they follow in chunks. `bodyless`: the response has no body, also if its headers
+    announce one.
     """
 
     __slots__ = ("bodyless", "head", "length")
@@ -53,10 +53,10 @@ class Request:
         if method not in _USUAL and _METHOD.fullmatch(method) is None:
             raise NotSendable("the method is not an HTTP method; send GET, POST or another one")
         if _TARGET.fullmatch(target) is None:
-            raise NotSendable("the path or the query has a byte that a URL may not have; percent-encode it")
+            raise NotSendable("the path or the query has a byte that a URL cannot have; percent-encode it")
         names = [name for name, _ in headers]
         lines = b"".join([b"host: %s\r\n" % host, *[b"%s: %s\r\n" % header for header in headers]])
-        # What is left without the bytes that are allowed is the ends of these lines: the cheapest look at all of them.
+        # Without the allowed bytes, only the ends of these lines are left. This is the cheapest check of all lines.
         if lines.translate(None, _IN_VALUE) != b"\r\n" * (len(names) + 1) or b"".join(names).translate(None, _IN_NAME):
             raise _unsendable(headers)
         if not _NOT_AMONG_HEADERS.isdisjoint(names):
@@ -82,7 +82,7 @@ class Request:
 
 
 def _unsendable(headers: Sequence[Header]) -> NotSendable:
-    """The error, which names the header where its name can be shown."""
+    """Return the error. It names the header if the name can be shown."""
     for name, value in headers:
         if not name or name.translate(None, _IN_NAME):
             return NotSendable("the name of a header has a byte that HTTP does not allow there; remove the header")

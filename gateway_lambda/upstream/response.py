@@ -1,4 +1,4 @@
-"""The response of a replica, while it comes."""
+"""The response of a replica while it arrives."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Response:
 
     @property
     def waiter(self) -> object:
-        """The same object as long as a reader waits for the same piece; None while nobody waits."""
+        """The same object while a reader waits for the same piece; None while nobody waits."""
         return self._waiter
 
     async def head(self) -> None:
@@ -82,7 +82,7 @@ class Response:
             raise self._broken
 
     async def piece(self) -> bytes:
-        """What has arrived of the body, at least a byte; empty at its end. Raises `BrokenOff`."""
+        """Return what has arrived of the body, at least one byte; empty: the body has ended. Raises `BrokenOff`."""
         while not self._pieces:
             if self.state is State.COMPLETE:
                 return b""
@@ -108,25 +108,25 @@ class Response:
         return None
 
     def begin(self) -> None:
-        """The head is complete."""
+        """Note that the head is complete."""
         self.state = State.BODY
         self._wake()
 
     def add(self, piece: bytes) -> int:
-        """A piece of the body. Returns how many bytes wait."""
+        """Add a piece of the body, and return how many bytes wait for a reader."""
         self._pieces.append(piece)
         self._size += len(piece)
         self._wake()
         return self._size
 
     def complete(self) -> None:
-        """Nothing is missing."""
+        """Note that the response is complete."""
         self.state = State.COMPLETE
         self.ended = True
         self._wake()
 
     def break_off(self, reason: str) -> None:
-        """Nothing more will come."""
+        """Note that nothing more will arrive."""
         self._broken = BrokenOff(reason, answered=self.seen, untaken=self.untaken)
         self.state = State.BROKEN
         self._wake()

@@ -1,4 +1,4 @@
-"""The alarms of a stack, and the topic that they tell."""
+"""The alarms of a stack, and the topic that gets their messages."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ class AlarmsArgs:
 
 
 class Alarms(pulumi.ComponentResource):
-    """The alarms, with a topic and its subscription if an email address is told.
+    """The alarms. If an email address gets their messages, also a topic and its subscription.
 
     The topic is not encrypted with AWS's own key for SNS: CloudWatch cannot publish to such a topic
-    (repost.aws/knowledge-center/cloudwatch-configure-alarm-sns). A mail has the names and the numbers of an alarm."""
+    (repost.aws/knowledge-center/cloudwatch-configure-alarm-sns). A mail has the names and the numbers of an alarm.
+    """
 
     def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:alarms:Alarms", name, None, opts)

@@ -1,4 +1,4 @@
-"""The API in front of the gateway's function: a regional REST API, the one kind that streams responses."""
+"""The API in front of the gateway's function: a regional REST API, the only kind of API that streams responses."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ACCESS_LOG = {
 
 @dataclass(frozen=True, kw_only=True)
 class ApiArgs:
-    """What the API calls, and who may reach it how."""
+    """What the API calls, and how callers reach it."""
 
     function_name: pulumi.Input[str]
     streaming_invoke_arn: pulumi.Input[str]
@@ -53,13 +53,13 @@ class ApiArgs:
     manage_account: bool
     """Whether this stack manages the region's account setting for API Gateway's logs."""
     pages_read_errors: bool
-    """Whether web pages can read the API's own errors, which hold nothing secret: pages of all origins, since API
-    Gateway cannot choose."""
+    """Whether web pages can read the API's own errors, which contain nothing secret. Pages of all origins
+    can, because API Gateway cannot choose."""
 
 
 class Api(pulumi.ComponentResource):
-    """Every path and method goes to the function, whose response is streamed: with the adapter in its streaming mode, a
-    method that buffers would answer 502. A greedy path does not match the root, which therefore has a method too."""
+    """Every path and method goes to the function, and its response is streamed. The adapter is in its streaming mode,
+    so a method that buffers would answer 502. A greedy path does not match the root, so the root has its own method."""
 
     rest_api: pulumi.Output[str]
     """Its id."""
@@ -201,8 +201,8 @@ class Api(pulumi.ComponentResource):
         return stage
 
     def _account(self, name: str) -> pulumi.Resource:
-        """The one setting of account and region that every API's logs need. It stays when the stack goes: other APIs
-        may write their logs by it."""
+        """The setting that the logs of every API in the account and region need. It stays when the stack is destroyed,
+        because other APIs can write their logs with it."""
         role = aws.iam.Role(
             f"{name}-api-logs",
             assume_role_policy=policies.assumed_by("apigateway"),
@@ -224,8 +224,9 @@ class Api(pulumi.ComponentResource):
 
 
 def contents_digest(streaming_invoke_arn: str, *, own_address: bool, pages_read_errors: bool) -> str:
-    """Changes with everything that is deployed with the API, so that a change of it becomes a new deployment. That the
-    API's own address serves takes effect with one too (apigateway: rest-api-disable-default-endpoint)."""
+    """Return a digest of everything that is deployed with the API, so that each change makes a new deployment. The
+    switch for the API's own address also needs a deployment to take effect (apigateway:
+    rest-api-disable-default-endpoint)."""
     errors = {kind: [error.status, error.template] for kind, error in API_ERRORS.items()}
     route = [streaming_invoke_arn, EVERY_METHOD, OPEN, PROXY, STREAMED, TIMEOUT]
     contents = [route, own_address, list(BINARY_TYPES), errors, READABLE if pages_read_errors else None]

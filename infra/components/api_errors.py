@@ -1,4 +1,4 @@
-"""What the API answers by itself, when a request or a response does not get through, in OpenAI's shape."""
+"""The errors that the API itself answers when a request or a response does not get through, in OpenAI's shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ApiError:
 
     @property
     def template(self) -> str:
-        """A mapping template that gives the body."""
+        """Return a mapping template that makes the body."""
         # messageString is the message as a JSON string, quotes and all.
         said = "$context.error.messageString" if self.message is None else json.dumps(self.message)
         rest = json.dumps({"type": self.type, "param": None, "code": self.code})

@@ -52,31 +52,31 @@ class Connection:
 
     @property
     def account(self) -> str | None:
-        """Of AWS, in which the gateway is; `None` where the listener's ARN has none."""
+        """The AWS account of the gateway; `None`: the listener's ARN does not name one."""
         return self.listener_arn.split(":")[4] or None if self.listener_arn.count(":") >= 5 else None
 
     def host(self, run: str) -> str:
-        """By which name the load balancer knows a run."""
+        """Return the host name by which the load balancer knows a run."""
         return f"{run}.{self.domain or 'internal'}"
 
     def url(self, run: str) -> str:
-        """Where a run answers."""
+        """Return the address of a run."""
         if self.domain is None:
             return f"{self.api_target.url}/services/{run}"
         return f"https://{run}.{self.domain}"
 
 
 def checked_connection(plan: ServicePlan, stack: str, output: pulumi.Output[Any]) -> pulumi.Output[Connection]:
-    """The gateway's output `connection`, or an error with everything that does not fit `plan`.
+    """Return the gateway's output `connection`, or an error with everything that does not fit `plan`.
 
-    `stack`: the gateway's stack, as messages name it. Every resource of a service takes its input from this, so that
-    nothing is made before it was checked.
+        `stack`: the gateway's stack, as messages name it. Every resource of a service takes its input from this, so
+    nothing is created before the check.
     """
     return output.apply(lambda value: read_connection(plan, stack, value))
 
 
 def read_connection(plan: ServicePlan, stack: str, value: object) -> Connection:
-    """As `checked_connection`, of a value that is known. Raises RunError."""
+    """Return a connection whose value is known, checked as by `checked_connection`. Raises RunError."""
     problems = list(_problems(plan, value))
     if problems:
         raise pulumi.RunError(str(ConfigurationError(f"gateway {stack}", problems)))

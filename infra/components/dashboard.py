@@ -31,7 +31,7 @@ class Dashboard(pulumi.ComponentResource):
     def __init__(self, name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:dashboard:Dashboard", name, None, opts)
         names, region = pulumi.Output.all(**args.names), pulumi.Output.from_input(args.region)
-        # Only of what stays: a dashboard of another name is another dashboard.
+        # The name has only parts that never change: a dashboard with another name is another dashboard.
         own_name = pulumi.Output.all(**_named(args.names)).apply(dashboard_name)
         aws.cloudwatch.Dashboard(
             f"{name}-dashboard",

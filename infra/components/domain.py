@@ -25,7 +25,7 @@ class Zone:
 
 @dataclass(frozen=True, kw_only=True)
 class DomainArgs:
-    """Which domain, and what answers at it."""
+    """The domain, and what answers there."""
 
     domain: str
     zone: Zone
@@ -36,8 +36,8 @@ class DomainArgs:
 
 
 class Domain(pulumi.ComponentResource):
-    """`*.<domain>` at the API. Every run has a record of its own, made by its stack, so that a name without a run does
-    not resolve. Only the gateway's own record is here. The certificate is for `*.<domain>` alone, because nothing
+    """The name `*.<domain>` of the API. The stack of each run makes the record of the run, so a name without a run does
+    not resolve. Only the gateway's own record is here. The certificate is only for `*.<domain>`, because nothing
     answers at the domain itself."""
 
     target_name: pulumi.Output[str]
@@ -80,10 +80,10 @@ class Domain(pulumi.ComponentResource):
         self.register_outputs({"target_name": self.target_name, "target_zone_id": self.target_zone_id})
 
     def _certificate(self, name: str, args: DomainArgs) -> pulumi.Output[str]:
-        """A validated certificate's ARN. The name at the API waits for the validation, not for the request.
+        """Return the ARN of a validated certificate. The name of the API waits for the validation.
 
-        ACM asks for the same record for a domain and its wildcard, whoever's certificate it is. It may be there
-        already, and it stays, for a certificate whose record is gone is not renewed.
+        ACM asks for the same record for a domain and for its wildcard, and for each certificate. So the record can
+        exist already. It stays when the stack is destroyed, because a certificate without its record is not renewed.
         """
         certificate = aws.acm.Certificate(
             f"{name}-certificate",

@@ -1,4 +1,4 @@
-"""A network that was there before the gateway: what of it is used, and what is added to it."""
+"""A network that existed before the gateway: what the gateway uses of it, and what it adds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DOCKER_RANGE = "172.17.0.0/16"
 
 @dataclass(frozen=True, kw_only=True)
 class FoundNetwork:
-    """What AWS says of a VPC that the configuration names."""
+    """What AWS says about a VPC that the configuration names."""
 
     stack: str
     """Full name of the stack that has looked, by which its own endpoint is known the next time."""
@@ -40,8 +40,9 @@ class ExistingNetworkArgs:
 
 
 class ExistingNetwork(pulumi.ComponentResource):
-    """Only an endpoint for DynamoDB, in the route tables of the subnets that do not have one yet: a table takes one.
-    The subnets must lead to the internet, because replicas get public addresses and fetch images themselves."""
+    """It adds only an endpoint for DynamoDB, in the route tables of the subnets that do not have one yet. A route table
+    can have only one. The subnets must lead to the internet, because replicas have public addresses and fetch images
+    themselves."""
 
     vpc_id: pulumi.Output[str]
     subnet_ids: pulumi.Output[Sequence[str]]
@@ -71,8 +72,8 @@ class ExistingNetwork(pulumi.ComponentResource):
 def find_network(
     vpc_id: str, subnet_ids: Sequence[str], *, region: str, stack: str, provider: pulumi.ProviderResource
 ) -> FoundNetwork:
-    """Look at the network that the configuration names. `stack`: full name of this stack, as in its `STACK_TAG`, by
-    which it knows its own endpoint.
+    """Return what AWS says about the network that the configuration names. `stack`: full name of this stack, as in its
+    `STACK_TAG`, by which it finds its own endpoint.
 
     Raises:
         RunError: something that a gateway needs is missing. It lists all that is missing.
@@ -113,7 +114,7 @@ def _refusal(problems: Sequence[Problem]) -> pulumi.RunError:
 
 
 def _route_table(vpc_id: str, subnet: str, options: pulumi.InvokeOptions) -> str:
-    """A subnet's own route table, else the VPC's main one."""
+    """Return the route table of a subnet: its own one, or else the main one of the VPC."""
     own = [aws.ec2.GetRouteTablesFilterArgs(name="association.subnet-id", values=[subnet])]
     main = [aws.ec2.GetRouteTablesFilterArgs(name="association.main", values=["true"])]
     return (
@@ -151,12 +152,13 @@ def docker_problems(vpc_id: str, block: str, subnets: Mapping[str, str]) -> Iter
 
 
 def _overlaps_docker(block: str) -> bool:
-    """Whether a range overlaps docker's. A subnet can have no range of IPv4."""
+    """Whether a range overlaps docker's range. A subnet can be without a range of IPv4."""
     return block != "" and IPv4Network(block).overlaps(IPv4Network(DOCKER_RANGE))
 
 
 def _zone_problems(subnets: Mapping[str, aws.ec2.GetSubnetResult]) -> Iterator[Problem]:
-    """A load balancer takes a subnet a zone, in two zones or more, and Lambda is not in all of them."""
+    """Yield problems with zones. A load balancer takes one subnet in each zone, in two zones or more. Lambda is not in
+    every zone."""
     by_zone: dict[str, list[str]] = {}
     for id, subnet in subnets.items():
         by_zone.setdefault(subnet.availability_zone, []).append(id)
@@ -187,14 +189,14 @@ def _route_problems(tables: Mapping[str, str], options: pulumi.InvokeOptions) ->
 
 
 def _tables_with_route(vpc_id: str, prefix_list: str, options: pulumi.InvokeOptions) -> set[str]:
-    """Route tables in which an endpoint leads to DynamoDB. AWS is asked by a filter, because the provider leaves the
-    routes of endpoints out of those that it gives (terraform-provider-aws: vpc_route_table_data_source.go)."""
+    """Return the route tables in which an endpoint leads to DynamoDB. A filter finds them, because the provider does
+    not show the routes of endpoints (terraform-provider-aws: vpc_route_table_data_source.go)."""
     led = [aws.ec2.GetRouteTablesFilterArgs(name="route.destination-prefix-list-id", values=[prefix_list])]
     return set(aws.ec2.get_route_tables(vpc_id=vpc_id, filters=led, opts=options).ids)
 
 
 def _own_endpoint(vpc_id: str, service: str, stack: str, options: pulumi.InvokeOptions) -> set[str]:
-    """Route tables of the endpoint that this stack made; none where it made none."""
+    """Return the route tables of the endpoint that this stack made; empty: it made none."""
     try:
         own = aws.ec2.get_vpc_endpoint(vpc_id=vpc_id, service_name=service, tags={STACK_TAG: stack}, opts=options)
     except Exception as error:  # an invoke raises nothing narrower

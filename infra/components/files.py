@@ -15,7 +15,7 @@ from infra.planning import boot
 
 @dataclass(frozen=True, kw_only=True)
 class FilesBucketArgs:
-    """How it is called."""
+    """The name of the bucket."""
 
     prefix: str
     """How its name begins: at most 37 characters."""
@@ -24,7 +24,7 @@ class FilesBucketArgs:
 class FilesBucket(pulumi.ComponentResource):
     """A private bucket. The replicas of each run can read what is under its prefix, and nobody else gets a permission.
 
-    It is deleted with what is in it: these are copies of files that are on the machine that deploys.
+    It is deleted with its objects, because these are copies of files on the machine that deploys.
     """
 
     bucket: pulumi.Output[str]
@@ -86,7 +86,7 @@ class StoredFiles(pulumi.ComponentResource):
                 f"{name}-{hash_[:16]}",
                 bucket=pulumi.Output.from_input(args.bucket).apply(lambda bucket: bucket or ""),
                 key=boot.object_key(args.run, hash_),
-                # A file, and not a text: Pulumi's state then has its hash, and not its content.
+                # With a file in place of a text, Pulumi's state has the hash and not the content.
                 source=pulumi.FileAsset(str(path)),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
             )
@@ -98,5 +98,5 @@ class StoredFiles(pulumi.ComponentResource):
 def store_files(
     name: str, args: StoredFilesArgs, opts: pulumi.ResourceOptions | None = None
 ) -> Sequence[pulumi.Resource]:
-    """Store what replicas fetch, where the plan has something, and return what they wait for."""
+    """Store what replicas fetch, if the plan has files for them, and return the resources that replicas wait for."""
     return StoredFiles(name, args, opts).objects if args.objects else []

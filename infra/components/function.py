@@ -50,11 +50,12 @@ class FunctionArgs:
 
 
 class Function(pulumi.ComponentResource):
-    """The function and the two ways out of it: to the load balancer and to the registry's table. It calls the load
-    balancer by that one's own name, since a run's name leads back to the API.
+    """The function, and the two connections that it can make: to the load balancer and to the registry's table. It
+    calls the load balancer by the load balancer's own name, because the name of a run leads back to the API.
 
-    It needs no third way. Lambda itself delivers its requests and its log, outside of the network. Security groups do
-    not filter DNS queries to the VPC's resolver (vpc/latest/userguide/vpc-security-groups.html)."""
+    It needs no other connection. Lambda itself delivers its requests and its log, outside of the network. Security
+    groups do not filter DNS queries to the VPC's resolver (vpc/latest/userguide/vpc-security-groups.html).
+    """
 
     arn: pulumi.Output[str]
     function_name: pulumi.Output[str]
@@ -135,7 +136,7 @@ class Function(pulumi.ComponentResource):
 
 
 def _environment(args: FunctionArgs) -> Mapping[str, pulumi.Input[str]]:
-    """The adapter's settings and the gateway's."""
+    """Return the settings of the adapter and of the gateway."""
     return {
         "AWS_LAMBDA_EXEC_WRAPPER": WRAPPER,
         "AWS_LWA_INVOKE_MODE": "response_stream",

@@ -21,9 +21,9 @@ class FunctionRoleArgs:
 
 class FunctionRole(pulumi.ComponentResource):
     """A role with one inline policy: the registry, the counters of limits, its own log group, its addresses in the VPC.
-    Lambda deletes the function's network interfaces by this role, some time after the function; without it they would
-    stay for ever (lambda/latest/dg/configuration-vpc.html). Therefore whatever those interfaces hold is made after the
-    policy, and deleted before it."""
+    Lambda uses this role to delete the function's network interfaces, some time after the function. Without the role,
+    they would stay forever (lambda/latest/dg/configuration-vpc.html). So everything that these interfaces keep in use
+    is created after the policy, and deleted before it."""
 
     arn: pulumi.Output[str]
     log_group: pulumi.Output[str]

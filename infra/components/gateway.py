@@ -51,7 +51,7 @@ class GatewayArgs:
 
 
 class Gateway(pulumi.ComponentResource):
-    """Registry, the function's role, network, load balancer, function, API, and the domain where there is one."""
+    """Registry, role of the function, network, load balancer, function, API, and the domain if there is one."""
 
     url: pulumi.Output[str]
     api_keys: pulumi.Output[Mapping[str, str]]
@@ -167,7 +167,7 @@ class Gateway(pulumi.ComponentResource):
     def _audit(
         self, name: str, args: GatewayArgs, registry: Registry, network: Network | ExistingNetwork
     ) -> Audit | None:
-        """An existing network gets no flow log, because others use it too."""
+        """Make the audit logs. An existing network gets no flow log, because others use it too."""
         if not args.plan.audit:
             return None
         own = network.vpc_id if isinstance(network, Network) else None
@@ -176,7 +176,7 @@ class Gateway(pulumi.ComponentResource):
     def _watch(
         self, name: str, plan: GatewayPlan, registry: Registry, function: Function, api: Api
     ) -> tuple[Dashboard, Alarms | None]:
-        """The dashboard, and the alarms, if someone is told."""
+        """Make the dashboard, and the alarms if someone gets their messages."""
         names: Mapping[str, pulumi.Input[str]] = {
             "table": registry.table,
             "function": function.function_name,

@@ -1,4 +1,4 @@
-"""What a replica is when it starts: image, disk, role, network, user data."""
+"""What a replica starts with: image, disk, role, network, user data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DELETION = "45m"
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchTemplateArgs:
-    """Everything that a replica is made of and told."""
+    """Everything that a replica starts with."""
 
     plan: ServicePlan
     image: MachineImage
@@ -41,10 +41,10 @@ class LaunchTemplateArgs:
 
 
 class LaunchTemplate(pulumi.ComponentResource):
-    """The launch template and the security group of replicas, which admits the load balancer alone: no SSH. Replicas
-    have public addresses to fetch image and weights. The machine image is the newest when the template is made and is
-    then left as it is with its root device, since a floating one would replace every replica whenever AWS publishes; a
-    pinned one is taken."""
+    """The launch template, and the security group of replicas. The group admits only the load balancer, and no SSH.
+    Replicas have public addresses, so that they can fetch image and weights. The machine image is the pinned one, or
+    the newest one at the time when the template is made. Later updates keep this image and its root device, because
+    each new image of AWS would replace every replica."""
 
     id: pulumi.Output[str]
     version: pulumi.Output[str]
@@ -104,7 +104,7 @@ class LaunchTemplate(pulumi.ComponentResource):
     def _security_group(self, name: str, args: LaunchTemplateArgs) -> pulumi.Output[str]:
         group = aws.ec2.SecurityGroup(
             f"{name}-replica",
-            # EC2 takes no group whose name begins with `sg-`, as a run's may.
+            # EC2 refuses a group whose name begins with `sg-`, and the name of a run can begin so.
             name_prefix=f"servestack-{name}-",
             vpc_id=args.vpc_id,
             description="Replicas of a servestack service: the load balancer calls them",
@@ -121,7 +121,8 @@ class LaunchTemplate(pulumi.ComponentResource):
             from_port=boot.REPLICA_PORT,
             to_port=boot.REPLICA_PORT,
             referenced_security_group_id=args.balancer_security_group,
-            # Moved to another gateway of the same network, replicas serve the one before until the update is done.
+            # If a service moves to another gateway of the same network, its replicas serve the old gateway until the
+            # update ends.
             opts=pulumi.ResourceOptions(parent=self, replacement_trigger=args.balancer_security_group),
         )
         way_out = aws.vpc.SecurityGroupEgressRule(
@@ -132,12 +133,12 @@ class LaunchTemplate(pulumi.ComponentResource):
             cidr_ipv4="0.0.0.0/0",
             opts=pulumi.ResourceOptions(parent=self),
         )
-        # Whoever takes the group waits until its rules are there.
+        # What uses the group waits until its rules exist.
         return pulumi.Output.all(group.id, admitted.id, way_out.id).apply(lambda ids: str(ids[0]))
 
 
 def _reserved(plan: ServicePlan) -> dict[str, Any]:
-    """What makes instances start in a reservation, which is for one instance type, and nowhere else."""
+    """Return what makes instances start only in a reservation, which is for one instance type."""
     if plan.reservation is None:
         return {}
     target = aws.ec2.LaunchTemplateCapacityReservationSpecificationCapacityReservationTargetArgs(

@@ -30,7 +30,7 @@ NO_SUCH_RUN = json.dumps(
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
-    """Where it stands."""
+    """The network of the load balancer."""
 
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[str]]
@@ -41,12 +41,13 @@ class LoadBalancerArgs:
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """An Application Load Balancer without a way in from the internet, and one listener whose default answer is 404.
-    A service adds a rule for its own host name, so that services never meet. The addresses of replicas are not known
-    in advance. Therefore its security group allows calls to every address, at the port that replicas listen on.
+    """An Application Load Balancer that the internet cannot reach, with one listener whose default answer is 404. Each
+    service adds a rule for its own host name, so a request never reaches another service. The addresses of replicas are
+    not known in advance. So the security group allows calls to every address, at the port that replicas listen on.
 
-    It checks requests once more, behind the gateway: it refuses a request that two HTTP parsers could read differently,
-    and it removes a header whose name has characters other than letters, digits and `-`."""
+    It checks requests a second time, after the gateway. It refuses a request that two HTTP parsers could read
+    differently. It removes a header whose name has characters other than letters, digits and `-`.
+    """
 
     dns_name: pulumi.Output[str]
     arn_suffix: pulumi.Output[str]

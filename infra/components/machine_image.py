@@ -24,7 +24,7 @@ class MachineImage:
 
 
 def find_image(plan: ServicePlan, *, provider: pulumi.ProviderResource) -> MachineImage:
-    """The image that the plan pins, else the newest Deep Learning Base AMI, whose root device is known.
+    """Return the image that the plan pins, or else the newest Deep Learning Base AMI, whose root device is known.
 
     Raises:
         RunError: the image does not exist, or replicas cannot start from it. It lists all problems together.
@@ -33,7 +33,7 @@ def find_image(plan: ServicePlan, *, provider: pulumi.ProviderResource) -> Machi
     if plan.ami is None:
         newest = aws.ssm.get_parameter(name=boot.AMI_PARAMETER, opts=options)
         return MachineImage(id=newest.value, root_device=boot.ROOT_DEVICE)
-    # Deprecation says nothing against an image that somebody chose, and AWS leaves deprecated ones out of searches.
+    # AWS leaves deprecated images out of searches, but a user can choose one.
     by_id = [aws.ec2.GetAmiFilterArgs(name="image-id", values=[plan.ami])]
     try:
         found = aws.ec2.get_ami(filters=by_id, include_deprecated=True, opts=options)
@@ -51,7 +51,7 @@ def find_image(plan: ServicePlan, *, provider: pulumi.ProviderResource) -> Machi
 
 
 def _problems(plan: ServicePlan, found: aws.ec2.GetAmiResult) -> Iterator[Problem]:
-    """What would fail only when the first replica is started."""
+    """Return the problems that would otherwise show only when the first replica starts."""
     wanted = {
         "architecture": (found.architecture, "x86_64"),
         "root device": (found.root_device_type, "ebs"),

@@ -1,8 +1,8 @@
-"""A model's name in the gateway's table: whose it is among the services of one gateway.
+"""The claim of a model name in the gateway's table: which runs of the gateway have the name.
 
-A run name is claimed by an item of its own, which is made only if it does not exist. Of a model name that several runs
-share, some may have it together and others may not, which no single condition of such an item says. Therefore this
-resource reads what the table holds, decides, and writes only if the item is still what it read.
+The claim of a run name is an item that is written only if it does not exist. The claim of a model name can have several
+runs, if each of them has a weight, and one condition of DynamoDB cannot say that. So this resource reads the table,
+decides, and writes the item only if it is still the one that it read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pulumi
 from pulumi import dynamic
 
 from gateway_lambda.registry.record import ModelClaim
-from infra.components.dynamic_provider import DynamicProvider
+from infra.components.dynamic_provider import DynamicProvider, dynamodb
 from infra.planning.model_names import WantedName, claimed, given_up, read_registered
 from infra.planning.table_items import MODEL, PARTITION_KEY, RECORD, REGISTRY, SORT_KEY, model_item
 from infra.preflight.aws_errors import aws_failures, error_code, in_words
@@ -36,17 +36,10 @@ class Table(Protocol):
     def delete_item(self, **asked: Any) -> object: ...
 
 
-def _client(region: str, profile: str | None) -> Table:
-    import boto3
-
-    session: Any = boto3.Session(region_name=region, profile_name=profile)
-    return session.client("dynamodb")
-
-
 class ModelClaimProvider(DynamicProvider):
-    """Claims a model name, or fails and says which run and stack have it."""
+    """Claims a model name. If another run has the name, it fails and names the run and its stack."""
 
-    def __init__(self, client: Callable[[str, str | None], Table] = _client) -> None:
+    def __init__(self, client: Callable[[str, str | None], Table] = dynamodb) -> None:
         super().__init__()
         self._client = client
 
@@ -93,7 +86,7 @@ class ModelClaimProvider(DynamicProvider):
     def _until_written(
         self, props: Mapping[str, Any], write: Callable[[Table], bool], *, gone_is_well: bool = False
     ) -> None:
-        """`gone_is_well`: nothing is to be done where there is no table any more."""
+        """`gone_is_well`: if the table no longer exists, there is nothing to do."""
         why = "other stacks change it at the same time"
         try:
             table = self._client(str(props["region"]), props.get("profile"))
@@ -112,7 +105,7 @@ class ModelClaimProvider(DynamicProvider):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelClaimArgs:
-    """Who claims what."""
+    """The run and its model name."""
 
     model: str
     run: str
@@ -150,7 +143,7 @@ def _item_of(items: Sequence[Mapping[str, Any]], props: Mapping[str, Any]) -> Ma
 def _replace(
     table: Table, props: Mapping[str, Any], before: Mapping[str, Any] | None, after: ModelClaim | None
 ) -> bool:
-    """Writes the claim if its item is still `before`; whether it was."""
+    """Write the claim if its item is still `before`, and return whether it was."""
     if before is None:
         condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({PARTITION_KEY})"}
     else:

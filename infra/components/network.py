@@ -1,4 +1,4 @@
-"""The network of a gateway that is given none: a VPC with a public subnet in each Availability Zone."""
+"""The network of a gateway without an existing one: a VPC with a public subnet in each Availability Zone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DELETION = "45m"
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What a network is made of."""
+    """The parts of a network."""
 
     region: str
     zones: Sequence[str]
@@ -106,7 +106,7 @@ class Network(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.vpc_id = vpc.id
-        # Whoever takes the subnets waits until their routes lead somewhere.
+        # What uses the subnets waits until their routes exist.
         ids = pulumi.Output.all(*(subnet.id for subnet in subnets))
         self.subnet_ids = pulumi.Output.all(ids, *routed).apply(lambda known: list(known[0]))
         self.default_security_group = vpc.default_security_group_id
@@ -115,7 +115,7 @@ class Network(pulumi.ComponentResource):
 
 
 def dynamodb_service(region: str) -> str:
-    """What AWS calls DynamoDB in endpoints and prefix lists."""
+    """Return AWS's name of DynamoDB in endpoints and prefix lists."""
     return f"com.amazonaws.{region}.dynamodb"
 
 
@@ -137,6 +137,7 @@ def available_zones(provider: pulumi.ProviderResource) -> Sequence[str]:
 
 
 def subnet_blocks(zones: Sequence[str]) -> Mapping[str, str]:
-    """Return addresses by zone. They depend only on the zone's letter, so one more zone does not move the others."""
+    """Return a range of addresses for each zone. It depends only on the zone's letter, so another zone changes no
+    range."""
     blocks = list(ipaddress.IPv4Network(VPC_BLOCK).subnets(prefixlen_diff=SUBNET_BITS))
     return {zone: str(blocks[(ord(zone[-1]) - ord("a")) % len(blocks)]) for zone in zones}

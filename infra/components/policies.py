@@ -1,6 +1,6 @@
 """Policy documents, as the JSON text that IAM takes, and every statement that the roles here have.
 
-An Allow on `*` is there only where AWS offers nothing narrower; its `Sid` names the reason.
+An `Allow` on `*` exists only where AWS offers nothing narrower. Its `Sid` names the reason.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _LEADING = "dynamodb:LeadingKeys"
 
 
 def document(*statements: Statement) -> str:
-    """A policy of these statements."""
+    """Return a policy of these statements."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def assumed_by(service: str) -> str:
-    """The trust policy of a role that an AWS service assumes, such as `lambda`."""
+    """Return the trust policy of a role that an AWS service assumes, such as `lambda`."""
     principal = {"Service": f"{service}.amazonaws.com"}
     return document({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"})
 
@@ -80,8 +80,8 @@ def pull_images(repository_arns: Sequence[str]) -> Sequence[Statement]:
 
 def attach_to_network() -> Sequence[Statement]:
     """Lambda gives the function its addresses in the VPC with the function's role, and looks for these actions on every
-    resource (lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions). They are Lambda's alone: what asks
-    out of the function itself is denied them, as AWS advises there."""
+    resource (lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions). Only Lambda can
+    use them: a second statement denies them to the code of the function, as AWS advises there."""
     actions = [
         "ec2:AssignPrivateIpAddresses",
         "ec2:CreateNetworkInterface",
@@ -147,8 +147,8 @@ def refuse_without_tls(bucket_arn: str) -> Statement:
 
 
 def open_sessions() -> Statement:
-    """Session Manager's messages, which know no resources. Nothing of AmazonSSMManagedInstanceCore, which would let a
-    replica read every parameter of the account (service-authorization: ssmmessages, ssm)."""
+    """Session Manager's messages, which have no resources. AmazonSSMManagedInstanceCore is not used, because it would
+    let a replica read every parameter of the account (service-authorization: ssmmessages, ssm)."""
     actions = [
         "ssm:UpdateInstanceInformation",
         "ssmmessages:CreateControlChannel",
@@ -160,13 +160,13 @@ def open_sessions() -> Statement:
 
 
 def arn_beside(arn: str, service: str, resource: str) -> str:
-    """The ARN of another resource in the partition, region and account of a regional `arn`."""
+    """Return the ARN of another resource in the partition, region and account of a regional `arn`."""
     _, partition, _, region, account, _ = arn.split(":", 5)
     return f"arn:{partition}:{service}:{region}:{account}:{resource}"
 
 
 def of_aws(name: str, arn: str) -> str:
-    """The ARN of a policy that AWS keeps, in the partition of `arn`."""
+    """Return the ARN of a policy of AWS, in the partition of `arn`."""
     return f"arn:{arn.split(':')[1]}:iam::aws:policy/{name}"
 
 

@@ -1,4 +1,4 @@
-"""Waiting until a service serves, as a resource: what `infra.readiness` does, at the right place of an update."""
+"""Waiting until a service serves, as a resource. It runs `infra.readiness` at the right moment of an update."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ class ReadinessProvider(DynamicProvider):
 
 @dataclass(frozen=True, kw_only=True)
 class ReadinessArgs:
-    """What is waited for: `infra.readiness.Awaited`, of which some is known only when it is there."""
+    """The service to wait for: the fields of `infra.readiness.Awaited`, some of which are outputs of other
+    resources."""
 
     plan: ServicePlan
     stack: str
@@ -120,11 +121,11 @@ class Readiness(dynamic.Resource):
 
 
 def read_awaited(props: Mapping[str, Any]) -> Awaited:
-    """What is waited for, from a resource's properties, in which every number is a float."""
+    """Return the service to wait for, from a resource's properties, in which every number is a float."""
     return msgspec.convert(props, Awaited, strict=False)
 
 
 def _say(line: str) -> None:
-    """The engine shows what the process of dynamic resources writes, as it comes."""
+    """Print a line. The engine shows at once what the process of dynamic resources writes."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

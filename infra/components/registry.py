@@ -23,7 +23,7 @@ KEY_PREFIX = "ss-"
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryArgs:
-    """What is in the table from the start."""
+    """The content of the table at its start."""
 
     keys: Sequence[ApiKey]
     """The API keys; `alice@2` beside `alice` is a second key of the same holder."""
@@ -32,8 +32,8 @@ class RegistryArgs:
 
 
 class Registry(pulumi.ComponentResource):
-    """A table that costs only what is read and written, and for each name in `keys` a random key of which the table has
-    the SHA-256 alone. A key stays as long as its name is there."""
+    """A table that costs only by reads and writes, and a random key for each name in `keys`. The table has only the
+    SHA-256 of a key. A key stays the same as long as its name is in `keys`."""
 
     table: pulumi.Output[str]
     """Its name."""
@@ -79,12 +79,12 @@ class Registry(pulumi.ComponentResource):
 
 
 def api_key(random_bytes: str) -> str:
-    """The key made of random bytes in base64: no character of it needs quoting anywhere."""
+    """Return the key that random bytes in base64 make. None of its characters needs quotes in a shell or a URL."""
     return KEY_PREFIX + base64.urlsafe_b64encode(base64.b64decode(random_bytes)).decode().rstrip("=")
 
 
 def known_key(key: ApiKey, text: str) -> record.Key:
-    """What the gateway knows of a key."""
+    """Return the record of a key, as the gateway reads it."""
     return record.Key(
         name=key.name,
         sha256=hashlib.sha256(text.encode()).hexdigest(),

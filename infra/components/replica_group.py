@@ -20,7 +20,7 @@ from infra.planning import ServicePlan
 
 @dataclass(frozen=True, kw_only=True)
 class SharedByGroups:
-    """What all groups of a service have together."""
+    """What all groups of a service share."""
 
     connection: pulumi.Output[Connection]
     subnet_ids: pulumi.Input[Sequence[str]]
@@ -46,7 +46,7 @@ class SharedByGroups:
 
 @dataclass(frozen=True, kw_only=True)
 class MadeGroup:
-    """A group that is made."""
+    """The resources of a group."""
 
     name: pulumi.Output[str]
     """Of its Auto Scaling group."""

@@ -16,7 +16,7 @@ from infra.planning.private_ecr import EcrRepository
 
 @dataclass(frozen=True, kw_only=True)
 class ReplicaRoleArgs:
-    """Whose replicas, and what they write."""
+    """The run, and what its replicas write."""
 
     run: str
     log_group_arn: pulumi.Input[str]
@@ -33,12 +33,12 @@ class ReplicaRoleArgs:
 class ReplicaRole(pulumi.ComponentResource):
     """A role with an inline policy: its own run's parameters, its log group, its state items, Session Manager's
     messages, the repository of its image, if that is in ECR, and its files. The container cannot take the role, because
-    the instance's metadata is one hop too far."""
+    the instance's metadata is one network hop too far away."""
 
     name: pulumi.Output[str]
     profile_arn: pulumi.Output[str]
     policy: pulumi.Resource
-    """Whoever starts instances waits for it."""
+    """What starts instances waits for it."""
 
     def __init__(self, name: str, args: ReplicaRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:replica_role:ReplicaRole", name, None, opts)
@@ -66,7 +66,7 @@ class ReplicaRole(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class SecretsArgs:
-    """What is secret."""
+    """The values that are secret."""
 
     run: str
     table: pulumi.Input[str]
@@ -78,8 +78,8 @@ class SecretsArgs:
 
 class Secrets(pulumi.ComponentResource):
     """A SecureString for each value that replicas read when they start. Replicas read the versions that their user data
-    names, so that a changed secret is a new launch template. The tier is said, since an account's own default may be
-    one that costs."""
+    names, so that a changed secret is a new launch template. The tier is explicit, because the default tier of an
+    account can cost money."""
 
     versions: pulumi.Output[Mapping[str, int]]
     """By the parameter's name within the run's prefix."""
@@ -105,7 +105,7 @@ class Secrets(pulumi.ComponentResource):
 def replica_policy(
     run: str, *, log_group_arn: str, table: str, pulls: Sequence[EcrRepository] = (), files_bucket: str | None = None
 ) -> str:
-    """What a replica of `run` may do."""
+    """Return the policy of the replicas of `run`."""
     partition = log_group_arn.split(":")[1]
     repositories = [f"arn:{partition}:ecr:{one.region}:{one.account}:repository/{one.name}" for one in pulls]
     image = policies.pull_images(repositories) if repositories else ()

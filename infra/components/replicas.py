@@ -25,7 +25,7 @@ DELETION = "60m"
 
 @dataclass(frozen=True, kw_only=True)
 class ReplicasArgs:
-    """What is started, how often, and where."""
+    """What the group starts, how many, and where."""
 
     plan: ServicePlan
     template_id: pulumi.Input[str]
@@ -46,13 +46,14 @@ class Replicas(pulumi.ComponentResource):
     """The group. It replaces an instance that EC2 finds broken, or that asks for it itself (`infra/planning/boot`). The
     load balancer's check decides only who gets requests: a busy replica answers it late.
 
-    Its desired capacity is not set, so that an update leaves what scaling has made of it. It does not wait for
-    capacity: `Readiness` waits, because the provider would wait for exactly as many as wanted and fail a service
-    that has scaled. It is deleted with its instances. A service that moves to another gateway gets a new group
-    before the old one goes, because the provider would try to move the group into the other network.
+    Its desired capacity is not set, so an update keeps the size that scaling has chosen. The provider does not wait for
+    capacity. It would wait for exactly the desired number, and fail for a service that has scaled. `Readiness` waits.
+    It is deleted with its instances. A service that moves to another gateway gets a new group before the old one goes,
+    because the provider would try to move the group into the other network.
 
     With a schedule it begins without replicas, and scheduled actions change its sizes. An update therefore leaves the
-    sizes alone, because it would end a service that its schedule has started."""
+    sizes alone, because it would end a service that its schedule has started.
+    """
 
     group: pulumi.Output[str]
     """Its name."""
@@ -144,7 +145,7 @@ def _launched(args: ReplicasArgs) -> dict[str, Any]:
 
 
 def _schedule(name: str, plan: ServicePlan, group: aws.autoscaling.Group, parent: pulumi.Resource) -> None:
-    """What gives the group its replicas, and takes them away, at the times of the plan."""
+    """Make the scheduled actions, which start and end the replicas at the times of the plan."""
     if plan.schedule is None:
         return
     inside = pulumi.ResourceOptions(parent=parent)
@@ -173,7 +174,8 @@ def _schedule(name: str, plan: ServicePlan, group: aws.autoscaling.Group, parent
 
 
 def _distribution(purchase: Purchase) -> aws.autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs:
-    """On demand in the order of the plan's prices; spot where AWS has capacity, at a price."""
+    """Return how instances are bought: on demand in the order of the plan's prices, spot by AWS's capacity and
+    price."""
     ceiling = purchase.spot_max_price
     return aws.autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs(
         on_demand_allocation_strategy="prioritized",
@@ -185,7 +187,8 @@ def _distribution(purchase: Purchase) -> aws.autoscaling.GroupMixedInstancesPoli
 
 
 def _refresh(roll: Roll) -> aws.autoscaling.GroupInstanceRefreshArgs:
-    """A new version of the launch template replaces the instances, which the provider starts and does not wait for."""
+    """Return the settings of the refresh: a new version of the launch template replaces the instances. The provider
+    starts the refresh and does not wait for it."""
     return aws.autoscaling.GroupInstanceRefreshArgs(
         strategy="Rolling",
         preferences=aws.autoscaling.GroupInstanceRefreshPreferencesArgs(

@@ -1,4 +1,4 @@
-"""How requests find a service: its name in DNS, and its item in the registry."""
+"""How requests find a service: its name in DNS, and its routing record in the registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infra.planning.table_items import PARTITION_KEY, SORT_KEY, claim_item, rout
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimArgs:
-    """Who claims what."""
+    """The run name, and the stack that claims it."""
 
     run: str
     owner: str
@@ -46,7 +46,7 @@ class Claim(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class RouteArgs:
-    """What is routed to, and when."""
+    """The run that requests go to, and what it waits for."""
 
     plan: ServicePlan
     connection: pulumi.Output[Connection]
@@ -56,8 +56,8 @@ class RouteArgs:
 
 
 class Route(pulumi.ComponentResource):
-    """The run's DNS record, if the gateway has a domain, and its routing item, which is created last and deleted first.
-    So the gateway never sends a request to a replica that does not exist yet or any more."""
+    """The run's DNS record, if the gateway has a domain, and its routing record. The routing record is created last and
+    deleted first, so the gateway sends requests only while replicas exist."""
 
     item: pulumi.CustomResource
     """The routing item. Once it exists, the service serves."""
@@ -73,7 +73,7 @@ class Route(pulumi.ComponentResource):
             table_name=args.connection.apply(lambda connection: connection.table),
             hash_key=PARTITION_KEY,
             range_key=SORT_KEY,
-            # The upstream's own key is in it, where there is one.
+            # It contains the upstream's own key, if there is one.
             item=item if args.plan.upstream_api_key is None else pulumi.Output.secret(item),
             opts=pulumi.ResourceOptions(parent=self, depends_on=waits),
         )
@@ -98,6 +98,6 @@ class Route(pulumi.ComponentResource):
 
 
 def run_item(plan: ServicePlan, connection: Connection) -> str:
-    """The routing item. What the configuration leaves open, the gateway says."""
+    """Return the routing record. The gateway's settings apply to everything that the configuration does not set."""
     host = connection.host(plan.run)
     return routing_item(service_record(plan, host=host, gateway_auth=connection.auth))

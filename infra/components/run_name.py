@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
-from infra.components.dynamic_provider import DynamicProvider
+from infra.components.dynamic_provider import DynamicProvider, dynamodb
 from infra.planning.model_names import read_registered
 from infra.planning.table_items import CLAIM
 from infra.preflight.aws_errors import aws_failures
@@ -19,13 +19,6 @@ from infra.preflight.run_name import left_behind, taken
 _ASKED_AGAIN = ("run", "table", "region")
 
 
-def _client(region: str, profile: str | None) -> Queried:
-    import boto3
-
-    session: Any = boto3.Session(region_name=region, profile_name=profile)
-    return session.client("dynamodb")
-
-
 class RunNameProvider(DynamicProvider):
     """Refuses to be created when another stack has the run name, and changes nothing.
 
@@ -33,13 +26,13 @@ class RunNameProvider(DynamicProvider):
     name, even if both find it free here. But then the error comes from AWS, and does not say which stack has the name.
     """
 
-    def __init__(self, client: Callable[[str, str | None], Queried] = _client) -> None:
+    def __init__(self, client: Callable[[str, str | None], Queried] = dynamodb) -> None:
         super().__init__()
         self._client = client
 
     def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
-        """A claim of this stack is not its own here: the engine makes this resource before the claim, so the claim was
-        left by a stack whose state was removed."""
+        """Refuse a claim of this stack too. The engine makes this resource before the claim, so an earlier stack of the
+        same name, whose state was removed, left it."""
         if self._check(props) == props["owner"]:
             left = left_behind(str(props["run"]), str(props["owner"]), str(props["table"]), str(props["region"]))
             raise self.refusal(RuntimeError(f"run name: {left}")) from None
@@ -71,7 +64,7 @@ class RunNameProvider(DynamicProvider):
 
 @dataclass(frozen=True, kw_only=True)
 class RunNameArgs:
-    """Which name, for whom."""
+    """The name, and the stack that wants it."""
 
     run: str
     owner: str

@@ -16,7 +16,7 @@ from infra.planning.text import decimal
 
 @dataclass(frozen=True, kw_only=True)
 class ScalerArgs:
-    """What is scaled, by what."""
+    """The group, and what its size depends on."""
 
     run: str
     replicas: Replicas
@@ -36,11 +36,11 @@ class ScalerArgs:
 
 
 class Scaler(pulumi.ComponentResource):
-    """Adds replicas by target tracking on requests a replica. It removes one if one less was enough all through
-    `scale_down_delay`, because target tracking's own scaling in has no delay and never goes to zero. At zero there is
-    nothing to track, so a request that the gateway sees starts the first replica. Requests wait until it serves. So
-    only time with a healthy replica counts for the delay. A replica that never becomes healthy, and for which no
-    update waits, is removed after `boot_timeout`."""
+    """Target tracking of the requests for each replica adds replicas. An alarm removes one replica if one less was
+    enough for the whole `scale_down_delay`, because target tracking itself removes replicas without a delay, and never
+    the last one. With no replicas there is nothing to track, so the first request at the gateway starts a replica.
+    Requests fail until it serves. So only time with a healthy replica counts for the delay. A replica that never
+    becomes healthy, and for which no update waits, is removed after `boot_timeout`."""
 
     def __init__(
         self, name: str, args: ScalerArgs, scaling: Scaling, opts: pulumi.ResourceOptions | None = None
@@ -96,7 +96,7 @@ class Scaler(pulumi.ComponentResource):
                     id="running", metric=_of_group(args.group, "GroupInServiceInstances")
                 ),
                 aws.cloudwatch.MetricAlarmMetricQueryArgs(id="healthy", metric=_healthy(args)),
-                # The load balancer need not report a minute without a request.
+                # The load balancer can leave out a minute without a request.
                 aws.cloudwatch.MetricAlarmMetricQueryArgs(
                     id="missing",
                     label="Requests a minute that one replica less could not take",
@@ -171,12 +171,12 @@ class Scaler(pulumi.ComponentResource):
 
 
 def _a_minute(scaling: Scaling) -> float:
-    """Requests a minute a replica, which is what the load balancer counts."""
+    """Return requests a minute for each replica, because the load balancer counts by the minute."""
     return round(scaling.target * MINUTE, 6)
 
 
 def _each(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
-    """Requests a minute for each healthy replica."""
+    """Return the metric of requests a minute for each healthy replica."""
     return aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
         namespace="AWS/ApplicationELB",
         metric_name="RequestCountPerTarget",
@@ -187,12 +187,12 @@ def _each(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
 
 
 def _all(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
-    """Requests a minute for all replicas of the run. dstack scales each group by them."""
+    """Return the metric of requests a minute for all replicas of the run. dstack scales each group by them."""
     return _balanced(args, "RequestCount", "Sum")
 
 
 def _arrivals(args: ScalerArgs) -> aws.cloudwatch.MetricAlarmMetricQueryMetricArgs:
-    """Requests a minute that have come to the gateway."""
+    """Return the metric of requests a minute that the gateway has got."""
     return aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
         namespace=NAMESPACE,
         metric_name=ARRIVALS,

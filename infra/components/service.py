@@ -1,4 +1,4 @@
-"""The service stack: one run, from its claim to the item that the gateway routes by."""
+"""The service stack: one run, from its claim to its routing record."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RETENTION_DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceArgs:
-    """The plan, and where it is deployed to."""
+    """The plan, and where it is deployed."""
 
     plan: ServicePlan
     connection: pulumi.Output[Connection]
@@ -52,8 +52,8 @@ class ServiceArgs:
 
 
 class Service(pulumi.ComponentResource):
-    """Claims of the run's and the model's name, then secrets, role and target group, then the rule, the group,
-    waiting until it serves, DNS, and the routing item; and back."""
+    """It is created in this order, and deleted in the opposite order: the claims of the run name and of the model name;
+    secrets, role and target group; the rule; the group; readiness; the DNS record; the routing record."""
 
     dashboard: pulumi.Output[str]
     """Address of the run's dashboard."""
@@ -128,7 +128,8 @@ class Service(pulumi.ComponentResource):
         self.register_outputs({"dashboard": self.dashboard})
 
     def _claim(self, name: str, args: ServiceArgs, table: pulumi.Output[str]) -> pulumi.Resource:
-        """What everything else is made after: the run name is this stack's, and the model name too, if there is one."""
+        """Claim the run name and the model name, if there is one, and return the last claim. Everything else waits
+        for it."""
         plan = args.plan
         region = args.connection.apply(lambda one: one.region)
         free = RunName(
@@ -162,7 +163,7 @@ class Service(pulumi.ComponentResource):
         targets: TargetGroup,
         groups: Sequence[pulumi.Output[str]],
     ) -> pulumi.Output[str]:
-        """The dashboard, whose address is returned, and the alarms, if someone is told."""
+        """Make the dashboard, and the alarms if someone gets their messages. Return the address of the dashboard."""
         plan, connection = args.plan, args.connection
         names: Mapping[str, pulumi.Input[str]] = {
             "table": connection.apply(lambda one: one.table),

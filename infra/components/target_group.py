@@ -1,4 +1,4 @@
-"""Where the load balancer finds a service's replicas, and by which name."""
+"""The target group of a service's replicas, and the rule that leads to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.planning.boot import REPLICA_PORT
 
 @dataclass(frozen=True, kw_only=True)
 class TargetGroupArgs:
-    """Whose replicas, behind which listener."""
+    """The run, and the listener of its gateway."""
 
     host: pulumi.Input[str]
     """The Host header that leads here."""
@@ -27,15 +27,16 @@ class TargetGroupArgs:
 
 
 class TargetGroup(pulumi.ComponentResource):
-    """A target group and the rule that leads to it. The group has no fixed name: with one it could not be replaced,
-    being in use. It is replaced where the service is moved to another gateway, since it may be behind one load balancer
-    only. The rule has no priority: the provider takes the next that is free, which two stacks can do at once, and the
-    order means nothing since every rule names another host. No slow start, which AWS refuses beside this algorithm."""
+    """A target group and its rule. The group has no fixed name: a group that is in use can only be replaced by a group
+    with another name. It is replaced if the service moves to another gateway, because a group can be behind only one
+    load balancer. The rule has no priority: the provider takes the next free one, also if two stacks do so at the same
+    time. The order of rules means nothing, because every rule names another host. There is no slow start, because AWS
+    refuses it together with this algorithm."""
 
     arn: pulumi.Output[str]
     arn_suffix: pulumi.Output[str]
     rule: pulumi.Resource
-    """Whoever registers targets waits for it: without a load balancer they would have no health."""
+    """What registers targets waits for it, because targets without a load balancer have no health."""
 
     def __init__(self, name: str, args: TargetGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("servestack:target_group:TargetGroup", name, None, opts)

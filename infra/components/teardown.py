@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
-from infra.components.dynamic_provider import DynamicProvider
+from infra.components.dynamic_provider import DynamicProvider, dynamodb
 from infra.planning.table_items import CLAIM, OWNER, PARTITION_KEY, REGISTRY, RUN, SORT_KEY
 from infra.preflight.aws_errors import aws_failures, error_code, in_words
 from infra.readiness import Table
@@ -18,17 +18,10 @@ SHOWN = 5
 """Runs that an error lists."""
 
 
-def _client(region: str, profile: str | None) -> Table:
-    import boto3
-
-    session: Any = boto3.Session(region_name=region, profile_name=profile)
-    return session.client("dynamodb")
-
-
 class TeardownProvider(DynamicProvider):
     """Refuses to be deleted while the table has runs, and does nothing else."""
 
-    def __init__(self, client: Callable[[str, str | None], Table] = _client) -> None:
+    def __init__(self, client: Callable[[str, str | None], Table] = dynamodb) -> None:
         super().__init__()
         self._client = client
 
@@ -65,7 +58,7 @@ class TeardownProvider(DynamicProvider):
 
 @dataclass(frozen=True, kw_only=True)
 class TeardownArgs:
-    """Whose runs are asked for."""
+    """The gateway whose runs are counted."""
 
     region: str
     table: pulumi.Input[str]
@@ -86,9 +79,10 @@ class Teardown(dynamic.Resource):
 
 
 def runs_of(table: Table, name: str) -> Mapping[str, str | None]:
-    """Return the runs in the table with the stacks that claim them, or `None` where only a route is left. Empty if the
-    table does not exist any more. A run that is claimed can have instances before it has a route, and after. One page
-    of a Query is enough, because it shows whether there are any. Raises what boto3 raises."""
+    """Return the runs in the table with the stacks that claim them; `None` for a run of which only the routing record
+    is left. Empty: the table does not exist any more. A run with a claim can have instances before it has a routing
+    record, and after. One page of a Query is enough, because it shows whether there are any. Raises what boto3
+    raises."""
     claims = _items(table, name, CLAIM)
     routes = _items(table, name, RUN)
     owners = {str(item[SORT_KEY]["S"]).removeprefix(CLAIM): str(item[OWNER]["S"]) for item in claims}

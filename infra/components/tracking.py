@@ -1,4 +1,4 @@
-"""What the group's target tracking looks at: requests a minute a replica."""
+"""The metric of the group's target tracking: requests a minute for each replica."""
 
 from __future__ import annotations
 

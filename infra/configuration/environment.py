@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
 from pydantic import PlainSerializer, PlainValidator, ValidationError, WithJsonSchema
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails
 
 from infra.configuration.problem import HIDDEN
 from infra.configuration.secret import Secret
-from infra.configuration.section import problem
+from infra.configuration.section import detail, problem
 
 Value = str | Secret | None
 """None means that the value comes from the user's environment or from stack config."""
@@ -53,20 +53,20 @@ def shown(name: str, value: Value) -> str | None:
 def _read_pair(name: str, item: object, read: dict[str, Value], problems: list[InitErrorDetails]) -> None:
     if not _NAME.fullmatch(name):
         remedy = "write the name that the program in the container reads"
-        problems.append(_detail(name, problem(_NAME_RULE, remedy, found=HIDDEN)))
+        problems.append(detail(name, problem(_NAME_RULE, remedy, found=HIDDEN)))
     elif isinstance(item, str | Secret):
         read[name] = item
     elif isinstance(item, int | float) and not isinstance(item, bool):
         read[name] = str(item)
     elif item is None:
         remedy = f"write a value, or make env a list, where `- {name}` takes the value from your environment"
-        problems.append(_detail(name, problem("a variable in a map must have a value", remedy, found="nothing")))
+        problems.append(detail(name, problem("a variable in a map must have a value", remedy, found="nothing")))
     elif isinstance(item, bool):
         rule = "a variable's value must be text, and YAML reads true, false, yes, no, on and off as booleans"
-        problems.append(_detail(name, problem(rule, "quote the value", found=HIDDEN)))
+        problems.append(detail(name, problem(rule, "quote the value", found=HIDDEN)))
     else:
         rule = "a variable's value must be text"
-        problems.append(_detail(name, problem(rule, "write the value as one line of text, in quotes", found=HIDDEN)))
+        problems.append(detail(name, problem(rule, "write the value as one line of text, in quotes", found=HIDDEN)))
 
 
 def _read_entry(index: int, entry: object, read: dict[str, Value], problems: list[InitErrorDetails]) -> None:
@@ -75,22 +75,16 @@ def _read_entry(index: int, entry: object, read: dict[str, Value], problems: lis
         if isinstance(entry, Mapping):
             remedy += " with = instead of the colon, or remove the dashes to make env a map"
         error = problem("an entry of the env list must be NAME=value or NAME", remedy, found=HIDDEN)
-        problems.append(_detail(index, error))
+        problems.append(detail(index, error))
         return
     name, equals, value = entry.partition("=")
     if not _NAME.fullmatch(name):
         remedy = "write NAME=value without spaces around ="
-        problems.append(_detail(index, problem(_NAME_RULE, remedy, found=HIDDEN)))
+        problems.append(detail(index, problem(_NAME_RULE, remedy, found=HIDDEN)))
     elif name in read:
-        problems.append(
-            _detail(index, problem("a variable must be set only once", "remove one of the two", found=name))
-        )
+        problems.append(detail(index, problem("a variable must be set only once", "remove one of the two", found=name)))
     else:
         read[name] = value if equals else None
-
-
-def _detail(key: str | int, error: PydanticCustomError) -> InitErrorDetails:
-    return {"type": error, "loc": (key,), "input": None}
 
 
 def _serialize(value: Mapping[str, Value]) -> dict[str, str | None]:

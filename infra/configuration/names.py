@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from infra.configuration.problem import ConfigurationError, Problem, Source
+from infra.configuration.problem import ConfigurationError, Problem
 
 PROJECT = "servestack"
 """The name of the Pulumi project, to which all runs belong."""
@@ -32,7 +32,7 @@ def run_name_rule(name: str) -> tuple[str, str] | None:
     return None
 
 
-def check_run_name(name: str, where: str = "run name", source: Source | None = None) -> str:
+def check_run_name(name: str, where: str = "run name") -> str:
     """Return the name.
 
     Raises `ConfigurationError`, with `where` as the place (`--name`, `stack name`), when the run name is not valid.
@@ -41,5 +41,4 @@ def check_run_name(name: str, where: str = "run name", source: Source | None = N
     if wrong is None:
         return name
     rule, remedy = wrong
-    report = source.name if source else "run name"
-    raise ConfigurationError(report, [Problem(where=where, found=repr(name)[:80], rule=rule, remedy=remedy)])
+    raise ConfigurationError("run name", [Problem(where=where, found=repr(name)[:80], rule=rule, remedy=remedy)])

@@ -70,9 +70,9 @@ class Section(BaseModel, frozen=True):
         if not isinstance(data, Mapping):
             return handler(data)
         given = {str(key): value for key, value in cast(Mapping[object, object], data).items()}
-        problems = [_detail(key, error) for key, error in cls._problems_of_keys(given)]
+        problems = [detail(key, error) for key, error in cls._problems_of_keys(given)]
         kept = {key: value for key, value in given.items() if key in cls.model_fields}
-        problems += [_detail(key, error) for key, error in cls.conflicts(kept)]
+        problems += [detail(key, error) for key, error in cls.conflicts(kept)]
         try:
             section = handler(kept)
         except ValidationError as error:
@@ -169,5 +169,6 @@ def as_details(error: ValidationError) -> list[InitErrorDetails]:
     return details
 
 
-def _detail(key: str, error: PydanticCustomError) -> InitErrorDetails:
+def detail(key: str | int, error: PydanticCustomError) -> InitErrorDetails:
+    """Return the error of a key, or of an item of a list, so that it can be raised together with others."""
     return {"type": error, "loc": (key,), "input": None}

@@ -130,7 +130,7 @@ def _no_replica(plan: ServicePlan) -> Alarm:
         of_group("wanted", "GroupDesiredCapacity", "Average", number=number) for number in range(len(plan.groups))
     ]
     periods = min(LONGEST, math.ceil(given / MINUTE))
-    # The load balancer has no value without a replica. The group has one, also if it wants none, since it exists.
+    # Without a replica, the load balancer has no value. The group always has one, also if it wants no replica.
     told = " + ".join([*(metric.id for metric in wanted), *(["1"] if plan.always else [])])
     return Alarm(
         name="no-replica",

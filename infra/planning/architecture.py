@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from infra.planning.layer_kinds import LARGEST, layer_kinds
+from infra.planning.layer_kinds import layer_kinds, positive_number
 
 Config = Mapping[str, Any]
 
@@ -55,7 +55,7 @@ class Architecture:
     """Heads of attention, which the number of GPUs must divide."""
     layers: tuple[CachedLayers, ...]
     state_bytes: int = 0
-    """Bytes that layers without a cache keep of a sequence, whatever its length (Mamba and linear attention)."""
+    """Bytes that layers without a cache keep of a sequence of any length (Mamba and linear attention)."""
 
     @property
     def mixed(self) -> bool:
@@ -75,8 +75,8 @@ def read_architecture(config: Config) -> Architecture | None:
 def _read(config: Config) -> Architecture | None:
     if any(config.get(key) for key in _NOT_KNOWN) or config.get("model_type") in _WITHOUT_CACHE:
         return None
-    heads = _whole(config, "num_attention_heads", "n_head", "n_heads")
-    length = _whole(config, *_LENGTHS)
+    heads = positive_number(config, "num_attention_heads", "n_head", "n_heads")
+    length = positive_number(config, *_LENGTHS)
     kinds = layer_kinds(config)
     if heads is None or length is None or kinds is None:
         return None
@@ -108,11 +108,11 @@ def _inner(config: Config, deepest: int) -> Config:
 
 
 def _layers(config: Config, heads: int, windows: Mapping[int | None, int]) -> tuple[CachedLayers, ...] | None:
-    if (rank := _whole(config, "kv_lora_rank")) is not None:
-        rotary = _whole(config, "qk_rope_head_dim")
+    if (rank := positive_number(config, "kv_lora_rank")) is not None:
+        rotary = positive_number(config, "qk_rope_head_dim")
         if rotary is None:
             return None
-        indexed = (_whole(config, "index_head_dim") or 0) // 2  # an index has 8 bits a number
+        indexed = (positive_number(config, "index_head_dim") or 0) // 2  # an index has 8 bits a number
         return tuple(
             CachedLayers(count=count, heads=0, numbers=rank + rotary + indexed, window=window)
             for window, count in windows.items()
@@ -129,14 +129,14 @@ def _layers(config: Config, heads: int, windows: Mapping[int | None, int]) -> tu
 def _attention(config: Config, heads: int, *, windowed: bool, alone: bool) -> tuple[int | None, int | None, int | None]:
     """Return the heads that are kept, and the numbers of a key and a value; `None` for the value: as many."""
     kept, key = _kept_heads(config, heads), _head_numbers(config, heads)
-    value = _whole(config, "v_head_dim")
+    value = positive_number(config, "v_head_dim")
     if windowed and not alone:  # MiMo
-        kept = _whole(config, "swa_num_key_value_heads") or kept
-        key = _whole(config, "swa_head_dim") or key
-        value = _whole(config, "swa_v_head_dim") or value
+        kept = positive_number(config, "swa_num_key_value_heads") or kept
+        key = positive_number(config, "swa_head_dim") or key
+        value = positive_number(config, "swa_v_head_dim") or value
     if not windowed:  # Gemma 4
-        kept = _whole(config, "num_global_key_value_heads") or kept
-        key = _whole(config, "global_head_dim") or key
+        kept = positive_number(config, "num_global_key_value_heads") or kept
+        key = positive_number(config, "global_head_dim") or key
     return kept, key, value
 
 
@@ -144,16 +144,16 @@ def _kept_heads(config: Config, heads: int) -> int | None:
     if config.get("multi_query") is True and not config.get("new_decoder_architecture"):  # Falcon, StarCoder
         return 1
     if config.get("multi_query_attention") is True:  # ChatGLM
-        return _whole(config, "multi_query_group_num")
+        return positive_number(config, "multi_query_group_num")
     inner = config.get("attn_config")  # MPT, DBRX
     if isinstance(inner, dict):
-        return _whole(cast("Config", inner), "kv_n_heads") or heads
-    return _whole(config, "num_key_value_heads", "num_kv_heads", "n_head_kv") or heads
+        return positive_number(cast("Config", inner), "kv_n_heads") or heads
+    return positive_number(config, "num_key_value_heads", "num_kv_heads", "n_head_kv") or heads
 
 
 def _head_numbers(config: Config, heads: int) -> int | None:
-    given = _whole(config, "head_dim", "attention_head_dim", "kv_channels")
-    hidden = _whole(config, "hidden_size", "n_embd", "d_model")
+    given = positive_number(config, "head_dim", "attention_head_dim", "kv_channels")
+    hidden = positive_number(config, "hidden_size", "n_embd", "d_model")
     return given or (None if hidden is None else hidden // heads)
 
 
@@ -173,30 +173,23 @@ def _deci_layers(config: Config, heads: int) -> tuple[CachedLayers, ...] | None:
 def _state_bytes(config: Config) -> int:
     """Return the bytes that one layer of Mamba or of linear attention keeps of a sequence."""
     size = _STATE_BYTES.get(str(config.get("mamba_ssm_dtype") or config.get("mamba_ssm_cache_dtype")), 2)
-    if (values := _whole(config, "linear_num_value_heads")) is not None:  # gated delta net: Qwen3-Next, Qwen3.5
+    if (
+        values := positive_number(config, "linear_num_value_heads")
+    ) is not None:  # gated delta net: Qwen3-Next, Qwen3.5
         keys = int(config["linear_num_key_heads"]) * int(config["linear_key_head_dim"])
         width = values * int(config["linear_value_head_dim"])
         kernel = int(config["linear_conv_kernel_dim"])
         return width * int(config["linear_key_head_dim"]) * size + (2 * keys + width) * (kernel - 1) * 2
-    if (mamba_heads := _whole(config, "mamba_num_heads", "mamba_n_heads")) is not None:  # Mamba 2
+    if (mamba_heads := positive_number(config, "mamba_num_heads", "mamba_n_heads")) is not None:  # Mamba 2
         width = mamba_heads * int(config.get("mamba_head_dim") or config["mamba_d_head"])
         state = int(config.get("ssm_state_size") or config["mamba_d_state"])
         groups = int(config.get("n_groups") or config.get("mamba_n_groups") or 1)
         kernel = int(config.get("conv_kernel") or config.get("mamba_d_conv") or 4)
         return width * state * size + (width + 2 * groups * state) * (kernel - 1) * 2
-    if (state := _whole(config, "mamba_d_state", "state_size")) is not None:  # Mamba 1
+    if (state := positive_number(config, "mamba_d_state", "state_size")) is not None:  # Mamba 1
         width = int(config.get("intermediate_size_mamba") or config["hidden_size"] * config.get("mamba_expand", 2))
         return width * (state + int(config.get("mamba_d_conv") or 4) - 1) * 4
-    if (hidden := _whole(config, "hidden_size")) is not None:  # short convolutions and other linear attention
-        head = _whole(config, "head_dim") or 128
+    if (hidden := positive_number(config, "hidden_size")) is not None:  # short convolutions and other linear attention
+        head = positive_number(config, "head_dim") or 128
         return hidden * head * 4
     return 0
-
-
-def _whole(config: Config, *names: str) -> int | None:
-    """Return the first of these numbers that the configuration has; `None`: none is a positive whole number."""
-    for name in names:
-        value = config.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST:
-            return value
-    return None

@@ -32,14 +32,14 @@ class LayerKinds:
 def layer_kinds(config: Mapping[str, Any]) -> LayerKinds | None:
     """Return the layers of a model; `None`: the configuration does not say how many there are. The layers that only use
     the cache of an earlier layer (Gemma 3n, Gemma 4) are left out."""
-    count = _number(config, "num_hidden_layers", "n_layer", "num_layers", "n_layers")
+    count = positive_number(config, "num_hidden_layers", "n_layer", "num_layers", "n_layers")
     if count is None or count > _MOST_LAYERS:
         return None
     listed = _listed(config, count)
     if listed is not None:
-        shared = _number(config, "num_kv_shared_layers") or 0
+        shared = positive_number(config, "num_kv_shared_layers") or 0
         kinds = Counter(listed[: len(listed) - shared])
-        window = _number(config, *_WINDOWS)
+        window = positive_number(config, *_WINDOWS)
         windows: Counter[int | None] = Counter()
         for kind, many in kinds.items():
             if kind in _ALL or (kind in _LAST and window is None):
@@ -47,15 +47,15 @@ def layer_kinds(config: Mapping[str, Any]) -> LayerKinds | None:
             elif kind in _LAST:
                 windows[window] += many
         return LayerKinds(windows=dict(windows), states=sum(kinds[kind] for kind in _STATES))
-    window = _number(config, *_WINDOWS)
+    window = positive_number(config, *_WINDOWS)
     model = str(config.get("model_type"))
     if window is None or config.get("use_sliding_window") is False:
         return LayerKinds(windows={None: count})
-    pattern = _number(config, "sliding_window_pattern") or _PATTERNS.get(model, 0)
+    pattern = positive_number(config, "sliding_window_pattern") or _PATTERNS.get(model, 0)
     if pattern > 1:
         every = count // pattern
         return LayerKinds(windows={None: every, window: count - every} if every else {window: count})
-    full = _number(config, "max_window_layers") or 0 if model.startswith("qwen") else 0
+    full = positive_number(config, "max_window_layers") or 0 if model.startswith("qwen") else 0
     if full:
         return LayerKinds(windows={None: min(full, count)} | ({window: count - full} if full < count else {}))
     return LayerKinds(windows={window: count})
@@ -74,7 +74,7 @@ def _listed(config: Mapping[str, Any], count: int) -> Sequence[str] | None:
     inner = config.get("linear_attn_config")  # Kimi Linear
     if isinstance(inner, dict) and isinstance(full := cast("Mapping[str, Any]", inner).get("full_attn_layers"), list):
         return ["full"] * len(cast("list[object]", full)) + ["linear"] * (count - len(cast("list[object]", full)))
-    every = _number(config, "full_attention_interval", "attn_layer_period")  # Qwen3-Next, Jamba
+    every = positive_number(config, "full_attention_interval", "attn_layer_period")  # Qwen3-Next, Jamba
     if every is not None:
         return ["full"] * (count // every) + ["linear"] * (count - count // every)
     if isinstance(indices := config.get("attn_layer_indices"), list):  # Bamba
@@ -85,7 +85,8 @@ def _listed(config: Mapping[str, Any], count: int) -> Sequence[str] | None:
     return None
 
 
-def _number(config: Mapping[str, Any], *names: str) -> int | None:
+def positive_number(config: Mapping[str, Any], *names: str) -> int | None:
+    """Return the first of these numbers that the configuration has; `None`: none is a positive whole number."""
     for name in names:
         value = config.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST:

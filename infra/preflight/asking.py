@@ -155,7 +155,7 @@ def _answered(question: _Question) -> list[Finding]:
             case "credentials":
                 return [refusal(topic, account.explain_credentials(error))]
             case "denied":
-                why = "these credentials may not ask"
+                why = "these credentials are not allowed to ask"
             case "passing":
                 why = "AWS does not answer"
             case "other":

@@ -1,4 +1,4 @@
-"""What an exception of boto3 means: asked too often, nobody we know, not allowed, or something else."""
+"""What an exception of boto3 means: too many questions, wrong credentials, not allowed, or something else."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def error_code(error: Exception) -> str:
 
 
 def kind_of(error: Exception) -> Kind:
-    """What sort of trouble it is."""
+    """Return the kind of an exception."""
     from botocore.exceptions import ConnectionError as NotConnected
     from botocore.exceptions import HTTPClientError
     from botocore.parsers import ResponseParserError
@@ -92,7 +92,7 @@ def kind_of(error: Exception) -> Kind:
 
 
 def is_expired(error: Exception) -> bool:
-    """Whether credentials were good once."""
+    """Whether the credentials have expired."""
     return error_code(error) in _EXPIRED
 
 
@@ -104,7 +104,7 @@ def is_logged_out(error: Exception) -> bool:
 
 
 def in_words(error: Exception) -> str:
-    """An exception in one line: AWS's code and message, without what boto3 puts around them."""
+    """Return an exception in one line: AWS's code and message, without what boto3 adds."""
     from botocore.parsers import ResponseParserError
 
     if isinstance(error, ResponseParserError):  # its text has the whole answer
@@ -123,7 +123,7 @@ def collected(
     resume: str | None = None,
     **arguments: Any,
 ) -> Iterator[Any]:
-    """Every item of an operation that answers in pages.
+    """Return every item of an operation that answers in pages.
 
     Args:
         page: the operation.
@@ -142,7 +142,7 @@ def collected(
 
 
 def _nobody() -> tuple[type[Exception], ...]:
-    """What boto3 raises where the caller's own files and programs give it no credentials."""
+    """Return what boto3 raises if the caller's own files and programs give it no credentials."""
     from botocore import exceptions as known
 
     return (
@@ -163,7 +163,7 @@ def _nobody() -> tuple[type[Exception], ...]:
 
 
 def _said(error: Exception) -> Mapping[str, Any]:
-    """What AWS says of the error; nothing where it was not AWS that failed."""
+    """Return what AWS says about the error; empty: the error is not from AWS."""
     return _answer(error).get("Error", {})
 
 

@@ -41,7 +41,7 @@ class Answer:
 
     @property
     def mean_logprob(self) -> float:
-        """By which the best of several is found."""
+        """The mean log-probability, which decides which of several answers is the best."""
         known = [step.logprob for step in self.steps if step.logprob is not None]
         return sum(known) / len(known) if known else -math.inf
 
@@ -68,7 +68,7 @@ class Answers:
         return body
 
     def event(self, index: int, step: Step, *, top: bool) -> dict[str, Any]:
-        """One of `/generate_stream`, without its last two fields' values."""
+        """Return an event of `/generate_stream`, without values in its last two fields."""
         event: dict[str, Any] = {"index": index, "token": self._token(step)}
         if top and step.candidates:
             event["top_tokens"] = self._top_tokens(step)
@@ -77,7 +77,7 @@ class Answers:
     def last_event(
         self, index: int, step: Step, answer: Answer, *, prompt: str, details: bool, top: bool
     ) -> dict[str, Any]:
-        """The last of `/generate_stream`."""
+        """Return the last event of `/generate_stream`."""
         about = {
             "finish_reason": answer.finish,
             "generated_tokens": len(answer.steps),
@@ -90,7 +90,8 @@ class Answers:
         }
 
     def tokens(self, text: str, ids: Sequence[int]) -> bytes:
-        """`/tokenize`, written token by token: 2 MB of text may be a million of them."""
+        """Return the answer of `/tokenize`. It is written token by token, because 2 MB of text can be a million
+        tokens."""
         data = text.encode()
         written = bytearray(b"[")
         for token, (start, stop) in zip(ids, locate(data, (self._vocabulary.pieces[one] for one in ids)), strict=True):
@@ -103,7 +104,7 @@ class Answers:
         return step.token in self._vocabulary.special
 
     def chat_token(self, step: Step) -> dict[str, Any]:
-        """One of `logprobs.content` in `/v1/chat/completions`."""
+        """Return an item of `logprobs.content` in `/v1/chat/completions`."""
         top = [{"token": one["text"], "logprob": one["logprob"]} for one in self._top_tokens(step)]
         return {"token": step.text, "logprob": shortest(step.logprob), "top_logprobs": top}
 
@@ -143,12 +144,12 @@ class Answers:
 
 
 def write_event(event: dict[str, Any]) -> bytes:
-    """A server-sent event."""
+    """Return a server-sent event."""
     return b"data: " + msgspec.json.encode(event) + b"\n\n"
 
 
 def answer_headers(answer: Answer, began: float, characters: int) -> dict[str, str]:
-    """Return what TGI says in headers: times in whole milliseconds, `x-compute-time` in seconds."""
+    """Return TGI's headers: times in whole milliseconds, `x-compute-time` in seconds."""
     now = time.perf_counter()
     working = now - answer.started
     milliseconds = {
@@ -169,7 +170,7 @@ def answer_headers(answer: Answer, began: float, characters: int) -> dict[str, s
 
 
 def shortest(number: float | None) -> float | None:
-    """The shortest decimal that is the same number in 32 bits, which is how TGI writes; no number is null."""
+    """Return the shortest decimal that is the same number in 32 bits, as TGI writes it; null: there is no number."""
     if number is None or not math.isfinite(number):
         return None
     wanted = struct.pack("<f", number)

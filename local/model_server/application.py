@@ -1,4 +1,4 @@
-"""What the stand-ins' HTTP servers share: fixed routes, bodies in JSON, errors, an end."""
+"""What the HTTP servers of all stand-ins share: fixed routes, bodies in JSON, errors, the end of the server."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Application:
 
 
 class PlainRefusal(Exception):
-    """A refusal that is told as plain text."""
+    """A refusal whose body is plain text."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)

@@ -30,7 +30,7 @@ class StreamOptions(Struct, frozen=True):
 
 
 class ChatRequest(Struct, frozen=True, kw_only=True):
-    """The body. Other fields have no effect, as in TGI."""
+    """The body of a request. Other fields have no effect, as in TGI."""
 
     messages: list[dict[str, Any]]
     frequency_penalty: float | None = None

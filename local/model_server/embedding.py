@@ -1,4 +1,4 @@
-"""Embeddings of texts: of what the model can read of each, by llama.cpp, in the dimensions that are asked for."""
+"""Embeddings of texts by llama.cpp, in the dimensions that the request asks for. A text that is too long is cut."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Embedder:
 
     @property
     def working(self) -> int:
-        """Texts that are worked on."""
+        """The number of texts in work."""
         return self._working
 
     async def embed(
@@ -78,7 +78,7 @@ class Embedder:
             self._working -= len(texts)
 
     async def healthy(self) -> bool:
-        """Return whether embeddings can be expected to work."""
+        """Return whether llama.cpp answers."""
         return await self._llama.healthy()
 
     async def _tokens(self, text: str | list[int], *, truncate: bool, left: bool) -> list[int]:

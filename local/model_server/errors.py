@@ -1,4 +1,4 @@
-"""What clients are told instead of an answer; and TGI's errors, with what each says, its kind and its status
+"""The errors that clients get: the base class, and TGI's errors with their texts, kinds and statuses
 (router/src/infer/mod.rs, server.rs).
 
 Refusal             a status and a body in JSON, in the form of the server that is stood in for
@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 
 class Refusal(Exception):
-    """An error that a client is told of."""
+    """An error that a client gets."""
 
     status: int = 500
 
@@ -27,7 +27,7 @@ class Refusal(Exception):
 
 
 class InferError(Refusal):
-    """An error that a client is told of as `{"error": str(), "error_type": …}`."""
+    """An error that a client gets as `{"error": str(), "error_type": …}`."""
 
     error_type: ClassVar[str] = ""
     metric: ClassVar[str] = ""

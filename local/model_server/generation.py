@@ -35,7 +35,7 @@ _LIFT, _LEAD = 100.0, 40.0
 
 @dataclass(frozen=True)
 class Candidate:
-    """A token that could have come, with its log-probability."""
+    """A possible token, with its log-probability."""
 
     token: int
     logprob: float
@@ -97,7 +97,7 @@ class Generator:
                     return
 
     async def score(self, place: int, tokens: Sequence[int]) -> list[float | None]:
-        """The log-probability of each token of a prompt after those before it; None for the first."""
+        """Return the log-probability of each token of a prompt after the tokens before it; None for the first."""
         scores: list[float | None] = [None]
         for end in range(1, len(tokens)):
             request = self._request(place, tokens[:end], 1) | {
@@ -172,10 +172,10 @@ class Generator:
         return first.startswith(mark) or mark.startswith(first)
 
     def _untold(self, event: Mapping[str, Any], count: int) -> tuple[int, ...]:
-        """The tokens that the stream dropped, because a character ended only with the token of this event.
+        """Return the tokens that the stream left out, because a character ended only with the token of this event.
 
         Raises:
-            LlamaError: its bytes can be cut into so many tokens in no way or several.
+            LlamaError: there is no way to cut its bytes into that many tokens, or there are several.
         """
         if count == 0:
             return ()
@@ -189,10 +189,10 @@ class Generator:
     async def _look_up(
         self, place: int, tokens: Sequence[int], token: int, top: int
     ) -> tuple[float | None, tuple[Candidate, ...]]:
-        """The log-probability of `token` after `tokens`, where llama.cpp does not report it by itself.
+        """Return the log-probability of `token` after `tokens`, for a token that llama.cpp does not report.
 
-        It is looked for among the likeliest. Below those, another token is made a little likelier than it and both
-        likelier than all others: the ratio of their probabilities, with the known one's own, gives it.
+        First, it is searched among the most likely tokens. If it is not there, a bias makes this token and one with a
+        known probability the most likely ones. The ratio of the two probabilities then gives the unknown one.
         """
         other = self._vocabulary.harmless
         request = self._request(place, tokens, _LIKELY) | {**_GREEDY, "logit_bias": [[other, _FORCE]]}

@@ -1,4 +1,4 @@
-"""The header of a GGUF file: the facts of a model, read without loading it."""
+"""The header of a GGUF file: what it says about a model. The model is not loaded for this."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class NotGguf(Exception):
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The metadata of a GGUF file by key: numbers, booleans, strings (undecodable bytes replaced) and lists of them.
+    """Return the metadata of a GGUF file by key: numbers, booleans, strings (wrong bytes are replaced) and lists of
+    them.
 
     Raises:
         NotGguf: another format or version, or cut off within the header.

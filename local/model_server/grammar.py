@@ -29,7 +29,7 @@ _ESCAPED: Mapping[str, str] = {"/": "\\/", "\n": "\\n", "\r": "\\r", "\\\n": "\\
 
 @dataclass(frozen=True)
 class Guide:
-    """A grammar that llama.cpp may or may not understand: it passes over one that it does not."""
+    """A grammar for llama.cpp. llama.cpp ignores a grammar that it does not understand."""
 
     body: str
     pattern: str | None
@@ -42,11 +42,11 @@ class Guide:
 
     @property
     def probe(self) -> str:
-        """The same behind the mark. When the first token is not of the mark, the grammar was passed over."""
+        """The same grammar after the mark. If the first token is not of the mark, llama.cpp ignored the grammar."""
         return f'%llguidance {{}}\nstart: "{MARK}" body\nbody: {self.body}'
 
     def refusal(self) -> ValidationError:
-        """What a client is told when it was."""
+        """The text for a client whose grammar was ignored."""
         if self.pattern is None:
             return ValidationError("grammar is not supported: llama.cpp cannot hold an answer to this JSON schema")
         try:
@@ -84,7 +84,7 @@ def _parse(value: Any) -> Any:
 
 
 def _object_of(schema: Any) -> Mapping[str, Any]:
-    """A schema that has `properties`, and means what TGI makes of it."""
+    """Return a schema that has `properties`, with the meaning that TGI gives it."""
     if not isinstance(schema, (dict, bool)):
         raise ValidationError(f'grammar is not valid: {json.dumps(schema)} is not of types "boolean", "object"')
     if isinstance(schema, bool) or "properties" not in schema:
@@ -98,7 +98,8 @@ def _object_of(schema: Any) -> Mapping[str, Any]:
 
 
 def _closed(schema: Any) -> Any:
-    """Objects with `properties` are objects, and have no others, where the schema leaves that open: so does TGI."""
+    """Return the schema with closed objects: as in TGI, an object with `properties` has no others, unless the schema
+    says so."""
     if not isinstance(schema, dict):
         return schema
     fields = dict(cast(dict[str, Any], schema))
@@ -115,6 +116,6 @@ def _closed(schema: Any) -> Any:
 
 
 def _escape(pattern: str) -> str:
-    """The pattern between slashes on one line."""
+    """Return the pattern between slashes on one line."""
     pieces: list[str] = re.findall(r"\\.|[^\\]|\\$", pattern, re.DOTALL)
     return "".join(_ESCAPED.get(piece, piece) for piece in pieces)

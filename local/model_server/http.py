@@ -1,4 +1,4 @@
-"""The little of HTTP that the application needs on top of ASGI: bodies in, responses and event streams out."""
+"""The parts of HTTP that the applications need beside ASGI: request bodies, responses and event streams."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _EVERYWHERE: Headers = {
 
 
 class Gone(Exception):
-    """The client closed its connection: nothing is left to do."""
+    """The client closed its connection."""
 
 
 class ServerEnding(Exception):
-    """The server ends, and what it was doing is left undone."""
+    """The server ends, so the answer breaks off."""
 
 
 class Exchange:
@@ -46,7 +46,7 @@ class Exchange:
         self._ending = ending
 
     async def body(self, limit: int) -> bytes | None:
-        """The body; None when it is longer than `limit` bytes.
+        """Return the body; None: it is longer than `limit` bytes.
 
         Raises:
             Gone: the client left.
@@ -65,23 +65,23 @@ class Exchange:
                 return b"".join(pieces)
 
     async def respond(self, status: int, body: bytes = b"", *, kind: str = "", headers: Headers | None = None) -> None:
-        """A whole response."""
+        """Send a whole response."""
         described = {"content-type": kind} if kind else {}
         await self._begin(status, {**described, **(headers or {}), "content-length": str(len(body))})
         await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
 
     async def respond_json(self, status: int, value: Any, *, headers: Headers | None = None) -> None:
-        """A whole response with a JSON body."""
+        """Send a whole response with a JSON body."""
         await self.respond(status, msgspec.json.encode(value), kind="application/json", headers=headers)
 
     async def respond_text(self, status: int, text: str) -> None:
-        """A whole response with a plain text, which is how axum tells of bodies that it cannot read."""
+        """Send a whole response with plain text, as axum does for bodies that it cannot read."""
         await self.respond(status, text.encode(), kind="text/plain; charset=utf-8")
 
     async def respond_events(
         self, events: AsyncGenerator[bytes, None], headers: Headers, *, broken_off: bytes, silence: float = SILENCE
     ) -> None:
-        """Server-sent events as they come, `broken_off` when the server ends first.
+        """Send server-sent events as they come, and `broken_off` if the server ends first.
 
         A comment keeps the connection alive after each `silence` seconds without an event.
 
@@ -102,7 +102,7 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": b""})
 
     def watch(self) -> Watch:
-        """Looks whether the client is still there; only after the body was read."""
+        """Return a watch on whether the client is still connected. Call it only after the body was read."""
         return Watch(self._receive, self._ending)
 
     async def _begin(self, status: int, headers: Headers) -> None:
@@ -117,7 +117,7 @@ class Exchange:
 
 
 class Watch:
-    """Waits for work only as long as somebody wants it."""
+    """Waits for work as long as the client is connected and the server runs."""
 
     def __init__(self, receive: Receive, ending: asyncio.Event) -> None:
         self._receive = receive
@@ -136,7 +136,7 @@ class Watch:
     async def wait(
         self, work: Awaitable[T], *, every: float | None = None, meanwhile: Callable[[], Awaitable[None]] | None = None
     ) -> T:
-        """The result of `work`, with `meanwhile` done after each `every` seconds without it.
+        """Return the result of `work`. While it is not there, call `meanwhile` every `every` seconds.
 
         Raises:
             Gone: the client left; `work` is cancelled.

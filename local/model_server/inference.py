@@ -1,4 +1,4 @@
-"""Requests turned into answers: admission, the prompt's tokens, a place, the generation."""
+"""From requests to answers: the checks, the tokens of the prompt, a place, the generation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from local.model_server.vocabulary import Vocabulary
 
 
 class Inference:
-    """One model's answers, to any number of clients."""
+    """Makes the answers of one model, for any number of clients."""
 
     def __init__(self, llama: Llama, vocabulary: Vocabulary, slots: Slots, limits: Limits, metrics: Metrics) -> None:
         self._llama = llama
@@ -33,7 +33,7 @@ class Inference:
         self._admitted = 0
 
     async def tokenize(self, text: str) -> list[int]:
-        """Ids of a prompt's tokens.
+        """Return the ids of a prompt's tokens.
 
         Raises:
             GenerationError: llama.cpp failed.
@@ -56,11 +56,11 @@ class Inference:
             raise TemplateError(str(error)) from error
 
     async def healthy(self) -> bool:
-        """Whether a generation can be expected to work."""
+        """Return whether llama.cpp answers."""
         return await self._llama.healthy()
 
     async def generate(self, request: GenerateRequest) -> Answer:
-        """One answer.
+        """Return one answer.
 
         Raises:
             InferError: refused or failed.
@@ -72,7 +72,7 @@ class Inference:
         raise Incomplete
 
     async def generate_best_of(self, request: GenerateRequest, count: int) -> tuple[Answer, list[Answer]]:
-        """The answer with the highest mean log-probability out of `count`, and the others.
+        """Return the answer with the highest mean log-probability of `count` answers, and the others.
 
         Raises:
             InferError: refused, or one of them failed.
@@ -92,7 +92,7 @@ class Inference:
         return answers[best], [answer for place, answer in enumerate(answers) if place != best]
 
     async def stream(self, request: GenerateRequest) -> AsyncGenerator[tuple[Step, Answer | None], None]:
-        """An answer step by step; with the last step comes the whole.
+        """Yield an answer step by step. The last step has the whole answer.
 
         Raises:
             InferError: refused or failed.

@@ -1,6 +1,6 @@
-"""llama.cpp, in this process or in another one: asked over its loopback HTTP.
+"""llama.cpp, in this process or in another one. Requests to it go over HTTP on 127.0.0.1.
 
-llama.cpp's own port is an address of 127.0.0.1 that the system chooses, closed by a key made for this process.
+The system chooses the port of llama.cpp. It needs a key, which is made for this process.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Llama:
         return cls(server.listening_address, key, server=server)
 
     async def tokenize(self, text: str) -> list[int]:
-        """Ids of the tokens of `text`, special tokens in it recognised and those added that the tokenizer adds."""
+        """Return the ids of the tokens of `text`. Special tokens in it are recognised, and those of the tokenizer are
+        added."""
         answer = await self._ask("/tokenize", {"content": text, "add_special": True, "parse_special": True})
         if len(text) > _LARGE:
             _return_memory()
@@ -106,7 +107,7 @@ class Llama:
         return [one["embedding"] for one in sorted(answer["data"], key=lambda one: one["index"])]
 
     async def complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """llama.cpp's /completion, not streamed. Cancelling ends it.
+        """Return the answer of llama.cpp's /completion, which is not streamed. Cancelling ends it.
 
         Raises:
             LlamaError: it was refused or failed.
@@ -114,7 +115,7 @@ class Llama:
         return await self._ask("/completion", request)
 
     async def stream(self, request: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """llama.cpp's /completion, event by event. Closing the iterator ends it.
+        """Yield the events of llama.cpp's /completion. Closing the iterator ends it.
 
         Raises:
             LlamaError: it was refused or failed.
@@ -131,7 +132,8 @@ class Llama:
                     yield event
 
     async def events(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
-        """The events of a stream as llama.cpp writes them, each with its empty line. Closing the iterator ends it.
+        """Yield the events of a stream as llama.cpp writes them, each with its empty line. Closing the iterator ends
+        it.
 
         Raises:
             LlamaRefused: it answered with an error.
@@ -150,7 +152,7 @@ class Llama:
             raise LlamaError(f"llama.cpp broke off: {error}") from error
 
     async def ask(self, path: str, body: bytes | None = None) -> bytes:
-        """The answer to a POST with `body`, or to a GET.
+        """Return the answer to a POST with `body`, or to a GET.
 
         Raises:
             LlamaRefused: it answered with an error.
@@ -159,7 +161,7 @@ class Llama:
         try:
             status, answer = await self._send(path, body)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            # A kept connection that llama.cpp closed at the same moment: nothing was answered, so asking again is safe.
+            # llama.cpp closed an idle connection just now. It answered nothing, so the request can be sent again.
             try:
                 status, answer = await self._send(path, body)
             except (aiohttp.ClientError, OSError) as error:
@@ -171,7 +173,7 @@ class Llama:
         return answer
 
     async def healthy(self) -> bool:
-        """Whether it answers within five seconds."""
+        """Return whether it answers within five seconds."""
         try:
             async with asyncio.timeout(5), self._open().get(f"{self.address}/health") as response:
                 return response.status == 200
@@ -201,7 +203,7 @@ class Llama:
 
 
 def _return_memory() -> None:
-    """Give the system back what was freed. glibc keeps it for the next such text; other libraries have no such call."""
+    """Return freed memory to the system. glibc keeps it otherwise; other C libraries do not have this call."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -1,10 +1,10 @@
-"""How llama.cpp is set up for a model.
+"""The settings of llama.cpp for a model.
 
-Two settings carry the promise that the same seed of a request to TGI's API gives the same text whatever else runs:
+With two settings, the same seed of a request to TGI's API gives the same text, also while other requests run:
 
 - micro-batches of one token. A token is computed alone, so that neither its neighbours in the prompt nor the other
-  generations choose another kernel with another rounding. On CPUs of laptops batching gains next to nothing with a
-  model of this size: prompts are read a quarter slower, four generations together run no slower;
+  generations choose another kernel with another rounding. On the CPU of a laptop, batches
+  gain very little with a model of this size: prompts are read a quarter slower, four generations together are as fast;
 - attention by the plain path, whose sums do not depend on how the work is split over threads.
 
 Other weights than those of the small model gain much from batches, so these settings are not made for them, nor for
@@ -78,7 +78,7 @@ def llama_settings(path: Path, key: str, use: Use, context: int, template: str |
 
 
 def count_threads() -> int:
-    """Threads of the model: half the processors, at most 4.
+    """Return the number of threads of the model: half of the processors, at most 4.
 
     A thread that loses its processor stops all the others at the next barrier, every few hundred microseconds: with as
     many threads as processors, generation was twenty times slower while something else ran.

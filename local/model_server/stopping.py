@@ -1,4 +1,4 @@
-"""When an answer ends: TGI's order and TGI's rules, the odd ones too, because clients meet them on AWS."""
+"""When an answer ends. The order and all rules are those of TGI, because clients see them on AWS too."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def count_budget(
 ) -> int:
     """Return how many tokens an answer can have.
 
-    `None` means `longest`. More than 1024 run in pieces of 1024, each of which has to fit,
-    and what was asked is compared after each piece: 1500 gives up to 2048, or 1024 where a second piece does not fit
+    `None` means `longest`. More than 1024 tokens are made in pieces of 1024, each of which must fit. TGI compares the
+    limit only after each piece: with 1500, an answer has up to 2048 tokens, or 1024 if a second piece does not fit
     (router/src/infer/mod.rs, generate_stream).
     """
     if asked is None or asked is UNSET:
@@ -44,7 +44,7 @@ def count_budget(
 
 
 class Stopping:
-    """Looks at each token: the budget first, then the end-of-sequence token, then the stop sequences."""
+    """Checks each token: first the budget, then the end-of-sequence token, then the stop sequences."""
 
     def __init__(self, budget: int, stop: Sequence[str]) -> None:
         self._left = budget
@@ -53,7 +53,8 @@ class Stopping:
         self._text = ""
 
     def look(self, text: str, *, end_of_sequence: bool) -> FinishReason | None:
-        """Whether the answer ends with this token and its `text`: a stop sequence has to end where a token ends."""
+        """Return whether the answer ends with this token and its `text`. A stop sequence must end where a token
+        ends."""
         self._left -= 1
         if self._left <= 0:
             return "length"

@@ -1,5 +1,5 @@
-"""What a request may ask for: TGI's checks in TGI's order and words (router/src/validation.rs), and what cannot be done
-here refused in the same way."""
+"""What a request can ask for: TGI's checks in TGI's order and words (router/src/validation.rs). What the stand-in
+cannot do is refused in the same way."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidRequest:
-    """What will be generated, but for the prompt's tokens."""
+    """A checked request, without the tokens of its prompt."""
 
     inputs: str
     sampling: Sampling
@@ -52,7 +52,7 @@ class ValidRequest:
 
 
 def validate(request: GenerateRequest, limits: Limits) -> ValidRequest:
-    """Everything that can be checked before the prompt is tokenized.
+    """Check everything that can be checked before the prompt is tokenized.
 
     Raises:
         ValidationError: the first rule that is broken.
@@ -97,7 +97,7 @@ def validate(request: GenerateRequest, limits: Limits) -> ValidRequest:
 
 
 def check_lengths(input_length: int, max_new_tokens: int, limits: Limits) -> None:
-    """The prompt and the first piece of the answer fit.
+    """Check that the prompt and the first piece of the answer fit.
 
     Raises:
         ValidationError: they do not.
@@ -112,7 +112,7 @@ def check_lengths(input_length: int, max_new_tokens: int, limits: Limits) -> Non
 
 
 def check_best_of(best_of: int, limits: Limits) -> None:
-    """`best_of` of a request that asks for several.
+    """Check `best_of` of a request that asks for several answers.
 
     Raises:
         ValidationError: too many.
@@ -122,7 +122,7 @@ def check_best_of(best_of: int, limits: Limits) -> None:
 
 
 def check_streamed(parameters: Parameters) -> None:
-    """What a stream cannot give.
+    """Check that a stream does not ask for what streams do not have.
 
     Raises:
         ValidationError: it was asked for.
@@ -173,7 +173,7 @@ def _refuse_impossible(given: Parameters) -> None:
 
 
 def _single(value: float | None, neutral: float) -> float:
-    """In 32 bits, as TGI reads it: 0.99999999 is 1, and nothing is larger than its largest number."""
+    """Return the number in 32 bits, as TGI reads it: 0.99999999 is 1, and larger numbers become the largest one."""
     if value is None:
         return neutral
     try:

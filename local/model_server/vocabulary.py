@@ -1,4 +1,4 @@
-"""The texts of the tokens: bytes by id, which are special, and text that grows token by token as TGI's does."""
+"""The texts of the tokens: their bytes by id, which ones are special, and text that grows token by token as in TGI."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Vocabulary:
     """The id of a token that is a complete character, for questions whose answer is not wanted."""
 
     def cuts(self, text: bytes, count: int) -> list[tuple[int, ...]]:
-        """Every way to make a few bytes out of `count` tokens."""
+        """Return every way to make these bytes from `count` tokens."""
         if count == 1:
             return [(token,) for token in self._ids.get(text, ())]
         return [
@@ -46,24 +46,24 @@ class Vocabulary:
         return ids
 
     def piece_text(self, token: int) -> str:
-        """The token's text alone, parts of characters replaced."""
+        """Return the text of one token, with parts of characters replaced."""
         return self.pieces[token].decode(errors="replace")
 
     def answer_text(self, tokens: Iterable[int]) -> str:
-        """The text of an answer without its special tokens; as in TGI, "" when it is cut within a character."""
+        """Return the text of an answer without its special tokens; as in TGI, "" if it is cut inside a character."""
         text = b"".join(self.pieces[token] for token in tokens if token not in self.special).decode(errors="replace")
         return "" if text.endswith(REPLACEMENT) else text
 
 
 class GrowingText:
-    """The text that each further token adds, as TGI cuts it: nothing until a character is whole, then all of it."""
+    """The text that each token adds, as in TGI: nothing until a character is whole, then the whole character."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._held = b""
 
     def add(self, token: int) -> str:
-        """The text that became readable with this token."""
+        """Return the text that is readable since this token."""
         self._held += self._vocabulary.pieces[token]
         text = self._held.decode(errors="replace")
         if text.endswith(REPLACEMENT):
@@ -73,7 +73,7 @@ class GrowingText:
 
 
 def read_vocabulary(header: Mapping[str, Any]) -> Vocabulary:
-    """The vocabulary in a GGUF header: tokens in GPT-2's alphabet of bytes, or pieces of SentencePiece.
+    """Return the vocabulary in a GGUF header: tokens in GPT-2's alphabet of bytes, or pieces of SentencePiece.
 
     Raises:
         ValueError: a vocabulary of another kind.
@@ -97,14 +97,14 @@ def _piece_of_bytes(text: str) -> bytes:
 
 
 def _piece_of_sentence(text: str) -> bytes:
-    """A piece has a mark for a space, and a byte that is no character is written `<0x0A>`."""
+    """Return the bytes of a piece. It has a mark for a space, and writes a byte that is not a character as `<0x0A>`."""
     byte = _ONE_BYTE.fullmatch(text)
     return text.replace("\u2581", " ").encode() if byte is None else bytes.fromhex(byte[1])
 
 
 @functools.cache
 def _byte_alphabet() -> dict[str, int]:
-    """GPT-2's letters for bytes: printable ones stand for themselves, the others follow from U+0100 on."""
+    """Return GPT-2's letters for bytes: a printable byte is its own letter, the others have letters from U+0100 on."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + place): byte for place, byte in enumerate(others)}

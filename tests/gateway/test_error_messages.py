@@ -117,8 +117,7 @@ def test_a_refused_field_is_named_with_what_to_do(bench: Bench, merged: dict[str
             {"authorization": f"Bearer {secret('all')}"},
             {"model": "x"},
             404,
-            "the model 'x' does not exist here, or you may not use it; GET /v1/models lists the models that you may "
-            "use",
+            "the model 'x' does not exist here, or you cannot use it; GET /v1/models lists the models that you can use",
         ),
         (
             "/v1/nothing",
@@ -133,7 +132,7 @@ def test_a_refused_field_is_named_with_what_to_do(bench: Bench, merged: dict[str
             {"authorization": f"Bearer {secret('all')}"},
             {},
             404,
-            "the run 'nobody' does not exist here, or you may not use it",
+            "the run 'nobody' does not exist here, or you cannot use it; check the name and the API key",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Which run gets the requests for a model name, and that no answer tells a name to whoever may not use it."""
+"""Which run gets the requests for a model name, and that no answer tells a name to a caller who cannot use it."""
 
 from __future__ import annotations
 

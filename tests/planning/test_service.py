@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
@@ -141,7 +142,7 @@ def test_rate_limits_are_in_the_record_and_what_aws_makes_of_them_in_the_notes(p
         registry.RateLimit(prefix="/", rps=1.5, burst=2),
         registry.RateLimit(prefix="/a", header="X", rps=3),
     ]
-    assert registry.to_plain(recorded)["rate_limits"] == [
+    assert msgspec.to_builtins(recorded)["rate_limits"] == [
         {"prefix": "/", "rps": 1.5, "burst": 2},
         {"prefix": "/a", "header": "X", "rps": 3.0},
     ]
@@ -149,7 +150,7 @@ def test_rate_limits_are_in_the_record_and_what_aws_makes_of_them_in_the_notes(p
 
 
 def test_without_rate_limits_the_record_does_not_speak_of_them(plan: Plan) -> None:
-    assert "rate_limits" not in registry.to_plain(service_record(plan(SERVICE)))
+    assert "rate_limits" not in msgspec.to_builtins(service_record(plan(SERVICE)))
 
 
 def test_tags_that_a_role_takes_for_one_are_refused(plan: Plan) -> None:

@@ -117,7 +117,7 @@ def test_a_topic_that_these_credentials_may_not_see_is_a_warning() -> None:
     level, message = one(asked(denied, alarm_topic=topic), "alarm topic")
     assert (level, message) == (
         "warning",
-        "not checked: these credentials may not ask (AuthorizationError: User is not authorized)",
+        "not checked: these credentials are not allowed to ask (AuthorizationError: User is not authorized)",
     )
 
 
@@ -421,7 +421,7 @@ def test_of_a_layer_an_account_that_may_not_use_lambda_yet_says_nothing() -> Non
     [
         (
             Refused("AccessDenied", "User: ana", 403),
-            "not checked: these credentials may not ask (AccessDenied: User: ana)",
+            "not checked: these credentials are not allowed to ask (AccessDenied: User: ana)",
         ),
         (
             Refused("Throttling", "Rate exceeded"),

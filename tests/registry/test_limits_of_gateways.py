@@ -43,7 +43,7 @@ ANSWER = {
 
 
 class Upstream:
-    """A server of models, which answers while `go` is set."""
+    """A model server, which answers while `go` is set."""
 
     def __init__(self) -> None:
         self.go = threading.Event()

@@ -26,7 +26,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 """Folders and modules of `gateway_lambda`, from the bottom up. A part imports only parts of lower rows, so that parts
-in one row know nothing of each other: dialects of clients, servers of models."""
+in one row know nothing of each other: dialects of clients, model servers."""
 _LEVELS = {part: level for level, row in enumerate(ORDER) for part in row}
 _PACKAGE = "gateway_lambda"
 

@@ -1,4 +1,4 @@
-"""CloudWatch's side of scaling: metrics out of log lines, alarms on a clock, and what they set off.
+"""CloudWatch's part of scaling: metrics from log lines, alarms that are evaluated each minute, and their actions.
 
 moto keeps metrics and alarms and does nothing with them. `install` makes CloudWatch read the embedded metric format,
 answer GetMetricData with percentiles and metric math, and give target tracking policies their alarms. `Evaluator`

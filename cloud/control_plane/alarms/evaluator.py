@@ -107,7 +107,7 @@ class Evaluator:
         return judge(rule, [(start, values.get(start)) for start in starts], alarm.state_value)
 
     def _act(self, alarm: Any, judged: Judged, before: str, now: float) -> None:
-        """Topics hear of a change. A policy is called each minute for as long as the alarm lasts."""
+        """Tell topics about a change, and call policies in each minute of the alarm."""
         if not alarm.actions_enabled:
             return
         actions = {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}
@@ -127,7 +127,7 @@ class Evaluator:
 
 
 def _publish(time: float) -> None:
-    """The metrics of each group that has them enabled. A minute has the value of its beginning."""
+    """Publish the metrics of each group that has them enabled. A minute has the value of its beginning."""
     stamp = datetime.fromtimestamp(time, UTC).replace(tzinfo=None)
     for group in regions.groups():
         if values := metrics.values(group):
@@ -144,7 +144,7 @@ def _wanted() -> list[tuple[str, int | None]]:
 
 
 def _is_orphan(alarm: Any) -> bool:
-    """Whether AWS made it for a policy that is gone with its group."""
+    """Whether AWS made it for a policy that was deleted with its group."""
     return alarm.name.startswith(MADE) and all(find(arn) is None for arn in alarm.alarm_actions)
 
 

@@ -29,14 +29,14 @@ class Activity:
     activity_id: str = field(default_factory=lambda: str(uuid4()))
 
     def goes_on(self, status: str, progress: int, note: str = "") -> None:
-        """The activity waits for something. One that is over stays as it is."""
+        """Note that the activity waits for something. One that has ended does not change."""
         if self.status_code in OVER:
             return
         self.status_code, self.progress = status, progress
         self.description = self.description.partition(" - ")[0] + (f" - {note}" if note else "")
 
     def ends(self, now: float, status: str = "Successful", message: str = "") -> None:
-        """The activity is over; message: why it failed. One that is over stays as it is."""
+        """Note that the activity has ended. `message`: why it failed. One that has ended does not change."""
         if self.status_code in OVER:
             return
         self.goes_on(status, 100)

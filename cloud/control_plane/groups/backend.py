@@ -117,7 +117,7 @@ class LivingGroups(AutoScalingBackend):
             self.put_hook(name, hook)
 
     def update(self, given: Mapping[str, Any]) -> None:
-        """Change what is given of a group, and nothing else."""
+        """Change only the given settings of a group."""
         group = self.group(given["AutoScalingGroupName"])
         if given.get("LaunchTemplate") and given.get("MixedInstancesPolicy"):
             raise ValidationError(
@@ -145,7 +145,8 @@ class LivingGroups(AutoScalingBackend):
         group.scale(wanted, wording.SET, self.clock.now())
 
     def delete(self, name: str, *, force: bool) -> None:
-        """Delete a group; by force: with its instances, which drain but wait for no hook. It goes with the last."""
+        """Delete a group. By force: its instances are ended too. They drain, but wait for no hook. The group is deleted
+        with the last one."""
         group = self.group(name)
         if not force and group.instance_states:
             raise AutoscalingClientError("ResourceInUse", IN_USE.format(INSTANCES))
@@ -193,7 +194,8 @@ class LivingGroups(AutoScalingBackend):
             raise ValidationError("Scheduled action name not found")
 
     def notify_terminate_instances(self, instance_ids: Sequence[str]) -> None:
-        """Someone ended instances over EC2: the next health check finds them. moto replaces them at once."""
+        """Do nothing: somebody ended instances by EC2's API, and the next health check finds them. moto replaces them
+        at once."""
 
     def update_attached_elbs(self, group_name: str) -> None:
         """Classic load balancers are not known here (`responses` refuses them)."""

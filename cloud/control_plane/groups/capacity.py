@@ -1,4 +1,4 @@
-"""What EC2 cannot start now. Everything is available unless a test says otherwise over `PUT /cloud/capacity`."""
+"""What EC2 cannot start now. Everything is available, unless `PUT /cloud/capacity` says something else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ one."""
 
 
 def get(_: Any) -> Mapping[str, Any]:
-    """`GET /cloud/capacity`: what is missing."""
+    """Answer `GET /cloud/capacity`: what is not available."""
     return {"missing": listed()}
 
 
@@ -52,7 +52,7 @@ def set_available(
 
 
 def everything() -> None:
-    """Everything is available."""
+    """Make everything available."""
     _missing.clear()
 
 
@@ -68,7 +68,7 @@ def message(type: str, zone: str, *, spot: bool) -> str | None:
 
 
 def listed() -> Sequence[Mapping[str, Any]]:
-    """What is missing."""
+    """Return what is not available."""
     return [
         {"type": type, "zone": zone, "purchase": purchase, "message": message}
         for (type, zone, purchase), message in _missing.items()

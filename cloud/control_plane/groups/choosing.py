@@ -58,7 +58,7 @@ def _next(group: Group, live: Sequence[Member], able: list[Member]) -> Member:
 
 
 def _misplaced(group: Group, live: Sequence[Member], able: list[Member]) -> list[Member]:
-    """Those of the purchase of which the group has too much."""
+    """Return the members that are bought in the way of which the group has too many."""
     if not group.configuration.mixed:
         return able
     on_demand = units([member for member in live if not member.spot])
@@ -67,7 +67,7 @@ def _misplaced(group: Group, live: Sequence[Member], able: list[Member]) -> list
 
 
 def _oldest_template(group: Group, able: list[Member]) -> list[Member]:
-    """Those of another template than the group's, else those of the lowest version."""
+    """Return the members with another launch template than the group, or else those with its lowest version."""
     current = resolved(group, group.configuration.template).template.id
     others = [member for member in able if (member.template or {}).get("LaunchTemplateId") != current]
     if others:

@@ -36,7 +36,7 @@ class Configuration:
 
     @property
     def floats(self) -> bool:
-        """Whether the version is one that moves, so that nothing can go back to it."""
+        """Whether the version is `$Latest` or `$Default`, to which a rollback is not possible."""
         return self.template.get("Version") in (None, "$Latest", "$Default")
 
     def offers(self, type: str) -> Sequence[Offer]:
@@ -53,7 +53,7 @@ class Configuration:
         )
 
     def on_demand(self, capacity: int) -> int:
-        """How much of a capacity is on demand; the rest is spot. A part of a unit is on demand."""
+        """Return how much of a capacity is on demand; the rest is spot. Fractions count as on demand."""
         if self.distribution is None:
             return capacity
         base = int(self.distribution.get("OnDemandBaseCapacity") or 0)

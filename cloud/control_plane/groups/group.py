@@ -56,7 +56,7 @@ class Group(FakeAutoScalingGroup):
 
     @property
     def id(self) -> str:
-        """The part of its ARN that no other group has."""
+        """The unique part of its ARN."""
         return self._id
 
     @property
@@ -80,7 +80,7 @@ class Group(FakeAutoScalingGroup):
         return Configuration(self.launch_template or {})
 
     def configure(self, template: Mapping[str, Any] | None, policy: Mapping[str, Any] | None) -> None:
-        """Launch something else from now on. Without either, nothing changes."""
+        """Change what it launches from now on. Without an argument, nothing changes."""
         if not template and not policy:
             return
         self.mixed_instances_policy = dict(policy) if policy else None
@@ -132,7 +132,7 @@ class Group(FakeAutoScalingGroup):
         return activity
 
     def places(self, zones: Sequence[str], subnets: str | None) -> None:
-        """Start instances elsewhere from now on; subnets: their ids with commas."""
+        """Change where it starts instances from now on. `subnets`: their ids with commas."""
         self._set_azs_and_vpcs(list(zones), subnets, update=True)
 
     def _change(self, before: int, after: int, because: str, now: float) -> None:
@@ -143,7 +143,7 @@ class Group(FakeAutoScalingGroup):
 
 
 def check_sizes(minimum: int, maximum: int, desired: int) -> None:
-    """Raise AWS's error unless the sizes are in order."""
+    """Raise AWS's error if a size contradicts another one."""
     if minimum > maximum:
         raise ValidationError(f"Max bound, {maximum}, must be greater than or equal to min bound, {minimum}")
     if not minimum <= desired <= maximum:
@@ -153,5 +153,5 @@ def check_sizes(minimum: int, maximum: int, desired: int) -> None:
 
 
 def not_known(what: str) -> AutoscalingClientError:
-    """The error for what AWS has and this cloud does not. No SDK repeats the call."""
+    """Return the error for what AWS has and this cloud does not have. No SDK repeats the call after it."""
     return AutoscalingClientError(NOT_KNOWN, f"autoscaling: {what} is not known to this cloud")

@@ -9,7 +9,7 @@ from cloud.control_plane.groups.moving import NOT_RUNNING, end
 
 
 def check(group: Group, now: float) -> None:
-    """Find unhealthy members and begin to end them. Their successors start at once, while they drain.
+    """Find unhealthy members, and begin to end them. Their successors start at once, before they have drained.
 
     An instance that does not run counts at once. What a load balancer says counts if the group's health check type
     has `ELB`, after the grace period.

@@ -1,4 +1,4 @@
-"""Lifecycle hooks: what holds an instance on its way into the group or out of it."""
+"""Lifecycle hooks: they hold an instance before it enters the group, or before it leaves it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class Hook(LifecycleHook):
 
 
 def begin(group: Group, member: Member, transition: str, now: float) -> bool:
-    """Let the hooks of a transition hold an instance. Returns whether there are any. It happens once a transition."""
+    """Let the hooks of a transition hold an instance, and return whether there are any. Call it once for each
+    transition."""
     if member.hooked:
         return bool(member.waits)
     member.hooked = True
@@ -45,7 +46,7 @@ def begin(group: Group, member: Member, transition: str, now: float) -> bool:
 
 
 def time_out(member: Member, now: float, abandon: Callable[[Wait], None]) -> None:
-    """Let hooks whose time is over have their default result; abandon: what happens if that is ABANDON."""
+    """Give hooks whose time is over their default result. `abandon`: is called if this is ABANDON."""
     for wait in [wait for wait in member.waits if now >= wait.until]:
         if wait in member.waits:  # an abandoned one ends the others
             resolve(member, wait, wait.hook.default_result, abandon)

@@ -15,7 +15,7 @@ from cloud.control_plane.groups.responses import LivingGroupsResponse
 
 
 def install(clock: Clock, data_plane: DataPlane | None = None) -> None:
-    """Let moto's Auto Scaling be this one, before anything has called it. `Keeper` moves the groups on.
+    """Replace moto's Auto Scaling, before anything has called it. `Keeper` moves the groups on.
 
     data_plane: gets the routes `GET` and `PUT /cloud/capacity`.
     """

@@ -1,4 +1,4 @@
-"""Starting instances: which type, zone and purchase, and what EC2 is told."""
+"""Starts instances: chooses the type, the zone and the purchase, and calls EC2."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def launch(
 
 
 def put_off(group: Group, now: float) -> None:
-    """Wait before the next launch, because one failed."""
+    """Delay the next launch, because one failed."""
     group.retry_at = now + group.lasts(min(RETRY * 2**group.failures, LONGEST_RETRY))
     group.failures += 1
 
@@ -121,7 +121,8 @@ def _run(group: Group, offer: Offer, place: _Place, places: Sequence[_Place], *,
 
 
 def _run_instance(group: Group, version: Any, type: str, place: _Place, *, spot: bool) -> Any:
-    """Tell EC2 what moto's own groups leave out of the template: profile, network interface, disks, tags."""
+    """Start an instance with everything of the template. moto's own groups leave out profile, network interface, disks
+    and tags."""
     data: dict[str, Any] = version.data
     interfaces: list[dict[str, Any]] = data.get("NetworkInterfaces") or []
     first: dict[str, Any] = interfaces[0] if interfaces else {}

@@ -21,7 +21,7 @@ _WAYS = {"end": "Terminating", "detach": "Detaching", "standby": "EnteringStandb
 
 
 def move(group: Group, member: Member, now: float) -> None:
-    """Move one member on as far as it can go now."""
+    """Move one member on as far as possible now."""
     if member.leaves:
         _leave(group, member, now)
     elif member.lifecycle_state in ("Pending", "Pending:Wait", "Pending:Proceed"):
@@ -75,7 +75,7 @@ def _arrive(group: Group, member: Member, now: float) -> None:
 
 
 def abandon(group: Group, member: Member, wait: Wait, now: float, *, timed_out: bool) -> None:
-    """A launching hook has given an instance up: it ends, without draining or hooks."""
+    """End an instance that a launching hook has abandoned, without draining and hooks."""
     if member.activity is not None:
         member.activity.ends(now, "Cancelled", wording.abandoned(wait.token, timed_out=timed_out))
     member.leaves, member.lifecycle_state = "end", "Terminating:Proceed"
@@ -121,7 +121,7 @@ def _let_go(group: Group, member: Member, now: float) -> None:
 
 
 def _lose(group: Group, member: Member, message: str, now: float) -> None:
-    """An instance has ended before it was in service."""
+    """Note that an instance has ended before it was in service."""
     if member.activity is not None:
         member.activity.ends(now, "Cancelled", message)
     group.instance_states.remove(member)

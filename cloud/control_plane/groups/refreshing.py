@@ -52,7 +52,7 @@ def step(group: Group, now: float) -> int:
 
 
 def go_back(group: Group, refresh: Refresh, reason: str, now: float) -> None:
-    """Replace what is new by what the group launched before."""
+    """Begin a rollback: replace the new instances by what the group launched before."""
     refresh.rollback_details = {
         "RollbackReason": reason,
         "RollbackStartTime": wording.moment(now),
@@ -67,7 +67,8 @@ def go_back(group: Group, refresh: Refresh, reason: str, now: float) -> None:
 
 
 def reversible(refresh: Refresh) -> bool:
-    """Whether it can go back: it has a desired configuration, and neither side has a version that moves."""
+    """Whether a rollback is possible: the refresh has a desired configuration, and no version is `$Latest` or
+    `$Default`."""
     return refresh.desired_configuration is not None and not (refresh.previous.floats or refresh.configuration.floats)
 
 
@@ -118,7 +119,7 @@ def _warmup(group: Group, refresh: Refresh) -> float:
 
 
 def _blocked(refresh: Refresh, member: Member) -> str | None:
-    """Why it has to wait for a member."""
+    """Return why the refresh must wait for a member."""
     if member.lifecycle_state == "Standby" and refresh.target["StandbyInstances"] == "Wait":
         return STANDBY
     if member.protected_from_scale_in and refresh.target["ScaleInProtectedInstances"] == "Wait":
@@ -148,7 +149,7 @@ def _reason(group: Group, refresh: Refresh, old: list[Member], ready: list[Membe
 
 
 def _stuck(group: Group, refresh: Refresh, ready: list[Member], now: float) -> bool:
-    """Whether it has come no further for too long. Warming up counts as coming further."""
+    """Whether the refresh has made no progress for too long. Warming up counts as progress."""
     warming = any(one.in_service is not None and one not in ready for one in group.live)
     seen = (tuple(refresh.old), refresh.percentage_complete, len(ready))
     if warming or seen != refresh.seen or _in_transit(group, refresh):

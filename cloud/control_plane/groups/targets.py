@@ -27,7 +27,7 @@ def register(group: Group, member: Member) -> None:
 
 
 def deregister(group: Group, member: Member, now: float, only: str | None = None) -> None:
-    """Begin to drain an instance; only: the one target group that it leaves."""
+    """Begin to drain an instance. `only`: the one target group that it leaves."""
     for arn in list(member.targets) if only is None else [only]:
         known = group.autoscaling_backend.elbv2_backend.target_groups.get(arn)
         if known is None or member.targets.get(arn) != math.inf:

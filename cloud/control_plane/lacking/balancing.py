@@ -38,9 +38,9 @@ def install(clock: Clock, first_port: int, *, by_themselves: bool = False) -> No
 
     @instead(FakeLoadBalancer, "__init__")
     def balancer(init: Any, self: Any, **named: Any) -> None:
-        """moto's name resolves nowhere. Whoever calls a load balancer pastes its name into a URL.
+        """moto's name resolves nowhere, and callers put the name of a load balancer into a URL.
 
-        It is active at once, for HashiCorp's provider waits half a minute before it looks a second time.
+        It is active at once, because HashiCorp's provider waits half a minute before it looks a second time.
         """
         init(self, **{**named, "dns_name": f"127.0.0.1:{next(ports)}", "state": "active"})
 

@@ -18,7 +18,7 @@ The script needs these IAM permissions:
 - `ssm:GetParameter` on `parameter/servestack/<table>/<run>/*`; with AWS's own key for SSM, no permission of KMS
 - `logs:CreateLogStream` and `logs:PutLogEvents` on the streams of its log group; docker's awslogs driver uses them too
 - `dynamodb:PutItem` and `dynamodb:UpdateItem` on the table for the leading key `state#<run>`
-- `autoscaling:SetInstanceHealth` on its own group. Without it, a machine that is to be replaced powers off
+- `autoscaling:SetInstanceHealth` on its own group. Without it, a machine that must be replaced powers off
 - if the plan has `files` or `repos`: `s3:GetObject` on `runs/<run>/*` of the gateway's bucket
 - with a `utilization_policy`: `autoscaling:UpdateAutoScalingGroup` on its own group
 - if the image is in ECR and has no login: `ecr:GetAuthorizationToken`, and `ecr:BatchGetImage` and

@@ -2,26 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from cloud.load_balancer.health import CHECKING, FAILED, HEALTHY, REGISTERING, TIMED_OUT, Verdict, matches, mismatch
+from cloud.load_balancer.health import CHECKING, FAILED, HEALTHY, REGISTERING, TIMED_OUT, Verdict, mismatch
 from tests.cloud.load_balancer.played import CHECK
-
-
-@pytest.mark.parametrize(
-    ("matcher", "status", "holds"),
-    [
-        ("200", 200, True),
-        ("200", 204, False),
-        ("200,204", 204, True),
-        ("200-499", 200, True),
-        ("200-499", 499, True),
-        ("200-499", 500, False),
-        ("200-201,204", 203, False),
-    ],
-)
-def test_a_matcher_is_a_list_of_codes_and_ranges(matcher: str, status: int, holds: bool) -> None:
-    assert matches(matcher, status) is holds
 
 
 def test_one_good_check_makes_a_new_target_healthy_and_two_an_unhealthy_one() -> None:
