@@ -43,6 +43,9 @@ class Application:
                 LOG.debug("%s: %s, %.3f s", unknown.called(environ, body), status, time.monotonic() - begun)
             return start_response(status, *rest)
 
+        attempt = environ.get("HTTP_AMZ_SDK_REQUEST", "").partition(";")[0]
+        if attempt not in ("", "attempt=1"):
+            LOG.warning("%s is sent again: %s", unknown.called(environ, body), attempt)
         with WORLD:
             try:
                 return list(self._aws(environ, answered))

@@ -44,6 +44,13 @@ def install(clock: Clock, first_port: int, *, by_themselves: bool = False) -> No
         """
         init(self, **{**named, "dns_name": f"127.0.0.1:{next(ports)}", "state": "active"})
 
+    @instead(ELBv2Backend, "delete_target_group")
+    def delete_group(delete: Any, self: Any, target_group_arn: str) -> Any:
+        """moto refuses to delete one that is not there, and the API does not (its only error is ResourceInUse)."""
+        if target_group_arn in self.target_groups:
+            return delete(self, target_group_arn)
+        return None
+
     @instead(FakeTargetGroup, "__init__")
     def group(init: Any, self: Any, *arguments: Any, **named: Any) -> None:
         init(self, *arguments, **named)

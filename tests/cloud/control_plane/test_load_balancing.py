@@ -97,3 +97,12 @@ def test_a_report_of_an_unknown_group_is_refused(plane: Running) -> None:
     arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/none/0"
     with pytest.raises(Refused, match=r"400.*targetgroup/none/0"):
         plane.cloud.report_targets(arn, [])
+
+
+def test_deleting_a_target_group_twice_is_no_error(plane: Running) -> None:
+    elb = plane.client("elbv2")
+    vpc = plane.client("ec2").describe_subnets()["Subnets"][0]["VpcId"]
+    group = elb.create_target_group(Name="ended", Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]
+    for _ in range(2):
+        elb.delete_target_group(TargetGroupArn=group["TargetGroupArn"])
+    assert [one["TargetGroupName"] for one in elb.describe_target_groups()["TargetGroups"] if one["VpcId"] == vpc] == []

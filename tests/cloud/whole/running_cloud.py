@@ -73,8 +73,14 @@ class RunningCloud:
             text=True,
             timeout=FAR_TOO_LONG,
         )
-        assert ended.returncode == status, f"{command} ended with {ended.returncode}:\n{ended.stdout}"
+        assert ended.returncode == status, (
+            f"{command} ended with {ended.returncode}:\n{ended.stdout}\n{self.warnings()}"
+        )
         return ended.stdout
+
+    def warnings(self) -> str:
+        """What its control plane has warned of."""
+        return "\n".join(log.read_text() for log in self.folder.rglob("control_plane.log"))
 
     def start(self, *command: str) -> Process:
         """Return a command that runs meanwhile. End it with its `end`."""
