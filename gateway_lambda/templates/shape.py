@@ -55,6 +55,8 @@ class Shape(NamedTuple):
     """Roles for which a message of role and text stays as it is."""
     text_arguments: bool
     """The template joins a call's arguments as text; otherwise they become an object."""
+    only_objects: bool
+    """The template takes no other arguments than an object: it fails on a text, or leaves it out."""
     short_ids: bool
     """The template demands ids of nine letters and digits for calls."""
     empty: Empty
@@ -95,6 +97,7 @@ def shape_of(source: str, render: Callable[[dict[str, Any]], str], functions: di
         wraps=frozenset(),
         plain=_PLAIN,
         text_arguments=False,
+        only_objects=False,
         short_ids=False,
         empty="text",
     )
@@ -103,6 +106,7 @@ def shape_of(source: str, render: Callable[[dict[str, Any]], str], functions: di
     try:
         shape = _with_contents(shape, roles, trials)
         shape = _with_calls(shape, trials)
+        shape = _with_broken_arguments(shape, trials)
         shape = _with_contents(shape, (*roles, "tool"), trials)
         return _with_developer(shape, trials) if shape.keeps_developer else shape
     except TemplateLimit:
@@ -123,6 +127,17 @@ def _with_calls(shape: Shape, trials: _Trials) -> Shape:
             if printed and not _PRINTED_OBJECT.search(text):
                 return candidate
     return taken or shape
+
+
+def _with_broken_arguments(shape: Shape, trials: _Trials) -> Shape:
+    """The shape with what the template does to arguments that the model did not finish."""
+    messages = _calls(shape, 1)
+    if shape.text_arguments or _VALUES[0] not in trials.text(messages, _TOOLS):
+        return shape
+    call = _call(shape, 0)
+    call["function"] = {"name": "lookup", "arguments": f'{{"value": "{_VALUES[0]}'}
+    messages[1]["tool_calls"] = [call]
+    return shape._replace(only_objects=_VALUES[0] not in trials.text(messages, _TOOLS))
 
 
 def _candidates(shape: Shape) -> Iterator[Shape]:

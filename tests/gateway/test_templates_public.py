@@ -92,15 +92,23 @@ def content_of(message: dict[str, Any], role: str, row: Mapping[str, str]) -> An
     return "".join(("" if images else "\n").join(map(text_of, run)) for images, run in runs)
 
 
+def arguments_of(text: str, row: Mapping[str, str]) -> Any:
+    """The arguments. What a model did not finish stays a text, or is in an object where only an object can be."""
+    text = "{}" if text in ("", "null") else text
+    if row["arguments"] == "text":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"INVALID_JSON": text} if row["arguments"] == "only objects" else text
+
+
 def call_of(call: dict[str, Any], row: Mapping[str, str]) -> dict[str, Any]:
-    arguments = call["function"]["arguments"] or "{}"
+    function = call["function"]
     return {
         **call,
         "id": nine(call["id"]) if row["ids"] == "nine" else call["id"],
-        "function": {
-            **call["function"],
-            "arguments": arguments if row["arguments"] == "text" else json.loads(arguments),
-        },
+        "function": {**function, "arguments": arguments_of(function["arguments"], row)},
     }
 
 

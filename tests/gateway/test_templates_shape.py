@@ -97,6 +97,29 @@ def test_a_turn_of_calls_alone_renders_whatever_the_template_does_with_content_a
     assert chat(source).render([{"role": "user", "content": "h"}, turn]) == prompt
 
 
+@pytest.mark.parametrize(
+    ("source", "prompt"),
+    [
+        (CALLS + "{{ c.function.arguments | tojson }}{% endfor %}{% endfor %}", 'f:"{\\"a\\": \\"é"'),
+        (CALLS + "{{ '' + c.function.arguments }}{% endfor %}{% endfor %}", 'f:{"a": "é'),
+        (
+            CALLS + "{% for k, v in c.function.arguments.items() %}{{ k }}={{ v }}{% endfor %}{% endfor %}{% endfor %}",
+            'f:INVALID_JSON={"a": "é',
+        ),
+        (
+            CALLS + "{% if c.function.arguments is mapping %}{{ c.function.arguments | tojson }}{% endif %}"
+            "{% endfor %}{% endfor %}",
+            'f:{"INVALID_JSON": "{\\"a\\": \\"é"}',
+        ),
+    ],
+)
+def test_unfinished_arguments_are_a_text_or_in_an_object_whichever_the_template_prints(
+    source: str, prompt: str
+) -> None:
+    turn = {**TURN, "tool_calls": [call('{"a": "é')]}
+    assert chat(source).render([{"role": "user", "content": "h"}, turn]) == prompt
+
+
 def test_ids_become_nine_letters_and_digits_where_the_template_demands_them() -> None:
     source = (
         "{% for m in messages %}{% for c in m.tool_calls or [] %}{% if c.id | length != 9 %}{{ raise_exception('id') }}"
