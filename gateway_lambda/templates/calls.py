@@ -13,7 +13,7 @@ from gateway_lambda.templates.json_value import Json, JsonObject
 from gateway_lambda.templates.shape import Shape
 
 INVALID_JSON: Final = "INVALID_JSON"
-"""The key of an object around arguments that are none, as in Anthropic's documentation."""
+"""The key of an object that holds arguments which are not JSON, as in Anthropic's documentation."""
 _ID_CHARACTERS: Final = string.ascii_letters + string.digits
 _ID_LENGTH: Final = 9
 
