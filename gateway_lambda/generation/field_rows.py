@@ -31,7 +31,9 @@ class OtherFields:
         """Refuse a field that would change the answer, or whose name looks like a mistake."""
         if cannot_be_served(name, value):
             request.unsupported(name, "the upstream does not have it; leave it out")
-        elif (meant := self._spelling.meant(name)) is not None:
+        elif (meant := self._spelling.meant(name)) == name:
+            request.unsupported(name, "this route does not have it; leave it out")
+        elif meant is not None:
             request.unsupported(name, f"there is no such field; use {meant}, or leave it out")
 
 
