@@ -13,6 +13,7 @@ from gateway_lambda.templates.calls import shape_calls, shape_result
 from gateway_lambda.templates.errors import MessagesRefused, refused_at
 from gateway_lambda.templates.functions import as_tool_message, is_deprecated
 from gateway_lambda.templates.images import ImageGuard
+from gateway_lambda.templates.instructions import in_turns_of_users
 from gateway_lambda.templates.json_value import Json, JsonObject
 from gateway_lambda.templates.shape import Shape
 
@@ -58,7 +59,7 @@ def shape_messages(messages: Json, shape: Shape, images: ImageGuard) -> list[Jso
             param="messages",
             code="invalid_value",
         )
-    return shaped
+    return shaped if shape.later_system else in_turns_of_users(shaped, shape)
 
 
 def _shape_message(

@@ -112,8 +112,24 @@ def call_of(call: dict[str, Any], row: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def instructions_first(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages where only the first one can instruct: the others are text of the users' turns."""
+    turns: list[dict[str, Any]] = []
+    for message in messages:
+        instructs = message["role"] in ("system", "developer")
+        role = "user" if instructs and turns and turns[-1]["role"] != "system" else message["role"]
+        if turns and turns[-1]["role"] == role and (instructs or turns[-1].get("instructs")):
+            text = turns[-1]["content"] + "\n\n" + message["content"]
+            turns[-1] = {"role": role, "content": text, "instructs": instructs}
+        else:
+            turns.append({**message, "role": role, "instructs": instructs})
+    return [{key: value for key, value in turn.items() if key != "instructs"} for turn in turns]
+
+
 def card_messages(messages: list[dict[str, Any]], row: Mapping[str, str]) -> list[dict[str, Any]]:
     """The messages as the model's card writes them."""
+    if row["system"] == "first":
+        messages = instructions_first(messages)
     names = {call["id"]: call["function"]["name"] for m in messages for call in m.get("tool_calls", ())}
     made: list[dict[str, Any]] = []
     for message in messages:
