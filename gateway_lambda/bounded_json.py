@@ -20,6 +20,11 @@ MAX_LEVELS: Final = 200
 _DEAR = 10
 """A number with an exponent counts as so many values: it takes up to 10 µs to read, where another value takes 1."""
 _STRING_OR_MARK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+["\\]?|[,\[{]|[0-9][eE]', re.DOTALL)
+_HALF_OF_A_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F]|\\?\Z)")
+_NEAR_THE_END = 18
+"""Bytes in which the decoder looks for the other half."""
+_MARK = b"\xef\xbb\xbf"
+"""The mark that editors and shells of Windows write before a text. A reader can ignore it (RFC 8259 §8.1)."""
 _QUOTE = ord('"')
 _DIGITS = b"0123456789"
 
@@ -70,13 +75,27 @@ def count_values(text: bytes, most: int = MAX_VALUES) -> int:
 
 
 def _decode(text: bytes, openers: int) -> Any:
+    text = text.removeprefix(_MARK)
     try:
         found = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise JsonRefused(str(problem)) from None
+        raise JsonRefused(_reason(text, str(problem))) from None
     if openers > MAX_LEVELS and _is_deeper(found, MAX_LEVELS):
         raise TooMuchJson(f"more than {MAX_LEVELS} levels of lists and objects; use fewer")
     return found
+
+
+def _reason(text: bytes, said: str) -> str:
+    """What is wrong with the text. Of three faults the decoder says something else, or the wrong place."""
+    if not text.strip():
+        return "it is empty"
+    try:
+        text.decode()
+    except UnicodeDecodeError as wrong:
+        return f"byte {wrong.start} is not UTF-8; send UTF-8"
+    if "surrogate" in said or ("truncated" in said and _HALF_OF_A_PAIR.search(text[-_NEAR_THE_END:])):
+        return "a string has half of a surrogate pair, which is not text; cut texts only between characters"
+    return said
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, cast
 from gateway_lambda.anthropic.request import MessagesRequest
 from gateway_lambda.bounded_json import JsonRefused, decode_bounded
 from gateway_lambda.generation.choice import Choice, Finish, ToolCall
+from gateway_lambda.templates.calls import INVALID_JSON
 
 SIGNATURE = "unsigned"
 """Anthropic signs the thinking of its models. Some clients send thinking back only with a signature."""
@@ -75,4 +76,4 @@ def _input(arguments: str) -> dict[str, Any]:
         found = decode_bounded(arguments.encode("utf-8", "surrogatepass"))
     except JsonRefused:
         found = None
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {"INVALID_JSON": arguments}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {INVALID_JSON: arguments}

@@ -107,4 +107,10 @@ _OTHERS = OtherFields(
         *(name for name in SAMPLING_ROWS if name != "stop"),
         "chat_template_kwargs",
     ),
+    others={
+        "stop": "stop_sequences",
+        "max_completion_tokens": "max_tokens",
+        "response_format": "output_config.format",
+        "reasoning_effort": "output_config.effort",
+    },
 )

@@ -21,17 +21,23 @@ class OtherFields:
     """What a dialect knows of fields without a row.
 
     `known`: fields that are read elsewhere, or change nothing. `spelled`: names that a misspelled one can stand for.
+    `others`: fields of other dialects, with the field that means the same here.
     """
 
-    def __init__(self, known: Iterable[str], spelled: Iterable[str]) -> None:
+    def __init__(self, known: Iterable[str], spelled: Iterable[str], others: Mapping[str, str] | None = None) -> None:
         self.known = frozenset(known)
+        self._others = others or {}
         self._spelling = Spelling(spelled)
 
     def check(self, request: GenerationRequest, name: str, value: Any) -> None:
         """Refuse a field that would change the answer, or whose name looks like a mistake."""
         if cannot_be_served(name, value):
             request.unsupported(name, "the upstream does not have it; leave it out")
-        elif (meant := self._spelling.meant(name)) is not None:
+        elif name in self._others:
+            request.unsupported(name, f"this route does not have it; use {self._others[name]}")
+        elif (meant := self._spelling.meant(name)) == name:
+            request.unsupported(name, "this route does not have it; leave it out")
+        elif meant is not None:
             request.unsupported(name, f"there is no such field; use {meant}, or leave it out")
 
 

@@ -20,6 +20,7 @@ _NEUTRAL: Final[Mapping[str, tuple[Any, ...]]] = {
     "logits_processors": ([],),
     "truncate_prompt_tokens": (-1,),
     "prompt_logprobs": (0,),
+    "best_of": (1,),
 }
 """Each with the values that change nothing."""
 
@@ -29,7 +30,7 @@ _SHORTEST = 5
 
 
 def cannot_be_served(name: str, value: Any) -> bool:
-    """Return whether a field is known from other servers, and changes the answer with this value."""
+    """Return whether a field is known from other servers or routes, and changes the answer with this value."""
     return name in _NEUTRAL and value not in _NEUTRAL[name]
 
 

@@ -72,9 +72,9 @@ def _repetition_penalty(request: GenerationRequest, value: Any) -> None:
 
 def _typical_p(request: GenerationRequest, value: Any) -> None:
     found = number(value, "typical_p", 0, 1)
-    if found in (0, 1):
-        raise invalid_value("typical_p", value, "a number above 0 and below 1")
-    request.typical_p = found
+    if not found:
+        raise invalid_value("typical_p", value, "a number above 0")
+    request.typical_p = None if found == 1 else found
 
 
 def _watermark(request: GenerationRequest, value: Any) -> None:

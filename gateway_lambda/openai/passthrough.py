@@ -121,7 +121,7 @@ async def pass_to_model(
         elif _JSON.match(reply.header(b"content-type") or b""):
             await _pass_json(exchange, reply, path)
         elif readable_kind(dict(reply.headers)) == EVENTS:
-            await pass_events(exchange, reply, path, with_usage=asking is None)
+            await pass_events(exchange, reply, path, body, with_usage=asking is None)
         else:
             if path in END_WITH_DONE:
                 reply.fail()

@@ -40,9 +40,11 @@ _LAST_NAMES: dict[bytes, frozenset[str]] = {
 """Routes whose last event has one of these names. Of other routes, a proper end of the response is the end."""
 
 
-async def pass_events(exchange: Exchange, reply: Reply, route: bytes, *, with_usage: bool = True) -> None:
-    """Yield the stream as it comes. Errors are events, and are not raised. Without `with_usage`, the gateway itself has
-    asked for the chunk with the usage, and removes it."""
+async def pass_events(
+    exchange: Exchange, reply: Reply, route: bytes, request: bytes, *, with_usage: bool = True
+) -> None:
+    """Yield the stream that answers `request`, as it comes. Errors are events, and are not raised. Without `with_usage`,
+    the gateway itself has asked for the chunk with the usage, and removes it."""
     exchange.stream = True
     kept = response_headers(exchange, reply, dict(reply.headers))
     headers = [header for header in kept if header[0] != b"content-length"]
@@ -59,7 +61,7 @@ async def pass_events(exchange: Exchange, reply: Reply, route: bytes, *, with_us
                 break
             if data:
                 await exchange.write(data)
-        last += passed.end()
+        last += passed.end(request)
         if passed.told_error:
             exchange.error = "upstream_error"
             reply.fail()
@@ -119,10 +121,15 @@ class PassthroughEvents:
             self._look_for_name(piece)
         return piece
 
-    def end(self) -> bytes:
-        """Return the last bytes of a stream whose response has ended. Raises `ServiceError` if the stream was cut."""
+    def end(self, request: bytes) -> bytes:
+        """Return the last bytes of a stream whose response has ended. Raises `ServiceError` if the stream was cut.
+
+        Servers that never send `[DONE]` end after the choice's finish reason. Clients wait for it, so it is added.
+        """
         known = self._names is not None or self._route in END_WITH_DONE
         if known and not self._ended(self._held):
+            if self._route in END_WITH_DONE and _has_one_choice(request) and _has_finished(self._lines(self._held)):
+                return self._held + b"data: [DONE]\n\n"
             raise ServiceError(
                 500,
                 "the upstream ended its stream before the answer was complete; the last event is missing "
@@ -184,9 +191,10 @@ class PassthroughEvents:
 
 
 def _last_event(lines: list[bytes]) -> dict[str, Any]:
-    """Return the data of the last event that has data, if it is an object."""
+    """Return the data of the last event that has data, if it is an object. Removes the event's lines."""
     data: list[bytes] = []
-    for line in reversed(lines):
+    while lines:
+        line = lines.pop()
         if line.startswith(b"data:"):
             data.append(line[5:])
         elif data and line.isspace():
@@ -196,3 +204,31 @@ def _last_event(lines: list[bytes]) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def _has_finished(lines: list[bytes]) -> bool:
+    """The last chunk with a choice says why it ended. A chunk with the usage alone can follow."""
+    if not lines or not lines[-1].isspace():  # in the middle of an event
+        return False
+    last = _last_event(lines)
+    choices = last.get("choices") or (_last_event(lines).get("choices") if last.get("usage") else None)
+    try:
+        return all(choice["finish_reason"] for choice in choices) if choices else False
+    except (LookupError, TypeError):
+        return False
+
+
+class _Choices(msgspec.Struct):
+    """What a request says of the number of its choices."""
+
+    n: int | None = None
+    prompt: msgspec.Raw = msgspec.Raw(b"")
+
+
+def _has_one_choice(request: bytes) -> bool:
+    """Of several choices, one that finished says nothing about the others."""
+    try:
+        found = msgspec.json.decode(request, type=_Choices)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return found.n in (None, 1) and not bytes(found.prompt).startswith(b"[")

@@ -18,7 +18,8 @@ from gateway_lambda.responses.events import ResponseEvents
 from gateway_lambda.responses.output_items import items_of
 from gateway_lambda.responses.request import ResponseRequest, read_response
 from gateway_lambda.responses.response_object import ResponseObject
-from gateway_lambda.responses.tools import chat_form, custom_tools
+from gateway_lambda.responses.sent_tools import sent_tools
+from gateway_lambda.responses.tools import chat_form
 from gateway_lambda.server.exchange import Exchange
 from gateway_lambda.settings import Settings
 from gateway_lambda.tools.chat_form import begin_chat
@@ -54,16 +55,16 @@ async def _answer(
     settings: Settings,
 ) -> None:
     response = ResponseObject(body, request, created)
-    custom = custom_tools(body)
+    tools = sent_tools(body)
     if request.stream:
 
         def make_events() -> ResponseEvents:
-            return ResponseEvents(response, custom, summarizes=request.summarizes)
+            return ResponseEvents(response, tools, summarizes=request.summarizes)
 
         await stream_answers(exchange, [generation], make_events, settings)
         return
     ((answer,),), prompt_tokens, completion_tokens = await whole_answers(exchange, [generation], 1)
     choice = answer.choice
-    items = items_of(choice, custom, summarizes=request.summarizes)
+    items = items_of(choice, tools, summarizes=request.summarizes)
     whole = response.ended(items, prompt_tokens, completion_tokens, cut=choice.finish == "length")
     await exchange.respond_json(msgspec.json.encode(whole), dropped_header(request))

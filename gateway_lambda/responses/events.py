@@ -16,6 +16,7 @@ from gateway_lambda.generation.scores import Score
 from gateway_lambda.responses.open_items import Event, OpenCall, OpenItem, OpenMessage, OpenReasoning
 from gateway_lambda.responses.output_items import status_of
 from gateway_lambda.responses.response_object import ResponseObject
+from gateway_lambda.responses.sent_tools import SentTools
 
 _encode = msgspec.json.Encoder().encode
 _TEXT = b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":%d'
@@ -26,9 +27,9 @@ class ResponseEvents:
 
     done = b""
 
-    def __init__(self, response: ResponseObject, custom: frozenset[str], *, summarizes: bool) -> None:
+    def __init__(self, response: ResponseObject, tools: SentTools, *, summarizes: bool) -> None:
         self._response = response
-        self._custom = custom
+        self._tools = tools
         self._summarizes = summarizes
         self._number = 1
         """Of the newest event. The opening has 0 and 1, also if it is written after the first pieces of text."""
@@ -67,7 +68,7 @@ class ResponseEvents:
                 return self._reason(text)
             case CallStart():
                 before = self._close("completed")
-                self._open = call = OpenCall(len(self._output), delta, self._custom)
+                self._open = call = OpenCall(len(self._output), delta, self._tools)
                 return before + self._events(call.opening())
             case CallArguments(_, text):
                 return self._events(self._open.more(text)) if isinstance(self._open, OpenCall) else b""

@@ -8,6 +8,7 @@ from typing import Any, cast
 from gateway_lambda.errors import describe, invalid_type, invalid_value, unsupported_value
 from gateway_lambda.generation.fields import mapping, sequence, string
 from gateway_lambda.generation.turns import Turns
+from gateway_lambda.responses.sent_tools import shown_name
 
 _ROLES = ("user", "assistant", "system", "developer")
 _TEXTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
@@ -98,12 +99,18 @@ def _reasoning_text(value: object, place: str) -> str:
 
 def _function_call(turns: Turns, item: Mapping[str, Any], place: str) -> None:
     arguments = string(item.get("arguments"), f"{place}.arguments")
-    turns.call(_call_id(item, place), string(item.get("name"), f"{place}.name"), arguments, place)
+    turns.call(_call_id(item, place), _called(item, place), arguments, place)
 
 
 def _custom_call(turns: Turns, item: Mapping[str, Any], place: str) -> None:
     arguments = {"input": string(item.get("input"), f"{place}.input")}
-    turns.call(_call_id(item, place), string(item.get("name"), f"{place}.name"), arguments, place)
+    turns.call(_call_id(item, place), _called(item, place), arguments, place)
+
+
+def _called(item: Mapping[str, Any], place: str) -> str:
+    namespace = item.get("namespace")
+    name = string(item.get("name"), f"{place}.name")
+    return shown_name(None if namespace is None else string(namespace, f"{place}.namespace"), name)
 
 
 def _output(turns: Turns, item: Mapping[str, Any], place: str) -> None:

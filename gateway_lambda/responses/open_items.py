@@ -21,6 +21,7 @@ from gateway_lambda.responses.output_items import (
     reasoning_part,
     text_part,
 )
+from gateway_lambda.responses.sent_tools import SentTool, SentTools
 
 Event = tuple[str, dict[str, Any]]
 
@@ -73,11 +74,11 @@ class OpenMessage:
 class OpenCall:
     """A call whose arguments come in pieces. The input of a custom tool is one piece, because it is inside of them."""
 
-    def __init__(self, index: int, start: CallStart, custom: frozenset[str]) -> None:
+    def __init__(self, index: int, start: CallStart, tools: SentTools) -> None:
         self._place: dict[str, Any] = {"item_id": new_id("fc_"), "output_index": index}
         self._start = start
-        self._custom = custom
-        self._is_custom = start.name in custom
+        self._tools = tools
+        self._sent = tools.get(start.name, SentTool(start.name))
         self._arguments: list[str] = []
 
     def opening(self) -> list[Event]:
@@ -87,7 +88,7 @@ class OpenCall:
     def more(self, text: str) -> list[Event]:
         """A piece of the arguments."""
         self._arguments.append(text)
-        if self._is_custom:
+        if self._sent.custom:
             return []
         return [("response.function_call_arguments.delta", {**self._place, "delta": text})]
 
@@ -95,21 +96,21 @@ class OpenCall:
         arguments = "".join(self._arguments)
         item = self._item(arguments, status)
         events: list[Event]
-        if self._is_custom:
+        if self._sent.custom:
             text = custom_input(arguments)
             events = [
                 ("response.custom_tool_call_input.delta", {**self._place, "delta": text}),
                 ("response.custom_tool_call_input.done", {**self._place, "input": text}),
             ]
         else:
-            done = {**self._place, "arguments": arguments, "name": self._start.name}
+            done = {**self._place, "arguments": arguments, "name": self._sent.name}
             events = [("response.function_call_arguments.done", done)]
         index = self._place["output_index"]
         return [*events, ("response.output_item.done", {"output_index": index, "item": item})], item
 
     def _item(self, arguments: str, status: str) -> dict[str, Any]:
         call = ToolCall(self._start.id, self._start.name, arguments)
-        return call_item(self._place["item_id"], call, status, self._custom)
+        return call_item(self._place["item_id"], call, status, self._tools)
 
 
 class OpenReasoning:

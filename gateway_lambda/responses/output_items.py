@@ -12,6 +12,7 @@ from gateway_lambda.bounded_json import JsonRefused, decode_bounded
 from gateway_lambda.generation.choice import Choice, ToolCall
 from gateway_lambda.generation.scored_token import scored_token
 from gateway_lambda.generation.scores import Score
+from gateway_lambda.responses.sent_tools import SentTool, SentTools
 
 
 def new_id(prefix: str) -> str:
@@ -19,8 +20,8 @@ def new_id(prefix: str) -> str:
     return prefix + os.urandom(16).hex()
 
 
-def items_of(choice: Choice, custom: frozenset[str], *, summarizes: bool) -> list[dict[str, Any]]:
-    """Return the items of a whole answer. `custom`: the names of the custom tools.
+def items_of(choice: Choice, tools: SentTools, *, summarizes: bool) -> list[dict[str, Any]]:
+    """Return the items of a whole answer. `tools`: those of the request.
 
     `summarizes`: the client asks for a summary of the reasoning.
     """
@@ -33,7 +34,7 @@ def items_of(choice: Choice, custom: frozenset[str], *, summarizes: bool) -> lis
         items.append(reasoning_item(new_id("rs_"), choice.reasoning, summarizes=summarizes))
     if text or not items + list(calls):
         items.append(message_item(new_id("msg_"), text or "", status, choice.scores or ()))
-    items += [call_item(new_id("fc_"), call, status, custom) for call in calls]
+    items += [call_item(new_id("fc_"), call, status, tools) for call in calls]
     return items
 
 
@@ -66,25 +67,23 @@ def reasoning_part(text: str, *, summarizes: bool) -> dict[str, str]:
     return {"type": "summary_text" if summarizes else "reasoning_text", "text": text}
 
 
-def call_item(identity: str, call: ToolCall, status: str, custom: frozenset[str]) -> dict[str, Any]:
+def call_item(identity: str, call: ToolCall, status: str, tools: SentTools) -> dict[str, Any]:
     """A call of a function, or of a custom tool."""
-    if call.name in custom:
-        return {
-            "id": identity,
-            "type": "custom_tool_call",
-            "status": status,
-            "call_id": call.id,
-            "name": call.name,
-            "input": custom_input(call.arguments),
-        }
-    return {
+    sent = tools.get(call.name, SentTool(call.name))
+    item = {
         "id": identity,
-        "type": "function_call",
+        "type": "custom_tool_call" if sent.custom else "function_call",
         "status": status,
-        "arguments": call.arguments,
         "call_id": call.id,
-        "name": call.name,
+        "name": sent.name,
     }
+    if sent.namespace is not None:
+        item["namespace"] = sent.namespace
+    if sent.custom:
+        item["input"] = custom_input(call.arguments)
+    else:
+        item["arguments"] = call.arguments
+    return item
 
 
 def custom_input(arguments: str) -> str:

@@ -127,4 +127,11 @@ _OTHERS = OtherFields(
         *("max_output_tokens", "top_logprobs", "include", "reasoning", "truncation", "background"),
         *("previous_response_id", "chat_template_kwargs"),
     ),
+    others={
+        "messages": "input",
+        "max_tokens": "max_output_tokens",
+        "max_completion_tokens": "max_output_tokens",
+        "response_format": "text.format",
+        "reasoning_effort": "reasoning.effort",
+    },
 )

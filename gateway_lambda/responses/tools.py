@@ -1,16 +1,18 @@
 """`tools`, `tool_choice` and `text.format`, in the form of chat completions (docs/translation.md#tools-of-responses).
 
-A custom tool takes a text. The model sees it as a function with one parameter, `input`.
+A custom tool takes a text. The model sees it as a function with one parameter, `input`. Of a namespace, the model sees
+each tool as a function.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from gateway_lambda.errors import describe, invalid_type, unsupported_value
 from gateway_lambda.generation.fields import mapping, sequence, string
 from gateway_lambda.generation.request import ChatRequest
+from gateway_lambda.responses.sent_tools import shown_name
 
 _INPUT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 
@@ -25,29 +27,44 @@ def chat_form(request: ChatRequest, body: Mapping[str, Any]) -> dict[str, Any]:
     return form
 
 
-def custom_tools(body: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names of the custom tools of a request whose tools were read."""
-    given = cast("list[dict[str, Any]]", body.get("tools") or [])
-    return frozenset(tool["name"] for tool in given if tool["type"] == "custom")
-
-
 def _tools(request: ChatRequest, value: object) -> list[dict[str, Any]] | None:
     if value is None:
         return None
     found: list[dict[str, Any]] = []
+    grouped: list[dict[str, Any]] = []
     for index, item in enumerate(sequence(value, "tools")):
         param = f"tools[{index}]"
         tool = mapping(item, param)
         kind = string(tool.get("type"), f"{param}.type")
-        if kind == "function":
-            function = {key: inner for key, inner in tool.items() if key in _KEPT}
-            found.append({"type": "function", "function": function})
-        elif kind == "custom":
-            found.append({"type": "function", "function": _custom(tool, param)})
+        if kind in _FUNCTIONS:
+            found.append(_function(kind, tool, param))
+        elif kind == "namespace":
+            grouped += _of_namespace(tool, param)
         else:
             rule = f"found the tool {kind[:40]!r}, which OpenAI's servers run; leave it out, or define a function"
             request.unsupported(param, rule)
-    return found
+    return found + grouped
+
+
+def _of_namespace(tool: Mapping[str, Any], param: str) -> Iterator[dict[str, Any]]:
+    namespace = string(tool.get("name"), f"{param}.name")
+    for index, item in enumerate(sequence(tool.get("tools"), f"{param}.tools")):
+        place = f"{param}.tools[{index}]"
+        inner = mapping(item, place)
+        kind = string(inner.get("type"), f"{place}.type")
+        if kind not in _FUNCTIONS:
+            raise unsupported_value(f"{place}.type", f"found {describe(kind)}; use function or custom")
+        name = shown_name(namespace, string(inner.get("name"), f"{place}.name"))
+        yield _function(kind, {**inner, "name": name}, place)
+
+
+def _function(kind: str, tool: Mapping[str, Any], param: str) -> dict[str, Any]:
+    if kind == "custom":
+        return {"type": "function", "function": _custom(tool, param)}
+    return {"type": "function", "function": {key: inner for key, inner in tool.items() if key in _KEPT}}
+
+
+_FUNCTIONS = ("function", "custom")
 
 
 _KEPT = frozenset(("name", "description", "parameters", "strict"))
@@ -71,11 +88,16 @@ def _choice(value: object) -> object:
     choice = cast("dict[str, Any]", value)
     kind = string(choice.get("type"), "tool_choice.type")
     if kind in ("function", "custom"):
-        return {"type": "function", "function": {"name": choice.get("name")}}
+        return {"type": "function", "function": {"name": _chosen(choice)}}
     if kind == "allowed_tools":
         return _allowed(choice)
     rule = f"found {describe(kind)}; use function, custom or allowed_tools, because other tools do not exist here"
     raise unsupported_value("tool_choice.type", rule)
+
+
+def _chosen(choice: Mapping[str, Any]) -> object:
+    name, namespace = choice.get("name"), choice.get("namespace")
+    return shown_name(namespace, name) if isinstance(name, str) and isinstance(namespace, str) else name
 
 
 def _allowed(choice: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +112,7 @@ def _as_function(tool: object) -> object:
     if not isinstance(tool, dict):
         return tool
     found = cast("dict[str, Any]", tool)
-    return {**found, "type": "function"} if found.get("type") == "custom" else found
+    return {**found, "type": "function", "name": _chosen(found)} if found.get("type") in _FUNCTIONS else found
 
 
 def _format(value: object) -> dict[str, Any]:

@@ -116,14 +116,13 @@ class ChatTemplate:
         text = template.render(variables)
         if continues:
             text = _cut_at_tag(text)
-        return _checked_text(images.place(text))
+        return _checked_text(images.place(text), self.bos_token)
 
     def without_extra_bos(self, text: str, starts_with_bos_added: bool | None) -> str:
         """Return `text` without one leading BOS, if the tokenizer adds its own. `None`: `/tokenize` did not answer."""
         if not strips_bos(self._strip_bos, self.bos_token, starts_with_bos_added):
             return text
-        bos = self.bos_token or ""
-        return _checked_text(text.removeprefix(bos))
+        return text.removeprefix(self.bos_token or "")
 
     @property
     def reads_tools(self) -> bool:
@@ -192,8 +191,8 @@ def _cut_at_tag(text: str) -> str:
     return kept.replace(_TAG, "")
 
 
-def _checked_text(text: str) -> str:
-    if not text:
+def _checked_text(text: str, bos: str | None) -> str:
+    if not text or text == bos:
         raise MessagesRefused(
             "the chat template makes an empty prompt from these messages", param="messages", code="invalid_value"
         )

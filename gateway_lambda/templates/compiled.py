@@ -13,7 +13,8 @@ from gateway_lambda.templates.bounds import FIRST_LOOK, MAX_OUTPUT_BYTES, Render
 from gateway_lambda.templates.errors import TemplateError, TemplateInvalid, TemplateLimit, TemplateRaised
 from gateway_lambda.templates.memory import MAX_MEMORY, MemoryBound
 from gateway_lambda.templates.sandbox import ChatEnvironment
-from gateway_lambda.templates.shape import Shape, shape_of
+from gateway_lambda.templates.shape import Shape
+from gateway_lambda.templates.shape_trials import shape_of
 
 MAX_TEMPLATE_BYTES: Final = 256 * 1024
 

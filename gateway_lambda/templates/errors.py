@@ -58,3 +58,9 @@ class MessagesRefused(TemplateError):
 def _valid_text(text: str) -> str:
     """`text`, cut, with halves of surrogate pairs replaced: JSON can hold them and no encoder takes them."""
     return text[:_MAX_MESSAGE].encode("utf-8", "replace").decode()
+
+
+def refused_at(index: int, place: str | None, rule: str, code: ProblemCode) -> MessagesRefused:
+    """Return the error about a message, or about a place in it."""
+    param = f"messages[{index}]" if place is None else f"messages[{index}].{place}"
+    return MessagesRefused(f"{param} {rule}", param=param, code=code)

@@ -1,7 +1,8 @@
 """`response_format` as a grammar for TGI (docs/translation.md#response-formats).
 
-OpenAI's form and TGI's own form (`{"type": "json", "value": schema}`) are both read. TGI itself says what it cannot
-compile in a schema. Only a schema that would bring TGI down is refused here.
+OpenAI's form, TGI's own form (`{"type": "json", "value": schema}`) and llama.cpp's (`{"type": "json_object", "schema":
+schema}`) are read. TGI itself says what it cannot compile in a schema. Only a schema that would bring TGI down is
+refused here.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def _grammar(kind: str, found: dict[str, Any], param: str, model: Model) -> dict
     match kind:
         case "json_schema" if found.get("json_schema") is not None:
             return of_schema(*_openai_schema(found["json_schema"], f"{param}.json_schema"), model)
+        case "json_schema" | "json_object" if found.get("schema") is not None:
+            return of_schema(found["schema"], f"{param}.schema", model)
         case "json_schema" if found.get("value") is None:
             raise invalid_type(f"{param}.json_schema", None, "an object with name and schema")
         case "json_object" if found.get("value") is None:

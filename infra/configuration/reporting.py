@@ -17,6 +17,10 @@ from infra.configuration.section import nearest
 
 _QUOTE_IT = "quote it if you mean text"
 _TEXT = ("this must be text", "write one line of text, in quotes if YAML reads it as something else")
+_COLON = (
+    "this must be text, and YAML reads a text with a colon and a space in it as a map",
+    "put the whole text in quotes, or write it on lines of its own below `>-`",
+)
 _BOOLEAN = ("this must be true or false", "write true or false")
 _WHOLE = ("this must be a whole number", "write only digits, such as 2")
 _NUMBER = ("this must be a number", "write a number such as 2 or 1.5")
@@ -109,6 +113,8 @@ def _words(error: Any, value: object, path: KeyPath) -> tuple[str, str]:
     if kind == "string_type" and isinstance(value, bool | date):
         read_as = "a date" if isinstance(value, date) else "a boolean"
         return f"this must be text, and YAML reads it as {read_as}", _QUOTE_IT
+    if kind == "string_type" and isinstance(value, dict):
+        return _COLON
     if kind not in _RULES:
         return str(error["msg"]), "see docs/configuration.md"
     rule, remedy = _RULES[kind]

@@ -16,6 +16,7 @@ from infra.planning.chat_model import plan_model
 from infra.planning.chat_template import ResolveChatTemplate
 from infra.planning.container import plan_container
 from infra.planning.environment import resolve_environment
+from infra.planning.environment_notes import environment_notes
 from infra.planning.groups import Group, asked_once, check_health, groups_of, joined, stack_config_problems
 from infra.planning.health import check_probes, plan_health_check, plan_probes, probe_notes
 from infra.planning.isolation import isolation_notes
@@ -197,6 +198,7 @@ def _plan_group(group: Group, given: _Given) -> ServicePlan:
             *path_notes(configuration, name),
             *base_image_notes(configuration, container.image),
             *laying_notes(files, repository),
+            *environment_notes(container),
             *isolation_notes(container),
             *ecr_notes(container),
             *shared_memory_notes(container, found),

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from infra.configuration import loads
-from tests.configuration.support import GATEWAY, SERVICE, problems, report
+from tests.configuration.support import GATEWAY, SERVICE, problems, report, service
 
 
 def test_all_problems_of_a_file_come_in_one_report_in_the_order_of_the_file() -> None:
@@ -186,6 +186,20 @@ volumes:
     ):
         assert f"did you mean `{meant}`?" in found, meant
     assert "is required" not in found, "what a misspelt key was meant to be is not missing too"
+
+
+def test_a_colon_in_a_command() -> None:
+    command = "vllm serve a/b --limit-mm-per-prompt '{\"image\": 4}'"
+    assert (
+        report(f"{SERVICE}commands:\n  - {command}\n")
+        == """serve.dstack.yml: 1 problem
+
+line 5, commands[0]
+  found:  a map
+  rule:   this must be text, and YAML reads a text with a colon and a space in it as a map
+  remedy: put the whole text in quotes, or write it on lines of its own below `>-`"""
+    )
+    assert service(f"{SERVICE}commands:\n  - >-\n    {command}\n").commands == (command,)
 
 
 def test_a_colon_in_a_list_of_variables() -> None:

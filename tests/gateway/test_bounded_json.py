@@ -80,6 +80,36 @@ def test_what_is_no_json_is_refused(text: bytes) -> None:
         decode_bounded(text)
 
 
+HALF = "a string has half of a surrogate pair, which is not text; cut texts only between characters"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "it is empty"),
+        (b" \n", "it is empty"),
+        (b"\xef\xbb\xbf", "it is empty"),
+        (b'{"a": "gr\xfc\xdfe"}', "byte 9 is not UTF-8; send UTF-8"),
+        ('{"a": "ü"}'.encode("utf-16"), "byte 0 is not UTF-8; send UTF-8"),
+        (b'{"a": "\\ud83d"}', HALF),
+        (b'{"a": "x\\uDE00"}', HALF),
+        (b'{"a": "\\ud83d\\n", "and": "much more"}', HALF),
+        (b'{"a": "\\ud83d\\ude00', "Input data was truncated"),
+        (b'{"a": ', "Input data was truncated"),
+        (b'{"a": 1,}', "JSON is malformed: trailing comma in object (byte 8)"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(text: bytes, said: str) -> None:
+    with pytest.raises(JsonRefused) as refused:
+        decode_bounded(text)
+    assert str(refused.value) == said
+
+
+def test_the_mark_that_windows_writes_before_a_text_is_ignored() -> None:
+    assert decode_bounded(b'\xef\xbb\xbf{"a": [1]}') == {"a": [1]}
+    assert ValueBudget().decode(b'\xef\xbb\xbf{"a": [1]}') == {"a": [1]}
+
+
 def test_several_texts_share_a_budget() -> None:
     budget = ValueBudget()
     half = b"[" + b"0," * (MAX_VALUES // 2) + b"0]"

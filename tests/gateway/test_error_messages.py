@@ -26,7 +26,7 @@ def named(name: str) -> dict[str, Any]:
         ({"n": 9}, "n: found 9; use an integer from 1 to 8"),
         ({"seed": None, "stop": ["a"] * 33}, "stop: found a list; use at most 32 strings"),
         ({"stop": ""}, "stop: found the string ''; use strings that are not empty"),
-        ({"typical_p": 1}, "typical_p: found 1; use a number above 0 and below 1"),
+        ({"typical_p": 0}, "typical_p: found 0; use a number above 0"),
         (
             {"max_tokens": 5, "max_completion_tokens": 6},
             "max_tokens is 5, but max_completion_tokens is 6; send one, or the same value in both",

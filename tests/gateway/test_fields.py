@@ -18,6 +18,7 @@ from tests.gateway.serving import Bench
         {"min_p": 0, "ignore_eos": False, "stop_token_ids": [], "skip_special_tokens": True, "length_penalty": 1.0},
         {"logprobs": False, "top_logprobs": 0},
         {"top_logprobs": 0},
+        {"best_of": 1, "typical_p": 1},
         {"max_tokens": -1},
         {"max_completion_tokens": -1, "max_tokens": None},
         {"presence_penalty": 0.0, "frequency_penalty": 0, "logit_bias": {"5": 0, "6": 0.0}},
@@ -37,6 +38,7 @@ def test_a_completion_without_a_limit_has_the_default(bench: Bench) -> None:
 
 REFUSED = [
     *({"min_p": 0.1}, {"min_tokens": 5}, {"ignore_eos": True}, {"stop_token_ids": [2]}, {"skip_special_tokens": False}),
+    {"best_of": 2},
     *({"temprature": 0.5}, {"maxTokens": 5}, {"max-tokens": 5}, {"max_token": 5}, {"topP": 0.5}, {"stops": ["a"]}),
     *({"respones_format": {}}, {"function": []}, {"logit_biass": {}}),
 ]
@@ -51,6 +53,14 @@ def test_what_changes_the_answer_is_refused_or_named(bench: Bench, fields: dict[
     assert bench.tgi.generated == []
     bench.register(bench.service(unsupported_params="drop"))
     assert bench.post(**fields).headers["x-gateway-dropped-params"] == name
+
+
+@pytest.mark.parametrize("name", ["max_completion_tokens", "top_logprobs", "reasoning_effort", "chat_template_kwargs"])
+def test_a_field_of_chat_completions_is_no_field_of_completions(bench: Bench, name: str) -> None:
+    response = bench.post({"model": "m", "prompt": "x", name: 5}, path="/v1/completions")
+    message = f"{name} is not supported here: this route does not have it; leave it out"
+    error = {"message": message, "type": "invalid_request_error", "param": name, "code": "unsupported_parameter"}
+    assert (response.status_code, response.json()) == (400, {"error": error})
 
 
 def test_a_name_is_told_from_others() -> None:

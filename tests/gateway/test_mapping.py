@@ -153,7 +153,7 @@ MAPPED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"top_k": 40, "repetition_penalty": 1.1, "typical_p": 0.9},
         {**BASE, "top_k": 40, "repetition_penalty": 1.1, "typical_p": 0.9},
     ),
-    ("P23-nothing-to-say", {"top_k": -1, "repetition_penalty": 1.0, "watermark": False}, BASE),
+    ("P23-nothing-to-say", {"top_k": -1, "repetition_penalty": 1.0, "typical_p": 1.0, "watermark": False}, BASE),
     ("P23-the-rest", {"watermark": True, "truncate": 9}, {**BASE, "watermark": True, "truncate": 9}),
     ("functions-none", {"functions": [], "function_call": "none"}, BASE),
 ]
@@ -194,7 +194,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("moderation", {"moderation": {"a": 1}}, "moderation", "unsupported_parameter"),
     ("chat_template", {"chat_template": "{{ 1 }}"}, "chat_template", "unsupported_parameter"),
     ("repetition_penalty", {"repetition_penalty": 0}, "repetition_penalty", "invalid_value"),
-    ("typical_p", {"typical_p": 1}, "typical_p", "invalid_value"),
+    ("typical_p", {"typical_p": 0}, "typical_p", "invalid_value"),
     ("top_k", {"top_k": 2147483648}, "top_k", "invalid_value"),
     ("truncate-above", {"truncate": 9223372036854775808}, "truncate", "invalid_value"),
     ("truncate", {"truncate": 0}, "truncate", "invalid_value"),

@@ -107,6 +107,7 @@ REFUSED: list[tuple[str, dict[str, Any], Any, str, str]] = [
         "messages",
         "chat_template_error",
     ),
+    ("a BOS alone", {"chat_template": "{{ bos_token }}"}, [user("a")], "messages", "invalid_value"),
     ("P47-adds", {"chat_template": "{{ 'a' + 1 }}"}, [user("a")], "messages", "chat_template_error"),
     ("empty", {"chat_template": "{# nothing #}"}, [user("a")], "messages", "invalid_value"),
 ]

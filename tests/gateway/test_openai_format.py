@@ -47,6 +47,11 @@ def test_requests_and_answers_pass_whole(served: Bench) -> None:
     assert asked.header("content-type") == "application/json"
 
 
+def test_a_body_that_begins_with_the_mark_of_windows_is_read_and_passed_on(served: Bench) -> None:
+    body = b'\xef\xbb\xbf{"model": "m", "messages": []}'
+    assert (served.post(body).json(), served.tgi.asked[-1].body) == (COMPLETION, body)
+
+
 def test_the_real_client_works(served: Bench) -> None:
     assert served.chat().choices[0].message.content == "hi"
     served.tgi.usual = stream(*CHUNKS)

@@ -72,7 +72,6 @@ def test_a_stream_with_its_end_passes_byte_for_byte(served: Bench, pieces: Seque
 CUT: dict[str, tuple[Sequence[bytes], bytes]] = {
     "nothing": ((), b""),
     "before the last chunk": ((ONE,), ONE),
-    "before [DONE]": ((ONE, LAST), ONE + LAST),
     "within an event": ((ONE, LAST[:30]), ONE),
     "within a field's name": ((ONE, b"da"), ONE),
     "within [DONE]": ((ONE, b"data: [DO"), ONE),
@@ -90,6 +89,39 @@ def test_a_stream_that_is_cut_ends_with_an_error_event(
 ) -> None:
     error = error_of(passed(served, ends(*pieces)), goes_on)
     assert (error["type"], error["code"]) == ("server_error", "upstream_incomplete")
+
+
+USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}\n\n'
+SILENT = chunk("two", "")
+
+
+@pytest.mark.parametrize("more", [{}, {"n": 1}, {"n": None, "prompt": "x"}])
+@pytest.mark.parametrize("pieces", [(ONE, LAST), (ONE, LAST, USAGE), (ONE + LAST + USAGE + b": bye\n\n",)])
+def test_the_end_is_added_where_a_server_never_sends_it(
+    served: Bench, pieces: Sequence[bytes], more: dict[str, Any]
+) -> None:
+    served.tgi.usual = stream(*pieces)
+    assert served.post(stream=True, **more).content == b"".join(pieces) + DONE
+    served.tgi.usual = broken_stream(*pieces)
+    assert error_of(served.post(stream=True, **more).content, b"".join(pieces))["code"] == "upstream_incomplete"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "more"),
+    [
+        ((ONE, LAST), {"n": 2}),
+        ((ONE, LAST), {"n": "1"}),
+        ((ONE, LAST), {"prompt": ["x", "y"]}),
+        ((ONE, SILENT), {}),
+        ((LAST, ONE), {}),
+        ((LAST, USAGE, USAGE), {}),
+        ((USAGE,), {}),
+        ((b'data: {"choices":[1]}\n\n',), {}),
+    ],
+)
+def test_a_choice_that_has_not_finished_is_no_end(served: Bench, pieces: Sequence[bytes], more: dict[str, Any]) -> None:
+    served.tgi.usual = stream(*pieces)
+    assert error_of(served.post(stream=True, **more).content, b"".join(pieces))["code"] == "upstream_incomplete"
 
 
 @pytest.mark.parametrize("ends", [stream, broken_stream], ids=["ends", "breaks"])

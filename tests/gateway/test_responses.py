@@ -317,6 +317,24 @@ REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
         "text.format.schema: found the string 'array'; use 'object', because the upstream makes nothing else",
     ),
     (
+        {"max_tokens": 5},
+        "unsupported_parameter",
+        "max_tokens",
+        "max_tokens is not supported here: this route does not have it; use max_output_tokens",
+    ),
+    (
+        {"tools": [{"type": "namespace", "name": "crm", "tools": [{"type": "web_search"}]}]},
+        "unsupported_value",
+        "tools[0].tools[0].type",
+        "tools[0].tools[0].type: found the string 'web_search'; use function or custom",
+    ),
+    (
+        {"tools": [{"type": "namespace", "name": "crm"}]},
+        "invalid_type",
+        "tools[0].tools",
+        "tools[0].tools: found null; use a list",
+    ),
+    (
         {"max_ouput_tokens": 5},
         "unsupported_parameter",
         "max_ouput_tokens",
@@ -334,6 +352,42 @@ def test_what_cannot_be_served_is_refused_by_name(
     error = {"message": text, "type": "invalid_request_error", "param": param, "code": code}
     assert respond(bench, **fields) == {"error": error}
     assert bench.tgi.generated == []
+
+
+CRM = {"type": "namespace", "name": "mcp__crm__", "description": "d", "tools": [FUNCTION, PATCH]}
+OTHER = {"type": "namespace", "name": "crm", "tools": [{**FUNCTION, "name": "g" * 70}]}
+CRM_CALL = CALL.replace('"f"', '"mcp__crm__f"') + CUSTOM_CALL.replace('"patch"', '"mcp__crm__patch"')
+
+
+def test_a_tool_of_a_namespace_has_one_name_for_the_model_and_two_for_the_client(bench: Bench) -> None:
+    with_tools(bench)
+    bench.tgi.usual = answer(CRM_CALL, "</s>*")
+    asked = [
+        {"role": "user", "content": "Hi"},
+        {"type": "function_call", "call_id": "c1", "namespace": "mcp__crm__", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "one"},
+    ]
+    found = respond(bench, input=asked, tools=[CRM, FUNCTION, OTHER])
+    output = [{**call('{"a": "x"}'), "namespace": "mcp__crm__"}, {**custom_call("a\nb"), "namespace": "mcp__crm__"}]
+    assert without_ids(found["output"]) == output
+    assert found["tools"] == [CRM, FUNCTION, OTHER]
+    names = ["f", "mcp__crm__f", "mcp__crm__patch", f"crm__{'g' * 50}_d496be0c"]
+    assert [prompt(bench).find(f'"name": "{name}"') > 0 for name in names] == [True] * 4
+    sent = bench.post({"model": "m", "input": asked, "tools": [CRM], "stream": True}, path="/v1/responses")
+    ended = read_events(sent.text)[-1]
+    assert without_ids(ended["response"]["output"]) == output
+
+
+def test_the_name_of_a_function_in_a_namespace_reaches_the_template(bench: Bench) -> None:
+    bench.register(bench.service(chat_template="{{ messages | tojson }}"))
+    items = [
+        {"role": "user", "content": "Hi"},
+        {"type": "function_call", "call_id": "c1", "namespace": "crm", "name": "f", "arguments": "{}"},
+        {"type": "custom_tool_call", "call_id": "c2", "namespace": None, "name": "patch", "input": "x"},
+    ]
+    respond(bench, input=items)
+    called = json.loads(prompt(bench))[1]["tool_calls"]
+    assert [each["function"]["name"] for each in called] == ["crm__f", "patch"]
 
 
 def test_a_model_that_drops_parameters_drops_tools_of_servers(bench: Bench) -> None:

@@ -126,6 +126,7 @@ def test_messages_are_not_changed() -> None:
         ("", {}),
         (" ", {}),
         (None, {}),
+        ("null", {}),
         ('{"x": NaN}', '{"x": NaN}'),
         ("{bad", "{bad"),
         ('{"x":' * 9000, '{"x":' * 9000),

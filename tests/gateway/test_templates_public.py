@@ -92,20 +92,44 @@ def content_of(message: dict[str, Any], role: str, row: Mapping[str, str]) -> An
     return "".join(("" if images else "\n").join(map(text_of, run)) for images, run in runs)
 
 
+def arguments_of(text: str, row: Mapping[str, str]) -> Any:
+    """The arguments. What a model did not finish stays a text, or is in an object where only an object can be."""
+    text = "{}" if text in ("", "null") else text
+    if row["arguments"] == "text":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"INVALID_JSON": text} if row["arguments"] == "only objects" else text
+
+
 def call_of(call: dict[str, Any], row: Mapping[str, str]) -> dict[str, Any]:
-    arguments = call["function"]["arguments"] or "{}"
+    function = call["function"]
     return {
         **call,
         "id": nine(call["id"]) if row["ids"] == "nine" else call["id"],
-        "function": {
-            **call["function"],
-            "arguments": arguments if row["arguments"] == "text" else json.loads(arguments),
-        },
+        "function": {**function, "arguments": arguments_of(function["arguments"], row)},
     }
+
+
+def instructions_first(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages where only the first one can instruct: the others are text of the users' turns."""
+    turns: list[dict[str, Any]] = []
+    for message in messages:
+        instructs = message["role"] in ("system", "developer")
+        role = "user" if instructs and turns and turns[-1]["role"] != "system" else message["role"]
+        if turns and turns[-1]["role"] == role and (instructs or turns[-1].get("instructs")):
+            text = turns[-1]["content"] + "\n\n" + message["content"]
+            turns[-1] = {"role": role, "content": text, "instructs": instructs}
+        else:
+            turns.append({**message, "role": role, "instructs": instructs})
+    return [{key: value for key, value in turn.items() if key != "instructs"} for turn in turns]
 
 
 def card_messages(messages: list[dict[str, Any]], row: Mapping[str, str]) -> list[dict[str, Any]]:
     """The messages as the model's card writes them."""
+    if row["system"] == "first":
+        messages = instructions_first(messages)
     names = {call["id"]: call["function"]["name"] for m in messages for call in m.get("tool_calls", ())}
     made: list[dict[str, Any]] = []
     for message in messages:

@@ -9,7 +9,7 @@ import pytest
 
 from gateway_lambda.registry.record import Model
 from gateway_lambda.templates import ChatTemplate, TemplateLimit, compile_template
-from gateway_lambda.templates.shape import MAX_TRIAL_SECONDS
+from gateway_lambda.templates.shape_trials import MAX_TRIAL_SECONDS
 
 
 def chat(source: str) -> ChatTemplate:
@@ -95,6 +95,79 @@ def test_a_turn_of_calls_alone_renders_whatever_the_template_does_with_content_a
     source: str, prompt: str, turn: Any
 ) -> None:
     assert chat(source).render([{"role": "user", "content": "h"}, turn]) == prompt
+
+
+@pytest.mark.parametrize(
+    ("source", "prompt"),
+    [
+        (CALLS + "{{ c.function.arguments | tojson }}{% endfor %}{% endfor %}", 'f:"{\\"a\\": \\"é"'),
+        (CALLS + "{{ '' + c.function.arguments }}{% endfor %}{% endfor %}", 'f:{"a": "é'),
+        (
+            CALLS + "{% for k, v in c.function.arguments.items() %}{{ k }}={{ v }}{% endfor %}{% endfor %}{% endfor %}",
+            'f:INVALID_JSON={"a": "é',
+        ),
+        (
+            CALLS + "{% if c.function.arguments is mapping %}{{ c.function.arguments | tojson }}{% endif %}"
+            "{% endfor %}{% endfor %}",
+            'f:{"INVALID_JSON": "{\\"a\\": \\"é"}',
+        ),
+    ],
+)
+def test_unfinished_arguments_are_a_text_or_in_an_object_whichever_the_template_prints(
+    source: str, prompt: str
+) -> None:
+    turn = {**TURN, "tool_calls": [call('{"a": "é')]}
+    assert chat(source).render([{"role": "user", "content": "h"}, turn]) == prompt
+
+
+SYSTEM_FIRST = (
+    "{% for m in messages %}{% if m.role == 'system' and not loop.first %}{{ raise_exception('first') }}{% endif %}"
+    "[{{ m.role }}]"
+)
+SYSTEM_LOST = (
+    "{% for m in messages %}{% if m.role != 'system' or loop.first %}[{{ m.role }}]{{ m.content }}{% endif %}"
+    "{% endfor %}"
+)
+ANYWHERE = "{% for m in messages %}[{{ m.role }}]"
+PRINT = "{{ m.content }}{% endfor %}"
+PARTS = LOOP.replace("c %}", "m.content %}") + "{% endfor %}"
+
+
+def said(*turns: str) -> list[dict[str, Any]]:
+    """Messages: the first letter of each says whose it is."""
+    roles = {"s": "system", "u": "user", "a": "assistant", "d": "developer"}
+    return [{"role": roles[turn[0]], "content": turn} for turn in turns]
+
+
+@pytest.mark.parametrize("source", [SYSTEM_FIRST + PRINT, SYSTEM_FIRST + PARTS, SYSTEM_LOST])
+@pytest.mark.parametrize(
+    ("turns", "prompt"),
+    [
+        (("s1", "u1", "a1", "u2"), "[system]s1[user]u1[assistant]a1[user]u2"),
+        (("s1", "s2", "d3", "u1"), "[system]s1\n\ns2\n\nd3[user]u1"),
+        (("s1", "u1", "s2"), "[system]s1[user]u1\n\ns2"),
+        (("u1", "s2", "d3", "a1", "u2"), "[user]u1\n\ns2\n\nd3[assistant]a1[user]u2"),
+        (("s1", "u1", "a1", "s2", "u2", "u3"), "[system]s1[user]u1[assistant]a1[user]s2\n\nu2[user]u3"),
+        (("s1", "u1", "a1", "s2"), "[system]s1[user]u1[assistant]a1[user]s2"),
+    ],
+)
+def test_a_later_system_message_is_a_part_of_the_user_s_turn_where_the_template_takes_only_a_first_one(
+    source: str, turns: tuple[str, ...], prompt: str
+) -> None:
+    messages = said(*turns)
+    assert chat(source).render(messages) == prompt
+    assert messages == said(*turns)
+
+
+def test_a_later_system_message_stays_where_the_template_prints_it() -> None:
+    assert chat(ANYWHERE + PRINT).render(said("s1", "u1", "s2", "s3", "a1", "d4")) == (
+        "[system]s1[user]u1[system]s2[system]s3[assistant]a1[system]d4"
+    )
+
+
+def test_a_later_system_message_that_is_empty_adds_nothing() -> None:
+    messages = [*said("s1", "u1"), {"role": "system", "content": None}]
+    assert chat(SYSTEM_FIRST + PRINT).render(messages) == "[system]s1[user]u1"
 
 
 def test_ids_become_nine_letters_and_digits_where_the_template_demands_them() -> None:

@@ -18,7 +18,8 @@ class Tags:
 
     def __init__(self, opening: str, closing: str, *ends: str) -> None:
         self.opening = re.compile(opening)
-        self.closing = closing
+        self.closing = re.compile(rf"{re.escape(closing)}|(?=\n[ \t]*{opening})")
+        """Where a value ends. Models forget the closing tag: then it ends before a line with the next tag."""
         self.ends = ends
         self.end = re.compile("|".join(map(re.escape, ends)))
         self.longest = max(map(len, ends))
@@ -69,16 +70,14 @@ class TaggedBody:
             opening = self._tags.opening.search(text, at)
             if opening is None or text[at : opening.start()].strip():
                 return None
-            end = text.find(self._tags.closing, opening.end())
-            if end < 0:
-                return None
+            closing = self._tags.closing.search(text, opening.end())
+            end, at = closing.span() if closing else (len(text), len(text))
             value = text[opening.end() : end].removeprefix("\n").removesuffix("\n")
             as_text = opening.groupdict().get("string")
             if as_text is None:
                 arguments[opening["key"]] = typed_value(value, opening["key"], schema)
             else:
                 arguments[opening["key"]] = value if as_text == "true" else _json_or_text(value)
-            at = end + len(self._tags.closing)
         return arguments
 
 

@@ -137,6 +137,13 @@ ROWS: list[Row] = [
     ),
     (
         "qwen_coder",
+        "<tool_call>\n<function=get_weather>\n<parameter=city>\nDallas\n<parameter=state>\nTX\n</parameter>\n"
+        "<parameter=unit>\n\nfahrenheit\n</function>\n</tool_call>",
+        None,
+        [("get_weather", {**DALLAS, "unit": "\nfahrenheit"})],
+    ),
+    (
+        "qwen_coder",
         "<tool_call><function=refresh></function><function=add><parameter=a>1</parameter></function></tool_call> So.",
         " So.",
         [("refresh", {}), ("add", {"a": 1})],
@@ -187,6 +194,12 @@ ROWS: list[Row] = [
         "I'll help. " + _GLM % ("Dallas", "TX") + "\n    " + _GLM % ("Orlando", "FL"),
         "I'll help. ",
         [("get_weather", DALLAS), ("get_weather", ORLANDO)],
+    ),
+    (
+        "glm",
+        "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Dallas\n<arg_key>state</arg_key>\n<arg_value>TX</tool_call>",
+        None,
+        [("get_weather", {"city": "Dallas", "state": "TX"})],
     ),
     ("glm", "<tool_call>get_current_time\n</tool_call>", None, [("get_current_time", {})]),
     (

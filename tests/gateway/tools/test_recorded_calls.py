@@ -142,7 +142,7 @@ def test_the_ids_that_a_model_writes_are_the_ids_of_its_calls() -> None:
     [
         "<function=nobody>{}</function>",
         "<function=add>",
-        "<function=add>\n<parameter=a>\n1\n</function>",
+        "<function=add>\n<parameter=a>\n1\n</parameter> and\n</function>",
         "<tool_call>\n<function=add>\n<parameter=a>\n1\n</parameter>\n",
         "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Beijing</arg_value>",
         "<tool_call>get_weather\n<arg_key>city\n<arg_value>value</arg_value>\n</tool_call>",

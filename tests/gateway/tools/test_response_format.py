@@ -34,6 +34,9 @@ GRAMMAR = {"type": "json", "value": SCHEMA}
         ({"type": "json", "value": SCHEMA}, GRAMMAR),
         ({"type": "json_object", "value": SCHEMA}, GRAMMAR),
         ({"type": "json_schema", "value": SCHEMA}, GRAMMAR),
+        ({"type": "json_object", "schema": SCHEMA}, GRAMMAR),
+        ({"type": "json_schema", "schema": SCHEMA}, GRAMMAR),
+        ({"type": "json_schema", "json_schema": {"schema": SCHEMA}, "schema": {"type": "object"}}, GRAMMAR),
         ({"type": "json_schema", "value": {"name": "x", "schema": SCHEMA}}, GRAMMAR),
         ({"type": "regex", "value": "[0-9]+"}, {"type": "regex", "value": "[0-9]+"}),
     ],
@@ -51,6 +54,8 @@ ANY_OBJECT = {"type": "object", "title": "Anything", "additionalProperties": Tru
     [
         ({"type": "json_object"}, "response_format"),
         ({"type": "json_object", "value": None}, "response_format"),
+        ({"type": "json_object", "schema": None}, "response_format"),
+        ({"type": "json_object", "schema": ANY_OBJECT}, "response_format.schema"),
         ({"type": "json_schema", "json_schema": {"schema": ANY_OBJECT}}, "response_format.json_schema.schema"),
         ({"type": "json", "value": {"type": "object"}}, "response_format.value"),
     ],
