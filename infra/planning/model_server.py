@@ -18,6 +18,7 @@ from infra.planning.shell_words import Word
 
 _PYTHON = re.compile(r"python[0-9.]*")
 _PYTHON_VALUES = ("-X", "-W")
+_OFF = ("", "0", "false", "off", "disabled")
 _OLLAMA = ("pull", "run", "create", "cp")
 _HOST = re.compile(r"(?:[a-z]+://)?(?P<host>\[[^]]*\]|[^:/]*)(?::(?P<port>[0-9]+))?/?")
 _LOCAL_NAMES = (LOCAL, "localhost", "::1", "[::1]")
@@ -47,6 +48,8 @@ class Loaded:
     """The port that it listens on; `None`: not known."""
     local: bool = False
     """Whether it listens only on the container's own address 127.0.0.1."""
+    generates: bool = True
+    """Whether it writes text, as far as is known."""
     unread: tuple[str, ...] = ()
     """Words and files that can have more options, and that only the machine can read."""
     others: tuple[str, ...] = ()
@@ -167,6 +170,7 @@ def _loaded(found: _Found, commands: Sequence[Command]) -> Loaded:
         names=_names(found, model, commands),
         port=port,
         local=local,
+        generates=_generates(found),
         unread=options.unread,
     )
 
@@ -188,6 +192,16 @@ def _gpus(found: _Found) -> int | None:
             return None
         product *= int(count or 1)
     return product
+
+
+def _generates(found: _Found) -> bool:
+    server, options = found.server, found.options
+    for option, values in server.pooling.items():
+        word = options.last((option,))
+        if option in options.names and (not values or (word is not None and word.text in values)):
+            return False
+    set_to = (found.environment.get(name) for name in server.pooling_variables)
+    return server.generates and not any(value is not None and value.lower() not in _OFF for value in set_to)
 
 
 def _names(found: _Found, model: str | None, commands: Sequence[Command]) -> tuple[str, ...] | None:

@@ -28,6 +28,8 @@ class Options:
     """Each option with its values, in order: a list has several entries."""
     arguments: tuple[Word, ...]
     """The words that belong to no option."""
+    names: frozenset[str]
+    """All options, also those without a value."""
     unread: tuple[str, ...]
     """Words that can be any options, and files with options, as they are written."""
 
@@ -45,11 +47,13 @@ def read_options(server: Server, words: Sequence[Word]) -> Options:
     values: list[tuple[str, Word]] = []
     arguments: list[Word] = []
     unread: list[str] = []
+    names: set[str] = set()
     option = ""
     for word in words:
         if word.text.startswith("-") and not re.fullmatch(r"-[0-9.]+|-", word.text):
             name, equals, value = word.text.partition("=")
             option = _normal(name)
+            names.add(option)
             if equals:
                 values.append((option, Word(value, word.known)))
                 option = ""
@@ -66,7 +70,7 @@ def read_options(server: Server, words: Sequence[Word]) -> Options:
             if not word.known and not is_model:
                 unread.append(word.text)
     unread += [f"{name} {value.text}" for name, value in values if name in server.files]
-    return Options(values=tuple(values), arguments=tuple(arguments), unread=tuple(unread))
+    return Options(values=tuple(values), arguments=tuple(arguments), names=frozenset(names), unread=tuple(unread))
 
 
 def _normal(name: str) -> str:

@@ -55,6 +55,11 @@ IMAGES = {
         ("nginx", "commands: [serve]\nmodel: b\n", Service(api="openai", stands_in_for="b", model="b")),
         ("nginx", "commands: [serve]\n", Service(api="tgi", stands_in_for="nginx")),
         ("tgi", "model: {name: b, format: tgi, chat_template: a, eos_token: b}\n", Service(stands_in_for="b")),
+        (
+            "vllm",
+            "commands: [vllm serve org/a --runner pooling]\nmodel: {name: org/a, format: openai}\n",
+            Service(api="tei", stands_in_for="org/a", model="org/a"),
+        ),
         ("tgi", "model: b\n", Service(stands_in_for="b")),
         ("tgi", "", Service(stands_in_for=IMAGES["tgi"])),
         (
