@@ -11,14 +11,13 @@ from pathlib import PurePosixPath
 from infra.planning.known_servers import SERVERS
 from infra.planning.plan import Container
 from infra.planning.server_limits import Limits, kept_folders, read_limits
-from infra.planning.server_options import Options, read_options
+from infra.planning.server_options import Options, read_options, writes_text
 from infra.planning.servers import LOCAL, Server
 from infra.planning.shell_commands import Command, read_commands
 from infra.planning.shell_words import Word
 
 _PYTHON = re.compile(r"python[0-9.]*")
 _PYTHON_VALUES = ("-X", "-W")
-_OFF = ("", "0", "false", "off", "disabled")
 _OLLAMA = ("pull", "run", "create", "cp")
 _HOST = re.compile(r"(?:[a-z]+://)?(?P<host>\[[^]]*\]|[^:/]*)(?::(?P<port>[0-9]+))?/?")
 _LOCAL_NAMES = (LOCAL, "localhost", "::1", "[::1]")
@@ -170,7 +169,7 @@ def _loaded(found: _Found, commands: Sequence[Command]) -> Loaded:
         names=_names(found, model, commands),
         port=port,
         local=local,
-        generates=_generates(found),
+        generates=writes_text(server, options, environment),
         unread=options.unread,
     )
 
@@ -192,16 +191,6 @@ def _gpus(found: _Found) -> int | None:
             return None
         product *= int(count or 1)
     return product
-
-
-def _generates(found: _Found) -> bool:
-    server, options = found.server, found.options
-    for option, values in server.pooling.items():
-        word = options.last((option,))
-        if option in options.names and (not values or (word is not None and word.text in values)):
-            return False
-    set_to = (found.environment.get(name) for name in server.pooling_variables)
-    return server.generates and not any(value is not None and value.lower() not in _OFF for value in set_to)
 
 
 def _names(found: _Found, model: str | None, commands: Sequence[Command]) -> tuple[str, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from infra.planning.servers import Server
@@ -16,6 +16,7 @@ _SWITCH = re.compile(
     r"|trust-request-chat-template|log-error-stack|tokens-only|eager-mode|allow-terminate-by-client|ssl)"
 )
 """Options without a value, of the servers whose model has no option name."""
+_OFF = ("", "0", "false", "off", "disabled")
 _MANY_WORDS = re.compile(r"\$(?:\{[A-Za-z_0-9]*\[?)?[@*]")
 """`$@` and `${NAME[@]}`: any number of words, so also options."""
 
@@ -71,6 +72,16 @@ def read_options(server: Server, words: Sequence[Word]) -> Options:
                 unread.append(word.text)
     unread += [f"{name} {value.text}" for name, value in values if name in server.files]
     return Options(values=tuple(values), arguments=tuple(arguments), names=frozenset(names), unread=tuple(unread))
+
+
+def writes_text(server: Server, options: Options, environment: Mapping[str, str | None]) -> bool:
+    """Return whether a server with these options writes text, or answers with embeddings or scores only."""
+    for option, values in server.pooling.items():
+        word = options.last((option,))
+        if option in options.names and (not values or (word is not None and word.text in values)):
+            return False
+    set_to = (environment.get(name) for name in server.pooling_variables)
+    return server.generates and not any(value is not None and value.lower() not in _OFF for value in set_to)
 
 
 def _normal(name: str) -> str:
