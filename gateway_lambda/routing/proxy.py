@@ -58,8 +58,8 @@ async def pass_on(
 
     `path` and query are raw and unchanged; `prefix` is the part before `path`, which goes too if the run wants it. The
     key of a run with `auth` is not passed on; the Authorization header of an open run is. `patience`: how many seconds
-    the service may be silent before and within its response, while no more of the request comes. `change` changes the body
-    and the answer. Raises `GatewayError` before anything is sent.
+    the service may be silent before and within its response, while no more of the request comes. `change` changes the
+    body and the answer. Raises `GatewayError` before anything is sent.
     """
     if run.rates is not None:
         await run.rates.check(exchange, path)
