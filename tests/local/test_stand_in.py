@@ -103,6 +103,8 @@ def test_three_kinds_of_servers_stand_in_at_once_by_the_names_of_examples() -> N
                 assert (chat.model, bool(chat.choices[0].message.content)) == (name, True)
             answer = client.embeddings.create(model=names[2], input=["a"] * 256)
             assert (answer.model, len(answer.data), len(answer.data[0].embedding)) == (names[2], 256, 384)
+        shown = httpx.get(f"{service.url}/runs").json()["data"]
+        assert [run["model"] for run in shown if run.get("generates") is False] == [names[2]]
         assert httpx.get(f"{tgi}/info").json()["stands_in_for"] == names[0]
         assert [model["id"] for model in httpx.get(f"{vllm}/v1/models").json()["data"]] == [names[1]]
         assert httpx.get(f"{tei}/info").json()["served_model_name"] == names[2]
