@@ -9,6 +9,7 @@ from gateway_lambda.interface import Interface
 from gateway_lambda.monitoring.line_output import LineOutput, open_output
 from gateway_lambda.monitoring.request_line import RequestLines
 from gateway_lambda.monitoring.tallies import Tallies
+from gateway_lambda.openai.counted_streams import counted_stream
 from gateway_lambda.registry.table import RegistrySource, Table
 from gateway_lambda.routing.demand_metric import DemandMetric
 from gateway_lambda.routing.hosts import place
@@ -98,7 +99,10 @@ class _Gateway:
         )
         exchange.route = f"/services/{service.run}{RUN_ROUTES.get(path, OTHER)}"
         patience = self._settings.plain_timeout
-        await pass_on(exchange, self._runs.of(service, table), path, prefix, self._upstream, patience)
+        found = self._runs.of(service, table)
+        most = self._settings.max_body_bytes
+        change = counted_stream(exchange, found, path, most) if exchange.counts_tokens else None
+        await pass_on(exchange, found, path, prefix, self._upstream, patience, change)
 
     async def _has_own_preflights(self, run: str | None) -> bool:
         """Whether a CORS preflight goes to the run's own service.

@@ -33,7 +33,7 @@ def service_for(plan: ServicePlan) -> Service:
     stands_in_for = plan.container.image if model is None else model.name
     name = None if model is None else model.name
     translated = model is not None and model.format == "tgi"
-    if known == "TEI" and not translated:
+    if not (loaded.generates or translated):
         return Service(api="tei", stands_in_for=stands_in_for, model=name or loaded.model, batch=_batch(plan.container))
     if translated or known == "TGI" or (model is None and (server is None or server.prefix is None)):
         return Service(api="tgi", stands_in_for=stands_in_for)

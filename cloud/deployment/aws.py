@@ -19,7 +19,7 @@ from cloud.deployment.sent import FILES, terraform_config, with_timeouts
 from cloud.deployment.terraform.client import Applied, Planned, Provider, Refusal
 from cloud.deployment.terraform.outputs import outputs, results
 from cloud.deployment.terraform.translation import camel, configuration, property_of, terraform_type
-from cloud.deployment.terraform.values import Block, is_list
+from cloud.deployment.terraform.values import Block, is_list, is_object
 from commands.program_monitor import Refused
 from commands.property_values import FileValue, SecretValue, without_secrets_marked
 
@@ -196,12 +196,21 @@ def _kept(there: Existing) -> tuple[dict[str, Any], bytes]:
 
 def _differs(block: Block, name: str, state: Mapping[str, Any], planned: Planned) -> bool:
     will_be: Mapping[str, Any] = planned.state or {}
-    before, after = state.get(name), will_be.get(name)
+    before, after = _whole(state.get(name)), _whole(will_be.get(name))
     if name == "timeouts" or before == after:
         return False
     if _is_set(block, name) and is_list(before) and is_list(after):
         return sorted(map(repr, before)) != sorted(map(repr, after))
     return True
+
+
+def _whole(value: Any) -> Any:
+    """A value without what is empty in its objects: the provider reads an empty list as none, and plans the list."""
+    if is_list(value):
+        return [_whole(one) for one in value]
+    if is_object(value):
+        return {name: _whole(one) for name, one in value.items() if one is not None and one != [] and one != {}}
+    return value
 
 
 def _is_set(block: Block, name: str) -> bool:

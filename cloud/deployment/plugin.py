@@ -1,40 +1,32 @@
 """The packages as resource plugins of the real engine: `python -m cloud.deployment.plugin aws|random`.
 
 Where Pulumi's own plugins are missing, `pulumi` finds these on PATH as `pulumi-resource-aws` and
-`pulumi-resource-random` (`found.py` writes them). It starts one for each of a program's providers, reads a port from
-standard output, and speaks the resource provider protocol (provider.proto).
-
-The plugins do not accept secrets. So the engine marks an output as secret if its input is, or if it is a `SecretValue`.
+`pulumi-resource-random` (`found.py` writes them). The engine marks an output as secret if it is a `SecretValue`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from typing import Any, Protocol
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from cloud.deployment.aws import Aws, Turn
 from cloud.deployment.endpoint import refuse_other_clouds, without_an_account
+from cloud.deployment.engine_plugin import EnginePlugin, difference_response, plain, serve_the_engine
 from cloud.deployment.package import Existing, Made, Package, PartlyMade
 from cloud.deployment.packages import default_tags
 from cloud.deployment.random_bytes import RandomBytes
 from cloud.deployment.terraform import finding
 from cloud.deployment.terraform.client import ONLINE, provider
 from commands.program_monitor import Refused
-from commands.property_values import decode, encode, without_secrets_marked
-
-_SDK = {"aws": "pulumi_aws", "random": "pulumi_random"}
-_AT_ONCE = 16
+from commands.property_values import decode, encode
 
 
 class Served(Package, Protocol):
@@ -44,35 +36,13 @@ class Served(Package, Protocol):
     def read(self, there: Existing) -> Made | None: ...
 
 
-class Plugin(provider_pb2_grpc.ResourceProviderServicer):
+class Plugin(EnginePlugin):
     """One provider of a program. `configured`: its package, for its settings."""
 
     def __init__(self, name: str, configured: Callable[[Mapping[str, Any]], Served]) -> None:
-        self._name = name
+        super().__init__(name)
         self._configured = configured
         self._package: Served | None = None
-
-    def Handshake(self, request: Any, context: Any) -> provider_pb2.ProviderHandshakeResponse:
-        return provider_pb2.ProviderHandshakeResponse()
-
-    def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
-        return plugin_pb2.PluginInfo(version=version(_SDK[self._name]))
-
-    def GetSchema(self, request: Any, context: Any) -> provider_pb2.GetSchemaResponse:
-        schema = {"name": self._name, "version": version(_SDK[self._name])}
-        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
-
-    def CheckConfig(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
-        old, new = decode(request.old_inputs), decode(request.news)
-        changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-        return provider_pb2.DiffResponse(
-            changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
-            diffs=changed,
-            replaces=[name for name in changed if name == "region"],
-        )
 
     def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:
         with _spoken(context):
@@ -100,18 +70,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
         with _spoken(context):
             found = self._its_package().difference(_existing(request, request.olds), _plain(request.news))
-        kinds = provider_pb2.PropertyDiff
-        return provider_pb2.DiffResponse(
-            changes=provider_pb2.DiffResponse.DIFF_SOME if found.changed else provider_pb2.DiffResponse.DIFF_NONE,
-            diffs=found.changed,
-            replaces=found.replacing,
-            deleteBeforeReplace=found.delete_first,
-            detailedDiff={
-                name: kinds(kind=kinds.UPDATE_REPLACE if name in found.replacing else kinds.UPDATE, inputDiff=True)
-                for name in found.changed
-            },
-            hasDetailedDiff=True,
-        )
+        return difference_response(found)
 
     def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
         inputs = _plain(request.properties)
@@ -147,12 +106,9 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             self._its_package().delete(_existing(request, request.properties), _timeout("delete", request))
         return empty_pb2.Empty()
 
-    def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
-        return empty_pb2.Empty()
-
     def _its_package(self) -> Served:
         if self._package is None:
-            raise Refused(f"the provider {self._name} is not configured yet")
+            raise Refused(f"the provider {self.name} is not configured yet")
         return self._package
 
 
@@ -161,16 +117,7 @@ def main(name: str) -> None:
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
     with contextlib.ExitStack() as stack:
         configured = _random if name == "random" else _aws(stack)
-        server = grpc.server(
-            ThreadPoolExecutor(max_workers=_AT_ONCE), options=[("grpc.max_receive_message_length", -1)]
-        )
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(name, configured), server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        print(port, flush=True)
-        engine = os.getppid()
-        while os.getppid() == engine:
-            server.wait_for_termination(timeout=1)
+        serve_the_engine(Plugin(name, configured))
 
 
 def _random(settings: Mapping[str, Any]) -> Served:
@@ -222,7 +169,7 @@ def _timeout(kind: str, request: Any) -> Mapping[str, str]:
 
 
 def _plain(properties: Any) -> dict[str, Any]:
-    return {key: without_secrets_marked(value) for key, value in decode(properties).items()}
+    return plain(decode(properties))
 
 
 if __name__ == "__main__":

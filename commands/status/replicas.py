@@ -49,6 +49,20 @@ class ReplicaStatus:
     """What it last measured, once a minute; `None`: nothing yet."""
     list_price: Costs | None
     """`None`: the catalog does not have the type, or the time of launch is not known. A spot instance costs less."""
+    group: str | None = None
+    """The name of its group of replicas; `None`: the service has only one group."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupStatus:
+    """One of several groups of replicas."""
+
+    name: str
+    healthy: int
+    """Replicas that serve."""
+    desired: int
+    minimum: int
+    maximum: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +83,21 @@ class EndedReplica:
     """`None`: the catalog does not have the type. A spot instance costs less."""
 
 
-def replica_statuses(seen: Seen, known: Mapping[str, Lifetime], now: datetime) -> tuple[ReplicaStatus, ...]:
-    """Return every replica of the group, the oldest first."""
+def replica_statuses(
+    seen: Seen, known: Mapping[str, Lifetime], now: datetime, group: str | None = None
+) -> tuple[ReplicaStatus, ...]:
+    """Return every replica of a group, the oldest first. `group`: its name, if there are several."""
     targets = {target.instance: target for target in seen.targets}
     states = {state.instance: state for state in seen.states}
     found = [
-        _status(replica, targets.get(replica.instance), states.get(replica.instance), known.get(replica.instance), now)
+        _status(
+            replica,
+            targets.get(replica.instance),
+            states.get(replica.instance),
+            known.get(replica.instance),
+            now,
+            group,
+        )
         for replica in seen.group.replicas
     ]
     return tuple(sorted(found, key=lambda one: (one.launched or now, one.instance)))
@@ -111,7 +134,12 @@ def added(costs: Sequence[Costs]) -> Costs:
 
 
 def _status(
-    replica: Replica, target: Target | None, state: State | None, lifetime: Lifetime | None, now: datetime
+    replica: Replica,
+    target: Target | None,
+    state: State | None,
+    lifetime: Lifetime | None,
+    now: datetime,
+    group: str | None,
 ) -> ReplicaStatus:
     return ReplicaStatus(
         instance=replica.instance,
@@ -126,6 +154,7 @@ def _status(
         final=state is not None and state.final,
         figures=None if state is None else state.figures,
         list_price=None if lifetime is None else _costs(lifetime, now),
+        group=group,
     )
 
 

@@ -10,7 +10,7 @@ from commands.gateway_keys import described
 from commands.status.collecting import Status
 from commands.status.gateway import HOURS, GatewayStatus
 from commands.status.local_runs import LocalRun
-from commands.status.replicas import Costs, EndedReplica, ReplicaStatus, added
+from commands.status.replicas import Costs, EndedReplica, GroupStatus, ReplicaStatus, added
 from commands.status.service import ServiceStatus
 from infra.configuration.problem import printable
 from infra.planning.text import number
@@ -49,12 +49,16 @@ def _services(status: Status) -> str:
     rows: list[tuple[str, ...]] = [HEADER]
     for service in status.services:
         rows.append(_service_row(service, status.at))
-        rows += [_replica_row(replica, status.at) for replica in service.replicas]
+        rows += [_replica_row(replica, status.at) for replica in service.replicas if replica.group is None]
+        for group in service.groups:
+            rows.append((f"  group {group.name}", _healthy(group) or "no replica", *[""] * 8))
+            members = (replica for replica in service.replicas if replica.group == group.name)
+            rows += [_replica_row(replica, status.at) for replica in members]
     return table(rows, right=_NUMBERS)
 
 
 def _service_row(service: ServiceStatus, now: datetime) -> tuple[str, ...]:
-    state = f"{service.state}: {service.healthy} of {service.desired} healthy" if service.desired else service.state
+    state = f"{service.state}: {_healthy(service)}" if service.desired else service.state
     found = [figures for replica in service.replicas if (figures := _recent(replica, now)) is not None]
     requests = [each.requests_per_second for each in found if each.requests_per_second is not None]
     tokens = [each.tokens_per_second for each in found if each.tokens_per_second is not None]
@@ -62,11 +66,15 @@ def _service_row(service: ServiceStatus, now: datetime) -> tuple[str, ...]:
     return service.run, state, "", "", "", "", "", "", *rates
 
 
+def _healthy(counted: ServiceStatus | GroupStatus) -> str:
+    return f"{counted.healthy} of {counted.desired} healthy" if counted.desired else ""
+
+
 def _replica_row(replica: ReplicaStatus, now: datetime) -> tuple[str, ...]:
     found = _recent(replica, now)
     state = _state(replica)
     return (
-        f"  {replica.instance}",
+        f"{'  ' if replica.group is None else '    '}{replica.instance}",
         state if len(state) <= _LONGEST_STATE else f"{state[: _LONGEST_STATE - 1]}…",
         replica.type,
         replica.zone,
@@ -146,7 +154,10 @@ def _about_services(services: Sequence[ServiceStatus]) -> Iterator[str]:
         model = "" if service.model is None else f", model {service.model}"
         yield f"{service.run}: {service.url or 'no pulumi up has succeeded yet'}{model}"
         if service.minimum != service.maximum:
-            yield f"  replicas: {service.minimum} to {service.maximum}"
+            each = (f"{group.name} {group.minimum} to {group.maximum}" for group in service.groups)
+            yield f"  replicas: {service.minimum} to {service.maximum}" + (
+                f" ({', '.join(each)})" if service.groups else ""
+            )
         if service.roll is not None:
             yield f"  roll: {service.roll}"
         for replica in service.replicas:

@@ -13,6 +13,7 @@ from commands.stack_state import DeployedGroup, StackError, StackState, groups_o
 from commands.status.replicas import (
     Costs,
     EndedReplica,
+    GroupStatus,
     ReplicaStatus,
     added,
     ended_replicas,
@@ -49,7 +50,10 @@ class ServiceStatus:
     desired: int
     minimum: int
     maximum: int
+    groups: tuple[GroupStatus, ...] = ()
+    """Empty: all replicas are in one group."""
     replicas: tuple[ReplicaStatus, ...]
+    """Those of a group are together."""
     roll: str | None
     """The roll in progress: `InProgress, 50 %`."""
     problem: str | None
@@ -72,7 +76,9 @@ def look_at_service(state: StackState, clients: ClientMaker, now: datetime) -> S
     seen = together(looks)
     unanswered = list(seen.unanswered)
     known = answer_or(lambda: living(made.ec2, seen.group.replicas), (), "ec2:DescribeInstances", unanswered)
-    replicas = replica_statuses(seen, {one.instance: one for one in known}, now)
+    lifetimes = {one.instance: one for one in known}
+    named = list(zip((group.awaited.replica_group for group in groups), looks, strict=True))
+    replicas = tuple(one for name, look in named for one in replica_statuses(look, lifetimes, now, name))
     gone = [one for group in groups for one in _ended(client, group, now, unanswered)]
     ended = ended_replicas(sorted(gone, key=lambda one: (one.began, one.instance)), now)
     refresh = seen.refresh
@@ -87,12 +93,24 @@ def look_at_service(state: StackState, clients: ClientMaker, now: datetime) -> S
         desired=seen.group.desired,
         minimum=seen.group.minimum,
         maximum=seen.group.maximum,
+        groups=tuple(_group(name, look) for name, look in named if name is not None),
         replicas=replicas,
         roll=f"{refresh.status}, {refresh.percent} %" if refresh is not None and refresh.going else None,
         problem=next(_problems(looks), None),
         ended=ended,
         list_price=added([one.list_price for one in (*replicas, *ended) if one.list_price is not None]),
         unanswered=tuple(dict.fromkeys(unanswered)),
+    )
+
+
+def _group(name: str, seen: Seen) -> GroupStatus:
+    group = seen.group
+    return GroupStatus(
+        name=name,
+        healthy=len(healthy_replicas(seen)),
+        desired=group.desired,
+        minimum=group.minimum,
+        maximum=group.maximum,
     )
 
 

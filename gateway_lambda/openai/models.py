@@ -22,7 +22,9 @@ def model_object(model: Model, owned_by: str, total_tokens: int | None) -> dict[
     if length is not None:
         # OpenRouter's name for it, and vLLM's: clients read one of the two.
         shown["context_length"] = shown["max_model_len"] = length
-    if model.format == "tgi":
+    if not model.generates:
+        shown["capabilities"] = []
+    elif model.format == "tgi":
         able = {"completion": True, "tools": model.tools != "off", "vision": model.vision}
         shown["capabilities"] = [name for name, is_there in able.items() if is_there]
     return shown

@@ -43,8 +43,8 @@ _LAST_NAMES: dict[bytes, frozenset[str]] = {
 async def pass_events(
     exchange: Exchange, reply: Reply, route: bytes, request: bytes, *, with_usage: bool = True
 ) -> None:
-    """Yield the stream that answers `request`, as it comes. Errors are events, and are not raised. Without `with_usage`,
-    the gateway itself has asked for the chunk with the usage, and removes it."""
+    """Pass on the stream that answers `request`, as it comes. Errors are events, and are not raised. Without
+    `with_usage`, the gateway itself has asked for the chunk with the usage, and removes it."""
     exchange.stream = True
     kept = response_headers(exchange, reply, dict(reply.headers))
     headers = [header for header in kept if header[0] != b"content-length"]

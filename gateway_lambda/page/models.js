@@ -31,8 +31,8 @@ function showProblem(text) {
 }
 
 function showRuns(found) {
-  const models = runs.filter((run) => run.model).sort((one, other) => (other.state === "ready") - (one.state === "ready"));
-  const others = runs.filter((run) => !run.model);
+  const models = runs.filter(chats).sort((one, other) => (other.state === "ready") - (one.state === "ready"));
+  const others = runs.filter((run) => !chats(run));
   const before = chosen?.run;
   chosen = models.find((run) => run.run === before) || models.find((run) => run.state === "ready") || models[0] || null;
   const focused = document.activeElement?.name === "run" ? document.activeElement.value : null;
@@ -43,12 +43,15 @@ function showRuns(found) {
   const closed = found.needs_api_key && found.api_key !== "known";
   $("list-hint").textContent = closed
     ? (models.length ? "Other models may need an API key." : "The models here need an API key. Enter yours under “API key”.")
-    : (models.length ? "" : "This gateway has no models yet.");
+    : (models.length ? "" : runs.some((run) => run.model) ? "No model here writes text." : "This gateway has no models yet.");
   $("key-how").hidden = !closed;
   $("key-how").replaceChildren(...wayToKey());
   if (closed && !models.length) $("key-panel").open = true;
   showChosen();
 }
+
+// Models for embeddings and reranking answer no chats.
+const chats = (run) => run.model && run.generates !== false;
 
 function wayToKey() {
   if (/^(127\.|localhost$|\[::1])|\.localhost$/.test(location.hostname)) return [made("code", {}, "make local"), " shows the key when it starts."];
@@ -108,7 +111,8 @@ function amount(number, unit) {
 function service(run) {
   const link = made("a", { href: run.url + "/", target: "_blank", rel: "noopener noreferrer" }, run.run);
   const [title, why] = STATES[run.state] || STATES.unknown;
-  return made("li", {}, link, " ", made("span", { className: `state ${run.state}`, title: why }, title));
+  const model = run.model ? [" ", made("small", {}, run.model)] : [];
+  return made("li", {}, link, " ", made("span", { className: `state ${run.state}`, title: why }, title), ...model);
 }
 
 function showChosen() {

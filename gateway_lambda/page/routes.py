@@ -86,6 +86,8 @@ class PageRoutes:
             more = self._show_model(service, model)
             shown["model"] = model.name
             shown["format"] = model.format
+            if not model.generates:
+                shown["generates"] = False
             shown.update((field, more[field]) for field in _COPIED if field in more)
             if state.total_tokens is not None:
                 shown.setdefault("context_length", state.total_tokens)

@@ -42,6 +42,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     """The id clients send in `model`."""
     type: Literal["chat"] = "chat"
+    generates: bool = True
+    """Whether it writes text, so that people can chat with it. Models for embeddings and reranking do not."""
     format: Literal["tgi", "openai"] = "tgi"
     prefix: str = "/v1"
     """Path under the service where an OpenAI-format upstream serves. Only for `format: openai`."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 
 from gateway_lambda.errors import GatewayError, Header, timed_out
+from gateway_lambda.routing.change import Change
 from gateway_lambda.routing.passed_usage import usage_at_end, usage_at_start
 from gateway_lambda.routing.runs import Run
 from gateway_lambda.server.exchange import KEY_HEADERS, Exchange
@@ -45,24 +46,34 @@ _REPEATABLE = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE")
 
 
 async def pass_on(
-    exchange: Exchange, run: Run, path: bytes, prefix: bytes, upstream: Upstream, patience: float
+    exchange: Exchange,
+    run: Run,
+    path: bytes,
+    prefix: bytes,
+    upstream: Upstream,
+    patience: float,
+    change: Change | None = None,
 ) -> None:
     """Send a request to the run's own service.
 
     `path` and query are raw and unchanged; `prefix` is the part before `path`, which goes too if the run wants it. The
     key of a run with `auth` is not passed on; the Authorization header of an open run is. `patience`: how many seconds
-    the service may be silent before and within its response, while no more of the request comes. Raises `GatewayError`
-    before anything is sent.
+    the service may be silent before and within its response, while no more of the request comes. `change` changes the
+    body and the answer. Raises `GatewayError` before anything is sent.
     """
     if run.rates is not None:
         await run.rates.check(exchange, path)
     if not run.service.strip_prefix:
         path, prefix = prefix + path, b""
     limit = asyncio.timeout(patience)
-    body = await _request_body(exchange, limit, patience)
+    if change is None:
+        body, length = await _request_body(exchange, limit, patience), exchange.content_length
+    else:
+        body, length = await change.body(exchange), None
+        exchange.watch()
     query: bytes = exchange.scope["query_string"]
     target = path + b"?" + query if query else path
-    headers = request_headers(exchange, prefix, own=not run.service.auth)
+    headers = request_headers(exchange, prefix, own=not run.service.auth, readable=change is not None)
     if run.service.auth:
         headers += run.upstream_key
 
@@ -73,7 +84,7 @@ async def pass_on(
             target,
             headers,
             body,
-            length=exchange.content_length,
+            length=length,
             repeatable=exchange.method in _REPEATABLE,
         )
 
@@ -84,7 +95,7 @@ async def pass_on(
         raise timed_out("the run's service did not begin its response in time") from None
     try:
         reply.limit_silence(patience)
-        await pass_back(exchange, reply)
+        await (pass_back(exchange, reply) if change is None else change.pass_back(exchange, reply))
     finally:
         reply.close()
 

@@ -16,6 +16,9 @@ from infra.planning.text import decimal
 
 STATUS_CHECK_GRACE = 300
 """Seconds after its start in which a failed status check of EC2 does not end an instance (the console's default)."""
+NEWEST_FIRST = ("NewestInstance",)
+"""Which instance ends if there is one too many, in the zone that has most. After a refresh that failed or was
+cancelled, the newest is the one that does not serve. The default ends the one of the oldest template, which does."""
 AS_IT_IS = -1
 """The provider's word for a capacity that a scheduled action leaves alone: a service that runs keeps its replicas. Auto
 Scaling raises it to the minimum."""
@@ -73,6 +76,7 @@ class Replicas(pulumi.ComponentResource):
             target_group_arns=[args.target_group_arn],
             health_check_type="EC2",
             health_check_grace_period=STATUS_CHECK_GRACE,
+            termination_policies=NEWEST_FIRST,
             capacity_rebalance=plan.purchase.on_demand_percentage_above_base == 0,
             instance_refresh=_refresh(plan.roll),
             wait_for_capacity_timeout="0",

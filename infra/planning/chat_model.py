@@ -45,6 +45,7 @@ _PLAIN_FIELDS = (
 def plan_model(
     configuration: ServiceConfiguration,
     *,
+    generates: bool = True,
     values: Mapping[str, str | Secret],
     resolve: ResolveChatTemplate,
     problems: list[Problem],
@@ -52,13 +53,15 @@ def plan_model(
     """Return the model, with a template that the gateway can compile; `None`: the service has no model.
 
     Nothing is looked up for `format: openai`, whose server renders its own templates, or when the configuration sets
-    both `chat_template` and `eos_token`. Values of the configuration override those that are found. Problems are added
-    to `problems`.
+    both `chat_template` and `eos_token`. Values of the configuration override those that are found. `generates`:
+    whether its server writes text. Problems are added to `problems`.
     """
     given = configuration.model
     if given is None:
         return None
     model = _resolved(configuration, given, values, resolve, problems)
+    if not generates:
+        model = msgspec.structs.replace(model, generates=False)
     _check_record(configuration, model, problems)
     return model
 

@@ -66,6 +66,11 @@ SERVERS = (
         adapters=("--lora-modules",),
         names="own",
         lists=("--served-model-name", "--lora-modules", "--middleware", "--api-key"),
+        pooling={
+            "--runner": ("pooling",),
+            "--convert": ("embed", "classify", "reward"),
+            "--task": ("embed", "embedding", "classify", "score", "reward", "transcription"),
+        },
         files=("--config",),
     ),
     Server(
@@ -93,6 +98,7 @@ SERVERS = (
         quantize=("--quantization",),
         name_options=("--served-model-name",),
         files=("--config",),
+        pooling={"--is-embedding": ()},
         names="any",
     ),
     Server(
@@ -106,6 +112,7 @@ SERVERS = (
         image_variables={"PORT": "80", "HUGGINGFACE_HUB_CACHE": "/data"},
         health="/health",
         metrics=ServerMetrics(waiting="te_queue_size", requests="te_request_success"),
+        generates=False,
         spread="one",
         caches=("/data",),
         cache_options=("--huggingface-hub-cache",),
@@ -157,6 +164,8 @@ SERVERS = (
         model_variables=("LLAMA_ARG_HF_REPO", "LLAMA_ARG_MODEL"),
         file_options=("--hf-file", "-hff"),
         name_options=("--alias", "-a"),
+        pooling={"--embedding": (), "--embeddings": (), "--rerank": (), "--reranking": ()},
+        pooling_variables=("LLAMA_ARG_EMBEDDINGS", "LLAMA_ARG_RERANKING"),
         names="any",
     ),
     Server(

@@ -7,7 +7,7 @@ the name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,8 @@ class Registered:
     """The claims that can be read, by model name."""
     served: Mapping[str, Sequence[str]]
     """For each model name, the runs whose routing records have it. The gateway asks the first one."""
+    routed: Collection[str]
+    """The runs that have a routing record."""
 
 
 class _Model(msgspec.Struct):
@@ -61,6 +63,7 @@ def read_registered(items: Iterable[Mapping[str, Any]]) -> Registered:
     runs: dict[str, str] = {}
     claims: dict[str, ModelClaim] = {}
     served: dict[str, list[tuple[int, str]]] = {}
+    routed: set[str] = set()
     for item in items:
         sort = str(item[SORT_KEY]["S"])
         if sort.startswith(CLAIM):
@@ -70,6 +73,7 @@ def read_registered(items: Iterable[Mapping[str, Any]]) -> Registered:
             if claim is not None:
                 claims[sort.removeprefix(MODEL)] = claim
         elif sort.startswith(RUN):
+            routed.add(sort.removeprefix(RUN))
             service = _decoded(item, _Service)
             if service is not None and service.model is not None:
                 found = served.setdefault(service.model.name, [])
@@ -78,6 +82,7 @@ def read_registered(items: Iterable[Mapping[str, Any]]) -> Registered:
         runs=runs,
         claims=claims,
         served={name: [run for _, run in sorted(found)] for name, found in served.items()},
+        routed=routed,
     )
 
 

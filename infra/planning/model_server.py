@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from infra.planning.known_servers import SERVERS
 from infra.planning.plan import Container
 from infra.planning.server_limits import Limits, kept_folders, read_limits
-from infra.planning.server_options import Options, read_options
+from infra.planning.server_options import Options, read_options, writes_text
 from infra.planning.servers import LOCAL, Server
 from infra.planning.shell_commands import Command, read_commands
 from infra.planning.shell_words import Word
@@ -47,6 +47,8 @@ class Loaded:
     """The port that it listens on; `None`: not known."""
     local: bool = False
     """Whether it listens only on the container's own address 127.0.0.1."""
+    generates: bool = True
+    """Whether it writes text, as far as is known."""
     unread: tuple[str, ...] = ()
     """Words and files that can have more options, and that only the machine can read."""
     others: tuple[str, ...] = ()
@@ -167,6 +169,7 @@ def _loaded(found: _Found, commands: Sequence[Command]) -> Loaded:
         names=_names(found, model, commands),
         port=port,
         local=local,
+        generates=writes_text(server, options, environment),
         unread=options.unread,
     )
 

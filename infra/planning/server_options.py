@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from infra.planning.servers import Server
@@ -16,6 +16,7 @@ _SWITCH = re.compile(
     r"|trust-request-chat-template|log-error-stack|tokens-only|eager-mode|allow-terminate-by-client|ssl)"
 )
 """Options without a value, of the servers whose model has no option name."""
+_OFF = ("", "0", "false", "off", "disabled")
 _MANY_WORDS = re.compile(r"\$(?:\{[A-Za-z_0-9]*\[?)?[@*]")
 """`$@` and `${NAME[@]}`: any number of words, so also options."""
 
@@ -28,6 +29,8 @@ class Options:
     """Each option with its values, in order: a list has several entries."""
     arguments: tuple[Word, ...]
     """The words that belong to no option."""
+    names: frozenset[str]
+    """All options, also those without a value."""
     unread: tuple[str, ...]
     """Words that can be any options, and files with options, as they are written."""
 
@@ -45,11 +48,13 @@ def read_options(server: Server, words: Sequence[Word]) -> Options:
     values: list[tuple[str, Word]] = []
     arguments: list[Word] = []
     unread: list[str] = []
+    names: set[str] = set()
     option = ""
     for word in words:
         if word.text.startswith("-") and not re.fullmatch(r"-[0-9.]+|-", word.text):
             name, equals, value = word.text.partition("=")
             option = _normal(name)
+            names.add(option)
             if equals:
                 values.append((option, Word(value, word.known)))
                 option = ""
@@ -66,7 +71,17 @@ def read_options(server: Server, words: Sequence[Word]) -> Options:
             if not word.known and not is_model:
                 unread.append(word.text)
     unread += [f"{name} {value.text}" for name, value in values if name in server.files]
-    return Options(values=tuple(values), arguments=tuple(arguments), unread=tuple(unread))
+    return Options(values=tuple(values), arguments=tuple(arguments), names=frozenset(names), unread=tuple(unread))
+
+
+def writes_text(server: Server, options: Options, environment: Mapping[str, str | None]) -> bool:
+    """Return whether a server with these options writes text, or answers with embeddings or scores only."""
+    for option, values in server.pooling.items():
+        word = options.last((option,))
+        if option in options.names and (not values or (word is not None and word.text in values)):
+            return False
+    set_to = (environment.get(name) for name in server.pooling_variables)
+    return server.generates and not any(value is not None and value.lower() not in _OFF for value in set_to)
 
 
 def _normal(name: str) -> str:

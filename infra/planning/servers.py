@@ -62,6 +62,13 @@ class Server:
     prefix: str | None = "/v1"
     """The path of its OpenAI API; `None`: it has none."""
 
+    generates: bool = True
+    """Whether it writes text at all. A server of embeddings answers with vectors and scores."""
+    pooling: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Options with which it writes no text, each with its values for that; without values, the option alone says it."""
+    pooling_variables: tuple[str, ...] = ()
+    """Variables that are like such an option, unless they switch it off."""
+
     metrics: ServerMetrics | None = None
     """`None`: it has none of these, or has them at another port."""
 

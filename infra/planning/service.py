@@ -130,7 +130,9 @@ def _plan_group(group: Group, given: _Given) -> ServicePlan:
     loaded = loaded_model(container)
     health_check, probes = plan_health_check(configuration, loaded), plan_probes(configuration)
     check_probes(configuration, health_check, probes, settings.boot_timeout, problems)
-    model = plan_model(configuration, values=values, resolve=given.resolve, problems=problems)
+    model = plan_model(
+        configuration, generates=loaded.generates, values=values, resolve=given.resolve, problems=problems
+    )
     fitting = fit_model(
         configuration,
         found,

@@ -34,7 +34,7 @@ def check_registry(aws: AwsClient, region: str, table: str, plan: ServicePlan, o
         gone = f"the gateway's table {table} does not exist any more in {region}"
         return [refusal(TOPIC, f"{gone}: deploy the gateway again")]
     return [
-        _name(registered.runs, plan.run, owner),
+        _name(registered, plan.run, owner, table, region),
         *_model(registered, plan, owner),
         _count(registered.runs, plan.run),
     ]
@@ -47,10 +47,7 @@ def taken(run: str, owner: str) -> str:
 
 def left_behind(run: str, owner: str, table: str, region: str) -> str:
     """Return the refusal of a run name whose claim names this stack, although the state of the stack has no claim."""
-    keys = (json.dumps({PARTITION_KEY: {"S": REGISTRY}, SORT_KEY: {"S": f"{prefix}{run}"}}) for prefix in (RUN, CLAIM))
-    deletes = "; ".join(
-        f"aws dynamodb delete-item --table-name {table} --key '{key}' --region {region}" for key in keys
-    )
+    deletes = "; ".join(_delete(f"{prefix}{run}", table, region) for prefix in (RUN, CLAIM))
     return (
         f"the gateway's table has a claim of {owner} for the name {run}, but the state of this stack does not have it: "
         "pulumi stack rm --force removed the state and left the resources, and instances that still run cost money. "
@@ -59,12 +56,25 @@ def left_behind(run: str, owner: str, table: str, region: str) -> str:
     )
 
 
-def _name(claims: Mapping[str, str], run: str, owner: str) -> Finding:
-    taken_by = claims.get(run)
+def _delete(sort: str, table: str, region: str) -> str:
+    """The command that deletes an item of the registry."""
+    key = json.dumps({PARTITION_KEY: {"S": REGISTRY}, SORT_KEY: {"S": sort}})
+    return f"aws dynamodb delete-item --table-name {table} --key '{key}' --region {region}"
+
+
+def _name(registered: Registered, run: str, owner: str, table: str, region: str) -> Finding:
+    taken_by = registered.runs.get(run)
     if taken_by is None:
         return ok(TOPIC, f"{run} is free")
     if taken_by == owner:
-        return ok(TOPIC, f"{run} is claimed by {owner}, the name of this stack")
+        own = f"{run} is claimed by {owner}, the name of this stack"
+        if run in registered.routed:
+            return ok(TOPIC, own)
+        return ok(
+            TOPIC,
+            f"{own}, and no deployment of it was completed. If this one fails with ConditionalCheckFailedException, "
+            f"the state of the stack lacks the claim (docs/deploying.md): {_delete(CLAIM + run, table, region)}",
+        )
     remedy = "if this stack had that name before, skip preflight once: pulumi config set preflight false"
     return refusal(TOPIC, f"{taken(run, taken_by)}; {remedy}")
 

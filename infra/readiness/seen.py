@@ -11,8 +11,8 @@ GOING = ("Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress")
 """Statuses of an instance refresh that has not ended (botocore: InstanceRefreshStatus)."""
 FROZEN = ("Launch", "Terminate")
 """Processes that are suspended when an update failed and replicas still serve. `Terminate` is one of them, because a
-group with one instance too many ends the instance of the oldest launch template first, and that is the one that serves
-(EC2 Auto Scaling, default termination policy)."""
+group with one instance too many can end one that serves: the zone with the most instances comes before its own policy
+(EC2 Auto Scaling, termination policies)."""
 
 
 @dataclass(frozen=True, kw_only=True)

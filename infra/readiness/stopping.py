@@ -89,7 +89,8 @@ def _freeze(awaited: Awaited, clients: Clients, clock: Clock, idle: list[str], s
     _cancel_refresh(awaited, clients)
     for instance in idle:
         _forget(awaited, clients, instance)
-    return f"{_still(serving)} billed as before. The other replicas are ended.{frozen}"
+    ended = {0: "", 1: " The other replica is ended."}.get(len(idle), f" The other {len(idle)} replicas are ended.")
+    return f"{_still(serving)} billed as before.{ended}{frozen}"
 
 
 def _terminate(clients: Clients, clock: Clock, instances: list[str]) -> None:

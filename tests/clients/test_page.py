@@ -95,14 +95,15 @@ def test_it_lists_models_with_their_states_and_other_runs(bench: Bench, browse: 
     bench.register(
         bench.service("chat", model="org/chat"),
         bench.service("web", model=None),
+        bench.service("vectors", model="org/vectors", format="openai", generates=False),
         bench.service("lost", model="org/lost", url=gone),
         bench.service("closed", model="org/closed", auth=True),
         keys=(ALL,),
     )
     assert browse("models") == {
         "models": ["org/chat\nReady · chat", "org/lost\nNot up · lost"],
-        "services": ["web Ready"],
-        "links": [[f"{bench.url}/services/web/", "noopener noreferrer"]],
+        "services": ["vectors Ready org/vectors", "web Ready"],
+        "links": [[f"{bench.url}/services/{run}/", "noopener noreferrer"] for run in ("vectors", "web")],
         "hint": "Other models may need an API key.",
     }
 

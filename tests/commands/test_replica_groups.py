@@ -12,6 +12,8 @@ import pytest
 from commands import shell, wait
 from commands.lifetimes import Lifetime
 from commands.stack_state import GROUP, Bought, groups_of, stack_state
+from commands.status.__main__ import main as show_status
+from commands.status.collecting import Means
 from commands.status.service import look_at_service
 from commands.usage.gateway_runs import find_runs
 from infra.readiness import Clients
@@ -121,6 +123,31 @@ def test_the_status_counts_the_replicas_of_both_groups() -> None:
     assert status.problem is not None
     assert "no capacity left" in status.problem
     assert round(status.list_price.an_hour, 3) == round(1.006 + 1.861, 3)
+
+
+def test_the_status_shows_each_replica_below_its_group(capsys: pytest.CaptureFixture[str]) -> None:
+    both = Both([starts(A), HEALTHY], [starts(B, type="g6e.12xlarge"), says(B, "pulling image", 40)])
+    both.clients()
+    means = Means(
+        pulumi=FakePulumi({"cat": two_groups(minSize=2)}),
+        clients=lambda region, profile: lambda name: both,
+        local=tuple,
+        now=lambda: NOW,
+    )
+    assert show_status(["cat"], means=means) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:8] == [
+        "RUN                      STATE                    TYPE          ZONE        SPOT    AGE  GPU %  MEM %  REQ/S  "
+        "TOK/S",
+        "yellow-cat-1             serving: 2 of 3 healthy",
+        "  group 0                1 of 1 healthy",
+        f"    {A}  healthy                  g5.xlarge     us-east-1a  no    1h 0m",
+        "  group big              1 of 2 healthy",
+        f"    {B}  healthy                  g6e.12xlarge  us-east-1a  no    1h 0m",
+        "",
+        "yellow-cat-1: https://yellow-cat-1.example.com",
+    ]
+    assert lines[8] == "  replicas: 3 to 4 (0 1 to 2, big 2 to 2)"
 
 
 def test_a_replica_that_is_there_has_not_ended_for_the_groups_that_do_not_have_it() -> None:

@@ -394,6 +394,7 @@ def test_json_has_everything_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
         "final": False,
         "figures": figures,
         "list_price": costs,
+        "group": None,
     }
     service = {
         "stack": "cat",
@@ -406,6 +407,7 @@ def test_json_has_everything_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
         "desired": 1,
         "minimum": 1,
         "maximum": 1,
+        "groups": [],
         "replicas": [replica],
         "roll": None,
         "problem": None,

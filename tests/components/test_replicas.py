@@ -32,6 +32,7 @@ def test_the_balancer_s_check_ends_no_instance_and_the_group_waits_for_nothing(
 ) -> None:
     group = service.one("aws:autoscaling/group:Group")
     assert (group.inputs["healthCheckType"], group.inputs["healthCheckGracePeriod"]) == ("EC2", 300)
+    assert group.inputs["terminationPolicies"] == ["NewestInstance"]
     assert (group.inputs["waitForCapacityTimeout"], group.inputs["forceDelete"]) == ("0", True)
     assert group.timeouts["delete"] == "60m"
     listener = next(service.cloud.records.of("aws:lb/listener:Listener")).outputs["arn"]

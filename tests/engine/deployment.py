@@ -21,8 +21,9 @@ import msgspec
 import yaml
 from pulumi import automation
 
+from cloud.deployment.engine_plugin import serve
 from tests.aws.standin import Cloud, World
-from tests.engine.plugin import FOLDER, WORLD, serve
+from tests.engine.plugin import FOLDER, WORLD, stand_in
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("aws", "random")
@@ -99,7 +100,7 @@ class Deployment:
         return file.read_text()
 
     def _serve(self, package: str) -> str:
-        server, port = serve(package, self._account)
+        server, port = serve(stand_in(package, self._account))
         self._running.append(server)
         return f"{package}:{port}"
 

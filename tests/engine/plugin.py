@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import sys
 from collections.abc import Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import grpc
 import msgspec
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
+from cloud.deployment.engine_plugin import EnginePlugin, difference_response, plain, serve_the_engine
 from commands.program_monitor import Refused
-from commands.property_values import FileValue, decode, encode, without_secrets_marked
+from commands.property_values import FileValue, decode, encode
 from tests.aws.standin import Cloud, NotAccepted, World, sdk
 from tests.aws.standin.differences import difference
 from tests.aws.standin.providers import PREFIX, default_tags, provider_region
@@ -34,43 +32,23 @@ FOLDER = "SERVESTACK_STAND_IN"
 """The variable that names the account's folder: `records.json`, and WORLD if a test wants another."""
 
 WORLD = "world.json"
-_SDK = {"aws": "pulumi_aws", "random": "pulumi_random"}
 
 
-class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """One configured provider. Secrets are not accepted, so the engine marks outputs as their inputs are."""
+class Provider(EnginePlugin):
+    """One configured provider."""
 
     def __init__(self, package: str, folder: Path) -> None:
-        self._package = package
+        super().__init__(package)
         self._folder = folder
         self._region: str | None = None
         self._tags: Mapping[str, str] = {}
 
-    def Handshake(self, request: Any, context: Any) -> provider_pb2.ProviderHandshakeResponse:
-        return provider_pb2.ProviderHandshakeResponse()
-
-    def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
-        return plugin_pb2.PluginInfo(version=version(_SDK[self._package]))
-
-    def GetSchema(self, request: Any, context: Any) -> provider_pb2.GetSchemaResponse:
-        schema = {"name": self._package, "version": version(_SDK[self._package])}
-        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
-
     def CheckConfig(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
         try:
-            provider_region(f"{PREFIX}{self._package}", decode(request.news))
+            provider_region(f"{PREFIX}{self.name}", decode(request.news))
         except NotAccepted as refused:
             return provider_pb2.CheckResponse(failures=_failures(refused))
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
-        old, new = decode(request.old_inputs), decode(request.news)
-        changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-        return provider_pb2.DiffResponse(
-            changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
-            diffs=changed,
-            replaces=[name for name in changed if name == "region"],
-        )
+        return super().CheckConfig(request, context)
 
     def Attach(self, request: Any, context: Any) -> empty_pb2.Empty:
         """The engine was told of a plugin that runs already. All its providers share that one, so the one that names
@@ -80,12 +58,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:
         settings = decode(request.args)
-        self._region = provider_region(f"{PREFIX}{self._package}", settings) or self._region
+        self._region = provider_region(f"{PREFIX}{self.name}", settings) or self._region
         self._tags = default_tags(settings) or self._tags
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Invoke(self, request: Any, context: Any) -> provider_pb2.InvokeResponse:
-        arguments = _plain(decode(request.args))
+        arguments = plain(decode(request.args))
         with self._account() as account, _spoken(context):
             region = account.region(arguments.pop("region", None) or self._region)
             answer = account.call(request.tok, arguments, region)
@@ -94,10 +72,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return response
 
     def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
-        old = _plain(decode(request.olds)) if request.HasField("olds") else None
+        old = plain(decode(request.olds)) if request.HasField("olds") else None
         try:
             with self._account() as account:
-                news = _plain(decode(request.news))
+                news = plain(decode(request.news))
                 inputs = account.checked(request.type, request.urn, news, old or None, tags=self._tags)
                 self._region_of(account, request.type, inputs)
         except Refused as refused:
@@ -106,21 +84,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
         found = difference(request.type, _by_contents(decode(request.old_inputs)), _by_contents(decode(request.news)))
-        kinds = provider_pb2.PropertyDiff
-        return provider_pb2.DiffResponse(
-            changes=provider_pb2.DiffResponse.DIFF_SOME if found.changed else provider_pb2.DiffResponse.DIFF_NONE,
-            diffs=found.changed,
-            replaces=found.replacing,
-            deleteBeforeReplace=found.delete_first,
-            detailedDiff={
-                name: kinds(kind=kinds.UPDATE_REPLACE if name in found.replacing else kinds.UPDATE, inputDiff=True)
-                for name in found.changed
-            },
-            hasDetailedDiff=True,
-        )
+        return difference_response(found)
 
     def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
-        inputs = _plain(decode(request.properties))
+        inputs = plain(decode(request.properties))
         with self._account() as account, _spoken(context):
             if request.preview:
                 return provider_pb2.CreateResponse(properties=encode(account.preview(request.type, inputs)))
@@ -136,10 +103,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ReadResponse(id=record.id, properties=encode(record.outputs), inputs=request.inputs)
 
     def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
-        inputs = _plain(decode(request.news))
+        inputs = plain(decode(request.news))
         with self._account() as account, _spoken(context):
             if request.preview:
-                known = _plain(decode(request.olds))
+                known = plain(decode(request.olds))
                 return provider_pb2.UpdateResponse(
                     properties=encode(account.preview(request.type, inputs, known=known))
                 )
@@ -149,9 +116,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
         with self._account() as account, _spoken(context):
             account.delete(request.type, request.id)
-        return empty_pb2.Empty()
-
-    def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
         return empty_pb2.Empty()
 
     def _region_of(self, account: Cloud, type: str, inputs: Mapping[str, Any]) -> str:
@@ -169,23 +133,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             account.save(records)
 
 
-def serve(package: str, folder: Path) -> tuple[grpc.Server, int]:
-    """(server, port) of a plugin for the account in `folder`, on loopback."""
+def stand_in(package: str, folder: Path) -> Provider:
+    """Return the plugin for the account in `folder`."""
     sdk.import_all()
-    server = grpc.server(ThreadPoolExecutor(max_workers=8))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(package, folder), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    return server, port
-
-
-def main(package: str) -> None:
-    """Serve for as long as the engine is there, which ends its plugins itself."""
-    server, port = serve(package, Path(os.environ[FOLDER]))
-    print(port, flush=True)
-    engine = os.getppid()
-    while os.getppid() == engine:
-        server.wait_for_termination(timeout=1)
+    return Provider(package, folder)
 
 
 @contextlib.contextmanager
@@ -204,15 +155,11 @@ def _failures(refused: Refused) -> list[provider_pb2.CheckFailure]:
     return [provider_pb2.CheckFailure(property=one.property, reason=one.reason) for one in problems]
 
 
-def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: without_secrets_marked(value) for key, value in properties.items()}
-
-
 def _by_contents(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Files are the same when their contents are, wherever they lie."""
     return {
         key: replace(value, path=None) if isinstance(value, FileValue) and value.hash else value
-        for key, value in _plain(properties).items()
+        for key, value in plain(properties).items()
     }
 
 
@@ -222,4 +169,4 @@ def _world(folder: Path) -> World | None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    serve_the_engine(stand_in(sys.argv[1], Path(os.environ[FOLDER])))

@@ -55,6 +55,57 @@ def test_tokens_of_a_stream_count_though_its_caller_did_not_ask_for_them(
     assert [asked.body for asked in upstream.asked] == [sent + b'"n":123456789012345678901}'] * 2
 
 
+OWN = "/services/o"
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/c%68at/completions", "/v1/completions"])
+@pytest.mark.parametrize("format", ["openai", "tgi"])
+def test_tokens_of_a_stream_at_the_run_s_own_address_count_too(bench: Bench, path: str, format: str) -> None:
+    upstream = bench.upstream()
+    upstream.usual = stream(ONE, LAST + TALLY[:30], TALLY[30:] + DONE)
+    bench.register(bench.service("o", auth=True, format=format, url=upstream.url), keys=(LIMITED, ALL))
+    caller = Caller(bench)
+    body = b'{"stream": true, "messages": []}'
+    found = [caller.send(body, OWN + path) for _ in range(2)]
+    assert [(answer.content, answer.headers["x-ratelimit-remaining-tokens"]) for answer in found] == [
+        (STREAMED, "50"),
+        (STREAMED, "8"),
+    ]
+    assert caller.send(body, OWN + path).status_code == 429
+    sent = b'{"stream": true, "messages": [],"stream_options":{"include_usage":true}}'
+    asked = [(asked.path, asked.body, asked.header("accept-encoding")) for asked in upstream.asked]
+    assert asked == [(path, sent, "identity")] * 2
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "body"),
+    [
+        ("three", "/v1/chat/completions", b'{"stream": true, "stream_options": {"include_usage": true}}'),
+        ("three", "/v1/chat/completions", b'{"stream": false}'),
+        ("three", "/v1/chat/completions", b"\xff\x00"),
+        ("three", "/v1/other", b'{"stream": true}'),
+        ("all", "/v1/chat/completions", b'{"stream": true}'),
+    ],
+    ids=["asked", "no stream", "no JSON", "another route", "no limit"],
+)
+def test_other_requests_to_the_run_s_own_address_pass_byte_for_byte(
+    bench: Bench, key: str, path: str, body: bytes
+) -> None:
+    upstream = bench.upstream()
+    upstream.usual = stream(ONE, LAST, TALLY, DONE)
+    bench.register(bench.service("o", auth=True, format="openai", url=upstream.url), keys=(LIMITED, ALL))
+    answer = Caller(bench, key).send(body, OWN + path)
+    assert (answer.content, upstream.asked[-1].body) == (ONE + LAST + TALLY + DONE, body)
+
+
+def test_a_stream_at_the_own_address_of_a_run_without_a_model_is_not_touched(bench: Bench) -> None:
+    upstream = bench.upstream()
+    upstream.usual = stream(ONE, LAST, TALLY, DONE)
+    bench.register(bench.service("o", auth=True, model=None, url=upstream.url), keys=(LIMITED,))
+    answer = Caller(bench).send(b'{"stream": true}', f"{OWN}/v1/chat/completions")
+    assert (answer.content, upstream.asked[-1].body) == (ONE + LAST + TALLY + DONE, b'{"stream": true}')
+
+
 @pytest.mark.parametrize(
     ("key", "body"),
     [

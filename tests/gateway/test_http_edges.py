@@ -185,6 +185,7 @@ def test_models_show_what_is_known_of_them(bench: Bench) -> None:
         bench.service(),
         bench.service("told", model="t", limits={"max_total_tokens": 100}, tools="off", vision=True),
         bench.service("other", model="o", format="openai"),
+        bench.service("vectors", model="v", format="openai", generates=False),
     )
 
     def shown() -> list[dict[str, Any]]:
@@ -195,13 +196,14 @@ def test_models_show_what_is_known_of_them(bench: Bench) -> None:
 
     told = {"id": "t", "context_length": 100, "max_model_len": 100, "capabilities": ["completion", "vision"]}
     able = ["completion", "tools"]
-    assert shown() == [{"id": "m", "capabilities": able}, told, {"id": "o"}]
+    vectors = {"id": "v", "capabilities": list[str]()}
+    assert shown() == [{"id": "m", "capabilities": able}, told, {"id": "o"}, vectors]
     assert bench.tgi.asked == []
     assert bench.post().status_code == 200
     asked = len(bench.tgi.asked)
     length = INFO["max_total_tokens"]
     known = {"id": "m", "context_length": length, "max_model_len": length, "capabilities": able}
-    assert shown() == [known, told, {"id": "o"}]
+    assert shown() == [known, told, {"id": "o"}, vectors]
     assert len(bench.tgi.asked) == asked
 
 

@@ -123,6 +123,7 @@ def test_the_list_says_what_is_known_of_each_run(bench: Bench) -> None:
     bench.register(
         bench.service("two", model="org/two", url=[bench.tgi.url, other.url]),
         bench.service("api", model="org/api", format="openai", limits={"max_total_tokens": 100}),
+        bench.service("vectors", model="org/vectors", format="openai", generates=False),
         bench.service("web", model=None),
     )
     bench.tgi.usual = reply(200, "{}")
@@ -138,6 +139,14 @@ def test_the_list_says_what_is_known_of_each_run(bench: Bench) -> None:
                 format="tgi",
                 context_length=4096,
                 capabilities=["completion", "tools"],
+            ),
+            _run(
+                bench,
+                "vectors",
+                model="org/vectors",
+                format="openai",
+                generates=False,
+                capabilities=list[str](),
             ),
             _run(bench, "web"),
         ],

@@ -66,7 +66,7 @@ def function(
                 api.play_adapter(int(given["PORT"]))
                 yield Function(api, gateway, None)
                 return
-            with running([adapter], env=given, cwd=Path(os.sep)) as beside:
+            with running([adapter], env=given, cwd=Path(os.sep), end=Process.end_as_lambda) as beside:
                 yield Function(api, gateway, beside)
 
 

@@ -15,7 +15,8 @@ from tests.support.examples import SERVICES, name_of
 from tests.support.local_service import LocalService, serving
 
 pytestmark = pytest.mark.xdist_group(GROUP)
-CHAT = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4}
+# Without a seed, the small model answers now and then with nothing but tokens that are not shown.
+CHAT = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4, "temperature": 0.7, "seed": 7}
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,8 @@ def test_every_service_answers_at_its_own_address_and_through_the_gateway(
             assert len(found["embedding"]) == 384
         else:
             found = post(f"{base}/chat/completions", {"model": model.name, **CHAT})
-            # Not the text: the small model can answer with nothing but tokens that are not shown.
-            assert found["usage"]["completion_tokens"] in range(1, 5)
+            assert found["choices"][0]["message"]["content"].strip() != ""
+            assert found["usage"]["completion_tokens"] == 4
 
 
 def test_the_list_of_models_shows_which_of_them_share_a_name(everything: LocalService) -> None:

@@ -55,6 +55,11 @@ IMAGES = {
         ("nginx", "commands: [serve]\nmodel: b\n", Service(api="openai", stands_in_for="b", model="b")),
         ("nginx", "commands: [serve]\n", Service(api="tgi", stands_in_for="nginx")),
         ("tgi", "model: {name: b, format: tgi, chat_template: a, eos_token: b}\n", Service(stands_in_for="b")),
+        (
+            "vllm",
+            "commands: [vllm serve org/a --runner pooling]\nmodel: {name: org/a, format: openai}\n",
+            Service(api="tei", stands_in_for="org/a", model="org/a"),
+        ),
         ("tgi", "model: b\n", Service(stands_in_for="b")),
         ("tgi", "", Service(stands_in_for=IMAGES["tgi"])),
         (
@@ -98,6 +103,8 @@ def test_three_kinds_of_servers_stand_in_at_once_by_the_names_of_examples() -> N
                 assert (chat.model, bool(chat.choices[0].message.content)) == (name, True)
             answer = client.embeddings.create(model=names[2], input=["a"] * 256)
             assert (answer.model, len(answer.data), len(answer.data[0].embedding)) == (names[2], 256, 384)
+        shown = httpx.get(f"{service.url}/runs").json()["data"]
+        assert [run["model"] for run in shown if run.get("generates") is False] == [names[2]]
         assert httpx.get(f"{tgi}/info").json()["stands_in_for"] == names[0]
         assert [model["id"] for model in httpx.get(f"{vllm}/v1/models").json()["data"]] == [names[1]]
         assert httpx.get(f"{tei}/info").json()["served_model_name"] == names[2]

@@ -115,6 +115,7 @@ def test_the_server_of_an_example_is_known_by_its_name(example: str, server: str
     plan = plan_service(configuration, run="run", environment={}, resolve=unresolved)
     known = loaded_model(plan.container).server
     assert (None if known is None else known.name) == server
+    assert plan.model is None or plan.model.generates == (server != "TEI")
 
 
 def test_what_examples_are_named_for_is_in_their_plans() -> None:

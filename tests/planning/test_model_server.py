@@ -50,6 +50,8 @@ def loaded(server: str | None, model: str | None = None, **values: Any) -> Loade
     defaults: dict[str, Any] = {"revision": None, "quantize": None, "gpus": None}
     if server is not None and BY_NAME[server].memory is not None:
         defaults["limits"] = Limits(uncertain=values.get("unread", ()))
+    if server is not None:
+        defaults["generates"] = BY_NAME[server].generates
     return Loaded(server=None if server is None else BY_NAME[server], model=model, **{**defaults, **values})
 
 
@@ -288,6 +290,31 @@ def test_a_command_line_is_read_as_the_shell_and_the_server_read_it(
     environment: Mapping[str, str | Secret], line: str, expected: Loaded
 ) -> None:
     assert read(line, **environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "line", "generates"),
+    [
+        ({}, "text-embeddings-router --model-id a/b", False),
+        ({}, "vllm serve a/b --task embed", False),
+        ({}, "vllm serve a/b --task=score --port 8000", False),
+        ({}, "vllm serve a/b --task generate", True),
+        ({}, "vllm serve a/b --runner pooling --runner generate", True),
+        ({"KIND": "pooling"}, "vllm serve a/b --runner $KIND", False),
+        ({}, "vllm serve a/b --convert embed", False),
+        ({}, "python -m sglang.launch_server --model-path a/b --is-embedding --port 8000", False),
+        ({}, "python -m sglang.launch_server --model-path a/b", True),
+        ({}, "llama-server -hf a/b --embeddings --host 0.0.0.0", False),
+        ({}, "llama-server -hf a/b --reranking", False),
+        ({"LLAMA_ARG_EMBEDDINGS": "1"}, "llama-server -hf a/b", False),
+        ({"LLAMA_ARG_EMBEDDINGS": "false"}, "llama-server -hf a/b", True),
+        ({}, "./start.sh", True),
+    ],
+)
+def test_a_server_of_embeddings_writes_no_text(
+    environment: Mapping[str, str | Secret], line: str, *, generates: bool
+) -> None:
+    assert read(line, **environment).generates is generates
 
 
 def test_an_entrypoint_is_read_like_a_command() -> None:

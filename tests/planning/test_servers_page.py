@@ -45,6 +45,7 @@ def models() -> str:
         "option for the folder",
         "answers to",
         "option for names",
+        "writes no text",
     )
     return table(
         head,
@@ -57,10 +58,19 @@ def models() -> str:
                 (server.caches and code([*server.cache_options, *server.cache_variables])) or "none",
                 NAMES[server.names],
                 code([*server.name_options[:1], *server.name_variables]) or "none",
+                pooling(server),
             ]
             for server in SERVERS
         ),
     )
+
+
+def pooling(server: Server) -> str:
+    if not server.generates:
+        return "never"
+    options = [f"{name} {value}" for name, values in server.pooling.items() for value in values]
+    switches = [name for name, values in server.pooling.items() if not values]
+    return code([*options, *switches, *server.pooling_variables]) or ""
 
 
 def memory() -> str:

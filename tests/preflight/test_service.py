@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from gateway_lambda.registry.record import Holder, ModelClaim
+from gateway_lambda.registry.record import Holder, ModelClaim, Service
 from infra.planning import read_catalog
 from infra.planning.running import Reservation
-from infra.planning.table_items import claim_item, model_item
+from infra.planning.table_items import claim_item, model_item, routing_item
 from infra.preflight import Finding, refuses, report, run_preflight
 from infra.preflight.needs import needs, quotas
 from tests.preflight.canned import ACCOUNT, Answers, CannedAws, Refused
@@ -105,10 +105,22 @@ def test_a_service_without_a_place_is_a_mistake_of_the_caller() -> None:
 
 
 def test_the_stacks_own_run_name_is_free_for_it() -> None:
+    routed = routing_item(Service(run="yellow-cat-1", host="yellow-cat-1.internal"))
+    answer = {"Items": [*claims("yellow-cat-1", owner=PLACE.owner)["Items"], json.loads(routed)]}
+    assert one(asked({"dynamodb.Query": answer}), "run name") == (
+        "ok",
+        "yellow-cat-1 is claimed by organization/servestack/yellow-cat-1, the name of this stack",
+    )
+
+
+def test_a_claim_whose_deployment_was_not_completed_comes_with_the_command_that_deletes_it() -> None:
     answer = {"dynamodb.Query": claims("yellow-cat-1", owner=PLACE.owner)}
     assert one(asked(answer), "run name") == (
         "ok",
-        "yellow-cat-1 is claimed by organization/servestack/yellow-cat-1, the name of this stack",
+        "yellow-cat-1 is claimed by organization/servestack/yellow-cat-1, the name of this stack, and no deployment of "
+        "it was completed. If this one fails with ConditionalCheckFailedException, the state of the stack lacks the "
+        f"claim (docs/deploying.md): aws dynamodb delete-item --table-name {PLACE.table} --key "
+        '\'{"pk": {"S": "registry"}, "sk": {"S": "claim#yellow-cat-1"}}\' --region us-east-1',
     )
 
 

@@ -79,7 +79,10 @@ def test_claims_are_read_out_of_the_table() -> None:
         aws_client(), REGION, "gateway-table", service_plan(f"{WEB}model: m\nresources: {{gpu: 24GB}}\n"), OWNER
     )
     assert [finding.message for finding in findings] == [
-        "yellow-cat-1 is claimed by organization/servestack/yellow-cat-1, the name of this stack",
+        "yellow-cat-1 is claimed by organization/servestack/yellow-cat-1, the name of this stack, and no deployment of "
+        "it was completed. If this one fails with ConditionalCheckFailedException, the state of the stack lacks the "
+        "claim (docs/deploying.md): aws dynamodb delete-item --table-name gateway-table --key "
+        '\'{"pk": {"S": "registry"}, "sk": {"S": "claim#yellow-cat-1"}}\' --region us-east-1',
         "m is free",
         "the gateway has 2 of at most 100",
     ]

@@ -5,33 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from cloud.deployment.terraform import finding
 from cloud.deployment.terraform.client import Planned, Provider
-from cloud.deployment.terraform.client import provider as started
 from tests.provider import judged
 from tests.provider.judged import Resource
 from tests.provider.probing import Probe, probes
-from tests.support.requirements import require
+from tests.support.aws_provider import on_one_worker, provider_alone
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker has all of these tests, so that one provider runs: it takes half a gigabyte."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("provider"))
-            item.add_marker(pytest.mark.timeout(600))
-            item.add_marker(pytest.mark.provider)
+    on_one_worker(items, Path(__file__).parent, pytest.mark.provider)
 
 
 @pytest.fixture(scope="session")
 def provider() -> Iterator[Provider]:
-    """HashiCorp's AWS provider. A test that needs it is skipped where it is missing."""
-    require("provider-aws")
-    binary = finding.binary()
-    assert binary is not None
-    with started(binary) as running:
-        running.configure("us-east-1")
+    with provider_alone() as running:
         yield running
 
 

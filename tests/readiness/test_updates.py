@@ -75,12 +75,26 @@ def test_a_failed_refresh_leaves_the_replicas_that_serve_and_ends_the_others() -
     assert ended == (
         "yellow-cat-1 does not serve: the roll ended with the status Failed at 0 %: It could not become healthy in "
         "time.\n"
-        "  billing: 1 replica of the previous version still serves and is billed as before. The other replicas are "
+        "  billing: 1 replica of the previous version still serves and is billed as before. The other replica is "
         f"ended.{FROZEN}"
     )
     assert cloud.done == ["suspend Launch Terminate", f"terminate {A}", f"detach {A}"]
     assert (cloud.minimum, cloud.desired) == (1, 1)
     assert said[-2] == "[ 5:00] roll: Failed, 0 %: It could not become healthy in time."
+
+
+def test_a_failed_refresh_counts_the_replicas_that_it_ends() -> None:
+    cloud = Cloud(
+        [
+            (0, together(starts(OLD, version=1), health(OLD, "healthy"), refreshes("InProgress"))),
+            (40, together(starts(A), starts(B))),
+            (300, refreshes("Failed", 0, "It could not become healthy in time.")),
+        ]
+    )
+    assert str(waits(cloud)[0]).splitlines()[1] == (
+        "  billing: 1 replica of the previous version still serves and is billed as before. The other 2 replicas are "
+        f"ended.{FROZEN}"
+    )
 
 
 def test_a_new_version_that_gives_up_stops_the_refresh_too() -> None:
@@ -218,8 +232,8 @@ def test_a_refresh_that_fails_because_no_instance_starts_names_why() -> None:
     assert waits(cloud)[0] == (
         "yellow-cat-1 does not serve: no instance started: AWS has no capacity for these instance types in these zones "
         f"now (AWS: {message})\n"
-        "  billing: 1 replica of the previous version still serves and is billed as before. The other replicas are "
-        f"ended.{FROZEN}\n"
+        "  billing: 1 replica of the previous version still serves and is billed as before."
+        f"{FROZEN}\n"
         "  remedy: allow more instance types (a wider resources.gpu) or more zones, or try again later"
     )
 

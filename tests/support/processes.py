@@ -74,12 +74,25 @@ class Process:
         try:
             self._popen.wait(15)
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._popen.pid, signal.SIGKILL)
-            self._popen.wait(15)
-            self._reader.join(15)
-            if self._popen.stdout is not None:
-                self._popen.stdout.close()
+            self._kill()
+
+    def end_as_lambda(self) -> None:
+        """Stop it as Lambda does: SIGTERM, and SIGKILL for what is still there 2 s later, which is no error."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGTERM)
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(2)
+        finally:
+            self._kill()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait(60)
+        self._reader.join(60)
+        if self._popen.stdout is not None:
+            self._popen.stdout.close()
 
     def _read(self) -> None:
         if self._popen.stdout is None:
@@ -94,13 +107,19 @@ class Process:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Process]:
-    """A process for the time of the block."""
+def running(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    end: Callable[[Process], None] = Process.end,
+) -> Iterator[Process]:
+    """A process for the time of the block. `end`: how it is stopped."""
     process = Process(command, env=env or {}, cwd=cwd)
     try:
         yield process
     finally:
-        process.end()
+        end(process)
 
 
 def python(*arguments: str) -> list[str]:

@@ -41,6 +41,18 @@ def victims(group: Group, excess: int) -> list[Member]:
         live.remove(one)
 
 
+def in_order(group: Group, able: Sequence[Member]) -> list[Member]:
+    """Return members in the order in which they would end: an instance refresh replaces them in it too."""
+    live, left = group.live, list(able)
+    chosen: list[Member] = []
+    while left:
+        one = _next(group, live, left)
+        left.remove(one)
+        live = [member for member in live if member is not one]
+        chosen.append(one)
+    return chosen
+
+
 def _next(group: Group, live: Sequence[Member], able: list[Member]) -> Member:
     zones = Counter(member.availability_zone for member in live)
     most = max(zones[member.availability_zone] for member in able)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from moto.cloudwatch.models import cloudwatch_backends
 
 from cloud.control_plane.groups import wording
+from cloud.control_plane.groups.choosing import in_order
 from cloud.control_plane.groups.group import Group
 from cloud.control_plane.groups.member import Member, units
 from cloud.control_plane.groups.moving import end
@@ -96,7 +97,7 @@ def _replace(group: Group, refresh: Refresh, now: float) -> int:
 
 
 def _end_old(group: Group, able: list[Member], ready: list[Member], spare: int, now: float) -> None:
-    for member in sorted(able, key=lambda one: (one.version, one.launched)):
+    for member in in_order(group, able):
         if member in ready:
             if member.weight > spare:
                 continue

@@ -8,6 +8,8 @@ import io
 import zipfile
 from typing import Any
 
+import pytest
+
 from infra.planning.adapter_layer import published_layer
 from tests.cloud.control_plane.conftest import REGION, Running
 
@@ -68,6 +70,14 @@ def test_a_domain_name_may_begin_with_a_star(plane: Running) -> None:
     assert (found["regionalDomainName"], found["regionalCertificateArn"]) == (made["regionalDomainName"], "other")
     [mapping] = api.get_base_path_mappings(domainName=name)["items"]
     assert (mapping["basePath"], mapping["restApiId"]) == ("(none)", rest)
+    api.delete_domain_name(domainName=name)
+    with pytest.raises(api.exceptions.NotFoundException):
+        api.get_base_path_mappings(domainName=name)
+    api.create_domain_name(domainName=name, regionalCertificateArn="arn", securityPolicy="TLS_1_2")
+    assert api.get_base_path_mappings(domainName=name).get("items", []) == []
+    with pytest.raises(api.exceptions.NotFoundException):
+        api.get_base_path_mapping(domainName=name, basePath="(none)")
+    api.create_base_path_mapping(domainName=name, restApiId=rest)
     api.delete_base_path_mapping(domainName=name, basePath="(none)")
     api.delete_domain_name(domainName=name)
     api.delete_rest_api(restApiId=rest)

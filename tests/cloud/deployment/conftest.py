@@ -7,29 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from cloud.deployment.terraform import finding
-from cloud.deployment.terraform.client import Provider, provider
+from cloud.deployment.terraform.client import Provider
 from tests.cloud.control_plane.conftest import Running, end, start
+from tests.support.aws_provider import on_one_worker, provider_alone
 from tests.support.requirements import require
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker has all of these tests, so that one provider runs at a time: it takes half a gigabyte."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("provider"))
-            item.add_marker(pytest.mark.timeout(600))
+    on_one_worker(items, Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")
 def terraform() -> Iterator[Provider]:
-    """The provider alone, which asks nobody anything."""
-    require("provider-aws")
-    binary = finding.binary()
-    assert binary is not None
-    with provider(binary) as running:
-        running.configure("us-east-1")
+    with provider_alone() as running:
         yield running
 
 

@@ -84,6 +84,10 @@ class Stack:
             self._deployment(lambda: program(self.folder, **changes)).up("small", {}, on_event=self.said.append)
         )
 
+    def run(self, program: Callable[[], None]) -> None:
+        self.said.clear()
+        self._deployment(program).up("small", {}, on_event=self.said.append)
+
     def destroy(self) -> None:
         self.said.clear()
         self._deployment(lambda: None).destroy("small", self.said.append)
@@ -149,6 +153,34 @@ def test_resources_are_made_left_alone_changed_and_deleted(stack: Stack) -> None
     assert (_key(stack, replaced), _tables(stack)) == ("other", [replaced["table"]])
     stack.destroy()
     assert (stack.plane.cloud.resources(), stack.outputs()) == (before, {})
+
+
+def replicas(user_data: str) -> None:
+    """A launch template with blocks of which the provider reads back empty lists as none."""
+    aws.ec2.LaunchTemplate(
+        "replica",
+        image_id="ami-0123456789abcdef0",
+        user_data=user_data,
+        block_device_mappings=[
+            aws.ec2.LaunchTemplateBlockDeviceMappingArgs(
+                device_name="/dev/sda1", ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(volume_size=10)
+            )
+        ],
+        network_interfaces=[
+            aws.ec2.LaunchTemplateNetworkInterfaceArgs(device_index=0, associate_public_ip_address="true")
+        ],
+        tag_specifications=[
+            aws.ec2.LaunchTemplateTagSpecificationArgs(resource_type="instance", tags={"servestack:run": "a"})
+        ],
+    )
+
+
+def test_only_what_changed_is_named_as_changed(stack: Stack) -> None:
+    stack.run(lambda: replicas("b25l"))
+    stack.run(lambda: replicas("b25l"))
+    assert stack.said == []
+    stack.run(lambda: replicas("dHdv"))
+    assert stack.done() == ["updating LaunchTemplate replica (latestVersion, userData)"]
 
 
 def test_what_is_refused_is_named_and_the_rest_is_made(stack: Stack) -> None:

@@ -72,6 +72,26 @@ def test_the_oldest_template_in_the_fullest_zone_ends_first(cloud: Cloud) -> Non
     assert [one for one, state in cloud.members().items() if state != "InService"] == [expected]
 
 
+def test_the_newest_instance_of_the_fullest_zone_ends_first_if_the_group_says_so(cloud: Cloud) -> None:
+    cloud.create(MinSize=2, TerminationPolicies=["NewestInstance"])
+    old = cloud.boots()
+    cloud.new_version()
+    cloud.update(LaunchTemplate={"LaunchTemplateId": cloud.template, "Version": "2"}, MinSize=3)
+    cloud.passes(60)
+    [new] = cloud.boots()
+    cloud.update(MinSize=0, DesiredCapacity=2)
+    cloud.passes()
+    assert cloud.members() == {**dict.fromkeys(old, "InService"), new: "Terminating"}
+    zones = {one["id"]: one["zone"] for one in cloud.instances()}
+    [first, second] = sorted(old, key=lambda one: zones[one] == zones[new])
+    cloud.autoscaling.set_instance_protection(
+        AutoScalingGroupName=cloud.group, InstanceIds=[first], ProtectedFromScaleIn=True
+    )
+    cloud.update(DesiredCapacity=1)
+    cloud.passes()
+    assert cloud.members() == {first: "InService", second: "Terminating", new: "Terminating"}
+
+
 def test_an_instance_that_is_protected_from_scaling_in_stays(cloud: Cloud) -> None:
     cloud.create(MinSize=2)
     first, second = cloud.boots()

@@ -136,7 +136,7 @@ def test_an_update_that_fails_leaves_the_old_replica_serving_and_the_group_froze
     with pytest.raises(NotServingError) as caught:
         wait_until_serving(replace(awaited, version=2), clients(cloud), clock=time, say=time.said.append)
     assert str(caught.value).splitlines()[2] == (
-        "  billing: 1 replica of the previous version still serves and is billed as before. The other replicas are "
+        "  billing: 1 replica of the previous version still serves and is billed as before. The other replica is "
         "ended. The group starts and ends no instances by itself until you run pulumi up or make wait again."
     )
     for _ in range(3):

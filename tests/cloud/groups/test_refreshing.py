@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,10 +14,17 @@ LAUNCH_FIRST = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 200, "Insta
 ONE_AFTER_THE_OTHER = {"MinHealthyPercentage": 50, "InstanceWarmup": WARMUP}
 
 
-def rolling(cloud: Cloud, size: int, preferences: Mapping[str, Any], **started: Any) -> list[str]:
-    """A group of version 1 whose refresh to version 2 has been started. Returns its instances."""
-    cloud.create(MinSize=size)
+NEWEST_FIRST = ("NewestInstance",)
+
+
+def rolling(
+    cloud: Cloud, size: int, preferences: Mapping[str, Any], ending: Sequence[str] = (), **started: Any
+) -> list[str]:
+    """A group of version 1 whose refresh to version 2 has been started; ending: its termination policies. Returns its
+    instances."""
+    cloud.create(MinSize=size, TerminationPolicies=list(ending))
     old = cloud.boots()
+    cloud.passes(1)
     cloud.new_version()
     if "DesiredConfiguration" not in started:
         cloud.update(LaunchTemplate={"LaunchTemplateId": cloud.template, "Version": "2"})
@@ -153,6 +160,29 @@ def test_a_cancelled_refresh_replaces_nothing_more(cloud: Cloud) -> None:
         cloud.autoscaling.cancel_instance_refresh(AutoScalingGroupName=cloud.group)
 
 
+def test_a_cancelled_refresh_leaves_the_replica_that_serves_if_the_newest_ends_first(cloud: Cloud) -> None:
+    [old] = rolling(cloud, 1, LAUNCH_FIRST, NEWEST_FIRST)
+    [new] = cloud.boots()
+    cloud.autoscaling.cancel_instance_refresh(AutoScalingGroupName=cloud.group, WaitForTransitioningInstances=False)
+    cloud.passes()
+    assert cloud.refreshed() == ("Cancelled", 0, 1, "Cancelled due to user request.")
+    assert cloud.members() == {old: "InService", new: "Terminating"}
+
+
+def test_a_refresh_replaces_in_the_order_of_the_termination_policies(cloud: Cloud) -> None:
+    cloud.create(MinSize=1, TerminationPolicies=["NewestInstance"])
+    [first] = cloud.boots()
+    cloud.update(MinSize=2)
+    cloud.passes(60)
+    [second] = cloud.boots()
+    cloud.new_version()
+    cloud.update(LaunchTemplate={"LaunchTemplateId": cloud.template, "Version": "2"})
+    cloud.autoscaling.start_instance_refresh(AutoScalingGroupName=cloud.group, Preferences=ONE_AFTER_THE_OTHER)
+    cloud.passes()
+    [new] = [one for one in cloud.members() if one not in (first, second)]
+    assert cloud.members() == {first: "InService", second: "Terminating", new: "Pending"}
+
+
 def test_a_cancellation_waits_for_what_is_on_its_way(cloud: Cloud) -> None:
     rolling(cloud, 2, ONE_AFTER_THE_OTHER)
     cloud.passes()
@@ -206,6 +236,16 @@ def test_instances_that_never_boot_fail_the_refresh_after_an_hour(cloud: Cloud) 
     cloud.passes(3600)
     assert cloud.refreshed()[:2] == ("Failed", 0)
     assert cloud.members()[old] == "Terminating", "one too many: that of the oldest template ends"
+
+
+def test_a_failed_refresh_leaves_the_replica_that_serves_if_the_newest_ends_first(cloud: Cloud) -> None:
+    [old] = rolling(cloud, 1, LAUNCH_FIRST, NEWEST_FIRST)
+    cloud.passes()
+    [new] = [one for one in cloud.members() if one != old]
+    cloud.passes(3599)
+    cloud.passes(3600)
+    assert cloud.refreshed()[:2] == ("Failed", 0)
+    assert cloud.members() == {old: "InService", new: "Terminating"}
 
 
 def test_an_alarm_rolls_a_refresh_back_by_itself(cloud: Cloud) -> None:
