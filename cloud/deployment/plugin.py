@@ -24,7 +24,8 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from cloud.deployment.aws import Aws, Turn
-from cloud.deployment.endpoint import refuse_other_clouds, without_an_account
+from cloud.deployment.ending import CloudEnded, end_with_the_cloud
+from cloud.deployment.endpoint import without_an_account
 from cloud.deployment.package import Existing, Made, Package, PartlyMade
 from cloud.deployment.packages import default_tags
 from cloud.deployment.random_bytes import RandomBytes
@@ -186,7 +187,10 @@ def _aws(stack: contextlib.ExitStack) -> Callable[[Mapping[str, Any]], Served]:
     def configured(settings: Mapping[str, Any]) -> Served:
         if (binary := finding.binary()) is None:
             raise Refused(str(finding.problem()))
-        refuse_other_clouds(os.environ)
+        try:
+            end_with_the_cloud(os.environ, _end)
+        except CloudEnded as ended:
+            raise Refused(str(ended)) from ended
         region = settings.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if region is None:
             raise Refused("the AWS provider has no region: neither the program nor aws:region nor AWS_REGION names one")
@@ -194,6 +198,12 @@ def _aws(stack: contextlib.ExitStack) -> Callable[[Mapping[str, Any]], Served]:
         return Aws(turn, str(region), default_tags(settings))
 
     return configured
+
+
+def _end(ended: CloudEnded) -> None:
+    """The engine shows what is written here, and fails what it has asked for. HashiCorp's provider would go on."""
+    os.write(2, f"error: {ended}\n".encode())
+    os._exit(1)
 
 
 @contextlib.contextmanager
