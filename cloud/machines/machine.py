@@ -32,8 +32,9 @@ from cloud.machines.docker.container import Place
 from cloud.machines.docker.engine import Engine
 from cloud.machines.docker.pulling import Registries
 from cloud.machines.metadata import Metadata
-from cloud.machines.programs import SYSTEM_PATH, gpus_of, write_nvidia_smi, write_programs
+from cloud.machines.programs import gpus_of, write_nvidia_smi, write_programs
 from cloud.machines.systemd import Systemd
+from cloud.possible import SYSTEM_PATH
 
 MARK = "SERVESTACK_MACHINES"
 """The variable by which processes of machines are found when nobody is left who knows their ids."""
