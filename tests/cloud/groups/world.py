@@ -169,7 +169,7 @@ class Cloud:
         request = urllib.request.Request(
             f"{self._process.url}/cloud/{path}", json.dumps(members).encode(), method="PUT"
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=100) as answer:
             return json.loads(answer.read())
 
     def close(self) -> None:

@@ -169,7 +169,7 @@ def test_images_without_a_model_show_a_page(docker: Hosts) -> None:
 def test_a_stand_in_runs_with_a_python_whose_path_has_spaces(
     docker: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environment = tmp_path / "it's my environment"
+    environment = tmp_path / 'it\'s "my" $environment'
     environment.symlink_to(sys.prefix)
     monkeypatch.setattr(sys, "prefix", str(environment))
     monkeypatch.setattr(sys, "executable", str(environment / "bin" / "python"))
