@@ -36,6 +36,8 @@ from commands.property_values import decode, encode, without_secrets_marked
 
 _SDK = {"aws": "pulumi_aws", "random": "pulumi_random"}
 _AT_ONCE = 16
+_ENDED: list[CloudEnded] = []
+"""Not empty after the end of the cloud that this process deploys into."""
 
 
 class Served(Package, Protocol):
@@ -184,11 +186,16 @@ def _aws(stack: contextlib.ExitStack) -> Callable[[Mapping[str, Any]], Served]:
     whole = without_an_account(os.environ)
     environment = {name: value for name, value in whole.items() if name.startswith(("AWS_", "TF_"))}
 
+    def end(ended: CloudEnded) -> None:
+        """HashiCorp's provider would go on to ask, so it ends."""
+        _ENDED.append(ended)
+        stack.close()
+
     def configured(settings: Mapping[str, Any]) -> Served:
         if (binary := finding.binary()) is None:
             raise Refused(str(finding.problem()))
         try:
-            end_with_the_cloud(os.environ, _end)
+            end_with_the_cloud(os.environ, end)
         except CloudEnded as ended:
             raise Refused(str(ended)) from ended
         region = settings.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
@@ -200,16 +207,13 @@ def _aws(stack: contextlib.ExitStack) -> Callable[[Mapping[str, Any]], Served]:
     return configured
 
 
-def _end(ended: CloudEnded) -> None:
-    """The engine shows what is written here, and fails what it has asked for. HashiCorp's provider would go on."""
-    os.write(2, f"error: {ended}\n".encode())
-    os._exit(1)
-
-
 @contextlib.contextmanager
 def _spoken(context: Any) -> Generator[None]:
-    """A refusal becomes the error that the engine shows; if something is partly made, the engine keeps that."""
+    """A refusal becomes the error that the engine shows; if something is partly made, the engine keeps that. After the
+    end of the cloud, everything is refused."""
     try:
+        if _ENDED:
+            raise Refused(str(_ENDED[0]))
         yield
     except PartlyMade as partly:
         failed = provider_pb2.ErrorResourceInitFailed(
@@ -221,6 +225,10 @@ def _spoken(context: Any) -> Generator[None]:
         context.abort(grpc.StatusCode.UNKNOWN, str(partly))
     except Refused as refused:
         context.abort(grpc.StatusCode.UNKNOWN, str(refused))
+    except (grpc.RpcError, ValueError):  # of a channel that was closed
+        if not _ENDED:
+            raise
+        context.abort(grpc.StatusCode.UNKNOWN, str(_ENDED[0]))
 
 
 def _existing(request: Any, outputs: Any) -> Existing:

@@ -98,7 +98,8 @@ def has_ended(error: Exception) -> bool:
 
     if not isinstance(error, EndpointConnectionError):
         return False
-    host = urlsplit(str(error.kwargs.get("endpoint_url", ""))).hostname or ""
+    told: Mapping[str, Any] = getattr(error, "kwargs", {})
+    host = urlsplit(str(told.get("endpoint_url", ""))).hostname or ""
     return host == "localhost" or host.startswith("127.") or host == "::1"
 
 

@@ -19,7 +19,7 @@ def test_an_update_ends_with_its_cloud_and_the_next_cloud_of_the_folder_begins_w
         for key, value in (("configuration", "examples/gateway.dstack.yml"), ("domain", DOMAIN)):
             killed.run("pulumi", "config", "set", key, value)
         up = killed.start("pulumi", "up", "--yes", "--skip-preview")
-        up.wait_for("creating LoadBalancer", within=300)
+        up.wait_for(lambda said: "LoadBalancer" in said, within=300)
         os.kill(killed.pid, signal.SIGKILL)
         assert up.wait(within=120) != 0
         assert f"the cloud at {killed.endpoint} has ended" in up.output
