@@ -23,7 +23,7 @@ endif
 ifneq ($(filter-out help clean,$(MAKECMDGOALS)),)
 ifneq ($(wildcard $(VENV)/pyvenv.cfg),)
 ifeq ($(wildcard $(VENV)/lib/python$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)),)
-$(error the Python that $(VENV) was made with was moved, removed or replaced. Run `make clean`, then this command again)
+$(error the Python that $(VENV) was made with was moved, removed or replaced, or this user cannot run it. Run `make clean`, then this command again)
 endif
 endif
 endif
@@ -48,6 +48,8 @@ local: BEFORE_INSTALL = $(PYTHON) -c 'import socket; socket.create_server(("127.
 local: $(VENV)/.installed-local ## serve CONFIG on 127.0.0.1:PORT with a small real model (CONFIG="tgi vllm tei": three examples; ARGS="--stand-in FILE.gguf")
 	@exec $(BIN)/python -m local $(CONFIG) --port $(PORT) $(ARGS)
 
+# This runs before the downloads too.
+cloud: BEFORE_INSTALL = $(PYTHON) -m cloud.possible $(ARGS)
 cloud: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-cloud ## start a small cloud on 127.0.0.1, without an account, in which pulumi up works (ARGS=--demo: deploys into it by itself)
 	@exec $(BIN)/python -m cloud $(ARGS)
 
@@ -119,6 +121,7 @@ NOT_INSTALLED := The installation failed; pip says why above. If pip could not c
 
 # pip writes a line or two for each package. A terminal gets one line that counts them. What pip says of errors stays.
 define INSTALL
+test -w $(VENV) || { echo "$(VENV) belongs to another user, and this user cannot install what it lacks. Copy the project without it to a folder of your own."; exit 1; }; \
 set -o pipefail; all=$$(grep -c == $<); PYTHONUNBUFFERED=1 $(PIP) --progress-bar off -r $< | { \
 	done=0; while read -r what name rest; do \
 		case $$what in \
@@ -139,6 +142,7 @@ $(VENV)/.installed-local: requirements-local.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.installed-deploy: requirements.txt | $(VENV)/bin/python
+	@$(BEFORE_INSTALL)
 	@echo "Installing Pulumi and the SDKs of its providers (once) …"
 	@$(INSTALL)
 	@touch $@
@@ -149,6 +153,7 @@ $(VENV)/.installed-dev: requirements-dev.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.installed-cloud: requirements-cloud.txt | $(VENV)/bin/python
+	@$(BEFORE_INSTALL)
 	@echo "Installing what plays AWS on this machine (once) …"
 	@$(INSTALL)
 	@touch $@

@@ -20,6 +20,8 @@ _LOAD_BALANCERS = 34
 _A_CLOUD = 50
 """Ports of one cloud."""
 
+_TAKEN = "is in use"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
@@ -78,9 +80,8 @@ def chosen_addresses(first: int, https: int | None) -> Addresses:
         found = "; ".join(f"port {port} of {HOST} {why}" for port, why in problems.items())
         others = ["--port 5566"] if problems.keys() & set(own) else []
         others += ["--https-port 9443"] if addresses.https in problems else []
-        raise PortTaken(
-            f'{found}. End the program that uses it, or choose another port: make cloud ARGS="{" ".join(others)}"'
-        )
+        remedy = "End the program that uses it, or choose" if set(problems.values()) == {_TAKEN} else "Choose"
+        raise PortTaken(f'{found}. {remedy} another port: make cloud ARGS="{" ".join(others)}"')
     return addresses
 
 
@@ -90,5 +91,5 @@ def _problem(port: int) -> str | None:
         try:
             listener.bind((HOST, port))
         except OSError as error:
-            return "can only be used by root" if error.errno == errno.EACCES else "is in use"
+            return "can only be used by root" if error.errno == errno.EACCES else _TAKEN
     return None

@@ -19,6 +19,7 @@ from cloud.deployment.found import found
 from cloud.exports import environment, exports, write_certificates, write_programs
 from cloud.leftovers import MARK, end_marked
 from cloud.lock import held
+from cloud.possible import CannotRun, check, nothing_creates
 from cloud.project import ROOT, make_project
 from local.serving import Processes
 
@@ -27,10 +28,6 @@ READY = "ready"
 _INHERITED = ("HOME", "LANG", "PATH", "TMPDIR", "VIRTUAL_ENV", "SERVESTACK_PROVIDER_AWS")
 
 _OF_MAKE = frozenset(("ARGS", "STACK", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"))
-
-
-class CannotDeploy(Exception):
-    """Nothing here can create resources. `str()` says why, and what to install."""
 
 
 class DemoFailed(Exception):
@@ -43,7 +40,7 @@ def serve(arguments: Arguments, out: TextIO) -> None:
     Raises:
         local.serving.Stopped: the user ended it.
         local.children.ChildDied: a part ended that must not end.
-        CannotDeploy, FolderTaken, PortTaken: nothing was started.
+        CannotRun, FolderTaken, PortTaken: nothing was started.
         DemoFailed: a step of the demo failed.
     """
 
@@ -51,10 +48,11 @@ def serve(arguments: Arguments, out: TextIO) -> None:
         out.write(f"{text}\n")
         out.flush()
 
+    folder = arguments.folder
+    check(folder)
     way = found()
     if way.way == "none":
-        raise CannotDeploy(f"{way.why}. Or install Pulumi: curl -fsSL https://get.pulumi.com | sh")
-    folder = arguments.folder.absolute()
+        raise CannotRun(nothing_creates(way.why))
     with held(folder):
         if ended := end_marked(MARK, str(folder)):
             say(f"Ended {ended} processes that an earlier cloud left.")

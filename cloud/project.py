@@ -15,11 +15,10 @@ _PACKAGES = Path(".cache") / "function"
 
 
 def make_project(folder: Path) -> Path:
-    """Make the folder again from nothing, and return it."""
+    """Make what is in the folder again from nothing, and return the folder. It stays the same one: a terminal can be in
+    it."""
     project = folder / "project"
-    if project.exists():
-        shutil.rmtree(project)
-    project.mkdir(parents=True)
+    _empty(project)
     for entry in sorted(ROOT.iterdir()):
         hidden = entry.name.startswith(".") and entry.name != ".venv"
         stack_config = entry.name.startswith("Pulumi.") and entry.name != "Pulumi.yaml"
@@ -28,8 +27,14 @@ def make_project(folder: Path) -> Path:
     (ROOT / _PACKAGES).mkdir(parents=True, exist_ok=True)
     (project / _PACKAGES).parent.mkdir()
     (project / _PACKAGES).symlink_to(ROOT / _PACKAGES)
-    state = folder / "pulumi"
-    if state.exists():
-        shutil.rmtree(state)
-    state.mkdir()
+    _empty(folder / "pulumi")
     return project
+
+
+def _empty(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

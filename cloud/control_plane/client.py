@@ -29,6 +29,10 @@ class ControlPlane:
         """Say that a machine is now `running`, `stopped` or `terminated`."""
         self._json("PUT", f"instances/{id}", {"state": state})
 
+    def spot_notice(self, id: str) -> Mapping[str, float | None]:
+        """What EC2 has told an instance: `recommended` and `ends`, in seconds since 1970; `None`: nothing."""
+        return self._json("GET", f"spot/{id}")
+
     def report_targets(self, target_group: str, targets: Sequence[Mapping[str, Any]]) -> None:
         """Say what the load balancer knows of the targets of a group: id, port, state, reason, description."""
         self._json("PUT", "target-health", {"target_group": target_group, "targets": targets})

@@ -25,6 +25,7 @@ from cloud.control_plane.environment import ACCOUNT
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 """EC2's own (API reference, InstanceState)."""
 _DIED = ("Client.InstanceInitiatedShutdown: Instance initiated shutdown", "Client.InstanceInitiatedShutdown")
+_INTERRUPTED = ("Server.SpotInstanceTermination: Spot instance termination", "Server.SpotInstanceTermination")
 _BLOCKS = range(64, 128)
 """127.64.0.0/10: Linux answers on all of 127.0.0.0/8 without set-up. Each cloud has one 127.<block>.0.0/16."""
 _CLAIM = 4566
@@ -108,16 +109,25 @@ def became(id: str, state: str) -> Mapping[str, Any]:
     if before is None or instance.state not in before:
         raise ValueError(f"{id} is {instance.state} and cannot become {state}")
     if state == "terminated" and instance.state != "terminated":
-        died = instance.state != "shutting-down"
+        died, before = instance.state != "shutting-down", instance.state_reason
         _ended.pop(id, instance.terminate)()
         _ended.pop(id, lambda: None)()
         if died:
             _reason(instance, *_DIED)
+        elif before is not None and before.code == _INTERRUPTED[1]:
+            _reason(instance, *_INTERRUPTED)
     if state == "stopped" and instance.state in ("pending", "running"):
         _reason(instance, *_DIED)
     _state(instance, state)
     CHANGES.made()
     return _shown(instance)
+
+
+def interrupt(instance: Any) -> None:
+    """End a spot instance, as EC2 does when it needs the capacity."""
+    instance.ec2_backend.terminate_instances([instance.id])
+    _reason(instance, *_INTERRUPTED)
+    CHANGES.made()
 
 
 def _shown(instance: Any) -> Mapping[str, Any]:

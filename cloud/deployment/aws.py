@@ -41,7 +41,10 @@ class Turn:
         with self._free:
             self._free.wait_for(lambda: self._users == 0 or self._settings == (region, tags))
             if self._settings != (region, tags):
-                self.provider.configure(region, tags)
+                try:
+                    self.provider.configure(region, tags)
+                except RuntimeError as error:
+                    raise Refused(str(error)) from error
                 self._settings = (region, tags)
             self._users += 1
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from cloud.deployment.terraform import finding
+from cloud.possible import has_pulumi
 
 Way = Literal["pulumi", "pulumi with our plugins", "in process", "none"]
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ def found() -> Found:
     """Return the best way: the `pulumi` command with Pulumi's own plugins, the same with ours in their place
     (HashiCorp's provider makes the resources), HashiCorp's provider alone, or nothing. A `pulumi` that finds no plugin
     downloads its own."""
-    command = shutil.which("pulumi") is not None and shutil.which("pulumi-language-python") is not None
+    command = has_pulumi()
     missing = [name for name in PACKAGES if not _has_plugin(name)]
     if command and not missing:
         return Found("pulumi", "the pulumi command and its own plugins are installed")

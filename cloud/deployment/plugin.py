@@ -18,7 +18,8 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
 from cloud.deployment.aws import Aws, Turn
-from cloud.deployment.endpoint import refuse_other_clouds, without_an_account
+from cloud.deployment.ending import CloudEnded, end_with_the_cloud
+from cloud.deployment.endpoint import without_an_account
 from cloud.deployment.engine_plugin import EnginePlugin, difference_response, plain, serve_the_engine
 from cloud.deployment.package import Existing, Made, Package, PartlyMade
 from cloud.deployment.packages import default_tags
@@ -27,6 +28,9 @@ from cloud.deployment.terraform import finding
 from cloud.deployment.terraform.client import ONLINE, provider
 from commands.program_monitor import Refused
 from commands.property_values import decode, encode
+
+_ENDED: list[CloudEnded] = []
+"""Not empty after the end of the cloud that this process deploys into."""
 
 
 class Served(Package, Protocol):
@@ -130,10 +134,18 @@ def _aws(stack: contextlib.ExitStack) -> Callable[[Mapping[str, Any]], Served]:
     whole = without_an_account(os.environ)
     environment = {name: value for name, value in whole.items() if name.startswith(("AWS_", "TF_"))}
 
+    def end(ended: CloudEnded) -> None:
+        """HashiCorp's provider would go on to ask, so it ends."""
+        _ENDED.append(ended)
+        stack.close()
+
     def configured(settings: Mapping[str, Any]) -> Served:
         if (binary := finding.binary()) is None:
             raise Refused(str(finding.problem()))
-        refuse_other_clouds(os.environ)
+        try:
+            end_with_the_cloud(os.environ, end)
+        except CloudEnded as ended:
+            raise Refused(str(ended)) from ended
         region = settings.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if region is None:
             raise Refused("the AWS provider has no region: neither the program nor aws:region nor AWS_REGION names one")
@@ -145,8 +157,11 @@ def _aws(stack: contextlib.ExitStack) -> Callable[[Mapping[str, Any]], Served]:
 
 @contextlib.contextmanager
 def _spoken(context: Any) -> Generator[None]:
-    """Turn a refusal into the error that the engine shows. The engine keeps a resource that is partly made."""
+    """Turn a refusal into the error that the engine shows. The engine keeps a resource that is partly made. After the
+    end of the cloud, everything is refused."""
     try:
+        if _ENDED:
+            raise Refused(str(_ENDED[0]))
         yield
     except PartlyMade as partly:
         failed = provider_pb2.ErrorResourceInitFailed(
@@ -158,6 +173,10 @@ def _spoken(context: Any) -> Generator[None]:
         context.abort(grpc.StatusCode.UNKNOWN, str(partly))
     except Refused as refused:
         context.abort(grpc.StatusCode.UNKNOWN, str(refused))
+    except (grpc.RpcError, ValueError):  # of a channel that was closed
+        if not _ENDED:
+            raise
+        context.abort(grpc.StatusCode.UNKNOWN, str(_ENDED[0]))
 
 
 def _existing(request: Any, outputs: Any) -> Existing:

@@ -139,7 +139,8 @@ def _attributes(answer: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _rules(elbv2: Any, listener: str) -> tuple[Rule, ...]:
-    described: Sequence[Any] = elbv2.describe_rules(ListenerArn=listener)["Rules"]
+    pages = elbv2.get_paginator("describe_rules").paginate(ListenerArn=listener)
+    described: Sequence[Any] = [one for page in pages for one in page["Rules"]]
     described = sorted(described, key=lambda rule: 0 if rule["IsDefault"] else int(rule["Priority"]))
     rules = [_rule(one) for one in described]
     # The default is first in this order, and is tried last.

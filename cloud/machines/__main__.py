@@ -18,8 +18,8 @@ from pathlib import Path
 from cloud.control_plane.client import ControlPlane
 from cloud.leftovers import end_marked
 from cloud.machines.machine import MARK
-from cloud.machines.programs import needed_programs
 from cloud.machines.watcher import PROJECT, Watcher
+from cloud.possible import no_machines
 
 TABLES = Path(__file__).parent / "docker"
 
@@ -78,23 +78,11 @@ def main() -> int:
 
 def cannot_run() -> str | None:
     """Return why this machine cannot run machines, and what to do; `None`: it can."""
-    if sys.platform != "linux":
-        return "make cloud needs Linux, whose namespaces it uses for machines. Run it in a virtual machine with Linux"
-    if missing := needed_programs():
-        return f"make cloud needs {', '.join(missing)}: install them with the package manager of this system"
+    if problem := no_machines():
+        return problem
     if importlib.util.find_spec("awscli") is None:
         return "make cloud needs the AWS CLI in the same Python: make setup, or pip install --no-deps awscli"
-    separate = ["unshare", "--mount", "--net", "--pid", "--fork", "true"]
-    if os.geteuid() != 0:
-        separate[1:1] = ["--user", "--map-root-user"]
-    done = subprocess.run(separate, capture_output=True, text=True)
-    if done.returncode == 0:
-        return None
-    return (
-        "make cloud runs containers, which need namespaces of the kernel, and this user cannot make them "
-        f"({done.stderr.strip()}): run it as root, or allow user namespaces "
-        "(sysctl kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu; --privileged in a container of docker)"
-    )
+    return None
 
 
 def _server(folder: Path, module: str, *arguments: str) -> subprocess.Popen[bytes]:

@@ -31,9 +31,10 @@ from cloud.machines.calls import Call, CallServer
 from cloud.machines.docker.container import Place
 from cloud.machines.docker.engine import Engine
 from cloud.machines.docker.pulling import Registries
-from cloud.machines.metadata import Metadata
-from cloud.machines.programs import SYSTEM_PATH, gpus_of, write_nvidia_smi, write_programs
+from cloud.machines.metadata import Metadata, asked_notice
+from cloud.machines.programs import gpus_of, write_nvidia_smi, write_programs
 from cloud.machines.systemd import Systemd
+from cloud.possible import SYSTEM_PATH
 
 MARK = "SERVESTACK_MACHINES"
 """The variable by which processes of machines are found when nobody is left who knows their ids."""
@@ -86,6 +87,7 @@ class Machine:
             image=spec.image,
             role=spec.role,
             user_data=user_data,
+            notice=lambda: asked_notice(spec.endpoint, spec.instance),
         )
         first_boot = not self._root.exists()
         self._prepare()

@@ -7,14 +7,20 @@ the machines here have no firmware.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 
+from cloud.control_plane.client import ControlPlane, Refused
 from cloud.machines.http_server import Server
 
 TOKEN = "the-token"  # noqa: S105 (one is as good as another: the address is the machine's own)
 ROLE = "replica"
+Notice = Mapping[str, float | None]
+"""As `ControlPlane.spot_notice` has it."""
+ACTION, TERMINATION = "meta-data/spot/instance-action", "meta-data/spot/termination-time"
+RECOMMENDATION = "meta-data/events/recommendations/rebalance"
+"""These are not there until EC2 has something to say (EC2 user guide)."""
 
 
 class Metadata(Server):
@@ -32,8 +38,10 @@ class Metadata(Server):
         zone: str | None = None,
         image: str = "ami-0123456789abcdef0",
         role: str | None = ROLE,
+        notice: Callable[[], Notice] = dict[str, float | None],
     ) -> None:
-        """`user_data` is what EC2 gives: decoded from base64. `port`: 0 for a free one. `role`: `None` for no role."""
+        """`user_data` is what EC2 gives: decoded from base64. `port`: 0 for a free one. `role`: `None` for no role.
+        `notice`: what a spot instance is told."""
         roles: Mapping[str, bytes] = (
             {}
             if role is None
@@ -42,6 +50,7 @@ class Metadata(Server):
                 "meta-data/iam/security-credentials/": role.encode(),
             }
         )
+        self._notice = notice
         self._credentials = f"meta-data/iam/security-credentials/{role}"
         self._data: Mapping[str, bytes] = {
             "user-data": user_data,
@@ -68,8 +77,36 @@ class Metadata(Server):
             self.send(request, 401, b"")
             return
         _, _, path = request.path.lstrip("/").partition("/")  # the version comes first: `latest`, or a date
-        data = _new_credentials() if path == self._credentials else self._data.get(path)
+        if path == self._credentials:
+            data = _new_credentials()
+        elif path in (ACTION, TERMINATION, RECOMMENDATION):
+            data = _told(self._notice()).get(path)
+        else:
+            data = self._data.get(path)
         self.send(request, 404 if data is None else 200, data or b"")
+
+
+def asked_notice(control_plane: str, instance: str) -> Notice:
+    """Ask the control plane what EC2 has told an instance. Nothing, if it does not answer."""
+    try:
+        return ControlPlane(control_plane).spot_notice(instance)
+    except (OSError, Refused):
+        return {}
+
+
+def _told(notice: Notice) -> Mapping[str, bytes]:
+    """What a notice is in the metadata, by path."""
+    told: dict[str, bytes] = {}
+    if recommended := notice.get("recommended"):
+        told[RECOMMENDATION] = json.dumps({"noticeTime": _moment(recommended)}, separators=(",", ":")).encode()
+    if ends := notice.get("ends"):
+        told[ACTION] = json.dumps({"action": "terminate", "time": _moment(ends)}, separators=(",", ":")).encode()
+        told[TERMINATION] = _moment(ends).encode()
+    return told
+
+
+def _moment(time: float) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _new_credentials() -> bytes:

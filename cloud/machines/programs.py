@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cloud.machines.calls import BASE_PYTHON, write_program
+from cloud.possible import SYSTEM_PATH
 from infra.planning.boot import REPLICA_PORT
 
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HANDED_ON = ("docker", "iptables", "nsenter", "systemctl", "systemd-run")
 """What the machine itself answers (`machine.py`)."""
 _SCRIPTS: Mapping[str, str] = {
@@ -27,12 +27,6 @@ _NOT_AS_ROOT: Mapping[str, str] = {"chown": "exit 0"}
 """Only root can give files away, and without root everything belongs to the user who runs the cloud."""
 _NVIDIA_SMI = Path(__file__).with_name("nvidia_smi.py")
 _CATALOG = Path(__file__).parents[2] / "infra" / "planning" / "gpu_catalog.csv"
-
-
-def needed_programs() -> Sequence[str]:
-    """Return the programs of this machine that a machine of the cloud needs and that are missing."""
-    needed = ("bash", "curl", "awk", "timeout", "pkill", "tar", "install", "du", "df")
-    return [name for name in needed if shutil.which(name, path=SYSTEM_PATH) is None]
 
 
 def write_programs(folder: Path, *, address: str, metadata_port: int, inside_port: int, calls: Path, aws: Path) -> None:

@@ -6,10 +6,12 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from cloud.deployment.state import State
@@ -35,7 +37,7 @@ def main(line: list[str]) -> int:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        _end(130)
     return 0
 
 
@@ -153,14 +155,26 @@ class _Command:
 
     @contextlib.contextmanager
     def _deployment(self) -> Generator[Deployment]:
-        """The stacks; what they refuse is a `StackProblem`."""
+        """The stacks, as long as the cloud lives; what they refuse is a `StackProblem`."""
         # Imported here: it takes seconds, and the other commands do without it.
         from cloud.deployment.deployment import Deployment, DeploymentFailed
+        from cloud.deployment.ending import CloudEnded, end_with_the_cloud
+        from commands.program_monitor import Refused
 
-        try:
-            yield Deployment(self._states, dict(os.environ))
-        except DeploymentFailed as failed:
-            raise StackProblem(str(failed)) from failed
+        with tempfile.TemporaryDirectory() as own:
+            tempfile.tempdir = own
+
+            def end(ended: CloudEnded) -> None:
+                shutil.rmtree(own, ignore_errors=True)
+                _end(1, f"error: {ended}")
+
+            try:
+                end_with_the_cloud(os.environ, end)
+                yield Deployment(self._states, dict(os.environ))
+            except (CloudEnded, DeploymentFailed, Refused) as failed:
+                raise StackProblem(str(failed)) from failed
+            finally:
+                tempfile.tempdir = None
 
     def _state(self, stack: str) -> State:
         return State(self._states / f"{stack}.json")
@@ -173,6 +187,16 @@ class _Command:
         if name is None:
             raise StackProblem("name a stack")
         return name
+
+
+def _end(status: int, why: str = "") -> NoReturn:
+    """End now: threads can wait for an answer for minutes. What was made is in the state already."""
+    if why:
+        print(why, file=sys.__stderr__)
+    for stream in (sys.stdout, sys.__stderr__):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()  # pyright: ignore[reportOptionalMemberAccess]
+    os._exit(status)
 
 
 def _folder() -> Path:

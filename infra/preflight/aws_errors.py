@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
@@ -89,6 +90,17 @@ def kind_of(error: Exception) -> Kind:
     if code in _CREDENTIALS:
         return "credentials"
     return "denied" if code in _DENIED else "other"
+
+
+def has_ended(error: Exception) -> bool:
+    """Whether nothing listens at an endpoint on this machine: what plays AWS there does not come back."""
+    from botocore.exceptions import EndpointConnectionError
+
+    if not isinstance(error, EndpointConnectionError):
+        return False
+    told: Mapping[str, Any] = getattr(error, "kwargs", {})
+    host = urlsplit(str(told.get("endpoint_url", ""))).hostname or ""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
 def is_expired(error: Exception) -> bool:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from infra.preflight.aws_errors import aws_failures, error_code, kind_of
+from infra.preflight.aws_errors import aws_failures, error_code, has_ended, kind_of
 from infra.readiness.awaited import Awaited, NotServingError, Served
 from infra.readiness.clients import Clients, Clock
 from infra.readiness.last_lines import LastLines
@@ -104,10 +104,11 @@ class _Wait:
                     raise NotServingError(gone(awaited)) from None
             except aws_failures() as error:
                 now = self._clock.now()
-                if silent is None and kind_of(error) == "passing":
+                passing = kind_of(error) == "passing" and not has_ended(error)
+                if silent is None and passing:
                     self._say(f"AWS does not answer at the moment ({error_code(error)}); trying again")
                 silent = now if silent is None else silent
-                if kind_of(error) != "passing" or (now - silent >= SILENCE and self._judge.is_late(now)):
+                if not passing or (now - silent >= SILENCE and self._judge.is_late(now)):
                     raise NotServingError(unknown(awaited, error)) from None
                 pause = min(pause * 2, LONGEST_POLL)
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from botocore.parsers import ResponseParserError
 
 from infra.readiness import Served
@@ -29,6 +30,33 @@ def test_throttling_is_said_once_and_waited_out() -> None:
         f"[ 4:10] {A}: healthy",
         "[ 4:10] yellow-cat-1 serves",
     ]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_what_plays_aws_on_this_machine_does_not_come_back(host: str) -> None:
+    url = f"http://{host}:4566/"
+    ended = EndpointConnectionError(endpoint_url=url)
+    cloud = Cloud([(0, starts(A)), (10, fails("describe_auto_scaling_groups", ended))])
+    assert waits(cloud) == (
+        "it is not known whether yellow-cat-1 serves: AWS does not answer (EndpointConnectionError: Could not connect "
+        f'to the endpoint URL: "{url}")\n'
+        f"  billing: {GOING_ON}\n"
+        "  remedy: run pulumi up again later",
+        [FIRST, f"[ 0:00] {STARTED}"],
+    )
+
+
+def test_an_address_of_aws_that_cannot_be_reached_is_waited_for() -> None:
+    away = EndpointConnectionError(endpoint_url="https://autoscaling.us-east-1.amazonaws.com/")
+    cloud = Cloud(
+        [
+            (0, starts(A)),
+            (10, fails("describe_auto_scaling_groups", away)),
+            (200, fails("describe_auto_scaling_groups", None)),
+            (205, health(A, "healthy")),
+        ]
+    )
+    assert waits(cloud)[0] == Served(instance=A, seconds=250)
 
 
 def test_a_page_of_a_proxy_in_place_of_an_answer_is_waited_out() -> None:

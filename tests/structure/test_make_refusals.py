@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from cloud.addresses import free_addresses
 from tests.structure.source import ROOT
+from tests.support.requirements import require
 
 NOBODY = 65534
 
@@ -42,7 +44,7 @@ def test_a_venv_whose_python_is_gone_or_another_one_has_to_be_made_again(checkou
     (checkout / ".venv" / "pyvenv.cfg").write_text("home = /nowhere\n", encoding="utf-8")
     (binaries / "python").symlink_to(python)
     assert _make(checkout, "local") == (
-        "*** the Python that .venv was made with was moved, removed or replaced. "
+        "*** the Python that .venv was made with was moved, removed or replaced, or this user cannot run it. "
         "Run `make clean`, then this command again.  Stop."
     )
 
@@ -54,6 +56,33 @@ def test_a_taken_port_is_named_before_anything_is_installed(checkout: Path) -> N
             f"Port {port} of 127.0.0.1 is in use by another program. End it, or choose another port: "
             "make local PORT=8001"
         )
+
+
+def test_a_taken_port_of_the_cloud_is_named_before_anything_is_installed(checkout: Path) -> None:
+    for name in ("machines", "provider-aws"):
+        require(name)
+    (checkout / "cloud").symlink_to(ROOT / "cloud")
+    port = free_addresses().control_plane
+    with socket.create_server(("127.0.0.1", port)):
+        assert _make(checkout, "cloud", f"ARGS=--port {port}") == (
+            f"port {port} of 127.0.0.1 is in use. End the program that uses it, or choose another port: make cloud "
+            'ARGS="--port 5566"'
+        )
+
+
+def test_a_venv_of_another_user_is_named_as_the_reason(checkout: Path) -> None:
+    python = checkout / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to("/bin/true")
+    python.parent.parent.chmod(0o555)
+    try:
+        said = _make(checkout, "plan", user=NOBODY if os.geteuid() == 0 else None)
+    finally:
+        python.parent.parent.chmod(0o755)
+    assert said == (
+        ".venv belongs to another user, and this user cannot install what it lacks. Copy the project without it to a "
+        "folder of your own."
+    )
 
 
 def test_a_folder_that_cannot_be_written_to_is_named_as_the_reason(checkout: Path) -> None:

@@ -134,7 +134,7 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def wait_until(true: Callable[[], bool], *, within: float = 10, what: str = "the condition") -> None:
+def wait_until(true: Callable[[], bool], *, within: float = 60, what: str = "the condition") -> None:
     """Ask again and again, briefly apart, until it holds; for what gives no event to wait on."""
     end = time.monotonic() + within
     while not true():

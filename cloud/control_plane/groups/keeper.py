@@ -9,6 +9,7 @@ from moto.autoscaling.models import autoscaling_backends
 
 from cloud.control_plane.changes import CHANGES, WORLD
 from cloud.control_plane.clock import Clock
+from cloud.control_plane.groups import spot
 from cloud.control_plane.groups.backend import LivingGroups
 
 TICK = 0.2
@@ -39,8 +40,10 @@ class Keeper:
         """Move the groups on once; now: in seconds since 1970."""
         with WORLD:
             backends = [one for _, _, one in autoscaling_backends.iter_backends() if isinstance(one, LivingGroups)]
+            moment = self._clock.now() if now is None else now
+            spot.interrupt(moment)
             for backend in backends:
-                backend.tick(self._clock.now() if now is None else now)
+                backend.tick(moment)
             seen = [_state(backend) for backend in backends]
         if seen != self._seen:
             self._seen = seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cloud.control_plane.groups import health, refreshing, wording
+from cloud.control_plane.groups import health, refreshing, spot, wording
 from cloud.control_plane.groups.choosing import victims
 from cloud.control_plane.groups.configuration import Configuration
 from cloud.control_plane.groups.group import Group
@@ -18,12 +18,12 @@ def step(group: Group, now: float) -> None:
     for member in list(group.instance_states):
         move(group, member, now)
     health.check(group, now)
-    more = refreshing.step(group, now)
+    more = refreshing.step(group, now) + spot.rebalance(group, now)
     _balance(group, more, now)
 
 
 def _balance(group: Group, more: int, now: float) -> None:
-    """Start or end instances until the group has its capacity; more: units that a refresh needs besides."""
+    """Start or end instances until the group has its capacity; more: units that are needed besides."""
     wanted = group.desired_capacity + more
     have = units(group.live)
     if have < wanted and now >= group.retry_at and not group.suspended("Launch"):
@@ -42,6 +42,8 @@ def _grow(group: Group, have: int, wanted: int, now: float) -> None:
             cause = wording.replaced(now)
         elif refresh is not None and group.request is None:
             cause = wording.refreshed(now)
+        elif group.request is None and any(spot.at_risk(group, member) for member in group.live):
+            cause = wording.rebalanced(now)
         else:
             cause = wording.cause(group.request, wording.started(now, have, wanted))
         if launch(group, configuration, cause, now, _staying(group)) is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moto.cloudwatch.models import cloudwatch_backends
 
-from cloud.control_plane.groups import wording
+from cloud.control_plane.groups import targets, wording
 from cloud.control_plane.groups.choosing import in_order
 from cloud.control_plane.groups.group import Group
 from cloud.control_plane.groups.member import Member, units
@@ -107,10 +107,17 @@ def _end_old(group: Group, able: list[Member], ready: list[Member], spare: int, 
 
 
 def _is_ready(group: Group, refresh: Refresh, member: Member, now: float) -> bool:
-    """Whether a member is in service and healthy, and warmed up if it is new."""
+    """Whether a member is in service and healthy, and warmed up if it is new.
+
+    A warm-up is a time alone. It is as long as a machine may need until it serves, and machines boot by the clock. So
+    where AWS's times are faster, it ends early only for a member that the load balancer finds healthy.
+    """
     if member.in_service is None or member.lifecycle_state != "InService" or member.health_status != "Healthy":
         return False
-    return member.instance_id in refresh.earlier or now >= member.in_service + group.lasts(_warmup(group, refresh))
+    if member.instance_id in refresh.earlier:
+        return True
+    passed, warmup = now - member.in_service, _warmup(group, refresh)
+    return passed >= warmup or (passed >= group.lasts(warmup) and targets.healthy(group, member))
 
 
 def _warmup(group: Group, refresh: Refresh) -> float:

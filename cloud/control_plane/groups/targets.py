@@ -54,6 +54,11 @@ def unhealthy(group: Group, member: Member) -> bool:
     return any(state(group, member, arn) == "unhealthy" for arn, until in member.targets.items() if until == math.inf)
 
 
+def healthy(group: Group, member: Member) -> bool:
+    """Whether every load balancer of the group sends requests to the instance."""
+    return all(state(group, member, arn) in ("healthy", None) for arn in group.target_group_arns)
+
+
 def state(group: Group, member: Member, arn: str) -> str | None:
     """What the load balancer says of the instance; `None`: the target group no longer exists."""
     known = group.autoscaling_backend.elbv2_backend.target_groups.get(arn)

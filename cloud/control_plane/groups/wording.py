@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+REBALANCED = "an EC2 instance rebalance recommendation"
+"""Its name in the user guide; AWS publishes no such activity."""
 LONGEST_CAUSE = 1023
 """Characters (API reference, Activity)."""
 DRAINING = "Waiting For ELB Connection Draining."
@@ -62,8 +64,13 @@ def refreshed(now: float) -> str:
     return at(now, "an instance was launched in response to an instance refresh")
 
 
+def rebalanced(now: float) -> str:
+    """An instance was started in place of a spot instance that is at risk."""
+    return at(now, f"an instance was launched in response to {REBALANCED}")
+
+
 def taken_out(now: float, reason: str) -> str:
-    """An instance is ended; reason: of `UNHEALTHY`, or `an instance refresh`."""
+    """An instance is ended; reason: of `UNHEALTHY`, `REBALANCED`, or `an instance refresh`."""
     return at(now, f"an instance was taken out of service in response to {reason}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable
@@ -19,12 +20,13 @@ _OF_THE_MACHINE = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32
 _OF_ETC = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/mime.types")
 _OWN_FOLDERS = ("etc", "home", "opt", "root", "run", "srv", "tmp", "var/tmp", "var/log", "app", "dstack")
 _STAND_IN = """\
-#!{python} -I
+#!/usr/bin/env -S "{python}" -I
 import sys
 sys.path.insert(0, {project!r})
 from cloud.machines.stand_ins import run
 run({name!r})
 """
+"""For the kernel, the path of an interpreter ends at a space, and a shell in between would add variables."""
 SETTINGS = "run/stand-in"
 """The folder of a container from which its stand-ins learn what they stand in for."""
 MODEL = "/run/stand-in-model"
@@ -86,5 +88,6 @@ def _write_stand_in(root: Path, program: str) -> None:
     place = root / program.lstrip("/") if "/" in program else root / STAND_INS.lstrip("/") / "bin" / program
     place.parent.mkdir(parents=True, exist_ok=True)
     name = place.name
-    place.write_text(_STAND_IN.format(python=sys.executable, project=str(PROJECT), name=name))
+    python = re.sub(r'(["\\$])', r"\\\1", sys.executable)
+    place.write_text(_STAND_IN.format(python=python, project=str(PROJECT), name=name))
     place.chmod(0o755)

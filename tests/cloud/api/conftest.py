@@ -32,7 +32,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     yield Cloud(f"http://127.0.0.1:{(folder / 'port').read_text()}")
-    process.communicate(timeout=30)
+    process.communicate(timeout=100)
 
 
 @pytest.fixture(scope="session")

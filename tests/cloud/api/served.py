@@ -65,7 +65,7 @@ class Api:
         host, slash, path = url.removeprefix("https://").partition("/")
         return f"https://{host}:{self.served.port}{slash}{path}"
 
-    def wait(self, work: Any, within: float = 30) -> Any:
+    def wait(self, work: Any, within: float = 100) -> Any:
         """Run a coroutine of the API's own loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(within)
 
@@ -78,12 +78,12 @@ def serving_api(settings: Settings) -> Iterator[Api]:
     thread.start()
     whole = serving(settings)
     try:
-        served = asyncio.run_coroutine_threadsafe(whole.__aenter__(), loop).result(60)
+        served = asyncio.run_coroutine_threadsafe(whole.__aenter__(), loop).result(100)
         try:
             yield Api(served, loop)
         finally:
-            asyncio.run_coroutine_threadsafe(whole.__aexit__(None, None, None), loop).result(60)
-            asyncio.run_coroutine_threadsafe(_cancel_the_rest(), loop).result(10)
+            asyncio.run_coroutine_threadsafe(whole.__aexit__(None, None, None), loop).result(100)
+            asyncio.run_coroutine_threadsafe(_cancel_the_rest(), loop).result(100)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)

@@ -43,7 +43,7 @@ def test_an_answer_arrives_as_it_is_produced(api: Api, web: Service) -> None:
         for piece in (b"one ", b"two ", b"three"):
             steps.go()
             assert curl.stdout.read(len(piece)) == piece, "it came while the rest was not even there"
-        assert (curl.stdout.read(), curl.wait(30)) == (b"", 0)
+        assert (curl.stdout.read(), curl.wait(100)) == (b"", 0)
 
 
 def test_the_sdk_streams_through_the_proxy_with_nothing_but_two_variables(api: Api, web: Service, cloud: Cloud) -> None:
@@ -67,7 +67,7 @@ def test_the_sdk_streams_through_the_proxy_with_nothing_but_two_variables(api: A
         steps.go()
         assert client.stdout.readline() == b"lo\n"
         steps.go()
-        assert (client.stdout.read(), client.wait(30)) == (b"", 0)
+        assert (client.stdout.read(), client.wait(100)) == (b"", 0)
     assert web.asked[-1].header("host") == [f"chat.{DOMAIN}"]
 
 

@@ -31,7 +31,7 @@ class Started:
         web.answers = lambda asked: Answer(pieces=Steps(b"one"))
         asked = ["curl", "-sN", "--cacert", str(folder / "ca.pem"), f"https://web.{DOMAIN}:{self.port}/"]
         self.client = subprocess.Popen(asked, stdout=subprocess.DEVNULL, env={"PATH": "/usr/bin:/bin"})
-        wait_until(lambda: len(web.asked) == 1, within=60, what="the request at the service")
+        wait_until(lambda: len(web.asked) == 1, within=100, what="the request at the service")
 
     def instances(self) -> list[int]:
         """The processes of functions."""
@@ -52,7 +52,7 @@ def started(cloud: Cloud, gateway: str, web: Service, tmp_path: Path) -> Iterato
     yield started
     for process in (started.process, started.client):
         process.kill()
-        process.wait(30)
+        process.wait(100)
     for stream in (started.process.stdin, started.process.stdout):
         assert stream is not None
         stream.close()
@@ -66,13 +66,13 @@ def test_it_ends_with_its_standard_input_and_so_do_functions(started: Started, h
     else:
         assert started.process.stdin is not None
         started.process.stdin.close()
-    assert started.process.wait(30) == 0
+    assert started.process.wait(100) == 0
     assert started.instances() == []
-    started.client.wait(30)
+    started.client.wait(100)
 
 
 def test_functions_end_when_it_is_killed(started: Started) -> None:
     assert started.instances()
     os.kill(started.process.pid, signal.SIGKILL)
-    started.process.wait(30)
-    wait_until(lambda: started.instances() == [], within=30, what="the end of functions")
+    started.process.wait(100)
+    wait_until(lambda: started.instances() == [], within=100, what="the end of functions")

@@ -54,7 +54,7 @@ def start(folder: Path, *arguments: str) -> Running:
 
 
 def end(running: Running) -> None:
-    running.process.communicate(timeout=30)
+    running.process.communicate(timeout=100)
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def test_it_ends_when_its_standard_input_does(tmp_path: Path) -> None:
     assert running.process.stdin is not None
     assert running.process.stdout is not None
     running.process.stdin.close()
-    assert running.process.wait(30) == 0
+    assert running.process.wait(100) == 0
     running.process.stdout.close()
 
 
@@ -40,10 +40,10 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     assert parent.stdout is not None
     parent.stdout.readline()
     parent.send_signal(signal.SIGKILL)
-    parent.wait(30)
+    parent.wait(100)
     parent.stdout.close()
     with pytest.raises(ConnectionRefusedError):
-        connect_for(30, int((tmp_path / "port").read_text()))
+        connect_for(100, int((tmp_path / "port").read_text()))
 
 
 def connect_for(seconds: float, port: int) -> None:

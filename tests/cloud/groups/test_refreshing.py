@@ -12,9 +12,14 @@ from tests.cloud.groups.world import DELAY, Cloud
 WARMUP = 100
 LAUNCH_FIRST = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 200, "InstanceWarmup": WARMUP}
 ONE_AFTER_THE_OTHER = {"MinHealthyPercentage": 50, "InstanceWarmup": WARMUP}
-
-
 NEWEST_FIRST = ("NewestInstance",)
+
+
+def booted(cloud: Cloud) -> list[str]:
+    """Let machines boot, and the load balancer find them healthy. Returns them."""
+    instances = cloud.boots()
+    cloud.balancer_says("healthy", *instances)
+    return instances
 
 
 def rolling(
@@ -23,7 +28,7 @@ def rolling(
     """A group of version 1 whose refresh to version 2 has been started; ending: its termination policies. Returns its
     instances."""
     cloud.create(MinSize=size, TerminationPolicies=list(ending))
-    old = cloud.boots()
+    old = booted(cloud)
     cloud.passes(1)
     cloud.new_version()
     if "DesiredConfiguration" not in started:
@@ -67,7 +72,7 @@ def test_the_new_instance_serves_and_is_warm_before_the_old_one_ends(cloud: Clou
     assert cloud.members() == {old: "InService", new: "Pending"}
     cloud.passes()
     assert cloud.refreshed() == ("InProgress", 0, 1, no_data(new))
-    cloud.boots()
+    booted(cloud)
     cloud.passes(WARMUP - 1)
     assert cloud.members() == {old: "InService", new: "InService"}
     assert cloud.refreshed() == ("InProgress", 0, 1, warming(new))
@@ -83,17 +88,31 @@ def test_the_new_instance_serves_and_is_warm_before_the_old_one_ends(cloud: Clou
     assert "an instance was taken out of service in response to an instance refresh." in causes[old]
 
 
+@pytest.mark.parametrize("said", ["initial", "unhealthy"])
+def test_the_warm_up_of_a_machine_that_does_not_serve_is_as_long_as_by_the_clock(cloud: Cloud, said: str) -> None:
+    """The clock of these tests runs ten times faster, and a machine that may serve yet boots as fast as ever."""
+    [old] = rolling(cloud, 1, LAUNCH_FIRST)
+    cloud.passes()
+    [new] = cloud.boots()
+    cloud.balancer_says(said, new)
+    cloud.passes(10 * WARMUP - 1)
+    assert cloud.members() == {old: "InService", new: "InService"}
+    assert cloud.refreshed() == ("InProgress", 0, 1, warming(new))
+    cloud.passes(2)
+    assert cloud.members() == {old: "Terminating", new: "InService"}
+
+
 def test_without_room_for_more_one_instance_ends_before_its_successor_starts(cloud: Cloud) -> None:
     first, second = rolling(cloud, 2, ONE_AFTER_THE_OTHER)
     cloud.passes()
     assert sorted(cloud.members().values()) == ["InService", "Pending", "Terminating"]
-    [new] = cloud.boots()
+    [new] = booted(cloud)
     cloud.passes(WARMUP - 1)
     assert cloud.refreshed() == ("InProgress", 0, 2, warming(new))
     cloud.passes(2)
     assert cloud.refreshed()[:3] == ("InProgress", 50, 1)
     assert {state for one, state in cloud.members().items() if one in (first, second)} == {"Terminating"}
-    [newer] = cloud.boots()
+    [newer] = booted(cloud)
     cloud.passes(WARMUP + 1)
     drained(cloud)
     assert cloud.refreshed() == ("Successful", 100, 0, None)
@@ -104,7 +123,7 @@ def test_a_larger_room_replaces_all_at_once(cloud: Cloud) -> None:
     old = rolling(cloud, 2, LAUNCH_FIRST)
     cloud.passes()
     assert len(cloud.members()) == 4
-    new = cloud.boots()
+    new = booted(cloud)
     cloud.passes(WARMUP + 1)
     assert {one: cloud.members()[one] for one in old} == dict.fromkeys(old, "Terminating")
     assert versions(cloud) == dict.fromkeys(new, "2")
@@ -114,7 +133,7 @@ def test_a_group_of_one_with_the_default_preferences_is_without_an_instance_mean
     [old] = rolling(cloud, 1, {"InstanceWarmup": 0})
     cloud.passes()
     assert [state for one, state in cloud.members().items() if one == old] == ["Terminating"]
-    [new] = cloud.boots()
+    [new] = booted(cloud)
     drained(cloud)
     assert cloud.refreshed() == ("Successful", 100, 0, None)
     assert versions(cloud) == {new: "2"}
@@ -131,7 +150,7 @@ def test_a_second_refresh_is_refused_while_one_goes_on(cloud: Cloud) -> None:
 
 def test_what_matches_already_is_not_replaced_if_asked(cloud: Cloud) -> None:
     cloud.create(MinSize=1)
-    [one] = cloud.boots()
+    [one] = booted(cloud)
     cloud.autoscaling.start_instance_refresh(
         AutoScalingGroupName=cloud.group, Preferences={**LAUNCH_FIRST, "SkipMatching": True}
     )
@@ -187,7 +206,7 @@ def test_a_cancellation_waits_for_what_is_on_its_way(cloud: Cloud) -> None:
     rolling(cloud, 2, ONE_AFTER_THE_OTHER)
     cloud.passes()
     cloud.autoscaling.cancel_instance_refresh(AutoScalingGroupName=cloud.group)
-    cloud.boots()
+    booted(cloud)
     assert cloud.refreshed()[0] == "Cancelling"
     drained(cloud)
     cloud.passes()
@@ -197,14 +216,14 @@ def test_a_cancellation_waits_for_what_is_on_its_way(cloud: Cloud) -> None:
 
 def test_a_rollback_brings_the_earlier_version_back(cloud: Cloud) -> None:
     [old] = rolling(cloud, 1, LAUNCH_FIRST, DesiredConfiguration=desired(cloud))
-    cloud.boots()
+    booted(cloud)
     cloud.passes(WARMUP + 1)
     drained_new = [one for one in cloud.members() if one != old]
     cloud.autoscaling.rollback_instance_refresh(AutoScalingGroupName=cloud.group)
     cloud.passes()
     assert cloud.refreshed()[0] == "RollbackInProgress"
     assert cloud.refresh()["RollbackDetails"]["PercentageCompleteOnRollback"] == 100
-    [back] = cloud.boots()
+    [back] = booted(cloud)
     cloud.passes(WARMUP + 1)
     assert cloud.members()[drained_new[0]] == "Terminating"
     drained(cloud)
@@ -222,7 +241,7 @@ def test_a_refresh_without_a_desired_configuration_cannot_go_back(cloud: Cloud) 
 def test_a_successful_refresh_leaves_its_configuration_with_the_group(cloud: Cloud) -> None:
     rolling(cloud, 1, LAUNCH_FIRST, DesiredConfiguration=desired(cloud))
     assert cloud.described()["LaunchTemplate"]["Version"] == "1"
-    cloud.boots()
+    booted(cloud)
     cloud.passes(WARMUP + 1)
     drained(cloud)
     assert (cloud.refreshed()[0], cloud.described()["LaunchTemplate"]["Version"]) == ("Successful", "2")
@@ -271,7 +290,7 @@ def test_an_alarm_rolls_a_refresh_back_by_itself(cloud: Cloud) -> None:
         cloud.refresh()["RollbackDetails"]["RollbackReason"] == f"The CloudWatch alarm {alarm} is in the ALARM state."
     )
     for _ in range(2):
-        cloud.boots()
+        booted(cloud)
         cloud.passes(WARMUP + 1)
         drained(cloud)
     assert cloud.refreshed()[0] == "RollbackSuccessful"
@@ -283,7 +302,7 @@ def test_an_alarm_rolls_a_refresh_back_by_itself(cloud: Cloud) -> None:
 
 def test_a_checkpoint_holds_a_refresh_for_its_delay(cloud: Cloud) -> None:
     rolling(cloud, 2, {**ONE_AFTER_THE_OTHER, "CheckpointPercentages": [50, 100], "CheckpointDelay": 500})
-    cloud.boots()
+    booted(cloud)
     cloud.passes(WARMUP + 1)
     assert cloud.refreshed()[:2] == ("InProgress", 50)
     cloud.passes(499)
@@ -299,10 +318,10 @@ def test_a_protected_instance_is_waited_for_unless_it_is_to_be_refreshed(
     cloud: Cloud, choice: dict[str, str], replaced: bool
 ) -> None:
     cloud.create(MinSize=1, NewInstancesProtectedFromScaleIn=True)
-    [one] = cloud.boots()
+    [one] = booted(cloud)
     cloud.autoscaling.start_instance_refresh(AutoScalingGroupName=cloud.group, Preferences={**LAUNCH_FIRST, **choice})
     cloud.passes()
-    cloud.boots()
+    booted(cloud)
     cloud.passes(WARMUP + 1)
     assert (cloud.members()[one] == "Terminating") is replaced
     if not replaced:

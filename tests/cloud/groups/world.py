@@ -159,11 +159,18 @@ class Cloud:
         )
 
     def put_capacity(self, **members: Any) -> None:
+        self.put("capacity", members)
+
+    def tell(self, instance: str, notice: str) -> Members:
+        """Let EC2 tell a spot instance `rebalance` or `interruption`."""
+        return self.put("spot", {"instance": instance, "notice": notice})
+
+    def put(self, path: str, members: Members) -> Members:
         request = urllib.request.Request(
-            f"{self._process.url}/cloud/capacity", json.dumps(members).encode(), method="PUT"
+            f"{self._process.url}/cloud/{path}", json.dumps(members).encode(), method="PUT"
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            answer.read()
+        with urllib.request.urlopen(request, timeout=100) as answer:
+            return json.loads(answer.read())
 
     def close(self) -> None:
         """End everything, so that the next test begins without it."""

@@ -96,12 +96,12 @@ class Played:
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait until something has happened."""
-        for _ in range(1000):
+        for _ in range(5000):
             if condition():
                 return
             self.news.wait(0.02)
             self.news.clear()
-        raise AssertionError("it did not happen within 20 seconds")
+        raise AssertionError("it did not happen within 100 seconds")
 
     def call(self, what: Callable[[], Any]) -> Any:
         """Return what a function returns that runs in the load balancer's thread."""
@@ -118,7 +118,7 @@ class Played:
         return Playing(self.news.set)
 
     def _do(self, what: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(100)
 
 
 @contextmanager

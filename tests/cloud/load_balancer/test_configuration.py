@@ -78,6 +78,18 @@ def test_a_load_balancer_without_services_has_its_default_answer(aws: dict[str, 
     )
 
 
+def test_all_services_of_a_gateway_are_read(aws: dict[str, Any]) -> None:
+    """An answer has at most 50 rules, and a gateway at most 100 services."""
+    forward = [{"Type": "forward", "TargetGroupArn": aws["group"]}]
+    for number in range(1, 101):
+        host = {"Field": "host-header", "HostHeaderConfig": {"Values": [f"run-{number}.internal"]}}
+        aws["elbv2"].create_rule(ListenerArn=aws["listener"], Priority=number, Conditions=[host], Actions=forward)
+    read_rules = read(aws["elbv2"], aws["balancer"], "127.0.0.1:4601").rules
+    assert [condition.values for rule in read_rules for condition in rule.conditions] == [
+        (f"run-{number}.internal",) for number in range(1, 101)
+    ]
+
+
 def test_a_service_is_a_rule_and_a_target_group(aws: dict[str, Any]) -> None:
     elbv2 = aws["elbv2"]
     elbv2.modify_load_balancer_attributes(

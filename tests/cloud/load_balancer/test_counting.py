@@ -24,13 +24,15 @@ def test_a_minute_is_counted_as_aws_counts_it() -> None:
     with target(answer) as port, played(group(port, nobody)) as one:
         one.until(**{f"i_{port}": "healthy", f"i_{nobody}": "unhealthy"})
         one.call(lambda: one.playing.minute(START))
-        with httpx.Client(base_url=f"http://127.0.0.1:{one.port}", headers={"Host": "run.internal"}) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{one.port}", headers={"Host": "run.internal"}, timeout=100
+        ) as client:
             for status in (200, 200, 404, 500):
                 client.get(f"/{status}")
             client.get("/", headers={"Host": "other"})
             counted = one.call(lambda: one.playing.minute(START))
         one.update(group())
-        httpx.get(f"http://127.0.0.1:{one.port}/", headers={"Host": "run.internal"})
+        httpx.get(f"http://127.0.0.1:{one.port}/", headers={"Host": "run.internal"}, timeout=100)
         one.wait_for(lambda: not one.playing._runner.server.connections)
         without = one.call(lambda: one.playing.minute(START))
     stamps = {datum["Timestamp"] for datum in counted}
@@ -66,7 +68,7 @@ def test_a_minute_without_requests_has_only_the_health_of_targets() -> None:
 def test_a_refused_connection_is_counted() -> None:
     nobody = free_port()
     with played(group(nobody)) as one:
-        httpx.get(f"http://127.0.0.1:{one.port}/", headers={"Host": "run.internal"})
+        httpx.get(f"http://127.0.0.1:{one.port}/", headers={"Host": "run.internal"}, timeout=100)
         counted = _plain(one.call(lambda: one.playing.minute(START)))
     failed = {name: value for name, value in counted.items() if "Error" in name[0] or "ELB" in name[0]}
     assert failed == _both(TargetConnectionErrorCount=1) | {

@@ -19,7 +19,7 @@ def test_a_target_that_breaks_off_before_its_answer_is_502() -> None:
         handler.close_connection = True
 
     with target(answer) as port, played(group(port)) as one:
-        got = httpx.post(f"http://127.0.0.1:{one.port}/", headers=HOST, content=b"x")
+        got = httpx.post(f"http://127.0.0.1:{one.port}/", headers=HOST, content=b"x", timeout=100)
     assert (got.status_code, got.reason_phrase) == (502, "Bad Gateway")
 
 
@@ -29,7 +29,7 @@ def test_what_is_no_http_is_502() -> None:
         handler.close_connection = True
 
     with target(answer) as port, played(group(port)) as one:
-        got = httpx.get(f"http://127.0.0.1:{one.port}/", headers=HOST)
+        got = httpx.get(f"http://127.0.0.1:{one.port}/", headers=HOST, timeout=100)
     assert (got.status_code, got.reason_phrase) == (502, "Bad Gateway")
 
 
@@ -45,7 +45,7 @@ def test_a_target_that_breaks_off_within_its_answer_ends_the_connection_of_the_c
         pieces: list[bytes] = []
         with (
             pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"),
-            httpx.stream("GET", f"http://127.0.0.1:{one.port}/", headers=HOST) as got,
+            httpx.stream("GET", f"http://127.0.0.1:{one.port}/", headers=HOST, timeout=100) as got,
         ):
             pieces.extend(got.iter_raw())
     assert pieces == [b"hello"]
@@ -55,11 +55,11 @@ def test_a_silent_target_is_504_after_the_idle_timeout() -> None:
     go = threading.Event()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        assert go.wait(30)
+        assert go.wait(100)
         said(handler, "late")
 
     with target(answer) as port, played(group(port), idle_timeout=0.2) as one:
-        got = httpx.get(f"http://127.0.0.1:{one.port}/", headers=HOST, timeout=20)
+        got = httpx.get(f"http://127.0.0.1:{one.port}/", headers=HOST, timeout=100)
         go.set()
     assert (got.status_code, got.reason_phrase) == (504, "Gateway Time-out")
 

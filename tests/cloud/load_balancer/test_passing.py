@@ -66,14 +66,14 @@ def test_a_stream_arrives_piece_by_piece() -> None:
             piece = f"data: {number}\n\n"
             handler.wfile.write(f"{len(piece):x}\r\n{piece}\r\n".encode())
             handler.wfile.flush()
-            assert read.acquire(timeout=20)
+            assert read.acquire(timeout=100)
         handler.wfile.write(b"0\r\n\r\n")
 
     pieces: list[str] = []
     with (
         target(answer) as port,
         played(group(port)) as one,
-        httpx.stream("GET", f"http://127.0.0.1:{one.port}/", headers=HOST, timeout=20) as answered,
+        httpx.stream("GET", f"http://127.0.0.1:{one.port}/", headers=HOST, timeout=100) as answered,
     ):
         for piece in answered.iter_text():
             pieces.append(piece)
@@ -97,7 +97,9 @@ def test_a_body_without_a_length_is_passed_on_in_pieces() -> None:
         said(handler, "")
 
     with target(answer) as port, played(group(port)) as one:
-        sent = httpx.post(f"http://127.0.0.1:{one.port}/", headers=HOST, content=iter([b"a" * 70_000, b"b"]))
+        sent = httpx.post(
+            f"http://127.0.0.1:{one.port}/", headers=HOST, content=iter([b"a" * 70_000, b"b"]), timeout=100
+        )
     assert (sent.status_code, got) == (200, [("chunked", None, b"a" * 70_000 + b"b")])
 
 
@@ -113,7 +115,7 @@ def test_an_answer_keeps_its_encoding_its_length_and_its_status() -> None:
     with target(answer) as port, played(group(port)) as one:
         url = f"http://127.0.0.1:{one.port}/"
         head = httpx.head(url, headers=HOST)
-        with httpx.stream("GET", url, headers=HOST) as got:
+        with httpx.stream("GET", url, headers=HOST, timeout=100) as got:
             raw = b"".join(got.iter_raw())
     kept = {"content-encoding": "gzip", "server": "mine", "content-length": "3"}
     assert (head.status_code, dict(head.headers)) == (206, kept)
@@ -122,7 +124,7 @@ def test_an_answer_keeps_its_encoding_its_length_and_its_status() -> None:
 
 def test_another_host_gets_the_default_answer() -> None:
     with played(group()) as one:
-        got = httpx.get(f"http://127.0.0.1:{one.port}/", headers={"Host": "other.internal"})
+        got = httpx.get(f"http://127.0.0.1:{one.port}/", headers={"Host": "other.internal"}, timeout=100)
     got.headers.pop("date")
     assert (got.status_code, got.text, dict(got.headers)) == (
         404,
@@ -143,8 +145,8 @@ def test_a_client_that_leaves_ends_the_request_of_the_target() -> None:
         client = socket.create_connection(("127.0.0.1", one.port))
         with client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: run.internal\r\n\r\n")
-            assert begun.wait(20)
-        assert left.wait(20)
+            assert begun.wait(100)
+        assert left.wait(100)
         one.wait_for(lambda: one.outstanding() == [0])
 
 
@@ -153,9 +155,9 @@ def test_a_listener_that_is_gone_answers_no_more() -> None:
         one.update(group(), rules=())
         refused = httpx.codes.OK
         try:
-            httpx.get(f"http://127.0.0.1:{one.port}/")
+            httpx.get(f"http://127.0.0.1:{one.port}/", timeout=100)
         except httpx.ConnectError:
             refused = None
         one.update(group(), rules=(to_run(), DEFAULT))
-        again = httpx.get(f"http://127.0.0.1:{one.port}/")
+        again = httpx.get(f"http://127.0.0.1:{one.port}/", timeout=100)
     assert (refused, again.status_code) == (None, 404)

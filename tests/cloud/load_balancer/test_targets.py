@@ -29,7 +29,7 @@ class Busy:
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         if handler.path == "/held":
             self.begun.release()
-            assert self.go.wait(30)
+            assert self.go.wait(100)
         said(handler, str(self.port))
 
 
@@ -44,7 +44,7 @@ def busy(many: int) -> Generator[list[Busy]]:
 
 
 def ask(one: Played, path: str = "/") -> httpx.Response:
-    return httpx.get(f"http://127.0.0.1:{one.port}{path}", headers=HOST, timeout=30)
+    return httpx.get(f"http://127.0.0.1:{one.port}{path}", headers=HOST, timeout=100)
 
 
 def test_the_target_with_the_fewest_open_requests_gets_the_next() -> None:
@@ -115,7 +115,7 @@ def test_a_deregistered_target_ends_its_requests_and_gets_no_new_ones() -> None:
     with busy(2) as (first, second), played(group(first.port)) as one, ThreadPoolExecutor() as threads:
         one.until(**{f"i_{first.port}": "healthy"})
         held = threads.submit(ask, one, "/held")
-        assert first.begun.acquire(timeout=20)
+        assert first.begun.acquire(timeout=100)
         one.update(group(first.port, second.port, draining=[first.port]))
         one.until(**{f"i_{first.port}": "draining", f"i_{second.port}": "healthy"})
         new = {ask(one).text for _ in range(4)}
@@ -140,7 +140,7 @@ def test_the_deregistration_delay_cuts_what_is_still_open() -> None:
     with busy(1) as (first,), played(group(first.port)) as one, ThreadPoolExecutor() as threads:
         one.until(**{f"i_{first.port}": "healthy"})
         held = threads.submit(ask, one, "/held")
-        assert first.begun.acquire(timeout=20)
+        assert first.begun.acquire(timeout=100)
         one.update(group(first.port, draining=[first.port]))
         one.call(lambda: one.playing.drain(1))
         still_open = not held.done() and one.states() == {f"i-{first.port}": "draining"}

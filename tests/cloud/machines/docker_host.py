@@ -17,7 +17,7 @@ from cloud.machines.docker.pulling import Registries
 from cloud.machines.programs import write_nvidia_smi
 
 ADDRESS, INSIDE = "127.64.200.1", 18_000
-FAR_TOO_LONG = 60
+FAR_TOO_LONG = 300
 
 
 class DockerHost:

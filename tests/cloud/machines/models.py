@@ -24,4 +24,4 @@ class Models:
         assert self._process.stdout.readline() == b"ready\n"
 
     def close(self) -> None:
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=100)

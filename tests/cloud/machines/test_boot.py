@@ -14,7 +14,7 @@ from infra.planning import ServicePlan
 from tests.boot.planned import planned
 from tests.cloud.machines.world import State, World
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 STREAMS = "type: service\nimage: servestack/numbered-streams:1\nport: 80\nresources: {gpu: 24GB}\n"
 VLLM = (
@@ -35,10 +35,14 @@ def health(world: World, instance: str) -> str:
     return found["HealthStatus"]
 
 
-def test_a_replica_serves_a_real_model_and_ends_with_its_instance(world: World) -> None:
-    world.deploy(planned(service=VLLM))
-    instance = world.instance()
-    assert world.wait_for_step("serving") == State("serving", None, False)
+def test_replicas_share_a_real_model_and_end_with_their_instances(world: World) -> None:
+    world.deploy(planned(service=VLLM), count=3)
+    instance, *others = launched = world.launched(3)
+    for one in launched:
+        assert world.wait_for_step("serving", instance=one) == State("serving", None, False)
+    assert len({world.instances()[one]["address"] for one in launched}) == 3
+    for one in others:
+        assert json.loads(world.get(one, "/v1/models"))["data"][0]["id"] == "Qwen/Qwen2.5-7B-Instruct"
     assert [line for line in world.log(instance, "boot") if not line.startswith("waiting for GET /health")] == [
         "machine ready",
         "GPUs found: 1",
@@ -63,18 +67,22 @@ def test_a_replica_serves_a_real_model_and_ends_with_its_instance(world: World) 
         "GpuUse": 0,
         "gpu_power": 30,
     }
+    assert _memory_mb(world) < 1500
     world.call("autoscaling", "update_auto_scaling_group", AutoScalingGroupName=world.group, DesiredCapacity=0)
-    world.wait_for_state(instance, "terminated")
-    assert world.log(instance, "boot")[-1] == "stopped"
-    assert not (world.machines_folder / instance).exists()
+    for one in launched:
+        world.wait_for_state(one, "terminated")
+        assert world.log(one, "boot")[-1] == "stopped"
+        assert not (world.machines_folder / one).exists()
 
 
-def test_a_replicas_secrets_reach_its_container_and_nothing_else(world: World) -> None:
+def test_a_replica_from_its_secrets_and_probes_to_its_last_stream(world: World) -> None:
     secret = "s3cr3t 'q' \"d\" $HOME \\ ü\nline two"
     lines = "env:\n  - SECRET\n  - PLAIN=with 'quotes'\n"
-    world.deploy(planned(lines, service=STREAMS, SECRET=secret))
+    probes = "probes:\n  - {type: http, url: /health}\n  - {type: http, method: post, url: /health, body: x}\n"
+    world.deploy(planned(lines + probes, service=STREAMS, SECRET=secret))
     instance = world.instance()
     world.wait_for_step("serving")
+    assert not (world.machines_folder / instance / "door").exists(), "the port is open, because the probes succeed"
     variables = {
         name: bytes.fromhex(value).decode() for name, value in json.loads(world.get(instance, "/environment")).items()
     }
@@ -96,25 +104,6 @@ def test_a_replicas_secrets_reach_its_container_and_nothing_else(world: World) -
     with_secret = [file for file in written if "/proc/" not in str(file) and b"s3cr3t" in file.read_bytes()]
     assert with_secret == []
 
-
-def test_a_machine_that_shuts_down_lets_open_streams_end_by_themselves(world: World) -> None:
-    world.deploy(planned(service=STREAMS))
-    instance = world.instance()
-    world.wait_for_step("serving")
-    with world.ask(instance, "/stream?lines=60&pause=0.1") as stream:
-        first = stream.readline()
-        world.call("ec2", "terminate_instances", InstanceIds=[instance])
-        world.wait_until(lambda: world.instances()[instance]["state"] == "shutting-down", what="shutting down")
-        assert [first, *stream.readlines()] == [b"%d\n" % number for number in range(1, 61)]
-    world.wait_for_state(instance, "terminated")
-    assert world.log(instance, "boot")[-1] == "stopped"
-    assert world.log(instance, "container") == ["listening", "ended"]
-
-
-def test_a_container_that_ends_is_started_again(world: World) -> None:
-    world.deploy(planned(service=STREAMS))
-    instance = world.instance()
-    world.wait_for_step("serving")
     assert world.get(instance, "/exit?status=3") == b"ending"
     failed = (
         "failed, trying again in 10 s: the container ended with status 3 after it had served; the container's output "
@@ -129,22 +118,38 @@ def test_a_container_that_ends_is_started_again(world: World) -> None:
     assert world.get(instance, "/health") == b"ok"
     assert health(world, instance) == "Healthy"
 
+    with world.ask(instance, "/stream?lines=60&pause=0.1") as stream:
+        first = stream.readline()
+        world.call("ec2", "terminate_instances", InstanceIds=[instance])
+        world.wait_until(lambda: world.instances()[instance]["state"] == "shutting-down", what="shutting down")
+        assert [first, *stream.readlines()] == [b"%d\n" % number for number in range(1, 61)]
+    world.wait_for_state(instance, "terminated")
+    assert world.log(instance, "boot")[-1] == "stopped"
+    assert world.log(instance, "container") == ["listening", "listening", "ended"]
 
-def test_an_image_that_does_not_exist_stops_the_unit_and_the_instance_is_replaced(world: World) -> None:
+
+def test_an_image_that_does_not_exist_stops_the_unit_and_the_instance_is_replaced_or_powers_off(world: World) -> None:
     image = "registry.example.com/team/not-found:1"
     service = f"type: service\nimage: {image}\nport: 80\nresources: {{gpu: 24GB}}\n"
-    world.deploy(within(planned(service=service), 30))
-    instance = world.instance()
+    world.deploy(within(planned(service=service), 30), count=0)
+    template = {"LaunchTemplateName": world.group}
+    world.call("ec2", "run_instances", LaunchTemplate=template, MinCount=1, MaxCount=1)
+    alone = world.instance()
+    world.call("autoscaling", "update_auto_scaling_group", AutoScalingGroupName=world.group, DesiredCapacity=1)
+    [instance] = {*world.launched(2)} - {alone}
     cause = (
         f"the image {image} was not found: Error response from daemon: manifest for {image} not found: manifest "
         "unknown: manifest unknown"
     )
-    assert world.wait_for_final() == State("pulling image", cause, True)
     said = f"stopped, because another try cannot help: {cause}"
-    world.wait_until(lambda: world.log(instance, "boot")[-1] == said, what="the last line")
+    world.wait_until(lambda: said in world.log(instance, "boot"), what="the end of the unit")
     world.wait_until(lambda: instance not in _healthy(world), what="the group replaces it")
     replaced = f"{cause}; another try on this machine cannot help, so the instance is replaced"
     assert replaced in world.log(instance, "boot")
+
+    world.wait_for_state(alone, "terminated")
+    without = "the Auto Scaling group cannot be told, so the machine powers off, which has the same effect"
+    assert without in world.log(alone, "boot"), "no group has this machine"
 
 
 def _healthy(world: World) -> list[str]:
@@ -177,18 +182,7 @@ def test_a_container_out_of_gpu_memory_says_so(world: World) -> None:
     )
 
 
-def test_a_machine_that_no_group_has_powers_off_to_be_replaced(world: World) -> None:
-    service = STREAMS.replace("numbered-streams:1", "not-found:1")
-    world.deploy(within(planned(service=service), 15), count=0)
-    world.call("ec2", "run_instances", LaunchTemplate={"LaunchTemplateName": world.group}, MinCount=1, MaxCount=1)
-    instance = world.instance()
-    world.wait_for_final()
-    world.wait_for_state(instance, "terminated")
-    said = "the Auto Scaling group cannot be told, so the machine powers off, which has the same effect"
-    assert said in world.log(instance, "boot")
-
-
-def test_a_stopped_machine_keeps_its_disk_and_boots_without_its_user_data(world: World) -> None:
+def test_a_machine_that_was_stopped_or_killed_keeps_its_disk_and_boots_without_its_user_data(world: World) -> None:
     world.deploy(planned(service=STREAMS), count=0)
     world.call("ec2", "run_instances", LaunchTemplate={"LaunchTemplateName": world.group}, MinCount=1, MaxCount=1)
     instance = world.instance()
@@ -203,16 +197,13 @@ def test_a_stopped_machine_keeps_its_disk_and_boots_without_its_user_data(world:
     assert [line for line in after[after.index("stopped") :] if line.startswith("pulling")] == []
     assert (world.get(instance, "/health"), scripts.exists()) == (b"ok", False)
 
-
-def test_several_machines_have_an_address_each_and_share_the_model(world: World) -> None:
-    world.deploy(planned(service=VLLM), count=3)
-    launched = world.launched(3)
-    for instance in launched:
-        world.wait_for_step("serving", instance=instance)
-    assert len({world.instances()[instance]["address"] for instance in launched}) == 3
-    for instance in launched:
-        assert json.loads(world.get(instance, "/v1/models"))["data"][0]["id"] == "Qwen/Qwen2.5-7B-Instruct"
-    assert _memory_mb(world) < 1500
+    os.killpg(world.cloud.machines.pid, signal.SIGKILL)
+    world.cloud.machines.wait()
+    root = str(world.machines_folder / instance / "root")
+    world.wait_until(lambda: not _with_root(root), what="the end of all processes")
+    world.cloud.start_machines()
+    world.wait_until(lambda: world.log(instance, "boot").count("serving") == 3, what="serving again")
+    assert world.get(instance, "/health") == b"ok"
 
 
 def _memory_mb(world: World) -> float:
@@ -224,19 +215,6 @@ def _memory_mb(world: World) -> float:
         for line in (process / "smaps_rollup").read_text().splitlines():
             found += int(line.split()[1]) if line.startswith("Pss:") else 0
     return found / 1024
-
-
-def test_killed_machines_leave_no_process_and_the_next_ones_boot_what_runs(world: World) -> None:
-    world.deploy(planned(service=STREAMS))
-    instance = world.instance()
-    world.wait_for_step("serving")
-    os.killpg(world.cloud.machines.pid, signal.SIGKILL)
-    world.cloud.machines.wait()
-    root = str(world.machines_folder / instance / "root")
-    world.wait_until(lambda: not _with_root(root), what="the end of all processes")
-    world.cloud.start_machines()
-    world.wait_until(lambda: world.log(instance, "boot").count("serving") == 2, what="serving again")
-    assert world.get(instance, "/health") == b"ok"
 
 
 def _with_root(root: str) -> list[int]:
@@ -269,12 +247,3 @@ def planned_example(text: str) -> ServicePlan:
     configuration = loads(text, "examples/files/serve.dstack.yml")
     assert isinstance(configuration, ServiceConfiguration)
     return plan_service(configuration, run="run", environment={}, resolve=unresolved)
-
-
-def test_a_probe_keeps_the_port_closed_until_it_succeeds(world: World) -> None:
-    probes = "probes:\n  - {type: http, url: /health}\n  - {type: http, method: post, url: /health, body: x}\n"
-    world.deploy(planned(probes, service=STREAMS))
-    instance = world.instance()
-    world.wait_for_step("serving")
-    assert world.get(instance, "/health") == b"ok"
-    assert not (world.machines_folder / instance / "door").exists()

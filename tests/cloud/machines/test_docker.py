@@ -202,7 +202,7 @@ def test_a_stopped_container_finishes_its_streams(docker: Hosts) -> None:
     host = docker()
     host.run("servestack/numbered-streams")
     host.wait_for("/health")
-    connection = http.client.HTTPConnection(ADDRESS, 8000, timeout=30)
+    connection = http.client.HTTPConnection(ADDRESS, 8000, timeout=100)
     connection.request("GET", "/stream?lines=20&pause=0.05")
     stream = connection.getresponse()
     first = stream.readline()

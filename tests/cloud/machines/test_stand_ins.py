@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,16 @@ def test_images_without_a_model_show_a_page(docker: Hosts) -> None:
     host.out("rm", "--force", "one")
     host.run("registry.example.com/team/server:1", port=8123)
     assert host.wait_for("/") == b"This page stands in for the image registry.example.com/team/server:1.\n"
+
+
+def test_a_stand_in_runs_with_a_python_whose_path_has_spaces(
+    docker: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = tmp_path / 'it\'s "my" $environment'
+    environment.symlink_to(sys.prefix)
+    monkeypatch.setattr(sys, "prefix", str(environment))
+    monkeypatch.setattr(sys, "executable", str(environment / "bin" / "python"))
+    host = docker()
+    image = "servestack/numbered-streams:1"
+    host.out("pull", image)
+    assert host("run", "--rm", image, "--says", "two words", "--exit", "3") == (3, "two words\n", "")

@@ -26,7 +26,7 @@ from infra.planning.boot import REPLICA_PORT, object_key, objects, parameter_pre
 REGION = "us-east-1"
 _numbers = itertools.count(1)
 PROJECT = Path(__file__).parents[3]
-FAR_TOO_LONG = 90
+FAR_TOO_LONG = 300
 
 T = TypeVar("T")
 
@@ -263,7 +263,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdin:
         process.stdin.close()
     try:
-        process.wait(20)
+        process.wait(100)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.wait()

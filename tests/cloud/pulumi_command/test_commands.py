@@ -145,3 +145,17 @@ def test_without_the_variables_of_make_cloud_it_says_so(ran: Ran, monkeypatch: p
         "",
         "error: PULUMI_BACKEND_URL names no folder: export the variables that make cloud prints\n",
     )
+
+
+@pytest.mark.parametrize("command", ["up", "destroy"])
+def test_what_changes_a_stack_needs_a_cloud_and_says_so_at_once(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    ran("stack", "init", "one")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    status, _, errors = ran(command, "--yes")
+    assert (status, errors) == (
+        1,
+        "error: no cloud answers at AWS_ENDPOINT_URL, http://127.0.0.1:1 ([Errno 111] Connection refused). Start one "
+        "with make cloud, and paste the lines that it prints into this terminal\n",
+    )

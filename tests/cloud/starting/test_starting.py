@@ -197,7 +197,7 @@ def test_processes_of_an_earlier_cloud_are_ended_and_no_others(tmp_path: Path) -
     )
     try:
         assert end_marked(MARK, str(tmp_path)) == 1
-        assert (of_cloud.wait(30), other.poll()) == (-9, None)
+        assert (of_cloud.wait(100), other.poll()) == (-9, None)
         assert end_marked(MARK, str(tmp_path)) == 0
     finally:
         for one in (of_cloud, other):

@@ -146,6 +146,10 @@ class RunningCloud:
         """Let EC2 have instances of a type or not. `message`: what EC2 says then, in place of the usual."""
         self._own("PUT", "capacity", {"type": type, "available": available, "message": message})
 
+    def tell(self, instance: str, notice: str) -> None:
+        """Let EC2 tell a spot instance `rebalance` or `interruption`."""
+        self._own("PUT", "spot", {"instance": instance, "notice": notice})
+
     def _own(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.endpoint}/cloud/{path}", data, method=method)
