@@ -16,11 +16,12 @@ def main(line: list[str]) -> int:
 
         arguments = read_arguments(line)
         print("Starting AWS's API, the load balancer, the API with its function, and the machines …", flush=True)
+        from cloud.addresses import PortTaken
         from cloud.launcher import DemoFailed, serve
         from cloud.lock import FolderTaken
         from cloud.possible import CannotRun
         from local.children import ChildDied
-        from local.serving import PortTaken, Stopped
+        from local.serving import Stopped
 
         try:
             serve(arguments, sys.stdout)

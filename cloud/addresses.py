@@ -8,8 +8,6 @@ import random
 import socket
 from dataclasses import dataclass
 
-from local.serving import PortTaken
-
 HOST = "127.0.0.1"
 DOMAIN = "models.localhost"
 REGION = "us-east-1"
@@ -21,6 +19,10 @@ _A_CLOUD = 50
 """Ports of one cloud."""
 
 _TAKEN = "is in use"
+
+
+class PortTaken(Exception):
+    """A port is in use. `str()` names the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)

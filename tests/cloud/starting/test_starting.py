@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.addresses import HOST, Addresses, chosen_addresses, free_addresses
+from cloud.addresses import HOST, Addresses, PortTaken, chosen_addresses, free_addresses
 from cloud.arguments import read_arguments
 from cloud.banner import banner
 from cloud.deployment.found import Way
@@ -18,7 +18,6 @@ from cloud.exports import CERTIFICATES, exports, write_certificates, write_progr
 from cloud.leftovers import MARK, end_marked
 from cloud.lock import held
 from cloud.project import ROOT, make_project
-from local.serving import PortTaken
 from tests.support.requirements import require
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+
+import pytest
 
 from cloud.addresses import free_addresses
 from tests.support.processes import python, running
 from tests.support.requirements import require
 
 
-def test_the_demo_deploys_asks_and_destroys_by_itself(tmp_path: Path) -> None:
+def test_the_demo_deploys_asks_and_destroys_by_itself(tmp_path_factory: pytest.TempPathFactory) -> None:
     require("cloud")
-    addresses = free_addresses()
+    addresses, folder = free_addresses(), tmp_path_factory.mktemp("demo")
     ports = ("--port", str(addresses.control_plane), "--https-port", str(addresses.https))
-    with running(python("-m", "cloud", "--demo", "--folder", str(tmp_path), *ports)) as demo:
+    with running(python("-m", "cloud", "--demo", "--folder", str(folder), *ports)) as demo:
         status = demo.wait(within=800)
     table = demo.output[demo.output.rindex("\nstep ") :]
     steps = re.findall(r"^(\S.*?)  +\d+\.\d(?:  (.*))?$", table, re.MULTILINE)
