@@ -17,7 +17,7 @@ def main(line: list[str]) -> int:
         arguments = read_arguments(line)
         print("Starting AWS's API, the load balancer, the API with its function, and the machines …", flush=True)
         from cloud.addresses import PortTaken
-        from cloud.launcher import CannotDeploy, DemoFailed, serve
+        from cloud.launcher import CannotBoot, CannotDeploy, DemoFailed, serve
         from cloud.lock import FolderTaken
         from local.children import ChildDied
         from local.serving import Stopped
@@ -26,7 +26,7 @@ def main(line: list[str]) -> int:
             serve(arguments, sys.stdout)
         except Stopped:
             print("\nEnded.", flush=True)
-        except (CannotDeploy, ChildDied, DemoFailed, FolderTaken, PortTaken) as error:
+        except (CannotBoot, CannotDeploy, ChildDied, DemoFailed, FolderTaken, PortTaken) as error:
             print(error, file=sys.stderr)
             return 1
     except KeyboardInterrupt:

@@ -19,6 +19,9 @@ from cloud.deployment.found import found
 from cloud.exports import environment, exports, write_certificates, write_programs
 from cloud.leftovers import MARK, end_marked
 from cloud.lock import held
+from cloud.machines.kinds import NSPAWN, PLAYED
+from cloud.machines.nspawn.debian_root import NoRoot, cannot_boot, debian_root
+from cloud.machines.nspawn.packages import lowest_layer
 from cloud.project import ROOT, make_project
 from local.serving import Processes
 
@@ -33,6 +36,10 @@ class CannotDeploy(Exception):
     """Nothing here can create resources. `str()` says why, and what to install."""
 
 
+class CannotBoot(Exception):
+    """Machines of the kind that the user asks for cannot run here. `str()` says why, and the remedy."""
+
+
 class DemoFailed(Exception):
     """A step of the demo failed. `str()` names it."""
 
@@ -43,7 +50,7 @@ def serve(arguments: Arguments, out: TextIO) -> None:
     Raises:
         local.serving.Stopped: the user ended it.
         local.children.ChildDied: a part ended that must not end.
-        CannotDeploy, FolderTaken, PortTaken: nothing was started.
+        CannotBoot, CannotDeploy, FolderTaken, PortTaken: nothing was started.
         DemoFailed: a step of the demo failed.
     """
 
@@ -54,14 +61,30 @@ def serve(arguments: Arguments, out: TextIO) -> None:
     way = found()
     if way.way == "none":
         raise CannotDeploy(f"{way.why}. Or install Pulumi: curl -fsSL https://get.pulumi.com | sh")
+    if arguments.machines == NSPAWN and (problem := cannot_boot()):
+        raise CannotBoot(f'{problem}. Or have machines that need none of it: make cloud ARGS="--machines {PLAYED}"')
     folder = arguments.folder.absolute()
     with held(folder):
         if ended := end_marked(MARK, str(folder)):
             say(f"Ended {ended} processes that an earlier cloud left.")
         addresses = chosen_addresses(arguments.port, arguments.https_port)
+        if arguments.machines == NSPAWN:
+            make_disks(say)
         prepare(folder)
         write_programs(folder, way.way)
         asyncio.run(_serve(arguments, addresses, folder, make_project(folder), say))
+
+
+def make_disks(say: Callable[[str], None]) -> None:
+    """Make what the disks of machines begin with, if it is not there. That takes minutes, once.
+
+    Raises:
+        CannotBoot: it could not be made.
+    """
+    try:
+        lowest_layer(debian_root(say), say)
+    except NoRoot as error:
+        raise CannotBoot(str(error)) from error
 
 
 def prepare(folder: Path) -> None:
@@ -75,12 +98,28 @@ async def _serve(
     arguments: Arguments, addresses: Addresses, folder: Path, project: Path, say: Callable[[str], None]
 ) -> None:
     async with Processes(say) as processes:
-        await start_parts(processes, addresses, folder, domain=arguments.domain, speed=arguments.speed)
+        await start_parts(
+            processes,
+            addresses,
+            folder,
+            domain=arguments.domain,
+            speed=arguments.speed,
+            machines=arguments.machines,
+        )
         say("")
         if arguments.demo:
             await _demonstrate(processes, arguments, addresses, folder, project, say)
             return
-        say(banner(addresses, folder=folder, project=project, domain=arguments.domain, speed=arguments.speed))
+        say(
+            banner(
+                addresses,
+                folder=folder,
+                project=project,
+                domain=arguments.domain,
+                speed=arguments.speed,
+                machines=arguments.machines,
+            )
+        )
         await processes.until_ended()
 
 
@@ -103,7 +142,9 @@ async def _demonstrate(
     taken = await processes.unless_ended(asked)
     say(f"\n{table(taken)}")
     if taken[-1].failed:
-        raise DemoFailed(f"the step {taken[-1].title!r} failed; its output is above. {logs(folder)}")
+        raise DemoFailed(
+            f"the step {taken[-1].title!r} failed; its output is above. {logs(folder, arguments.machines)}"
+        )
 
 
 def without_make(environment: Mapping[str, str]) -> Mapping[str, str]:
@@ -112,7 +153,13 @@ def without_make(environment: Mapping[str, str]) -> Mapping[str, str]:
 
 
 async def start_parts(
-    processes: Processes, addresses: Addresses, folder: Path, *, domain: str, speed: float = 1.0
+    processes: Processes,
+    addresses: Addresses,
+    folder: Path,
+    *,
+    domain: str,
+    speed: float = 1.0,
+    machines: str = PLAYED,
 ) -> None:
     """Start the parts of a cloud, and wait until all of them can be used."""
     given = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -136,7 +183,7 @@ async def start_parts(
             *("cloud.api", *plane, "--port", str(addresses.https), "--proxy-port", str(addresses.proxy)),
             *("--folder", str(folder / "api"), "--speed", str(speed)),
         ),
-        "machines": ("cloud.machines", *plane, "--folder", str(folder / "machines")),
+        "machines": ("cloud.machines", *plane, "--folder", str(folder / "machines"), "--kind", machines),
     }
     await asyncio.gather(*(_start(processes, name, words, own) for name, words in parts.items()))
     authority = (folder / "api" / "ca.pem").read_text()

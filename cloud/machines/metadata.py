@@ -7,7 +7,7 @@ the machines here have no firmware.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 
@@ -15,6 +15,7 @@ from cloud.machines.http_server import Server
 
 TOKEN = "the-token"  # noqa: S105 (one is as good as another: the address is the machine's own)
 ROLE = "replica"
+_CREDENTIALS = "meta-data/iam/security-credentials/"
 
 
 class Metadata(Server):
@@ -34,29 +35,21 @@ class Metadata(Server):
         role: str | None = ROLE,
     ) -> None:
         """`user_data` is what EC2 gives: decoded from base64. `port`: 0 for a free one. `role`: `None` for no role."""
-        roles: Mapping[str, bytes] = (
-            {}
-            if role is None
-            else {
-                "meta-data/iam/": b"security-credentials/",
-                "meta-data/iam/security-credentials/": role.encode(),
-            }
-        )
-        self._credentials = f"meta-data/iam/security-credentials/{role}"
-        self._data: Mapping[str, bytes] = {
+        roles: Mapping[str, bytes] = {} if role is None else {f"{_CREDENTIALS}{role}": b""}
+        leaves: Mapping[str, bytes] = {
             "user-data": user_data,
-            "meta-data/": b"ami-id\nhostname\niam/\ninstance-id\ninstance-type\nplacement/\nservices/",
             "meta-data/ami-id": image.encode(),
             "meta-data/hostname": b"replica",
             "meta-data/instance-id": instance.encode(),
             "meta-data/instance-type": type.encode(),
             "meta-data/services/domain": b"amazonaws.com",
             **roles,
-            "meta-data/placement/": b"availability-zone\nregion",
             "meta-data/placement/availability-zone": (zone or f"{region}a").encode(),
             "meta-data/placement/region": region.encode(),
             "dynamic/instance-identity/document": json.dumps({"instanceId": instance, "region": region}).encode(),
         }
+        self._credentials = f"{_CREDENTIALS}{role}"
+        self._data = {**_listings(leaves), **leaves}
         super().__init__(address, port)
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
@@ -70,6 +63,17 @@ class Metadata(Server):
         _, _, path = request.path.lstrip("/").partition("/")  # the version comes first: `latest`, or a date
         data = _new_credentials() if path == self._credentials else self._data.get(path)
         self.send(request, 404 if data is None else 200, data or b"")
+
+
+def _listings(leaves: Iterable[str]) -> Mapping[str, bytes]:
+    """Return what each folder answers. cloud-init asks for every folder that is listed, and needs all of them."""
+    found: dict[str, set[str]] = {}
+    for path in leaves:
+        *folders, name = path.split("/")
+        for depth in range(len(folders), 0, -1):
+            found.setdefault("/".join(folders[:depth]) + "/", set()).add(name)
+            name = f"{folders[depth - 1]}/"
+    return {folder: "\n".join(sorted(names)).encode() for folder, names in found.items()}
 
 
 def _new_credentials() -> bytes:

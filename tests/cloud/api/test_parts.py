@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.api.certificates import Authority
+from cloud.certificates import Authority
 from cloud.api.proxy import Proxy
 from cloud.api.task_root import WrongPackages, lay_out
 from tests.cloud.api.deployment import gateway_zip

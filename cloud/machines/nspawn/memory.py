@@ -7,7 +7,7 @@ from pathlib import Path
 
 _VERSION_1 = Path("/sys/fs/cgroup/memory")
 _VERSION_2 = Path("/sys/fs/cgroup")
-_NAME = "servestack-boot"
+_NAME = "servestack-machine"
 
 
 class MemoryLimit:
