@@ -56,12 +56,14 @@ class Contents:
 class EveryRegistry(ImageRegistry):
     """The registry of one machine, under all names."""
 
-    def __init__(self, address: str, folder: Path, context: ssl.SSLContext, contents: Contents) -> None:
-        """`folder`: for files of images that are being made."""
+    def __init__(
+        self, address: str, folder: Path, context: ssl.SSLContext, contents: Contents, *, port: int = 443
+    ) -> None:
+        """`folder`: for files of images that are being made. `context`: shows a certificate for each name."""
         self._folder, self._contents = folder, contents
         self._images: dict[str, Image] = {}
         self._making = threading.Lock()
-        super().__init__(address, 443, context)
+        super().__init__(address, port, context)
 
     def refuses(self, request: BaseHTTPRequestHandler) -> bool:
         host = request.headers.get("Host", "")

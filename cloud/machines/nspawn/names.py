@@ -48,7 +48,7 @@ def answer(query: bytes, address: str | None) -> bytes:
     """
     end = query.index(b"\0", 12) + 5
     question = query[12:end]
-    kind, _ = struct.unpack(">HH", question[-4:])
+    kind, _ = struct.unpack(">HH", query[end - 4 : end])
     found = address is not None and kind == _A
     header = query[:2] + struct.pack(">HHHHH", _NO_SUCH_NAME if address is None else _ANSWER, 1, int(found), 0, 0)
     if not found or address is None:

@@ -19,7 +19,7 @@ from local.model_server.standin import PACKAGE, WEIGHTS, read_weights_header, we
 CACHE = FOLDER.with_name("boot-layers")
 PLACE = "/opt/stand-ins/lib"
 """The folder of a container that Python reads the packages from."""
-_NEEDED = (
+NEEDED = (
     *(
         "aiohappyeyeballs",
         "aiohttp",
@@ -62,7 +62,7 @@ def lowest_layer(root: Path, say: Callable[[str], None]) -> Path:
         NoRoot: pip could not download the packages.
     """
     python = next(path.name.removeprefix("python") for path in (root / "usr/lib").glob("python3.*") if path.is_dir())
-    pins = [line for line in _PINS.read_text().splitlines() if line.partition("==")[0] in _NEEDED]
+    pins = [line for line in _PINS.read_text().splitlines() if line.partition("==")[0] in NEEDED]
     makes = Path(base_layer.__code__.co_filename).read_text()
     whole = "\n".join([(root / "servestack-stamp").read_text(), makes, python, *pins])
     file = CACHE / f"{hashlib.sha256(whole.encode()).hexdigest()[:16]}.tar"
