@@ -30,13 +30,13 @@ def files(
     insecure_registries: Sequence[str] = (),
     authority: str | None = None,
 ) -> Mapping[str, File]:
-    """Return the files that a machine has in addition to Debian's, by path.
+    """Return the files that a machine has in addition to those of Debian, by path.
 
     Args:
         endpoint: of AWS, inside the machine.
         region: of the log groups.
         logs_endpoint: of CloudWatch Logs alone.
-        nvidia_smi: a program in place of NVIDIA's; `None`: the machine has no GPU.
+        nvidia_smi: the program of that name; `None`: the machine has no GPU.
         insecure_registries: image registries without TLS.
         authority: the certificate that image registries are trusted by, which are at `REGISTRY_ADDRESS` then.
     """

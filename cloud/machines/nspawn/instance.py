@@ -14,7 +14,6 @@ import gzip
 import os
 import re
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -90,7 +89,7 @@ class Instance:
 
     def shut_down(self) -> None:
         """Press the power button as soon as systemd hears it, and return when the machine is off."""
-        while self._machine.is_on and not self._hears():
+        while self._machine.is_on and not self._machine.hears_power_button:
             time.sleep(_PAUSE)
         self._machine.shut_down()
         self._ended.wait()
@@ -103,13 +102,6 @@ class Instance:
         self._machine.wait(within=None)
         self._ended.set()
         self.off.set()
-
-    def _hears(self) -> bool:
-        try:
-            self._machine.run("systemctl", "show", "--property", "SystemState")
-        except (RuntimeError, subprocess.TimeoutExpired):
-            return False
-        return True
 
     def _forwarded(self) -> list[Forwarder]:
         endpoint = urlsplit(self._spec.endpoint)

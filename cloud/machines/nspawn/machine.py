@@ -142,6 +142,12 @@ class Machine:
         return running is not None and running.poll() is None
 
     @property
+    def hears_power_button(self) -> bool:
+        """Whether systemd runs in it already. Before that, nothing hears the signal."""
+        first = self._first_process()
+        return first is not None and Path("/proc", str(first), "root/run/systemd/private").exists()
+
+    @property
     def is_booted(self) -> bool:
         """Whether `run` can run a command."""
         try:
