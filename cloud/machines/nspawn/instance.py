@@ -93,6 +93,7 @@ class Instance:
             time.sleep(_PAUSE)
         self._machine.shut_down()
         self._ended.wait()
+        self.cut_power()  # what is left of a machine that is off: its control group
 
     def cut_power(self) -> None:
         """End everything at once."""
