@@ -19,7 +19,7 @@ from pathlib import Path
 from cloud.control_plane.client import ControlPlane
 from cloud.leftovers import end_marked
 from cloud.machines.kinds import KINDS, PLAYED
-from cloud.machines.nspawn import memory
+from cloud.machines.nspawn import control_group
 from cloud.machines.nspawn.debian_root import cannot_boot, debian_root
 from cloud.machines.nspawn.packages import lowest_layer, project_layer
 from cloud.machines.programs import needed_programs
@@ -84,7 +84,7 @@ def main() -> int:
 
 def _of_nspawn(shared: Path) -> Mapping[str, str]:
     """Return what machines of systemd-nspawn share."""
-    memory.remove_leftovers()
+    control_group.remove_leftovers()
     root = debian_root(_say)
     layers = (lowest_layer(root, _say), project_layer(root, shared))
     return {"root": str(root), "layers": ":".join(map(str, layers))}

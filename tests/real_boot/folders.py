@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from cloud.machines.nspawn import memory
+from cloud.machines.nspawn import control_group
 
 FOLDER = Path(__file__).parents[2] / ".cache" / "boot-machines"
 MEMORY_MB = 3072
@@ -25,4 +25,4 @@ def remove_leftovers() -> None:
         process, _, _ = folder.name.partition("-")
         if not Path("/proc", process).exists():
             shutil.rmtree(folder, ignore_errors=True)
-    memory.remove_leftovers()
+    control_group.remove_leftovers()

@@ -15,23 +15,25 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from cloud.machines.nspawn.control_group import ControlGroup
 from cloud.machines.nspawn.guest import File
-from cloud.machines.nspawn.memory import MemoryLimit
 from cloud.machines.nspawn.namespace import NetworkNamespace
 
 FAR_TOO_LONG = 60
 
-# $1: the folder; $2: the file system; $3: megabytes of docker's disk, 0: no limit; $4: the control group's file of
-# process ids, if there is one; $5: the machine's name. nspawn's own notes in /run end with the mount namespace too.
+# $1: the folder; $2: the file system; $3: megabytes of docker's disk, 0: no limit; $4: the machine's name; then the
+# files of its control groups. nspawn's own notes in /run end with the mount namespace too.
 _START = """
 set -e
-if [ -n "$4" ]; then echo $$ >"$4"; fi
-mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/mount"
+folder=$1 root=$2 docker=$3 name=$4
+shift 4
+for processes in "$@"; do echo 0 >"$processes"; done
+mount -t overlay overlay -o "lowerdir=$root,upperdir=$folder/upper,workdir=$folder/work" "$folder/mount"
 mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd
-if [ "$3" != 0 ]; then mount -t tmpfs -o "size=$3m" tmpfs "$1/docker"; fi
-exec systemd-nspawn --quiet --directory="$1/mount" --machine="$5" --boot --console=read-only \
+if [ "$docker" != 0 ]; then mount -t tmpfs -o "size=${docker}m" tmpfs "$folder/docker"; fi
+exec systemd-nspawn --quiet --directory="$folder/mount" --machine="$name" --boot --console=read-only \
   --register=no --keep-unit --capability=all --private-users=no --resolv-conf=off --timezone=off --link-journal=no \
-  --bind="$1/docker:/var/lib/docker" --network-namespace-path=/proc/self/ns/net
+  --bind="$folder/docker:/var/lib/docker" --network-namespace-path=/proc/self/ns/net
 """
 _SETTINGS = {
     "UNIFIED_CGROUP_HIERARCHY": "1",  # the machine has version 2 of control groups, whatever the host has
@@ -65,7 +67,7 @@ class Machine:
             docker_disk_mb: the size of a disk for docker alone, which is empty at each start. 0: no limit.
         """
         self._root, self._namespace, self._docker_disk_mb, self._folder = root, namespace, docker_disk_mb, folder
-        self._memory = MemoryLimit(folder.name, memory_mb)
+        self._group = ControlGroup(folder.name, memory_mb)
         self._process: subprocess.Popen[bytes] | None = None
         is_new = not (folder / "upper").exists()
         for part in ("upper", "work", "mount", "docker"):
@@ -79,8 +81,8 @@ class Machine:
 
     def start(self) -> None:
         """Switch the machine on."""
-        group = str(self._memory.processes or "")
-        words = [str(self._folder), str(self._root), str(self._docker_disk_mb), group, self._folder.name]
+        words = [str(self._folder), str(self._root), str(self._docker_disk_mb), self._folder.name]
+        words += map(str, self._group.processes)
         alone = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"]
         shell = [*alone, "--mount-proc", "/bin/sh", "-c", _START, "sh", *words]
         with (self._folder / "console").open("ab") as console:
@@ -163,7 +165,7 @@ class Machine:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
             running.wait(FAR_TOO_LONG)  # for nspawn, which the kernel ends after every process in its namespace
-        self._memory.close()
+        self._group.close()
 
     def close(self) -> None:
         """End everything at once, and remove the machine's disk."""

@@ -147,6 +147,6 @@ def _processes_of(folder: Path) -> dict[int, str]:
 
 
 def _control_groups() -> list[Path]:
-    return [
-        path for parent in ("/sys/fs/cgroup", "/sys/fs/cgroup/memory") for path in Path(parent).glob("servestack-*")
-    ]
+    root = Path("/sys/fs/cgroup")
+    parents = (root, *(root / name for name in ("memory", "unified", "systemd")))
+    return [path for parent in parents for path in parent.glob("servestack-machine-i-*")]
