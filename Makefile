@@ -96,7 +96,7 @@ check: setup $(CHECKOV)/.installed ## check format, lint, types and prose; run t
 	@$(MAKE) --no-print-directory fuzz ARGS=
 
 boot: setup ## boot machines with the real boot script (Linux, as root; 0.8 GB once; ARGS="-k name" goes to pytest)
-	@$(BIN)/python -m tests.real_boot.debian_root
+	@$(BIN)/python -m cloud.machines.nspawn.debian_root
 	@SERVESTACK_REQUIRE=boot $(BIN)/python -m pytest -m boot -n 0 tests/real_boot $(ARGS)
 
 bench: setup ## measure what the gateway costs, compared with a plain byte copy (ARGS go to bench)

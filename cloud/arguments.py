@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloud.addresses import DOMAIN, Addresses
+from cloud.machines.kinds import KINDS, PLAYED
 
 FOLDER = Path(__file__).parents[1] / ".cache" / "cloud"
 DEMO_SPEED = 60.0
@@ -29,6 +30,8 @@ class Arguments:
     speed: float
     """How many times faster than the clock AWS's own waiting times run."""
     folder: Path
+    machines: str
+    """The kind of the machines, one of `cloud.machines.kinds.KINDS`."""
 
 
 def read_arguments(line: Sequence[str]) -> Arguments:
@@ -58,6 +61,13 @@ def read_arguments(line: Sequence[str]) -> Arguments:
     parser.add_argument(
         "--folder", type=_folder, default=str(FOLDER), help="where the cloud keeps its files (default: .cache/cloud)"
     )
+    parser.add_argument(
+        "--machines",
+        choices=KINDS,
+        default=PLAYED,
+        help="what an instance is: a group of processes with docker and systemd played, or Debian in systemd-nspawn, "
+        f"which needs root and 1 GB of disk (default: {PLAYED})",
+    )
     given = parser.parse_args(line)
     return Arguments(
         demo=given.demo,
@@ -66,6 +76,7 @@ def read_arguments(line: Sequence[str]) -> Arguments:
         https_port=given.https_port,
         speed=given.speed or (DEMO_SPEED if given.demo else 1.0),
         folder=given.folder,
+        machines=given.machines,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from cloud.addresses import Addresses
 from cloud.deployment.found import found
 from cloud.exports import exports
+from cloud.machines.kinds import NSPAWN, PLAYED
 
 PARTS = (
     ("real", "the Pulumi program, its plan and its resources"),
@@ -16,24 +17,38 @@ PARTS = (
     ("real", "the function's own zip with its start script; the packages in it are those of this machine"),
     ("real", "the model that answers: SmolLM2 with 135 million parameters, in place of the one that you configure"),
     ("played", "AWS's API: moto, with what it lacks added"),
-    (
-        "played",
-        "instances: processes with an address of their own; docker and systemd are ours, and GPUs are said to be there",
-    ),
     ("played", "Auto Scaling, alarms, the load balancer, API Gateway and Lambda: programs that do what AWS's do"),
     ("not here", "IAM: everything is allowed. Prices, quotas and capacity are made up"),
 )
 
 
-def banner(addresses: Addresses, *, folder: Path, project: Path, domain: str, speed: float) -> str:
+INSTANCES = {
+    PLAYED: (
+        "played",
+        "instances: processes with an address of their own; docker and systemd are ours, and GPUs are said to be there",
+    ),
+    NSPAWN: (
+        "real",
+        "instances: Debian in systemd-nspawn with its systemd, cloud-init and docker; GPUs are said to be there",
+    ),
+}
+"""By the kind of machines."""
+_DISKS = {PLAYED: "root/var/log", NSPAWN: "console and upper/var/log"}
+
+
+def banner(
+    addresses: Addresses, *, folder: Path, project: Path, domain: str, speed: float, machines: str = PLAYED
+) -> str:
     """Return the text."""
-    return "\n".join(_lines(addresses, folder, project, domain, speed))
+    return "\n".join(_lines(addresses, folder, project, domain, speed, machines))
 
 
-def _lines(addresses: Addresses, folder: Path, project: Path, domain: str, speed: float) -> Iterator[str]:
+def _lines(
+    addresses: Addresses, folder: Path, project: Path, domain: str, speed: float, machines: str
+) -> Iterator[str]:
     way = found()
     first, *others = PARTS
-    for kind, what in (first, ("real", f"the provider that creates them: {way.why}"), *others):
+    for kind, what in (first, ("real", f"the provider that creates them: {way.why}"), INSTANCES[machines], *others):
         yield f"{kind:9} {what}"
     if speed != 1:
         yield f"AWS's own waiting times run {speed:g} times faster than the clock."
@@ -63,13 +78,14 @@ def _lines(addresses: Addresses, folder: Path, project: Path, domain: str, speed
     yield "pulumi stack output curl"
     yield ""
     yield f"The certificate of the cloud's own authority is {folder / 'ca.pem'}."
-    yield logs(folder)
+    yield logs(folder, machines)
     yield "Ctrl-C ends everything. Files stay in that folder until the next start."
 
 
-def logs(folder: Path) -> str:
+def logs(folder: Path, machines: str = PLAYED) -> str:
     """Say where the parts of the cloud write what they do."""
-    return f"The logs are control-plane/control_plane.log, api/api.log and machines/*/root/var/log in {folder}."
+    disks = _DISKS[machines]
+    return f"The logs are control-plane/control_plane.log, api/api.log and machines/*/{disks} in {folder}."
 
 
 def _quoted(value: str) -> str:

@@ -19,6 +19,9 @@ from cloud.deployment.found import found
 from cloud.exports import environment, exports, write_certificates, write_programs
 from cloud.leftovers import MARK, end_marked
 from cloud.lock import held
+from cloud.machines.kinds import NSPAWN, PLAYED
+from cloud.machines.nspawn.debian_root import NoRoot, debian_root
+from cloud.machines.nspawn.packages import lowest_layer
 from cloud.possible import CannotRun, check, nothing_creates
 from cloud.project import ROOT, make_project
 from local.serving import Processes
@@ -49,7 +52,7 @@ def serve(arguments: Arguments, out: TextIO) -> None:
         out.flush()
 
     folder = arguments.folder
-    check(folder)
+    check(folder, arguments.machines)
     way = found()
     if way.way == "none":
         raise CannotRun(nothing_creates(way.why))
@@ -57,9 +60,23 @@ def serve(arguments: Arguments, out: TextIO) -> None:
         if ended := end_marked(MARK, str(folder)):
             say(f"Ended {ended} processes that an earlier cloud left.")
         addresses = chosen_addresses(arguments.port, arguments.https_port)
+        if arguments.machines == NSPAWN:
+            make_disks(say)
         prepare(folder)
         write_programs(folder, way.way)
         asyncio.run(_serve(arguments, addresses, folder, make_project(folder), say))
+
+
+def make_disks(say: Callable[[str], None]) -> None:
+    """Make what the disks of machines begin with, if it is not there. That takes minutes, once.
+
+    Raises:
+        CannotRun: it could not be made.
+    """
+    try:
+        lowest_layer(debian_root(say), say)
+    except NoRoot as error:
+        raise CannotRun(str(error)) from error
 
 
 def prepare(folder: Path) -> None:
@@ -73,12 +90,28 @@ async def _serve(
     arguments: Arguments, addresses: Addresses, folder: Path, project: Path, say: Callable[[str], None]
 ) -> None:
     async with Processes(say) as processes:
-        await start_parts(processes, addresses, folder, domain=arguments.domain, speed=arguments.speed)
+        await start_parts(
+            processes,
+            addresses,
+            folder,
+            domain=arguments.domain,
+            speed=arguments.speed,
+            machines=arguments.machines,
+        )
         say("")
         if arguments.demo:
             await _demonstrate(processes, arguments, addresses, folder, project, say)
             return
-        say(banner(addresses, folder=folder, project=project, domain=arguments.domain, speed=arguments.speed))
+        say(
+            banner(
+                addresses,
+                folder=folder,
+                project=project,
+                domain=arguments.domain,
+                speed=arguments.speed,
+                machines=arguments.machines,
+            )
+        )
         await processes.until_ended()
 
 
@@ -101,7 +134,9 @@ async def _demonstrate(
     taken = await processes.unless_ended(asked)
     say(f"\n{table(taken)}")
     if taken[-1].failed:
-        raise DemoFailed(f"the step {taken[-1].title!r} failed; its output is above. {logs(folder)}")
+        raise DemoFailed(
+            f"the step {taken[-1].title!r} failed; its output is above. {logs(folder, arguments.machines)}"
+        )
 
 
 def without_make(environment: Mapping[str, str]) -> Mapping[str, str]:
@@ -110,7 +145,13 @@ def without_make(environment: Mapping[str, str]) -> Mapping[str, str]:
 
 
 async def start_parts(
-    processes: Processes, addresses: Addresses, folder: Path, *, domain: str, speed: float = 1.0
+    processes: Processes,
+    addresses: Addresses,
+    folder: Path,
+    *,
+    domain: str,
+    speed: float = 1.0,
+    machines: str = PLAYED,
 ) -> None:
     """Start the parts of a cloud, and wait until all of them can be used."""
     given = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -134,7 +175,7 @@ async def start_parts(
             *("cloud.api", *plane, "--port", str(addresses.https), "--proxy-port", str(addresses.proxy)),
             *("--folder", str(folder / "api"), "--speed", str(speed)),
         ),
-        "machines": ("cloud.machines", *plane, "--folder", str(folder / "machines")),
+        "machines": ("cloud.machines", *plane, "--folder", str(folder / "machines"), "--kind", machines),
     }
     await asyncio.gather(*(_start(processes, name, words, own) for name, words in parts.items()))
     authority = (folder / "api" / "ca.pem").read_text()

@@ -15,6 +15,8 @@ from pathlib import Path
 from cloud.addresses import PortTaken, chosen_addresses
 from cloud.arguments import read_arguments
 from cloud.deployment.terraform import finding
+from cloud.machines.kinds import NSPAWN, PLAYED
+from cloud.machines.nspawn.debian_root import cannot_boot
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where machines look for programs."""
@@ -31,7 +33,7 @@ def main(line: Sequence[str]) -> int:
     """Return 0 if a cloud can run here, 1 if not; standard error says why. 2: the command line is wrong."""
     arguments = read_arguments(line)
     try:
-        check(arguments.folder)
+        check(arguments.folder, arguments.machines)
         check_creating()
         chosen_addresses(arguments.port, arguments.https_port)
     except (CannotRun, PortTaken) as error:
@@ -40,14 +42,16 @@ def main(line: Sequence[str]) -> int:
     return 0
 
 
-def check(folder: Path) -> None:
-    """Check the system, its programs, and the folder of the cloud, as an absolute path.
+def check(folder: Path, machines: str) -> None:
+    """Check the system and its programs for machines of a kind, and the folder of the cloud, as an absolute path.
 
     Raises:
         CannotRun: something is missing or forbidden.
     """
     if problem := no_machines():
         raise CannotRun(problem)
+    if machines == NSPAWN and (problem := cannot_boot()):
+        raise CannotRun(f'{problem}. Or have machines that need none of it: make cloud ARGS="--machines {PLAYED}"')
     if len(os.fsencode(folder)) > LONGEST_FOLDER:
         raise CannotRun(
             f"{folder}: the path is longer than {LONGEST_FOLDER} bytes, and the sockets of machines do not fit into "

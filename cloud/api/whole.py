@@ -13,7 +13,6 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cloud.api.certificates import Authority
 from cloud.api.front import IDLE, Front
 from cloud.api.functions import KEPT, MOST, Functions
 from cloud.api.instance import Surroundings
@@ -23,6 +22,7 @@ from cloud.api.proxy import Proxy
 from cloud.api.reading import Clients, Reader
 from cloud.api.serving import bound, listen
 from cloud.api.task_root import python_in
+from cloud.certificates import Authority
 from cloud.control_plane.client import ControlPlane, Refused
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"

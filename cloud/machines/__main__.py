@@ -1,4 +1,4 @@
-"""`python -m cloud.machines --control-plane URL --folder F`: the machines of the cloud.
+"""`python -m cloud.machines --control-plane URL --folder F [--kind nspawn]`: the machines of the cloud.
 
 It prints `ready` when it looks for instances, and then a line for each machine that came on or ended. SIGTERM, SIGINT
 or the end of standard input end it with all machines. Status 1: this machine cannot run them; standard error says why.
@@ -13,11 +13,16 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from cloud.control_plane.client import ControlPlane
 from cloud.leftovers import end_marked
-from cloud.machines.machine import MARK
+from cloud.machines.kinds import KINDS, PLAYED
+from cloud.machines.nspawn import control_group
+from cloud.machines.nspawn.debian_root import cannot_boot, debian_root
+from cloud.machines.nspawn.packages import lowest_layer, project_layer
+from cloud.machines.spec import MARK
 from cloud.machines.watcher import PROJECT, Watcher
 from cloud.possible import no_machines
 
@@ -29,8 +34,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cloud.machines", allow_abbrev=False)
     parser.add_argument("--control-plane", required=True, metavar="URL")
     parser.add_argument("--folder", required=True, type=Path, help="where the machines are; it can have older ones")
+    parser.add_argument("--kind", choices=KINDS, default=PLAYED, help="what a machine is")
     given = parser.parse_args()
-    if problem := cannot_run():
+    if problem := cannot_run() if given.kind == PLAYED else cannot_boot():
         sys.stderr.write(f"{problem}\n")
         return 1
     folder = given.folder.resolve()
@@ -38,10 +44,9 @@ def main() -> int:
     end_marked(MARK, str(folder))
     shared = folder / "shared"
     shared.mkdir(exist_ok=True)
-    servers = [
-        _server(folder, "cloud.machines.aws_cli", str(shared / "aws")),
-        _server(folder, "cloud.machines.shared_model", str(shared)),
-    ]
+    servers = [_server(folder, "cloud.machines.shared_model", str(shared))]
+    if given.kind == PLAYED:
+        servers.append(_server(folder, "cloud.machines.aws_cli", str(shared / "aws")))
     ended = threading.Event()
     try:
         for server in servers:
@@ -50,11 +55,12 @@ def main() -> int:
         watcher = Watcher(
             ControlPlane(given.control_plane),
             folder,
+            module=KINDS[given.kind],
             shared={
                 "endpoint": given.control_plane,
-                "aws": str(shared / "aws"),
                 "model": str(shared),
                 "tables": str(TABLES),
+                **({"aws": str(shared / "aws")} if given.kind == PLAYED else _of_nspawn(shared)),
             },
             say=_say,
         )
@@ -74,6 +80,14 @@ def main() -> int:
             server.kill()
             server.wait()
     os._exit(0)  # a thread can wait for the control plane
+
+
+def _of_nspawn(shared: Path) -> Mapping[str, str]:
+    """Return what machines of systemd-nspawn share."""
+    control_group.remove_leftovers()
+    root = debian_root(_say)
+    layers = (lowest_layer(root, _say), project_layer(root, shared))
+    return {"root": str(root), "layers": ":".join(map(str, layers))}
 
 
 def cannot_run() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Server:
     """It listens from the start until `close`. Subclasses answer."""
 
-    def __init__(self, address: str, port: int) -> None:
+    def __init__(self, address: str, port: int, context: ssl.SSLContext | None = None) -> None:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -28,6 +29,10 @@ class Server:
 
         self._server = ThreadingHTTPServer((address, port), Handler)
         self._server.daemon_threads = True
+        if context is not None:  # the thread of a connection shakes hands, not the one that accepts all of them
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.address = address
         self.port = int(self._server.server_address[1])
         """The port itself, if 0 was asked for."""

@@ -1,8 +1,4 @@
-"""One machine, a process of its own: `python -m cloud.machines.machine`.
-
-Standard input: the first line is the machine as JSON (`Spec`). After it, the line `shut down` is the power button. The
-end of the input cuts the power: everything that runs is killed.
-Standard output: the line `on` as soon as the machine is on. The process ends when the machine is off.
+"""One machine as a group of processes: `python -m cloud.machines.machine`, with the protocol of `spec.py`.
 
 A machine boots from its folder. At its first start cloud-init runs the user data; at every start systemd starts what is
 enabled. The folder's `root` is the machine's file system, as SERVESTACK_ROOT says to the boot script.
@@ -33,42 +29,25 @@ from cloud.machines.docker.engine import Engine
 from cloud.machines.docker.pulling import Registries
 from cloud.machines.metadata import Metadata, asked_notice
 from cloud.machines.programs import gpus_of, write_nvidia_smi, write_programs
+from cloud.machines.spec import MARK, Spec, stay_on
 from cloud.machines.systemd import Systemd
 from cloud.possible import SYSTEM_PATH
 
-MARK = "SERVESTACK_MACHINES"
-"""The variable by which processes of machines are found when nobody is left who knows their ids."""
 _FOLDERS = ("etc/systemd/system", "opt", "root", "tmp", "var/lib/docker", "var/lib/cloud/scripts", "var/log")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spec:
-    """A machine."""
+class PlayedSpec(Spec):
+    """A machine of this kind."""
 
-    folder: str
-    instance: str
-    region: str
-    zone: str
-    type: str
-    image: str
-    role: str | None
-    address: str
-    user_data: str
-    """As EC2 keeps it, in base64."""
-    endpoint: str
-    """Of the control plane."""
     aws: str
     """The socket of the AWS CLI."""
-    model: str
-    """The folder with the sockets of the shared models."""
-    tables: str
-    """The folder with images.csv and programs.csv."""
 
 
 class Machine:
     """A machine that is off."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: PlayedSpec) -> None:
         self._spec = spec
         self._folder = Path(spec.folder)
         self._root = self._folder / "root"
@@ -223,28 +202,5 @@ class Machine:
         return 0
 
 
-def main() -> None:
-    """Be the machine until it is off."""
-    machine = Machine(Spec(**json.loads(sys.stdin.readline())))
-    power: list[str] = []
-
-    def listen() -> None:
-        power.append(sys.stdin.readline().strip())
-        machine.off.set()
-        if power[0]:
-            sys.stdin.read()
-            machine.cut_power()
-            os._exit(1)
-
-    threading.Thread(target=listen, daemon=True).start()
-    print("on", flush=True)
-    machine.off.wait()
-    if power == [""]:
-        machine.cut_power()
-    else:
-        machine.shut_down()
-    os._exit(0)  # threads that still wait for somebody do not matter any more
-
-
 if __name__ == "__main__":
-    main()
+    stay_on(Machine(PlayedSpec(**json.loads(sys.stdin.readline()))))

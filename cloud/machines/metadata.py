@@ -7,7 +7,7 @@ the machines here have no firmware.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 
@@ -21,6 +21,7 @@ Notice = Mapping[str, float | None]
 ACTION, TERMINATION = "meta-data/spot/instance-action", "meta-data/spot/termination-time"
 RECOMMENDATION = "meta-data/events/recommendations/rebalance"
 """These are not there until EC2 has something to say (EC2 user guide)."""
+_CREDENTIALS = "meta-data/iam/security-credentials/"
 
 
 class Metadata(Server):
@@ -42,30 +43,22 @@ class Metadata(Server):
     ) -> None:
         """`user_data` is what EC2 gives: decoded from base64. `port`: 0 for a free one. `role`: `None` for no role.
         `notice`: what a spot instance is told."""
-        roles: Mapping[str, bytes] = (
-            {}
-            if role is None
-            else {
-                "meta-data/iam/": b"security-credentials/",
-                "meta-data/iam/security-credentials/": role.encode(),
-            }
-        )
-        self._notice = notice
-        self._credentials = f"meta-data/iam/security-credentials/{role}"
-        self._data: Mapping[str, bytes] = {
+        roles: Mapping[str, bytes] = {} if role is None else {f"{_CREDENTIALS}{role}": b""}
+        leaves: Mapping[str, bytes] = {
             "user-data": user_data,
-            "meta-data/": b"ami-id\nhostname\niam/\ninstance-id\ninstance-type\nplacement/\nservices/",
             "meta-data/ami-id": image.encode(),
             "meta-data/hostname": b"replica",
             "meta-data/instance-id": instance.encode(),
             "meta-data/instance-type": type.encode(),
             "meta-data/services/domain": b"amazonaws.com",
             **roles,
-            "meta-data/placement/": b"availability-zone\nregion",
             "meta-data/placement/availability-zone": (zone or f"{region}a").encode(),
             "meta-data/placement/region": region.encode(),
             "dynamic/instance-identity/document": json.dumps({"instanceId": instance, "region": region}).encode(),
         }
+        self._notice = notice
+        self._credentials = f"{_CREDENTIALS}{role}"
+        self._data = {**_listings(leaves), **leaves}
         super().__init__(address, port)
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
@@ -107,6 +100,17 @@ def _told(notice: Notice) -> Mapping[str, bytes]:
 
 def _moment(time: float) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _listings(leaves: Iterable[str]) -> Mapping[str, bytes]:
+    """Return what each folder answers. cloud-init asks for every folder that is listed, and needs all of them."""
+    found: dict[str, set[str]] = {}
+    for path in leaves:
+        *folders, name = path.split("/")
+        for depth in range(len(folders), 0, -1):
+            found.setdefault("/".join(folders[:depth]) + "/", set()).add(name)
+            name = f"{folders[depth - 1]}/"
+    return {folder: "\n".join(sorted(names)).encode() for folder, names in found.items()}
 
 
 def _new_credentials() -> bytes:

@@ -52,14 +52,20 @@ def write_programs(folder: Path, *, address: str, metadata_port: int, inside_por
         (folder / name).chmod(0o755)
 
 
-def write_nvidia_smi(path: Path, type: str, running: str) -> None:
-    """Write `nvidia-smi` of an instance type. `running`: a pattern of files with the number of running requests."""
+def nvidia_smi(type: str, running: str, python: str = BASE_PYTHON) -> str:
+    """Return the program `nvidia-smi` of an instance type. `running`: a pattern of files with the number of running
+    requests."""
     text = _NVIDIA_SMI.read_text(encoding="utf-8")
     gpus = json.dumps([[name, memory] for name, memory in gpus_of(type)])
     text = text.replace("GPUS: list[tuple[str, int]] = []", f"GPUS: list[tuple[str, int]] = {gpus}").replace(
         'RUNNING = ""', f"RUNNING = {json.dumps(running)}"
     )
-    path.write_text(f"#!{BASE_PYTHON} -IS\n{text}", encoding="utf-8")
+    return f"#!{python} -IS\n{text}"
+
+
+def write_nvidia_smi(path: Path, type: str, running: str, python: str = BASE_PYTHON) -> None:
+    """Write `nvidia_smi` into a file."""
+    path.write_text(nvidia_smi(type, running, python), encoding="utf-8")
     path.chmod(0o755)
 
 

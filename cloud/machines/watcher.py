@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cloud.leftovers import end_marked
-from cloud.machines.machine import MARK
+from cloud.machines.spec import MARK
 
 PAUSE = 1
 """Seconds after the control plane did not answer."""
@@ -39,10 +39,17 @@ class Watcher:
     """All machines of the cloud."""
 
     def __init__(
-        self, control_plane: ControlPlane, folder: Path, *, shared: Mapping[str, str], say: Callable[[str], None]
+        self,
+        control_plane: ControlPlane,
+        folder: Path,
+        *,
+        module: str,
+        shared: Mapping[str, str],
+        say: Callable[[str], None],
     ) -> None:
-        """`shared`: the members of `machine.Spec` that all machines have."""
-        self._control_plane, self._folder, self._shared, self._say = control_plane, folder, shared, say
+        """`module`: what runs a machine. `shared`: the members of its `Spec` that all machines have."""
+        self._control_plane, self._folder, self._say = control_plane, folder, say
+        self._module, self._shared = module, shared
         self._machines: dict[str, _Powered] = {}
         self._closed = threading.Event()
         self._lock = threading.Lock()
@@ -94,7 +101,7 @@ class Watcher:
         with self._lock:
             if self._closed.is_set():
                 return
-            machine = _Powered(instance, self._folder / instance["id"], self._shared)
+            machine = _Powered(instance, self._folder / instance["id"], self._module, self._shared)
             self._machines[instance["id"]] = machine
         threading.Thread(target=self._accompany, args=(machine,), daemon=True).start()
 
@@ -126,7 +133,7 @@ class Watcher:
 class _Powered:
     """A machine that is on, as a process."""
 
-    def __init__(self, instance: Mapping[str, Any], folder: Path, shared: Mapping[str, str]) -> None:
+    def __init__(self, instance: Mapping[str, Any], folder: Path, module: str, shared: Mapping[str, str]) -> None:
         self.instance, self.folder = instance, folder
         self.ended = threading.Event()
         self._asked = False
@@ -140,7 +147,7 @@ class _Powered:
         }
         with (folder / "console").open("ab") as console:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cloud.machines.machine"],
+                [sys.executable, "-m", module],
                 cwd=PROJECT,
                 env={**os.environ, "PYTHONPATH": str(PROJECT), MARK: str(folder.parent)},
                 stdin=subprocess.PIPE,

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from local.model_server.llama_settings import CONNECTIONS, CONTEXT, XLLAMACPP, Use, llama_settings
+from local.model_server.llama_settings import CONNECTIONS, CONTEXT, Use, llama_cpp, llama_settings
 
 _LARGE = 50_000
 """Characters of a text whose tokenizing takes memory worth returning: 2 MB of text take 150."""
@@ -69,7 +69,7 @@ class Llama:
             RuntimeError: they cannot be loaded.
         """
         key = key or secrets.token_hex(16)
-        server = XLLAMACPP.Server(llama_settings(path, key, use, context, template, verbose=verbose))
+        server = llama_cpp().Server(llama_settings(path, key, use, context, template, verbose=verbose))
         return cls(server.listening_address, key, server=server)
 
     async def tokenize(self, text: str) -> list[int]:

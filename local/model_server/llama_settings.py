@@ -18,8 +18,6 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-XLLAMACPP: Any = importlib.import_module("xllamacpp")
-"""It has no types."""
 SLOTS = 2
 """Generations at once. Each has a context of its own, and a processor computes one token at a time anyway."""
 CONTEXT = 8192
@@ -41,9 +39,15 @@ Use = Literal["repeatable", "quick", "embeddings"]
 """What llama.cpp is set up for: the same text for the same seed, larger models, or embeddings."""
 
 
+def llama_cpp() -> Any:
+    """Return llama.cpp's module, which has no types. Who asks a llama.cpp in another process needs none."""
+    return importlib.import_module("xllamacpp")
+
+
 def llama_settings(path: Path, key: str, use: Use, context: int, template: str | None, *, verbose: bool) -> Any:
     """Return llama.cpp's settings for the weights at `path`. `key` closes its port."""
-    settings = XLLAMACPP.CommonParams()
+    module = llama_cpp()
+    settings = module.CommonParams()
     settings.model.path = str(path)
     settings.model_alias = {MODEL}
     settings.api_keys = [key]
@@ -60,7 +64,7 @@ def llama_settings(path: Path, key: str, use: Use, context: int, template: str |
         settings.n_ubatch = BATCH
     if use == "repeatable":
         settings.n_ubatch = 1
-        settings.flash_attn_type = XLLAMACPP.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        settings.flash_attn_type = module.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     settings.n_gpu_layers = 0
     settings.fit_params = False
     settings.cpuparams.n_threads = count_threads()

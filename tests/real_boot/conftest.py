@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from cloud.machines.nspawn.container_image import Image
+from cloud.machines.nspawn.debian_root import debian_root
+from cloud.machines.nspawn.layers import Blob, base_layer
 from tests.boot.planned import planned
-from tests.real_boot.container_image import Image, base_layer, image
-from tests.real_boot.debian_root import debian_root
-from tests.real_boot.guest import REGISTRY
-from tests.real_boot.machine import remove_leftovers
+from tests.real_boot.folders import remove_leftovers
+from tests.real_boot.places import REGISTRY
 from tests.real_boot.replica import Replica
+from tests.real_boot.serving_image import serving_image
 from tests.support.requirements import require
 
 SERVICE = f"type: service\nimage: {REGISTRY}/server:1\nport: 80\nresources: {{gpu: 24GB}}\n"
@@ -26,13 +28,13 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def base(root: Path) -> bytes:
+def base(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Blob:
     """The layer that the test images have."""
-    return base_layer(root)
+    return base_layer(root, tmp_path_factory.mktemp("layers") / "base.tar")
 
 
 @pytest.fixture
-def replica(root: Path, base: bytes, tmp_path: Path) -> Iterator[Callable[..., Replica]]:
+def replica(root: Path, base: Blob, tmp_path: Path) -> Iterator[Callable[..., Replica]]:
     """A function that prepares a replica of the plan of some lines of a configuration, and switches it on."""
     replicas: list[Replica] = []
 
@@ -53,7 +55,7 @@ def replica(root: Path, base: bytes, tmp_path: Path) -> Iterator[Callable[..., R
                 plan if hung_after is None else dataclasses.replace(plan, hung_after=hung_after),
                 root=root,
                 folder=tmp_path,
-                images=images or {"server:1": image(base)},
+                images=images or {"server:1": serving_image(base)},
                 registry_login=registry_login,
                 docker_disk_mb=docker_disk_mb,
             )

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import ClientError
 
-from tests.real_boot.namespace import NetworkNamespace
+from cloud.machines.nspawn.namespace import NetworkNamespace
 from tests.real_boot.waiting import wait_until
 
 _TEMPLATE = {"ImageId": "ami-12c6146b", "InstanceType": "g6.xlarge"}

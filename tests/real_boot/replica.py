@@ -12,26 +12,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cloud.machines.metadata import Metadata
+from cloud.machines.nspawn.container_image import Image
+from cloud.machines.nspawn.guest import ADDRESSES, METADATA_ADDRESS, REGISTRY_ADDRESS
+from cloud.machines.nspawn.machine import Machine
+from cloud.machines.nspawn.namespace import NetworkNamespace
 from infra.planning import ServicePlan
 from infra.planning.boot import REPLICA_PORT, object_key, objects, parameter_prefix, parameters, user_data
-from tests.real_boot.container_image import Image
 from tests.real_boot.emulator import Emulator
-from tests.real_boot.forwarder import Forwarder
-from tests.real_boot.guest import (
-    ADDRESSES,
-    AWS_ENDPOINT,
-    AWS_PORT,
-    LOGS_PORT,
-    METADATA_ADDRESS,
-    REGISTRY_ADDRESS,
-    files,
-)
-from tests.real_boot.image_registry import ImageRegistry
-from tests.real_boot.machine import Machine
-from tests.real_boot.namespace import NetworkNamespace
+from tests.real_boot.folders import MEMORY_MB, new_folder
+from tests.real_boot.hanging_port import HangingPort
+from tests.real_boot.image_registry import GivenImages
+from tests.real_boot.places import AWS_ENDPOINT, AWS_PORT, LOGS_PORT, REGION, REGISTRY_PORT, machine_files
 from tests.real_boot.waiting import wait_until
 
-REGION, TABLE, LOG_GROUP, BUCKET = "us-east-1", "registry", "/servestack/run", "files"
+TABLE, LOG_GROUP, BUCKET = "registry", "/servestack/run", "files"
 FAR_TOO_LONG = 400
 """Seconds. A boot takes 20 s; each of its calls of AWS starts the CLI, which is slow on a busy machine."""
 
@@ -80,7 +74,7 @@ class Replica:
             output = folder / "emulator"
             self.aws = Emulator(self._namespace, endpoint=AWS_ENDPOINT, region=REGION, output=output)
             opened.callback(self.aws.close)
-            self.logs = Forwarder(self._namespace, port=LOGS_PORT, to=AWS_PORT)
+            self.logs = HangingPort(self._namespace, port=LOGS_PORT, to=AWS_PORT)
             opened.callback(self.logs.close)
             versions = {parameter.name: index for index, parameter in enumerate(parameters(plan), start=1)}
             prefix = parameter_prefix(TABLE, plan.run)
@@ -95,10 +89,17 @@ class Replica:
             )
             opened.callback(self.metadata.close)
             self.registry = self._namespace.run(
-                lambda: ImageRegistry(address=REGISTRY_ADDRESS, port=5000, images=images, login=registry_login)
+                lambda: GivenImages(address=REGISTRY_ADDRESS, port=REGISTRY_PORT, images=images, login=registry_login)
             )
             opened.callback(self.registry.close)
-            self.machine = Machine(root, self._namespace, files(gpus=gpus), docker_disk_mb=docker_disk_mb)
+            self.machine = Machine(
+                root,
+                self._namespace,
+                machine_files(gpus=gpus),
+                folder=new_folder(),
+                memory_mb=MEMORY_MB,
+                docker_disk_mb=docker_disk_mb,
+            )
             opened.callback(self.machine.close)
             self._run = plan.run
             self._open = opened.pop_all()

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.real_boot.container_image import image
+from cloud.machines.nspawn.layers import Blob
 from tests.real_boot.replica import Replica
+from tests.real_boot.serving_image import serving_image
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(900)]
 
@@ -30,8 +31,8 @@ def test_a_server_on_the_containers_own_address_is_reached(replica: Starts) -> N
     assert boot.get("/health") == b"ok"
 
 
-def test_weights_in_the_image_stay_visible_where_the_cache_is(replica: Starts, base: bytes) -> None:
+def test_weights_in_the_image_stay_visible_where_the_cache_is(replica: Starts, base: Blob) -> None:
     files = dict.fromkeys(("/data/my-model/weights", "/root/.cache/huggingface/hub/weights"), "baked")
-    boot = replica(images={"server:1": image(base, files=files)})
+    boot = replica(images={"server:1": serving_image(base, files=files)})
     boot.wait_for_step("serving")
     assert {path: boot.get(f"/file?path={path}") for path in files} == dict.fromkeys(files, b"baked")

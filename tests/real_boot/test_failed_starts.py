@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.real_boot.guest import REGISTRY
+from tests.real_boot.places import REGISTRY
 from tests.real_boot.replica import Replica, State
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(900)]

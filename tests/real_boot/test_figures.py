@@ -8,16 +8,17 @@ from collections.abc import Callable
 
 import pytest
 
+from cloud.machines.nspawn.layers import Blob
 from infra.readiness.figures import read_figures
 from tests.real_boot.conftest import SERVICE
-from tests.real_boot.container_image import image
 from tests.real_boot.replica import Replica
+from tests.real_boot.serving_image import serving_image
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(1200)]
 
 
-def test_figures_reach_the_log_and_the_state_item_once_a_minute(replica: Callable[..., Replica], base: bytes) -> None:
-    boot = replica(service=SERVICE.replace("/server:1", "/vllm:1"), images={"vllm:1": image(base)})
+def test_figures_reach_the_log_and_the_state_item_once_a_minute(replica: Callable[..., Replica], base: Blob) -> None:
+    boot = replica(service=SERVICE.replace("/server:1", "/vllm:1"), images={"vllm:1": serving_image(base)})
     boot.wait_for_step("serving")
     with boot.begin("/stream?lines=100000&pause=0.1"):
         before = len(boot.figures())

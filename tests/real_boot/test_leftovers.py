@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_boot.machine import FOLDER, remove_leftovers
+from tests.real_boot.folders import FOLDER, remove_leftovers
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(300)]
 
 STARTS_A_MACHINE = """
 import sys, time
 from pathlib import Path
-from tests.real_boot.machine import Machine
-from tests.real_boot.namespace import NetworkNamespace
-machine = Machine(Path(sys.argv[1]), NetworkNamespace(), {})
+from cloud.machines.nspawn.machine import Machine
+from cloud.machines.nspawn.namespace import NetworkNamespace
+from tests.real_boot.folders import MEMORY_MB, new_folder
+machine = Machine(Path(sys.argv[1]), NetworkNamespace(), {}, folder=new_folder(), memory_mb=MEMORY_MB)
 machine.start()
 while not machine.is_booted:
     time.sleep(0.2)

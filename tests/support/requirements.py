@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 from cloud.deployment.terraform import finding
+from cloud.machines.nspawn import debian_root
 from tests.clients import environments
-from tests.real_boot import debian_root
 
 VARIABLE = "SERVESTACK_REQUIRE"
 CHECKOV = Path(__file__).parents[2] / ".cache" / "checkov" / "bin" / "checkov"
@@ -64,13 +64,7 @@ def insisted_on(environment: Mapping[str, str]) -> frozenset[str]:
 def _boot() -> str | None:
     if "SERVESTACK_BOOT" not in os.environ and "boot" not in insisted_on(os.environ):
         return "it takes minutes; make boot runs it"
-    if os.geteuid() != 0:
-        return "machines of systemd-nspawn need root"
-    if missing := [name for name in debian_root.NEEDED if shutil.which(name) is None]:
-        return f"there is no command {', '.join(missing)}; apt install debootstrap systemd-container iproute2"
-    if not debian_root.is_made() and debian_root.debian_mirror() is None:
-        return "apt names no mirror of Debian; add one to its sources, and run apt-get update"
-    return None
+    return debian_root.cannot_boot()
 
 
 def _cloud() -> str | None:

@@ -15,7 +15,7 @@ from cloud.machines.docker.images import STAND_INS, Image
 Bind = tuple[str, str, bool]
 """A place of the machine, the place in the container, and whether it is read-only there."""
 PROJECT = Path(__file__).parents[3]
-_PACKAGES = ("cloud", "gateway_lambda", "infra", "local")
+PACKAGES = ("cloud", "gateway_lambda", "infra", "local")
 _OF_THE_MACHINE = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _OF_ETC = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/mime.types")
 _OWN_FOLDERS = ("etc", "home", "opt", "root", "run", "srv", "tmp", "var/tmp", "var/log", "app", "dstack")
@@ -41,8 +41,25 @@ class Mount:
     target: str
 
 
-def make_root(root: Path, image: Image, *, port: int, nvidia_smi: Path | None) -> None:
-    """Make the folders and files that are the container's own. `nvidia_smi`: a program that NVIDIA's toolkit adds."""
+def make_root(
+    root: Path,
+    image: Image,
+    *,
+    port: int,
+    nvidia_smi: Path | None,
+    python: str = sys.executable,
+    packages: str = str(PROJECT),
+) -> None:
+    """Make the folders and files that are the container's own.
+
+    Args:
+        root: the folder of the container's file system.
+        image: whose programs stand-ins play.
+        port: the port of the container that is published; 0: not known.
+        nvidia_smi: a program that NVIDIA's toolkit adds.
+        python: the interpreter of the stand-ins, in the container.
+        packages: where it finds this project there.
+    """
     for name in _OWN_FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
     for name in ("tmp", "var/tmp"):
@@ -63,7 +80,7 @@ def make_root(root: Path, image: Image, *, port: int, nvidia_smi: Path | None) -
     (settings / "running").write_text("")  # nothing serves yet
     (settings / "running").chmod(0o666)
     for program in image.programs:
-        _write_stand_in(root, program)
+        _write_stand_in(root, program, python, packages)
     if nvidia_smi is not None:
         programs = root / STAND_INS.lstrip("/") / "bin"
         programs.mkdir(parents=True, exist_ok=True)
@@ -73,7 +90,7 @@ def make_root(root: Path, image: Image, *, port: int, nvidia_smi: Path | None) -
 def binds(model: Path, mounts: Iterable[Mount]) -> list[Bind]:
     """Return what is mounted into a container: the machine's programs, Python with this project, then `mounts`."""
     places = [Path(place) for place in (*_OF_THE_MACHINE, *_OF_ETC) if Path(place).exists()]
-    python = [Path(sys.base_prefix), Path(sys.prefix), *(PROJECT / name for name in _PACKAGES)]
+    python = [Path(sys.base_prefix), Path(sys.prefix), *(PROJECT / name for name in PACKAGES)]
     places += [place for place in dict.fromkeys(python) if not place.is_relative_to("/usr")]
     read_only: list[Bind] = [(str(place), str(place), True) for place in places]
     return [*read_only, (str(model), MODEL, False), *((mount.source, mount.target, False) for mount in mounts)]
@@ -84,10 +101,10 @@ def in_container(root: Path, path: str) -> Path:
     return root / os.path.normpath(f"/{path}").lstrip("/")
 
 
-def _write_stand_in(root: Path, program: str) -> None:
+def _write_stand_in(root: Path, program: str, python: str, packages: str) -> None:
     place = root / program.lstrip("/") if "/" in program else root / STAND_INS.lstrip("/") / "bin" / program
     place.parent.mkdir(parents=True, exist_ok=True)
     name = place.name
     python = re.sub(r'(["\\$])', r"\\\1", sys.executable)
-    place.write_text(_STAND_IN.format(python=python, project=str(PROJECT), name=name))
+    place.write_text(_STAND_IN.format(python=python, project=packages, name=name))
     place.chmod(0o755)

@@ -22,7 +22,7 @@ def run(name: str) -> None:
         case "numbered-streams":
             from cloud.machines.stand_ins.numbered_streams import main
 
-            main(published_port())
+            main(published_port() or 80)
         case "whoami" | "nginx" | "web-page":
             from cloud.machines.stand_ins.page import serve_page
 
@@ -46,5 +46,5 @@ def run(name: str) -> None:
 
 
 def published_port() -> int:
-    """Return the port of the container that `docker run` publishes; 0: none."""
+    """Return the port of the container that `docker run` publishes; 0: none, or not known."""
     return int((SETTINGS / "port").read_text())

@@ -74,13 +74,18 @@ def services_of(loaded: Loaded) -> Mapping[str, Service]:
 
 def applications(server: Server, services: Mapping[str, Service], port: int) -> Mapping[str, Application]:
     """Return the application of each service."""
-    key = (MODEL / "key").read_text()
     if server.name == "TEI":
-        llama = Llama("http://embeddings", key, socket=MODEL / "embeddings")
+        llama = shared_model("embeddings")
         return {prefix: embedding(llama, {port: service})[port] for prefix, service in services.items()}
-    llama, model = Llama("http://chat", key, socket=MODEL / "chat"), read_stand_in()
+    llama, model = shared_model("chat"), read_stand_in()
     limits = default_limits(MOST_REQUESTS, model.context_length)
     return {prefix: generating(llama, {port: service}, model, limits)[port] for prefix, service in services.items()}
+
+
+def shared_model(name: str) -> Llama:
+    """Return a model that all machines share: behind a socket, or at the address in a file of that name."""
+    place, key = MODEL / name, (MODEL / "key").read_text()
+    return Llama(f"http://{name}", key, socket=place) if place.is_socket() else Llama(place.read_text(), key)
 
 
 def serve(front: Front, loaded: Loaded, port: int) -> int:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud.api.certificates import Authority
 from cloud.api.proxy import Proxy
 from cloud.api.task_root import WrongPackages, lay_out
+from cloud.certificates import Authority
 from tests.cloud.api.deployment import gateway_zip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -211,9 +212,10 @@ def _memory_mb(world: World) -> float:
     found, waiting = 0, [world.cloud.machines.pid]
     while waiting:
         process = Path("/proc", str(waiting.pop()))
-        waiting += [int(child) for file in process.glob("task/*/children") for child in file.read_text().split()]
-        for line in (process / "smaps_rollup").read_text().splitlines():
-            found += int(line.split()[1]) if line.startswith("Pss:") else 0
+        with contextlib.suppress(OSError):  # it can have ended meanwhile
+            waiting += [int(child) for file in process.glob("task/*/children") for child in file.read_text().split()]
+            for line in (process / "smaps_rollup").read_text().splitlines():
+                found += int(line.split()[1]) if line.startswith("Pss:") else 0
     return found / 1024
 
 

@@ -26,6 +26,7 @@ from tests.support.requirements import require
     [
         (["--domain", "Models.localhost"], "'Models.localhost' is not a domain: write one in lower case"),
         (["--speed", "0"], "'0' is not a speed: write a number from 1 to 600"),
+        (["--machines", "docker"], "argument --machines: invalid choice: 'docker'"),
         (["--port", "70000"], "'70000' is not a port: write a number from 1 to 65000"),
         (
             ["--folder", "/tmp/my cloud"],
@@ -135,9 +136,9 @@ def test_a_proxy_of_this_user_does_not_get_what_is_for_the_cloud(
     assert {name: value for name, value in found.items() if name.lower().endswith("_proxy")} == exported
 
 
-def _cloud(folder: Path, path: str, provider: Path) -> subprocess.CompletedProcess[str]:
+def _cloud(folder: Path, path: str, provider: Path, *more: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": path, "SERVESTACK_PROVIDER_AWS": str(provider)}
-    command = [sys.executable, "-m", "cloud", "--folder", str(folder)]
+    command = [sys.executable, "-m", "cloud", "--folder", str(folder), *more]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
 
 
@@ -157,6 +158,25 @@ def test_a_second_cloud_in_a_folder_is_refused_and_the_first_goes_on(tmp_path: P
     finally:
         part.kill()
         part.communicate()
+
+
+def test_machines_that_cannot_boot_here_are_refused_before_anything_starts(tmp_path: Path) -> None:
+    require("linux")
+    provider = tmp_path / "provider"
+    provider.touch(mode=0o700)
+    refused = _cloud(tmp_path / "cloud", str(tmp_path), provider, "--machines", "nspawn")
+    missing = "apt-get, chroot, debootstrap, systemd-nspawn, setpriv, nsenter, unshare, ip"
+    why = (
+        f"there is no command {missing}: apt install debootstrap systemd-container util-linux iproute2 (on Debian and "
+        "Ubuntu)"
+        if os.geteuid() == 0
+        else "machines of systemd-nspawn need root: run it as root"
+    )
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        f'{why}. Or have machines that need none of it: make cloud ARGS="--machines played"\n',
+    )
+    assert not (tmp_path / "cloud").exists()
 
 
 def test_without_pulumi_and_without_a_provider_it_says_what_to_install(tmp_path: Path) -> None:

@@ -30,12 +30,13 @@ _FOLDER = re.compile(r"^cd (\S+)$", re.MULTILINE)
 class RunningCloud:
     """A cloud that runs until `close`."""
 
-    def __init__(self, folder: Path, *, speed: float = SPEED) -> None:
+    def __init__(self, folder: Path, *, speed: float = SPEED, machines: str = "played") -> None:
         self.folder = folder
         self.addresses = free_addresses()
         self._process = Process(
             python(
                 *("-m", "cloud", "--folder", str(folder), "--domain", DOMAIN, "--speed", str(speed)),
+                *("--machines", machines),
                 *("--port", str(self.addresses.control_plane), "--https-port", str(self.addresses.https)),
             ),
             env={},

@@ -24,11 +24,9 @@ class NetworkNamespace:
 
     def __init__(self, addresses: Sequence[str] = ()) -> None:
         self._descriptor = _in_thread(_opened)
-        for words in (
-            ["link", "set", "lo", "up"],
-            *(["address", "add", address, "dev", "lo"] for address in addresses),
-        ):
-            subprocess.run(self.command(["ip", *words]), check=True, stdin=subprocess.DEVNULL)
+        self._ip("link", "set", "lo", "up")
+        for address in addresses:
+            self._ip("address", "add", address, "dev", "lo")
 
     @property
     def path(self) -> str:
@@ -48,8 +46,18 @@ class NetworkNamespace:
 
         return _in_thread(inside)
 
+    def join(self, other: NetworkNamespace, *, address: str, others: str) -> None:
+        """Lay a cable to another namespace. Both ends are named eth0, and have an address with its prefix length."""
+        self._ip("link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", other.path)
+        for namespace, own in ((self, address), (other, others)):
+            namespace._ip("address", "add", own, "dev", "eth0")
+            namespace._ip("link", "set", "eth0", "up")
+
     def close(self) -> None:
         os.close(self._descriptor)
+
+    def _ip(self, *words: str) -> None:
+        subprocess.run(self.command(["ip", *words]), check=True, stdin=subprocess.DEVNULL)
 
 
 def _opened() -> int:

@@ -2,13 +2,12 @@
 
 Everything that it consists of ends with the process that started it, also if that process is killed. The parent-death
 signal of the kernel then ends the first process of a PID namespace, and so every process in it. The mounts end with
-their mount namespace. Only a folder remains, which `remove_leftovers` finds.
+their mount namespace. Only the machine's folder remains, and its empty control group.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shutil
 import signal
@@ -16,25 +15,25 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.real_boot import memory
-from tests.real_boot.guest import File
-from tests.real_boot.memory import MemoryLimit
-from tests.real_boot.namespace import NetworkNamespace
+from cloud.machines.nspawn.control_group import ControlGroup
+from cloud.machines.nspawn.guest import File
+from cloud.machines.nspawn.namespace import NetworkNamespace
 
-FOLDER = Path(__file__).parents[2] / ".cache" / "boot-machines"
-MEMORY_MB = 3072
 FAR_TOO_LONG = 60
 
-# $1: the folder; $2: the file system; $3: megabytes of docker's disk, 0: no limit; $4: the control group's file of
-# process ids, if there is one
+# $1: the folder; $2: the file system; $3: megabytes of docker's disk, 0: no limit; $4: the machine's name; then the
+# files of its control groups. nspawn's own notes in /run end with the mount namespace too.
 _START = """
 set -e
-if [ -n "$4" ]; then echo $$ >"$4"; fi
-mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/mount"
-if [ "$3" != 0 ]; then mount -t tmpfs -o "size=$3m" tmpfs "$1/docker"; fi
-exec systemd-nspawn --quiet --directory="$1/mount" --machine=replica --boot --console=read-only \
+folder=$1 root=$2 docker=$3 name=$4
+shift 4
+for processes in "$@"; do echo 0 >"$processes"; done
+mount -t overlay overlay -o "lowerdir=$root,upperdir=$folder/upper,workdir=$folder/work" "$folder/mount"
+mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd
+if [ "$docker" != 0 ]; then mount -t tmpfs -o "size=${docker}m" tmpfs "$folder/docker"; fi
+exec systemd-nspawn --quiet --directory="$folder/mount" --machine="$name" --boot --console=read-only \
   --register=no --keep-unit --capability=all --private-users=no --resolv-conf=off --timezone=off --link-journal=no \
-  --bind="$1/docker:/var/lib/docker" --network-namespace-path=/proc/self/ns/net
+  --bind="$folder/docker:/var/lib/docker" --network-namespace-path=/proc/self/ns/net
 """
 _SETTINGS = {
     "UNIFIED_CGROUP_HIERARCHY": "1",  # the machine has version 2 of control groups, whatever the host has
@@ -42,51 +41,50 @@ _SETTINGS = {
     "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1",  # docker writes to /proc/sys and /sys
 }
 _ENVIRONMENT = ("PATH=/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8")
-_numbers = itertools.count(1)
 
 
 class Machine:
     """A machine that can be started and stopped several times; its disk stays until `close`."""
 
     def __init__(
-        self, root: Path, namespace: NetworkNamespace, files: Mapping[str, File], *, docker_disk_mb: int = 0
+        self,
+        root: Path,
+        namespace: NetworkNamespace,
+        files: Mapping[str, File],
+        *,
+        folder: Path,
+        memory_mb: int,
+        docker_disk_mb: int = 0,
     ) -> None:
-        """Prepare a machine.
+        """Prepare a machine. One whose folder is there already keeps its disk.
 
         Args:
             root: the file system, which stays as it is.
             namespace: the machine's network.
             files: files of this machine in addition to those of `root`, by path.
+            folder: its disk. The last part is the machine's name.
+            memory_mb: the most memory that all of its processes have together.
             docker_disk_mb: the size of a disk for docker alone, which is empty at each start. 0: no limit.
         """
-        self._root, self._namespace, self._docker_disk_mb = root, namespace, docker_disk_mb
-        name = f"{os.getpid()}-{next(_numbers)}"
-        self._folder = FOLDER / name
-        self._memory = MemoryLimit(name, MEMORY_MB)
+        self._root, self._namespace, self._docker_disk_mb, self._folder = root, namespace, docker_disk_mb, folder
+        self._group = ControlGroup(folder.name, memory_mb)
         self._process: subprocess.Popen[bytes] | None = None
+        is_new = not (folder / "upper").exists()
         for part in ("upper", "work", "mount", "docker"):
-            (self._folder / part).mkdir(parents=True)
-        for path, file in files.items():
-            target = self._folder / "upper" / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(file.text)
-            target.chmod(file.mode)
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        if is_new:
+            for path, file in files.items():
+                target = folder / "upper" / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(file.text)
+                target.chmod(file.mode)
 
     def start(self) -> None:
         """Switch the machine on."""
-        group = str(self._memory.processes or "")
-        words = [str(self._folder), str(self._root), str(self._docker_disk_mb), group]
-        alone = [
-            "unshare",
-            "--mount",
-            "--propagation",
-            "private",
-            "--pid",
-            "--fork",
-            "--kill-child=KILL",
-            "--mount-proc",
-        ]
-        shell = [*alone, "/bin/sh", "-c", _START, "sh", *words]
+        words = [str(self._folder), str(self._root), str(self._docker_disk_mb), self._folder.name]
+        words += map(str, self._group.processes)
+        alone = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"]
+        shell = [*alone, "--mount-proc", "/bin/sh", "-c", _START, "sh", *words]
         with (self._folder / "console").open("ab") as console:
             self._process = subprocess.Popen(
                 self._namespace.command(shell),
@@ -99,18 +97,18 @@ class Machine:
 
     def shut_down(self) -> None:
         """Ask the machine to shut down, as AWS does when it ends an instance. Does not wait."""
-        if self._process is not None:
-            for nspawn in _children(self._process.pid):
+        if (running := self._process) is not None:
+            for nspawn in _children(running.pid):
                 os.kill(nspawn, signal.SIGTERM)
 
-    def wait(self, *, within: float = 3 * FAR_TOO_LONG) -> None:
+    def wait(self, *, within: float | None = 3 * FAR_TOO_LONG) -> None:
         """Wait until the machine is off.
 
         Raises:
             subprocess.TimeoutExpired: it is still on after `within` seconds.
         """
-        if self._process is not None:
-            self._process.wait(within)
+        if (running := self._process) is not None:
+            running.wait(within)
             self._process = None
 
     def run(self, *command: str, within: float = FAR_TOO_LONG) -> str:
@@ -142,7 +140,14 @@ class Machine:
 
     @property
     def is_on(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        running = self._process
+        return running is not None and running.poll() is None
+
+    @property
+    def hears_power_button(self) -> bool:
+        """Whether systemd runs in it already. Before that, nothing hears the signal."""
+        first = self._first_process()
+        return first is not None and Path("/proc", str(first), "root/run/systemd/private").exists()
 
     @property
     def is_booted(self) -> bool:
@@ -153,39 +158,30 @@ class Machine:
             return False
         return True
 
-    def close(self) -> None:
-        """End everything at once, and remove the machine's disk."""
-        if self._process is not None:
-            nspawn = _children(self._process.pid)
-            for process in nspawn or [self._process.pid]:
+    def cut_power(self) -> None:
+        """End everything at once. The disk stays."""
+        if (running := self._process) is not None:
+            for process in _children(running.pid) or [running.pid]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
-            self._process.wait(FAR_TOO_LONG)  # for nspawn, which the kernel ends after every process in its namespace
-        _remove(self._folder)
-        self._memory.close()
+            running.wait(FAR_TOO_LONG)  # for nspawn, which the kernel ends after every process in its namespace
+        self._group.close()
+
+    def close(self) -> None:
+        """End everything at once, and remove the machine's disk."""
+        self.cut_power()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _first_process(self) -> int | None:
         """Return the id, on this machine, of the first process of the machine's own PID namespace."""
-        waiting = _children(self._process.pid) if self._process is not None else []
+        running = self._process
+        waiting = [] if running is None else _children(running.pid)
         while waiting:
             process = waiting.pop()
             if _ids(process)[2:] == [1]:  # the id here, the id in the namespace around nspawn, the id in the machine
                 return process
             waiting += _children(process)
         return None
-
-
-def remove_leftovers() -> None:
-    """Remove what machines of ended processes left."""
-    for folder in FOLDER.glob("*-*"):
-        process, _, _ = folder.name.partition("-")
-        if not Path("/proc", process).exists():
-            _remove(folder)
-    memory.remove_leftovers()
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _children(process: int) -> list[int]:
