@@ -18,6 +18,8 @@ from cloud.control_plane import unknown
 from cloud.control_plane.changes import WORLD
 from cloud.control_plane.data_plane import DataPlane
 
+_REMEMBERED = 1000
+"""Answers. They say why an SDK sent a call again: the provider then meets what its first attempt has made."""
 LOG = logging.getLogger("cloud.control_plane")
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -29,6 +31,8 @@ class Application:
     def __init__(self, data_plane: DataPlane) -> None:
         self._data_plane = data_plane
         self._aws = _Dispatcher(_backend_app)
+        self._answers: dict[str, str] = {}
+        """To the calls of late, by the id that the SDK gives all attempts of a call."""
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         body = _body(environ)
@@ -37,15 +41,20 @@ class Application:
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         begun = time.monotonic()
+        invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "")
+        attempt = environ.get("HTTP_AMZ_SDK_REQUEST", "").partition(";")[0]
+        if attempt not in ("", "attempt=1"):
+            before = self._answers.get(invocation, "it never arrived")
+            LOG.warning("%s is sent again, %s; before: %s", unknown.called(environ, body), attempt, before)
 
         def answered(status: str, *rest: Any) -> Any:
+            self._answers[invocation] = f"{status} after {time.monotonic() - begun:.3f} s"
+            if len(self._answers) > _REMEMBERED:
+                del self._answers[next(iter(self._answers))]
             if LOG.isEnabledFor(logging.DEBUG):
                 LOG.debug("%s: %s, %.3f s", unknown.called(environ, body), status, time.monotonic() - begun)
             return start_response(status, *rest)
 
-        attempt = environ.get("HTTP_AMZ_SDK_REQUEST", "").partition(";")[0]
-        if attempt not in ("", "attempt=1"):
-            LOG.warning("%s is sent again: %s", unknown.called(environ, body), attempt)
         with WORLD:
             try:
                 return list(self._aws(environ, answered))
