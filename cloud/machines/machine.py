@@ -27,7 +27,7 @@ from cloud.machines.calls import Call, CallServer
 from cloud.machines.docker.container import Place
 from cloud.machines.docker.engine import Engine
 from cloud.machines.docker.pulling import Registries
-from cloud.machines.metadata import Metadata, asked_notice
+from cloud.machines.metadata import metadata_of
 from cloud.machines.programs import gpus_of, write_nvidia_smi, write_programs
 from cloud.machines.spec import MARK, Spec, stay_on
 from cloud.machines.systemd import Systemd
@@ -56,18 +56,7 @@ class Machine:
         """Set when it has asked for its own end."""
         user_data = base64.b64decode(spec.user_data)
         self._script = gzip.decompress(user_data) if user_data.startswith(b"\x1f\x8b") else user_data
-        self._metadata = Metadata(
-            address=spec.address,
-            port=0,
-            instance=spec.instance,
-            region=spec.region,
-            zone=spec.zone,
-            type=spec.type,
-            image=spec.image,
-            role=spec.role,
-            user_data=user_data,
-            notice=lambda: asked_notice(spec.endpoint, spec.instance),
-        )
+        self._metadata = metadata_of(spec, user_data, address=spec.address, port=0)
         first_boot = not self._root.exists()
         self._prepare()
         nvidia_smi = self._folder / "nvidia-smi"

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler
 
 from cloud.control_plane.client import ControlPlane, Refused
 from cloud.machines.http_server import Server
+from cloud.machines.spec import Spec
 
 TOKEN = "the-token"  # noqa: S105 (one is as good as another: the address is the machine's own)
 ROLE = "replica"
@@ -77,6 +78,22 @@ class Metadata(Server):
         else:
             data = self._data.get(path)
         self.send(request, 404 if data is None else 200, data or b"")
+
+
+def metadata_of(spec: Spec, user_data: bytes, *, address: str, port: int = 80) -> Metadata:
+    """Return the service of a machine. `user_data`: as it is, decoded from base64. `port`: 0 for a free one."""
+    return Metadata(
+        address=address,
+        port=port,
+        instance=spec.instance,
+        region=spec.region,
+        zone=spec.zone,
+        type=spec.type,
+        image=spec.image,
+        role=spec.role,
+        user_data=user_data,
+        notice=lambda: asked_notice(spec.endpoint, spec.instance),
+    )
 
 
 def asked_notice(control_plane: str, instance: str) -> Notice:

@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cloud.certificates import Authority
-from cloud.machines.metadata import Metadata, asked_notice
+from cloud.machines.metadata import metadata_of
 from cloud.machines.nspawn.every_registry import Contents, EveryRegistry
 from cloud.machines.nspawn.forwarder import Forwarder
 from cloud.machines.nspawn.guest import ADDRESSES, METADATA_ADDRESS, REGISTRY_ADDRESS, files
@@ -67,7 +67,7 @@ class Instance:
         self._namespace, self._outside = NetworkNamespace(ADDRESSES), NetworkNamespace()
         self._outside.join(self._namespace, address=f"{_OUTSIDE}/{_PREFIX}", others=f"{_INSIDE}/{_PREFIX}")
         user_data = base64.b64decode(spec.user_data)
-        self._metadata = self._namespace.run(lambda: _metadata(spec, user_data))
+        self._metadata = self._namespace.run(lambda: metadata_of(spec, user_data, address=METADATA_ADDRESS))
         authority = Authority(folder / "registry")
         contents = _contents(spec, user_data)
         context = authority.context(lambda host: host)
@@ -128,20 +128,6 @@ def published_port(user_data: bytes) -> int:
     script = gzip.decompress(user_data) if user_data.startswith(b"\x1f\x8b") else user_data
     found = _PORT.search(script)
     return int(found[1]) if found else 0
-
-
-def _metadata(spec: NspawnSpec, user_data: bytes) -> Metadata:
-    return Metadata(
-        address=METADATA_ADDRESS,
-        instance=spec.instance,
-        region=spec.region,
-        zone=spec.zone,
-        type=spec.type,
-        image=spec.image,
-        role=spec.role,
-        user_data=user_data,
-        notice=lambda: asked_notice(spec.endpoint, spec.instance),
-    )
 
 
 def _contents(spec: NspawnSpec, user_data: bytes) -> Contents:
