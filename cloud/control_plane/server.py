@@ -6,6 +6,7 @@ import io
 import logging
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
@@ -18,21 +19,32 @@ from cloud.control_plane import unknown
 from cloud.control_plane.changes import WORLD
 from cloud.control_plane.data_plane import DataPlane
 
-_REMEMBERED = 1000
-"""Answers. They say why an SDK sent a call again: the provider then meets what its first attempt has made."""
+_REMEMBERED, _SMALL = 1000, 65_536
+"""Answers, and the bytes of the longest of them."""
 LOG = logging.getLogger("cloud.control_plane")
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 
+@dataclass(frozen=True)
+class _Answer:
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
 class Application:
-    """AWS's API and the routes under `/cloud/`, as one WSGI application."""
+    """AWS's API and the routes under `/cloud/`, as one WSGI application.
+
+    On a busy machine, an answer of this server can be lost. Then the client's SDK sends the call again, with the same
+    invocation id. It gets the first answer: a call that creates something would be refused the second time.
+    """
 
     def __init__(self, data_plane: DataPlane) -> None:
         self._data_plane = data_plane
         self._aws = _Dispatcher(_backend_app)
-        self._answers: dict[str, str] = {}
-        """To the calls of late, by the id that the SDK gives all attempts of a call."""
+        self._answers: dict[str, _Answer] = {}
+        """To the last calls that succeeded, by invocation id."""
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         body = _body(environ)
@@ -40,26 +52,37 @@ class Application:
             return self._data_plane(environ, body)(environ, start_response)
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
-        begun = time.monotonic()
-        invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "")
-        attempt = environ.get("HTTP_AMZ_SDK_REQUEST", "").partition(";")[0]
-        if attempt not in ("", "attempt=1"):
-            before = self._answers.get(invocation, "it never arrived")
-            LOG.warning("%s is sent again, %s; before: %s", unknown.called(environ, body), attempt, before)
+        with WORLD:
+            answer = self._answers.get(environ.get("HTTP_AMZ_SDK_INVOCATION_ID", ""))
+            if answer is None:
+                answer = self._asked(environ, body)
+            else:
+                LOG.warning("%s is sent again, after it succeeded", unknown.called(environ, body))
+        start_response(answer.status, answer.headers)
+        return [answer.body]
 
-        def answered(status: str, *rest: Any) -> Any:
-            self._answers[invocation] = f"{status} after {time.monotonic() - begun:.3f} s"
+    def _asked(self, environ: Environ, body: bytes) -> _Answer:
+        begun = time.monotonic()
+        status, headers = "", list[tuple[str, str]]()
+
+        def start(given: str, named: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:
+            nonlocal status, headers
+            status, headers = given, named
+            return lambda _: None  # the old way to write, which nothing here uses
+
+        try:
+            content = b"".join(self._aws(environ, start))
+        except Exception as error:
+            content = b"".join(unknown.refusal(environ, body, error)(environ, start))
+        answer = _Answer(status, headers, content)
+        if LOG.isEnabledFor(logging.DEBUG):
+            LOG.debug("%s: %s, %.3f s", unknown.called(environ, body), answer.status, time.monotonic() - begun)
+        invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
+        if invocation and answer.status.startswith("2") and len(content) <= _SMALL:
+            self._answers[invocation] = answer
             if len(self._answers) > _REMEMBERED:
                 del self._answers[next(iter(self._answers))]
-            if LOG.isEnabledFor(logging.DEBUG):
-                LOG.debug("%s: %s, %.3f s", unknown.called(environ, body), status, time.monotonic() - begun)
-            return start_response(status, *rest)
-
-        with WORLD:
-            try:
-                return list(self._aws(environ, answered))
-            except Exception as error:
-                return unknown.refusal(environ, body, error)(environ, answered)
+        return answer
 
 
 def serve(application: Application, port: int) -> BaseWSGIServer:

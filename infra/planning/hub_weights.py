@@ -17,7 +17,7 @@ from huggingface_hub.utils import build_hf_headers, validate_repo_id  # pyright:
 
 from infra.planning.architecture import Architecture, read_architecture
 from infra.planning.chat_template import ModelRepository
-from infra.planning.hub_asking import PAUSES, Hub, hub_of, sent_token
+from infra.planning.hub_asking import PAUSES, TIMEOUT, Hub, hub_of, sent_token
 from infra.planning.hub_errors import FAILURES, Asked
 from infra.planning.weights import Weigh, Weights, WeightsUnknownError
 
@@ -41,15 +41,18 @@ _FEW = 0.01
 _UNKNOWN_QUESTION = (404, 405, 501)
 
 
-def weigh_on_hub(environment: Mapping[str, str], *, pauses: Sequence[float] = PAUSES) -> Weigh:
+def weigh_on_hub(
+    environment: Mapping[str, str], *, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES
+) -> Weigh:
     """Return a function that weighs models by the Hub's metadata: the number of parameters, or for quantized weights
     the sizes of files.
 
     Args:
         environment: the caller's environment, for `HF_ENDPOINT` and `HF_HUB_OFFLINE`.
+        timeout: seconds to wait for an answer of the Hub.
         pauses: seconds before each further attempt.
     """
-    callers = hub_of(environment, pauses=pauses)
+    callers = hub_of(environment, timeout=timeout, pauses=pauses)
 
     def weigh(wanted: ModelRepository) -> Weights:
         hub = callers.at(wanted.site)
@@ -65,11 +68,11 @@ def weigh_on_hub(environment: Mapping[str, str], *, pauses: Sequence[float] = PA
 
 
 def access_on_hub(
-    environment: Mapping[str, str], *, pauses: Sequence[float] = PAUSES
+    environment: Mapping[str, str], *, timeout: float = TIMEOUT, pauses: Sequence[float] = PAUSES
 ) -> Callable[[ModelRepository], None]:
     """Return a function that asks whether a token can read the files of a gated or private repository, and whether the
     repository has the revision. It raises `HubError` if not. The arguments are those of `weigh_on_hub`."""
-    callers = hub_of(environment, pauses=pauses)
+    callers = hub_of(environment, timeout=timeout, pauses=pauses)
 
     def check(wanted: ModelRepository) -> None:
         hub = callers.at(wanted.site)

@@ -6,6 +6,7 @@ import urllib.request
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 
@@ -57,3 +58,22 @@ def test_a_call_of_the_cbor_protocol_is_refused_in_cbor(plane: Running) -> None:
     with refused.value as answer:
         assert (answer.code, answer.headers["Content-Type"]) == (501, "application/cbor")
         assert answer.read().startswith(b"\xa2\x79\x00\x06__type\x79\x00\x12UnknownToThisCloud\x79\x00\x07message\x79")
+
+
+def test_a_call_that_is_sent_again_gets_the_answer_of_the_first_time(plane: Running) -> None:
+    def create(invocation: str) -> tuple[int, str]:
+        answer = httpx.post(
+            plane.url,
+            data={"Action": "CreateSecurityGroup", "Version": "2016-11-15", "GroupName": "g", "GroupDescription": "d"},
+            headers={
+                "Authorization": "AWS4-HMAC-SHA256 Credential=test/20261130/us-east-1/ec2/aws4_request, "
+                "SignedHeaders=host, Signature=0",
+                "amz-sdk-invocation-id": invocation,
+            },
+        )
+        return answer.status_code, answer.text
+
+    first = create("one")
+    assert (first[0], create("one")) == (200, first)
+    status, refused = create("another")
+    assert (status, "InvalidGroup.Duplicate" in refused) == (400, True)
