@@ -33,14 +33,17 @@ wait_for_end() {
   printf '%s\n' "$status"
 }
 
-# check ARGUMENTS OF CURL: the check before it serves is answered at once, and later ones when they are due.
+# check: the check before it serves is answered at once.
 check() {
   time_now
   container
-  if [[ $* == *--write-out* ]]; then
-    if has_come "$loads" && ! has_come "$hangs"; then printf 200; else printf 000 && exit 7; fi
-    return
-  fi
+  if has_come "$loads" && ! has_come "$hangs"; then printf 200; else printf 000 && exit 7; fi
+}
+
+# check_life ARGUMENTS OF CURL: a later check is answered when it is due.
+check_life() {
+  time_now
+  container
   local longest good=yes due=$((now + delay)) # curl ... --max-time LONGEST URL
   longest=${*: -2:1}
   if has_come "$hangs" || ((delay > longest)); then good=no due=$((now + longest)); fi

@@ -16,7 +16,8 @@ RESTARTED_ON = 75
 LIFE = Path(__file__).with_name("life.sh")
 ANSWERS = {
     "sleep": 'pass "$1"',
-    "curl-health": 'check "$@"',
+    "curl-health": "check",
+    "life-curl": 'check_life "$@"',
     "docker-run": "begin",
     "docker-wait": "wait_for_end",
 }

@@ -152,12 +152,12 @@ class Machine:
         return (self.root / "output").read_text(errors="replace")
 
     def calls(self, *keys: str) -> list[Call]:
-        """Return the calls, in order: those with one of `keys`; else all but those for figures, which run beside."""
+        """Return the calls, in order: those with one of `keys`; else all but those that run beside the rest."""
         found: list[Call] = []
         for written in sorted((self.root / "calls").glob("*.environment")):
             file = written.with_suffix(".call")
             key, *arguments = file.read_bytes().decode().split("\0")[:-1]
-            if key in keys if keys else not key.startswith("figures-"):
+            if key in keys if keys else not key.startswith(("figures-", "life-")):
                 entries = written.read_bytes().split(b"\0")[:-1]
                 pairs = (entry.partition(b"=") for entry in entries)
                 environment = {name.decode(): value for name, _, value in pairs}

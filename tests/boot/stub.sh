@@ -27,10 +27,12 @@ case $name in
     esac
     ;;
 esac
-# What figures.sh starts runs beside everything else, so its calls have keys of their own.
+# What figures.sh and the checks of life start runs beside everything else, so its calls have keys of their own.
 case "$key $*" in
   nvidia-smi*--query-gpu=* | df*--output=pcent* | aws-logs-*/figures* | aws-dynamodb-update-item*) key=figures-$key ;;
   curl-health*/metrics) key=figures-curl ;;
+  curl-health*--write-out*) ;;
+  curl-health*) key=life-curl ;;
 esac
 call=$STUBS/calls/${EPOCHREALTIME/./}-$BASHPID
 count=1
