@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.serving import Bench, Loop
+from tests.gateway.serving import Bench, Clock, Loop
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +15,13 @@ def loop() -> Iterator[Loop]:
     loop = Loop()
     yield loop
     loop.close()
+
+
+@pytest.fixture
+def clock(loop: Loop) -> Iterator[Clock]:
+    """The clock of the gateway. It stands, unless the test lets time pass."""
+    with loop.standing_clock() as clock:
+        yield clock
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -55,7 +56,7 @@ class Hangup(Exception):
 
 
 class Tgi:
-    """Listens on a port of 127.0.0.1 in the loop it is started in.
+    """Listens on a port of 127.0.0.1 in the loop it is started in. After `stop`, nobody else gets the port until `close`.
 
     `replies` are used up in order by `/generate` and `/generate_stream`; then `usual` answers.
     """
@@ -70,6 +71,8 @@ class Tgi:
         self.connections = 0
         self.on_body: Callable[[bytes], Any] = len
         """Called with what has come of a chunked request body."""
+        self._held: socket.socket | None = None
+        """Has the port too, and never listens."""
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -83,8 +86,12 @@ class Tgi:
         return [asked for asked in self.asked if asked.path.startswith("/generate")]
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 26)
-        self.port = self._server.sockets[0].getsockname()[1]
+        if self._held is None:
+            self._held = socket.socket()
+            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._held.bind(("127.0.0.1", self.port))
+            self.port = self._held.getsockname()[1]
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 26, reuse_port=True)
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -93,6 +100,13 @@ class Tgi:
                 writer.transport.abort()
             await self._server.wait_closed()
             self._server = None
+
+    async def close(self) -> None:
+        """Stop, and give the port back."""
+        await self.stop()
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     async def drop_connections(self) -> None:
         """Close those that are open, as servers do with idle ones."""

@@ -23,6 +23,7 @@ from gateway_lambda.registry.table import RegistrySource
 from gateway_lambda.server.client_connection import ClientConnection
 from gateway_lambda.settings import Settings
 from tests.gateway.scripted_tgi import Asked, Tgi
+from tests.gateway.standing_clock import StandingLoop
 
 _Result = TypeVar("_Result")
 
@@ -38,7 +39,7 @@ class Loop:
     """An event loop that runs in a thread of its own."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = StandingLoop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="gateway under test", daemon=True)
         self._thread.start()
 
@@ -48,10 +49,34 @@ class Loop:
     def call(self, function: Any) -> None:
         self.loop.call_soon_threadsafe(function)
 
+    @contextlib.contextmanager
+    def standing_clock(self) -> Iterator[Clock]:
+        """For the time of the block, the loop's clock stands."""
+        self.loop.stands = True
+        try:
+            yield Clock(self)
+        finally:
+            self.loop.stands = False
+
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
         self.loop.close()
+
+
+class Clock:
+    """The standing clock of a loop."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+
+    def passes(self, seconds: float) -> None:
+        """Let time pass, after the gateway has what was sent to it before."""
+        self._loop.run(self._loop.loop.pass_time(seconds))
+
+
+PATIENT: dict[str, Any] = {"connect_timeout": 30.0, "head_timeout": 60.0, "commit_after": 60.0, "keep_alive": 60.0}
+"""Settings with which no delay of the machine becomes an answer. Tests of these times give their own."""
 
 
 class Bench:
@@ -75,6 +100,12 @@ class Bench:
         self._started = [*getattr(self, "_started", []), tgi]
         return tgi
 
+    def nobody(self) -> str:
+        """An address that refuses connections. No other program can get it."""
+        gone = self.upstream()
+        self.loop.run(gone.stop())
+        return gone.url
+
     def service(self, run: str = "run", auth: bool = False, model: str | None = "m", **fields: Any) -> dict[str, Any]:
         """A record; `fields` are the model's, but for `url` and `host`."""
         record: dict[str, Any] = {"run": run, "url": fields.pop("url", self.tgi.url), "auth": auth}
@@ -96,14 +127,14 @@ class Bench:
         fresh.replace(self.file)
 
     def serve(self, *, source: RegistrySource | None = None, certificate: Path | None = None, **settings: Any) -> None:
-        """Start the gateway; `settings` differ from the defaults.
+        """Start the gateway; `settings` differ from the defaults and from `PATIENT`.
 
         `source`: what `settings["registry"]` names, if that is not the file. `certificate`: a file with a key and its
         certificate, to speak TLS.
         """
         if not self.file.exists():
             self.write_registry()
-        chosen = msgspec.structs.replace(Settings(registry=f"file:{self.file}"), **settings)
+        chosen = msgspec.structs.replace(Settings(registry=f"file:{self.file}"), **{**PATIENT, **settings})
         self.scheme = "http" if certificate is None else "https"
         self.loop.run(self._serve(chosen, source or FileRegistry(str(self.file)), certificate))
 
@@ -122,6 +153,7 @@ class Bench:
             server_header=False,
             date_header=False,
             proxy_headers=False,
+            timeout_keep_alive=600,
         )
         config.load()
         self.server = uvicorn.Server(config)
@@ -143,7 +175,7 @@ class Bench:
                 await asyncio.wait(tasks, timeout=10)
             await self.server.lifespan.shutdown()
         for tgi in self._started:
-            await tgi.stop()
+            await tgi.close()
 
     @property
     def url(self) -> str:

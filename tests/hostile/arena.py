@@ -90,7 +90,7 @@ class Arena:
         logging.getLogger().removeHandler(self._exceptions)
         for name in ("gateway_lambda", "gateway_lambda.server.app"):
             logging.getLogger(name).setLevel(logging.NOTSET)
-        await self._upstream.stop()
+        await self._upstream.close()
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(others, timeout=5)
 
