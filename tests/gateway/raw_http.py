@@ -75,11 +75,12 @@ class Caller:
         return self._answers.read(size)
 
     def rest(self) -> bytes:
-        """All that comes until the gateway closes; a reset is an end, too."""
-        try:
-            return self._answers.read()
-        except ConnectionResetError:
-            return b""
+        """All that comes until the gateway closes; a reset is an end, too, and what came before it counts."""
+        found = bytearray()
+        with contextlib.suppress(ConnectionResetError):
+            while piece := self._answers.read1(65536):
+                found += piece
+        return bytes(found)
 
 
 def chat(path: str = "/v1/chat/completions", **fields: Any) -> bytes:

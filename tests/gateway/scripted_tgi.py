@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.gateway.standing_clock import silence
+
 INFO = {
     "version": "3.3.6",
     "max_input_tokens": 4095,
@@ -56,7 +58,7 @@ class Hangup(Exception):
 
 
 class Tgi:
-    """Listens on a port of 127.0.0.1 in the loop it is started in. After `stop`, nobody else gets the port until `close`.
+    """Listens on a port of 127.0.0.1 in the loop it is started in. Nobody else gets the port before `close`.
 
     `replies` are used up in order by `/generate` and `/generate_stream`; then `usual` answers.
     """
@@ -293,6 +295,15 @@ def _stream(pieces: tuple[Any, ...], *, ends: bool) -> Script:
 async def never(asked: Asked, write: Write) -> None:
     """No answer at all."""
     await asyncio.Event().wait()
+
+
+def never_for(seconds: float) -> Script:
+    """No answer, while so much time passes. Needs the fixture `clock`."""
+
+    async def script(asked: Asked, write: Write) -> None:
+        await silence(seconds)
+
+    return script
 
 
 async def hang_up(asked: Asked, write: Write) -> None:

@@ -43,12 +43,13 @@ class StandingLoop(asyncio.SelectorEventLoop):
             await _settle()
 
 
-async def pass_time(seconds: float) -> None:
-    """Let time pass for the running loop: for scripts of an upstream."""
+async def silence(seconds: float) -> None:
+    """Let time pass for the running loop, and wait forever: for scripts of an upstream that says nothing more."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, StandingLoop)
     assert loop.stands, "ask for the fixture `clock`"
     await loop.pass_time(seconds)
+    await asyncio.Event().wait()
 
 
 async def _settle() -> None:

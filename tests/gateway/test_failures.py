@@ -18,6 +18,7 @@ from tests.gateway.scripted_tgi import (
     failure,
     hang_up,
     never,
+    never_for,
     reply,
     stream,
 )
@@ -139,9 +140,7 @@ def test_p73_the_client_tries_again_after_429_and_succeeds(bench: Bench, streame
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_p74_a_refused_connection_is_502_and_no_replica_503(bench: Bench, streamed: bool) -> None:
-    gone = bench.upstream()
-    bench.loop.run(gone.stop())
-    bench.register(bench.service(url=gone.url))
+    bench.register(bench.service(url=bench.nobody()))
     response = bench.post(stream=streamed)
     assert (response.status_code, response.json()["error"]["code"]) == (502, "upstream_unreachable")
     bench.register(bench.service(url=[]))
@@ -152,9 +151,10 @@ def test_p74_a_refused_connection_is_502_and_no_replica_503(bench: Bench, stream
     assert bench.post(stream=streamed).status_code == 503
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_whole_answer_that_takes_too_long_is_504_and_says_what_to_do(bench: Bench) -> None:
     bench.serve(plain_timeout=0.2)
-    bench.tgi.replies.append(never)
+    bench.tgi.replies.append(never_for(0.3))
     response = bench.post()
     assert (response.status_code, response.json()["error"]["code"]) == (504, "upstream_timeout")
     assert "stream=true" in response.json()["error"]["message"]
@@ -282,11 +282,10 @@ def test_the_gateway_says_that_it_is_up(bench: Bench) -> None:
 
 
 def test_p79_a_second_replica_is_asked_where_the_first_fails(bench: Bench) -> None:
-    gone, busy = bench.upstream(), bench.upstream()
-    bench.loop.run(gone.stop())
+    busy = bench.upstream()
     busy.usual = failure(429, "Model is overloaded", "overloaded")
-    for first in (gone, busy):
-        bench.register(bench.service(url=[first.url, bench.tgi.url]))
+    for first in (bench.nobody(), busy.url):
+        bench.register(bench.service(url=[first, bench.tgi.url]))
         for _ in range(4):
             assert bench.chat().choices[0].message.content == "Hello world"
             assert bench.events()[-1] == "[DONE]"

@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from tests.gateway.keys import ALL, secret
-from tests.gateway.scripted_tgi import hang_up, never, reply, stream
+from tests.gateway.scripted_tgi import hang_up, never, never_for, reply, stream
 from tests.gateway.serving import HI, Bench
 
 COMPLETION = {
@@ -181,19 +181,19 @@ def test_errors_have_openais_shape(
 
 
 def test_a_second_replica_is_asked_before_the_first_byte(served: Bench) -> None:
-    gone, busy = served.upstream(), served.upstream()
-    served.loop.run(gone.stop())
+    busy = served.upstream()
     busy.usual = reply(429, "")
-    for other in (gone, busy):
-        served.register(served.service(format="openai", url=[other.url, served.tgi.url]))
+    for other in (served.nobody(), busy.url):
+        served.register(served.service(format="openai", url=[other, served.tgi.url]))
         assert [served.post().status_code for _ in range(4)] == [200] * 4
 
 
+@pytest.mark.usefixtures("clock")
 def test_an_upstream_that_hangs_up_or_never_answers_is_an_error(served: Bench) -> None:
     served.serve(plain_timeout=1)
     served.tgi.usual = hang_up
     assert served.post().json()["error"]["code"] == "upstream_unreachable"
-    served.tgi.usual = never
+    served.tgi.usual = never_for(1.1)
     response = served.post()
     assert (response.status_code, response.json()["error"]["code"]) == (504, "upstream_timeout")
 

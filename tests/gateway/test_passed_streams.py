@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from tests.gateway.scripted_tgi import STREAM_HEAD, Asked, Hangup, Script, Write, broken_stream, reply, stream
 from tests.gateway.serving import HI, Bench, read_events
+from tests.gateway.standing_clock import silence
 
 DONE = b"data: [DONE]\n\n"
 
@@ -195,9 +195,10 @@ def test_a_length_is_left_out_where_an_error_may_follow(served: Bench) -> None:
     assert error_of(response.content, ONE)["code"] == "upstream_incomplete"
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_stream_that_falls_silent_ends_with_an_error_event(served: Bench) -> None:
     served.serve(plain_timeout=1)
-    error = error_of(passed(served, stream(ONE, LAST[:9], asyncio.Event().wait())), ONE)
+    error = error_of(passed(served, stream(ONE, LAST[:9], silence(3))), ONE)
     assert (error["type"], error["code"]) == ("server_error", "upstream_timeout")
     assert served.tgi.asked[-1].closed.wait(10)
 
