@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gateway_lambda.routing.key_limits import KeyLimits
 from tests.gateway.serving import Bench, Clock, Loop
 
 
@@ -22,6 +24,13 @@ def clock(loop: Loop) -> Iterator[Clock]:
     """The clock of the gateway. It stands, unless the test lets time pass."""
     with loop.standing_clock() as clock:
         yield clock
+
+
+@pytest.fixture
+def moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the limits of keys, all is at one moment. Neither a delay nor midnight gives anything back."""
+    now = time.time_ns()
+    monkeypatch.setattr(KeyLimits.__init__, "__defaults__", (lambda: now,))
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from tests.gateway.scripted_tgi import stream
 from tests.gateway.serving import Bench
 from tests.gateway.test_key_limits import CHAT, Caller
 
+pytestmark = pytest.mark.usefixtures("moment")
+
 LIMITED = {**record("three"), "tokens_per_day": 50}
 ONE, LAST, TALLY, DONE = (
     b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}],"usage":null}\n\n',

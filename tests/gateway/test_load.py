@@ -46,7 +46,7 @@ def test_five_hundred_streams_at_once_are_all_served_and_none_is_starved(bench: 
         return 1 + rest.count(b'"content":"t"')
 
     async def all_of_them() -> list[int]:
-        async with asyncio.timeout(25):
+        async with asyncio.timeout(90):
             return await asyncio.gather(*(one() for _ in range(500)))
 
     bench.post()
@@ -57,7 +57,8 @@ def test_five_hundred_streams_at_once_are_all_served_and_none_is_starved(bench: 
 def test_clients_that_leave_leave_nothing_behind(bench: Bench) -> None:
     async def script(asked: Asked, write: Write) -> None:
         await write(STREAM_HEAD)
-        for each in events(*["t"] * 100, finish=None):
+        (each,) = events("t", finish=None)
+        while True:
             await write(b"%x\r\n%s\r\n" % (len(each), each))
             await asyncio.sleep(0.01)
 
@@ -80,7 +81,7 @@ def test_a_client_that_leaves_after_a_long_body_is_noticed(bench: Bench) -> None
 
 async def _other_tasks() -> list[str]:
     """What still runs for requests that are over; a moment is given to end."""
-    for _ in range(100):
+    for _ in range(500):
         names = [repr(task.get_coro()) for task in asyncio.all_tasks()]
         left = [name for name in names if "gateway_lambda" in name or "Exchange" in name]
         if not left:
@@ -160,6 +161,6 @@ def test_two_hundred_requests_of_all_kinds_end_as_they_should(bench: Bench) -> N
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(100)
     assert (errors, url) == ([], bench.url)
     assert bench.loop.run(_other_tasks()) == []

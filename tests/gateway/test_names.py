@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from random import Random
 from typing import Any
 
 import httpx
@@ -87,7 +88,8 @@ def test_the_prompts_of_a_name_do_not_go_to_whoever_comes_later(bench: Bench) ->
     assert later.generated == []
 
 
-def test_runs_with_weights_share_the_requests_by_them(bench: Bench) -> None:
+def test_runs_with_weights_share_the_requests_by_them(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway_lambda.routing.sharing.random", Random(1))
     other = bench.upstream()
     heavy = {**bench.service("heavy"), "weight": 3}
     light = {**bench.service("light", url=other.url), "weight": 1}
@@ -96,7 +98,7 @@ def test_runs_with_weights_share_the_requests_by_them(bench: Bench) -> None:
         assert bench.post().status_code == 200
     share = len(other.generated) / 120
     assert len(bench.tgi.generated) + len(other.generated) == 120
-    assert 0.08 < share < 0.45, "a quarter; so far off by chance once in 40,000 times"
+    assert 0.15 < share < 0.35, "about a quarter; always the same, because the choice begins at one seed"
     assert [model["id"] for model in bench.http.get(f"{bench.url}/v1/models").json()["data"]] == ["m"]
 
 

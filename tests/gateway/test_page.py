@@ -24,8 +24,8 @@ from gateway_lambda.settings import Settings
 from tests.gateway.keys import ALL, secret
 from tests.gateway.scripted_tgi import Tgi, reply
 from tests.gateway.serving import HI, Bench
-from tests.support.processes import free_port
 
+pytestmark = pytest.mark.usefixtures("clock")
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 """What Chromium and Firefox send."""
 FOLDER = Path(__file__).parents[2] / "gateway_lambda" / "page"
@@ -262,7 +262,7 @@ def test_a_model_that_another_run_owns_is_not_named(bench: Bench) -> None:
 
 
 def test_states_are_those_of_the_replicas(bench: Bench) -> None:
-    gone = f"http://127.0.0.1:{free_port()}"
+    gone = bench.nobody()
     sleeping, loading, broken = (_answering(bench, script) for script in (_BALANCER, _LOADING, _BROKEN))
     bench.register(
         bench.service("ready", model="a"),
@@ -328,7 +328,7 @@ def test_addresses_are_those_that_the_caller_used(bench: Bench, headers: dict[st
 
 
 def test_at_the_apis_own_address_runs_are_below_the_stage(bench: Bench) -> None:
-    bench.register(bench.service(url=f"http://127.0.0.1:{free_port()}"))
+    bench.register(bench.service(url=bench.nobody()))
     settings = Settings(registry=f"file:{bench.file}", domain="example.com")
     app = behind_adapter(make_app(settings, FileRegistry(str(bench.file))))
     sent: list[Message] = []

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from gateway_lambda.page.reports import LEAVING, SERVING, Report, report
-from gateway_lambda.registry import state_items
 from gateway_lambda.registry.dynamodb import DynamoRegistry
+from gateway_lambda.registry.state_items import PATIENCE
 from gateway_lambda.registry.table import StateItem
 from tests.gateway.keys import ALL, secret
 from tests.gateway.scripted_tgi import reply
-from tests.gateway.serving import Bench
+from tests.gateway.serving import Bench, Clock
 from tests.registry.scripted_dynamodb import Table, scripted_dynamodb
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, wait_until
 
 NOW = 1_800_000_000
 MINUTE = 60
@@ -109,12 +111,16 @@ def test_the_steps_that_mean_something_are_those_of_the_boot_script() -> None:
 
 
 @pytest.fixture
-def table(bench: Bench) -> Iterator[Table]:
-    """A gateway as on AWS: its registry is a table, and its runs are behind one load balancer without replicas."""
+def table(bench: Bench, clock: Clock) -> Iterator[Table]:
+    """A gateway as on AWS: its registry is a table, and its runs are behind one load balancer without replicas.
+
+    No time passes in which it would read the registry again.
+    """
+    now = time.time()
     with scripted_dynamodb() as table:
         balancer = bench.upstream()
         balancer.usual = reply(503, "", server="awselb/2.0")
-        registry = DynamoRegistry("registry-1", table.environment)
+        registry = DynamoRegistry("registry-1", table.environment, lambda: now)
         bench.serve(upstream=balancer.url, registry="dynamodb:registry-1", source=registry)
         yield table
 
@@ -201,24 +207,23 @@ def test_callers_together_make_one_query_a_run(bench: Bench, table: Table) -> No
 
 
 def test_if_the_table_does_not_answer_the_list_comes_without_it(
-    bench: Bench, table: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bench: Bench, table: Table, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(state_items, "PATIENCE", 0.2)
     put(table, "a")
     put(table, "b")
     bench.http.get(f"{bench.url}/v1/models")
     table.go.clear()
-    with caplog.at_level(logging.ERROR):
-        assert {run: one["state"] for run, one in listed(bench).items()} == {"a": "asleep", "b": "asleep"}
+    with caplog.at_level(logging.ERROR), ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(listed, bench)
+        wait_until(lambda: len(asked_partitions(table)) == 3, what="a query for each run")
+        clock.passes(PATIENCE + 0.5)
+        assert {run: one["state"] for run, one in answer.result().items()} == {"a": "asleep", "b": "asleep"}
     assert [record.getMessage() for record in caplog.records] == [
         "the state items in registry-1 cannot be read, and the page lacks them: no answer in time"
     ]
 
 
-def test_a_hundred_runs_do_not_open_a_hundred_connections(
-    bench: Bench, table: Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(state_items, "PATIENCE", 20)
+def test_a_hundred_runs_do_not_open_a_hundred_connections(bench: Bench, table: Table) -> None:
     for number in range(100):
         put(table, f"run-{number}")
         table.put_state(f"run-{number}", "i-1", step={"S": "loading"})
