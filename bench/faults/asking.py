@@ -12,7 +12,7 @@ from typing import Any
 from bench.faults.replica import TOKENS
 
 WHOLE, ERROR_EVENT, REFUSED, CUT, NO_END = ENDS = ("whole", "error event", "refused", "silently cut", "no end")
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 """Seconds that a caller waits for the end."""
 
 

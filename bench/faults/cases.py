@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,12 +19,11 @@ from pathlib import Path
 
 from bench.faults.asking import Ends, ask_all
 from bench.processes import ROOT, BenchError, running
-from local.serving import free_port
 
 FORMATS = ("tgi", "openai")
 REPLICAS = 4
 _TEMPLATE = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
-_SETTINGS = {"GATEWAY_CONNECT_TIMEOUT": "1", "GATEWAY_IDLE_TIMEOUT": "3", "GATEWAY_PLAIN_TIMEOUT": "3"}
+_TIMEOUTS = {"GATEWAY_CONNECT_TIMEOUT": 1, "GATEWAY_IDLE_TIMEOUT": 3, "GATEWAY_PLAIN_TIMEOUT": 3}
 """Seconds; shorter than the defaults, so that a row of the table takes seconds."""
 
 
@@ -77,6 +77,8 @@ class Row:
     under_way: int
     at_failing: int
     """Prompts that arrived at failing replicas after they began to fail."""
+    seconds: float
+    """How long all streams took together."""
 
     @property
     def heard(self) -> int:
@@ -84,8 +86,11 @@ class Row:
         return self.ends.counts.total() - self.ends.counts["whole"]
 
 
-def run_case(case: Case, format: str, folder: Path, *, streams: int, at_once: int) -> Row:
-    """Run one case, and end everything that it started. Raises `BenchError`."""
+def run_case(case: Case, format: str, folder: Path, *, streams: int, at_once: int, patience: int = 1) -> Row:
+    """Run one case, and end everything that it started. Raises `BenchError`.
+
+    `patience`: how many times as long as usual the gateway waits, for a machine that stands still at times.
+    """
     with contextlib.ExitStack() as held:
         replicas = [held.enter_context(_replica(folder / f"arrived-{number}")) for number in range(REPLICAS)]
         failing = replicas[: case.failing]
@@ -97,11 +102,11 @@ def run_case(case: Case, format: str, folder: Path, *, streams: int, at_once: in
         if format == "tgi":
             model |= {"chat_template": _TEMPLATE, "eos_token": "</s>"}
         registry.write_text(json.dumps({"services": [{"run": "r", "url": urls, "auth": False, "model": model}]}))
-        port = free_port()
-        env = {**_SETTINGS, "GATEWAY_REGISTRY": f"file:{registry}", "PORT": str(port)}
+        timeouts = {name: str(patience * seconds) for name, seconds in _TIMEOUTS.items()}
+        env = {**timeouts, "GATEWAY_REGISTRY": f"file:{registry}", "PORT": "0", "GATEWAY_LOG": "info"}
         log = folder / "gateway.log"
         child = held.enter_context(running([sys.executable, "-m", "gateway_lambda"], log, env))
-        _wait_until_listening(child, port, log)
+        port = _port_of(child, log)
         under_way = before = 0
 
         def begin() -> None:
@@ -115,10 +120,12 @@ def run_case(case: Case, format: str, folder: Path, *, streams: int, at_once: in
 
         if not case.late:
             begin()
+        begun = time.monotonic()
         ends = asyncio.run(ask_all(port, streams, at_once, asked))
+        seconds = time.monotonic() - begun
         arrived: Counter[int] = sum((replica.arrived() for replica in replicas), Counter())
         after = sum(replica.arrived().total() for replica in failing) - before
-        return Row(ends, sum(times > 1 for times in arrived.values()), under_way, after)
+        return Row(ends, sum(times > 1 for times in arrived.values()), under_way, after, seconds)
 
 
 class _Running:
@@ -159,12 +166,17 @@ class _Running:
 @contextlib.contextmanager
 def _replica(file: Path) -> Iterator[_Running]:
     file.write_text("")
-    command = [sys.executable, "-m", "bench.faults.replica", str(file)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        try:
-            yield _Running(child, file)
-        finally:
-            child.kill()
+    with socket.socket() as held:
+        # Nobody else gets the port of a replica that was killed.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        command = [sys.executable, "-m", "bench.faults.replica", str(file), str(port)]
+        with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            try:
+                yield _Running(child, file)
+            finally:
+                child.kill()
 
 
 @contextlib.contextmanager
@@ -181,11 +193,13 @@ def _dropping() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-def _wait_until_listening(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + 30
+def _port_of(child: subprocess.Popen[bytes], log: Path) -> int:
+    """The port on which a gateway says that it listens."""
+    deadline = time.monotonic() + 120
     while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
+        said = re.search(r"running on http://127\.0\.0\.1:(\d+) ", log.read_text(errors="replace"))
+        if said is not None:
+            return int(said[1])
         if child.poll() is not None or time.monotonic() > deadline:
             raise BenchError(f"the gateway did not start:\n{log.read_text(errors='replace')[-4000:]}")
         time.sleep(0.02)

@@ -2,7 +2,7 @@
 
 A line on stdin is the name of a way to fail (`WAYS`). It answers with a line: how many streams were under way. The
 first argument names a file. When a generation arrives, the replica first writes the number in its prompt as a line of
-this file.
+this file. The second argument is its port, which its parent has too and does not listen on.
 """
 
 from __future__ import annotations
@@ -144,10 +144,10 @@ class Replica(Connection):
             self._transport.close()
 
 
-async def _serve(path: str) -> None:
+async def _serve(path: str, port: int) -> None:
     loop = asyncio.get_running_loop()
     state = State(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
-    server = await loop.create_server(lambda: Replica(state), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(lambda: Replica(state), "127.0.0.1", port, backlog=1024, reuse_port=True)
     _say(server.sockets[0].getsockname()[1])
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -161,4 +161,4 @@ def _say(number: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(sys.argv[1]))
+    asyncio.run(_serve(sys.argv[1], int(sys.argv[2])))

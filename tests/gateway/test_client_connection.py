@@ -174,4 +174,4 @@ def test_a_client_that_leaves_takes_the_request_before_its_last_with_it(bench: B
     with Caller(port_of(bench)) as caller:
         caller.send(chat(stream=True) + HEALTH)
         assert caller.status_line() == b"HTTP/1.1 200 OK"
-    assert bench.tgi.generated[0].closed.wait(10)
+    assert bench.tgi.generated[0].closed.wait(30)

@@ -201,4 +201,4 @@ def test_an_upstream_that_hangs_up_or_never_answers_is_an_error(served: Bench) -
 def test_the_upstream_is_closed_when_the_client_leaves(served: Bench) -> None:
     served.tgi.usual = never
     served.leave()
-    assert served.tgi.asked[-1].closed.wait(10)
+    assert served.tgi.asked[-1].closed.wait(30)
