@@ -89,7 +89,7 @@ class Bench:
         self.registry: dict[str, Any] = {"keys": [], "services": [self.service()]}
         self.port = 0
         self.scheme = "http"
-        self.http = httpx.Client(verify=False, timeout=20)
+        self.http = httpx.Client(verify=False, timeout=60)
         """Without certificates to load, which takes longer than most tests."""
         self.server: uvicorn.Server | None = None
 
@@ -186,7 +186,7 @@ class Bench:
     @contextlib.contextmanager
     def client(self, **options: Any) -> Iterator[openai.OpenAI]:
         """The real client. No retries, unless a test asks for them."""
-        chosen = {"api_key": "none", "base_url": f"{self.url}/v1", "max_retries": 0, "timeout": 20, **options}
+        chosen = {"api_key": "none", "base_url": f"{self.url}/v1", "max_retries": 0, "timeout": 60, **options}
         with openai.OpenAI(http_client=openai.DefaultHttpxClient(verify=False), **chosen) as client:
             yield client
 
