@@ -15,8 +15,20 @@ from gateway_lambda.settings import Settings
 from gateway_lambda.upstream import health
 from gateway_lambda.upstream.client import Upstream
 from gateway_lambda.upstream.replica import Replica
-from tests.gateway.scripted_tgi import Asked, Hangup, Script, Write, answer, failure, hang_up, never, reply, stream
+from tests.gateway.scripted_tgi import (
+    Asked,
+    Hangup,
+    Script,
+    Write,
+    answer,
+    failure,
+    hang_up,
+    never_for,
+    reply,
+    stream,
+)
 from tests.gateway.serving import Bench
+from tests.gateway.standing_clock import silence
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -50,6 +62,7 @@ def test_a_body_that_comes_in_pieces_goes_to_the_next_replica_where_the_first_ta
     assert [asked.body for asked in bench.tgi.asked] == [b"a" * 70_000 + b"b"] * 4
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("fault", [hang_up, garbage])
 def test_what_may_be_repeated_is_asked_of_another_replica_and_what_may_not_is_sent_once(
     bench: Bench, fault: Script
@@ -97,6 +110,7 @@ def test_a_generation_goes_to_one_other_replica_at_most_where_the_first_is_busy(
     assert sum(len(each.generated) for each in (bench.tgi, *others)) == 2
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize(("pause", "comes_back"), [(30.0, False), (0.0, True)])
 def test_a_replica_that_fails_three_times_in_a_row_gets_nothing_for_a_while(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, pause: float, comes_back: bool
@@ -144,13 +158,14 @@ def test_a_request_that_the_load_balancer_brought_to_no_target_is_sent_once_more
     assert len(bench.tgi.asked) == times + 1
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_runs_own_service_has_a_limit_of_time_until_its_first_byte_and_between_its_pieces(bench: Bench) -> None:
     bench.register(bench.service(model=None))
     bench.serve(plain_timeout=0.3)
-    bench.tgi.usual = never
+    bench.tgi.usual = never_for(0.4)
     response = httpx.get(f"{bench.url}/services/run/x")
     assert (response.status_code, response.json()["error"]["code"]) == (504, "upstream_timeout")
-    bench.tgi.usual = stream(b"first", asyncio.Event().wait())
+    bench.tgi.usual = stream(b"first", silence(0.6))
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{bench.url}/services/run/x")
     assert all(asked.closed.wait(10) for asked in bench.tgi.asked)
