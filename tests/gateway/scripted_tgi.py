@@ -127,6 +127,7 @@ class Tgi:
                 leaving = asyncio.ensure_future(reader.read(1))
                 done, _ = await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
                 if leaving in done and answering not in done:
+                    leaving.exception()  # a reset, which asyncio would log later, within another test
                     asked.closed.set()
                     answering.cancel()
                     return

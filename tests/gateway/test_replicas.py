@@ -15,8 +15,20 @@ from gateway_lambda.settings import Settings
 from gateway_lambda.upstream import health
 from gateway_lambda.upstream.client import Upstream
 from gateway_lambda.upstream.replica import Replica
-from tests.gateway.scripted_tgi import Asked, Hangup, Script, Write, answer, failure, hang_up, never, reply, stream
+from tests.gateway.scripted_tgi import (
+    Asked,
+    Hangup,
+    Script,
+    Write,
+    answer,
+    failure,
+    hang_up,
+    never_for,
+    reply,
+    stream,
+)
 from tests.gateway.serving import Bench
+from tests.gateway.standing_clock import silence
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -34,7 +46,7 @@ def test_a_runs_own_service_is_reached_while_one_of_its_replicas_takes_no_connec
     bench.loop.run(gone.stop())
     bench.register(bench.service(model=None, url=[gone.url, bench.tgi.url, third.url]))
     content = b"body" if method in ("POST", "PUT") else None
-    found = [httpx.request(method, f"{bench.url}/services/run/x", content=content) for _ in range(30)]
+    found = [bench.http.request(method, f"{bench.url}/services/run/x", content=content) for _ in range(30)]
     assert [response.status_code for response in found] == [200] * 30
     assert len(bench.tgi.asked) + len(third.asked) == 30
 
@@ -50,6 +62,7 @@ def test_a_body_that_comes_in_pieces_goes_to_the_next_replica_where_the_first_ta
     assert [asked.body for asked in bench.tgi.asked] == [b"a" * 70_000 + b"b"] * 4
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("fault", [hang_up, garbage])
 def test_what_may_be_repeated_is_asked_of_another_replica_and_what_may_not_is_sent_once(
     bench: Bench, fault: Script
@@ -58,7 +71,7 @@ def test_what_may_be_repeated_is_asked_of_another_replica_and_what_may_not_is_se
     bad.usual = fault
     bench.register(bench.service(model=None, url=[bad.url, bench.tgi.url]))
     for method in ("GET", "POST"):
-        found = [httpx.request(method, f"{bench.url}/services/run/{number}") for number in range(20)]
+        found = [bench.http.request(method, f"{bench.url}/services/run/{number}") for number in range(20)]
         refused = [response for response in found if response.status_code == 502]
         posted = [asked.path for asked in (*bad.asked, *bench.tgi.asked) if asked.method == "POST"]
         assert len(posted) == len(set(posted)) == (20 if method == "POST" else 0)
@@ -97,6 +110,7 @@ def test_a_generation_goes_to_one_other_replica_at_most_where_the_first_is_busy(
     assert sum(len(each.generated) for each in (bench.tgi, *others)) == 2
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize(("pause", "comes_back"), [(30.0, False), (0.0, True)])
 def test_a_replica_that_fails_three_times_in_a_row_gets_nothing_for_a_while(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, pause: float, comes_back: bool
@@ -144,16 +158,17 @@ def test_a_request_that_the_load_balancer_brought_to_no_target_is_sent_once_more
     assert len(bench.tgi.asked) == times + 1
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_runs_own_service_has_a_limit_of_time_until_its_first_byte_and_between_its_pieces(bench: Bench) -> None:
     bench.register(bench.service(model=None))
     bench.serve(plain_timeout=0.3)
-    bench.tgi.usual = never
+    bench.tgi.usual = never_for(0.4)
     response = httpx.get(f"{bench.url}/services/run/x")
     assert (response.status_code, response.json()["error"]["code"]) == (504, "upstream_timeout")
-    bench.tgi.usual = stream(b"first", asyncio.Event().wait())
+    bench.tgi.usual = stream(b"first", silence(0.6))
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{bench.url}/services/run/x")
-    assert all(asked.closed.wait(10) for asked in bench.tgi.asked)
+    assert all(asked.closed.wait(60) for asked in bench.tgi.asked)
 
 
 @contextlib.asynccontextmanager

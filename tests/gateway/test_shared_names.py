@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,11 +25,11 @@ from tests.gateway.scripted_tgi import (
     broken_stream,
     events,
     hang_up,
-    never,
     reply,
     stream,
 )
-from tests.gateway.serving import HI, Bench, read_events
+from tests.gateway.serving import HI, Bench, Clock, read_events
+from tests.gateway.standing_clock import silence
 from tests.gateway.test_openai_format import CHUNKS, COMPLETION
 
 EMBEDDINGS = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "model": "m"}
@@ -132,6 +131,7 @@ def test_many_requests_are_shared_as_the_weights_say(bench: Bench) -> None:
     assert 22 <= light <= 78, "50, and four standard deviations of 6.9 on each side"
 
 
+@pytest.mark.usefixtures("clock")
 def test_requests_at_the_same_time_are_shared_by_the_weights_as_well(bench: Bench) -> None:
     """A run whose answers take long is not in doubt: it answers a question meanwhile."""
     pair = Pair(bench, weights=(1, 1), format="openai")
@@ -170,6 +170,7 @@ def test_a_stream_that_breaks_is_not_asked_for_again(pair: Pair) -> None:
     assert pair.counts() == (1, 1), "the next one goes to the other"
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("format", ["tgi", "openai"])
 @pytest.mark.parametrize("fault", [BROKEN, hang_up], ids=["500", "no answer"])
 def test_a_request_that_a_replica_may_have_begun_is_not_sent_twice(bench: Bench, format: str, fault: Script) -> None:
@@ -184,12 +185,17 @@ def test_a_request_that_a_replica_may_have_begun_is_not_sent_twice(bench: Bench,
     assert pair.counts() == (failures, 8 - failures)
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_run_that_hangs_is_found_by_a_question(bench: Bench) -> None:
     """A request that it got is not handed over, because a replica may have begun. Those that wait for an answer to the
     question are."""
     pair = Pair(bench, format="openai")
-    pair.heavy.usual = never
     pair.light.usual = reply(200, json.dumps(COMPLETION))
+
+    async def hangs(asked: Asked, write: Write) -> None:
+        await silence(2.0 if asked.method == "POST" else 0.3)
+
+    pair.heavy.usual = hangs
     pair.register()
     bench.serve(plain_timeout=1.5, connect_timeout=0.2)
     assert [bench.post().status_code for _ in range(8)] == [504] * 2 + [200] * 6
@@ -255,7 +261,7 @@ def test_if_one_run_is_down_and_the_other_busy_the_caller_is_told_to_wait(pair: 
     assert "light: Model is overloaded" in error.json()["error"]["message"]
 
 
-def test_a_run_that_is_back_gets_its_requests_again(pair: Pair) -> None:
+def test_a_run_that_is_back_gets_its_requests_again(pair: Pair, clock: Clock) -> None:
     bench = pair.bench
     assert bench.post().status_code == 200
     pair.stop(pair.heavy)
@@ -263,10 +269,10 @@ def test_a_run_that_is_back_gets_its_requests_again(pair: Pair) -> None:
         assert bench.post().status_code == 200
     assert pair.counts() == (1, 6)
     pair.start(pair.heavy)
-    give_up = time.monotonic() + 20
-    while pair.counts()[0] < 5 and time.monotonic() < give_up:
-        assert bench.post().status_code == 200
-        time.sleep(0.05)
+    for _ in range(20):
+        if pair.counts()[0] < 5:
+            assert bench.post().status_code == 200
+            clock.passes(0.5)
     assert pair.counts()[0] == 5
     before = pair.counts()[1]
     for _ in range(5):

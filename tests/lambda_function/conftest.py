@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lambda_function.function import Function, function, wait_until_ready
+from tests.lambda_function.function import Function, function, wait_until_it_has_the_registry, wait_until_ready
 from tests.lambda_function.service import Answer, Service, service
 from tests.lambda_function.task_root import lay_out
 from tests.registry.scripted_dynamodb import Table, scripted_dynamodb
@@ -80,6 +80,7 @@ def environment(table: Table, balancer: Service) -> dict[str, str]:
 def served(task_root: TaskRoot, environment: dict[str, str]) -> Iterator[Function]:
     with function(task_root.folder, task_root.path, environment) as running:
         wait_until_ready(running)
+        wait_until_it_has_the_registry(running)
         print(f"lambda-adapter: {named_adapter(running)}")
         yield running
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from infra.packaging.contents import START_SCRIPT
 from tests.lambda_function import rest_api
 from tests.lambda_function.runtime_api import Invocation, RuntimeApi, runtime_api
-from tests.support.processes import Process, free_port, running
+from tests.support.processes import Process, free_port, running, wait_until
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,12 @@ def function(
                 yield Function(api, gateway, beside)
 
 
-def wait_until_ready(running: Function, within: float = 30) -> None:
+def wait_until_it_has_the_registry(running: Function) -> None:
+    """Until the function has a copy of the table. It waits 3 s for the first copy, and answers 503 without one."""
+    wait_until(lambda: running.ask("GET", "/v1/models").status == 200, what="a copy of the registry")
+
+
+def wait_until_ready(running: Function, within: float = 60) -> None:
     """Until the adapter asks for the first event, as Lambda's initialization ends."""
     if not running.api.waiting.wait(within):
         adapter = running.adapter and running.adapter.output

@@ -43,6 +43,8 @@ class Invocation:
         """The metadata as text."""
         self.pieces: list[Piece] = []
         """What has come of the payload so far."""
+        self.ended_at = 0.0
+        """When all of it had come, in seconds since 1970."""
         self._given = given
         self._metadata: Mapping[str, Any] | None = None
         self._ended = False
@@ -75,6 +77,7 @@ class Invocation:
         async for data in self._given.pieces():
             self._add(data)
         with self._news:
+            self.ended_at = time.time()
             self._ended = True
             self._news.notify_all()
 
@@ -105,10 +108,12 @@ class RuntimeApi:
     def __init__(self) -> None:
         self.waiting = threading.Event()
         """The function asked for its first event: its initialization is over."""
+        self.waiting_since = 0.0
+        """When it did, by `time.monotonic`."""
         self.deadline = DEADLINE
         """Seconds that the next invocations may take."""
         self._loop = asyncio.new_event_loop()
-        self._api = served.RuntimeApi(_FUNCTION, idle=self.waiting.set)
+        self._api = served.RuntimeApi(_FUNCTION, idle=self._asked)
         self._reading: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -122,10 +127,10 @@ class RuntimeApi:
 
     def start(self) -> None:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._api.start(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._api.start(), self._loop).result(60)
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
@@ -138,7 +143,12 @@ class RuntimeApi:
         """Hand an event to the function. Raises `EventTooLarge`."""
         data = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
         served.check_size(data)
-        return asyncio.run_coroutine_threadsafe(self._invoke(data), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(self._invoke(data), self._loop).result(60)
+
+    def _asked(self) -> None:
+        if not self.waiting.is_set():
+            self.waiting_since = time.monotonic()
+            self.waiting.set()
 
     async def _invoke(self, data: bytes) -> Invocation:
         given = served.Invocation(data, seconds=self.deadline, function=_ARN)

@@ -33,7 +33,7 @@ def test_a_run_is_found_as_soon_as_it_is_registered(task_root: TaskRoot, web: Se
             wait_until_ready(running)
             assert running.ask("GET", "/", host="another.example.org").status == 404
             account.put(routing_item(Record(run="web", host=HOST, auth=False)))
-            wait_until(lambda: running.ask("GET", "/", host=HOST).status != 404, within=5, what="another look")
+            wait_until(lambda: running.ask("GET", "/", host=HOST).status != 404, within=60, what="another look")
             found = running.ask("GET", "/", host=HOST)
         assert (found.status, found.body) == (200, b"ok"), running.gateway.output
         assert web.asked[0].header("host") == [HOST]

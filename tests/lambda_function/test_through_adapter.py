@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from tests.lambda_function.conftest import TaskRoot, named_adapter
-from tests.lambda_function.function import Function, function, wait_until_ready
+from tests.lambda_function.function import Function, function, wait_until_it_has_the_registry, wait_until_ready
 from tests.lambda_function.rest_api import CLIENT, Response
 from tests.lambda_function.runtime_api import LARGEST_EVENT, EventTooLarge
 from tests.lambda_function.service import Answer, Service, Steps
@@ -30,6 +30,7 @@ def served(request: pytest.FixtureRequest, unpacked: TaskRoot, environment: dict
     stand_in = request.param == "stand-in"
     with function(unpacked.folder, unpacked.path, environment, stand_in=stand_in) as running:
         wait_until_ready(running)
+        wait_until_it_has_the_registry(running)
         yield running
 
 

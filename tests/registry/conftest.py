@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway_lambda.registry import table_counters
+from gateway_lambda.registry import dynamodb, state_items, table_client, table_counters
 from tests.registry.emulator import Account, emulated
+
+PATIENT = 60.0
+"""Seconds."""
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +21,14 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests wait long for a count: a machine that runs tests is slower than DynamoDB."""
-    monkeypatch.setattr(table_counters, "PATIENCE", 20.0)
-    monkeypatch.setattr(table_counters, "PATIENCE_TO_CONNECT", 20.0)
+    """Requests wait long for the table: a machine that runs tests is slower than DynamoDB."""
+    monkeypatch.setattr(dynamodb, "PATIENCE", PATIENT)
+    monkeypatch.setattr(dynamodb, "PATIENCE_WITHOUT", PATIENT)
+    monkeypatch.setattr(state_items, "PATIENCE", PATIENT)
+    monkeypatch.setattr(table_client, "_PATIENCE_TO_CONNECT", PATIENT)
+    monkeypatch.setattr(table_counters, "PATIENCE", PATIENT)
+    monkeypatch.setattr(table_counters, "PATIENCE_TO_CONNECT", PATIENT)
+    monkeypatch.setattr(table_counters, "PATIENCE_AT_END", PATIENT)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway_lambda.registry.counters import DAY
 from gateway_lambda.registry.record import Key, Model, RateLimit, Service
 from infra.components import policies
 from infra.planning.table_items import key_item, routing_item
@@ -25,12 +27,16 @@ from tests.support.processes import python, running, wait_until
 pytestmark = pytest.mark.xdist_group("emulator")
 
 PATIENT = """
-import runpy
-import gateway_lambda.registry.table_counters as counters
-counters.PATIENCE = counters.PATIENCE_TO_CONNECT = counters.PATIENCE_AT_END = 60.0
+import runpy, sys, time
+real, ahead = time.time_ns, int(sys.argv[1])
+time.time_ns = lambda: real() + ahead
+from gateway_lambda.registry import dynamodb, table_client, table_counters
+dynamodb.PATIENCE_WITHOUT = table_client._PATIENCE_TO_CONNECT = 60.0
+table_counters.PATIENCE = table_counters.PATIENCE_TO_CONNECT = table_counters.PATIENCE_AT_END = 60.0
 runpy.run_module("gateway_lambda", run_name="__main__")
 """
-"""A gateway that waits long for a count: this machine is slower than DynamoDB."""
+"""A gateway that waits long for the table: this machine is slower than DynamoDB. Its clock is that many nanoseconds
+ahead."""
 GATEWAYS = 4
 ANSWER = {
     "id": "chatcmpl-1",
@@ -60,7 +66,7 @@ def upstream() -> Iterator[Upstream]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
-            upstream.go.wait(30)
+            upstream.go.wait(100)
             body = json.dumps(ANSWER).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")
@@ -99,7 +105,9 @@ def gateways(emulator: Account, upstream: Upstream) -> Iterator[list[str]]:
     environment = emulator.environment(emulator.assumed("gateways", policy))
     environment |= {"GATEWAY_REGISTRY": f"dynamodb:{TABLE}", "PORT": "0", "GATEWAY_LOG": "info"}
     with contextlib.ExitStack() as started:
-        processes = [started.enter_context(running(python("-c", PATIENT), env=environment)) for _ in range(GATEWAYS)]
+        ahead = DAY // 2 - time.time_ns() % DAY  # it is noon: the tokens of a day must not end within a test
+        command = python("-c", PATIENT, str(ahead))
+        processes = [started.enter_context(running(command, env=environment)) for _ in range(GATEWAYS)]
         outputs = [process.wait_for("running on http") for process in processes]
         yield [output.partition("running on ")[2].split()[0] for output in outputs]
         assert not any("cannot be counted" in process.output for process in processes)

@@ -208,8 +208,8 @@ async def main(name):
         instance.close()
     await asyncio.sleep(0)
 
-import gateway_lambda.registry.table_counters as module
-module.PATIENCE = module.PATIENCE_TO_CONNECT = 60.0
+from gateway_lambda.registry import table_client, table_counters
+table_client._PATIENCE_TO_CONNECT = table_counters.PATIENCE = table_counters.PATIENCE_TO_CONNECT = 100.0
 asyncio.run(main(sys.argv[1]))
 """
 
@@ -234,7 +234,7 @@ def test_of_all_that_four_processes_ask_at_once_exactly_the_limit_passes(account
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
-        found = [verdict for process in started for verdict in json.loads(process.communicate(timeout=60)[0])]
+        found = [verdict for process in started for verdict in json.loads(process.communicate(timeout=100)[0])]
     finally:
         for process in started:
             process.kill()

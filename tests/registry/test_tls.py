@@ -13,6 +13,8 @@ from gateway_lambda.registry.dynamodb import DynamoRegistry
 from tests.registry.scripted_dynamodb import scripted_dynamodb
 from tests.support.certificates import made_certificate
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 
 def test_a_table_is_read_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate = made_certificate(tmp_path, "localhost")

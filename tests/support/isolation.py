@@ -12,6 +12,7 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support import loopback
@@ -30,8 +31,15 @@ _CACHE = Path(__file__).parents[2] / ".cache" / "tests"
 """What `make local` keeps between starts. The choice of this machine's user must not change a test."""
 
 
+_PATIENCE = 60.0
+"""Seconds that httpx waits for an answer. By itself it waits for 5 s, and a busy machine can stand still for longer."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     loopback.hold()
+    # Every client copies this object, unless a test gives it another timeout.
+    usual = httpx._config.DEFAULT_TIMEOUT_CONFIG
+    usual.connect = usual.read = usual.write = usual.pool = _PATIENCE
     if hasattr(config, "workerinput"):
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever cancels a run leaves nothing running either

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -128,10 +129,17 @@ def python(*arguments: str) -> list[str]:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that the OS just had free, for programs that cannot say which one they took."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port of 127.0.0.1 that is free, for programs that cannot say which one they took.
+
+    No OS gives a port of this range to anybody who does not name it. So nobody gets this one by chance before the
+    program binds it.
+    """
+    while True:
+        # Not of `random`, because a test can give that a seed.
+        port = 10_000 + secrets.randbelow(20_000)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(true: Callable[[], bool], *, within: float = 60, what: str = "the condition") -> None:
