@@ -53,14 +53,15 @@ def run(effort: Effort, *, peers: bool, passthrough: bool, say: Callable[[str], 
         upstream, _ = stack.enter_context(canned_upstream())
         generator = stack.enter_context(load_generator())
         started = _Starting(stack, folder, generator, say)
-        found = [
-            contenders.copying(upstream, free_port(), "aiohttp", COPY),
-            contenders.copying(upstream, free_port(), "own", OWN_COPY),
-            contenders.gateway(upstream, free_port(), folder / "registry.json"),
-            contenders.dstack(upstream, free_port()) if peers else None,
-            contenders.litellm(upstream, free_port(), folder / "litellm.json") if peers else None,
+        # Each port is looked for only when its server starts: until then, another program can take it.
+        makers: list[Callable[[], Contender | None]] = [
+            lambda: contenders.copying(upstream, free_port(), "aiohttp", COPY),
+            lambda: contenders.copying(upstream, free_port(), "own", OWN_COPY),
+            lambda: contenders.gateway(upstream, free_port(), folder / "registry.json"),
+            lambda: contenders.dstack(upstream, free_port()) if peers else None,
+            lambda: contenders.litellm(upstream, free_port(), folder / "litellm.json") if peers else None,
         ]
-        entries = [started.start(contender) for contender in found if contender is not None]
+        entries = [started.start(contender) for make in makers if (contender := make()) is not None]
         many = started.start(
             contenders.gateway(upstream, free_port(), folder / "many.json", services=_MANY_SERVICES, name=MANY)
         )

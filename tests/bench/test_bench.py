@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench.accounting import cpu_seconds, resident_bytes
 from bench.measures import percentile, ratio
 from bench.report import Target, medians, table, target_table
@@ -14,13 +16,14 @@ from bench.report import Target, medians, table, target_table
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.timeout(600)
 def test_a_quick_run_measures_everything_and_writes_it_down(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--quick", "--no-peers", "--results", str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stderr

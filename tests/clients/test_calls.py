@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.conftest import INSTALLING
 from tests.clients.environments import HERE
 from tests.support.processes import ROOT
 from tests.support.requirements import require
@@ -35,7 +36,7 @@ def called(command: list[str], name: str) -> subprocess.CompletedProcess[str]:
     ("program", "text", "command"),
     [
         ("program.py", PYTHON, [sys.executable, "-m", "tests.clients.call"]),
-        ("program.mjs", NODE, ["node", str(HERE / "call.mjs")]),
+        pytest.param("program.mjs", NODE, ["node", str(HERE / "call.mjs")], marks=pytest.mark.timeout(INSTALLING)),
     ],
     ids=["python", "node"],
 )

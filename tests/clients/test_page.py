@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from gateway_lambda.page import states
+from gateway_lambda.registry import dynamodb, state_items, table_client
 from gateway_lambda.registry.dynamodb import DynamoRegistry
 from tests.clients.conftest import Programs
 from tests.clients.environments import CACHE
@@ -32,12 +34,12 @@ from tests.gateway.scripted_tgi import (
 from tests.gateway.serving import Bench
 from tests.registry.scripted_dynamodb import Table, scripted_dynamodb
 from tests.support.certificates import made_certificate
-from tests.support.processes import free_port
 from tests.support.requirements import chromium, require
 
 Browse = Callable[..., Any]
 """`browse("chat")`: what the function of the program returns."""
-FIGURES = re.compile(r"4 tokens · first token after \d+\.\d\d s · \d+\.\d tokens a second")
+FIGURES = "4 tokens · first token after 0.50 s · 3.0 tokens a second"
+"""By a clock that goes on by half a second each time that it is read."""
 SENTENCE = (
     "I would say mustard. It is sharp and a little sweet, it goes with bread, potatoes and most vegetables, and a "
     "spoonful of it turns oil and vinegar into a dressing. If you like it mild, choose one with honey; if you like it "
@@ -46,6 +48,16 @@ SENTENCE = (
 DRAWN = os.environ.get("SERVESTACK_PICTURES", "")
 """A folder, such as docs/pictures, whose pictures are drawn again."""
 FOLDER = {"PICTURES": str(Path(DRAWN).resolve())} if DRAWN else {}
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upstreams here run beside the gateway in one thread, and the machine can be slow: what answers is never given
+    up."""
+    monkeypatch.setattr(states, "_PATIENCE", 60)
+    monkeypatch.setattr(state_items, "PATIENCE", 60)
+    monkeypatch.setattr(dynamodb, "PATIENCE_WITHOUT", 60)
+    monkeypatch.setattr(table_client, "_PATIENCE_TO_CONNECT", 60)
 
 
 @pytest.fixture
@@ -62,10 +74,9 @@ def browse(program: Programs, bench: Bench) -> Browse:
 def test_a_model_is_chosen_and_answers_as_a_stream(bench: Bench, browse: Browse) -> None:
     bench.register(bench.service("first", model="org/first"), bench.service("second", model="org/second", tools="off"))
     found = browse("chat")
-    assert FIGURES.fullmatch(found.pop("figures"))
-    told = found.pop("told")
-    assert (told.startswith("The answer is complete: 4 tokens, "), told.endswith(" Hello world")) == (True, True)
     assert found == {
+        "figures": FIGURES,
+        "told": f"The answer is complete: {FIGURES.replace(' · ', ', ')}. Hello world",
         "turns": ["Hi", "Hello world", "And now?", "Hello world"],
         "before": "no requests",
         "roles": ["system", "user", "assistant", "user"],
@@ -90,8 +101,7 @@ def test_a_model_is_chosen_and_answers_as_a_stream(bench: Bench, browse: Browse)
     ]
 
 
-def test_it_lists_models_with_their_states_and_other_runs(bench: Bench, browse: Browse) -> None:
-    gone = f"http://127.0.0.1:{free_port()}"
+def test_it_lists_models_with_their_states_and_other_runs(bench: Bench, browse: Browse, gone: str) -> None:
     bench.register(
         bench.service("chat", model="org/chat"),
         bench.service("web", model=None),
@@ -207,7 +217,7 @@ def test_an_answer_can_be_stopped(bench: Bench, browse: Browse) -> None:
         "again": True,
     }
     (asked,) = bench.tgi.generated
-    assert asked.closed.wait(10), "the replica was left to answer"
+    assert asked.closed.wait(60), "the replica was left to answer"
 
 
 def test_a_key_is_used_kept_and_forgotten(bench: Bench, browse: Browse) -> None:
@@ -237,7 +247,7 @@ def test_without_a_key_it_says_how_to_get_one(bench: Bench, browse: Browse, tmp_
     assert browse("wayToKey") == way
 
 
-def test_what_goes_wrong_is_said_in_plain_words(bench: Bench, browse: Browse) -> None:
+def test_what_goes_wrong_is_said_in_plain_words(bench: Bench, browse: Browse, gone: str) -> None:
     balancer, busy, breaks = bench.upstream(), bench.upstream(), bench.upstream()
     balancer.info = None
     balancer.usual = reply(503, "<html>503</html>", "text/html", server="awselb/2.0")
@@ -247,7 +257,7 @@ def test_what_goes_wrong_is_said_in_plain_words(bench: Bench, browse: Browse) ->
     asleep = bench.service("asleep", model="asleep", url=f"{balancer.url}/none")
     bench.register(
         {**asleep, "min_replicas": 0},
-        bench.service("gone", model="gone", url=f"http://127.0.0.1:{free_port()}"),
+        bench.service("gone", model="gone", url=gone),
         bench.service("busy", model="busy", url=busy.url),
         bench.service("breaks", model="breaks", url=breaks.url),
         bench.service("well", model="well"),
@@ -338,10 +348,10 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(browse: Browse) -> N
     assert browse("phone") == {"wide": 360, "tall": True, "settings": False}
 
 
-def test_axe_finds_no_violation(bench: Bench, browse: Browse) -> None:
+def test_axe_finds_no_violation(bench: Bench, browse: Browse, gone: str) -> None:
     bench.register(
         bench.service("well", model="a well model"),
-        bench.service("gone", model="gone", url=f"http://127.0.0.1:{free_port()}"),
+        bench.service("gone", model="gone", url=gone),
         bench.service("web", model=None),
         bench.service("closed", auth=True, model="closed"),
         keys=(ALL,),

@@ -74,7 +74,9 @@ class Stacks:
         )
         project = folder / "deployment" / "project"
         (project / "gateway_lambda").unlink()
-        shutil.copytree(ROOT / "gateway_lambda", project / "gateway_lambda")  # as it is now, whoever edits it meanwhile
+        # As it is now, whoever edits it meanwhile. Other processes may write into __pycache__ at the same time.
+        compiled = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "gateway_lambda", project / "gateway_lambda", ignore=compiled)
         requirements = project / "requirements-lambda.txt"
         requirements.unlink()
         requirements.write_text(f"first==1.0 \\\n    --hash=sha256:{sha256(packages.read_bytes()).hexdigest()}\n")

@@ -17,7 +17,7 @@ from gateway_lambda.tgi.replies import EventReader
 from tests.gateway.scripted_tgi import events, stream
 from tests.gateway.serving import HI, Bench
 
-SHARED = [HealthCheck.function_scoped_fixture]
+SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 """The fixture serves all examples: a gateway keeps nothing of a request."""
 
 

@@ -2,7 +2,7 @@
 
 Two bounds: RLIMIT_DATA, which counts the private memory that a process has asked for and makes more of it fail, and the
 peak of what it really had in memory (VmHWM), which is compared with what a function of 256 MB leaves to it. Answers
-are judged by the processor time that the process took for them, which a busy machine does not change.
+are judged by the processor time that the process took for them, which a busy machine changes little.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ import httpx
 MEMORY = 256 * 1024 * 1024
 PEAK = 200 * 1024 * 1024
 """Bytes for the process, of which the web adapter and the runtime need the rest; the adapter's peak was 26 MB."""
-SECONDS = 2.0
-"""Of processor time, for an answer."""
+SECONDS = 6.0
+"""Of processor time, for an answer. By itself, none takes 2 s. Programs that run beside it share caches and cores, so
+that the same work takes more processor time: 3.0 s were seen with a load of 15 on two cores."""
 _EXCEPTION = re.compile(r"^Traceback.*\n(?:  .*\n)*(.+)", re.MULTILINE)
 _TICK = os.sysconf("SC_CLK_TCK")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from infra.packaging.contents import START_SCRIPT, gateway_contents
 from tests.lambda_function.task_root import lay_out
-from tests.support.processes import ROOT, free_port, running, wait_until
+from tests.support.processes import ROOT, running
 
 SCRIPT = ROOT / "infra" / "packaging" / START_SCRIPT
 
@@ -69,17 +70,12 @@ def test_what_the_zip_holds_is_enough_to_serve(laid_out: tuple[Path, Path], tmp_
     code = f"import importlib\nfor name in {importable!r}: importlib.import_module(name)"
     subprocess.run([path / "python3", "-S", "-c", code], cwd=task_root, env={"PATH": str(path)}, check=True)
     (tmp_path / "registry.json").write_text("{}")
-    port = free_port()
-    given = {"PATH": str(path), "PORT": str(port), "GATEWAY_REGISTRY": f"file:{tmp_path / 'registry.json'}"}
+    registry = f"file:{tmp_path / 'registry.json'}"
+    given = {"PATH": str(path), "PORT": "0", "GATEWAY_REGISTRY": registry, "GATEWAY_LOG": "info"}
     with running([str(task_root / START_SCRIPT)], env=given, cwd=Path(os.sep)) as gateway:
-        wait_until(lambda: _answers(port), within=30, what=f"an answer; {gateway.output}")
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
-    except httpx.ConnectError:
-        return False
+        said = gateway.wait_for(lambda output: re.search(r"running on \S+ ", output) is not None)
+        (address,) = re.findall(r"running on (\S+) ", said)
+        assert httpx.get(f"{address}/healthz", timeout=60).status_code == 200
 
 
 def test_shellcheck_finds_nothing() -> None:

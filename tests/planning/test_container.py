@@ -84,23 +84,24 @@ def test_entrypoint_and_commands_make_the_argument_vector_that_dstack_makes(
 
 def test_a_failing_command_stops_those_after_it_and_one_in_the_background_does_not() -> None:
     line = join_commands(["echo a", "sleep 0 &", "false", "echo never"])
-    ran = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=10)
+    ran = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=60)
     assert (ran.stdout, ran.returncode) == ("a\n", 1)
 
 
 def test_commands_have_a_terminal_so_that_a_background_command_comes_back(tmp_path: Path) -> None:
-    """dstack's form for Ollama: without a terminal, a shell has no `fg`."""
+    """dstack's form for Ollama: without a terminal, a shell has no `fg`. In the background, nothing can read what is
+    typed, so the server waits there for `fg`."""
     program = tmp_path / "ollama"
-    program.write_text('#!/bin/sh\necho "$1"\nif [ "$1" = serve ]; then sleep 1; echo served; fi\n')
+    program.write_text('#!/bin/sh\necho "$1"\nif [ "$1" = serve ]; then read -r line; echo "served $line"; fi\n')
     program.chmod(0o755)
     line = join_commands(["ollama serve &", "ollama pull llama3", "fg"])
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    status, output = in_a_terminal(["/bin/sh", "-i", "-c", line], environment)
-    said = {line: output.splitlines().count(line) for line in ("serve", "pull", "served")}
-    assert (status, said) == (0, {"serve": 1, "pull": 1, "served": 1}), output
+    status, output = in_a_terminal(["/bin/sh", "-i", "-c", line], environment, typed=b"typed\n")
+    said = {line: output.splitlines().count(line) for line in ("serve", "pull", "served typed")}
+    assert (status, said) == (0, {"serve": 1, "pull": 1, "served typed": 1}), output
     without = subprocess.run(
         ["/bin/sh", "-i", "-c", line], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=10, start_new_session=True,
+        timeout=60, start_new_session=True,
     )  # fmt: skip
     assert without.returncode != 0
 
@@ -220,11 +221,12 @@ def test_what_docker_or_linux_would_not_start_is_refused(plan: Plan, keys: str, 
     assert rule in problem.rule
 
 
-def in_a_terminal(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
-    """Run a command with a terminal that it controls, and return its status and output."""
+def in_a_terminal(command: list[str], environment: dict[str, str], *, typed: bytes) -> tuple[int, str]:
+    """Run a command with a terminal that it controls and in which this is typed, and return its status and output."""
     child, terminal = pty.fork()
     if child == 0:
         os.execve(command[0], command, environment)
+    os.write(terminal, typed)
     output = b""
     try:
         while read := os.read(terminal, 1024):

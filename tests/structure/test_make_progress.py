@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import shutil
@@ -53,7 +54,7 @@ def test_a_terminal_gets_one_line_that_counts(checkout: Path) -> None:
     reader, writer = pty.openpty()
     done = install(checkout, 0, writer)
     os.close(writer)
-    shown = os.read(reader, 10_000).decode()
+    shown = _read(reader).decode()
     os.close(reader)
 
     assert (done.returncode, done.stderr) == (0, "ERROR: no disk\n")
@@ -69,3 +70,12 @@ def test_a_failure_of_pip_is_a_failure_of_make(checkout: Path) -> None:
     assert done.stderr.startswith("ERROR: no disk\n")
     assert done.stdout.startswith(f"{SAID}The installation failed; pip says why above.")
     assert not (checkout / ".venv" / ".installed-dev").exists()
+
+
+def _read(terminal: int) -> bytes:
+    """All that was written to a terminal whose other end is closed. It can come in parts."""
+    shown = b""
+    with contextlib.suppress(OSError):
+        while read := os.read(terminal, 1024):
+            shown += read
+    return shown

@@ -50,6 +50,7 @@ def test_a_venv_whose_python_is_gone_or_another_one_has_to_be_made_again(checkou
 
 
 def test_a_taken_port_is_named_before_anything_is_installed(checkout: Path) -> None:
+    _with_venv(checkout)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert _make(checkout, "local", f"PORT={port}") == (
@@ -61,19 +62,19 @@ def test_a_taken_port_is_named_before_anything_is_installed(checkout: Path) -> N
 def test_a_taken_port_of_the_cloud_is_named_before_anything_is_installed(checkout: Path) -> None:
     for name in ("machines", "provider-aws"):
         require(name)
+    _with_venv(checkout)
     (checkout / "cloud").symlink_to(ROOT / "cloud")
-    port = free_addresses().control_plane
+    free = free_addresses()
+    port = free.control_plane
     with socket.create_server(("127.0.0.1", port)):
-        assert _make(checkout, "cloud", f"ARGS=--port {port}") == (
+        assert _make(checkout, "cloud", f"ARGS=--port {port} --https-port {free.https}") == (
             f"port {port} of 127.0.0.1 is in use. End the program that uses it, or choose another port: make cloud "
             'ARGS="--port 5566"'
         )
 
 
 def test_a_venv_of_another_user_is_named_as_the_reason(checkout: Path) -> None:
-    python = checkout / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.symlink_to("/bin/true")
+    python = _with_venv(checkout)
     python.parent.parent.chmod(0o555)
     try:
         said = _make(checkout, "plan", user=NOBODY if os.geteuid() == 0 else None)
@@ -107,6 +108,14 @@ def test_an_installation_that_fails_says_what_it_needs_and_that_it_can_be_run_ag
         "set PIP_INDEX_URL to a package index that is within reach. Then run the same command again. It continues "
         "where it stopped."
     )
+
+
+def _with_venv(checkout: Path) -> Path:
+    """Put a Python that installs nothing where make would make an environment, which takes long."""
+    python = checkout / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to("/bin/true")
+    return python
 
 
 def _make(folder: Path, *arguments: str, user: int | None = None) -> str:

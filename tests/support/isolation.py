@@ -5,10 +5,12 @@ Programs that tests start are held by the environment they are given: no proxy, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +23,8 @@ MARK = "SERVESTACK_TEST_RUN"
 """Set in this process and so in all it starts; how what is left running is found."""
 
 _LEFT: list[str] = []
+_ENDING = 15
+"""Seconds for processes that end at the end of the run: workers, and children of programs that a test has killed."""
 
 _DROPPED = ("AWS_", "DSTACK_", "GATEWAY_", "HF_", "HUGGING_FACE_", "OPENAI_", "PULUMI_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -60,12 +64,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """After the workers have gone, whatever still carries the mark was left running by a test."""
+    """After the workers have gone, whatever carries the mark and does not end was left running by a test."""
     if hasattr(session.config, "workerinput"):
         return
-    for pid, command in marked(os.environ[MARK]):
+    for pid, command in left_running(os.environ[MARK], within=_ENDING):
         _LEFT.append(f"{pid}  {command}")
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     if _LEFT and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -80,6 +85,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def proxies() -> Mapping[str, str]:
     """Return the variables for proxies that the tests were started with, for programs that install packages."""
     return {"NO_PROXY": "", **json.loads(os.environ.get(_KEPT, "{}"))}
+
+
+def left_running(mark: str, *, within: float) -> list[tuple[int, str]]:
+    """As `marked`, of the processes that do not end by themselves `within` seconds."""
+    end = time.monotonic() + within
+    while (found := marked(mark)) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
 
 
 def marked(mark: str) -> list[tuple[int, str]]:

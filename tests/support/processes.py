@@ -73,7 +73,7 @@ class Process:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGINT)
         try:
-            self._popen.wait(15)
+            self._popen.wait(60)
         finally:
             self._kill()
 
@@ -140,6 +140,14 @@ def free_port() -> int:
         with socket.socket() as listener, contextlib.suppress(OSError):
             listener.bind(("127.0.0.1", port))
             return port
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[int]:
+    """A port of 127.0.0.1 that refuses connections for the time of the block. No other program can get it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 def wait_until(true: Callable[[], bool], *, within: float = 60, what: str = "the condition") -> None:

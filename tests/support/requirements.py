@@ -101,10 +101,12 @@ def _chromium() -> str | None:
 def _docker() -> str | None:
     if shutil.which("docker") is None:
         return "there is no docker command"
-    answer = subprocess.run(
-        ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, timeout=30
-    )
-    return None if answer.returncode == 0 else "there is a docker command but no docker engine answers it"
+    asked = ["docker", "version", "--format", "{{.Server.Version}}"]
+    try:
+        answers = subprocess.run(asked, capture_output=True, text=True, timeout=30).returncode == 0
+    except subprocess.TimeoutExpired:
+        answers = False
+    return None if answers else "there is a docker command but no docker engine answers it"
 
 
 def _lambda_adapter() -> str | None:

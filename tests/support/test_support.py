@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import threading
 import urllib.request
 
 import pytest
 
 from tests.support import isolation, requirements
 from tests.support.loopback import OutsideLoopback
+from tests.support.processes import wait_until
 from tests.support.skips import table
 
 
@@ -58,9 +60,26 @@ def test_connections_and_look_ups_beyond_loopback_are_refused() -> None:
 def test_a_process_that_is_left_running_is_found_by_its_mark(monkeypatch: pytest.MonkeyPatch) -> None:
     requirements.require("linux")
     monkeypatch.setenv(isolation.MARK, "a-mark-of-this-test")
-    with subprocess.Popen(["sleep", "60"]) as child:
+    with subprocess.Popen(["sleep", "600"]) as child:
         try:
-            assert (child.pid, "sleep 60") in isolation.marked("a-mark-of-this-test")
+            # The kernel shows the environment of a new program a moment after the program has begun.
+            wait_until(lambda: bool(isolation.marked("a-mark-of-this-test")), what="a process with the mark")
+            assert isolation.left_running("a-mark-of-this-test", within=0) == [(child.pid, "sleep 600")]
+        finally:
+            child.kill()
+
+
+def test_a_process_that_ends_meanwhile_was_not_left_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the children of a browser do, which end after it."""
+    requirements.require("linux")
+    monkeypatch.setenv(isolation.MARK, "another-mark-of-this-test")
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        try:
+            wait_until(lambda: bool(isolation.marked("another-mark-of-this-test")), what="a process with the mark")
+            ending = threading.Timer(0.2, child.communicate)
+            ending.start()
+            assert isolation.left_running("another-mark-of-this-test", within=60) == []
+            ending.join()
         finally:
             child.kill()
 
