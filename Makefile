@@ -92,7 +92,7 @@ check: setup $(CHECKOV)/.installed ## check format, lint, types and prose; run t
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/python -m tests.prose
-	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test ARGS='$(ARGS) --hypothesis-profile new'
 	@$(MAKE) --no-print-directory fuzz ARGS=
 
 boot: setup ## boot machines with the real boot script (Linux, as root; 0.8 GB once; ARGS="-k name" goes to pytest)

@@ -1,5 +1,5 @@
-"""Loads what holds for every test: loopback only, nothing left running, a table of what was skipped, no clock that
-judges examples of hypothesis."""
+"""Loads what holds for every test: loopback only, nothing left running, a table of what was skipped, the examples
+of hypothesis, which no clock judges: the same ones each time, or new ones with `--hypothesis-profile new`."""
 
 import os
 
@@ -13,5 +13,6 @@ for variable in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
 
 # By itself, hypothesis fails a test when one example takes 0.2 s, or when it makes examples slowly. Both are the
 # machine's fault where it does something else for a moment.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("tests")
+settings.register_profile("new", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=False)
+settings.register_profile("same", settings.get_profile("new"), derandomize=True)
+settings.load_profile("same")

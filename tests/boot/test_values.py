@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from infra.configuration import Secret
@@ -32,7 +32,7 @@ VALUES = st.lists(st.one_of(TEXTS, AWKWARD), min_size=1, max_size=10)
 @example(plain=["", " ", "\n", HARD], secrets=["", " ", "\n", HARD])
 @example(plain=["x" * 8192, "é" * 4096], secrets=["x" * 8192, "{" * 8192, "\n" * 8192, "日" * 2730])
 @example(plain=["base64:"], secrets=["base64:eA==", "-n", "--help", "\\", "$'", "'"])
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10)
 def test_values_arrive_byte_for_byte(plain: list[str], secrets: list[str]) -> None:
     values = {f"PLAIN_{index}": value for index, value in enumerate(plain)}
     hidden = {f"SECRET_{index}": value for index, value in enumerate(secrets)}

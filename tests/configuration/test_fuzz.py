@@ -36,7 +36,7 @@ WORDS = (
     *("1..4", "..", "=", "\r\n", "\ufeff", "\x85", "\x00", "\u2028", "\U0001f408", "@", "`", "\\"),
 )
 
-NOTHING_ELSE = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+NOTHING_ELSE = settings(max_examples=250, suppress_health_check=list(HealthCheck))
 
 
 def _read(text: str | bytes) -> None:

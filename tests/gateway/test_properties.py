@@ -99,7 +99,7 @@ def test_any_cuts_of_a_text_into_tokens_end_it_at_the_same_place(text: str, stop
     assert (shown, answer.finish) == reference_text(text, stops)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=SHARED)
+@settings(max_examples=60, suppress_health_check=SHARED)
 @given(
     texts=st.lists(st.sampled_from(["a", "#", "##", "é", "€uro", "", "</s>", "<X>*", " "]), min_size=1, max_size=8),
     finish=st.sampled_from(["length", "eos_token", "stop_sequence"]),
@@ -155,7 +155,7 @@ def expect_an_answer_or_the_clients_fault(response: httpx.Response) -> None:
     assert set(error) == {"message", "type", "param", "code"}
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=SHARED)
+@settings(max_examples=250, suppress_health_check=SHARED)
 @given(
     fields=st.dictionaries(FIELDS, LIKELY | JSON, max_size=5),
     route=st.sampled_from(["/v1/chat/completions", "/v1/completions"]),
@@ -165,13 +165,13 @@ def test_any_fields_give_an_answer_or_a_client_error(bench: Bench, fields: dict[
     expect_an_answer_or_the_clients_fault(bench.post({"model": "m", **base, **fields}, path=route))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SHARED)
+@settings(max_examples=100, suppress_health_check=SHARED)
 @given(body=st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_body_gives_an_answer_or_a_client_error(bench: Bench, body: bytes) -> None:
     expect_an_answer_or_the_clients_fault(bench.post(body))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SHARED)
+@settings(max_examples=100, suppress_health_check=SHARED)
 @given(message=JSON, content=JSON)
 def test_any_messages_give_an_answer_or_a_client_error(bench: Bench, message: Any, content: Any) -> None:
     for messages in ([message], message, [{"role": "user", "content": content}], [{"role": content, "content": "x"}]):

@@ -50,11 +50,7 @@ def served(bench: Bench, tmp_path: Path) -> Served:
     return Served(Lines(bench, tmp_path / "lines"), openai, own)
 
 
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     said=marked,
     path=st.sampled_from(sorted(BODIES)),

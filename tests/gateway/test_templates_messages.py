@@ -362,7 +362,7 @@ HOSTILE = [
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(MESSAGES | JSON, JSON, JSON, st.sampled_from(HOSTILE))
 def test_any_json_gives_a_prompt_or_a_named_error(messages: Any, tools: Any, kwargs: Any, model: ChatTemplate) -> None:
     before = copy.deepcopy((messages, tools, kwargs))

@@ -71,7 +71,7 @@ def test_what_a_function_sets_is_not_known() -> None:
 
 
 @given(st.lists(PIECES, max_size=60).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_read(text: str) -> None:
     for command in read_commands(["/bin/sh", "-i", "-c", text], {"A": "x y", "B": None}):
         assert command.words

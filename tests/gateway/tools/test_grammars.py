@@ -154,7 +154,7 @@ schemas = _objects(st.recursive(_leaves, _nested, max_leaves=6)).map(
 )
 
 
-@settings(max_examples=100, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=100, phases=[Phase.explicit, Phase.generate])
 @given(schemas)
 def test_every_schema_that_clients_write_is_compiled(schema: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)

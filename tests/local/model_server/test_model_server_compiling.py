@@ -23,7 +23,7 @@ def _refuses(schema: dict[str, Any]) -> bool:
     return False
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(schemas.map(lambda schema: {**schema, "properties": dict(list(schema["properties"].items())[:1])}) | st.just({}))
 def test_the_compiler_and_the_server_refuse_the_same(schema: dict[str, Any]) -> None:
     require("outlines-core")

@@ -177,7 +177,7 @@ VALUES = st.recursive(
 KEYS = sorted({key for config, _, _ in CASES.values() for key in config} | {"sliding_window_pattern", "v_head_dim"})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     base=st.sampled_from([config for config, _, _ in CASES.values()]),
     changed=st.dictionaries(st.sampled_from(KEYS), VALUES),
