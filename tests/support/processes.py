@@ -72,7 +72,7 @@ class Process:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGINT)
         try:
-            self._popen.wait(15)
+            self._popen.wait(60)
         finally:
             self._kill()
 
@@ -132,6 +132,14 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def refusing_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that refuses connections for the time of the block: nobody else can listen there."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 def wait_until(true: Callable[[], bool], *, within: float = 60, what: str = "the condition") -> None:
