@@ -27,6 +27,7 @@ MEMORY = 620
 """Megabytes that the server may have resident, so that all of `make local` stays below 700."""
 
 
+@pytest.mark.timeout(600)
 def test_a_seed_gives_the_same_answer_whatever_runs_beside_it(model_server: ModelServer) -> None:
     def ask(prompt: str) -> dict[str, Any]:
         return model_server.generate(prompt, max_new_tokens=12, do_sample=True, seed=11, details=True, top_n_tokens=2)
@@ -95,6 +96,7 @@ def test_one_who_waits_and_leaves_takes_nobodys_place(model_server: ModelServer)
         assert metrics(model_server, "tgi_batch_current_size", "tgi_queue_size") == (2, 4)
 
 
+@pytest.mark.timeout(600)
 def test_many_clients_of_whom_some_leave_are_all_answered_in_bounded_memory(model_server: ModelServer) -> None:
     def ask(place: int) -> str:
         body = {"inputs": PROMPTS[place % len(PROMPTS)], "parameters": {"max_new_tokens": 6, "top_n_tokens": 1}}
