@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -28,7 +29,7 @@ from local.model_server.standin import StandInMissing
 from local.registry_file import write_registry
 from local.runs import CannotServe, PlannedRun, plan_runs
 from local.served import write_served
-from local.serving import PortTaken, Processes, check_port
+from local.serving import PortTaken, Processes, check_port, hold_port, let_others_bind
 from local.upstreams import (
     Upstream,
     UpstreamUnusable,
@@ -71,7 +72,8 @@ class _Prepared:
     """What is known before anything runs."""
 
     runs: Sequence[PlannedRun]
-    port: int
+    port: socket.socket
+    """Its port is served on. It is open until the gateway serves there."""
     docker: Docker | None
     weights: Weights | None
     """`None`: nothing stands in."""
@@ -97,7 +99,7 @@ def _prepare(arguments: Arguments, environment: Mapping[str, str], say: Callable
     runs = plan_runs(arguments, environment=environment, resolve=chat_templates(own, environment, say))
     return _Prepared(
         runs=runs,
-        port=check_port(arguments.port),
+        port=hold_port(arguments.port),
         docker=docker,
         weights=weights,
         own=own,
@@ -112,7 +114,9 @@ async def _serve(
     out: TextIO,
     say: Callable[[str], None],
 ) -> None:
-    runs, port, weights, upstreams = prepared.runs, prepared.port, prepared.weights, prepared.running
+    runs, weights, upstreams = prepared.runs, prepared.weights, prepared.running
+    port = int(prepared.port.getsockname()[1])
+    let_others_bind(prepared.port)
     key = make_key() if arguments.auth else None
     shared = _for_children(environment)
     with tempfile.TemporaryDirectory(prefix="servestack-") as folder:
@@ -139,6 +143,7 @@ async def _serve(
             await processes.start("gateway", command, environment={**shared, **gateway})
             address = f"http://127.0.0.1:{port}"
             await processes.until_serving("gateway", address, "/healthz", lambda status: status == 200)
+            prepared.port.close()
             served = _served(runs, upstreams)
             write_served(Path(folder), served, gateway=address, request_lines=lines)
             columns = shutil.get_terminal_size().columns if out.isatty() else None

@@ -28,4 +28,6 @@ def write_served(folder: Path, runs: Sequence[Run], *, gateway: str, request_lin
         for run in runs
     ]
     found = {"gateway": gateway, "request_lines": str(request_lines), "runs": served}
-    (folder / NAME).write_text(json.dumps(found), encoding="utf-8")
+    written = folder / f"{NAME}.new"
+    written.write_text(json.dumps(found), encoding="utf-8")
+    written.replace(folder / NAME)  # whoever reads it finds all of it

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
@@ -117,18 +119,27 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def check_port(port: int) -> int:
-    """Return the port to serve on: `port`, or a free one for 0.
+def check_port(port: int) -> None:
+    """Check that `port` can be served on.
 
     Raises:
         PortTaken: another program listens there, or this user is not allowed to.
     """
-    if port == 0:
-        return free_port()
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    hold_port(port).close()
+
+
+def hold_port(port: int) -> socket.socket:
+    """Return a socket of the port to serve on: `port`, or a free one for 0. On Linux, no other program gets the port
+    while the socket is open, but the gateway, which asks for it with SO_REUSEADDR, can serve there.
+
+    Raises:
+        PortTaken: another program listens there, or this user is not allowed to.
+    """
+    with contextlib.ExitStack() as held:
+        holder = held.enter_context(socket.socket())
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", port))
+            holder.bind(("127.0.0.1", port))
         except PermissionError:
             raise PortTaken(
                 f"port {port}: only root can use it here. Choose a port from 1024 on: make local PORT=8000"
@@ -138,4 +149,11 @@ def check_port(port: int) -> int:
                 f"Port {port} of 127.0.0.1 is in use by another program. End it, or choose another port: "
                 f"make local PORT={port + 1 if port < 65535 else 8000}"
             ) from None
-    return port
+        held.pop_all()
+        return holder
+
+
+def let_others_bind(holder: socket.socket) -> None:
+    """Close the socket of `hold_port` where a port can have only one."""
+    if sys.platform != "linux":
+        holder.close()

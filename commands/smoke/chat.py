@@ -71,24 +71,22 @@ class Chat:
 
     def stream(self, prompt: str, tokens: int, extra: Mapping[str, object] | None = None) -> Generator[Arrivals]:
         """Stream an answer, and yield what has arrived at each chunk. `extra`: fields that OpenAI does not have."""
-        arrivals = Arrivals()
-        with (
-            self._client() as client,
-            client.chat.completions.create(
+        with self._client() as client:
+            arrivals = Arrivals()  # after the client, which takes a while to make on a slow machine
+            with client.chat.completions.create(
                 model=self._model(),
                 messages=[{"role": "user", "content": prompt}],
                 max_tokens=tokens,
                 temperature=0,
                 stream=True,
                 extra_body=extra,
-            ) as stream,
-        ):
-            for chunk in stream:
-                for choice in chunk.choices:
-                    if choice.delta.content:
-                        arrivals.note(choice.delta.content)
-                    arrivals.finish = choice.finish_reason or arrivals.finish
-                yield arrivals
+            ) as stream:
+                for chunk in stream:
+                    for choice in chunk.choices:
+                        if choice.delta.content:
+                            arrivals.note(choice.delta.content)
+                        arrivals.finish = choice.finish_reason or arrivals.finish
+                    yield arrivals
         yield arrivals
 
     def _read(self, tokens: int) -> Arrivals:

@@ -22,13 +22,12 @@ begin() {
   local number=0
   if [[ -e $STUBS/container ]]; then read -r number _ <"$STUBS/container"; fi
   time_now
-  rm -rf "$STUBS"/{waiting,has-ended,checks,asked,slept}
+  rm -rf "$STUBS"/{has-ended,checks,asked,slept}
   printf '%s %s\n' "$((number + 1))" "$now" >"$STUBS/container"
 }
 
 # wait_for_end: docker wait.
 wait_for_end() {
-  printf '%s' "$$" >"$STUBS/waiting"
   read -r status <"$STUBS/ended"
   printf '%s\n' "$status"
 }
@@ -55,10 +54,8 @@ check_life() {
   [[ $good == yes ]] || exit 28
 }
 
-# gone PID: waits until a process has ended.
-gone() {
-  while [[ -e /proc/$1 ]] && ! grep --quiet --no-messages '^State:.Z' "/proc/$1/status"; do /bin/sleep 0.005; done
-}
+# await_end PID
+await_end() { until gone "$1"; do /bin/sleep 0.005; done; }
 
 answer_checks() {
   local file due asker
@@ -68,7 +65,7 @@ answer_checks() {
     if ((due > now)); then continue; fi
     printf '\n' >"$file"
     rm -f "$file" "${file%.fifo}"
-    gone "$asker"
+    await_end "$asker"
   done
 }
 
@@ -78,7 +75,7 @@ end_container() {
   touch "$STUBS/has-ended"
   until [[ -s $STUBS/waiting ]]; do /bin/sleep 0.005; done
   printf '%s\n' "$status" >"$STUBS/ended"
-  gone "$(<"$STUBS/waiting")"
+  await_end "$(<"$STUBS/waiting")"
 }
 
 # pass SECONDS: sleep.

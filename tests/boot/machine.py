@@ -16,23 +16,43 @@ from infra.planning import ServicePlan
 from infra.planning.boot import objects, parameter_prefix, parameters, script
 
 STUB = Path(__file__).with_name("stub.sh")
+TIMEOUT = Path(__file__).with_name("timeout.sh")
 STUBBED = (
     "aws", "curl", "date", "df", "docker", "du", "iptables", "journalctl", "lsblk", "lvcreate", "mkfs.xfs", "mount",
     "mountpoint", "nsenter", "nvidia-smi", "pkill", "sleep", "systemctl", "systemd-run", "vgcreate",
 )  # fmt: skip
 REGION, TABLE, LOG_GROUP, INSTANCE = "eu-west-1", "registry", "/servestack/run", "i-0123456789abcdef0"
 BUCKET = "servestack-gateway-files"
-FAR_TOO_LONG = 30
+BEGAN = 1_700_000_000
+"""What the machine's clock shows first."""
+FAR_TOO_LONG = 100
+"""Seconds. A test machine can be slow. What hangs in a test hangs for 300."""
+NEVER = 9_999_999_999
+
+RUNS = "until [[ -e $STUBS/runs ]]; do /bin/sleep 0.01; done"
+"""The process that waits for the end of the container runs beside the rest. After this, it waits."""
+EXPIRES = """\
+limit=$PPID
+until [[ $(<"/proc/$limit/comm") == timeout ]]; do read -r _ _ _ limit _ <"/proc/$limit/stat" || exit 1; done
+mapfile -d "" -t words <"/proc/$limit/cmdline"
+for word in "${words[@]}"; do if [[ $word =~ ^[0-9]+$ ]]; then break; fi; done
+printf "%s\\n" "$((word - 60))" >>"$STUBS/limits"
+kill -ALRM "$limit"
+exec /bin/sleep 300"""
+"""A program that hangs. Its time is over at once: `timeout` takes this signal for the end of its limit."""
 
 ANSWERS = {
     "curl-token": "printf the-token",
     "curl-instance": f"printf {INSTANCE}",
     "curl-type": "printf g6.xlarge",
-    "curl-health": "printf 000; exit 7",
+    # The container runs, or its end is known: a container that ends at once is not asked again.
+    "curl-health": 'until [[ -s $STUBS/waiting ]]; do /bin/sleep 0.01; done; waiting=$(<"$STUBS/waiting"); '
+    'until [[ -e $STUBS/runs ]] || gone "$waiting"; do /bin/sleep 0.01; done; printf 000; exit 7',
     "date": 'cat "$STUBS/clock"',
     # A replica that serves sleeps 60 s between two checks. Here it really waits, or its hours would run by.
     "sleep": "if [[ $1 == 60 ]]; then exec /bin/sleep 300; fi; "
-    'read -r now <"$STUBS/clock"; printf "%s\\n" "$((now + $1))" >"$STUBS/clock"',
+    'read -r now <"$STUBS/clock"; while read -r stop <"$STUBS/stop" && ((now >= stop)); do /bin/sleep 0.01; done; '
+    'printf "%s\\n" "$((now + $1))" >"$STUBS/clock.new"; mv "$STUBS/clock.new" "$STUBS/clock"',
     "df": "printf 'Avail\\n104857600\\n'",
     "du": "printf '0\\t/hub\\n'",
     "lsblk": "printf '/dev/nvme0n1 Amazon Elastic Block Store\\n'",
@@ -42,7 +62,7 @@ ANSWERS = {
     "docker-cp": "exit 1",
     "docker-inspect": 'for file in "$STUBS"/calls/*.call; do IFS= read -r -d "" ran <"$file"; '
     'if [[ $ran == docker-run ]]; then cat "${file%.call}.environment"; fi; done',
-    "docker-wait": 'read -r status <"$STUBS/ended"; printf "%s\\n" "$status"',
+    "docker-wait": ': >"$STUBS/runs"; read -r status <"$STUBS/ended"; printf "%s\\n" "$status"',
     "aws-s3api-get-object": 'cp "$STUBS/objects/${words[5]##*/}" "${words[6]}"',
     "aws-ssm-get-parameter": 'name=${words[3]}; cat "$STUBS/parameters/${name//\\//%}" || exit 254; printf "\\n"',
 }
@@ -75,8 +95,10 @@ class Machine:
             (self.root / name).mkdir(parents=True)
         for name in STUBBED:
             (self.root / "bin" / name).symlink_to(STUB)
+        (self.root / "bin" / "timeout").symlink_to(TIMEOUT)
         os.mkfifo(self.root / "ended")
-        (self.root / "clock").write_text("1700000000\n")
+        (self.root / "clock").write_text(f"{BEGAN}\n")
+        self.clock_goes_on()
         for key, answer in ANSWERS.items():
             self.answer(key, answer)
         for parameter in parameters(self.plan):
@@ -110,7 +132,14 @@ class Machine:
 
     def answer(self, key: str, bash: str, *, call: int | None = None) -> None:
         """Set what the stub does: every time, or at its `call`-th call."""
-        (self.root / "answers" / (key if call is None else f"{key}.{call}")).write_text(bash + "\n")
+        _replace(self.root / "answers" / (key if call is None else f"{key}.{call}"), f"{bash}\n")
+
+    def clock_stops(self, *, after: int) -> None:
+        """Let no sleep end that begins so many seconds after the start, or later, until `clock_goes_on`."""
+        _replace(self.root / "stop", f"{BEGAN + after}\n")
+
+    def clock_goes_on(self) -> None:
+        _replace(self.root / "stop", f"{NEVER}\n")
 
     def start(self, *arguments: str, errors: Path | None = None) -> subprocess.Popen[bytes]:
         """Start the script. `errors`: the file for what it writes to standard error, in place of `output`."""
@@ -140,12 +169,19 @@ class Machine:
         self.wait_until(lambda: self.calls("docker-wait"))
         with (self.root / "ended").open("w") as ended:
             ended.write(f"{status}\n")
+        waiting = int((self.root / "waiting").read_text())
+        self.wait_until(lambda: not _runs(waiting))
 
     def wait_until(self, condition: Callable[[], object], *, seconds: float = FAR_TOO_LONG) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.output
             time.sleep(0.01)
+
+    @property
+    def limits(self) -> list[int]:
+        """The limits, in seconds, of the programs that answered with `EXPIRES`, in order."""
+        return [int(line) for line in (self.root / "limits").read_text().splitlines()]
 
     @property
     def output(self) -> str:
@@ -169,22 +205,39 @@ class Machine:
         return call
 
     def end(self) -> None:
-        """End every process of the machine."""
+        """End every process of the machine, and those that they start meanwhile."""
         for process in self.processes:
-            for member in _session(process.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(member, signal.SIGKILL)
+            while members := _session(process.pid):
+                for member in members:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(member, signal.SIGKILL)
+                time.sleep(0.002)
             process.wait()
 
 
 def _session(leader: int) -> list[int]:
     """Return the processes of a session, with those that `timeout` put into groups of their own."""
-    found: list[int] = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            session = (folder / "stat").read_text().rpartition(")")[2].split()[3]
-            found += [int(folder.name)] * (int(session) == leader)
-    return found
+    pids = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in pids if (found := _stat(pid)) and found[0] != "Z" and int(found[3]) == leader]
+
+
+def _runs(pid: int) -> bool:
+    found = _stat(pid)
+    return bool(found) and found[0] != "Z"
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent, group, session … of a process; empty: it has ended, and its parent knows."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return []
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write a file that programs read meanwhile: they find the old text or the new one."""
+    new = file.with_name(".new")
+    new.write_text(text)
+    new.replace(file)
 
 
 def _bytes(file: Path) -> bytes:

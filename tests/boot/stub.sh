@@ -2,6 +2,10 @@
 # Stands in for a program: records its arguments and environment, and the input of docker login; then runs its answer.
 # STUBS: calls/ gets a record of each call, answers/ has the answers (by key and number of the call, else by key), counts/.
 set -u
+
+# gone PID: whether a process has ended.
+gone() { [[ ! -e /proc/$1 ]] || grep --quiet --no-messages '^State:.Z' "/proc/$1/status"; }
+
 name=${0##*/}
 key=$name
 case $name in
@@ -41,6 +45,10 @@ printf '%s\n' "$count" >"$STUBS/counts/$key"
 printf '%s\0' "$key" "$@" >"$call.call"
 if [[ $key == docker-login || $key == curl-dynamodb || $key == curl-probe ]]; then cat >"$call.input"; fi
 cat /proc/$$/environ >"$call.environment" # last: a call whose environment is there is complete
+case $key in
+  docker-run) rm -f "$STUBS/runs" "$STUBS/waiting" ;;
+  docker-wait) printf '%s\n' "$$" >"$STUBS/waiting" ;; # who waits for the end of the container
+esac
 answer=$STUBS/answers/$key
 if [[ -e $answer.$count ]]; then answer=$answer.$count; fi
 if [[ -e $answer ]]; then source "$answer"; fi

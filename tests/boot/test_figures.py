@@ -24,13 +24,13 @@ import pytest
 
 from infra.planning.known_servers import SERVERS
 from infra.readiness.figures import Figures, read_figures
-from tests.boot.machine import INSTANCE, Machine
+from tests.boot.machine import BEGAN, EXPIRES, FAR_TOO_LONG, INSTANCE, Machine
 from tests.boot.test_outcomes import GIVES_UP, TRIES_AGAIN, ends, last_line, lines_of, steps
 from tests.boot.test_serving import AWS, serves
 
 Boots = Callable[..., Machine]
 
-NOW = 1_700_000_000
+NOW = BEGAN
 STREAM = ("--log-group-name", "/servestack/run", "--log-stream-name", f"{INSTANCE}/figures")
 RECORDED = Path(__file__).with_name("metrics")
 MACHINE: Mapping[str, object] = {"Table": "registry", "Run": "run", "instance": INSTANCE, "type": "g6.xlarge"}
@@ -254,7 +254,7 @@ def test_a_driver_that_never_answers_is_not_asked_again_and_again(machine: Boots
     process = boot.start("serve")
     boot.wait_until(lambda: len(boot.calls("sleep")) == 4 and len(boot.calls("figures-nvidia-smi")) >= 2)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=FAR_TOO_LONG) == 0
     assert len(boot.calls("figures-nvidia-smi")) == 2, "by what starts the container, then by what watches it"
 
 
@@ -275,15 +275,16 @@ def test_what_hangs_holds_up_neither_the_start_nor_a_stop(machine: Boots, hangin
     process = boot.start("serve")
     boot.wait_until(lambda: "serving" in steps(boot))
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=FAR_TOO_LONG) == 0
     assert last_line(boot) == "stopped"
 
 
 def test_what_hangs_is_ended_and_the_rest_is_written(machine: Boots) -> None:
     boot = of_server(machine, "TGI")
-    boot.answer("figures-nvidia-smi", "exec /bin/sleep 300")
-    boot.answer("figures-df", "exec /bin/sleep 300")
-    write(boot, NOW, limits={"timeout 10 nvidia-smi": "timeout 0.5 nvidia-smi", "timeout 5 df": "timeout 0.5 df"})
+    boot.answer("figures-nvidia-smi", EXPIRES)
+    boot.answer("figures-df", EXPIRES)
+    write(boot, NOW)
+    assert sorted(boot.limits) == [5, 10]
     assert lines(boot) == [line(NOW, {**MACHINE, "Running": 15, "Waiting": 4})]
 
 
@@ -366,12 +367,10 @@ def more(server: str, changes: Mapping[str, str]) -> str:
     return text
 
 
-def write(
-    boot: Machine, at: int, metrics: str | None = None, *, server: str = "", limits: Mapping[str, str] | None = None
-) -> None:
+def write(boot: Machine, at: int, metrics: str | None = None, *, server: str = "") -> None:
     """Let the machine write its figures at that second, as `tell_figures` does.
 
-    `metrics`: what the server answers; `server`: bash, in place of that; `limits`: texts of the script, and others.
+    `metrics`: what the server answers; `server`: bash, in place of that.
     """
     if metrics is not None:
         (boot.root / "metrics").write_text(metrics)
@@ -379,15 +378,14 @@ def write(
     work = boot.file_system / "run/servestack"
     work.mkdir(parents=True, exist_ok=True)
     (work / "type").write_text("g6.xlarge")
-    script = boot.script
-    for old, new in {'\nmain "$@"\n': f'\nINSTANCE={INSTANCE}\nwrite_figures "$1"\n', **(limits or {})}.items():
-        assert script.count(old) == 1
-        script = script.replace(old, new)
+    main = '\nmain "$@"\n'
+    assert boot.script.count(main) == 1
+    script = boot.script.replace(main, f'\nINSTANCE={INSTANCE}\nwrite_figures "$1"\n')
     (boot.root / "boot.sh").write_text(script)
     (boot.root / "clock").write_text(f"{at}\n")
     redirected = work / "unwritten"
     process = boot.start(str(at), errors=redirected)
-    assert process.wait(timeout=30) == 0, redirected.read_text()
+    assert process.wait(timeout=FAR_TOO_LONG) == 0, redirected.read_text()
 
 
 def lines(boot: Machine) -> list[dict[str, Any]]:

@@ -102,6 +102,7 @@ def test_a_server_that_cannot_be_reached_ends_the_start_at_once_with_the_remedy(
 def test_another_port_is_named_when_the_right_one_never_opens(machine: Boots) -> None:
     boot = machine(service=SGLANG, boot_timeout=60)
     listening(boot, f"{ANY}:7530", f"{OWN}:7531", version_6=(f"{ANY_6}:1F90",))
+    boot.clock_stops(after=45)
     boot.start("serve")
     cause = (
         "port 8000 never opened: nothing in the container listens on it after 45 s; the container listens on 8080 "
@@ -115,6 +116,7 @@ def test_a_port_that_is_open_and_answers_nothing_is_not_called_closed(machine: B
     boot = machine(service=SGLANG, boot_timeout=60)
     listening(boot, f"{ANY}:1F40")
     boot.answer("curl-health", "printf 000; exit 52")
+    boot.clock_stops(after=45)
     boot.start("serve")
     cause = (
         "port 8000 is open, but GET /health got no answer within 5 s, for 45 s: the server hangs, or does not speak "
@@ -228,12 +230,14 @@ def test_a_container_that_ends_while_it_is_probed_is_explained(machine: Boots) -
     boot = machine(PROBES, KEY="s3cret")
     boot.answer("curl-health", "printf 200")
     boot.answer("curl-probe", "printf 500")
+    boot.clock_stops(after=0)
     process = boot.start("serve")
     boot.wait_until(lambda: "waiting for probes[1], which answers 500" in steps(boot))
     boot.wait_until(lambda: "cause" in items(boot)[-1])
     cause = "probes[1] answers 500, and must answer 200 to 299 before the replica takes requests"
     assert failed_state(boot) == (cause, False)
     boot.container_ends(1)
+    boot.clock_goes_on()
     assert process.wait() == 75
     assert "the container ended with status 1 before it served" in last_line(boot)
 
@@ -288,13 +292,13 @@ def test_curl_sends_what_the_configuration_says(
         method=method,
         headers=tuple((name, Secret(value)) for name, value in headers.items()),
         body=None if body is None else Secret(body),
-        timeout=5,
+        timeout=60,
         interval=1,
         ready_after=1,
     )
     text = probe_request(probe).replace(f":{REPLICA_PORT}/", f":{port}/")
     options = ("--silent", "--globoff", "--path-as-is", "--output", "/dev/null", "--write-out", "%{http_code}")
-    ran = subprocess.run(["curl", *options, "--config", "-"], input=text, capture_output=True, text=True, timeout=20)
+    ran = subprocess.run(["curl", *options, "--config", "-"], input=text, capture_output=True, text=True, timeout=100)
     assert (ran.stdout, ran.returncode) == ("204", 0)
     ((verb, path, got, content),) = seen
     assert (verb, path, content) == (method, "/a%20b/../c?d=[1]", (body or "").encode() if sent is None else sent)

@@ -354,6 +354,7 @@ def test_a_container_that_ends_after_it_served_is_started_again_whatever_it_wrot
 
 def test_a_port_that_never_opens_is_said_before_the_boot_timeout_and_still_waited_for(machine: Boots) -> None:
     boot = booted(machine, {}, boot_timeout=60)
+    boot.clock_stops(after=45)
     process = boot.start("serve")
     cause = (
         "port 80 never opened: nothing in the container listens on it after 45 s; make the command listen on this "
@@ -363,6 +364,7 @@ def test_a_port_that_never_opens_is_said_before_the_boot_timeout_and_still_waite
     assert failed_state(boot) == (cause, False)
     assert steps(boot)[-2:] == ["waiting for port 80", "waiting for port 80"]
     boot.answer("curl-health", "printf 204")
+    boot.clock_goes_on()
     boot.wait_until(lambda: steps(boot)[-1] == "serving")
     assert "cause" not in items(boot)[-1]
     assert process.poll() is None
@@ -392,6 +394,7 @@ def test_a_health_check_that_stays_bad_is_said_with_its_answer(machine: Boots) -
     boot = booted(
         machine, {"curl-health": "printf 503"}, "model: {name: m, chat_template: T, eos_token: E}\n", boot_timeout=60
     )
+    boot.clock_stops(after=45)
     boot.start("serve")
     cause = "GET /health on port 80 answered 503 after 45 s"
     boot.wait_until(lambda: lines_of(boot)[-1:] == [f"still waiting: {cause}"])

@@ -40,6 +40,7 @@ def test_a_container_that_ends_after_it_served_has_them_too(machine: Boots) -> N
 
 def test_a_container_that_does_not_answer_yet_has_them_while_it_is_waited_for(machine: Boots) -> None:
     boot = machine()
+    boot.clock_stops(after=0)
     boot.answer("docker-logs", "echo loading shard 1 of 9")
     boot.start("serve")
     boot.wait_until(lambda: "waiting for port 80" in steps(boot))
@@ -138,6 +139,7 @@ def test_without_the_secrets_no_line_is_shown(machine: Boots) -> None:
 
 def test_the_lines_are_in_no_file_afterwards(machine: Boots) -> None:
     boot = machine("env: [HF_TOKEN=hf_secret_value]\n")
+    boot.clock_stops(after=0)
     boot.answer("docker-logs", "echo hf_secret_value")
     boot.start("serve")
     boot.wait_until(lambda: "waiting for port 80" in steps(boot))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.boot.machine import INSTANCE, Machine
+from tests.boot.machine import INSTANCE, RUNS, Machine
 
 Boots = Callable[..., Machine]
 
@@ -185,9 +185,11 @@ def test_weights_that_arrive_are_told_while_the_port_is_closed(machine: Boots) -
     boot.answer("du", "printf '102\\t/hub\\n'", call=2)
     boot.answer("du", "printf '2560\\t/hub\\n'", call=3)
     boot.answer("du", "printf '14848\\t/hub\\n'; exit 1")
+    boot.clock_stops(after=90)
     process = boot.start("serve")
     boot.wait_until(lambda: "waiting for port 80, 14.5 GB of weights on disk" in steps(boot))
     boot.answer("curl-health", "printf 200")
+    boot.clock_goes_on()
     boot.wait_until(lambda: "serving" in steps(boot))
     assert steps(boot)[-4:] == [
         "waiting for port 80",
@@ -246,10 +248,10 @@ def test_state_items_expire_two_hours_after_they_were_written(machine: Boots) ->
 
 def serves(boot: Machine) -> None:
     """Boot until the replica serves, and leave it running."""
-    boot.answer("curl-health", "printf 200")
+    boot.answer("curl-health", f"{RUNS}; printf 200")
     boot.start("serve")
     boot.wait_until(lambda: "serving" in steps(boot))
-    boot.wait_until(lambda: boot.calls("docker-wait"))
+    boot.wait_until(lambda: len(boot.calls("docker-wait")) == 2)
 
 
 def steps(boot: Machine) -> list[str]:

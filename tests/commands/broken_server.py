@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
+from unittest import mock
 
+from commands.smoke import arrivals, chat, long_stream
+from commands.smoke.arrivals import Arrivals
 from commands.smoke.target import Target
 from infra.configuration import Secret
 from tests.support.http_server import serving
@@ -39,6 +42,17 @@ class Broken:
     """The JSON of every answer of the OpenAI API, instead of what is right."""
     key: str | None = None
     """The only one that is accepted; `None`: any."""
+    now: float = 0
+    """The time by which chunks arrive, in seconds. Only streams move it."""
+    read: threading.Semaphore = field(default_factory=threading.Semaphore)
+    """Counts the chunks of the last stream that were read."""
+    over: bool = False
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def arrivals(self) -> Arrivals:
+        return Arrivals(began=self.now)
 
     def target(self, *, model: str | None = MODEL) -> Target:
         key = None if self.key is None else Secret(self.key)
@@ -48,9 +62,24 @@ class Broken:
 @contextmanager
 def serve_broken(**how: Any) -> Generator[Broken]:
     broken = Broken(**how)
-    with serving(_handler(broken)) as port:
+    note = Arrivals.note
+
+    def noted(stream: Arrivals, text: str) -> None:
+        note(stream, text)
+        broken.read.release()
+
+    with (
+        mock.patch.object(arrivals, "time", broken),
+        mock.patch.object(chat, "Arrivals", broken.arrivals),
+        mock.patch.object(long_stream, "Arrivals", broken.arrivals),
+        mock.patch.object(Arrivals, "note", noted),
+        serving(_handler(broken)) as port,
+    ):
         broken.url = f"http://127.0.0.1:{port}"
-        yield broken
+        try:
+            yield broken
+        finally:
+            broken.over = True
 
 
 def _handler(broken: Broken) -> type[BaseHTTPRequestHandler]:
@@ -99,10 +128,14 @@ def _handler(broken: Broken) -> type[BaseHTTPRequestHandler]:
             self.send_header("content-type", "text/event-stream")
             self.send_header("connection", "close")
             self.end_headers()
+            read = broken.read = threading.Semaphore(0)
             for _ in range(CHUNKS):
-                time.sleep(PACE)
+                broken.now += PACE
                 if not broken.buffered:
                     self._chunk({"content": broken.content}, None)
+                    while not read.acquire(timeout=0.1):
+                        if broken.over:  # a reader may leave
+                            return
             if broken.buffered:
                 for _ in range(CHUNKS):
                     self._chunk({"content": broken.content}, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -27,6 +28,8 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Logs with lines of two replicas and of the function."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    # As AWS, moto leaves out lines that are older than two weeks.
+    monkeypatch.setattr("moto.logs.models.utcnow", lambda: datetime.fromtimestamp(NOW, UTC).replace(tzinfo=None))
     with mock_aws():
         client: Any = boto3.client("logs", REGION)
         for group in (GROUP, FUNCTION_LOG):

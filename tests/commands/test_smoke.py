@@ -22,7 +22,7 @@ from infra.configuration import Secret
 from tests.commands.broken_server import serve_broken
 from tests.commands.conftest import Keyed
 from tests.support.local_service import MISTRAL_MODEL
-from tests.support.processes import ROOT, free_port, python
+from tests.support.processes import ROOT, python, refusing_port
 
 KEY = "sk-an-unspeakable-key"
 CURL = (
@@ -236,9 +236,10 @@ def test_a_path_with_204_may_be_named() -> None:
 
 
 def test_nothing_that_answers_fails_every_check_without_a_traceback() -> None:
-    url = f"http://127.0.0.1:{free_port()}"
-    line = python("-m", "commands.smoke", "--url", url, "--openai-base-url", url, "--model", "m")
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    with refusing_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        line = python("-m", "commands.smoke", "--url", url, "--openai-base-url", url, "--model", "m")
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 1
     assert done.stdout.endswith("\n1 skipped, 11 FAILED.\n")
     assert "Traceback" not in done.stdout + done.stderr

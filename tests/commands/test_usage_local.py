@@ -131,6 +131,7 @@ def test_the_file_is_the_one_that_a_gateway_that_answers_names(
     gateway: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("commands.status.local_runs.PATIENCE", 60)
     run = {"run": "a", "url": gateway, "model": None, "configuration": "a", "server": "b", "since": NOW.isoformat()}
     for name, address in (("ended", "http://127.0.0.1:1"), ("serving", gateway)):
         (tmp_path / f"servestack-{name}").mkdir()
@@ -143,6 +144,7 @@ def test_what_make_local_answered_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("commands.status.local_runs.PATIENCE", 60)
     with serving(MISTRAL, "--auth", env={"TMPDIR": str(tmp_path)}) as service:
         key = re.findall(r"API key .*: (\S+)", service.banner)[0]
         with OpenAI(base_url=f"{service.url}/v1", api_key=key, max_retries=0) as client:

@@ -19,7 +19,7 @@ MESSAGES: Any = [{"role": "user", "content": "Compose a poem that explains the c
 """The document's."""
 INPUTS = "<s>[INST] What is your favourite condiment?[/INST]"
 SHORT = 24
-"""Tokens: a fraction of a second on a CPU."""
+"""Tokens: a fraction of a second on a CPU. Without a seed, the small model answers now and then with no text at all."""
 
 DOCUMENT = {
     MISTRAL: "5c76f4c563de8afa26eda2154e211437bc8a12f70a2a3827b244335e24ccfc55",
@@ -46,7 +46,7 @@ def test_the_banner_gives_every_address_and_says_what_stands_in(service: LocalSe
 
 def test_info_says_that_the_model_stands_in(service: LocalService) -> None:
     for run, model in zip(service.runs, (MISTRAL_MODEL, LLAMA_2_MODEL), strict=True):
-        info = httpx.get(f"{service.url}/services/{run}/info").json()
+        info = httpx.get(f"{service.url}/services/{run}/info", timeout=60).json()
         assert (info["model_id"], info["stands_in_for"]) == ("HuggingFaceTB/SmolLM2-135M-Instruct", model)
         assert f"stands in for {model}" in info["note"]
 
@@ -84,7 +84,7 @@ def test_generate_stream_streams_tokens_and_ends_with_the_whole_text(service: Lo
 @pytest.mark.parametrize("model", [MISTRAL_MODEL, LLAMA_2_MODEL])
 def test_the_documents_snippet_answers(service: LocalService, path: str, model: str) -> None:
     with openai.OpenAI(base_url=f"{service.url}{path}", api_key="none") as client:
-        completion = client.chat.completions.create(model=model, messages=MESSAGES, max_tokens=SHORT)
+        completion = client.chat.completions.create(model=model, messages=MESSAGES, max_tokens=SHORT, seed=7)
     (choice,) = completion.choices
     assert (completion.model, choice.message.role) == (model, "assistant")
     assert choice.message.content or model == LLAMA_2_MODEL, "to a prompt of Llama-2's it may have nothing to say"
@@ -95,7 +95,9 @@ def test_the_documents_snippet_answers(service: LocalService, path: str, model: 
 @pytest.mark.parametrize("path", ["", "/v1"])
 def test_the_documents_snippet_streams(service: LocalService, path: str) -> None:
     with openai.OpenAI(base_url=f"{service.url}{path}", api_key="none") as client:
-        stream = client.chat.completions.create(model=MISTRAL_MODEL, messages=MESSAGES, max_tokens=SHORT, stream=True)
+        stream = client.chat.completions.create(
+            model=MISTRAL_MODEL, messages=MESSAGES, max_tokens=SHORT, seed=7, stream=True
+        )
         chunks = list(stream)
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks).strip()
     assert [chunk.choices[0].finish_reason for chunk in chunks][-1] in ("stop", "length")
@@ -105,7 +107,7 @@ def test_the_documents_snippet_streams(service: LocalService, path: str) -> None
 def test_the_documents_snippet_answers_by_the_gateways_name(service: LocalService) -> None:
     host = {"Host": "gateway.localhost"}
     with openai.OpenAI(base_url=service.url, api_key="none", default_headers=host) as client:
-        completion = client.chat.completions.create(model=MISTRAL_MODEL, messages=MESSAGES, max_tokens=SHORT)
+        completion = client.chat.completions.create(model=MISTRAL_MODEL, messages=MESSAGES, max_tokens=SHORT, seed=7)
         assert completion.choices[0].message.content
         assert [model.id for model in client.models.list()] == [MISTRAL_MODEL, LLAMA_2_MODEL]
 

@@ -30,10 +30,10 @@ def test_a_signal_ends_everything_at_once_and_without_a_traceback(number: signal
     with serving(LLAMA_2, "--upstream", tgi.url) as service:
         children = _children(service)
         service.process.signal(number)
-        assert service.process.wait(within=10) == 0
+        assert service.process.wait(within=60) == 0
         assert service.process.output.endswith("\nEnded.\n")
         assert "Traceback" not in service.process.output
-        wait_until(lambda: not any(map(_alive, children)), within=5, what="the end of every child")
+        wait_until(lambda: not any(map(_alive, children)), what="the end of every child")
         _free(service.port)
 
 
@@ -44,12 +44,13 @@ def test_a_request_that_never_ends_does_not_hold_up_the_end(tgi: RecordingTgi) -
     ):
         client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n{")
         service.process.signal(signal.SIGINT)
-        assert service.process.wait(within=10) == 0
+        assert service.process.wait(within=60) == 0
 
 
-def test_children_end_with_a_launcher_that_is_killed(tgi: RecordingTgi) -> None:
+def test_children_end_with_a_launcher_that_is_killed(tgi: RecordingTgi, tmp_path: Path) -> None:
     require("linux")
-    with serving(LLAMA_2, "--upstream", tgi.url) as service:
+    # It cannot remove its folder, which is not left where other tests look for what is served.
+    with serving(LLAMA_2, "--upstream", tgi.url, env={"TMPDIR": str(tmp_path)}) as service:
         children = _children(service)
         assert len(children) == 1
         service.process.signal(signal.SIGKILL)
@@ -84,13 +85,13 @@ def test_a_port_that_is_taken_is_an_error_that_names_the_remedy(tgi: RecordingTg
 def test_two_at_once_do_not_meet(tgi: RecordingTgi) -> None:
     with serving(LLAMA_2, "--upstream", tgi.url) as one, serving(LLAMA_2, "--upstream", tgi.url) as other:
         assert one.port != other.port
-        assert [httpx.get(f"{service.url}/v1/models").status_code for service in (one, other)] == [200, 200]
+        assert [httpx.get(f"{service.url}/v1/models", timeout=60).status_code for service in (one, other)] == [200, 200]
 
 
 def test_it_runs_from_any_folder_and_another_gateways_settings_do_not_matter(tgi: RecordingTgi, tmp_path: Path) -> None:
     env = {"PYTHONPATH": str(ROOT), "GATEWAY_REGISTRY": "dynamodb:none", "GATEWAY_UPSTREAM": "x", "PORT": "1"}
     with serving(str(ROOT / LLAMA_2), "--upstream", tgi.url, env=env, cwd=tmp_path) as service:
-        assert httpx.get(f"{service.url}/models").status_code == 200
+        assert httpx.get(f"{service.url}/models", timeout=60).status_code == 200
 
 
 def test_make_ends_it_as_a_terminal_does(tgi: RecordingTgi) -> None:
@@ -100,7 +101,7 @@ def test_make_ends_it_as_a_terminal_does(tgi: RecordingTgi) -> None:
     with running(line) as process:
         service = described(process, process.wait_for(READY))
         os.killpg(process.pid, signal.SIGINT)
-        process.wait(within=10)
+        process.wait(within=60)
         assert "Traceback" not in process.output
         _free(service.port)
 
@@ -112,7 +113,11 @@ def _children(service: LocalService) -> list[int]:
 
 
 def _alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+    """Whether it runs. What a container's first process does not ask for stays in the list of processes."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _free(port: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
@@ -24,21 +25,30 @@ ASKED = {"model": MISTRAL_MODEL, "messages": [{"role": "user", "content": "Hi"}]
 
 def file_of(service: LocalService) -> Path:
     """The file with the lines of its gateway, as `make local` names it."""
-    found = [json.loads(path.read_text()) for path in Path(tempfile.gettempdir()).glob("servestack-*/served.json")]
-    (path,) = [served["request_lines"] for served in found if served["gateway"] == service.url]
-    return Path(path)
+    found: list[str] = []
+    for path in Path(tempfile.gettempdir()).glob("servestack-*/served.json"):
+        with contextlib.suppress(FileNotFoundError):  # another one has just ended
+            served = json.loads(path.read_text())
+            found += [served["request_lines"]] * (served["gateway"] == service.url)
+    (lines,) = found
+    return Path(lines)
 
 
 def lines_of(service: LocalService, answer: httpx.Response) -> dict[str, dict[str, Any]]:
     """The lines of all requests so far, by their ids. That of the request with this answer is waited for."""
-    last = answer.headers["x-request-id"]
-    wait_until(lambda: last in file_of(service).read_text(), within=20, what="a request line")
-    lines = [json.loads(line) for line in file_of(service).read_text().splitlines()]
-    return {line["request_id"]: line for line in lines}
+    last, file = answer.headers["x-request-id"], file_of(service)
+
+    def whole() -> dict[str, dict[str, Any]]:
+        text = file.read_text()
+        lines = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        return {line["request_id"]: line for line in lines}
+
+    wait_until(lambda: last in whole(), what="a request line")
+    return whole()
 
 
 def tokens(service: LocalService) -> dict[str, float]:
-    families = text_string_to_metric_families(httpx.get(f"{service.url}/metrics").text)
+    families = text_string_to_metric_families(httpx.get(f"{service.url}/metrics", timeout=60).text)
     labels = {"run": service.run, "model_name": MISTRAL_MODEL}
     found = {sample.name: sample for family in families for sample in family.samples if sample.labels == labels}
     return {name: found[name].value for name in ("vllm:prompt_tokens_total", "vllm:generation_tokens_total")}

@@ -29,6 +29,7 @@ GROWTH_MB = 10
 """Memory that caches may still take while they fill up; 0.2 were measured."""
 
 
+@pytest.mark.timeout(600)
 def test_two_hundred_requests_of_every_kind_leave_nothing_behind(service: LocalService) -> None:
     require("linux")
     asyncio.run(_ask(service, range(AT_ONCE)))
@@ -43,10 +44,10 @@ def test_nothing_to_do_costs_nothing(service: LocalService) -> None:
     """Processor time of all processes together, over a few seconds of being idle."""
     require("linux")
     wait_until(lambda: _running(service) == 0, what="the end of other tests' generations")
-    seconds = 4.0
-    before = _processor_seconds(service)
-    time.sleep(seconds)
-    assert (_processor_seconds(service) - before) / seconds < 0.02
+    before, began = _processor_seconds(service), time.monotonic()
+    time.sleep(4)
+    used = _processor_seconds(service) - before
+    assert used / (time.monotonic() - began) < 0.02
 
 
 def test_everything_together_is_under_700_mb(service: LocalService) -> None:
@@ -57,7 +58,7 @@ def test_everything_together_is_under_700_mb(service: LocalService) -> None:
 async def _ask(service: LocalService, numbers: range) -> Counter[str]:
     """Half whole answers, half streams, a quarter of those cut off at their first text; half chats, half TGI's own."""
     places = asyncio.Semaphore(AT_ONCE)
-    async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=300) as client:
 
         async def one(number: int) -> str:
             async with places:
@@ -102,7 +103,7 @@ def _request(number: int, run: str, tokens: int, *, stream: bool) -> tuple[str, 
 
 def _running(service: LocalService) -> int:
     """Generations in progress, by the model server's own metrics."""
-    lines = httpx.get(f"{service.url}/services/{service.run}/metrics").text.splitlines()
+    lines = httpx.get(f"{service.url}/services/{service.run}/metrics", timeout=60).text.splitlines()
     sizes = [line.split()[-1] for line in lines if line.startswith(("tgi_batch_current_size", "tgi_queue_size"))]
     if not sizes:
         pytest.fail("the metrics have neither tgi_batch_current_size nor tgi_queue_size")

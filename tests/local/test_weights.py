@@ -88,7 +88,7 @@ def test_ctrl_c_ends_a_download(hub: Hub, tmp_path: Path, cache: Path) -> None:
     line = python("-m", "local", "vllm", "--stand-in", REPOSITORY, "--port", "0")
     with running(line, env=environment) as process:
         process.wait_for("Reading")
-        hub.asked.wait(30)
+        assert hub.asked.wait(60)
         process.signal(signal.SIGINT)
         assert process.wait(within=60) == 130
         assert "Traceback" not in process.output

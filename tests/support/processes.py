@@ -150,6 +150,14 @@ def refusing() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
+@contextlib.contextmanager
+def refusing_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that refuses connections for the time of the block: nobody else can listen there."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
 def wait_until(true: Callable[[], bool], *, within: float = 60, what: str = "the condition") -> None:
     """Ask again and again, briefly apart, until it holds; for what gives no event to wait on."""
     end = time.monotonic() + within
