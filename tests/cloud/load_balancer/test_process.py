@@ -78,8 +78,8 @@ def test_a_service_is_reached_through_its_load_balancer_until_it_is_taken_away(
             HealthCheckIntervalSeconds=5,
             HealthCheckTimeoutSeconds=2,
         )["TargetGroups"][0]["TargetGroupArn"]
-        # A minute of the clock: before its end, nothing cuts the answer that the target still sends.
-        delay = {"Key": "deregistration_delay.timeout_seconds", "Value": str(60 * SPEED)}
+        # 50 seconds of the clock: before their end, nothing cuts the answer that the target still sends.
+        delay = {"Key": "deregistration_delay.timeout_seconds", "Value": str(50 * SPEED)}
         elbv2.modify_target_group_attributes(TargetGroupArn=group, Attributes=[delay])
         elbv2.create_rule(
             ListenerArn=listener,
