@@ -139,7 +139,7 @@ def test_a_proxy_of_this_user_does_not_get_what_is_for_the_cloud(
 def _cloud(folder: Path, path: str, provider: Path, *more: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": path, "SERVESTACK_PROVIDER_AWS": str(provider)}
     command = [sys.executable, "-m", "cloud", "--folder", str(folder), *more]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def test_a_second_cloud_in_a_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
