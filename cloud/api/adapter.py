@@ -6,7 +6,6 @@ metadata before the payload (aws/aws-lambda-web-adapter, src/lib.rs, and the cra
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import json
@@ -21,6 +20,7 @@ from yarl import URL
 
 from cloud.api.answer import DELIMITER
 from cloud.api.runtime_api import Invocation, RuntimeApi
+from cloud.api.serving import listens
 
 _STREAMING = {"lambda-runtime-function-response-mode": "streaming"}
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -29,8 +29,6 @@ _IN_PATHS = "/:@!$&'()*+,;=~%[]|^"
 """What is left as it is in a path, beside letters, digits and `_.-`."""
 _CUT = b"Lambda-Runtime-Function-Error-Type: Runtime.StreamError\r\nLambda-Runtime-Function-Error-Body: \r\n\r\n"
 """What the adapter adds to the payload of a response that broke off."""
-_BETWEEN_TRIES = 0.01
-"""Seconds (readiness check of the adapter: 10 ms)."""
 
 
 class Adapter:
@@ -42,7 +40,7 @@ class Adapter:
 
     async def run(self) -> None:
         """Answer events, one after the other, until the Runtime API closes."""
-        await self._ready()
+        await listens(self._port)
         timeouts = aiohttp.ClientTimeout(total=None)
         async with aiohttp.ClientSession(
             timeout=timeouts, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
@@ -56,16 +54,6 @@ class Adapter:
                     await invocation.add(json.dumps(text).encode())
                     await invocation.end("error")
                 self._runtime.done(invocation)
-
-    async def _ready(self) -> None:
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", self._port)
-            except OSError:
-                await asyncio.sleep(_BETWEEN_TRIES)
-            else:
-                writer.close()
-                return
 
     async def _answer(self, web: aiohttp.ClientSession, invocation: Invocation) -> None:
         event: Mapping[str, Any] = json.loads(invocation.event)

@@ -15,14 +15,10 @@ from typing import Any, Protocol
 from cloud.api.adapter import Adapter
 from cloud.api.processes import Program, peak_memory, started
 from cloud.api.runtime_api import Invocation, RuntimeApi
-from cloud.api.serving import bound
+from cloud.api.serving import held, listens
 
 _LAST_WORDS = 0.3
 """Seconds between SIGTERM and SIGKILL of a function with an extension (Lambda runtime environment lifecycle)."""
-
-
-_AFTER_FAILURE = 0.1
-"""Seconds until an instance that failed gets another event: the end of a program is noticed a moment later."""
 
 
 class FunctionFailed(Exception):
@@ -75,6 +71,7 @@ class Instance:
         self._runtime = RuntimeApi(
             {**function, "function_name": function["name"], "version": "$LATEST"}, idle=self._asks
         )
+        self._place = held()  # the port of the function's web server
         self._programs: list[Program] = []
         self._tasks: list[asyncio.Task[Any]] = []
         self._current: Invocation | None = None
@@ -97,8 +94,7 @@ class Instance:
         self._say(f"INIT_START Runtime Version: {self._function['runtime']}")
         try:
             await self._runtime.start()
-            with bound() as taken:
-                port = taken.getsockname()[1]
+            port = self._place.getsockname()[1]
             environment = self._environment(port)
             await self._run([str(self._task_root / self._function["handler"])], environment, self._task_root)
             if self._around.adapter is None:
@@ -137,25 +133,31 @@ class Instance:
             task.cancel()
         await asyncio.gather(*ends, *self._tasks, return_exceptions=True)
         await self._runtime.close()
+        self._place.close()
 
     def _asks(self) -> None:
         """Note that it asks for an event: it is initialized, or has answered the last event."""
         if self._over:
             return
         now = time.monotonic()
-        pause = 0.0
+        failed = False
         if self._current is None:
             self._initial = now - self._began
         else:
             failed = self._current.kind != "response"
-            pause = _AFTER_FAILURE if failed else 0.0
             self._report(self._current, now - self._began, failed=failed)
         self.was_ready = True
         self.initialized.set()
-        if pause:
-            asyncio.get_running_loop().call_later(pause, self._rests)
+        if failed:
+            self._tasks.append(asyncio.create_task(self._rests_if_it_lives()))
         else:
             self._rests()
+
+    async def _rests_if_it_lives(self) -> None:
+        """Rest once the function's web server takes connections. One that has ended takes none, and its end can be
+        noticed later than its failure."""
+        await listens(self._place.getsockname()[1])
+        self._rests()
 
     def _rests(self) -> None:
         if not self._over:

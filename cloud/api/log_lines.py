@@ -37,7 +37,7 @@ class LogLines(RegularWriter):
             event: dict[str, object] = {"timestamp": int(time.time() * 1000), "message": line[:_LONGEST]}
             self._lines[stream].append(event)
 
-    async def write(self) -> None:
+    async def write_now(self) -> None:
         """Write what there is."""
         lines, self._lines = self._lines, defaultdict(list)
         if lines:

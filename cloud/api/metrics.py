@@ -38,7 +38,7 @@ class Metrics(RegularWriter):
         kept = float(round(value)) if unit == "Milliseconds" else value
         self._values[region, namespace, name, unit, tuple(dimensions.items())][kept] += 1
 
-    async def write(self) -> None:
+    async def write_now(self) -> None:
         """Write what there is."""
         values, self._values = self._values, defaultdict(Counter)
         if values:

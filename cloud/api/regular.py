@@ -7,15 +7,21 @@ import contextlib
 
 
 class RegularWriter:
-    """Calls `write` once a period, from `start` until `close`."""
+    """Writes once a period, from `start` until `close`."""
 
     def __init__(self, period: float) -> None:
         """`period`: seconds."""
         self._period = period
         self._task: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
 
     async def write(self) -> None:
-        """Write what was collected."""
+        """Write what was collected. When it returns, a write that was under way is over too."""
+        async with self._turn:
+            await self.write_now()
+
+    async def write_now(self) -> None:
+        """Write what was collected. `write` calls it once at a time."""
         raise NotImplementedError
 
     def start(self) -> None:

@@ -20,6 +20,8 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 _KEEP_ALIVE = 75
 """Seconds that a connection may wait for its next request."""
+_BETWEEN_TRIES = 0.01
+"""Seconds (readiness check of the Lambda Web Adapter: 10 ms)."""
 
 
 async def listen(application: Application, where: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
@@ -50,6 +52,27 @@ async def listen(application: Application, where: socket.socket, tls: ssl.SSLCon
 def bound(port: int = 0) -> socket.socket:
     """Return a socket that is bound to a port of 127.0.0.1; 0: any port. Raises `OSError`."""
     return socket.create_server(("127.0.0.1", port), backlog=512)
+
+
+def held() -> socket.socket:
+    """Return a socket on any port of 127.0.0.1 that does not listen. While it is open, the OS gives the port to nobody,
+    and a program that is told of it can listen there with SO_REUSEADDR, as servers do. Raises `OSError`."""
+    holding = socket.socket()
+    holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holding.bind(("127.0.0.1", 0))
+    return holding
+
+
+async def listens(port: int) -> None:
+    """Wait until a server takes connections on a port of 127.0.0.1."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(_BETWEEN_TRIES)
+        else:
+            writer.close()
+            return
 
 
 class _Connection(HttpToolsProtocol):

@@ -82,6 +82,8 @@ class Machine:
     def shut_down(self) -> None:
         """Stop the units, and then everything else."""
         self._systemd.stop_all()
+        self._docker.close()
+        self._docker.wait_logged()
         self.cut_power()
 
     def cut_power(self) -> None:

@@ -24,7 +24,7 @@ class Keeper:
         self._clock = clock
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="groups", daemon=True)
-        self._seen: object = ()
+        self._seen: list[object] = []
 
     def start(self) -> None:
         """Begin to look at the groups."""
@@ -44,7 +44,7 @@ class Keeper:
             spot.interrupt(moment)
             for backend in backends:
                 backend.tick(moment)
-            seen = [_state(backend) for backend in backends]
+            seen = [group for backend in backends for group in _state(backend)]
         if seen != self._seen:
             self._seen = seen
             CHANGES.made()
@@ -57,9 +57,9 @@ class Keeper:
                 LOG.exception("the groups cannot be moved on")
 
 
-def _state(backend: LivingGroups) -> object:
+def _state(backend: LivingGroups) -> list[object]:
     """What data planes can see of the groups."""
     return [
-        (group.name, group.desired_capacity, [(one.instance_id, one.lifecycle_state) for one in group.instance_states])
+        (group.arn, group.desired_capacity, [(one.instance_id, one.lifecycle_state) for one in group.instance_states])
         for group in backend.autoscaling_groups.values()
     ]

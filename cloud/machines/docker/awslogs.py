@@ -19,6 +19,8 @@ LONGEST_EVENT = 256 * 1024 - 26
 PAUSE = 0.5
 """Seconds between two calls; docker's is 5 (`awslogs-force-flush-interval-seconds`), which tests would wait for."""
 BATCH = 1000
+_LONGEST_END = 60
+"""Seconds that the last lines may take: a call with its retries (`Machine`)."""
 WAITING_LINES = 20_000
 """About `max-buffer-size=16m` of lines of usual length."""
 
@@ -55,8 +57,8 @@ class LogStream:
             self._put(line)
 
     def close(self) -> None:
-        """Wait until everything has been sent."""
-        self._thread.join(10)
+        """Wait until everything has been sent, or CloudWatch does not answer."""
+        self._thread.join(_LONGEST_END)
 
     def _put(self, line: bytes) -> None:
         text = line.removesuffix(b"\r").decode(errors="replace")[: LONGEST_EVENT // 4]

@@ -37,6 +37,7 @@ class Engine:
         """`logs`: makes a client of CloudWatch Logs for a region."""
         self._place, self._registries, self._logs = place, registries, logs
         self._containers: dict[str, Container] = {}
+        self._streams: list[LogStream] = []
         self._lock = threading.Lock()
         shutil.rmtree(place.folder, ignore_errors=True)  # containers end with the machine's power
         place.folder.mkdir(parents=True)
@@ -45,6 +46,12 @@ class Engine:
         """End all containers, as a machine that powers off does."""
         for container in list(self._containers.values()):
             container.kill()
+
+    def wait_logged(self) -> None:
+        """Wait until CloudWatch has what the containers wrote, after all of them have ended. docker's own server closes
+        its log streams too before it ends."""
+        for stream in self._streams:
+            stream.close()
 
     def container(self, name: str) -> Container | None:
         """Return the container with this name or id."""
@@ -144,7 +151,8 @@ class Engine:
         options = container.options.awslogs
         if options is None:
             return _hear_nothing
-        return LogStream(self._logs(options["awslogs-region"]), options, container.id).hear
+        self._streams.append(LogStream(self._logs(options["awslogs-region"]), options, container.id))
+        return self._streams[-1].hear
 
     def _wait(self, call: Call, words: Sequence[str]) -> int:
         container = self.container(words[0])

@@ -170,8 +170,10 @@ class Service:
             self.cloudwatch.put_metric_alarm(AlarmName=f"{self.name}-{alarm.name}", **given)
 
     def mails(self) -> list[Any]:
-        """What the topic was told: subject, old and new state and reason, the oldest first."""
+        """What the topic was told since the last time: subject, old and new state and reason, the oldest first."""
         found = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages", [])
+        for one in found:  # a message that is only received comes again half a minute later
+            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=one["ReceiptHandle"])
         told = [json.loads(one["Body"]) for one in found]
         changes = [(one["Subject"], json.loads(one["Message"])) for one in told]
         return [

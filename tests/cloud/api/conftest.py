@@ -17,7 +17,7 @@ from tests.cloud.api.deployment import Cloud
 from tests.cloud.api.served import Api, serving_api
 from tests.lambda_function.service import Answer, Service, service
 from tests.support.isolation import MARK
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, wait_until
 from tests.support.requirements import require
 
 DOMAIN = "models.localhost"
@@ -69,6 +69,10 @@ def api(
         require("lambda-adapter")
     adapter = shutil.which("lambda-adapter") if request.param == "lambda-adapter" else None
     with serving_api(settings(cloud, tmp_path_factory.mktemp("api"), adapter=adapter)) as running:
+        # A gateway that has not read its table within three seconds answers 503. Later it has a copy.
+        wait_until(
+            lambda: running.curl(f"https://web.{DOMAIN}/").status == 200, within=100, what="a gateway that serves"
+        )
         yield running
 
 

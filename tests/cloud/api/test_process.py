@@ -14,22 +14,24 @@ import pytest
 from tests.cloud.api.conftest import DOMAIN
 from tests.cloud.api.deployment import Cloud
 from tests.lambda_function.service import Answer, Service, Steps
-from tests.support.processes import ROOT, free_port, wait_until
+from tests.support.ports import held_port
+from tests.support.processes import ROOT, wait_until
 
 
 class Started:
     """The program, and a client that waits within a stream of it."""
 
-    def __init__(self, cloud: Cloud, folder: Path, web: Service) -> None:
-        self.port = free_port()
+    def __init__(self, cloud: Cloud, folder: Path, web: Service, *, port: int, proxy_port: int) -> None:
         self.folder = folder
         command = [sys.executable, "-m", "cloud.api", "--control-plane", cloud.url, "--folder", str(folder)]
-        command += ["--port", str(self.port), "--proxy-port", str(free_port())]
+        command += ["--port", str(port), "--proxy-port", str(proxy_port)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == b"ready\n"
         web.answers = lambda asked: Answer(pieces=Steps(b"one"))
-        asked = ["curl", "-sN", "--cacert", str(folder / "ca.pem"), f"https://web.{DOMAIN}:{self.port}/"]
+        # A gateway that has not read its table within three seconds answers 503.
+        asked = ["curl", "-sN", "--retry", "20", "--retry-delay", "1", "--cacert", str(folder / "ca.pem")]
+        asked += [f"https://web.{DOMAIN}:{port}/"]
         self.client = subprocess.Popen(asked, stdout=subprocess.DEVNULL, env={"PATH": "/usr/bin:/bin"})
         wait_until(lambda: len(web.asked) == 1, within=100, what="the request at the service")
 
@@ -48,8 +50,9 @@ class Started:
 
 @pytest.fixture
 def started(cloud: Cloud, gateway: str, web: Service, tmp_path: Path) -> Iterator[Started]:
-    started = Started(cloud, tmp_path, web)
-    yield started
+    with held_port() as port, held_port() as proxy_port:
+        started = Started(cloud, tmp_path, web, port=port, proxy_port=proxy_port)
+        yield started
     for process in (started.process, started.client):
         process.kill()
         process.wait(100)

@@ -12,10 +12,17 @@ def test_a_change_ends_the_wait_of_a_data_plane(plane: Running) -> None:
     sns = plane.client("sns")
     before = plane.cloud.version_after(0)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(plane.cloud.version_after, before)
+        waiting = pool.submit(_changed, plane, before)
         topic = sns.create_topic(Name="topic")["TopicArn"]
         assert waiting.result() > before
     sns.delete_topic(TopicArn=topic)
+
+
+def _changed(plane: Running, before: int) -> int:
+    """The first version after this one. A wait without a change ends after 5 seconds."""
+    while (version := plane.cloud.version_after(before)) == before:
+        pass
+    return version
 
 
 def test_what_changes_no_resource_is_no_change(plane: Running) -> None:

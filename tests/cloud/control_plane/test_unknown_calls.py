@@ -70,6 +70,7 @@ def test_a_call_that_is_sent_again_gets_the_answer_of_the_first_time(plane: Runn
                 "SignedHeaders=host, Signature=0",
                 "amz-sdk-invocation-id": invocation,
             },
+            timeout=100,
         )
         return answer.status_code, answer.text
 

@@ -61,7 +61,8 @@ def test_an_instance_reads_what_it_was_told_from_its_metadata(cloud: Cloud) -> N
     )
 
     def read() -> list[tuple[int, str]]:
-        with httpx.Client(base_url=f"http://127.0.0.1:{metadata.port}/latest/", trust_env=False) as http:
+        url = f"http://127.0.0.1:{metadata.port}/latest/"
+        with httpx.Client(base_url=url, trust_env=False, timeout=100) as http:
             token = {"X-aws-ec2-metadata-token": http.put("api/token").text}
             answers = [http.get(f"meta-data/{path}", headers=token) for path in paths]
         return [(answer.status_code, answer.text) for answer in answers]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from cloud.load_balancer.configuration import (
 )
 from cloud.load_balancer.playing import Playing
 from tests.support.http_server import serving
+from tests.support.ports import held_port
 
 REGION = "us-east-1"
 ARN = f"arn:aws:elasticloadbalancing:{REGION}:123456789012:loadbalancer/app/gateway/50dc6c495c0c9188"
@@ -31,8 +31,9 @@ DEFAULT = Rule(
     conditions=(), action=FixedResponse(status=404, content_type="application/json", body='{"error": "no such run"}')
 )
 CHECK = HealthCheck(
-    path="/health", port=None, matcher="200", interval=0.05, timeout=5, healthy_threshold=2, unhealthy_threshold=2
+    path="/health", port=None, matcher="200", interval=0.05, timeout=100, healthy_threshold=2, unhealthy_threshold=2
 )
+"""A target on a busy machine answers late, and is healthy still."""
 
 
 def group(*ports: int, draining: Sequence[int] = (), **changes: Any) -> TargetGroup:
@@ -128,23 +129,17 @@ def played(*groups: TargetGroup, **said: Any) -> Generator[Played]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        one = Played(loop, free_port())
-        one.update(*groups, **said)
-        try:
-            yield one
-        finally:
-            one.close()
+        with held_port() as port:
+            one = Played(loop, port)
+            one.update(*groups, **said)
+            try:
+                yield one
+            finally:
+                one.close()
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @contextmanager

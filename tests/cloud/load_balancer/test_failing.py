@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 
 import httpx
@@ -34,12 +35,20 @@ def test_what_is_no_http_is_502() -> None:
 
 
 def test_a_target_that_breaks_off_within_its_answer_ends_the_connection_of_the_client() -> None:
+    read = threading.Event()
+
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response_only(200)
         handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
         handler.wfile.write(b"5\r\nhello\r\n")
+        assert read.wait(100)
         handler.close_connection = True
+
+    def heard(answer: httpx.Response) -> Iterator[bytes]:
+        for piece in answer.iter_raw():
+            yield piece
+            read.set()
 
     with target(answer) as port, played(group(port)) as one:
         pieces: list[bytes] = []
@@ -47,7 +56,7 @@ def test_a_target_that_breaks_off_within_its_answer_ends_the_connection_of_the_c
             pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"),
             httpx.stream("GET", f"http://127.0.0.1:{one.port}/", headers=HOST, timeout=100) as got,
         ):
-            pieces.extend(got.iter_raw())
+            pieces.extend(heard(got))
     assert pieces == [b"hello"]
 
 

@@ -114,7 +114,7 @@ def test_an_answer_keeps_its_encoding_its_length_and_its_status() -> None:
 
     with target(answer) as port, played(group(port)) as one:
         url = f"http://127.0.0.1:{one.port}/"
-        head = httpx.head(url, headers=HOST)
+        head = httpx.head(url, headers=HOST, timeout=100)
         with httpx.stream("GET", url, headers=HOST, timeout=100) as got:
             raw = b"".join(got.iter_raw())
     kept = {"content-encoding": "gzip", "server": "mine", "content-length": "3"}

@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from tests.cloud.control_plane.conftest import Running, end, start
-from tests.cloud.load_balancer.played import free_port, said
+from tests.cloud.load_balancer.played import said
+from tests.support.ports import held_port
 
 SPEED = 60
 """A minute is a second."""
@@ -25,9 +26,10 @@ SPEED = 60
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("control_plane")
-    running = start(folder, "--speed", str(SPEED), "--load-balancer-ports", str(free_port()))
-    yield running
-    end(running)
+    with held_port() as port:
+        running = start(folder, "--speed", str(SPEED), "--load-balancer-ports", str(port))
+        yield running
+        end(running)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,9 @@ def test_a_service_is_reached_through_its_load_balancer_until_it_is_taken_away(
             HealthCheckIntervalSeconds=5,
             HealthCheckTimeoutSeconds=2,
         )["TargetGroups"][0]["TargetGroupArn"]
+        # 50 seconds of the clock: before their end, nothing cuts the answer that the target still sends.
+        delay = {"Key": "deregistration_delay.timeout_seconds", "Value": str(50 * SPEED)}
+        elbv2.modify_target_group_attributes(TargetGroupArn=group, Attributes=[delay])
         elbv2.create_rule(
             ListenerArn=listener,
             Priority=1,
@@ -165,10 +170,13 @@ def _listening(address: str, go: threading.Event) -> Iterator[int]:
 
 
 def _status(url: str, host: str = "other") -> int | None:
+    """The status; `None`: nobody listens; 0: the load balancer ended before its answer."""
     try:
         return httpx.get(url, headers={"Host": host}, timeout=100).status_code
     except httpx.ConnectError:
         return None
+    except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+        return 0
 
 
 def _until(condition: Callable[[], bool]) -> None:

@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler
 import httpx
 import pytest
 
-from tests.cloud.load_balancer.played import GROUP, Played, free_port, group, played, said, target
+from tests.cloud.load_balancer.played import GROUP, Played, group, played, said, target
+from tests.support.ports import held_port
 
 HOST = {"Host": "run.internal"}
 
@@ -180,8 +181,7 @@ def test_targets_of_a_group_that_no_rule_uses_are_unused() -> None:
 
 
 def test_nobody_listens_at_the_port_of_a_target() -> None:
-    port = free_port()
-    with played(group(port)) as one:
+    with held_port() as port, played(group(port)) as one:
         one.until(**{f"i_{port}": "unhealthy"})
         reason = one.report()["targets"][0]["reason"]
         got = ask(one)

@@ -70,6 +70,7 @@ def test_a_call_has_the_role_the_region_and_the_endpoint_of_its_machine(aws: Pat
                 "AWS_ENDPOINT_URL": f"http://127.0.0.1:{recorder.port}",
                 "AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint,
                 "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "1",
+                "AWS_METADATA_SERVICE_TIMEOUT": str(FAR_TOO_LONG),
             },
             capture_output=True,
             timeout=FAR_TOO_LONG,

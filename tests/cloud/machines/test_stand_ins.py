@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cloud.machines.docker_host import DockerHost
+from tests.support.processes import wait_until
 
 Hosts = Callable[..., DockerHost]
 
@@ -148,6 +149,8 @@ def test_dstacks_base_image_makes_its_environment_and_runs_the_server(docker: Ho
     start(host, "dstackai/base:0.16-base-ubuntu24.04", commands, port=8000, shell="/bin/bash")
     host.wait_for("/health")
     said = "This cloud has no network, so nothing was installed: vllm==0.11.0"
+    # docker hears of a line a moment after it was written.
+    wait_until(lambda: host.out("logs", "one").count("\n") == 2, what="two lines")
     assert host.out("logs", "one").splitlines() == [said, "SmolLM2-135M stands in for m, on http://0.0.0.0:8000"]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cloud.machines.nspawn.forwarder import Forwarder
+from tests.support.ports import held_port
 
 FAR_TOO_LONG = 60
 
@@ -21,11 +22,11 @@ def port() -> Iterator[Callable[[Callable[[socket.socket], None] | None], socket
     with contextlib.ExitStack() as opened:
 
         def connected(serve: Callable[[socket.socket], None] | None) -> socket.socket:
-            server = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
-            address = server.getsockname()
             if serve is None:
-                server.close()
+                address = ("127.0.0.1", opened.enter_context(held_port()))
             else:
+                server = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+                address = server.getsockname()
                 threading.Thread(target=_serve_one, args=(server, serve), daemon=True).start()
             listener = socket.create_server(("127.0.0.1", 0))
             opened.callback(Forwarder(listener, lambda: socket.create_connection(address)).close)
