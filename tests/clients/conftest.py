@@ -12,7 +12,7 @@ from tests.clients.replica import FAILURES, RECORDS, answers
 from tests.gateway.conftest import bench, loop
 from tests.gateway.keys import ALL
 from tests.gateway.serving import Bench
-from tests.support.processes import refusing
+from tests.support.processes import refusing_port
 from tests.support.requirements import require
 
 __all__ = ["bench", "loop"]
@@ -49,7 +49,7 @@ def program(pytestconfig: pytest.Config, tmp_path: Path) -> Programs:
 @pytest.fixture
 def gone() -> Iterator[str]:
     """The address of a replica that does not exist."""
-    with refusing() as port:
+    with refusing_port() as port:
         yield f"http://127.0.0.1:{port}"
 
 

@@ -143,16 +143,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def refusing() -> Iterator[int]:
-    """A port of 127.0.0.1 that refuses connections for the time of the block. No other program can get it."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
-
-
-@contextlib.contextmanager
 def refusing_port() -> Iterator[int]:
-    """A port of 127.0.0.1 that refuses connections for the time of the block: nobody else can listen there."""
+    """A port of 127.0.0.1 that refuses connections for the time of the block. No other program can get it."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]
