@@ -57,7 +57,7 @@ class AnswerOrCallParser(CallParser):
     def _answer(self, scanner: JsonScanner, text: str) -> list[Delta]:
         at = 0
         while at < len(text) and not self.done:
-            at = scanner.step(text, at)
+            at = scanner.step(text, at, least=1)
             if scanner.failed:
                 at = len(text)
             self.done = not scanner.failed and scanner.depth == 0

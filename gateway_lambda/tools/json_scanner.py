@@ -48,11 +48,11 @@ class JsonScanner:
         """How many brackets are open."""
         return len(self._closers)
 
-    def step(self, text: str, at: int) -> int:
+    def step(self, text: str, at: int, *, least: int = _DEEPEST + 1) -> int:
         """Scan `text` from `at`, and return where the scan stopped.
 
-        It stops after the next bracket outside strings, after a control character inside a string, before a character
-        that JSON does not allow (`failed`), or at the end of `text`.
+        It stops after a bracket outside strings, if fewer than `least` are open then; after a control character inside
+        a string; before a character that JSON does not allow (`failed`); or at the end of `text`.
         """
         self.bracket = ""
         self.control = False
@@ -69,8 +69,11 @@ class JsonScanner:
                     return at
                 char = text[at]
                 if char in "{}[]":
-                    return at + self._bracket(char)
-                at += self._begin(char)
+                    at += self._bracket(char)
+                    if len(self._closers) < least:
+                        return at
+                else:
+                    at += self._begin(char)
             if self.failed:
                 return at
         return at

@@ -63,7 +63,7 @@ class JsonStates:
 
     def _no_call(self, text: str, at: int) -> int:
         """The rest of an object that is content."""
-        end = self._candidate.scanner.step(text, at)
+        end = self._candidate.scanner.step(text, at, least=1)
         self._said.content(text[at:end])
         self.over = self._candidate.scanner.failed or self._candidate.scanner.depth == 0
         return end
@@ -71,7 +71,7 @@ class JsonStates:
     def _arguments(self, text: str, at: int) -> int:
         """The arguments of a call that was begun."""
         scanner = self._candidate.scanner
-        end = scanner.step(text, at)
+        end = scanner.step(text, at, least=self._call_depth)
         if scanner.control:
             self._said.arguments(text[at : end - 1] + json.dumps(text[end - 1])[1:-1])
         else:
@@ -97,7 +97,7 @@ class JsonStates:
 
     def _rest_of_object(self, text: str, at: int) -> int:
         """Behind the arguments: other keys, closing brackets."""
-        end = self._candidate.scanner.step(text, at)
+        end = self._candidate.scanner.step(text, at, least=1)
         if self._candidate.scanner.failed or self._candidate.scanner.depth == 0:
             self._state = self._between
         return end

@@ -27,7 +27,7 @@ from gateway_lambda.settings import Settings
 from infra.configuration import ConfigurationError, loads
 from tests.gateway.scripted_tgi import Asked, Script, Tgi, reply
 from tests.gateway.serving import HI
-from tests.hostile.limited import SECONDS
+from tests.hostile.limited import in_time
 from tests.hostile.scripts import streamed
 
 Case = dict[str, Any]
@@ -107,7 +107,7 @@ class Arena:
         except Exception as problem:
             found = [f"{type(problem).__name__}: {str(problem)[:300]}"]
         took = time.process_time() - before
-        return [*self._exceptions.found, *found, *([f"{took:.1f} s"] if took > SECONDS else [])]
+        return [*self._exceptions.found, *found, *([] if in_time(took) else [f"{took:.1f} s"])]
 
     def _registry_of_all(self) -> dict[str, Any]:
         """The registry of requests and answers."""
