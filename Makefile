@@ -81,7 +81,7 @@ setup: $(VENV)/.installed-local $(VENV)/.installed-deploy $(VENV)/.installed-clo
 
 test: setup ## run every test, on loopback only (ARGS="-k name" goes to pytest)
 	@echo "Running the tests. The first results come in about a minute …"
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(EXAMPLES) $(ARGS)
 
 fuzz: setup ## send odd requests, answers, records and configurations for a minute (ARGS="--seconds 600 --seed 1")
 	@echo "Sending odd input. The result comes at the end …"
@@ -92,7 +92,7 @@ check: setup $(CHECKOV)/.installed ## check format, lint, types and prose; run t
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/python -m tests.prose
-	@$(MAKE) --no-print-directory test ARGS='$(ARGS) --hypothesis-profile new'
+	@EXAMPLES='--hypothesis-profile new' $(MAKE) --no-print-directory test
 	@$(MAKE) --no-print-directory fuzz ARGS=
 
 boot: setup ## boot machines with the real boot script (Linux, as root; 0.8 GB once; ARGS="-k name" goes to pytest)

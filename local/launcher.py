@@ -119,7 +119,7 @@ async def _serve(
     let_others_bind(prepared.port)
     key = make_key() if arguments.auth else None
     shared = _for_children(environment)
-    with tempfile.TemporaryDirectory(prefix="servestack-") as folder:
+    with prepared.port, tempfile.TemporaryDirectory(prefix="servestack-") as folder:
         registry, lines = Path(folder) / "registry.json", Path(folder) / "requests.jsonl"
         async with Processes(say) as processes:
             say(f"Starting {', '.join(run.plan.run for run in runs)} …")

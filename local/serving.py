@@ -129,8 +129,8 @@ def check_port(port: int) -> None:
 
 
 def hold_port(port: int) -> socket.socket:
-    """Return a socket of the port to serve on: `port`, or a free one for 0. On Linux, no other program gets the port
-    while the socket is open, but the gateway, which asks for it with SO_REUSEADDR, can serve there.
+    """Return a socket of the port to serve on: `port`, or a free one for 0. On Linux, while the socket is open, the OS
+    gives the port to no program that does not name it. The gateway names it with SO_REUSEADDR, and can serve there.
 
     Raises:
         PortTaken: another program listens there, or this user is not allowed to.

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The machine's `timeout`: the real one, with limits that are a minute longer, because a test machine can be slow. A test in
-# which a limit is over has a program for it (machine.py: EXPIRES).
+# The machine's `timeout`: the real one, with limits that are a minute longer, because a test machine can be slow. In a
+# test in which a limit is over, a program ends it (machine.py: EXPIRES).
 options=()
 while [[ $1 == -* ]]; do
   if [[ $1 == --signal ]]; then options+=("$1") && shift; fi

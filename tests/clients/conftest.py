@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from tests.clients.replica import FAILURES, RECORDS, answers
 from tests.gateway.conftest import bench, loop
 from tests.gateway.keys import ALL
 from tests.gateway.serving import Bench
-from tests.support.processes import refusing_port
 from tests.support.requirements import require
 
 __all__ = ["bench", "loop"]
@@ -47,14 +46,7 @@ def program(pytestconfig: pytest.Config, tmp_path: Path) -> Programs:
 
 
 @pytest.fixture
-def gone() -> Iterator[str]:
-    """The address of a replica that does not exist."""
-    with refusing_port() as port:
-        yield f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture
-def served(bench: Bench, gone: str) -> Bench:
+def served(bench: Bench) -> Bench:
     """A gateway. One replica plays the models of `replica.RECORDS`, which are open runs.
 
     Other replicas fail, each in its way. The replica of `gone` does not exist, and `closed` needs the key `ALL`.
@@ -65,6 +57,7 @@ def served(bench: Bench, gone: str) -> Bench:
         replica = bench.upstream()
         replica.usual = failure
         services.append(bench.service(name, model=name, url=replica.url))
-    services += [bench.service("gone", model="gone", url=gone), bench.service("closed", auth=True, model="closed")]
+    services.append(bench.service("gone", model="gone", url=bench.nobody()))
+    services.append(bench.service("closed", auth=True, model="closed"))
     bench.register(*services, keys=(ALL,))
     return bench

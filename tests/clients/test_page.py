@@ -101,12 +101,12 @@ def test_a_model_is_chosen_and_answers_as_a_stream(bench: Bench, browse: Browse)
     ]
 
 
-def test_it_lists_models_with_their_states_and_other_runs(bench: Bench, browse: Browse, gone: str) -> None:
+def test_it_lists_models_with_their_states_and_other_runs(bench: Bench, browse: Browse) -> None:
     bench.register(
         bench.service("chat", model="org/chat"),
         bench.service("web", model=None),
         bench.service("vectors", model="org/vectors", format="openai", generates=False),
-        bench.service("lost", model="org/lost", url=gone),
+        bench.service("lost", model="org/lost", url=bench.nobody()),
         bench.service("closed", model="org/closed", auth=True),
         keys=(ALL,),
     )
@@ -247,7 +247,7 @@ def test_without_a_key_it_says_how_to_get_one(bench: Bench, browse: Browse, tmp_
     assert browse("wayToKey") == way
 
 
-def test_what_goes_wrong_is_said_in_plain_words(bench: Bench, browse: Browse, gone: str) -> None:
+def test_what_goes_wrong_is_said_in_plain_words(bench: Bench, browse: Browse) -> None:
     balancer, busy, breaks = bench.upstream(), bench.upstream(), bench.upstream()
     balancer.info = None
     balancer.usual = reply(503, "<html>503</html>", "text/html", server="awselb/2.0")
@@ -257,7 +257,7 @@ def test_what_goes_wrong_is_said_in_plain_words(bench: Bench, browse: Browse, go
     asleep = bench.service("asleep", model="asleep", url=f"{balancer.url}/none")
     bench.register(
         {**asleep, "min_replicas": 0},
-        bench.service("gone", model="gone", url=gone),
+        bench.service("gone", model="gone", url=bench.nobody()),
         bench.service("busy", model="busy", url=busy.url),
         bench.service("breaks", model="breaks", url=breaks.url),
         bench.service("well", model="well"),
@@ -348,10 +348,10 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(browse: Browse) -> N
     assert browse("phone") == {"wide": 360, "tall": True, "settings": False}
 
 
-def test_axe_finds_no_violation(bench: Bench, browse: Browse, gone: str) -> None:
+def test_axe_finds_no_violation(bench: Bench, browse: Browse) -> None:
     bench.register(
         bench.service("well", model="a well model"),
-        bench.service("gone", model="gone", url=gone),
+        bench.service("gone", model="gone", url=bench.nobody()),
         bench.service("web", model=None),
         bench.service("closed", auth=True, model="closed"),
         keys=(ALL,),

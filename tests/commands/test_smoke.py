@@ -22,7 +22,8 @@ from infra.configuration import Secret
 from tests.commands.broken_server import serve_broken
 from tests.commands.conftest import Keyed
 from tests.support.local_service import MISTRAL_MODEL
-from tests.support.processes import ROOT, python, refusing_port
+from tests.support.ports import held_port
+from tests.support.processes import ROOT, python
 
 KEY = "sk-an-unspeakable-key"
 CURL = (
@@ -236,7 +237,7 @@ def test_a_path_with_204_may_be_named() -> None:
 
 
 def test_nothing_that_answers_fails_every_check_without_a_traceback() -> None:
-    with refusing_port() as port:
+    with held_port() as port:
         url = f"http://127.0.0.1:{port}"
         line = python("-m", "commands.smoke", "--url", url, "--openai-base-url", url, "--model", "m")
         done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100)

@@ -29,7 +29,6 @@ from tests.commands.stacks import REGION, FakePulumi, gateway_state
 from tests.gateway.conftest import bench, loop
 from tests.gateway.serving import HI, Bench
 from tests.support.local_service import MISTRAL, MISTRAL_MODEL
-from tests.support.processes import refusing_port
 
 __all__ = ["bench", "loop"]
 
@@ -78,13 +77,6 @@ def certificate(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             cloudwatch.put_metric_data(Namespace="AWS/Lambda", MetricData=[data])
         acm: Any = boto3.client("acm", REGION)
         yield acm.request_certificate(DomainName="*.example.com", ValidationMethod="DNS")["CertificateArn"]
-
-
-@pytest.fixture
-def nobody() -> Iterator[int]:
-    """A port where nobody listens."""
-    with refusing_port() as port:
-        yield port
 
 
 def shown(*more: Any, line: tuple[str, ...] = ("gateway",)) -> int:
@@ -184,11 +176,11 @@ def test_make_local_is_found_while_it_serves(keyed: Keyed, monkeypatch: pytest.M
 
 
 def test_runs_of_this_machine_show_their_states_and_what_they_did_lately(
-    bench: Bench, nobody: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr("commands.status.local_runs.PATIENCE", 60)
-    gone = f"http://127.0.0.1:{nobody}"
+    gone = bench.nobody()
     bench.register(bench.service("a", model="a"), bench.service("b", model="b", url=gone))
     chat = {"model": "a", "messages": HI}
     assert bench.http.post(f"{bench.url}/v1/chat/completions", json=chat).status_code == 200

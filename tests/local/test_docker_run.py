@@ -59,7 +59,7 @@ def docker_log(tmp_path: Path) -> Path:
 def test_the_image_runs_answers_and_is_removed(docker_log: Path, tmp_path: Path) -> None:
     env = {"PATH": f"{tmp_path}/bin:/bin:/usr/bin", "SECRET": "hidden-value"}
     with serving(str(tmp_path / "web.dstack.yml"), "--docker", env=env) as service:
-        assert httpx.get(f"{service.url}/services/web-1/", timeout=60).text == "hello"
+        assert httpx.get(f"{service.url}/services/web-1/").text == "hello"
         assert "here     nginx in docker, without a GPU, because this machine has none" in service.banner
         assert "hidden-value" not in service.process.output
     calls = [json.loads(line) for line in docker_log.read_text().splitlines()]
@@ -99,7 +99,7 @@ def test_a_real_engine_serves_a_real_image(tmp_path: Path) -> None:
     configuration = tmp_path / "web.dstack.yml"
     configuration.write_text("type: service\nimage: nginx:alpine\nport: 80\nname: web-1\n")
     with serving(str(configuration), "--docker", within=100) as service:
-        assert "nginx" in httpx.get(f"{service.url}/services/web-1/", timeout=60).text
+        assert "nginx" in httpx.get(f"{service.url}/services/web-1/").text
 
 
 def test_the_documents_configuration_is_what_docker_would_run(tmp_path: Path, docker_log: Path) -> None:

@@ -46,7 +46,7 @@ def test_the_banner_gives_every_address_and_says_what_stands_in(service: LocalSe
 
 def test_info_says_that_the_model_stands_in(service: LocalService) -> None:
     for run, model in zip(service.runs, (MISTRAL_MODEL, LLAMA_2_MODEL), strict=True):
-        info = httpx.get(f"{service.url}/services/{run}/info", timeout=60).json()
+        info = httpx.get(f"{service.url}/services/{run}/info").json()
         assert (info["model_id"], info["stands_in_for"]) == ("HuggingFaceTB/SmolLM2-135M-Instruct", model)
         assert f"stands in for {model}" in info["note"]
 
@@ -74,7 +74,7 @@ def test_the_documents_curl_answers_with_its_own_body(service: LocalService) -> 
 def test_generate_stream_streams_tokens_and_ends_with_the_whole_text(service: LocalService) -> None:
     body = {"inputs": INPUTS, "parameters": {"max_new_tokens": SHORT, "details": True}}
     headers = {"host": f"{service.run}.localhost"}
-    with httpx.stream("POST", f"{service.url}/generate_stream", json=body, headers=headers, timeout=60) as answer:
+    with httpx.stream("POST", f"{service.url}/generate_stream", json=body, headers=headers) as answer:
         events = [json.loads(line[5:]) for line in answer.iter_lines() if line.startswith("data:")]
     assert "".join(event["token"]["text"] for event in events if not event["token"]["special"]).strip()
     assert [event["generated_text"] is None for event in events] == [True] * (len(events) - 1) + [False]
@@ -130,7 +130,7 @@ def test_a_configuration_without_a_template_renders_the_stand_ins_own(service: L
         "<|im_start|>user\nSay hello.<|im_end|>\n<|im_start|>assistant\n"
     )
     body = {"inputs": prompt, "parameters": {"max_new_tokens": SHORT, "do_sample": False, "details": True}}
-    by_hand = httpx.post(f"{service.url}/services/{service.run}/generate", json=body, timeout=60)
+    by_hand = httpx.post(f"{service.url}/services/{service.run}/generate", json=body)
     with openai.OpenAI(base_url=service.url, api_key="none") as client:
         chat = client.chat.completions.create(
             model=MISTRAL_MODEL,
@@ -146,7 +146,7 @@ def test_a_configuration_without_a_template_renders_the_stand_ins_own(service: L
 def test_with_a_template_of_its_own_the_second_configuration_renders_llama_2s_prompt(service: LocalService) -> None:
     prompt = f"<s>[INST] {MESSAGES[0]['content']} [/INST]"
     body = {"inputs": prompt, "parameters": {"max_new_tokens": SHORT, "do_sample": False, "stop": ["</s>"]}}
-    by_hand = httpx.post(f"{service.url}/services/{service.runs[1]}/generate", json=body, timeout=60)
+    by_hand = httpx.post(f"{service.url}/services/{service.runs[1]}/generate", json=body)
     with openai.OpenAI(base_url=service.url, api_key="none") as client:
         chat = client.chat.completions.create(model=LLAMA_2_MODEL, messages=MESSAGES, max_tokens=SHORT, temperature=0)
     assert chat.choices[0].message.content == by_hand.json()["generated_text"].partition("</s>")[0]

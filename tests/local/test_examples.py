@@ -28,7 +28,7 @@ def everything() -> Iterator[LocalService]:
 
 @pytest.fixture
 def post(everything: LocalService) -> Iterator[Any]:
-    with httpx.Client(base_url=everything.url, timeout=60) as client:
+    with httpx.Client(base_url=everything.url) as client:
 
         def posted(path: str, body: Mapping[str, Any]) -> Any:
             response = client.post(path, json=body)
@@ -47,7 +47,7 @@ def test_every_service_answers_at_its_own_address_and_through_the_gateway(
     run = everything.runs[SERVICES.index(file)]
     model = configuration.model
     if model is None:
-        assert httpx.get(f"{everything.url}/services/{run}/info", timeout=60).status_code == 200
+        assert httpx.get(f"{everything.url}/services/{run}/info").status_code == 200
         return
     for base in ("/v1", f"/services/{run}/v1"):
         if name_of(file) == "tei":

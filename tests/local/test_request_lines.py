@@ -48,7 +48,7 @@ def lines_of(service: LocalService, answer: httpx.Response) -> dict[str, dict[st
 
 
 def tokens(service: LocalService) -> dict[str, float]:
-    families = text_string_to_metric_families(httpx.get(f"{service.url}/metrics", timeout=60).text)
+    families = text_string_to_metric_families(httpx.get(f"{service.url}/metrics").text)
     labels = {"run": service.run, "model_name": MISTRAL_MODEL}
     found = {sample.name: sample for family in families for sample in family.samples if sample.labels == labels}
     return {name: found[name].value for name in ("vllm:prompt_tokens_total", "vllm:generation_tokens_total")}
@@ -58,10 +58,10 @@ def test_a_request_has_a_line_in_the_file_a_line_on_the_console_and_its_tokens_i
     service: LocalService,
 ) -> None:
     url = f"{service.url}/v1/chat/completions"
-    whole = httpx.post(url, json=ASKED, timeout=60)
+    whole = httpx.post(url, json=ASKED)
     usage = whole.json()["usage"]
     before = tokens(service)
-    streamed = httpx.post(url, json={**ASKED, "stream": True}, timeout=60)
+    streamed = httpx.post(url, json={**ASKED, "stream": True})
     counts = {"PromptTokens": usage["prompt_tokens"], "CompletionTokens": 5}
     lines = lines_of(service, streamed)
     told = {"Run": service.run, "model": MISTRAL_MODEL, **counts}
@@ -81,7 +81,7 @@ def test_make_usage_counts_these_lines(service: LocalService, capsys: pytest.Cap
     def nobody(*_: Any) -> Any:
         raise AssertionError("the command asks AWS")
 
-    last = httpx.post(f"{service.url}/v1/chat/completions", json={**ASKED, "stream": True}, timeout=60)
+    last = httpx.post(f"{service.url}/v1/chat/completions", json={**ASKED, "stream": True})
     lines = lines_of(service, last).values()
     here = (file_of(service),)
     means = Means(pulumi=nobody, clients=nobody, local=lambda: here, now=lambda: datetime.now(UTC), clock=nobody)

@@ -103,7 +103,7 @@ def _request(number: int, run: str, tokens: int, *, stream: bool) -> tuple[str, 
 
 def _running(service: LocalService) -> int:
     """Generations in progress, by the model server's own metrics."""
-    lines = httpx.get(f"{service.url}/services/{service.run}/metrics", timeout=60).text.splitlines()
+    lines = httpx.get(f"{service.url}/services/{service.run}/metrics").text.splitlines()
     sizes = [line.split()[-1] for line in lines if line.startswith(("tgi_batch_current_size", "tgi_queue_size"))]
     if not sizes:
         pytest.fail("the metrics have neither tgi_batch_current_size nor tgi_queue_size")

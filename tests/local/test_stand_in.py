@@ -103,11 +103,11 @@ def test_three_kinds_of_servers_stand_in_at_once_by_the_names_of_examples() -> N
                 assert (chat.model, bool(chat.choices[0].message.content)) == (name, True)
             answer = client.embeddings.create(model=names[2], input=["a"] * 256)
             assert (answer.model, len(answer.data), len(answer.data[0].embedding)) == (names[2], 256, 384)
-        shown = httpx.get(f"{service.url}/runs", timeout=60).json()["data"]
+        shown = httpx.get(f"{service.url}/runs").json()["data"]
         assert [run["model"] for run in shown if run.get("generates") is False] == [names[2]]
-        assert httpx.get(f"{tgi}/info", timeout=60).json()["stands_in_for"] == names[0]
-        assert [model["id"] for model in httpx.get(f"{vllm}/v1/models", timeout=60).json()["data"]] == [names[1]]
-        assert httpx.get(f"{tei}/info", timeout=60).json()["served_model_name"] == names[2]
+        assert httpx.get(f"{tgi}/info").json()["stands_in_for"] == names[0]
+        assert [model["id"] for model in httpx.get(f"{vllm}/v1/models").json()["data"]] == [names[1]]
+        assert httpx.get(f"{tei}/info").json()["served_model_name"] == names[2]
         for said in (
             "SmolLM2-135M-Instruct and all-MiniLM-L6-v2: serving after ",
             "  here     SmolLM2-135M-Instruct, a small real model on this machine's CPU, stands in for "
@@ -126,9 +126,7 @@ def test_a_plain_container_is_stood_in_for_and_it_is_said(tmp_path: Path) -> Non
     (tmp_path / "web.dstack.yml").write_text(f"{WEB}name: web\n")
     with serving(str(tmp_path / "web.dstack.yml")) as service:
         body = {"inputs": "Once", "parameters": {"max_new_tokens": 4}}
-        assert list(httpx.post(f"{service.url}/services/web/generate", json=body, timeout=60).json()) == [
-            "generated_text"
-        ]
+        assert list(httpx.post(f"{service.url}/services/web/generate", json=body).json()) == ["generated_text"]
         assert "has TGI's API; --docker runs nginx itself\n" in service.banner
 
 

@@ -13,7 +13,8 @@ import openai
 import pytest
 
 from tests.support.local_service import LLAMA_2, LLAMA_2_MODEL, MISTRAL, MISTRAL_MODEL, LocalService, serving
-from tests.support.processes import python, refusing_port, running
+from tests.support.ports import held_port
+from tests.support.processes import python, running
 from tests.support.recording_tgi import ANSWER, MODEL_ID, RecordingTgi, recording_tgi
 
 pytestmark = pytest.mark.xdist_group("upstream")
@@ -79,7 +80,7 @@ def test_a_stream_is_a_stream_upstream_too(client: openai.OpenAI, tgi: Recording
 
 def test_the_runs_own_address_is_the_upstreams(service: LocalService, tgi: RecordingTgi) -> None:
     body = {"inputs": "<s>[INST] What is your favourite condiment?[/INST]"}
-    answer = httpx.post(f"{service.url}/services/{service.run}/generate", json=body, timeout=60)
+    answer = httpx.post(f"{service.url}/services/{service.run}/generate", json=body)
     assert (answer.status_code, answer.json()["generated_text"]) == (200, ANSWER)
     assert tgi.asked[-1] == body
 
@@ -90,7 +91,7 @@ def test_the_banner_says_what_the_upstream_serves(service: LocalService, tgi: Re
 
 
 def test_an_upstream_that_is_not_there_is_an_error_with_a_remedy() -> None:
-    with refusing_port() as port:
+    with held_port() as port:
         url = f"http://127.0.0.1:{port}"
         with running(python("-m", "local", LLAMA_2, "--port", "0", "--upstream", url)) as process:
             assert process.wait() == 1
@@ -103,7 +104,7 @@ def test_an_upstream_that_is_not_there_is_an_error_with_a_remedy() -> None:
 def test_what_is_fetched_from_the_hub_is_said_before_it_comes(tgi: RecordingTgi) -> None:
     command = python("-m", "local", MISTRAL, "--port", "0", "--upstream", tgi.url)
     with (
-        refusing_port() as port,
+        held_port() as port,
         running(command, env={"HF_ENDPOINT": f"http://127.0.0.1:{port}"}) as process,
     ):
         assert process.wait() == 1
@@ -126,7 +127,7 @@ def test_a_plain_web_service_may_be_anything(tmp_path: Path) -> None:
     configuration = tmp_path / "web.dstack.yml"
     configuration.write_text("type: service\nimage: nginx\nport: 80\nname: web-1\n")
     with recording_tgi(info={}) as other, serving(str(configuration), "--upstream", other.url) as service:
-        assert httpx.get(f"{service.url}/services/web-1/health", timeout=60).status_code == 200
+        assert httpx.get(f"{service.url}/services/web-1/health").status_code == 200
         assert f"curl -i {service.url}/services/web-1/" in service.banner
         assert "the OpenAI API serves no model" in service.banner
 
@@ -139,12 +140,12 @@ def test_with_auth_a_key_is_wanted_and_the_shown_one_opens_up_to_its_limit(tgi: 
         run = f"{service.url}/services/locked-1/generate"
         held = {"Authorization": f"Bearer {key}"}
         assert [
-            httpx.post(f"{service.url}/v1/chat/completions", json=body, timeout=60).status_code,
-            httpx.post(f"{service.url}/v1/chat/completions", json=body, headers=held, timeout=60).status_code,
-            httpx.post(run, json={"inputs": "x"}, timeout=60).status_code,
-            httpx.post(run, json={"inputs": "x"}, headers={"Authorization": "Bearer sk-other"}, timeout=60).status_code,
-            httpx.post(run, json={"inputs": "x"}, headers=held, timeout=60).status_code,
-            httpx.post(run, json={"inputs": "x"}, headers=held, timeout=60).status_code,
+            httpx.post(f"{service.url}/v1/chat/completions", json=body).status_code,
+            httpx.post(f"{service.url}/v1/chat/completions", json=body, headers=held).status_code,
+            httpx.post(run, json={"inputs": "x"}).status_code,
+            httpx.post(run, json={"inputs": "x"}, headers={"Authorization": "Bearer sk-other"}).status_code,
+            httpx.post(run, json={"inputs": "x"}, headers=held).status_code,
+            httpx.post(run, json={"inputs": "x"}, headers=held).status_code,
         ] == [401, 200, 401, 401, 200, 429]
         assert key not in json.dumps(_environments(service)), "a key is in no process's environment"
 

@@ -461,6 +461,7 @@ def test_a_question_without_an_answer_is_given_up_and_the_others_are_not(monkeyp
     """Each is asked by itself: of a gateway's, none waits for the resolvers."""
     released = threading.Event()
     waiting: list[threading.Thread] = []
+    allowed: list[float | None] = []
 
     def silent(domain: str) -> None:
         waiting.append(threading.current_thread())
@@ -470,13 +471,15 @@ def test_a_question_without_an_answer_is_given_up_and_the_others_are_not(monkeyp
         """The time is over for the thread that waits for the resolvers, and for no other, however slow they are."""
 
         def join(self, timeout: float | None = None) -> None:
+            allowed.append(timeout)
             while self.is_alive() and self not in waiting:
                 super().join(0.02)
 
     monkeypatch.setattr(asking, "Thread", Timed)
     given = clients(CannedAws(GOOD), name_servers=silent)
-    findings = run_preflight(gateway_plan(), given)
+    findings = run_preflight(gateway_plan(), given, patience=3)
     released.set()
+    assert all(seconds is not None and 0 <= seconds <= 3 for seconds in allowed)
     assert [(finding.level, finding.topic) for finding in findings] == [
         ("ok", "credentials"),
         ("ok", "region"),

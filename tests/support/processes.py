@@ -131,8 +131,8 @@ def python(*arguments: str) -> list[str]:
 def free_port() -> int:
     """A port of 127.0.0.1 that is free, for programs that cannot say which one they took.
 
-    No OS gives a port of this range to anybody who does not name it. So nobody gets this one by chance before the
-    program binds it.
+    To those who name none, Linux gives ports from 32768 on (ip_local_port_range), and macOS from 49152 on. So nobody
+    gets this one by chance before the program binds it.
     """
     while True:
         # Not of `random`, because a test can give that a seed.
@@ -140,14 +140,6 @@ def free_port() -> int:
         with socket.socket() as listener, contextlib.suppress(OSError):
             listener.bind(("127.0.0.1", port))
             return port
-
-
-@contextlib.contextmanager
-def refusing_port() -> Iterator[int]:
-    """A port of 127.0.0.1 that refuses connections for the time of the block. No other program can get it."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        yield holder.getsockname()[1]
 
 
 def wait_until(true: Callable[[], bool], *, within: float = 60, what: str = "the condition") -> None:

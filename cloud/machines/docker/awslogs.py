@@ -56,6 +56,11 @@ class LogStream:
         for line in lines:
             self._put(line)
 
+    @property
+    def sending(self) -> bool:
+        """Whether something can still be sent."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Wait until everything has been sent, or CloudWatch does not answer."""
         self._thread.join(_LONGEST_END)

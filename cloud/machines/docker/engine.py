@@ -98,13 +98,21 @@ class Engine:
         try:
             if options.attach:
                 return self._run_attached(call, made)
-            made.start(self._log_driver(made))
+            self._start(made)
         except (NotStarted, BotoCoreError, ClientError) as error:
             if options.remove:
                 self._forget(made)
             return _not_started(call, error)
         call.say(f"{made.id}\n")
         return 0
+
+    def _start(self, container: Container) -> None:
+        hear = self._log_driver(container)
+        try:
+            container.start(hear)
+        except BaseException:
+            hear(b"")  # its log stream ends too, or `wait_logged` would wait for it
+            raise
 
     def _run_attached(self, call: Call, container: Container) -> int:
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -151,8 +159,10 @@ class Engine:
         options = container.options.awslogs
         if options is None:
             return _hear_nothing
-        self._streams.append(LogStream(self._logs(options["awslogs-region"]), options, container.id))
-        return self._streams[-1].hear
+        stream = LogStream(self._logs(options["awslogs-region"]), options, container.id)
+        with self._lock:
+            self._streams = [*(one for one in self._streams if one.sending), stream]
+        return stream.hear
 
     def _wait(self, call: Call, words: Sequence[str]) -> int:
         container = self.container(words[0])

@@ -301,7 +301,7 @@ def test_a_function_runs_on_when_its_client_has_left(running: Api, deploy: Deplo
     function = deploy()
     file = tmp_path / "go"
     address = running.address(f"https://{function.host}/wait{file}")
-    command = ["curl", "-sSN", "--cacert", str(running.served.authority), address]
+    command = ["curl", "-sSN", "--max-time", "100", "--cacert", str(running.served.authority), address]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={"PATH": "/usr/bin:/bin"}) as client:
         assert client.stdout is not None
         assert client.stdout.read(3) == b"one"

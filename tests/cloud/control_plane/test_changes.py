@@ -19,10 +19,9 @@ def test_a_change_ends_the_wait_of_a_data_plane(plane: Running) -> None:
 
 
 def _changed(plane: Running, before: int) -> int:
-    """The first version after this one. A wait without a change ends after 5 seconds."""
-    while (version := plane.cloud.version_after(before)) == before:
-        pass
-    return version
+    """The first version after this one, or this one after a minute. A wait without a change ends after 5 seconds."""
+    waits = (plane.cloud.version_after(before) for _ in range(12))
+    return next((version for version in waits if version != before), before)
 
 
 def test_what_changes_no_resource_is_no_change(plane: Running) -> None:

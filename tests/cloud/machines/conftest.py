@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,8 +43,8 @@ def docker(tmp_path: Path) -> Iterator[Callable[..., DockerHost]]:
     require("machines")
     hosts: list[DockerHost] = []
 
-    def made(models: Path | None = None) -> DockerHost:
-        hosts.append(DockerHost(tmp_path, models or tmp_path))
+    def made(models: Path | None = None, **more: Any) -> DockerHost:
+        hosts.append(DockerHost(tmp_path, models or tmp_path, **more))
         return hosts[-1]
 
     yield made

@@ -6,8 +6,9 @@ import http.client
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from cloud.machines.__main__ import TABLES
 from cloud.machines.calls import CallServer, write_program
@@ -25,7 +26,8 @@ FAR_TOO_LONG = 300
 
 
 class DockerHost:
-    def __init__(self, folder: Path, models: Path) -> None:
+    def __init__(self, folder: Path, models: Path, logs: Callable[[str], Any] = lambda _: None) -> None:
+        """`logs`: as of `Engine`."""
         self.folder = folder
         self.door = folder / "door"
         self._program = folder / "docker"
@@ -40,7 +42,7 @@ class DockerHost:
             model=models,
             nvidia_smi=nvidia_smi,
         )
-        self.engine = Engine(place, Registries(folder / "images", TABLES), lambda _: None)
+        self.engine = Engine(place, Registries(folder / "images", TABLES), logs)
         self._calls = CallServer(folder / "calls", self.engine.answer)
         write_program(self._program, {"": folder / "calls"})
 

@@ -6,11 +6,15 @@ import http.client
 import json
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
+from cloud.machines.docker.awslogs import LogStream
 from cloud.machines.docker.images import PATH, STAND_INS
 from tests.cloud.machines.docker_host import ADDRESS, INSIDE, DockerHost
+from tests.support.processes import wait_until
 
 Hosts = Callable[..., DockerHost]
 
@@ -233,6 +237,18 @@ def test_a_closed_door_keeps_others_out_but_not_the_machine(docker: Hosts) -> No
     assert host.ask("/health", port=INSIDE) == (200, b"ok")
     host.door.unlink()
     assert host.ask("/health") == (200, b"ok")
+
+
+def test_a_container_that_does_not_start_ends_its_log_stream(docker: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    streams: list[LogStream] = []
+    monkeypatch.setattr(LogStream, "close", lambda stream: streams.append(stream))
+    host = docker(logs=lambda _: mock.MagicMock(exceptions=SimpleNamespace(ResourceAlreadyExistsException=KeyError)))
+    host.pull("python:3")
+    driver = ("--log-driver", "awslogs", "--log-opt", "awslogs-region=r", "--log-opt", "awslogs-group=g")
+    assert host("run", "--detach", *driver, "--entrypoint", "nothing", "python:3")[0] == 127
+    host.engine.wait_logged()
+    (stream,) = streams
+    wait_until(lambda: not stream.sending, what="the end of the log stream")
 
 
 def test_a_server_on_127_0_0_1_is_not_reached_before_the_machine_leads_there(docker: Hosts) -> None:

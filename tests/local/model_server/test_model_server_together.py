@@ -121,14 +121,14 @@ def test_a_signal_ends_the_process_and_tells_those_who_wait(number: signal.Signa
         [url] = urls_of(process.wait_for('"services"'))
         body = {"inputs": "Once upon a time", "parameters": LONG}
         with (
-            httpx.Client(base_url=url, timeout=60) as client,
+            httpx.Client(base_url=url) as client,
             ThreadPoolExecutor(1) as pool,
             client.stream("POST", "/generate_stream", json=body) as response,
         ):
-            whole = pool.submit(httpx.post, f"{url}/generate", json=body, timeout=60)
+            whole = pool.submit(httpx.post, f"{url}/generate", json=body)
             lines = response.iter_lines()
             next(lines)
-            until(lambda: "tgi_batch_current_size 2" in httpx.get(f"{url}/metrics", timeout=60).text)
+            until(lambda: "tgi_batch_current_size 2" in httpx.get(f"{url}/metrics").text)
             process.signal(number)
             events = [json.loads(line.removeprefix("data: ")) for line in lines if line]
             answer = whole.result()
@@ -189,7 +189,7 @@ def crowd(model_server: ModelServer, count: int) -> Iterator[None]:
     there = (min(count, SLOTS), max(count - SLOTS, 0))
     with contextlib.ExitStack() as stack:
         stack.callback(until, lambda: metrics(model_server, "tgi_batch_current_size", "tgi_queue_size") == empty)
-        client = stack.enter_context(httpx.Client(base_url=model_server.url, timeout=60))
+        client = stack.enter_context(httpx.Client(base_url=model_server.url))
         for _ in range(count):
             body = {"inputs": "Once", "parameters": LONG}
             stack.enter_context(client.stream("POST", "/generate_stream", json=body))
