@@ -115,7 +115,7 @@ def in_browser(bench: Bench, folder: Path) -> dict[str, Any]:
         command = [program, *FLAGS, f"--user-data-dir={folder}", "--remote-debugging-port=0", page]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
             try:
-                return pages.found.get(timeout=120)
+                return pages.found.get(timeout=500)
             finally:
                 browser.terminate()
                 browser.wait(30)

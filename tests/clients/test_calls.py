@@ -29,7 +29,7 @@ export const stay = () => [1];
 
 
 def called(command: list[str], name: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*command, name], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run([*command, name], cwd=ROOT, capture_output=True, text=True, timeout=500)
 
 
 @pytest.mark.parametrize(

@@ -319,7 +319,7 @@ def test_the_code_does_what_the_page_does(
     environment = {**os.environ, "API_KEY": secret("all"), "LANGSMITH_TRACING": "false"}
     said = {}
     for name, command in commands.items():
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
         assert done.returncode == 0, done.stderr
         said[name] = json.loads(done.stdout)["choices"][0]["message"]["content"] if name == "curl" else done.stdout
     assert said == {"curl": "Hello world", **dict.fromkeys(["Python", "JavaScript", "LangChain"], "Hello world\n")}

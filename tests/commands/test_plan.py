@@ -458,7 +458,7 @@ def test_make_plan_prints_nothing_but_the_plan() -> None:
         f"CONFIG={EXAMPLES['llama-2'][0]}",
         f"ARGS={' '.join(EXAMPLES['llama-2'][1:])}",
     ]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=500, check=False)
     assert (done.returncode, done.stdout) == (0, (ROOT / "tests/commands/plans/llama-2.txt").read_text())
 
 

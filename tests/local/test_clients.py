@@ -86,7 +86,7 @@ def test_tgis_own_client_streaming_and_not(service: LocalService) -> None:
     require("text-generation")
     import text_generation
 
-    client = text_generation.Client(f"{service.url}/services/{service.run}", timeout=60)
+    client = text_generation.Client(f"{service.url}/services/{service.run}", timeout=500)
     whole = client.generate(PROMPT, max_new_tokens=SHORT)
     parts = [response.token.text for response in client.generate_stream(PROMPT, max_new_tokens=SHORT)]
     assert "".join(parts) == whole.generated_text
@@ -100,7 +100,7 @@ def test_tgis_own_client_asynchronously(service: LocalService) -> None:
     import text_generation
 
     async def ask() -> str:
-        client = text_generation.AsyncClient(f"{service.url}/services/{service.run}", timeout=60)
+        client = text_generation.AsyncClient(f"{service.url}/services/{service.run}", timeout=500)
         return (await client.generate(PROMPT, max_new_tokens=SHORT, seed=1)).generated_text
 
     assert asyncio.run(ask()).strip()

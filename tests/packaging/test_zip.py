@@ -305,7 +305,7 @@ def test_two_that_make_it_at_once_both_have_it(project: Project) -> None:
         )
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=60) for process in both]
+    said = [process.communicate(timeout=500) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert said[0][0] == said[1][0]
     leftovers = [path.name for path in (project.root / ".cache" / "function").iterdir() if path.name.startswith(".")]

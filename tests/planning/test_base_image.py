@@ -85,7 +85,7 @@ def test_the_commands_run_in_an_environment_of_the_installed_python_or_else_of_a
     line = join_commands((*start_commands(configuration), 'echo "$IN_VENV $DSTACK_VENV_DIR"'))
     environment = {"PATH": f"{stubs}:{os.environ['PATH']}", "LOG": str(log), "INSTALLED": installed}
     command = ["bash", "-c", line.replace("/dstack/venv", str(venv))]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"yes {venv}\n", "")
     assert log.read_text().splitlines() == [call.format(venv=venv) for call in calls]
 

@@ -193,7 +193,7 @@ def _by_the_cli(project: Path, script: list[str]) -> str:
         },
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -40,7 +40,7 @@ def install(checkout: Path, status: int, output: int) -> subprocess.CompletedPro
     python.write_text(PIP % status, encoding="utf-8")
     python.chmod(0o755)
     command = ["make", ".venv/.installed-dev"]
-    return subprocess.run(command, cwd=checkout, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60)
+    return subprocess.run(command, cwd=checkout, stdout=output, stderr=subprocess.PIPE, text=True, timeout=500)
 
 
 def test_a_file_gets_no_progress_and_every_error(checkout: Path) -> None:

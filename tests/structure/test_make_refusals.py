@@ -127,7 +127,7 @@ def _make(folder: Path, *arguments: str, user: int | None = None) -> str:
         text=True,
         user=user,
         env={"PATH": os.environ["PATH"], "PIP_NO_INDEX": "1"},
-        timeout=60,
+        timeout=500,
     )
     assert ended.returncode == 2
     lines = [line.partition(": *** ") for line in (ended.stderr + ended.stdout).splitlines()]

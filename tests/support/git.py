@@ -16,7 +16,7 @@ def git(folder: Path, *arguments: str) -> str:
     nobody = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     command = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.com", *arguments]
     environment = {**os.environ, **nobody}
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environment)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=500, check=True, env=environment)
     return ran.stdout.strip()
 
 

@@ -18,7 +18,7 @@ OWN_CLIENT = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDepre
 
 @OWN_CLIENT
 def test_tgis_own_client_generates(model_server: ModelServer) -> None:
-    client = text_generation.Client(model_server.url, timeout=60)
+    client = text_generation.Client(model_server.url, timeout=500)
     answer = client.generate(COUNTING, max_new_tokens=4, decoder_input_details=True, top_n_tokens=2)
 
     assert answer.generated_text == " 6 7"
@@ -30,7 +30,7 @@ def test_tgis_own_client_generates(model_server: ModelServer) -> None:
 
 @OWN_CLIENT
 def test_tgis_own_client_streams(model_server: ModelServer) -> None:
-    client = text_generation.Client(model_server.url, timeout=60)
+    client = text_generation.Client(model_server.url, timeout=500)
     events = list(client.generate_stream(COUNTING, max_new_tokens=4, seed=1, do_sample=True))
 
     assert "".join(event.token.text for event in events) == events[-1].generated_text
@@ -40,7 +40,7 @@ def test_tgis_own_client_streams(model_server: ModelServer) -> None:
 
 @OWN_CLIENT
 def test_tgis_own_client_raises_its_error_for_a_broken_rule(model_server: ModelServer) -> None:
-    client = text_generation.Client(model_server.url, timeout=60)
+    client = text_generation.Client(model_server.url, timeout=500)
 
     with pytest.raises(text_generation.errors.ValidationError, match="Given: 7501 `inputs` tokens and 1000"):
         client.generate("a " * 7500, max_new_tokens=1000)
@@ -49,7 +49,7 @@ def test_tgis_own_client_raises_its_error_for_a_broken_rule(model_server: ModelS
 @OWN_CLIENT
 def test_tgis_own_asynchronous_client_generates_and_streams(model_server: ModelServer) -> None:
     async def both() -> tuple[str, list[str]]:
-        client = text_generation.AsyncClient(model_server.url, timeout=60)
+        client = text_generation.AsyncClient(model_server.url, timeout=500)
         answer = await client.generate(COUNTING, max_new_tokens=4)
         return answer.generated_text, [
             event.token.text async for event in client.generate_stream(COUNTING, max_new_tokens=4)
@@ -59,7 +59,7 @@ def test_tgis_own_asynchronous_client_generates_and_streams(model_server: ModelS
 
 
 def test_the_hubs_client_generates(model_server: ModelServer) -> None:
-    with InferenceClient(model=model_server.url, timeout=60) as client:
+    with InferenceClient(model=model_server.url, timeout=500) as client:
         plain = client.text_generation(COUNTING, max_new_tokens=4, return_full_text=False)
         detailed = client.text_generation(COUNTING, max_new_tokens=4, details=True, stop=["6"], return_full_text=True)
 
@@ -70,7 +70,7 @@ def test_the_hubs_client_generates(model_server: ModelServer) -> None:
 
 
 def test_the_hubs_client_streams(model_server: ModelServer) -> None:
-    with InferenceClient(model=model_server.url, timeout=60) as client:
+    with InferenceClient(model=model_server.url, timeout=500) as client:
         texts = list(client.text_generation(COUNTING, max_new_tokens=4, stream=True))
         *_, last = client.text_generation(COUNTING, max_new_tokens=4, stream=True, details=True, return_full_text=False)
 
@@ -79,7 +79,7 @@ def test_the_hubs_client_streams(model_server: ModelServer) -> None:
 
 
 def test_the_hubs_client_holds_an_answer_to_a_grammar(model_server: ModelServer) -> None:
-    with InferenceClient(model=model_server.url, timeout=60) as client:
+    with InferenceClient(model=model_server.url, timeout=500) as client:
         answer = client.text_generation(
             "A number:", max_new_tokens=12, grammar={"type": "regex", "value": "[0-9]{3}"}, return_full_text=False
         )
@@ -90,7 +90,7 @@ def test_the_hubs_client_holds_an_answer_to_a_grammar(model_server: ModelServer)
 
 def test_the_hubs_asynchronous_client_generates_and_streams(model_server: ModelServer) -> None:
     async def both() -> tuple[str, list[str]]:
-        async with AsyncInferenceClient(model=model_server.url, timeout=60) as client:
+        async with AsyncInferenceClient(model=model_server.url, timeout=500) as client:
             answer = await client.text_generation(COUNTING, max_new_tokens=4, return_full_text=False)
             stream = await client.text_generation(COUNTING, max_new_tokens=4, stream=True)
             return answer, [text async for text in stream]
