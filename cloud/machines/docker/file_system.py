@@ -47,7 +47,7 @@ def make_root(
     *,
     port: int,
     nvidia_smi: Path | None,
-    python: str = sys.executable,
+    python: str | None = None,
     packages: str = str(PROJECT),
 ) -> None:
     """Make the folders and files that are the container's own.
@@ -57,7 +57,7 @@ def make_root(
         image: whose programs stand-ins play.
         port: the port of the container that is published; 0: not known.
         nvidia_smi: a program that NVIDIA's toolkit adds.
-        python: the interpreter of the stand-ins, in the container.
+        python: the interpreter of the stand-ins, in the container. `None`: the one that runs now, which is mounted.
         packages: where it finds this project there.
     """
     for name in _OWN_FOLDERS:
@@ -80,7 +80,7 @@ def make_root(
     (settings / "running").write_text("")  # nothing serves yet
     (settings / "running").chmod(0o666)
     for program in image.programs:
-        _write_stand_in(root, program, python, packages)
+        _write_stand_in(root, program, python or sys.executable, packages)
     if nvidia_smi is not None:
         programs = root / STAND_INS.lstrip("/") / "bin"
         programs.mkdir(parents=True, exist_ok=True)
@@ -105,6 +105,6 @@ def _write_stand_in(root: Path, program: str, python: str, packages: str) -> Non
     place = root / program.lstrip("/") if "/" in program else root / STAND_INS.lstrip("/") / "bin" / program
     place.parent.mkdir(parents=True, exist_ok=True)
     name = place.name
-    python = re.sub(r'(["\\$])', r"\\\1", sys.executable)
+    python = re.sub(r'(["\\$])', r"\\\1", python)
     place.write_text(_STAND_IN.format(python=python, project=packages, name=name))
     place.chmod(0o755)

@@ -133,12 +133,13 @@ def test_an_image_has_the_stand_ins_of_its_programs_and_the_way_to_the_model(ask
     settings = json.loads(config)["config"]
     assert (settings["Entrypoint"], settings["Cmd"]) == (["python3", "-m", "vllm.entrypoints.openai.api_server"], [])
     with tarfile.open(fileobj=io.BytesIO(programs)) as tar:
-        names = set(tar.getnames())
         texts = {name: tar.extractfile(name) for name in ("run/stand-in/port", "run/stand-in-model/chat")}
         assert {name: file and file.read() for name, file in texts.items()} == {
             "run/stand-in/port": b"8000", "run/stand-in-model/chat": b"http://c",
         }  # fmt: skip
-    assert {f"opt/stand-ins/bin/{name}" for name in ("vllm", "python", "python3")} <= names
+        programs_of = [tar.extractfile(f"opt/stand-ins/bin/{name}") for name in ("vllm", "python", "python3")]
+        started = {file.readline() for file in programs_of if file}
+    assert started == {b'#!/usr/bin/env -S "/usr/bin/python3" -I\n'}, "the machine's own Python"
 
 
 def test_a_registry_refuses_as_the_real_ones_do(ask: Asked) -> None:
