@@ -129,31 +129,39 @@ def check_port(port: int) -> None:
 
 
 def hold_port(port: int) -> socket.socket:
-    """Return a socket of the port to serve on: `port`, or a free one for 0. On Linux, while the socket is open, the OS
-    gives the port to no program that does not name it. The gateway names it with SO_REUSEADDR, and can serve there.
+    """Return a socket of the port to serve on, as `held` does: `port`, or a free one for 0.
 
     Raises:
         PortTaken: another program listens there, or this user is not allowed to.
     """
-    with contextlib.ExitStack() as held:
-        holder = held.enter_context(socket.socket())
+    try:
+        return held(port)
+    except PermissionError:
+        raise PortTaken(
+            f"port {port}: only root can use it here. Choose a port from 1024 on: make local PORT=8000"
+        ) from None
+    except OSError:
+        raise PortTaken(
+            f"Port {port} of 127.0.0.1 is in use by another program. End it, or choose another port: "
+            f"make local PORT={port + 1 if port < 65535 else 8000}"
+        ) from None
+
+
+def held(port: int = 0) -> socket.socket:
+    """Return a socket of 127.0.0.1 that does not listen. On Linux, while it is open, the OS gives its port to no
+    program that does not name it. One that names it with SO_REUSEADDR, as servers do, can listen there.
+
+    Raises `OSError`.
+    """
+    with contextlib.ExitStack() as failed:
+        holder = failed.enter_context(socket.socket())
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            holder.bind(("127.0.0.1", port))
-        except PermissionError:
-            raise PortTaken(
-                f"port {port}: only root can use it here. Choose a port from 1024 on: make local PORT=8000"
-            ) from None
-        except OSError:
-            raise PortTaken(
-                f"Port {port} of 127.0.0.1 is in use by another program. End it, or choose another port: "
-                f"make local PORT={port + 1 if port < 65535 else 8000}"
-            ) from None
-        held.pop_all()
+        holder.bind(("127.0.0.1", port))
+        failed.pop_all()
         return holder
 
 
 def let_others_bind(holder: socket.socket) -> None:
-    """Close the socket of `hold_port` where a port can have only one."""
+    """Close a socket that holds a port where a port can have only one."""
     if sys.platform != "linux":
         holder.close()

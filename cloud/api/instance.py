@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from cloud.api.adapter import Adapter
 from cloud.api.processes import Program, peak_memory, started
 from cloud.api.runtime_api import Invocation, RuntimeApi
-from cloud.api.serving import held, listens
+from cloud.api.serving import listens
+from local.serving import held
 
 _LAST_WORDS = 0.3
 """Seconds between SIGTERM and SIGKILL of a function with an extension (Lambda runtime environment lifecycle)."""
@@ -154,8 +155,7 @@ class Instance:
             self._rests()
 
     async def _rests_if_it_lives(self) -> None:
-        """Rest once the function's web server takes connections. One that has ended takes none, and its end can be
-        noticed later than its failure."""
+        """Rest once its server takes connections. One that has ended takes none, and its end can be noticed late."""
         await listens(self._place.getsockname()[1])
         self._rests()
 

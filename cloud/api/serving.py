@@ -54,15 +54,6 @@ def bound(port: int = 0) -> socket.socket:
     return socket.create_server(("127.0.0.1", port), backlog=512)
 
 
-def held() -> socket.socket:
-    """Return a socket on any port of 127.0.0.1 that does not listen. While it is open, the OS gives the port to nobody,
-    and a program that is told of it can listen there with SO_REUSEADDR, as servers do. Raises `OSError`."""
-    holding = socket.socket()
-    holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holding.bind(("127.0.0.1", 0))
-    return holding
-
-
 async def listens(port: int) -> None:
     """Wait until a server takes connections on a port of 127.0.0.1."""
     while True:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from infra.planning import ServicePlan
 from infra.planning.boot import objects, parameter_prefix, parameters, script
+from tests.support.processes import runs, stat_of
 
 STUB = Path(__file__).with_name("stub.sh")
 TIMEOUT = Path(__file__).with_name("timeout.sh")
@@ -170,7 +171,7 @@ class Machine:
         with (self.root / "ended").open("w") as ended:
             ended.write(f"{status}\n")
         waiting = int((self.root / "waiting").read_text())
-        self.wait_until(lambda: not _runs(waiting))
+        self.wait_until(lambda: not runs(waiting))
 
     def wait_until(self, condition: Callable[[], object], *, seconds: float = FAR_TOO_LONG) -> None:
         deadline = time.monotonic() + seconds
@@ -218,19 +219,7 @@ class Machine:
 def _session(leader: int) -> list[int]:
     """Return the processes of a session, with those that `timeout` put into groups of their own."""
     pids = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
-    return [pid for pid in pids if (found := _stat(pid)) and found[0] != "Z" and int(found[3]) == leader]
-
-
-def _runs(pid: int) -> bool:
-    found = _stat(pid)
-    return bool(found) and found[0] != "Z"
-
-
-def _stat(pid: int) -> list[str]:
-    """State, parent, group, session … of a process; empty: it has ended, and its parent knows."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return []
+    return [pid for pid in pids if stat_of(pid)[3:4] == [str(leader)] and runs(pid)]
 
 
 def _replace(file: Path, text: str) -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.local_service import LLAMA_2, READY, LocalService, described, serving
-from tests.support.processes import ROOT, python, running, wait_until
+from tests.support.processes import ROOT, python, running, runs, wait_until
 from tests.support.recording_tgi import RecordingTgi, recording_tgi
 from tests.support.requirements import require
 
@@ -33,7 +33,7 @@ def test_a_signal_ends_everything_at_once_and_without_a_traceback(number: signal
         assert service.process.wait(within=60) == 0
         assert service.process.output.endswith("\nEnded.\n")
         assert "Traceback" not in service.process.output
-        wait_until(lambda: not any(map(_alive, children)), what="the end of every child")
+        wait_until(lambda: not any(map(runs, children)), what="the end of every child")
         _free(service.port)
 
 
@@ -55,7 +55,7 @@ def test_children_end_with_a_launcher_that_is_killed(tgi: RecordingTgi, tmp_path
         assert len(children) == 1
         service.process.signal(signal.SIGKILL)
         service.process.wait()
-        wait_until(lambda: not any(map(_alive, children)), what="the end of the orphans")
+        wait_until(lambda: not any(map(runs, children)), what="the end of the orphans")
         _free(service.port)
 
 
@@ -110,14 +110,6 @@ def _children(service: LocalService) -> list[int]:
     require("linux")
     pids = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split()
     return [int(pid) for pid in pids]
-
-
-def _alive(pid: int) -> bool:
-    """Whether it runs. What a container's first process does not ask for stays in the list of processes."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def _free(port: int) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Iterator
+
+from local.serving import held
 
 
 @contextlib.contextmanager
@@ -13,7 +14,5 @@ def held_port() -> Iterator[int]:
 
     That program has to set SO_REUSEADDR, as servers do. Nobody else gets the port: the OS gives none that is bound.
     """
-    with socket.socket() as holding:
-        holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holding.bind(("127.0.0.1", 0))
+    with held() as holding:
         yield holding.getsockname()[1]

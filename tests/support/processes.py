@@ -142,6 +142,19 @@ def free_port() -> int:
             return port
 
 
+def stat_of(pid: int) -> list[str]:
+    """State, parent, group, session … of a process (proc(5), from its third field); empty: it has ended, and its parent
+    knows."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return []
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs. One whose end nobody has asked for stays in the list of processes."""
+    return stat_of(pid)[:1] not in ([], ["Z"])
+
+
 def wait_until(true: Callable[[], bool], *, within: float = 60, what: str = "the condition") -> None:
     """Ask again and again, briefly apart, until it holds; for what gives no event to wait on."""
     end = time.monotonic() + within
